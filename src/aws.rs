@@ -1,0 +1,1 @@
+//! The real account, behind the AWS SDK. The only module that names `aws_*`.

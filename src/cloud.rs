@@ -1,0 +1,130 @@
+//! The edge: every AWS call that keyrota makes, as one trait in keyrota's own words.
+//!
+//! Two implementations exist: [`crate::aws`], and the strict simulated account of [`crate::sandbox`]. Each method is
+//! one AWS API call (reads follow their pages), so that whoever sequences calls can be cut off between any two.
+
+use std::{collections::BTreeMap, fmt};
+
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+
+use crate::inventory::{Account, Key, KeyId, LastUse, SecretRecord, User};
+
+/// Why a call failed, as far as it changes what to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// A permission is missing.
+    Denied,
+    /// Still throttled after the SDK's retries.
+    Throttled,
+    NotFound,
+    /// The state was not what the call required: a third key, a label on another version, a name that is taken.
+    Conflict,
+    /// SES will not take this message: unverified, suppressed or malformed address.
+    Refused,
+    /// The answer made no sense.
+    Malformed,
+    /// Anything else: network, time-out, a fault of the service.
+    Other,
+}
+
+/// A failed AWS call. Holds no request, so it can't hold a secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct CallError {
+    pub kind: ErrorKind,
+    /// The IAM action that permits the call, e.g. `iam:CreateAccessKey`.
+    pub operation: &'static str,
+    /// The user, key or secret it was about.
+    pub subject: String,
+    /// What AWS answered.
+    pub message: String,
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, operation, subject, message } = self;
+        match kind {
+            ErrorKind::Denied => write!(f, "permission `{operation}` is missing for {subject}: {message}"),
+            ErrorKind::Throttled => write!(f, "{operation} for {subject} is still throttled: {message}"),
+            _ => write!(f, "{operation} for {subject} failed: {message}"),
+        }
+    }
+}
+
+/// A key that was just created, with its secret part. Not printable.
+pub struct Issued {
+    pub key: KeyId,
+    pub created: DateTime<Utc>,
+    pub secret: SecretString,
+}
+
+/// A secret to create, without a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewSecret {
+    pub name: String,
+    pub description: String,
+    pub tags: BTreeMap<String, String>,
+    pub kms_key: Option<String>,
+    pub replicate_to: Vec<String>,
+}
+
+/// A mail to one recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    pub from: String,
+    pub reply_to: Option<String>,
+    pub to: String,
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+}
+
+/// Selects the users, by name and path, whose tags and groups are worth a call each.
+pub type Relevant<'a> = &'a (dyn Fn(&str, &str) -> bool + Sync);
+
+/// One AWS account, real or simulated.
+///
+/// # Errors
+/// Every method fails with the [`CallError`] of the call it names, after the retries that are safe for that call.
+#[expect(async_fn_in_trait, reason = "used through generics only, where the compiler sees whether futures are Send")]
+pub trait Cloud {
+    /// The account behind the credentials.
+    fn account(&self) -> &Account;
+
+    /// `GetAccountAuthorizationDetails`; when denied, `ListUsers`, and `ListUserTags` and `ListGroupsForUser` for each
+    /// relevant user. Failing reads of one user's details are set on that user.
+    async fn users(&self, relevant: Relevant<'_>) -> Result<Vec<User>, CallError>;
+    /// `ListSecrets`, those scheduled for deletion included. May lag five minutes.
+    async fn secrets(&self) -> Result<Vec<SecretRecord>, CallError>;
+    /// `DescribeSecret` by exact name; `None` if there is no such secret.
+    async fn describe_secret(&self, name: &str) -> Result<Option<SecretRecord>, CallError>;
+    /// `ListAccessKeys`; last uses are [`LastUse::Unread`].
+    async fn access_keys(&self, user: &str) -> Result<Vec<Key>, CallError>;
+    /// `GetAccessKeyLastUsed`.
+    async fn last_use(&self, key: &KeyId) -> Result<LastUse, CallError>;
+
+    /// `CreateSecret` without a value.
+    async fn create_secret(&self, secret: &NewSecret) -> Result<(), CallError>;
+    /// `TagResource` of Secrets Manager.
+    async fn tag_secret(&self, name: &str, tags: &BTreeMap<String, String>) -> Result<(), CallError>;
+    /// `UntagResource` of Secrets Manager; missing tags are fine.
+    async fn untag_secret(&self, name: &str, tags: &[&str]) -> Result<(), CallError>;
+    /// `ReplicateSecretToRegions`.
+    async fn replicate_secret(&self, name: &str, regions: &[String], kms_key: Option<&str>) -> Result<(), CallError>;
+    /// `PutSecretValue` with this version id (`ClientRequestToken`) and the label `AWSPENDING`.
+    async fn put_secret_value(&self, name: &str, version: &str, value: &SecretString) -> Result<(), CallError>;
+    /// `UpdateSecretVersionStage`: takes the label off `from` and puts it on `to`. Fails if it is not on `from`.
+    async fn move_label(&self, name: &str, label: &str, from: Option<&str>, to: Option<&str>) -> Result<(), CallError>;
+
+    /// `CreateAccessKey`.
+    async fn create_access_key(&self, user: &str) -> Result<Issued, CallError>;
+    /// `sts:GetCallerIdentity` with the new key, again until IAM has propagated it or a minute has passed.
+    async fn verify(&self, issued: &Issued) -> Result<(), CallError>;
+    /// `UpdateAccessKey` to `Inactive`.
+    async fn deactivate_access_key(&self, user: &str, key: &KeyId) -> Result<(), CallError>;
+    /// `DeleteAccessKey`.
+    async fn delete_access_key(&self, user: &str, key: &KeyId) -> Result<(), CallError>;
+
+    /// `SendEmail` of SES v2.
+    async fn send_mail(&self, message: &Message) -> Result<(), CallError>;
+}

@@ -1,0 +1,17 @@
+//! keyrota keeps AWS IAM access keys young, the GitOps way.
+//!
+//! ```text
+//! manifests ── load, validate ──► Manifest ─┐
+//!                                           ├─ resolve ──► Roster ─┐
+//! AWS ──────── observe ─────────► Inventory ┤                      ├─ plan(now) ──► Plan ──► apply ──► Outcomes ──► Report
+//!                                           └──────────────────────┘                 └───── (plan only) ─────────► Report
+//! ```
+//!
+//! The modules, in reading order: [`manifest`] (desired), [`roster`] (who is in scope), [`inventory`] (observed).
+
+pub mod aws;
+pub mod cloud;
+pub mod inventory;
+pub mod manifest;
+pub mod roster;
+pub mod sandbox;

@@ -1,0 +1,177 @@
+//! The desired state: `manifests/*.toml`, loaded, checked and merged.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// A place in a manifest.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Source {
+    /// The path as the user would write it, e.g. `manifests/payments.toml`.
+    pub file: Arc<str>,
+    /// Counted from 1.
+    pub line: usize,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// A value and where it was written; `None` if it is keyrota's own default.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sourced<T> {
+    pub value: T,
+    pub source: Option<Source>,
+}
+
+/// All manifests of one folder, valid and merged.
+#[derive(Clone, Debug, Default)]
+pub struct Manifest {
+    pub rules: Vec<Rule>,
+    pub exemptions: Vec<Exemption>,
+    pub mail: Mail,
+    pub limits: Limits,
+    pub schedule: Schedule,
+    /// By name. Empty: the account of the caller.
+    pub accounts: BTreeMap<String, DeclaredAccount>,
+}
+
+/// One `[[rotate]]` table: whom it selects, and the policy after merging built-in values, `[defaults]` and its own.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// The line of `[[rotate]]`.
+    pub source: Source,
+    /// Account names or ids; empty: every account.
+    pub accounts: Vec<Pattern>,
+    /// Empty lists select everyone; a rule has at least one of users, tags, groups and paths.
+    pub users: Vec<Pattern>,
+    pub tags: BTreeMap<String, Vec<Pattern>>,
+    pub groups: Vec<Pattern>,
+    pub paths: Vec<Pattern>,
+    pub except: Vec<Pattern>,
+    pub policy: Arc<Policy>,
+}
+
+/// How the keys of a user live (DESIGN: the lifecycle). Durations are exact; days have 24 hours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    pub max_age: Sourced<TimeDelta>,
+    pub rotate_ahead: Sourced<TimeDelta>,
+    pub reissue_before: Sourced<Option<DateTime<Utc>>>,
+    pub overlap: Sourced<TimeDelta>,
+    pub quiet: Sourced<TimeDelta>,
+    pub patience: Sourced<TimeDelta>,
+    pub hold: Sourced<TimeDelta>,
+    pub when_full: Sourced<WhenFull>,
+    /// Empty: nobody, on purpose.
+    pub notify: Sourced<Vec<Recipient>>,
+    /// The secret's name; `{user}` stands for the user's name.
+    pub secret: Sourced<String>,
+    pub kms_key: Sourced<Option<String>>,
+    pub replicate_to: Sourced<Vec<String>>,
+    pub language: Sourced<Language>,
+}
+
+/// What to do when a key is due and both slots hold active keys that are in use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenFull {
+    #[default]
+    Block,
+    /// Deactivate the one less recently used once `patience` has passed.
+    RetireOldest,
+}
+
+/// Who is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recipient {
+    Address(String),
+    /// The value of this tag of the IAM user.
+    Tag(String),
+}
+
+/// The language of mail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Language {
+    #[default]
+    English,
+    Spanish,
+    Portuguese,
+}
+
+/// An exact name or a glob with `*` and `?`; compares without case, as IAM does.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pattern {
+    /// As written.
+    pub text: String,
+    pub(crate) matcher: wildmatch::WildMatch,
+    pub(crate) exact: bool,
+}
+
+impl Pattern {
+    pub fn new(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            matcher: wildmatch::WildMatch::new_case_insensitive(text),
+            exact: !text.contains(['*', '?']),
+        }
+    }
+
+    pub fn matches(&self, name: &str) -> bool {
+        if self.exact { self.text.eq_ignore_ascii_case(name) } else { self.matcher.matches(name) }
+    }
+
+    /// Whether it names one thing, without wildcards.
+    pub fn is_exact(&self) -> bool {
+        self.exact
+    }
+}
+
+/// One `[[exempt]]` table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exemption {
+    pub source: Source,
+    pub user: String,
+    /// An account's name or id; `None`: every account.
+    pub account: Option<String>,
+    pub reason: String,
+    /// The first instant at which it no longer holds (`until` names its last day, UTC).
+    pub ends: Option<DateTime<Utc>>,
+}
+
+/// `[mail]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mail {
+    /// Set whenever anyone is to be told.
+    pub from: Option<String>,
+    pub reply_to: Option<String>,
+    pub fallback: Vec<String>,
+    pub digest: Vec<String>,
+}
+
+/// `[limits]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    pub max_actions: Option<Sourced<u32>>,
+    /// Of the keys in scope; 0 to 100.
+    pub max_percent: Option<Sourced<u32>>,
+}
+
+/// `[schedule]`: EventBridge expressions, UTC.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Schedule {
+    pub enforce: Option<Sourced<String>>,
+    pub tend: Option<Sourced<String>>,
+}
+
+/// One `[accounts.NAME]` table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeclaredAccount {
+    pub source: Source,
+    /// 12 digits.
+    pub id: String,
+    /// A role's name or ARN to assume there; `None`: the caller's own credentials.
+    pub role: Option<String>,
+    pub region: Option<String>,
+}

@@ -1,0 +1,1 @@
+//! A simulated account in a TOML file.
