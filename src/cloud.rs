@@ -111,8 +111,10 @@ pub trait Cloud {
     async fn untag_secret(&self, name: &str, tags: &[&str]) -> Result<(), CallError>;
     /// `ReplicateSecretToRegions`.
     async fn replicate_secret(&self, name: &str, regions: &[String], kms_key: Option<&str>) -> Result<(), CallError>;
-    /// `PutSecretValue` with this version id (`ClientRequestToken`) and the label `AWSPENDING`.
-    async fn put_secret_value(&self, name: &str, version: &str, value: &SecretString) -> Result<(), CallError>;
+    /// `PutSecretValue` with this version id (`ClientRequestToken`) and the label `AWSPENDING`. Yields the labels that
+    /// the version has now: a secret's first version is `AWSCURRENT` at once.
+    async fn put_secret_value(&self, name: &str, version: &str, value: &SecretString)
+    -> Result<Vec<String>, CallError>;
     /// `UpdateSecretVersionStage`: takes the label off `from` and puts it on `to`. Fails if it is not on `from`.
     async fn move_label(&self, name: &str, label: &str, from: Option<&str>, to: Option<&str>) -> Result<(), CallError>;
 

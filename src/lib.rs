@@ -9,9 +9,14 @@
 //!
 //! The modules, in reading order: [`manifest`] (desired), [`roster`] (who is in scope), [`inventory`] (observed).
 
+pub mod apply;
 pub mod aws;
 pub mod cloud;
 pub mod inventory;
+pub mod mail;
 pub mod manifest;
+pub mod observe;
+pub mod plan;
+pub mod report;
 pub mod roster;
 pub mod sandbox;

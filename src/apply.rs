@@ -1,0 +1,378 @@
+//! Carries a plan out. As much as possible, behaviour does *not* live here but in the planner, where it can be tested
+//! without an account: this is one `match` over the actions, and the order of the calls within each.
+//!
+//! Each action is cut so that a process that dies between any two calls leaves a state from which the planner goes on.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use futures::{StreamExt, stream};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+
+use crate::{
+    cloud::{CallError, Cloud, ErrorKind, Issued, Message, NewSecret},
+    inventory::{
+        CURRENT, Destination, Inventory, KeyId, PENDING, State, Status, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT,
+        TAG_NOTIFIED, TAG_NOTIFIED_AT, TAG_OWNER, TAG_USER,
+    },
+    mail,
+    observe::{fetch, tag_value},
+    plan::{Action, Change, LedgerWrite, Next, Notice, next, simulate},
+    roster::{Entry, Roster},
+};
+
+/// Users carried through their changes at the same time. IAM throttles writes well below its reads.
+const CONCURRENCY: usize = 8;
+
+/// What became of one change.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    pub change: Change,
+    pub result: Result<(), Failure>,
+    /// What went on beside: a recipient that was refused, a clean-up.
+    pub notes: Vec<String>,
+}
+
+/// Why a change was not made.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Failure {
+    /// The user's keys are not as planned any more; nothing was changed.
+    #[error("stale: {0}")]
+    Stale(String),
+    #[error("{0}")]
+    Failed(CallError),
+}
+
+/// What a run did.
+#[derive(Clone, Debug, Default)]
+pub struct Applied {
+    /// In the order of the plan; the changes of one user follow each other.
+    pub outcomes: Vec<Outcome>,
+    /// Users with changes that were not started, or not finished, because the run was asked to stop.
+    pub deferred: Vec<String>,
+}
+
+/// The world around an apply: the clock, whether to begin another change, and whom to tell of progress.
+pub struct Run<'a> {
+    pub clock: &'a (dyn Fn() -> DateTime<Utc> + Sync),
+    /// Asked before every change. A change that has begun is finished: half of one is what nobody wants.
+    pub may_start: &'a (dyn Fn() -> bool + Sync),
+    pub progress: &'a (dyn Fn(&Outcome) + Sync),
+}
+
+/// Carries each user through its changes until it is settled or must wait; many users at a time. One user's failure
+/// stops no other.
+pub async fn apply(
+    cloud: &impl Cloud,
+    roster: &Roster,
+    inventory: &Inventory,
+    changes: &[Change],
+    run: &Run<'_>,
+) -> Applied {
+    let entries: BTreeMap<&str, &Entry> =
+        roster.entries.iter().map(|entry| (entry.user.name.as_str(), entry)).collect();
+    let mut users = stream::iter(changes.iter().enumerate())
+        .map(|(position, change)| {
+            let entry = entries.get(change.user.as_str()).expect("a plan names users of its roster");
+            let state = inventory.users.get(&change.user).and_then(|state| state.as_ref().ok());
+            let state = state.expect("a plan changes only what was observed").clone();
+            async move { (position, apply_user(cloud, roster, entry, state, change, run).await) }
+        })
+        .buffer_unordered(CONCURRENCY)
+        .collect::<Vec<_>>()
+        .await;
+    users.sort_by_key(|(position, _)| *position);
+    let mut applied = Applied::default();
+    for (position, (outcomes, finished)) in users {
+        applied.outcomes.extend(outcomes);
+        if !finished {
+            applied.deferred.push(changes[position].user.clone());
+        }
+    }
+    applied
+}
+
+/// Returns what was done, and whether nothing is left to do now.
+async fn apply_user(
+    cloud: &impl Cloud,
+    roster: &Roster,
+    entry: &Entry,
+    mut state: State,
+    first: &Change,
+    run: &Run<'_>,
+) -> (Vec<Outcome>, bool) {
+    let mut outcomes = Vec::new();
+    let mut change = first.clone();
+    let mut issued = None;
+    loop {
+        if !(run.may_start)() {
+            return (outcomes, false);
+        }
+        let mut notes = Vec::new();
+        let now = (run.clock)();
+        let result = carry_out(cloud, entry, &change, now, &mut issued, &mut notes).await;
+        let done = result.as_ref().ok().cloned();
+        let outcome = Outcome { change: change.clone(), result: result.map(|_| ()), notes };
+        (run.progress)(&outcome);
+        outcomes.push(outcome);
+        let Some(done) = done else { return (outcomes, true) };
+
+        // The next change comes from the simulated state with the real id, never from a fresh list: IAM is
+        // eventually consistent, and a re-read may not show what was just done.
+        let new_key = done.key.unwrap_or_else(|| KeyId::new(""));
+        state = simulate(&change.action, &state, now, &new_key);
+        if let (Some(labels), Destination::Own(secret)) = (done.labels, &mut state.ledger.destination) {
+            for version in secret.versions.iter_mut().filter(|version| version.id == new_key.version_id()) {
+                version.labels.clone_from(&labels);
+            }
+        }
+        let now = (run.clock)();
+        change = loop {
+            match next(roster, entry, &state, now) {
+                Next::Change(action, reason) => break Change { action, reason, then: Vec::new(), ..change },
+                Next::Wait { .. } | Next::Settled { .. } => return (outcomes, true),
+                // A read that fails here is left to the next run, which holds the user and says why.
+                Next::Need(need) => match fetch(cloud, entry, &mut state, need).await {
+                    Ok(()) => {}
+                    Err(_) => return (outcomes, false),
+                },
+            }
+        };
+    }
+}
+
+/// What a change yields that the simulation can't know.
+#[derive(Clone, Default)]
+struct Done {
+    key: Option<KeyId>,
+    labels: Option<Vec<String>>,
+}
+
+async fn carry_out(
+    cloud: &impl Cloud,
+    entry: &Entry,
+    change: &Change,
+    now: DateTime<Utc>,
+    issued: &mut Option<Issued>,
+    notes: &mut Vec<String>,
+) -> Result<Done, Failure> {
+    let (user, secret) = (change.user.as_str(), change.destination.as_str());
+    match &change.action {
+        Action::Create { ledger, expected } => {
+            as_planned(cloud, user, expected).await?;
+            write_ledger(cloud, entry, ledger, [(TAG_INTENT.to_owned(), timestamp(now))]).await?;
+            let (key, labels) = create(cloud, user, secret, notes).await?;
+            let done = Done { key: Some(key.key.clone()), labels };
+            *issued = Some(key);
+            return Ok(done);
+        }
+        Action::Promote { key, from } => {
+            // After an interruption the secret is gone from memory, and keyrota reads no secret values: the key was
+            // stored by the run that received it, and IAM had the time since then to propagate it.
+            if let Some(issued) = issued.take_if(|issued| issued.key == *key) {
+                cloud.verify(&issued).await?;
+            }
+            let version = key.version_id();
+            if from.as_ref() != Some(&version) {
+                cloud.move_label(secret, CURRENT, from.as_deref(), Some(&version)).await?;
+            }
+            cloud.move_label(secret, PENDING, Some(&version), None).await?;
+            cloud.untag_secret(secret, &[TAG_INTENT]).await?;
+        }
+        Action::Notify { key, notice } => {
+            tell(cloud, change, key, notice, notes).await?;
+            let tags = [(TAG_NOTIFIED, key.to_string()), (TAG_NOTIFIED_AT, timestamp(now))];
+            cloud.tag_secret(secret, &tags.map(|(name, value)| (name.to_owned(), value)).into()).await?;
+        }
+        Action::Deactivate { key, ledger, expected } => {
+            as_planned(cloud, user, expected).await?;
+            let note = format!("{key}@{}", timestamp(now));
+            // Noted before, so that a cut after the call is known; and after, so that a cut before the call does not
+            // look like someone's taking it back.
+            write_ledger(cloud, entry, ledger, [(TAG_DEACTIVATING.to_owned(), note.clone())]).await?;
+            cloud.deactivate_access_key(user, key).await?;
+            cloud.tag_secret(secret, &[(TAG_DEACTIVATED.to_owned(), note)].into()).await?;
+        }
+        Action::Delete { key, expected, clear } => {
+            let keys = as_planned(cloud, user, expected).await?;
+            // The planner deletes inactive keys only. This is the last place that could prevent anything else.
+            if !keys.iter().any(|(id, status)| id == key && *status == Status::Inactive) {
+                return Err(Failure::Stale(format!("{key} is not inactive")));
+            }
+            cloud.delete_access_key(user, key).await?;
+            if *clear {
+                cloud.untag_secret(secret, &[TAG_DEACTIVATING, TAG_DEACTIVATED]).await?;
+            }
+        }
+    }
+    Ok(Done::default())
+}
+
+/// Re-reads the user's keys.
+async fn as_planned(
+    cloud: &impl Cloud,
+    user: &str,
+    expected: &[(KeyId, Status)],
+) -> Result<Vec<(KeyId, Status)>, Failure> {
+    let mut keys: Vec<_> = cloud.access_keys(user).await?.into_iter().map(|key| (key.id, key.status)).collect();
+    let mut expected = expected.to_vec();
+    keys.sort_unstable();
+    expected.sort_unstable();
+    if keys == expected {
+        Ok(keys)
+    } else {
+        Err(Failure::Stale("the user's keys have changed since the plan".to_owned()))
+    }
+}
+
+/// Tags the user's secret, or creates it empty with the tags.
+async fn write_ledger(
+    cloud: &impl Cloud,
+    entry: &Entry,
+    ledger: &LedgerWrite,
+    tags: impl Into<BTreeMap<String, String>>,
+) -> Result<(), CallError> {
+    let LedgerWrite { exists, user_arn, kms_key, replicate_to } = ledger;
+    let mut tags = tags.into();
+    tags.insert(TAG_USER.to_owned(), tag_value(user_arn));
+    if *exists {
+        cloud.tag_secret(&entry.secret, &tags).await?;
+        if !replicate_to.is_empty() {
+            cloud.replicate_secret(&entry.secret, replicate_to, kms_key.as_deref()).await?;
+        }
+        return Ok(());
+    }
+    tags.insert(TAG_OWNER.to_owned(), tag_value(&entry.user.name));
+    let description = format!("Access key of the IAM user {}, rotated by keyrota", entry.user.name);
+    let (kms_key, replicate_to) = (kms_key.clone(), replicate_to.clone());
+    cloud.create_secret(&NewSecret { name: entry.secret.clone(), description, tags, kms_key, replicate_to }).await
+}
+
+/// Issues a key and stores it. One that can't be stored is taken back at once.
+async fn create(
+    cloud: &impl Cloud,
+    user: &str,
+    secret: &str,
+    notes: &mut Vec<String>,
+) -> Result<(Issued, Option<Vec<String>>), Failure> {
+    let issued = match cloud.create_access_key(user).await {
+        Ok(issued) => issued,
+        Err(error) => {
+            // Where IAM certainly made no key, the intent is withdrawn: a key that someone makes by hand in the next
+            // minutes must not pass for what this run left.
+            if matches!(error.kind, ErrorKind::Denied | ErrorKind::Conflict | ErrorKind::NotFound)
+                && let Err(error) = cloud.untag_secret(secret, &[TAG_INTENT]).await
+            {
+                notes.push(error.to_string());
+            }
+            return Err(error.into());
+        }
+    };
+    match cloud.put_secret_value(secret, &issued.key.version_id(), &secret_value(&issued)).await {
+        Ok(labels) => Ok((issued, (!labels.is_empty()).then_some(labels))),
+        Err(error) => {
+            notes.push(match withdraw(cloud, user, secret, &issued.key).await {
+                Ok(()) => format!("{} could not be stored and was deleted again", issued.key),
+                Err(left) => format!("{} could not be stored; the next run removes it ({left})", issued.key),
+            });
+            Err(error.into())
+        }
+    }
+}
+
+/// Takes back a key whose secret nobody has. Deactivates it first: keyrota deletes inactive keys only.
+async fn withdraw(cloud: &impl Cloud, user: &str, secret: &str, key: &KeyId) -> Result<(), CallError> {
+    cloud.deactivate_access_key(user, key).await?;
+    cloud.delete_access_key(user, key).await?;
+    cloud.untag_secret(secret, &[TAG_INTENT]).await
+}
+
+/// What clients read: the output format of `credential_process`, and `AccessKey` for the predecessor's readers.
+fn secret_value(issued: &Issued) -> SecretString {
+    let (id, secret) = (issued.key.as_str(), issued.secret.expose_secret());
+    let value = json!({ "Version": 1, "AccessKeyId": id, "SecretAccessKey": secret, "AccessKey": id });
+    value.to_string().into()
+}
+
+/// Writes to each recipient by itself, so that a refused address costs no other its mail. Told is who can act on it:
+/// one accepted message is enough. When all are refused, the fallback is written to instead.
+async fn tell(
+    cloud: &impl Cloud,
+    change: &Change,
+    key: &KeyId,
+    notice: &Notice,
+    notes: &mut Vec<String>,
+) -> Result<(), CallError> {
+    let mut refused = Vec::new();
+    match send_each(cloud, change, key, notice, &notice.recipients, None, &mut refused).await {
+        Ok(true) => {
+            notes.extend(refused.iter().map(ToString::to_string));
+            return Ok(());
+        }
+        Ok(false) if notice.fallback.is_empty() => {}
+        Ok(false) => {
+            let mut because: Vec<_> = refused.iter().map(ToString::to_string).collect();
+            if because.is_empty() {
+                because.push("the user has no address".to_owned());
+            }
+            notes.extend(because.iter().cloned());
+            let because = because.join("; ");
+            if send_each(cloud, change, key, notice, &notice.fallback, Some(&because), &mut refused).await? {
+                return Ok(());
+            }
+        }
+        Err(error) => return Err(error),
+    }
+    Err(refused.pop().expect("a plan notifies someone, and everyone was refused"))
+}
+
+/// Whether one message was accepted.
+///
+/// # Errors
+/// A failure that is not about the address, if no message was accepted: the next run tries again.
+async fn send_each(
+    cloud: &impl Cloud,
+    change: &Change,
+    key: &KeyId,
+    notice: &Notice,
+    recipients: &[String],
+    because: Option<&str>,
+    refused: &mut Vec<CallError>,
+) -> Result<bool, CallError> {
+    let (mut accepted, mut failed) = (false, None);
+    let mail::Text { subject, text, html } = mail::rotated(change, key, notice, because);
+    for to in recipients {
+        let message = Message {
+            from: notice.from.clone(),
+            reply_to: notice.reply_to.clone(),
+            to: to.clone(),
+            subject: subject.clone(),
+            text: text.clone(),
+            html: html.clone(),
+        };
+        match cloud.send_mail(&message).await {
+            Ok(()) => accepted = true,
+            Err(error) if error.kind == ErrorKind::Refused => refused.push(error),
+            Err(error) => failed = Some(error),
+        }
+    }
+    match failed {
+        Some(error) if !accepted => Err(error),
+        Some(error) => {
+            refused.push(error);
+            Ok(true)
+        }
+        None => Ok(accepted),
+    }
+}
+
+fn timestamp(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        Self::Failed(error)
+    }
+}

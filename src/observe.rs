@@ -1,0 +1,181 @@
+//! Reads what the plan needs of one account, and no more: the users and secrets in bulk, the keys of users in scope,
+//! and single look-ups where the planner asks for one. A failed read holds its own user and no other.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use futures::{StreamExt, stream};
+
+use crate::{
+    cloud::{CallError, Cloud, ErrorKind, Relevant},
+    inventory::{
+        Deactivation, Destination, Inventory, KeyId, LastUse, Ledger, Secret, SecretRecord, State, TAG_DEACTIVATED,
+        TAG_DEACTIVATING, TAG_INTENT, TAG_NOTIFIED, TAG_NOTIFIED_AT, TAG_OWNER, TAG_USER, User,
+    },
+    plan::{Need, Next, next_observed},
+    roster::{Entry, Roster},
+};
+
+/// Users read at the same time. IAM answers a few dozen reads a second; the SDK's adaptive retry slows down below that.
+const CONCURRENCY: usize = 32;
+
+/// The bulk reads of one account.
+pub struct Directory {
+    pub users: Vec<User>,
+    /// By name; `None` if listing secrets is not permitted: each is described then.
+    secrets: Option<HashMap<String, SecretRecord>>,
+}
+
+/// How much is read of each user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// What the plan asks for.
+    Plan,
+    /// The last use of every key as well, for `status`.
+    Everything,
+}
+
+/// Lists users and secrets.
+///
+/// # Errors
+/// Without the users there is nothing to plan, and secrets that are half listed would be taken for absent.
+pub async fn directory(cloud: &impl Cloud, relevant: Relevant<'_>) -> Result<Directory, CallError> {
+    let (users, secrets) = futures::join!(cloud.users(relevant), cloud.secrets());
+    let secrets = match secrets {
+        Ok(secrets) => Some(secrets.into_iter().map(|secret| (secret.name.clone(), secret)).collect()),
+        Err(error) if error.kind == ErrorKind::Denied => None,
+        Err(error) => return Err(error),
+    };
+    Ok(Directory { users: users?, secrets })
+}
+
+/// Reads the users of the roster, many at a time. `progress` is called once for each.
+pub async fn observe(
+    cloud: &impl Cloud,
+    roster: &Roster,
+    directory: &Directory,
+    depth: Depth,
+    now: DateTime<Utc>,
+    progress: &(dyn Fn() + Sync),
+) -> Inventory {
+    let users = stream::iter(&roster.entries)
+        .map(|entry| async move {
+            let state = observe_user(cloud, roster, entry, directory, depth, now).await;
+            progress();
+            (entry.user.name.clone(), state)
+        })
+        .buffer_unordered(CONCURRENCY)
+        .collect::<Vec<_>>()
+        .await;
+    Inventory { users: users.into_iter().collect() }
+}
+
+async fn observe_user(
+    cloud: &impl Cloud,
+    roster: &Roster,
+    entry: &Entry,
+    directory: &Directory,
+    depth: Depth,
+    now: DateTime<Utc>,
+) -> Result<State, CallError> {
+    let keys = cloud.access_keys(&entry.user.name).await?;
+    let ledger = match &directory.secrets {
+        Some(secrets) => ledger(secrets.get(&entry.secret), entry, false)?,
+        // Nothing is ever due for a user without keys.
+        None if keys.is_empty() => ledger(None, entry, false)?,
+        None => ledger(cloud.describe_secret(&entry.secret).await?.as_ref(), entry, true)?,
+    };
+    let mut state = State { keys, ledger };
+    if depth == Depth::Everything {
+        for key in &mut state.keys {
+            key.last_use = cloud.last_use(&key.id).await?;
+        }
+    }
+    while let Next::Need(need) = next_observed(roster, entry, Some(Ok(&state)), now) {
+        fetch(cloud, entry, &mut state, need).await?;
+    }
+    Ok(state)
+}
+
+/// Reads what the planner asked for.
+///
+/// # Errors
+/// The failed call; the state is as it was.
+pub async fn fetch(cloud: &impl Cloud, entry: &Entry, state: &mut State, need: Need) -> Result<(), CallError> {
+    match need {
+        Need::Ledger => state.ledger = ledger(cloud.describe_secret(&entry.secret).await?.as_ref(), entry, true)?,
+        Need::LastUse(id) => {
+            let last_use = match cloud.last_use(&id).await? {
+                // The planner would ask for ever.
+                LastUse::Unread => return Err(malformed("iam:GetAccessKeyLastUsed", id.as_str(), "no answer")),
+                last_use => last_use,
+            };
+            for key in state.keys.iter_mut().filter(|key| key.id == id) {
+                key.last_use = last_use.clone();
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads the ledger off a secret's tags and labels.
+///
+/// # Errors
+/// A tag that doesn't read as keyrota writes it: better held than misread.
+fn ledger(record: Option<&SecretRecord>, entry: &Entry, confirmed: bool) -> Result<Ledger, CallError> {
+    let destination = match record {
+        None => Destination::Absent,
+        Some(record) if !is_own(record, &entry.user) => Destination::Foreign,
+        Some(record) if record.deleted.is_some() => Destination::BeingDeleted,
+        Some(record) => Destination::Own(secret(record)?),
+    };
+    Ok(Ledger { confirmed, destination })
+}
+
+/// A secret is the user's if `keyrota:user` names the user, or, where nothing wrote that yet, if `Owner` does. The
+/// path may differ: IAM users move, and their ARN with them.
+fn is_own(record: &SecretRecord, user: &User) -> bool {
+    let is_name =
+        |name: &str| name.eq_ignore_ascii_case(&tag_value(&user.name)) || name.eq_ignore_ascii_case(&user.name);
+    match (record.tags.get(TAG_USER), record.tags.get(TAG_OWNER)) {
+        (Some(arn), _) => {
+            let account = |arn: &str| arn.split(':').nth(4).map(str::to_owned);
+            account(arn) == account(&user.arn) && arn.rsplit('/').next().is_some_and(is_name)
+        }
+        (None, Some(owner)) => is_name(owner),
+        (None, None) => false,
+    }
+}
+
+/// Tag values may hold everything that names and ARNs of users may, but for the comma.
+pub(crate) fn tag_value(text: &str) -> String {
+    text.replace(',', "_")
+}
+
+fn secret(record: &SecretRecord) -> Result<Secret, CallError> {
+    let tag = |name: &str| record.tags.get(name).map(String::as_str);
+    let bad = |name: &str| malformed("secretsmanager:DescribeSecret", &record.name, &format!("bad tag `{name}`"));
+    let time =
+        |name: &str, text: &str| DateTime::parse_from_rfc3339(text).map(|time| time.to_utc()).map_err(|_| bad(name));
+    let instant = |name: &str| tag(name).map(|text| time(name, text)).transpose();
+    let deactivation = |name: &str| {
+        let parse = |text: &str| {
+            let (key, at) = text.split_once('@').ok_or_else(|| bad(name))?;
+            Ok(Deactivation { key: KeyId::new(key), at: time(name, at)? })
+        };
+        tag(name).map(parse).transpose()
+    };
+    Ok(Secret {
+        versions: record.versions.clone(),
+        intent: instant(TAG_INTENT)?,
+        notified: tag(TAG_NOTIFIED).map(KeyId::new),
+        notified_at: instant(TAG_NOTIFIED_AT)?,
+        deactivating: deactivation(TAG_DEACTIVATING)?,
+        deactivated: deactivation(TAG_DEACTIVATED)?,
+        replicas: record.replicas.clone(),
+    })
+}
+
+fn malformed(operation: &'static str, subject: &str, message: &str) -> CallError {
+    CallError { kind: ErrorKind::Malformed, operation, subject: subject.to_owned(), message: message.to_owned() }
+}

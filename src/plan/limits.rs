@@ -1,0 +1,56 @@
+//! `[limits]`: a step of its own over a finished plan. One that is exceeded stops the run before its first change.
+
+use std::fmt;
+
+use super::Plan;
+use crate::manifest::{Limits, Source};
+
+/// Below this many keys in scope, `max-percent` says nothing.
+const FEWEST_KEYS: usize = 10;
+
+/// A limit that a plan exceeds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exceeded {
+    Actions { planned: usize, limit: u32, source: Option<Source> },
+    Percent { planned: usize, keys: usize, limit: u32, source: Option<Source> },
+}
+
+/// Every limit that the plan exceeds. Counted are the plan's lines: a user's whole rotation is one.
+#[must_use]
+pub fn exceeded(plan: &Plan, limits: &Limits) -> Vec<Exceeded> {
+    let Limits { max_actions, max_percent } = limits;
+    let planned = plan.changes.len();
+    let mut exceeded = Vec::new();
+    if let Some(limit) = max_actions
+        && planned as u64 > u64::from(limit.value)
+    {
+        exceeded.push(Exceeded::Actions { planned, limit: limit.value, source: limit.source.clone() });
+    }
+    if let Some(limit) = max_percent
+        && plan.keys >= FEWEST_KEYS
+        && planned as u64 * 100 > u64::from(limit.value) * plan.keys as u64
+    {
+        let keys = plan.keys;
+        exceeded.push(Exceeded::Percent { planned, keys, limit: limit.value, source: limit.source.clone() });
+    }
+    exceeded
+}
+
+impl fmt::Display for Exceeded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let source = match self {
+            Self::Actions { planned, limit, source } => {
+                write!(f, "{planned} changes are planned, `max-actions` allows {limit}")?;
+                source
+            }
+            Self::Percent { planned, keys, limit, source } => {
+                write!(f, "{planned} changes for {keys} keys in scope, `max-percent` allows {limit} %")?;
+                source
+            }
+        };
+        match source {
+            Some(source) => write!(f, " ({source})"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The state after a change, as AWS would show it once it is consistent.
+
+use chrono::{DateTime, Utc};
+
+use super::Action;
+use crate::inventory::{
+    CURRENT, Deactivation, Destination, Key, KeyId, LastUse, PENDING, Secret, State, Status, Version,
+};
+
+const PREVIOUS: &str = "AWSPREVIOUS";
+
+/// The state after `action` took place at `now`. `issued` is the id of the key that a creation yields.
+pub fn simulate(action: &Action, state: &State, now: DateTime<Utc>, issued: &KeyId) -> State {
+    let mut after = state.clone();
+    match action {
+        Action::Create { .. } => {
+            let id = issued.clone();
+            after.keys.push(Key { id, status: Status::Active, created: now, last_use: LastUse::Never });
+            let secret = ledger(&mut after);
+            secret.intent = Some(now);
+            for version in &mut secret.versions {
+                version.labels.retain(|label| label != PENDING);
+            }
+            // Secrets Manager gives the first version AWSCURRENT by itself.
+            let first = !secret.versions.iter().any(|version| version.labels.iter().any(|label| label == CURRENT));
+            let labels = if first { vec![CURRENT.to_owned(), PENDING.to_owned()] } else { vec![PENDING.to_owned()] };
+            secret.versions.push(Version { id: issued.version_id(), labels });
+            drop_deprecated(secret);
+        }
+        Action::Promote { key, from } => {
+            let secret = ledger(&mut after);
+            let to = key.version_id();
+            let moves = from.as_ref() != Some(&to);
+            for version in &mut secret.versions {
+                version.labels.retain(|label| match label.as_str() {
+                    PENDING => version.id != to,
+                    CURRENT | PREVIOUS => !moves,
+                    _ => true,
+                });
+                if moves && version.id == to {
+                    version.labels.push(CURRENT.to_owned());
+                }
+                if moves && from.as_ref() == Some(&version.id) {
+                    version.labels.push(PREVIOUS.to_owned());
+                }
+            }
+            secret.intent = None;
+            drop_deprecated(secret);
+        }
+        Action::Notify { key, .. } => {
+            let secret = ledger(&mut after);
+            secret.notified = Some(key.clone());
+            secret.notified_at = Some(now);
+        }
+        Action::Deactivate { key, .. } => {
+            for held in after.keys.iter_mut().filter(|held| held.id == *key) {
+                held.status = Status::Inactive;
+            }
+            let deactivation = Deactivation { key: key.clone(), at: now };
+            let secret = ledger(&mut after);
+            secret.deactivating = Some(deactivation.clone());
+            secret.deactivated = Some(deactivation);
+        }
+        Action::Delete { key, clear, .. } => {
+            after.keys.retain(|held| held.id != *key);
+            if *clear {
+                let secret = ledger(&mut after);
+                secret.deactivating = None;
+                secret.deactivated = None;
+            }
+        }
+    }
+    after
+}
+
+/// The user's secret; created empty where there is none, as the actions do.
+fn ledger(state: &mut State) -> &mut Secret {
+    let destination = &mut state.ledger.destination;
+    if !matches!(destination, Destination::Own(_)) {
+        *destination = Destination::Own(Secret::default());
+    }
+    match destination {
+        Destination::Own(secret) => secret,
+        Destination::Absent | Destination::Foreign | Destination::BeingDeleted => unreachable!("set just above"),
+    }
+}
+
+/// Secrets Manager does not list versions without a label.
+fn drop_deprecated(secret: &mut Secret) {
+    secret.versions.retain(|version| !version.labels.is_empty());
+}

@@ -1,0 +1,176 @@
+//! The plan's JSON. Versioned: fields are only added.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
+
+use super::{Counts, Report, result_word};
+use crate::{
+    apply::Outcome,
+    inventory::Account,
+    manifest::Source,
+    plan::{Change, Following, Waiting, digest},
+};
+
+/// Renders a report: one JSON object.
+pub fn render(report: &Report<'_>) -> String {
+    let Report { plan, revision, applied } = *report;
+    let Counts { create, promote, notify, deactivate, delete, blocked, held, exempt, settled, unmanaged } =
+        Counts::of(plan);
+    let document = Document {
+        version: 1,
+        as_of: timestamp(plan.as_of),
+        revision,
+        digest: digest(plan),
+        summary: Summary { create, promote, notify, deactivate, delete, blocked, held, exempt, settled, unmanaged },
+        changes: plan.changes.iter().map(change).collect(),
+        waiting: plan.waiting.iter().map(waiting).collect(),
+        outcomes: applied.map(|applied| applied.outcomes.iter().map(outcome).collect()),
+        deferred: applied.map(|applied| &applied.deferred[..]).filter(|deferred| !deferred.is_empty()),
+    };
+    serde_json::to_string_pretty(&document).expect("no map has keys other than strings") + "\n"
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Document<'a> {
+    version: u32,
+    as_of: String,
+    revision: Option<&'a str>,
+    digest: String,
+    summary: Summary,
+    changes: Vec<JsonChange<'a>>,
+    waiting: Vec<JsonWaiting<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcomes: Option<Vec<JsonOutcome<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deferred: Option<&'a [String]>,
+}
+
+#[derive(Serialize)]
+struct Summary {
+    create: usize,
+    promote: usize,
+    notify: usize,
+    deactivate: usize,
+    delete: usize,
+    blocked: usize,
+    held: usize,
+    exempt: usize,
+    settled: usize,
+    unmanaged: usize,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct JsonChange<'a> {
+    account: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_name: Option<&'a str>,
+    user: &'a str,
+    action: &'static str,
+    key: Option<&'a str>,
+    reason: &'static str,
+    message: String,
+    destination: &'a str,
+    source: JsonSource<'a>,
+    then: Vec<JsonFollowing<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonSource<'a> {
+    file: &'a str,
+    line: usize,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct JsonFollowing<'a> {
+    action: &'static str,
+    key: Option<&'a str>,
+    not_before: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct JsonWaiting<'a> {
+    account: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_name: Option<&'a str>,
+    user: &'a str,
+    key: Option<&'a str>,
+    state: &'static str,
+    reason: &'static str,
+    until: Option<String>,
+    message: String,
+    source: JsonSource<'a>,
+}
+
+#[derive(Serialize)]
+struct JsonOutcome<'a> {
+    #[serde(flatten)]
+    change: JsonChange<'a>,
+    result: &'static str,
+    error: Option<String>,
+    notes: &'a [String],
+}
+
+fn change(change: &Change) -> JsonChange<'_> {
+    let Change { account, user, action, reason, destination, source: from, then } = change;
+    let (account, account_name) = names(account);
+    JsonChange {
+        account,
+        account_name,
+        user,
+        action: action.verb().as_str(),
+        key: action.key().map(|key| key.as_str()),
+        reason: reason.code(),
+        message: reason.to_string(),
+        destination,
+        source: source(from),
+        then: then.iter().map(following).collect(),
+    }
+}
+
+fn following(following: &Following) -> JsonFollowing<'_> {
+    let Following { verb, key, not_before } = following;
+    JsonFollowing {
+        action: verb.as_str(),
+        key: key.as_ref().map(|key| key.as_str()),
+        not_before: timestamp(*not_before),
+    }
+}
+
+fn waiting(waiting: &Waiting) -> JsonWaiting<'_> {
+    let Waiting { account, user, key, wait, source: from, until } = waiting;
+    let (account, account_name) = names(account);
+    JsonWaiting {
+        account,
+        account_name,
+        user,
+        key: key.as_ref().map(|key| key.as_str()),
+        state: if wait.is_blocked() { "blocked" } else { "held" },
+        reason: wait.code(),
+        until: until.map(timestamp),
+        message: wait.to_string(),
+        source: source(from),
+    }
+}
+
+fn outcome(outcome: &Outcome) -> JsonOutcome<'_> {
+    let Outcome { change: done, result, notes } = outcome;
+    let error = result.as_ref().err().map(ToString::to_string);
+    JsonOutcome { change: change(done), result: result_word(result), error, notes }
+}
+
+fn names(account: &Account) -> (&str, Option<&str>) {
+    (&account.id, account.name.as_deref())
+}
+
+fn source(source: &Source) -> JsonSource<'_> {
+    JsonSource { file: &source.file, line: source.line }
+}
+
+/// RFC 3339 in UTC, whole seconds.
+pub fn timestamp(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}

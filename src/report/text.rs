@@ -1,0 +1,251 @@
+//! For a person: one line a key, aligned, the counts last. Colour never carries meaning alone.
+
+use std::{
+    fmt::{self, Write as _},
+    io::Write as _,
+};
+
+use anstyle::{AnsiColor, Style};
+use chrono::{DateTime, Utc};
+use tabwriter::TabWriter;
+
+use super::{Counts, Report, result_word};
+use crate::{
+    apply::{Applied, Failure, Outcome},
+    inventory::{Account, Inventory, Key, LastUse, State},
+    plan::{Change, Following, Next, Plan, Verb, Waiting, next_observed},
+    roster::{Entry, Roster},
+};
+
+const DIM: Style = Style::new().dimmed();
+const BOLD: Style = Style::new().bold();
+const RED: Style = AnsiColor::Red.on_default();
+const GREEN: Style = AnsiColor::Green.on_default();
+const YELLOW: Style = AnsiColor::Yellow.on_default();
+const CYAN: Style = AnsiColor::Cyan.on_default();
+
+/// The plan: changes, then what waits, by account; then one line that counts.
+pub fn plan(plan: &Plan) -> String {
+    let mut text = String::new();
+    let mut accounts: Vec<&Account> = plan.changes.iter().map(|change| &*change.account).collect();
+    accounts.extend(plan.waiting.iter().map(|waiting| &*waiting.account));
+    accounts.sort_unstable();
+    accounts.dedup();
+    for account in accounts {
+        let changes = plan.changes.iter().filter(|change| *change.account == *account).map(change_line);
+        let waiting = plan.waiting.iter().filter(|waiting| *waiting.account == *account).map(waiting_line);
+        text += &heading(account);
+        text += &aligned(changes.chain(waiting));
+        text.push('\n');
+    }
+    text + &summary(plan) + "\n"
+}
+
+/// What was done, a line each, then one line that counts.
+pub fn applied(report: &Report<'_>) -> String {
+    let Some(Applied { outcomes, deferred }) = report.applied else { return String::new() };
+    let mut text = aligned(outcomes.iter().flat_map(outcome_lines));
+    if !outcomes.is_empty() {
+        text.push('\n');
+    }
+    let count = |verb| outcomes.iter().filter(|o| o.result.is_ok() && o.change.action.verb() == verb).count();
+    let failed = outcomes.iter().filter(|outcome| matches!(outcome.result, Err(Failure::Failed(_)))).count();
+    let stale = outcomes.iter().filter(|outcome| matches!(outcome.result, Err(Failure::Stale(_)))).count();
+    let done = [
+        (count(Verb::Create), "created"),
+        (count(Verb::Promote), "promoted"),
+        (count(Verb::Notify), "notified"),
+        (count(Verb::Deactivate), "deactivated"),
+        (count(Verb::Delete), "deleted"),
+    ];
+    let undone = [(failed, "failed"), (stale, "stale"), (deferred.len(), "not finished: run it again")];
+    text += &format!("Applied: {}", list(done.into_iter()).unwrap_or_else(|| "nothing".to_owned()));
+    if let Some(undone) = list(undone.into_iter()) {
+        let _ = write!(text, "; {RED}{undone}{RED:#}");
+    }
+    text + ".\n"
+}
+
+/// Every user in scope, a line a key: age, last use, what comes next and when.
+pub fn status(accounts: &[(&Roster, &Inventory)], now: DateTime<Utc>) -> String {
+    let mut text = String::new();
+    for (roster, inventory) in accounts {
+        text += &heading(&roster.account);
+        let title = ["user", "key", "status", "created", "age", "last used", "next"].join("\t");
+        let title = format!("  {BOLD}{title}{BOLD:#}");
+        let lines = roster.entries.iter().flat_map(|entry| status_lines(roster, entry, inventory, now));
+        text += &aligned(std::iter::once(title).chain(lines));
+        let (users, unmanaged) = (roster.entries.len(), roster.unmanaged);
+        let _ = writeln!(text, "\n{users} users in scope, {unmanaged} unmanaged.");
+    }
+    text
+}
+
+fn status_lines(roster: &Roster, entry: &Entry, inventory: &Inventory, now: DateTime<Utc>) -> Vec<String> {
+    let observed = inventory.users.get(&entry.user.name).map(Result::as_ref);
+    let user = printable(&entry.user.name);
+    let (about, next) = match next_observed(roster, entry, observed, now) {
+        Next::Change(action, reason) => (action.key().cloned(), format!("{} now: {reason}", action.verb())),
+        Next::Wait { key, wait, until } => {
+            let until = until.map_or_else(String::new, |until| format!(" until {}", day(until)));
+            (
+                key,
+                format!(
+                    "{}{until}: {}",
+                    if wait.is_blocked() { "blocked" } else { "held" },
+                    printable(&wait.to_string())
+                ),
+            )
+        }
+        Next::Settled { next_rotation: Some(at) } => (None, format!("rotate {}", day(at))),
+        Next::Settled { next_rotation: None } => (None, "nothing to rotate".to_owned()),
+        Next::Need(need) => (None, format!("unknown: {need}")),
+    };
+    let keys = match observed {
+        Some(Ok(State { keys, .. })) => &keys[..],
+        _ => &[],
+    };
+    if keys.is_empty() {
+        return vec![format!("  {user}\t-\t\t\t\t\t{next}")];
+    }
+    let mut keys: Vec<&Key> = keys.iter().collect();
+    keys.sort_unstable_by_key(|key| (key.created, key.id.clone()));
+    let told_at = about.and_then(|id| keys.iter().position(|key| key.id == id)).unwrap_or(keys.len() - 1);
+    let line = |(position, key): (usize, &&Key)| {
+        let Key { id, status: _, created, last_use } = key;
+        let status = if key.is_active() { "active" } else { "inactive" };
+        let age = (now - created).num_days();
+        let used = match last_use {
+            LastUse::Unread => "?".to_owned(),
+            LastUse::Never => "never".to_owned(),
+            LastUse::At { time, service, .. } => {
+                day(*time) + &service.as_ref().map_or_else(String::new, |service| format!(" ({})", printable(service)))
+            }
+        };
+        let next = if position == told_at { next.as_str() } else { "" };
+        format!("  {user}\t{id}\t{status}\t{}\t{age}d\t{used}\t{next}", day(*created))
+    };
+    keys.iter().enumerate().map(line).collect()
+}
+
+fn heading(account: &Account) -> String {
+    format!("{BOLD}Account {}, {}{BOLD:#}\n", printable(&account.to_string()), account.region)
+}
+
+fn change_line(change: &Change) -> String {
+    let Change { account: _, user, action, reason, destination: _, source: _, then } = change;
+    let verb = action.verb();
+    let style = style(verb);
+    let key = action.key().map_or("new key", |key| key.as_str());
+    let user = printable(user);
+    format!("{style}{}{style:#} {user}\t{style}{verb}{style:#}\t{key}\t{reason}{}", verb.glyph(), then_text(then))
+}
+
+/// Only what comes on a later day is worth a date: the rest happens in the same run.
+fn then_text(then: &[Following]) -> String {
+    let dated: Vec<String> = then
+        .iter()
+        .filter(|following| matches!(following.verb, Verb::Deactivate | Verb::Delete))
+        .map(|following| format!("{} {}", following.verb, day(following.not_before)))
+        .collect();
+    if dated.is_empty() { String::new() } else { format!("; {DIM}then {}{DIM:#}", dated.join(", ")) }
+}
+
+fn waiting_line(waiting: &Waiting) -> String {
+    let Waiting { account: _, user, key, wait, source: _, until } = waiting;
+    let (glyph, word, style) = match wait {
+        wait if wait.is_blocked() => ('!', "blocked", RED),
+        wait if wait.is_exempt() => (' ', "exempt", DIM),
+        _ => (' ', "held", DIM),
+    };
+    let key = key.as_ref().map_or("", |key| key.as_str());
+    let until = until.map_or_else(String::new, |until| format!("; {DIM}until {}{DIM:#}", day(until)));
+    let (user, message) = (printable(user), printable(&wait.to_string()));
+    let message = message.strip_prefix("exempt: ").unwrap_or(&message);
+    format!("{style}{glyph}{style:#} {user}\t{style}{word}{style:#}\t{key}\t{message}{until}")
+}
+
+fn outcome_lines(outcome: &Outcome) -> Vec<String> {
+    let Outcome { change, result, notes } = outcome;
+    let verb = change.action.verb();
+    let key = change.action.key().map_or("", |key| key.as_str());
+    let user = printable(&change.user);
+    let (style, text) = match result {
+        Ok(()) => (style(verb), result_word(result).to_owned()),
+        Err(Failure::Stale(why)) => (YELLOW, format!("{YELLOW}stale: {}{YELLOW:#}", printable(why))),
+        Err(Failure::Failed(error)) => (RED, format!("{RED}failed: {}{RED:#}", printable(&error.to_string()))),
+    };
+    let line = format!("{style}{}{style:#} {user}\t{verb}\t{key}\t{text}", verb.glyph());
+    let notes = notes.iter().map(|note| format!("  \t\t\tnote: {}", printable(note)));
+    std::iter::once(line).chain(notes).collect()
+}
+
+/// `Plan: 1 to create, 0 to deactivate, 0 to delete; 1 blocked, 3 exempt.`
+fn summary(plan: &Plan) -> String {
+    let counts = Counts::of(plan);
+    let waiting = [(counts.blocked, "blocked"), (counts.held, "held"), (counts.exempt, "exempt")];
+    let waiting = list(waiting.into_iter());
+    if plan.changes.is_empty() {
+        let waiting = waiting.map_or_else(String::new, |waiting| format!("{waiting}. "));
+        let next = plan.next_rotation().map_or_else(String::new, |(at, settled)| {
+            format!(", next rotation {} ({})", day(at), printable(&settled.user))
+        });
+        return format!("No changes. {waiting}{} users in scope{next}.", plan.users());
+    }
+    let mut text = format!("Plan: {} to create", counts.create);
+    for (count, verb) in [(counts.promote, Verb::Promote), (counts.notify, Verb::Notify)] {
+        if count > 0 {
+            let _ = write!(text, ", {count} to {verb}");
+        }
+    }
+    let _ = write!(text, ", {} to deactivate, {} to delete", counts.deactivate, counts.delete);
+    waiting.map_or_else(String::new, |waiting| format!("; {waiting}")).chars().for_each(|c| text.push(c));
+    text + "."
+}
+
+/// "1 created, 2 failed"; `None` if all are 0.
+fn list(counts: impl Iterator<Item = (usize, &'static str)>) -> Option<String> {
+    let parts: Vec<_> = counts.filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+fn style(verb: Verb) -> Style {
+    match verb {
+        Verb::Create => GREEN,
+        Verb::Promote | Verb::Notify => CYAN,
+        Verb::Deactivate => YELLOW,
+        Verb::Delete => RED,
+    }
+}
+
+/// Lines with tabs become columns.
+fn aligned(lines: impl Iterator<Item = String>) -> String {
+    let mut writer = TabWriter::new(Vec::new()).padding(2).ansi(true);
+    for line in lines {
+        writeln!(writer, "{line}").expect("memory takes what is written to it");
+    }
+    let bytes = writer.into_inner().expect("memory takes what is written to it");
+    let text = String::from_utf8(bytes).expect("lines are text");
+    text.lines().fold(String::new(), |text, line| text + line.trim_end() + "\n")
+}
+
+/// What comes from tags, manifests and answers of AWS must not steer the terminal.
+pub fn printable(text: &str) -> String {
+    text.chars().fold(String::new(), |mut text, c| {
+        if c.is_control() {
+            text.extend(c.escape_default())
+        } else {
+            text.push(c)
+        }
+        text
+    })
+}
+
+fn day(time: DateTime<Utc>) -> String {
+    time.format("%Y-%m-%d").to_string()
+}
+
+/// Writes the styled text, or the text alone.
+pub fn styled(text: &str, color: bool) -> impl fmt::Display {
+    if color { text.to_owned() } else { anstream::adapter::strip_str(text).to_string() }
+}
