@@ -25,7 +25,7 @@ use crate::{
 pub use self::{
     digest::digest,
     limits::{Exceeded, exceeded},
-    reason::{Reason, Wait},
+    reason::{Day, Duration, Reason, Wait},
     rules::{due_at, next},
     simulate::simulate,
 };
@@ -243,14 +243,7 @@ pub enum Need {
 #[must_use]
 pub fn plan(roster: &Roster, inventory: &Inventory, now: DateTime<Utc>) -> Plan {
     let account = Arc::new(roster.account.clone());
-    let mut plan = Plan {
-        as_of: now,
-        changes: Vec::new(),
-        waiting: Vec::new(),
-        settled: Vec::new(),
-        unmanaged: roster.unmanaged,
-        keys: 0,
-    };
+    let mut plan = Plan { unmanaged: roster.unmanaged, ..Plan::empty(now) };
     for entry in &roster.entries {
         let user = entry.user.name.clone();
         let observed = inventory.users.get(&user);
@@ -296,6 +289,11 @@ pub fn next_observed(
 }
 
 impl Plan {
+    /// A plan for nobody.
+    pub fn empty(as_of: DateTime<Utc>) -> Self {
+        Self { as_of, changes: Vec::new(), waiting: Vec::new(), settled: Vec::new(), unmanaged: 0, keys: 0 }
+    }
+
     /// Adds the plan of another account, made for the same instant.
     pub fn extend(&mut self, other: Self) {
         let Self { as_of: _, changes, waiting, settled, unmanaged, keys } = other;

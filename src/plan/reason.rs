@@ -56,7 +56,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Expired { key, age, max_age } => {
-                write!(f, "{key} is {} old, the limit is {}", Duration(*age), Duration(*max_age))
+                write!(f, "{key} is {}d old, the limit is {}", age.num_days(), Duration(*max_age))
             }
             Self::ExpiresSoon { key, expires } => write!(f, "{key} reaches its maximum age on {}", Day(*expires)),
             Self::Reissue { key, before } => write!(f, "{key} is from before {}: reissued on request", Day(*before)),
@@ -195,7 +195,7 @@ impl fmt::Display for Wait {
 }
 
 /// A date as people read it in a plan.
-pub(crate) struct Day(pub(crate) DateTime<Utc>);
+pub struct Day(pub DateTime<Utc>);
 
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -203,14 +203,14 @@ impl fmt::Display for Day {
     }
 }
 
-/// A duration in whole days, or in hours below two days.
-pub(crate) struct Duration(pub(crate) TimeDelta);
+/// A duration as manifests write it: in days, or in hours where days don't come out even.
+pub struct Duration(pub TimeDelta);
 
 impl fmt::Display for Duration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.num_days() {
-            1 | 0 if self.0.num_hours() != 24 => write!(f, "{}h", self.0.num_hours()),
-            days => write!(f, "{days}d"),
+        match self.0.num_hours() {
+            hours if hours % 24 == 0 => write!(f, "{}d", hours / 24),
+            hours => write!(f, "{hours}h"),
         }
     }
 }

@@ -6,9 +6,10 @@ use serde::Serialize;
 use super::{Counts, Report, result_word};
 use crate::{
     apply::Outcome,
-    inventory::Account,
+    inventory::{Account, Inventory, Key, LastUse},
     manifest::Source,
-    plan::{Change, Following, Waiting, digest},
+    plan::{Change, Following, Next, Wait, Waiting, digest, next_observed},
+    roster::{Entry, Roster},
 };
 
 /// Renders a report: one JSON object.
@@ -114,6 +115,88 @@ struct JsonOutcome<'a> {
     notes: &'a [String],
 }
 
+/// Renders every user in scope, with its keys and what comes next.
+pub fn status(accounts: &[(&Roster, &Inventory)], now: DateTime<Utc>) -> String {
+    let users = accounts.iter().flat_map(|(roster, inventory)| {
+        roster.entries.iter().map(move |entry| user_status(roster, entry, inventory, now))
+    });
+    let document = StatusDocument { version: 1, as_of: timestamp(now), users: users.collect() };
+    serde_json::to_string_pretty(&document).expect("no map has keys other than strings") + "\n"
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct StatusDocument<'a> {
+    version: u32,
+    as_of: String,
+    users: Vec<UserStatus<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct UserStatus<'a> {
+    account: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_name: Option<&'a str>,
+    user: &'a str,
+    keys: Vec<KeyStatus<'a>>,
+    /// An action's name, `held`, `blocked`, `settled`.
+    next: &'static str,
+    reason: Option<&'static str>,
+    /// When the wait ends, or the next rotation begins.
+    until: Option<String>,
+    source: JsonSource<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct KeyStatus<'a> {
+    key: &'a str,
+    active: bool,
+    created: String,
+    last_used: Option<String>,
+}
+
+fn user_status<'a>(
+    roster: &'a Roster,
+    entry: &'a Entry,
+    inventory: &'a Inventory,
+    now: DateTime<Utc>,
+) -> UserStatus<'a> {
+    let observed = inventory.users.get(&entry.user.name).map(Result::as_ref);
+    let (next, reason, until) = match next_observed(roster, entry, observed, now) {
+        Next::Change(action, reason) => (action.verb().as_str(), Some(reason.code()), None),
+        Next::Wait { wait, until, .. } => (state(&wait), Some(wait.code()), until),
+        Next::Settled { next_rotation } => ("settled", None, next_rotation),
+        Next::Need(_) => ("held", Some("unreadable"), None),
+    };
+    let keys = observed.and_then(Result::ok).map_or(&[][..], |state| &state.keys);
+    let (account, account_name) = names(&roster.account);
+    UserStatus {
+        account,
+        account_name,
+        user: &entry.user.name,
+        keys: keys.iter().map(key_status).collect(),
+        next,
+        reason,
+        until: until.map(timestamp),
+        source: source(&entry.rule),
+    }
+}
+
+fn key_status(key: &Key) -> KeyStatus<'_> {
+    let Key { id, status: _, created, last_use } = key;
+    let last_used = match last_use {
+        LastUse::Unread | LastUse::Never => None,
+        LastUse::At { time, .. } => Some(timestamp(*time)),
+    };
+    KeyStatus { key: id.as_str(), active: key.is_active(), created: timestamp(*created), last_used }
+}
+
+fn state(wait: &Wait) -> &'static str {
+    if wait.is_blocked() { "blocked" } else { "held" }
+}
+
 fn change(change: &Change) -> JsonChange<'_> {
     let Change { account, user, action, reason, destination, source: from, then } = change;
     let (account, account_name) = names(account);
@@ -148,7 +231,7 @@ fn waiting(waiting: &Waiting) -> JsonWaiting<'_> {
         account_name,
         user,
         key: key.as_ref().map(|key| key.as_str()),
-        state: if wait.is_blocked() { "blocked" } else { "held" },
+        state: state(wait),
         reason: wait.code(),
         until: until.map(timestamp),
         message: wait.to_string(),

@@ -13,7 +13,7 @@ use super::{Counts, Report, result_word};
 use crate::{
     apply::{Applied, Failure, Outcome},
     inventory::{Account, Inventory, Key, LastUse, State},
-    plan::{Change, Following, Next, Plan, Verb, Waiting, next_observed},
+    plan::{Change, Day, Following, Next, Plan, Verb, Waiting, next_observed},
     roster::{Entry, Roster},
 };
 
@@ -219,7 +219,7 @@ fn style(verb: Verb) -> Style {
 }
 
 /// Lines with tabs become columns.
-fn aligned(lines: impl Iterator<Item = String>) -> String {
+pub fn aligned(lines: impl Iterator<Item = String>) -> String {
     let mut writer = TabWriter::new(Vec::new()).padding(2).ansi(true);
     for line in lines {
         writeln!(writer, "{line}").expect("memory takes what is written to it");
@@ -242,7 +242,7 @@ pub fn printable(text: &str) -> String {
 }
 
 fn day(time: DateTime<Utc>) -> String {
-    time.format("%Y-%m-%d").to_string()
+    Day(time).to_string()
 }
 
 /// Writes the styled text, or the text alone.

@@ -1,0 +1,113 @@
+//! `keyrota apply`: plans, shows the plan, asks, applies.
+
+use std::{
+    io::{self, BufRead, IsTerminal},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use keyrota::{
+    apply::Run,
+    cloud::Cloud,
+    report::{Report, json, text},
+    survey::apply_all,
+};
+
+use super::{
+    Exit,
+    args::{ApplyArgs, Format},
+    output::Output,
+    world::{Stop, World, make_plan, within_limits, write_json},
+};
+
+pub async fn run<C: Cloud>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Exit, Stop> {
+    let World { common, output, clock, .. } = *world;
+    let (surveyed, plan) = make_plan(world).await?;
+    match output.format {
+        Format::Text => output.data(&text::plan(&plan)),
+        // The JSON comes last and is one document. A person who is asked still sees what about.
+        Format::Json if args.yes => {}
+        Format::Json => output.talk(&text::plan(&plan)),
+    }
+    if !within_limits(world, &plan) {
+        return Ok(Exit::Limit);
+    }
+    if !plan.changes.is_empty() && !args.yes {
+        ask(output)?;
+    }
+
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let watch = tokio::spawn(watch(Arc::clone(&interrupted)));
+    let bar = output.progress("Applying");
+    bar.inc_length(plan.changes.len() as u64);
+    let run = Run {
+        clock,
+        may_start: &|| !interrupted.load(Ordering::Relaxed),
+        progress: &|outcome| {
+            tracing::debug!(user = outcome.change.user, action = %outcome.change.action.verb(), ok = outcome.result.is_ok());
+            bar.inc(1);
+        },
+    };
+    let applied = apply_all(&surveyed, &plan, &run).await;
+    watch.abort();
+    bar.finish_and_clear();
+
+    let report = Report { plan: &plan, revision: None, applied: Some(&applied) };
+    match output.format {
+        Format::Text if plan.changes.is_empty() => {}
+        Format::Text => output.data(&format!("\n{}", text::applied(&report))),
+        Format::Json => output.data(&json::render(&report)),
+    }
+    // What was done is done: a report that can't be written must not hide that something failed.
+    if let Err(stop) = write_json(common, &report) {
+        stop.say(output);
+        return Ok(Exit::Failed);
+    }
+    let all_done = applied.deferred.is_empty() && applied.outcomes.iter().all(|outcome| outcome.result.is_ok());
+    Ok(if all_done { Exit::Done } else { Exit::Failed })
+}
+
+fn ask(output: &Output) -> Result<(), Stop> {
+    if !io::stdin().is_terminal() {
+        return Err(
+            Stop::new("nothing was changed: nobody is here to approve the plan").hint("`--yes` applies without asking")
+        );
+    }
+    output.talk("\nApply these changes? Only `yes` is accepted: ");
+    let mut answer = String::new();
+    let read = io::stdin().lock().read_line(&mut answer);
+    match read {
+        Ok(_) if answer.trim() == "yes" => Ok(()),
+        Ok(_) | Err(_) => Err(Stop::new("not approved; nothing was changed")),
+    }
+}
+
+/// The first interruption lets what is under way finish; the second ends the process, which is safe as well.
+async fn watch(interrupted: Arc<AtomicBool>) {
+    for again in [false, true] {
+        if signal().await.is_err() {
+            return;
+        }
+        if again {
+            std::process::exit(130);
+        }
+        interrupted.store(true, Ordering::Relaxed);
+        eprintln!("\nFinishing the changes under way and starting no others. Once more to stop at once.");
+    }
+}
+
+#[cfg(unix)]
+async fn signal() -> io::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result,
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+async fn signal() -> io::Result<()> {
+    tokio::signal::ctrl_c().await
+}

@@ -1,0 +1,103 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Rotates AWS IAM access keys the GitOps way: manifests say which, a plan shows what, apply does it in a safe order.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "\
+Exit codes:
+  0   done, or nothing to do
+  1   error, nothing changed
+  2   changes pending (plan --detailed-exitcode only)
+  3   a limit was exceeded, nothing changed
+  5   some changes failed or were not finished; run it again
+  64  usage")]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Validate the manifests, offline
+    Check,
+    /// Show what would change now; changes nothing
+    Plan(PlanArgs),
+    /// Plan, show the plan, ask, and carry it out
+    Apply(ApplyArgs),
+    /// Show every user in scope: keys, ages, last use, what comes next and when
+    Status,
+    /// Show the effective policy of a user and where each value comes from
+    Explain {
+        /// The IAM user's name
+        user: String,
+    },
+    /// Print the JSON Schema of the manifests
+    Schema,
+    /// Print completions for a shell
+    Completions { shell: clap_complete::Shell },
+}
+
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Exit with 2 if changes are pending
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ApplyArgs {
+    /// Apply without asking
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+/// Flags of every command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Common options")]
+pub struct Common {
+    /// The folder of the manifests
+    #[arg(long, global = true, value_name = "DIR", default_value = "manifests")]
+    pub manifests: PathBuf,
+    /// Use a simulated account in this TOML file instead of AWS
+    #[arg(long, global = true, value_name = "FILE")]
+    pub sandbox: Option<PathBuf>,
+    /// Only this account of `[accounts]`, by name or id (repeatable)
+    #[arg(long = "account", global = true, value_name = "NAME")]
+    pub accounts: Vec<String>,
+    /// Plan as of then: a date, an RFC 3339 time, or `enforce` for the next scheduled run
+    #[arg(long, global = true, value_name = "TIME|enforce")]
+    pub at: Option<String>,
+    /// The format of the output
+    #[arg(long, global = true, value_enum, default_value_t)]
+    pub format: Format,
+    /// Write the plan's JSON into this file as well
+    #[arg(long, global = true, value_name = "FILE")]
+    pub json_into: Option<PathBuf>,
+    /// When to colour; `NO_COLOR` is honoured
+    #[arg(long, global = true, value_enum, default_value_t)]
+    pub color: Color,
+    /// Show the calls to AWS
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}

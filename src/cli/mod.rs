@@ -1,0 +1,68 @@
+//! Reads the arguments, runs one command, and turns what became of it into an exit code.
+
+mod apply;
+mod args;
+mod explain;
+mod offline;
+mod output;
+mod world;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use self::{
+    args::{Cli, Command},
+    output::Output,
+};
+
+/// How a command ended. The numbers are part of the contract with scripts and workflows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done, or nothing to do.
+    Done = 0,
+    /// An error; nothing was changed.
+    Error = 1,
+    /// Changes are pending (`plan --detailed-exitcode` only).
+    Pending = 2,
+    /// A limit was exceeded; nothing was changed.
+    Limit = 3,
+    /// Some changes failed or were not finished.
+    Failed = 5,
+    /// The arguments make no sense.
+    Usage = 64,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nothing is left to tell anyone if even this can't be written.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+        }
+    };
+    let output = Output::new(&cli.common);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime of one thread needs nothing that could be missing");
+    runtime.block_on(run(cli, &output)).into()
+}
+
+async fn run(cli: Cli, output: &Output) -> Exit {
+    let Cli { command, common } = cli;
+    match command {
+        Command::Check => offline::check(&common, output),
+        Command::Schema => offline::schema(output),
+        Command::Completions { shell } => offline::completions(shell, output),
+        Command::Plan(args) => world::with(&common, output, world::Task::Plan(args)).await,
+        Command::Apply(args) => world::with(&common, output, world::Task::Apply(args)).await,
+        Command::Status => world::with(&common, output, world::Task::Status).await,
+        Command::Explain { user } => world::with(&common, output, world::Task::Explain { user }).await,
+    }
+}

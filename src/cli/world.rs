@@ -1,0 +1,288 @@
+//! The commands that look at accounts: loads the manifests, connects to AWS or opens the sandbox, and hands both to
+//! one function a command.
+
+use std::{collections::BTreeMap, path::Path};
+
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use keyrota::{
+    aws,
+    cloud::Cloud,
+    inventory::Account,
+    manifest::{self, DeclaredAccount, Manifest, next_after},
+    observe::Depth,
+    plan::{Exceeded, Plan, exceeded},
+    report::{Report, json, text},
+    sandbox::Sandbox,
+    survey::{Progress, Scoped, SurveyError, Surveyed, plan_all, scope, survey},
+};
+
+use super::{
+    Exit, apply,
+    args::{ApplyArgs, Common, Format, PlanArgs},
+    explain,
+    output::Output,
+};
+
+/// A command that looks at accounts.
+pub enum Task {
+    Plan(PlanArgs),
+    Apply(ApplyArgs),
+    Status,
+    Explain { user: String },
+}
+
+/// What every such command works with.
+pub struct World<'a, C> {
+    pub clouds: &'a [C],
+    pub manifest: &'a Manifest,
+    /// The clock; pinned by the sandbox's `now` and by `--at`.
+    pub clock: &'a (dyn Fn() -> DateTime<Utc> + Sync),
+    pub common: &'a Common,
+    pub output: &'a Output,
+}
+
+/// Runs a task on the accounts that the arguments name.
+pub async fn with(common: &Common, output: &Output, task: Task) -> Exit {
+    match try_with(common, output, task).await {
+        Ok(exit) => exit,
+        Err(stop) => {
+            stop.say(output);
+            Exit::Error
+        }
+    }
+}
+
+/// Why a command ended before it did anything.
+pub struct Stop {
+    /// `None`: said already.
+    message: Option<String>,
+    hint: Option<String>,
+}
+
+impl Stop {
+    pub fn new(message: impl ToString) -> Self {
+        Self { message: Some(message.to_string()), hint: None }
+    }
+
+    pub fn hint(self, hint: impl ToString) -> Self {
+        Self { hint: Some(hint.to_string()), ..self }
+    }
+
+    pub fn say(&self, output: &Output) {
+        if let Some(message) = &self.message {
+            output.error(message);
+        }
+        if let Some(hint) = &self.hint {
+            output.hint(hint);
+        }
+    }
+
+    /// Everything was said already.
+    pub fn said() -> Self {
+        Self { message: None, hint: None }
+    }
+}
+
+async fn try_with(common: &Common, output: &Output, task: Task) -> Result<Exit, Stop> {
+    if matches!(task, Task::Apply(_)) && common.at.is_some() && common.sandbox.is_none() {
+        return Err(Stop::new("`--at` can't be applied: AWS has no other time than now")
+            .hint("`keyrota plan --at …` shows it; with `--sandbox`, apply takes it as well"));
+    }
+    let sandbox = match &common.sandbox {
+        Some(path) => Some(Sandbox::load(path).map_err(Stop::new)?),
+        None => None,
+    };
+    let pinned = sandbox.as_ref().and_then(Sandbox::now);
+    // The manifests are loaded for the same instant for which the plan is made; `enforce` needs them first.
+    let real_now = pinned.unwrap_or_else(Utc::now);
+    let loaded = manifest::load(&common.manifests, real_now);
+    output.diagnostics(&loaded.run_time_diagnostics());
+    let Some(manifest) = loaded.manifest else { return Err(Stop::said()) };
+    let now = instant(common.at.as_deref(), real_now, Some(&manifest)).map_err(Stop::new)?;
+    let declared = selected(&manifest, &common.accounts)?;
+
+    match sandbox {
+        Some(sandbox) => {
+            let sandbox = name_sandbox(sandbox, &manifest, &declared)?;
+            if pinned.is_some_and(|pinned| now < pinned) && matches!(task, Task::Apply(_)) {
+                return Err(Stop::new("the sandbox's clock can't go back: `--at` is before its `now`"));
+            }
+            sandbox.set_now(now);
+            let clouds = [sandbox];
+            let world = World { clouds: &clouds, manifest: &manifest, clock: &|| now, common, output };
+            let changes = matches!(task, Task::Apply(_));
+            let exit = run(&world, task).await;
+            if changes && matches!(exit, Ok(Exit::Done | Exit::Failed)) {
+                save(&clouds[0], common)?;
+            }
+            exit
+        }
+        None => {
+            let clouds = aws::connect(&declared).await.map_err(Stop::new)?;
+            let at = common.at.is_some();
+            let world = World {
+                clouds: &clouds,
+                manifest: &manifest,
+                clock: &|| if at { now } else { Utc::now() },
+                common,
+                output,
+            };
+            run(&world, task).await
+        }
+    }
+}
+
+async fn run<C: Cloud>(world: &World<'_, C>, task: Task) -> Result<Exit, Stop> {
+    match task {
+        Task::Plan(args) => plan(world, &args).await,
+        Task::Apply(args) => apply::run(world, &args).await,
+        Task::Status => status(world).await,
+        Task::Explain { user } => explain::run(world, &user).await,
+    }
+}
+
+/// `keyrota plan`
+async fn plan<C: Cloud>(world: &World<'_, C>, args: &PlanArgs) -> Result<Exit, Stop> {
+    let (_, plan) = make_plan(world).await?;
+    let report = Report { plan: &plan, revision: None, applied: None };
+    world.output.data(&match world.output.format {
+        Format::Text => text::plan(&plan),
+        Format::Json => json::render(&report),
+    });
+    write_json(world.common, &report)?;
+    if !within_limits(world, &plan) {
+        return Ok(Exit::Limit);
+    }
+    Ok(if args.detailed_exitcode && !plan.changes.is_empty() { Exit::Pending } else { Exit::Done })
+}
+
+/// `keyrota status`
+async fn status<C: Cloud>(world: &World<'_, C>) -> Result<Exit, Stop> {
+    let now = (world.clock)();
+    let surveyed = look(world, Depth::Everything, now).await?;
+    let accounts: Vec<_> = surveyed.iter().map(|one| (&one.roster, &one.inventory)).collect();
+    world.output.data(&match world.output.format {
+        Format::Text => text::status(&accounts, now),
+        Format::Json => json::status(&accounts, now),
+    });
+    Ok(Exit::Done)
+}
+
+/// Observes all accounts and plans.
+pub async fn make_plan<'a, C: Cloud>(world: &World<'a, C>) -> Result<(Vec<Surveyed<'a, C>>, Plan), Stop> {
+    let now = (world.clock)();
+    let surveyed = look(world, Depth::Plan, now).await?;
+    let plan = plan_all(&surveyed, now);
+    Ok((surveyed, plan))
+}
+
+/// Observes all accounts, with a progress bar.
+pub async fn look<'a, C: Cloud>(
+    world: &World<'a, C>,
+    depth: Depth,
+    now: DateTime<Utc>,
+) -> Result<Vec<Surveyed<'a, C>>, Stop> {
+    let bar = world.output.progress("Reading keys");
+    let progress = |progress| match progress {
+        Progress::InScope(users) => bar.inc_length(users as u64),
+        Progress::Read => bar.inc(1),
+    };
+    let surveyed = survey(scoped(world, now).await?, depth, now, &progress).await;
+    bar.finish_and_clear();
+    Ok(surveyed)
+}
+
+/// Lists all accounts and resolves the manifests against them.
+pub async fn scoped<'a, C: Cloud>(world: &World<'a, C>, now: DateTime<Utc>) -> Result<Vec<Scoped<'a, C>>, Stop> {
+    match scope(world.clouds, world.manifest, now).await {
+        Ok((scoped, warnings)) => {
+            world.output.diagnostics(&warnings);
+            Ok(scoped)
+        }
+        Err(SurveyError::Manifest(diagnostics)) => {
+            world.output.diagnostics(&diagnostics);
+            Err(Stop::said())
+        }
+        Err(SurveyError::Read { account, error }) => Err(Stop::new(format!("account {account}: {error}"))),
+    }
+}
+
+/// Says which limits are exceeded.
+pub fn within_limits<C>(world: &World<'_, C>, plan: &Plan) -> bool {
+    let exceeded = exceeded(plan, &world.manifest.limits);
+    for exceeded in &exceeded {
+        world.output.error(exceeded);
+    }
+    if let Some(Exceeded::Actions { .. } | Exceeded::Percent { .. }) = exceeded.first() {
+        world.output.hint("nothing was changed; look at who is in the plan before raising `[limits]`");
+    }
+    exceeded.is_empty()
+}
+
+/// Writes the report where `--json-into` says.
+pub fn write_json(common: &Common, report: &Report<'_>) -> Result<(), Stop> {
+    let Some(path) = &common.json_into else { return Ok(()) };
+    std::fs::write(path, json::render(report)).map_err(|error| Stop::new(format!("{}: {error}", path.display())))
+}
+
+/// The instant that `--at` means.
+pub fn instant(at: Option<&str>, now: DateTime<Utc>, manifest: Option<&Manifest>) -> Result<DateTime<Utc>, String> {
+    let Some(at) = at else { return Ok(now) };
+    if at == "enforce" {
+        let enforce = manifest.and_then(|manifest| manifest.schedule.enforce.as_ref());
+        let enforce = enforce.ok_or("`--at enforce` needs `enforce` in `[schedule]` of the manifests")?;
+        return next_after(&enforce.value, now)
+            .ok_or_else(|| format!("`--at enforce`: `{}` does not say a time", enforce.value));
+    }
+    let date = at.parse::<NaiveDate>().map(|date| date.and_time(NaiveTime::MIN).and_utc());
+    let time = DateTime::parse_from_rfc3339(at).map(|time| time.to_utc());
+    date.or(time).map_err(|_| {
+        format!("`--at {at}`: write a date (2026-12-31), an RFC 3339 time (2026-12-31T08:00:00Z) or `enforce`")
+    })
+}
+
+/// The declared accounts that `--account` selects; all without it.
+fn selected(manifest: &Manifest, wanted: &[String]) -> Result<BTreeMap<String, DeclaredAccount>, Stop> {
+    if wanted.is_empty() {
+        return Ok(manifest.accounts.clone());
+    }
+    let mut selected = BTreeMap::new();
+    for wanted in wanted {
+        let found = manifest.accounts.iter().find(|(name, account)| *name == wanted || account.id == *wanted);
+        let Some((name, account)) = found else {
+            let known: Vec<_> = manifest.accounts.keys().map(|name| format!("`{name}`")).collect();
+            let hint = match known.is_empty() {
+                true => "the manifests declare none: add `[accounts.NAME]` to keyrota.toml".to_owned(),
+                false => format!("the manifests declare {}", known.join(", ")),
+            };
+            return Err(Stop::new(format!("`--account {wanted}`: there is no such account")).hint(hint));
+        };
+        selected.insert(name.clone(), account.clone());
+    }
+    Ok(selected)
+}
+
+/// A sandbox is one account: the declared one with its id, if any are declared.
+fn name_sandbox(
+    sandbox: Sandbox,
+    manifest: &Manifest,
+    declared: &BTreeMap<String, DeclaredAccount>,
+) -> Result<Sandbox, Stop> {
+    let Account { id, .. } = sandbox.account().clone();
+    if manifest.accounts.is_empty() {
+        return Ok(sandbox);
+    }
+    match declared.iter().find(|(_, account)| account.id == id) {
+        Some((name, _)) => Ok(sandbox.named(Some(name.clone()))),
+        None => {
+            let ids: Vec<_> = declared.iter().map(|(name, account)| format!("{} ({name})", account.id)).collect();
+            Err(Stop::new(format!("the sandbox is account {id}, which the manifests don't declare"))
+                .hint(format!("set its `account` to one of {}", ids.join(", "))))
+        }
+    }
+}
+
+fn save(sandbox: &Sandbox, common: &Common) -> Result<(), Stop> {
+    let path: &Path = common.sandbox.as_deref().expect("only a sandbox is saved");
+    sandbox.save(path).map_err(Stop::new)
+}

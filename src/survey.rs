@@ -1,0 +1,116 @@
+//! From manifests and accounts to a plan: the part of a run that changes nothing, the same for the command and the
+//! Lambda.
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    apply::{Applied, Run, apply},
+    cloud::{CallError, Cloud},
+    inventory::{Account, Inventory},
+    manifest::{Diagnostic, Manifest},
+    observe::{Depth, Directory, directory, observe},
+    plan::{Plan, plan},
+    roster::{Roster, relevant, resolve},
+};
+
+/// One account, with who is in scope there and what was observed of them.
+pub struct Surveyed<'a, C> {
+    pub cloud: &'a C,
+    pub roster: Roster,
+    pub inventory: Inventory,
+}
+
+/// Why there is no plan.
+#[derive(Debug)]
+pub enum SurveyError {
+    /// The users or secrets of an account could not be listed.
+    Read { account: Account, error: CallError },
+    /// The manifests contradict themselves for users that exist.
+    Manifest(Vec<Diagnostic>),
+}
+
+/// Told of how a survey goes on, for a progress bar.
+#[derive(Clone, Copy, Debug)]
+pub enum Progress {
+    /// This many users are in scope of an account, and are read now.
+    InScope(usize),
+    /// One of them was read.
+    Read,
+}
+
+/// One account with who is in scope there, before any key was read.
+pub struct Scoped<'a, C> {
+    pub cloud: &'a C,
+    pub directory: Directory,
+    pub roster: Roster,
+}
+
+/// Lists users and secrets of every account, all at the same time, and resolves the manifest against them. Returns
+/// warnings beside the accounts.
+///
+/// # Errors
+/// The error of the first account that can't be listed; every contradiction in the manifests.
+pub async fn scope<'a, C: Cloud>(
+    clouds: &'a [C],
+    manifest: &Manifest,
+    now: DateTime<Utc>,
+) -> Result<(Vec<Scoped<'a, C>>, Vec<Diagnostic>), SurveyError> {
+    let one = |cloud: &'a C| async move {
+        let account = cloud.account();
+        let is_relevant = |name: &str, path: &str| relevant(manifest, account, name, path);
+        let directory = directory(cloud, &is_relevant).await;
+        let directory = directory.map_err(|error| SurveyError::Read { account: account.clone(), error })?;
+        let (roster, warnings) = resolve(manifest, account, &directory.users, now).map_err(SurveyError::Manifest)?;
+        Ok((Scoped { cloud, directory, roster }, warnings))
+    };
+    let mut scoped = Vec::new();
+    let mut warnings: Option<Vec<Diagnostic>> = None;
+    for result in futures::future::join_all(clouds.iter().map(one)).await {
+        let (account, found) = result?;
+        scoped.push(account);
+        // A rule that selects nobody here may select someone in another account.
+        warnings = Some(match warnings {
+            None => found,
+            Some(before) => before.into_iter().filter(|warning| found.contains(warning)).collect(),
+        });
+    }
+    Ok((scoped, warnings.unwrap_or_default()))
+}
+
+/// Reads the users in scope of every account.
+pub async fn survey<'a, C: Cloud>(
+    scoped: Vec<Scoped<'a, C>>,
+    depth: Depth,
+    now: DateTime<Utc>,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Vec<Surveyed<'a, C>> {
+    let accounts = scoped.into_iter().map(|Scoped { cloud, directory, roster }| async move {
+        progress(Progress::InScope(roster.entries.len()));
+        let inventory = observe(cloud, &roster, &directory, depth, now, &|| progress(Progress::Read)).await;
+        Surveyed { cloud, roster, inventory }
+    });
+    futures::future::join_all(accounts).await
+}
+
+/// One plan for all accounts.
+pub fn plan_all<C>(surveyed: &[Surveyed<'_, C>], now: DateTime<Utc>) -> Plan {
+    let mut plans = surveyed.iter().map(|one| plan(&one.roster, &one.inventory, now));
+    let mut all = plans.next().unwrap_or_else(|| Plan::empty(now));
+    plans.for_each(|plan| all.extend(plan));
+    all
+}
+
+/// Applies a plan that [`plan_all`] made of the same survey; all accounts at the same time.
+pub async fn apply_all<C: Cloud>(surveyed: &[Surveyed<'_, C>], plan: &Plan, run: &Run<'_>) -> Applied {
+    let accounts = surveyed.iter().map(|account| async move {
+        let Surveyed { cloud, roster, inventory } = account;
+        let here = plan.changes.iter().filter(|change| *change.account == roster.account);
+        apply(*cloud, roster, inventory, &here.cloned().collect::<Vec<_>>(), run).await
+    });
+    let mut all = Applied::default();
+    for Applied { outcomes, deferred } in futures::future::join_all(accounts).await {
+        all.outcomes.extend(outcomes);
+        all.deferred.extend(deferred);
+    }
+    all
+}

@@ -1,0 +1,73 @@
+//! Holds the code to the absences that ARCHITECTURE.md states.
+
+use std::{fs, path::Path};
+
+/// Every Rust file of the library and the command, as path and code without line comments.
+fn sources() -> Vec<(String, String)> {
+    fn walk(folder: &Path, sources: &mut Vec<(String, String)>) {
+        for entry in fs::read_dir(folder).expect("the folder can be read") {
+            let path = entry.expect("the entry can be read").path();
+            if path.is_dir() {
+                walk(&path, sources);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).expect("the file can be read");
+                let code = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+                sources.push((path.display().to_string(), code));
+            }
+        }
+    }
+    let mut sources = Vec::new();
+    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut sources);
+    assert!(sources.len() > 20, "the sources are where this test looks for them");
+    sources
+}
+
+#[track_caller]
+fn assert_only(needle: &str, allowed: &str) {
+    let found: Vec<_> = sources().into_iter().filter(|(_, code)| code.contains(needle)).map(|(path, _)| path).collect();
+    assert!(!found.is_empty(), "nothing names `{needle}`: this test looks for the wrong thing");
+    let wrong: Vec<_> = found.iter().filter(|path| !path.contains(allowed)).collect();
+    assert!(wrong.is_empty(), "only `{allowed}` may name `{needle}`: {wrong:?}");
+}
+
+#[test]
+fn only_aws_names_the_sdk() {
+    assert_only("aws_sdk_", "/src/aws/");
+    assert_only("aws_config", "/src/aws/");
+}
+
+#[test]
+fn only_the_command_reads_the_clock() {
+    assert_only("Utc::now", "/src/cli/");
+}
+
+#[test]
+fn the_planner_is_pure() {
+    let impure = ["async fn", "async move", "std::fs", "std::env", "tokio", "tracing", "Utc::now", "Instant::", "print", "rand::"];
+    for (path, code) in sources().iter().filter(|(path, _)| path.contains("/src/plan/")) {
+        for impure in impure {
+            assert!(!code.contains(impure), "{path} names `{impure}`");
+        }
+    }
+}
+
+#[test]
+fn secret_keys_are_exposed_in_two_places_only() {
+    // Where the value that goes into Secrets Manager is made, and where it leaves for the account.
+    let exposing: Vec<_> =
+        sources().into_iter().filter(|(_, code)| code.contains("expose_secret()")).map(|(path, _)| path).collect();
+    for path in &exposing {
+        let allowed = path.ends_with("/src/apply.rs") || path.contains("/src/aws/") || path.contains("/src/sandbox/");
+        assert!(allowed, "{path} exposes a secret");
+    }
+    assert!(!exposing.is_empty());
+}
+
+#[test]
+fn nothing_is_left_undone() {
+    for (path, code) in sources() {
+        for stub in ["todo!(", "unimplemented!(", "dbg!("] {
+            assert!(!code.contains(stub), "{path} has a `{stub}`");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! A cloud between keyrota and the sandbox that counts calls, makes one of them go wrong, and watches the invariants.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    future::{Future, pending},
+};
+
+use keyrota::{
+    cloud::{CallError, Cloud, ErrorKind, Issued, Message, NewSecret, Relevant},
+    inventory::{Account, Key, KeyId, LastUse, SecretRecord, User},
+    sandbox::{Sandbox, World},
+};
+use secrecy::SecretString;
+
+/// How a call goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// An error, without the effect.
+    ErrorBefore,
+    /// A refusal: certainly without the effect.
+    Denied,
+    /// An error, though the effect took place.
+    ErrorAfter,
+    /// The process dies before the call.
+    CutBefore,
+    /// The process dies after the call's effect.
+    CutAfter,
+}
+
+impl Mode {
+    pub const ALL: [Self; 5] = [Self::ErrorBefore, Self::Denied, Self::ErrorAfter, Self::CutBefore, Self::CutAfter];
+}
+
+pub struct Faulty<'a> {
+    pub sandbox: &'a Sandbox,
+    /// The call, counted from 0, that goes wrong, and how.
+    pub fault: Option<(usize, Mode)>,
+    pub calls: Cell<usize>,
+    /// The writing calls that took effect.
+    pub writes: RefCell<Vec<&'static str>>,
+    /// Looks at the state before each change of a key.
+    pub watch: fn(&World, &Attempt<'_>),
+}
+
+/// A change of a key that is about to take place.
+#[derive(Debug)]
+pub enum Attempt<'a> {
+    Deactivate { user: &'a str, key: &'a KeyId },
+    Delete { user: &'a str, key: &'a KeyId },
+}
+
+impl<'a> Faulty<'a> {
+    pub fn new(sandbox: &'a Sandbox, fault: Option<(usize, Mode)>, watch: fn(&World, &Attempt<'_>)) -> Self {
+        Self { sandbox, fault, calls: Cell::new(0), writes: RefCell::default(), watch }
+    }
+
+    async fn through<T>(
+        &self,
+        operation: &'static str,
+        call: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
+        let number = self.calls.replace(self.calls.get() + 1);
+        let error = |kind| CallError { kind, operation, subject: "test".to_owned(), message: "injected".to_owned() };
+        match self.fault.filter(|(at, _)| *at == number).map(|(_, mode)| mode) {
+            None => {
+                let result = call.await;
+                if result.is_ok() {
+                    self.writes.borrow_mut().push(operation);
+                }
+                result
+            }
+            Some(Mode::ErrorBefore) => Err(error(ErrorKind::Other)),
+            Some(Mode::Denied) => Err(error(ErrorKind::Denied)),
+            Some(Mode::ErrorAfter) => {
+                call.await?;
+                Err(error(ErrorKind::Other))
+            }
+            Some(Mode::CutBefore) => pending().await,
+            Some(Mode::CutAfter) => {
+                let _ = call.await;
+                pending().await
+            }
+        }
+    }
+
+    async fn read<T>(
+        &self,
+        operation: &'static str,
+        call: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
+        let result = self.through(operation, call).await;
+        if result.is_ok() {
+            self.writes.borrow_mut().pop();
+        }
+        result
+    }
+}
+
+impl Cloud for Faulty<'_> {
+    fn account(&self) -> &Account {
+        self.sandbox.account()
+    }
+    async fn users(&self, relevant: Relevant<'_>) -> Result<Vec<User>, CallError> {
+        self.read("users", self.sandbox.users(relevant)).await
+    }
+    async fn secrets(&self) -> Result<Vec<SecretRecord>, CallError> {
+        self.read("secrets", self.sandbox.secrets()).await
+    }
+    async fn describe_secret(&self, name: &str) -> Result<Option<SecretRecord>, CallError> {
+        self.read("describe_secret", self.sandbox.describe_secret(name)).await
+    }
+    async fn access_keys(&self, user: &str) -> Result<Vec<Key>, CallError> {
+        self.read("access_keys", self.sandbox.access_keys(user)).await
+    }
+    async fn last_use(&self, key: &KeyId) -> Result<LastUse, CallError> {
+        self.read("last_use", self.sandbox.last_use(key)).await
+    }
+    async fn create_secret(&self, secret: &NewSecret) -> Result<(), CallError> {
+        self.through("create_secret", self.sandbox.create_secret(secret)).await
+    }
+    async fn tag_secret(&self, name: &str, tags: &BTreeMap<String, String>) -> Result<(), CallError> {
+        self.through("tag_secret", self.sandbox.tag_secret(name, tags)).await
+    }
+    async fn untag_secret(&self, name: &str, tags: &[&str]) -> Result<(), CallError> {
+        self.through("untag_secret", self.sandbox.untag_secret(name, tags)).await
+    }
+    async fn replicate_secret(&self, name: &str, regions: &[String], kms_key: Option<&str>) -> Result<(), CallError> {
+        self.through("replicate_secret", self.sandbox.replicate_secret(name, regions, kms_key)).await
+    }
+    async fn put_secret_value(&self, name: &str, version: &str, value: &SecretString) -> Result<Vec<String>, CallError> {
+        self.through("put_secret_value", self.sandbox.put_secret_value(name, version, value)).await
+    }
+    async fn move_label(&self, name: &str, label: &str, from: Option<&str>, to: Option<&str>) -> Result<(), CallError> {
+        self.through("move_label", self.sandbox.move_label(name, label, from, to)).await
+    }
+    async fn create_access_key(&self, user: &str) -> Result<Issued, CallError> {
+        self.through("create_access_key", self.sandbox.create_access_key(user)).await
+    }
+    async fn verify(&self, issued: &Issued) -> Result<(), CallError> {
+        self.read("verify", self.sandbox.verify(issued)).await
+    }
+    async fn deactivate_access_key(&self, user: &str, key: &KeyId) -> Result<(), CallError> {
+        self.sandbox.inspect(|world| (self.watch)(world, &Attempt::Deactivate { user, key }));
+        self.through("deactivate_access_key", self.sandbox.deactivate_access_key(user, key)).await
+    }
+    async fn delete_access_key(&self, user: &str, key: &KeyId) -> Result<(), CallError> {
+        self.sandbox.inspect(|world| (self.watch)(world, &Attempt::Delete { user, key }));
+        self.through("delete_access_key", self.sandbox.delete_access_key(user, key)).await
+    }
+    async fn send_mail(&self, message: &Message) -> Result<(), CallError> {
+        self.through("send_mail", self.sandbox.send_mail(message)).await
+    }
+}
