@@ -1,1 +1,3 @@
 //! All tests that look at keyrota from outside its modules: one binary, because linking the AWS SDK takes long.
+
+mod sandbox;

@@ -1,1 +1,0 @@
-//! A simulated account in a TOML file.

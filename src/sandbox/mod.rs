@@ -1,0 +1,251 @@
+//! A simulated AWS account, kept in a TOML file: to try keyrota without an account, to rehearse a change and to
+//! forecast. It is also the fake that keyrota is tested against, so it is as strict as IAM, Secrets Manager and SES
+//! document themselves to be, and refuses with their error codes.
+//!
+//! Nothing in it is random, reads a clock or waits: every future is ready when it is first polled.
+//!
+//! ```toml
+//! now = 2026-11-23T08:00:00Z          # optional: pins the clock
+//! account = "111122223333"
+//! region = "eu-west-1"                # default "us-east-1"
+//! partition = "aws"                   # default
+//! refuse-mail-to = ["gone@example.com"]   # optional: addresses that SES refuses
+//! keys-issued = 0                     # optional: how many keys were created here; makes new ids unique
+//!
+//! [[users]]
+//! name = "ci-deployer"
+//! path = "/ci/"                       # default "/"
+//! groups = ["deployers"]              # optional
+//! tags = { email = "team@example.com" }   # optional
+//!
+//! [[users.keys]]                      # at most two
+//! id = "AKIAEXAMPLECIDEPLOY1"
+//! created = 2026-08-15T09:00:00Z      # or a date: midnight UTC
+//! status = "inactive"                 # default "active"
+//! last-used = 2026-11-20T09:00:00Z    # none: never used
+//! last-used-service = "s3"            # optional
+//! last-used-region = "eu-west-1"      # optional
+//!
+//! [[secrets]]
+//! name = "/aws/iam/credentials/ci-deployer"
+//! description = "…"                   # optional
+//! tags = { Owner = "ci-deployer" }    # optional
+//! kms-key = "alias/…"                 # optional
+//! replicas = ["eu-central-1"]         # optional
+//! deleted = 2026-11-01                # optional: when it was scheduled for deletion
+//!
+//! [[secrets.versions]]
+//! id = "keyrota-1-access-key-AKIAEXAMPLECIDEPLOY1"
+//! labels = ["AWSCURRENT"]             # none: deprecated, as AWS calls it; kept, but reported nowhere
+//! digest = "…"                        # optional: SHA-256 of the value, which `PutSecretValue` compares
+//!
+//! [[mail]]                            # what SES accepted, newest last
+//! sent = 2026-11-23T08:00:00Z
+//! from = "security@example.com"
+//! reply-to = "security@example.com"   # optional
+//! to = "team@example.com"
+//! subject = "…"
+//! text = "…"
+//! ```
+
+mod calls;
+mod file;
+mod iam;
+mod rules;
+mod save;
+mod secrets_manager;
+mod ses;
+
+use std::{
+    collections::BTreeMap,
+    io,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use chrono::{DateTime, Utc};
+
+use crate::inventory::{Account, Key, KeyId};
+
+/// A simulated account. Clones are independent of each other.
+#[derive(Debug)]
+pub struct Sandbox {
+    account: Arc<Account>,
+    /// The comments that the file starts with.
+    header: Arc<str>,
+    state: Mutex<State>,
+}
+
+#[derive(Clone, Debug)]
+struct State {
+    world: World,
+    /// The time that calls happen at. Not the same as [`World::now`], which is set only in a file that pins it.
+    clock: Option<DateTime<Utc>>,
+}
+
+/// Everything in a simulated account, as plain values.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct World {
+    /// The instant that the file pins the clock to.
+    pub now: Option<DateTime<Utc>>,
+    /// How many access keys were ever created by calls. Keeps their ids unique.
+    pub keys_issued: u64,
+    /// Addresses that SES refuses; compare without case.
+    pub refuse_mail_to: Vec<String>,
+    pub users: Vec<IamUser>,
+    pub secrets: Vec<StoredSecret>,
+    /// What SES accepted, newest last.
+    pub mail: Vec<SentMail>,
+}
+
+/// An IAM user.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct IamUser {
+    pub name: String,
+    /// Starts and ends with `/`.
+    pub path: String,
+    pub groups: Vec<String>,
+    pub tags: BTreeMap<String, String>,
+    /// At most two. [`LastUse::Unread`](crate::inventory::LastUse::Unread) counts as never used.
+    pub keys: Vec<Key>,
+}
+
+/// A secret of Secrets Manager, without values.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct StoredSecret {
+    pub name: String,
+    pub description: String,
+    pub tags: BTreeMap<String, String>,
+    pub kms_key: Option<String>,
+    /// The regions it is replicated to.
+    pub replicas: Vec<String>,
+    /// When it was scheduled for deletion, if it is.
+    pub deleted: Option<DateTime<Utc>>,
+    /// Oldest first, those without labels included.
+    pub versions: Vec<StoredVersion>,
+}
+
+/// One version of a secret.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct StoredVersion {
+    pub id: String,
+    /// Empty: deprecated.
+    pub labels: Vec<String>,
+    /// SHA-256 of the value; the value itself is kept nowhere.
+    pub digest: Option<[u8; 32]>,
+}
+
+/// A mail that SES accepted. Of its two bodies only the plain text is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SentMail {
+    pub sent: DateTime<Utc>,
+    pub from: String,
+    pub reply_to: Option<String>,
+    pub to: String,
+    pub subject: String,
+    pub text: String,
+}
+
+/// Why a sandbox file can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    #[error("cannot read the sandbox `{}`", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("cannot write the sandbox `{}`", path.display())]
+    Write { path: PathBuf, source: io::Error },
+    /// The content is wrong; the message says how to put it right.
+    #[error("{file}{}: {message}", line.map(|line| format!(":{line}")).unwrap_or_default())]
+    Invalid {
+        /// As the user named it.
+        file: String,
+        /// Counted from 1. `None` if it is about the file as a whole.
+        line: Option<usize>,
+        message: String,
+    },
+}
+
+impl Sandbox {
+    /// An account in this state. The state is not checked before it is saved.
+    pub fn new(account: Account, world: World) -> Self {
+        let clock = world.now;
+        Self { account: Arc::new(account), header: Arc::from(""), state: Mutex::new(State { world, clock }) }
+    }
+
+    /// The same account under the name that the manifest gives it. The file holds no such name.
+    #[must_use]
+    pub fn named(mut self, name: Option<String>) -> Self {
+        Arc::make_mut(&mut self.account).name = name;
+        self
+    }
+
+    /// The time that calls happen at: what [`Sandbox::set_now`] set, else what the file pins.
+    pub fn now(&self) -> Option<DateTime<Utc>> {
+        self.state().clock
+    }
+
+    /// Sets the time that calls happen at. Where the file pins a time, that moves along; where it does not, the file
+    /// stays without one.
+    pub fn set_now(&self, now: DateTime<Utc>) {
+        let mut state = self.state();
+        state.clock = Some(now);
+        if state.world.now.is_some() {
+            state.world.now = Some(now);
+        }
+    }
+
+    /// A copy of the whole state.
+    pub fn snapshot(&self) -> World {
+        self.state().world.clone()
+    }
+
+    /// Reads the state without copying it. The closure must not use the sandbox, which is locked meanwhile.
+    pub fn inspect<R>(&self, look: impl FnOnce(&World) -> R) -> R {
+        look(&self.state().world)
+    }
+
+    /// Changes the state behind the API's back, as people and other programs do. The closure must not use the sandbox,
+    /// which is locked meanwhile. A change of [`World::now`] does not move the clock.
+    pub fn change<R>(&self, change: impl FnOnce(&mut World) -> R) -> R {
+        change(&mut self.state().world)
+    }
+
+    /// A panic while it was locked can only have come from a closure of `inspect` or `change`, that is, from a test;
+    /// the state is then as that test left it.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Clone for Sandbox {
+    fn clone(&self) -> Self {
+        Self {
+            account: Arc::clone(&self.account),
+            header: Arc::clone(&self.header),
+            state: Mutex::new(self.state().clone()),
+        }
+    }
+}
+
+impl World {
+    /// The user of this name; IAM compares names without case.
+    pub fn user(&self, name: &str) -> Option<&IamUser> {
+        self.users.iter().find(|user| user.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The key of this id, whoever has it.
+    pub fn key(&self, id: &KeyId) -> Option<&Key> {
+        self.users.iter().flat_map(|user| &user.keys).find(|key| key.id == *id)
+    }
+
+    /// The secret of exactly this name.
+    pub fn secret(&self, name: &str) -> Option<&StoredSecret> {
+        self.secrets.iter().find(|secret| secret.name == name)
+    }
+}
+
+impl StoredSecret {
+    /// The version that carries a staging label; at most one can.
+    pub fn labelled(&self, label: &str) -> Option<&StoredVersion> {
+        self.versions.iter().find(|version| version.labels.iter().any(|own| own == label))
+    }
+}

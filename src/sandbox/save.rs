@@ -1,0 +1,199 @@
+//! Writing a sandbox file, the way a person would have written it.
+
+use std::{
+    collections::BTreeMap,
+    fmt::{Display, Write as _},
+    fs,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use tempfile::NamedTempFile;
+
+use super::{IamUser, Sandbox, SandboxError, SentMail, StoredSecret, StoredVersion, World};
+use crate::inventory::{Account, Key, LastUse, Status};
+
+impl Sandbox {
+    /// The file's text. Keeps the comments that the file started with; those further down are lost.
+    pub fn to_toml(&self) -> String {
+        let mut text = Text(String::new());
+        if !self.header.is_empty() {
+            text.line(&self.header);
+            text.line("");
+        }
+        self.inspect(|world| write_world(&mut text, &self.account, world));
+        text.0
+    }
+
+    /// Replaces the file in one step, so that a crash leaves the old one or the new one. Keeps its permissions; where
+    /// it is a symbolic link, replaces what that points to.
+    ///
+    /// # Errors
+    /// [`SandboxError::Invalid`] if the state breaks a rule of the format, so that it could not be read again, and
+    /// [`SandboxError::Write`] if the file can't be written. It is untouched then.
+    pub fn save(&self, path: &Path) -> Result<(), SandboxError> {
+        let text = self.to_toml();
+        Self::parse(&text, &path.display().to_string())?;
+        replace(path, &text).map_err(|source| SandboxError::Write { path: path.to_owned(), source })
+    }
+}
+
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    // A link that points nowhere is an error, not a name to write to.
+    let existing = path.symlink_metadata().is_ok();
+    let target = if existing { path.canonicalize()? } else { path.to_owned() };
+    let folder = match target.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let mut file = NamedTempFile::new_in(&folder)?;
+    file.write_all(text.as_bytes())?;
+    if existing {
+        file.as_file().set_permissions(fs::metadata(&target)?.permissions())?;
+    }
+    file.as_file().sync_all()?;
+    file.persist(&target)?;
+    // The new name is safe from a power cut only once its folder is written too.
+    #[cfg(unix)]
+    fs::File::open(&folder)?.sync_all()?;
+    Ok(())
+}
+
+fn write_world(text: &mut Text, account: &Account, world: &World) {
+    let World { now, keys_issued, refuse_mail_to, users, secrets, mail } = world;
+    // The name comes from the manifest.
+    let Account { id, name: _, partition, region } = account;
+    if let Some(now) = now {
+        text.field("now", time(now));
+    }
+    text.field("account", string(id));
+    text.field("region", string(region));
+    if partition != "aws" {
+        text.field("partition", string(partition));
+    }
+    text.list("refuse-mail-to", refuse_mail_to);
+    if *keys_issued > 0 {
+        text.field("keys-issued", keys_issued);
+    }
+    for user in users {
+        write_user(text, user);
+    }
+    for secret in secrets {
+        write_secret(text, secret);
+    }
+    for sent in mail {
+        write_mail(text, sent);
+    }
+}
+
+fn write_user(text: &mut Text, user: &IamUser) {
+    let IamUser { name, path, groups, tags, keys } = user;
+    text.table("users");
+    text.field("name", string(name));
+    if path != "/" {
+        text.field("path", string(path));
+    }
+    text.list("groups", groups);
+    text.tags(tags);
+    for key in keys {
+        let Key { id, status, created, last_use } = key;
+        text.table("users.keys");
+        text.field("id", string(id.as_str()));
+        text.field("created", time(created));
+        match status {
+            Status::Active => {}
+            Status::Inactive => text.field("status", string("inactive")),
+        }
+        match last_use {
+            LastUse::Unread | LastUse::Never => {}
+            LastUse::At { time: used, service, region } => {
+                text.field("last-used", time(used));
+                text.text("last-used-service", service.as_deref());
+                text.text("last-used-region", region.as_deref());
+            }
+        }
+    }
+}
+
+fn write_secret(text: &mut Text, secret: &StoredSecret) {
+    let StoredSecret { name, description, tags, kms_key, replicas, deleted, versions } = secret;
+    text.table("secrets");
+    text.field("name", string(name));
+    text.text("description", Some(description.as_str()).filter(|description| !description.is_empty()));
+    text.tags(tags);
+    text.text("kms-key", kms_key.as_deref());
+    text.list("replicas", replicas);
+    if let Some(deleted) = deleted {
+        text.field("deleted", time(deleted));
+    }
+    for version in versions {
+        let StoredVersion { id, labels, digest } = version;
+        text.table("secrets.versions");
+        text.field("id", string(id));
+        text.list("labels", labels);
+        if let Some(digest) = digest {
+            let hex = digest.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+            text.field("digest", string(&hex));
+        }
+    }
+}
+
+fn write_mail(text: &mut Text, mail: &SentMail) {
+    let SentMail { sent, from, reply_to, to, subject, text: body } = mail;
+    text.table("mail");
+    text.field("sent", time(sent));
+    text.field("from", string(from));
+    text.text("reply-to", reply_to.as_deref());
+    text.field("to", string(to));
+    text.field("subject", string(subject));
+    text.field("text", string(body));
+}
+
+/// The text being written, line by line.
+struct Text(String);
+
+impl Text {
+    fn line(&mut self, line: &str) {
+        self.0.push_str(line);
+        self.0.push('\n');
+    }
+
+    fn table(&mut self, name: &str) {
+        self.line("");
+        self.line(&format!("[[{name}]]"));
+    }
+
+    fn field(&mut self, key: &str, value: impl Display) {
+        writeln!(self.0, "{key} = {value}").expect("writing to a String can't fail");
+    }
+
+    fn text(&mut self, key: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.field(key, string(value));
+        }
+    }
+
+    fn list(&mut self, key: &str, values: &[String]) {
+        if !values.is_empty() {
+            self.field(key, toml::Value::from(values.to_vec()));
+        }
+    }
+
+    /// One line a tag, so that changes show well in a diff.
+    fn tags(&mut self, tags: &BTreeMap<String, String>) {
+        for (key, value) in tags {
+            let bare = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
+            let key = if bare { key.clone() } else { string(key).to_string() };
+            self.field(&format!("tags.{key}"), string(value));
+        }
+    }
+}
+
+fn string(value: &str) -> toml::Value {
+    toml::Value::from(value)
+}
+
+fn time(value: &DateTime<Utc>) -> String {
+    value.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}

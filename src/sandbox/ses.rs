@@ -1,0 +1,40 @@
+//! SES v2: takes mail, and refuses it for the addresses that the file lists.
+
+use chrono::{DateTime, SubsecRound, Utc};
+
+use super::{SentMail, World};
+use crate::cloud::{CallError, ErrorKind, Message};
+
+/// `SendEmail`.
+pub(super) fn send_mail(world: &mut World, now: DateTime<Utc>, message: &Message) -> Result<(), CallError> {
+    let Message { from, reply_to, to, subject, text, html: _ } = message;
+    let refuse = |text: String| {
+        Err(CallError { kind: ErrorKind::Refused, operation: "ses:SendEmail", subject: to.clone(), message: text })
+    };
+    for written in [Some(from), reply_to.as_ref(), Some(to)].into_iter().flatten() {
+        let complete = address(written).split_once('@').is_some_and(|(local, domain)| {
+            !local.is_empty() && !domain.is_empty() && !domain.contains('@') && !written.contains(['\r', '\n'])
+        });
+        if !complete {
+            return refuse(format!("BadRequestException: `{written}` is not an address: Missing final '@domain'"));
+        }
+    }
+    if world.refuse_mail_to.iter().any(|refused| address(refused).eq_ignore_ascii_case(address(to))) {
+        return refuse(format!("MessageRejected: Email address is not verified: {}", address(to)));
+    }
+    world.mail.push(SentMail {
+        sent: now.trunc_subsecs(0),
+        from: from.clone(),
+        reply_to: reply_to.clone(),
+        to: to.clone(),
+        subject: subject.clone(),
+        text: text.clone(),
+    });
+    Ok(())
+}
+
+/// The bare address of `Name <address>`.
+fn address(written: &str) -> &str {
+    let bracketed = written.rsplit_once('<').and_then(|(_, rest)| rest.strip_suffix('>'));
+    bracketed.unwrap_or(written).trim()
+}
