@@ -62,7 +62,12 @@ impl Cloud for Sandbox {
         self.change(|world| secrets_manager::replicate_secret(world, &self.account, name, regions))
     }
 
-    async fn put_secret_value(&self, name: &str, version: &str, value: &SecretString) -> Result<(), CallError> {
+    async fn put_secret_value(
+        &self,
+        name: &str,
+        version: &str,
+        value: &SecretString,
+    ) -> Result<Vec<String>, CallError> {
         self.change(|world| secrets_manager::put_secret_value(world, name, version, value))
     }
 

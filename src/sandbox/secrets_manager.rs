@@ -107,7 +107,7 @@ pub(super) fn put_secret_value(
     name: &str,
     version: &str,
     value: &SecretString,
-) -> Result<(), CallError> {
+) -> Result<Vec<String>, CallError> {
     let call = Call { operation: "secretsmanager:PutSecretValue", secret: name };
     rules::version_id(version).map_err(|problem| call.invalid(&problem))?;
     if !(1..=MAX_VALUE).contains(&value.expose_secret().len()) {
@@ -119,7 +119,7 @@ pub(super) fn put_secret_value(
         // The same request again succeeds and does nothing, not even to labels. A version of unknown content counts
         // as different, because that is the answer a caller has to be ready for.
         if existing.digest == Some(digest) {
-            return Ok(());
+            return Ok(existing.labels.clone());
         }
         let text = "ResourceExistsException: A resource with the ID you requested already exists: a version with this \
                     ClientRequestToken has another value.";
@@ -131,8 +131,8 @@ pub(super) fn put_secret_value(
     if first {
         labels.insert(0, CURRENT.to_owned());
     }
-    secret.versions.push(StoredVersion { id: version.to_owned(), labels, digest: Some(digest) });
-    Ok(())
+    secret.versions.push(StoredVersion { id: version.to_owned(), labels: labels.clone(), digest: Some(digest) });
+    Ok(labels)
 }
 
 /// `UpdateSecretVersionStage`: `RemoveFromVersionId` must be where the label is, `MoveToVersionId` must exist, and
