@@ -70,7 +70,10 @@ pub async fn connect_with(
         };
         config = config.to_builder().region(Region::new(region)).build();
     }
-    let caller = identify(&sts(&config, &Meter::default())).await.map_err(|failure| {
+    // The first call of all: a wrong endpoint or no network should show soon.
+    let patience = retries(settings).with_max_attempts(settings.attempts.min(3));
+    let first = config.to_builder().retry_config(patience).build();
+    let caller = identify(&sts(&first, &Meter::default())).await.map_err(|failure| {
         let hint = hint(&failure);
         let message = format!("the AWS credentials could not be checked: {}", failure.message);
         ConnectError { problems: vec![Problem { account: None, message, hint }] }
@@ -103,12 +106,7 @@ pub async fn connect_with(
 async fn load(settings: &Settings) -> SdkConfig {
     let loader = aws_config::defaults(BehaviorVersion::latest())
         .app_name(AppName::new("keyrota").expect("a valid name"))
-        .retry_config(
-            RetryConfig::adaptive()
-                .with_max_attempts(settings.attempts)
-                .with_initial_backoff(settings.first_wait)
-                .with_max_backoff(settings.longest_wait),
-        )
+        .retry_config(retries(settings))
         .timeout_config(
             TimeoutConfig::builder()
                 .connect_timeout(settings.connect_timeout)
@@ -127,6 +125,14 @@ async fn load(settings: &Settings) -> SdkConfig {
     loader.load().await
 }
 
+fn retries(settings: &Settings) -> RetryConfig {
+    RetryConfig::adaptive()
+        .with_max_attempts(settings.attempts)
+        .with_initial_backoff(settings.first_wait)
+        .with_max_backoff(settings.longest_wait)
+}
+
+/// Credentials that do not change.
 pub(super) fn fixed(access_key: &str, secret_key: &str) -> Credentials {
     Credentials::new(access_key, secret_key, None, None, "keyrota")
 }

@@ -90,6 +90,8 @@ impl Failure {
             return Self::answered("sts:AssumeRole", code, refusal.message());
         }
         let root = causes().last().map(ToString::to_string).unwrap_or_default();
+        // The chain of providers goes on to list each of them, on lines of its own.
+        let root = root.lines().next().unwrap_or_default().trim_end_matches(" Attempted:").trim_end_matches('.');
         let connection = causes().any(|cause| cause.is::<io::Error>());
         if !connection && causes().any(|cause| cause.is::<CredentialsError>()) {
             return Self::new(ErrorKind::Other, NO_CREDENTIALS, format!("no AWS credentials: {root}"));

@@ -11,7 +11,7 @@ Control API, POST with JSON; every body names the `account`:
   latency   milliseconds that each call takes.
   fault     a Fault, below.
   last-use  key, time, service, region: as if the key had been used.
-  requests  the calls of this account in order of arrival, without values.
+  requests  the calls of this account since last asked, in order of arrival, without values.
   mail      the mail that was accepted.
 """
 
@@ -120,7 +120,8 @@ class Launcher:
                 key = strict.access_key(given["key"])
                 key.last_used = AccessKeyLastUsed(parse_time(given["time"]), given["service"], given["region"])
             case "requests":
-                return account.requests
+                told, account.requests = account.requests, []
+                return told
             case "mail":
                 return account.mail
             case _:
