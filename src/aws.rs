@@ -1,1 +1,0 @@
-//! The real account, behind the AWS SDK. The only module that names `aws_*`.

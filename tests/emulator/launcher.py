@@ -1,0 +1,269 @@
+"""Serves moto on a free loopback port for keyrota's tests, with a control API under /_keyrota/.
+
+Prints the port as its first line, and exits when its standard input closes, so that it never outlives its test.
+Everything the control API does concerns one account. Credentials whose access key id is twelve digits belong to the
+account of that number, so that each test can have accounts of its own on one server.
+
+Control API, POST with JSON; every body names the `account`:
+  clock     time: RFC 3339, or null for the real time. The account's clock then stands still there.
+  pages     action, size: end the pages of ListUsers, GetAccountAuthorizationDetails, ListAccessKeys, ListUserTags,
+            ListGroupsForUser or ListSecrets after so many.
+  latency   milliseconds that each call takes.
+  fault     a Fault, below.
+  last-use  key, time, service, region: as if the key had been used.
+  requests  the calls of this account since last asked, in order of arrival, without values.
+  mail      the mail that was accepted.
+"""
+
+import io
+import json
+import logging
+import os
+import re
+import socket
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from urllib.parse import parse_qs
+
+import strict
+from moto.iam.models import AccessKeyLastUsed, get_account_id_from
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+from werkzeug.test import run_wsgi_app
+from werkzeug.wrappers import Response
+
+CREDENTIAL = re.compile(r"Credential=([^, ]+), *SignedHeaders=([^, ]+), *Signature=([0-9a-f]+)")
+
+
+@dataclass
+class Fault:
+    """What goes wrong with some calls of an account. Without an effect of its own it only waits to be counted."""
+
+    action: str
+    # Fields of the log entry that must be equal, e.g. {"user": "ci"}.
+    where: dict = field(default_factory=dict)
+    # So many matching calls go through first.
+    skip: int = 0
+    times: int = 1
+    # Whether the call takes effect before it is answered with the fault.
+    after: bool = False
+    # The answer: an error with this status and code,
+    status: int = 400
+    code: str = ""
+    message: str = ""
+    # or the connection is closed without one,
+    drop: bool = False
+    # or this body, with the status above,
+    body: str | None = None
+    # or the true answer with each match of the first pattern replaced by the second text.
+    replace: list | None = None
+
+    def strikes(self, entry):
+        """Whether it concerns this call; counts it."""
+        if self.action != entry["action"] or any(entry.get(k) != v for k, v in self.where.items()):
+            return False
+        if self.skip > 0:
+            self.skip -= 1
+            return False
+        self.times -= 1
+        return self.times >= 0
+
+
+@dataclass
+class Account:
+    """What the tests asked of one account."""
+
+    time: datetime | None = None
+    pages: dict = field(default_factory=dict)
+    latency: float = 0.0
+    faults: list = field(default_factory=list)
+    requests: list = field(default_factory=list)
+    mail: list = field(default_factory=list)
+
+
+class Launcher:
+    """The WSGI application."""
+
+    def __init__(self):
+        self.moto = DomainDispatcherApplication(create_backend_app)
+        self.accounts = {}
+        # moto is not written for threads, so it answers one call at a time. Latency is spent outside.
+        self.lock = threading.Lock()
+
+    def __call__(self, environ, start_response):
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        if environ["PATH_INFO"].startswith("/_keyrota/"):
+            with self.lock:
+                answer = self.control(environ["PATH_INFO"].removeprefix("/_keyrota/"), json.loads(body))
+            return Response(json.dumps(answer), content_type="application/json")(environ, start_response)
+        return self.serve(environ, body)(environ, start_response)
+
+    def account(self, number):
+        return self.accounts.setdefault(number, Account())
+
+    def control(self, verb, given):
+        number = given.pop("account")
+        account = self.account(number)
+        match verb:
+            case "clock":
+                account.time = parse_time(given["time"]) if given["time"] else None
+            case "pages":
+                account.pages[given["action"]] = given["size"]
+            case "latency":
+                account.latency = given["milliseconds"] / 1000
+            case "fault":
+                account.faults.append(Fault(**given))
+            case "last-use":
+                key = strict.access_key(given["key"])
+                key.last_used = AccessKeyLastUsed(parse_time(given["time"]), given["service"], given["region"])
+            case "requests":
+                told, account.requests = account.requests, []
+                return told
+            case "mail":
+                return account.mail
+            case _:
+                raise ValueError(f"no such control: {verb}")
+        return None
+
+    def serve(self, environ, body):
+        """The answer to one AWS call."""
+        caller = read_credential(environ)
+        number = caller if re.fullmatch(r"\d{12}", caller) else get_account_id_from(caller)
+        entry = describe(environ, body) | {"caller": caller}
+        with self.lock:
+            account = self.account(number)
+            account.requests.append(entry)
+            fault = next((fault for fault in account.faults if fault.strikes(entry)), None)
+        time.sleep(account.latency)
+        reply = None
+        if fault is None or fault.after or fault.replace:
+            with self.lock:
+                strict.serving.account = account
+                reply = self.ask_moto(environ, body, number, caller)
+                if entry["action"] == "SendEmail" and reply.status_code == 200:
+                    account.mail.append(json.loads(body))
+        if fault is not None:
+            if fault.drop:
+                environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+                raise ConnectionResetError("dropped, as a fault rule said")
+            reply = distort(fault, environ, reply)
+        entry["status"], entry["code"] = reply.status_code, error_code(reply)
+        return reply
+
+    def ask_moto(self, environ, body, number, caller):
+        try:
+            strict.authenticate(environ, body, caller)
+        except strict.Refused as refused:
+            return error(environ, 403, refused.query_code, refused.json_code, refused.message)
+        environ["wsgi.input"] = io.BytesIO(body)
+        if caller == number:
+            environ["HTTP_X_MOTO_ACCOUNT_ID"] = number
+        chunks, status, headers = run_wsgi_app(self.moto, environ, buffered=True)
+        return Response(b"".join(chunks), status=status, headers=headers)
+
+
+
+
+def read_credential(environ):
+    """The caller's access key id; leaves the parts of the signature in the environment."""
+    match = CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
+    if match is None:
+        return "unsigned"
+    environ["keyrota.credential"], environ["keyrota.signed-headers"], environ["keyrota.signature"] = match.groups()
+    return match[1].split("/")[0]
+
+
+def describe(environ, body):
+    """The log entry of a call: what it is about, never a value that it carries."""
+    if environ["PATH_INFO"] == "/v2/email/outbound-emails":
+        given = json.loads(body)
+        return {"action": "SendEmail", "to": ",".join(given["Destination"]["ToAddresses"])}
+    if target := environ.get("HTTP_X_AMZ_TARGET"):
+        given = json.loads(body or b"{}")
+        entry = {
+            "action": target.split(".")[-1],
+            "secret": given.get("SecretId", given.get("Name")),
+            "version": given.get("MoveToVersionId"),
+            "label": given.get("VersionStage"),
+        }
+        # For other actions the token is a random number of the SDK.
+        if entry["action"] == "PutSecretValue":
+            entry["version"] = given.get("ClientRequestToken")
+    else:
+        form = {name: values[0] for name, values in parse_qs(body.decode()).items()}
+        entry = {
+            "action": form.get("Action", environ["PATH_INFO"]),
+            "user": form.get("UserName"),
+            "key": form.get("AccessKeyId"),
+            "role": form.get("RoleArn"),
+        }
+    return {name: value for name, value in entry.items() if value is not None}
+
+
+def distort(fault, environ, reply):
+    if fault.replace:
+        text = reply.get_data(as_text=True)
+        pattern, replacement = fault.replace
+        changed, count = re.subn(pattern, replacement, text, flags=re.DOTALL)
+        if count == 0:
+            raise ValueError(f"the answer has nothing like {pattern}: {text}")
+        return Response(changed, status=reply.status, content_type=reply.content_type)
+    if fault.body is not None:
+        return Response(fault.body, status=fault.status, content_type=content_type(environ))
+    return error(environ, fault.status, fault.code, fault.code, fault.message)
+
+
+def error(environ, status, query_code, json_code, message):
+    """An error in the protocol of the call."""
+    kind = content_type(environ)
+    if kind == "text/xml":
+        text = (
+            f"<ErrorResponse><Error><Type>Sender</Type><Code>{query_code}</Code><Message>{message}</Message></Error>"
+            "<RequestId>00000000-0000-0000-0000-000000000000</RequestId></ErrorResponse>"
+        )
+        return Response(text, status=status, content_type=kind)
+    headers = {"x-amzn-errortype": json_code}
+    text = json.dumps({"__type": json_code, "message": message})
+    return Response(text, status=status, headers=headers, content_type=kind)
+
+
+def content_type(environ):
+    if "HTTP_X_AMZ_TARGET" in environ:
+        return "application/x-amz-json-1.1"
+    return "application/json" if environ["PATH_INFO"].startswith("/v2/") else "text/xml"
+
+
+def error_code(reply):
+    if reply.status_code == 200:
+        return None
+    found = re.search(r"<Code>([^<]*)</Code>|\"__type\": *\"([^\"]*)\"", reply.get_data(as_text=True))
+    return next((code for code in found.groups() if code), None) if found else None
+
+
+def parse_time(text):
+    return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)
+
+
+class Handler(MotoRequestHandler):
+    # Headers and body are two writes: without this, a kept-alive connection stalls 40 ms between them.
+    disable_nagle_algorithm = True
+
+    def log_request(self, *args, **kwargs):
+        pass
+
+
+def main():
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    strict.install()
+    server = make_server("127.0.0.1", 0, Launcher(), threaded=True, request_handler=Handler)
+    print(server.server_port, flush=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
