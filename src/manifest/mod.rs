@@ -4,6 +4,24 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+mod code;
+pub(crate) mod diagnostic;
+mod duplicates;
+mod load;
+mod parse;
+mod policy;
+mod rules;
+pub mod schedule;
+mod settings;
+mod shape;
+pub(crate) mod values;
+mod written;
+
+pub use code::Code;
+pub use diagnostic::{Diagnostic, Label, Severity};
+pub use load::{Loaded, load, load_files};
+pub use written::json_schema;
+
 /// A place in a manifest.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Source {
@@ -36,6 +54,7 @@ pub struct Manifest {
     pub schedule: Schedule,
     /// By name. Empty: the account of the caller.
     pub accounts: BTreeMap<String, DeclaredAccount>,
+    pub(crate) sources: diagnostic::Sources,
 }
 
 /// One `[[rotate]]` table: whom it selects, and the policy after merging built-in values, `[defaults]` and its own.
@@ -105,8 +124,9 @@ pub enum Language {
 pub struct Pattern {
     /// As written.
     pub text: String,
-    pub(crate) matcher: wildmatch::WildMatch,
-    pub(crate) exact: bool,
+    matcher: wildmatch::WildMatch,
+    /// How many bytes come before the first wildcard.
+    literal: usize,
 }
 
 impl Pattern {
@@ -114,17 +134,33 @@ impl Pattern {
         Self {
             text: text.to_owned(),
             matcher: wildmatch::WildMatch::new_case_insensitive(text),
-            exact: !text.contains(['*', '?']),
+            literal: text.find(['*', '?']).unwrap_or(text.len()),
         }
     }
 
+    /// Compares with case, as AWS does for tags and paths.
+    pub fn case_sensitive(text: &str) -> Self {
+        Self { matcher: wildmatch::WildMatch::new(text), ..Self::new(text) }
+    }
+
     pub fn matches(&self, name: &str) -> bool {
-        if self.exact { self.text.eq_ignore_ascii_case(name) } else { self.matcher.matches(name) }
+        let same = |a: &[u8], b: &[u8]| match self.matcher.is_case_insensitive() {
+            true => a.eq_ignore_ascii_case(b),
+            false => a == b,
+        };
+        let (text, name_bytes) = (self.text.as_bytes(), name.as_bytes());
+        if self.is_exact() {
+            return same(text, name_bytes);
+        }
+        // Most names differ from most globs in the first characters, and that is cheap to see.
+        name.len() >= self.literal
+            && same(&text[..self.literal], &name_bytes[..self.literal])
+            && self.matcher.matches(name)
     }
 
     /// Whether it names one thing, without wildcards.
     pub fn is_exact(&self) -> bool {
-        self.exact
+        self.literal == self.text.len()
     }
 }
 

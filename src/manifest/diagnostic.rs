@@ -1,0 +1,292 @@
+//! What is wrong with a manifest: where, why, and what to write instead.
+
+use std::{collections::BTreeMap, fmt, ops::Range, sync::Arc};
+
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
+
+use super::{Code, Source};
+
+/// Labels further apart than this many lines are shown as two excerpts, so that a diagnostic stays short.
+const EXCERPT_LINES: usize = 12;
+/// Quoted text longer than this many characters is cut.
+const QUOTE_LIMIT: usize = 80;
+
+/// Whether a diagnostic stops keyrota.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    Error,
+    Warning,
+}
+
+/// One mistake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    pub code: Code,
+    pub severity: Severity,
+    pub message: String,
+    /// The places it is about; the first is where the mistake is.
+    pub labels: Vec<Label>,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+/// A place in a manifest, and what is to be said of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Label {
+    file: Arc<SourceFile>,
+    /// Bytes of the file's text.
+    pub span: Range<usize>,
+    /// Counted from 1.
+    pub line: usize,
+    /// In characters, counted from 1.
+    pub column: usize,
+    /// May be empty.
+    pub text: String,
+}
+
+/// The text of a manifest; empty if it could not be read.
+#[derive(PartialEq, Eq)]
+pub(crate) struct SourceFile {
+    /// The path as the user would write it.
+    pub path: Arc<str>,
+    pub text: String,
+    /// The offset at which each line starts.
+    line_starts: Vec<usize>,
+}
+
+/// The texts of all manifests by path: what diagnostics about a loaded manifest are shown with.
+#[derive(Clone, Default)]
+pub(crate) struct Sources(BTreeMap<Arc<str>, Arc<SourceFile>>);
+
+impl Diagnostic {
+    pub(crate) fn error(code: Code, message: impl Into<String>, label: Label) -> Self {
+        Self { code, severity: Severity::Error, message: message.into(), labels: vec![label], help: None }
+    }
+
+    pub(crate) fn warning(code: Code, message: impl Into<String>, label: Label) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(code, message, label) }
+    }
+
+    pub(crate) fn label(mut self, label: Label) -> Self {
+        self.labels.push(label);
+        self
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Whether nothing may run with this manifest. An exemption that has ended does not stop a run: it counts as
+    /// absent, lest time alone keeps keys from being rotated. `keyrota check` fails on it.
+    pub fn stops_a_run(&self) -> bool {
+        self.severity == Severity::Error && self.code != Code::ExemptionEnded
+    }
+
+    /// The path of the manifest that the mistake is in.
+    pub fn file(&self) -> &str {
+        self.labels.first().map_or("", Label::file)
+    }
+
+    /// Counted from 1.
+    pub fn line(&self) -> usize {
+        self.labels.first().map_or(1, |label| label.line)
+    }
+
+    /// In characters, counted from 1.
+    pub fn column(&self) -> usize {
+        self.labels.first().map_or(1, |label| label.column)
+    }
+
+    /// Where it is in the order of files and lines.
+    pub(crate) fn position(&self) -> (&str, usize) {
+        (self.file(), self.labels.first().map_or(0, |label| label.span.start))
+    }
+
+    /// As rustc would show it, without a final newline.
+    pub fn render(&self, color: bool) -> String {
+        let level = match self.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let mut group = Group::with_title(level.primary_title(self.message.as_str()).id(self.code.as_str()));
+        for excerpt in excerpts(&self.labels) {
+            group = excerpt.add_to(group);
+        }
+        if let Some(help) = &self.help {
+            group = group.element(Level::HELP.message(normalize_untrusted_str(help)));
+        }
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+        renderer.render(&[group])
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+impl Label {
+    pub(crate) fn new(file: &Arc<SourceFile>, span: Range<usize>, text: impl Into<String>) -> Self {
+        let (line, column) = file.line_and_column(span.start);
+        Self { file: file.clone(), span, line, column, text: text.into() }
+    }
+
+    /// The path of the manifest.
+    pub fn file(&self) -> &str {
+        &self.file.path
+    }
+}
+
+impl fmt::Debug for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{} {:?}", self.file.path, self.line, self.column, self.text)
+    }
+}
+
+impl SourceFile {
+    pub fn new(path: &str, text: String) -> Self {
+        let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { path: Arc::from(path), text, line_starts }
+    }
+
+    /// The line at an offset, counted from 1.
+    pub fn line(&self, offset: usize) -> usize {
+        self.line_starts.partition_point(|start| *start <= offset)
+    }
+
+    /// The bytes of a line, without its newline.
+    pub fn line_span(&self, line: usize) -> Range<usize> {
+        let start = line.checked_sub(1).and_then(|index| self.line_starts.get(index)).copied().unwrap_or_default();
+        let end = self.line_starts.get(line).map_or(self.text.len(), |next| next - 1);
+        start..end.max(start)
+    }
+
+    fn line_and_column(&self, offset: usize) -> (usize, usize) {
+        let line = self.line(offset);
+        let before = self.text.get(self.line_span(line).start..offset).unwrap_or_default();
+        (line, before.chars().count() + 1)
+    }
+}
+
+impl Sources {
+    pub fn insert(&mut self, file: Arc<SourceFile>) {
+        self.0.insert(file.path.clone(), file);
+    }
+
+    /// Labels a line. If the text is not known, which can't be for a loaded manifest, the line's number is all there is.
+    pub fn label(&self, source: &Source, text: impl Into<String>) -> Label {
+        match self.0.get(&source.file) {
+            Some(file) => {
+                let mut span = file.line_span(source.line);
+                let line = &file.text[span.clone()];
+                span.start += line.len() - line.trim_start().len();
+                let code = line.split('#').next().unwrap_or(line).trim();
+                Label::new(file, span.start..span.start + code.len(), text)
+            }
+            None => {
+                let file = Arc::new(SourceFile::new(&source.file, String::new()));
+                Label { line: source.line, ..Label::new(&file, 0..0, text) }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// Text of a manifest within a message: cut if long, without control characters.
+pub(crate) fn quote(text: &str) -> String {
+    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    let mut quoted: String = text.chars().take(QUOTE_LIMIT).map(escaped).collect();
+    if text.chars().nth(QUOTE_LIMIT).is_some() {
+        quoted.push('…');
+    }
+    format!("`{quoted}`")
+}
+
+/// `a`, `b` or `c`.
+pub(crate) fn any_of<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> String {
+    let quoted: Vec<String> = names.into_iter().map(|name| quote(name.as_ref())).collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        Some((only, _)) => only.clone(),
+        None => String::new(),
+    }
+}
+
+/// The name that was probably meant.
+pub(crate) fn nearest<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let plain = |name: &str| name.to_lowercase().replace('_', "-");
+    let written = plain(written);
+    names
+        .into_iter()
+        .map(|name| (strsim::jaro_winkler(&written, &plain(name)), name))
+        .filter(|(likeness, _)| *likeness >= 0.85)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name)
+}
+
+/// Neighbouring lines of one file with the labels on them.
+struct Excerpt<'a> {
+    file: &'a SourceFile,
+    first: usize,
+    last: usize,
+    labels: Vec<(AnnotationKind, &'a Label)>,
+}
+
+fn excerpts(labels: &[Label]) -> Vec<Excerpt<'_>> {
+    let mut excerpts: Vec<Excerpt> = Vec::new();
+    for (index, label) in labels.iter().enumerate() {
+        let kind = if index == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
+        let near = excerpts.iter_mut().find(|excerpt| {
+            excerpt.file.path == label.file.path
+                && label.line + EXCERPT_LINES >= excerpt.last
+                && label.line <= excerpt.first + EXCERPT_LINES
+        });
+        match near {
+            Some(excerpt) => {
+                excerpt.first = excerpt.first.min(label.line);
+                excerpt.last = excerpt.last.max(label.line);
+                excerpt.labels.push((kind, label));
+            }
+            None => excerpts.push(Excerpt {
+                file: &label.file,
+                first: label.line,
+                last: label.line,
+                labels: vec![(kind, label)],
+            }),
+        }
+    }
+    excerpts
+}
+
+impl<'a> Excerpt<'a> {
+    /// Only the excerpt's own lines are handed to the renderer: it reads all it is given, and files may be long.
+    fn add_to(self, group: Group<'a>) -> Group<'a> {
+        if self.file.text.is_empty() {
+            let origin = Origin::path(&*self.file.path);
+            // A line that is known without its text is worth showing; line 1 of nothing is not.
+            let line = self.first;
+            return group.element(if line > 1 { origin.line(line) } else { origin });
+        }
+        let (start, end) = (self.file.line_span(self.first).start, self.file.line_span(self.last).end);
+        let text = &self.file.text[start..end];
+        let mut snippet = Snippet::source(text).line_start(self.first).path(&*self.file.path);
+        for (kind, label) in self.labels {
+            // A span of several lines is shown by its first: what is wrong is said in words.
+            let line_end = self.file.line_span(label.line).end.max(label.span.start);
+            let span = label.span.start - start..label.span.end.clamp(label.span.start, line_end) - start;
+            let annotation = kind.span(span);
+            snippet = snippet.annotation(match label.text.as_str() {
+                "" => annotation,
+                text => annotation.label(normalize_untrusted_str(text)),
+            });
+        }
+        group.element(snippet)
+    }
+}

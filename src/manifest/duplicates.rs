@@ -1,0 +1,96 @@
+//! Finds rules and exemptions that say two things of one user, as far as that shows without the account.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{
+    Code, DeclaredAccount, Diagnostic, Exemption, Manifest, Pattern, Rule, Source,
+    diagnostic::{Sources, quote},
+};
+
+/// Two rules that name one user exactly, in the same account. Looking at each rule once is enough, however many there are.
+pub(super) fn rules(manifest: &Manifest, sources: &Sources) -> Vec<Diagnostic> {
+    let mut seen = Seen::default();
+    let mut diagnostics = Vec::new();
+    for rule in manifest.rules.iter().filter(|rule| selects_by_name_alone(rule)) {
+        let accounts = known_accounts(rule, &manifest.accounts);
+        for user in rule.users.iter().filter(|user| user.is_exact()) {
+            if rule.except.iter().any(|except| except.matches(&user.text)) {
+                continue;
+            }
+            let other = seen.insert(&user.text, &accounts, &rule.source);
+            // A name that stands twice in one list is no contradiction.
+            if let Some(other) = other.filter(|other| **other != rule.source) {
+                let message = format!("two rules name {}", quote(&user.text));
+                let diagnostic = Diagnostic::error(Code::DuplicateRule, message, sources.label(&rule.source, "this rule"))
+                    .label(sources.label(other, "and this one"))
+                    .help("take the user out of one of them, or give them different `accounts`");
+                diagnostics.push(diagnostic);
+            }
+        }
+    }
+    diagnostics
+}
+
+/// Two exemptions of one user in one account.
+pub(super) fn exemptions(manifest: &Manifest, sources: &Sources) -> Vec<Diagnostic> {
+    let mut seen: HashMap<(String, Option<&str>), &Source> = HashMap::new();
+    let mut diagnostics = Vec::new();
+    for Exemption { user, account, source, .. } in &manifest.exemptions {
+        let account = account.as_deref().map(|account| id_of(account, &manifest.accounts));
+        if let Some(other) = seen.insert((user.to_ascii_lowercase(), account), source) {
+            let message = format!("{} is exempted twice", quote(user));
+            let diagnostic = Diagnostic::error(Code::DuplicateExemption, message, sources.label(source, "here"))
+                .label(sources.label(other, "and here"))
+                .help("keep one of the two");
+            diagnostics.push(diagnostic);
+        }
+    }
+    diagnostics
+}
+
+/// The rules that name a user, by account.
+#[derive(Default)]
+struct Seen<'a>(HashMap<String, BTreeMap<Option<String>, &'a Source>>);
+
+impl<'a> Seen<'a> {
+    /// Adds a rule; gives one that named the user before, in the same account. `None` stands for all accounts.
+    fn insert(&mut self, user: &str, accounts: &[Option<String>], rule: &'a Source) -> Option<&'a Source> {
+        let rules = self.0.entry(user.to_ascii_lowercase()).or_default();
+        let mut other = None;
+        for account in accounts {
+            let before = match account {
+                None => rules.values().next(),
+                Some(_) => rules.get(account).or_else(|| rules.get(&None)),
+            };
+            other = other.or(before.copied());
+            rules.insert(account.clone(), rule);
+        }
+        other
+    }
+}
+
+fn selects_by_name_alone(rule: &Rule) -> bool {
+    rule.tags.is_empty() && rule.groups.is_empty() && rule.paths.is_empty()
+}
+
+/// The ids of the accounts that a rule holds in; `None` stands for all. Which undeclared ones a glob matches is unknown.
+fn known_accounts(rule: &Rule, declared: &BTreeMap<String, DeclaredAccount>) -> Vec<Option<String>> {
+    if rule.accounts.is_empty() {
+        return vec![None];
+    }
+    let ids = |pattern: &Pattern| {
+        let matches = |(name, account): &(&String, &DeclaredAccount)| pattern.matches(name) || pattern.matches(&account.id);
+        let mut ids: Vec<Option<String>> =
+            declared.iter().filter(matches).map(|(_, account)| Some(account.id.clone())).collect();
+        if ids.is_empty() && pattern.is_exact() {
+            ids.push(Some(pattern.text.clone()));
+        }
+        ids
+    };
+    rule.accounts.iter().flat_map(ids).collect()
+}
+
+fn id_of<'a>(account: &'a str, declared: &'a BTreeMap<String, DeclaredAccount>) -> &'a str {
+    let by_name = declared.iter().find(|(name, _)| name.eq_ignore_ascii_case(account));
+    by_name.map_or(account, |(_, declared)| &declared.id)
+}

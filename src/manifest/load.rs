@@ -1,0 +1,209 @@
+//! From a folder to a [`Manifest`], with every mistake of every file.
+
+use std::{fs, io, ops::Range, path::Path, sync::Arc};
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    Code, Diagnostic, Label, Manifest, Severity,
+    diagnostic::{SourceFile, Sources, quote},
+    duplicates,
+    parse::{self, Parsed},
+    policy::{self, Context},
+    rules, settings,
+    written::{self, At},
+};
+
+/// The manifests of a folder, and what is to be said of them.
+#[derive(Debug)]
+pub struct Loaded {
+    /// `None` if a diagnostic stops a run (see [`Diagnostic::stops_a_run`]).
+    pub manifest: Option<Manifest>,
+    /// In the order of files and lines.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Loaded {
+    /// Whether `keyrota check` fails. That includes exemptions that have ended, which do not stop a run.
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+}
+
+/// Loads the `*.toml` directly in a folder.
+pub fn load(dir: &Path, now: DateTime<Utc>) -> Loaded {
+    let names = match toml_names(dir) {
+        Ok(names) => names,
+        Err(error) => {
+            let message = format!("the manifests can't be listed: {error}");
+            let help = match error.kind() {
+                io::ErrorKind::NotFound => "there is no such folder; create it, or name another with `--manifests DIR`",
+                io::ErrorKind::NotADirectory => "this is a file; name the folder it is in with `--manifests DIR`",
+                _ => "make the folder readable for the user that runs keyrota",
+            };
+            return only(Diagnostic::error(Code::FolderUnreadable, message, whole_file(dir)).help(help));
+        }
+    };
+    if names.is_empty() {
+        let message = "the folder holds no manifests";
+        let help = "write rules to a file whose name ends in `.toml`, or name another folder with `--manifests DIR`";
+        return only(Diagnostic::error(Code::FolderEmpty, message, whole_file(dir)).help(help));
+    }
+    let (mut files, mut unreadable) = (Vec::new(), Vec::new());
+    for name in names {
+        let path = dir.join(name);
+        match fs::read(&path) {
+            Ok(bytes) => files.push((path.to_string_lossy().into_owned(), bytes)),
+            Err(error) => {
+                let message = format!("the manifest can't be read: {error}");
+                let help = "make the file readable for the user that runs keyrota, or rename it if it is no manifest";
+                unreadable.push(Diagnostic::error(Code::FileUnreadable, message, whole_file(&path)).help(help));
+            }
+        }
+    }
+    load_with(files, unreadable, now)
+}
+
+/// Loads manifests that were read already, each with the path to show: those of a git revision, for example.
+pub fn load_files(files: Vec<(String, Vec<u8>)>, now: DateTime<Utc>) -> Loaded {
+    load_with(files, Vec::new(), now)
+}
+
+fn load_with(mut files: Vec<(String, Vec<u8>)>, mut diagnostics: Vec<Diagnostic>, now: DateTime<Utc>) -> Loaded {
+    files.sort();
+    let schema = written::json_schema();
+    let parsed: Vec<Parsed> =
+        files.iter().filter_map(|(path, bytes)| parse::parse(path, bytes, &schema, &mut diagnostics)).collect();
+    let manifest = validate(&parsed, now, &mut diagnostics);
+    diagnostics.sort_by(|a, b| a.position().cmp(&b.position()));
+    let is_sound = !diagnostics.iter().any(Diagnostic::stops_a_run);
+    Loaded { manifest: is_sound.then_some(manifest), diagnostics }
+}
+
+fn only(diagnostic: Diagnostic) -> Loaded {
+    Loaded { manifest: None, diagnostics: vec![diagnostic] }
+}
+
+fn whole_file(path: &Path) -> Label {
+    Label::new(&Arc::new(SourceFile::new(&path.to_string_lossy(), String::new())), 0..0, "")
+}
+
+/// The names of the files that end in `.toml`.
+fn toml_names(dir: &Path) -> io::Result<Vec<std::ffi::OsString>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let name = entry?.file_name();
+        if Path::new(&name).extension().is_some_and(|extension| extension == "toml") {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// What `keyrota.toml` was meant to say, as far as it could be read.
+pub(super) struct Shared<'a> {
+    parsed: Option<&'a Parsed>,
+    /// Some of it could not be read at all: nothing can be called missing.
+    is_partial: bool,
+}
+
+impl<'a> Shared<'a> {
+    pub fn file(&self) -> Option<&'a written::File> {
+        Some(&self.parsed?.file)
+    }
+
+    /// Whether a table, or a key of it, was written but refused: then it is not missing.
+    pub fn is_refused<T>(&self, name: &str, table: impl Fn(&written::File) -> Option<&At<T>>, key: &str) -> bool {
+        let Some(parsed) = self.parsed else { return self.is_partial };
+        let in_table = |span: &Range<usize>| parsed.rejected.contains(span, key);
+        self.is_partial
+            || parsed.rejected.contains(&(0..0), name)
+            || table(&parsed.file).is_some_and(|table| in_table(&table.span))
+    }
+}
+
+/// Checks what each file says and merges it. What is wrong is left out.
+fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnostic>) -> Manifest {
+    let mut sources = Sources::default();
+    for file in parsed {
+        sources.insert(file.source.clone());
+    }
+    let could_not_read = |diagnostic: &Diagnostic| match diagnostic.code {
+        Code::Misplaced => true,
+        _ => parse::is_shared(diagnostic.file()) && !parsed.iter().any(|file| &*file.source.path == diagnostic.file()),
+    };
+    let shared = Shared {
+        parsed: parsed.iter().find(|file| parse::is_shared(&file.source.path)),
+        is_partial: diagnostics.iter().any(could_not_read),
+    };
+    let mut manifest = Manifest::default();
+    let mut defaults = policy::built_in();
+    if let Some(file) = shared.parsed {
+        let mut context = Context { source: &file.source, sources: &sources, now, diagnostics };
+        let written::File { defaults: own, mail, limits, schedule, accounts, .. } = &file.file;
+        if let Some(own) = own {
+            defaults = policy::merge(&defaults, &own.value, &mut context);
+            if let Some(secret) = own.value.secret.as_ref().filter(|secret| !secret.value.contains("{user}")) {
+                let message = "all users would share one secret: the name in `[defaults]` lacks `{user}`";
+                let help = "write e.g. `secret = \"/aws/iam/credentials/{user}\"`";
+                context.error(Code::SecretName, message, &secret.span, help);
+            }
+        }
+        manifest.mail = mail.as_ref().map(|own| settings::mail(&own.value, &mut context)).unwrap_or_default();
+        manifest.limits = limits.as_ref().map(|own| settings::limits(&own.value, &mut context)).unwrap_or_default();
+        manifest.schedule = schedule.as_ref().map(|own| settings::schedule(&own.value, &mut context)).unwrap_or_default();
+        if let Some(own) = accounts {
+            let is_rejected = |account: &At<written::Account>, key: &str| file.rejected.contains(&account.span, key);
+            manifest.accounts = settings::accounts(&own.value, is_rejected, &mut context);
+        }
+    }
+    let layer = rules::Layer::new(defaults, &shared, &manifest.accounts);
+    for file in parsed {
+        let mut context = Context { source: &file.source, sources: &sources, now, diagnostics };
+        for rule in &file.file.rotate {
+            manifest.rules.push(rules::rule(rule, &file.rejected, &layer, &mut context));
+        }
+        for exemption in &file.file.exempt {
+            manifest.exemptions.extend(rules::exemption(exemption, &file.rejected, &layer, &mut context));
+        }
+    }
+    diagnostics.extend(missing_sender(&manifest, &shared, &sources));
+    diagnostics.extend(duplicates::rules(&manifest, &sources));
+    diagnostics.extend(duplicates::exemptions(&manifest, &sources));
+    manifest.sources = sources;
+    manifest
+}
+
+/// `[mail] from` is required as soon as anyone is to be told.
+fn missing_sender(manifest: &Manifest, shared: &Shared, sources: &Sources) -> Option<Diagnostic> {
+    let is_refused = shared.is_refused("mail", |file| file.mail.as_ref(), "from");
+    if manifest.mail.from.is_some() || is_refused || shared.has_bad_sender() {
+        return None;
+    }
+    let message = format!("somebody is to be told, but {} has no sender", quote("[mail]"));
+    let notify = manifest.rules.iter().map(|rule| &rule.policy.notify).find(|notify| !notify.value.is_empty());
+    let label = match notify.and_then(|notify| notify.source.as_ref()) {
+        Some(source) => sources.label(source, ""),
+        None => shared.mail_label(manifest)?,
+    };
+    let help = "add to `keyrota.toml`, below `[mail]`: `from = \"Security <security@example.com>\"`";
+    Some(Diagnostic::error(Code::SenderMissing, message, label).help(help))
+}
+
+impl Shared<'_> {
+    fn mail(&self) -> Option<&At<written::Mail>> {
+        self.file()?.mail.as_ref()
+    }
+
+    /// `from` was written but is no address, which was said already.
+    fn has_bad_sender(&self) -> bool {
+        self.mail().is_some_and(|mail| mail.value.from.is_some())
+    }
+
+    fn mail_label(&self, manifest: &Manifest) -> Option<Label> {
+        let tells = !manifest.mail.fallback.is_empty() || !manifest.mail.digest.is_empty();
+        let mail = self.mail().filter(|_| tells)?;
+        Some(Label::new(&self.parsed?.source, mail.span.clone(), ""))
+    }
+}

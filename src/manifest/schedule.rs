@@ -1,0 +1,145 @@
+//! Schedule expressions as EventBridge reads them, in UTC.
+
+use chrono::{DateTime, Utc};
+use croner::{
+    Cron,
+    parser::{CronParser, Seconds, Year},
+};
+
+use super::{Code, diagnostic::quote, values::Wrong};
+
+const CRON_HELP: &str = "six fields: minute, hour, day of month, month, day of week, year; e.g. `cron(0 8 1 * ? *)`";
+
+/// When a `cron(…)` expression comes next, strictly after `now`; `None` for `rate(…)`, whose start only EventBridge knows,
+/// and for an expression that never comes or is none.
+pub fn next_after(expression: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let fields = expression.strip_prefix("cron(")?.strip_suffix(')')?;
+    cron(fields).ok()?.find_next_occurrence(&now, false).ok()
+}
+
+/// Refuses what EventBridge would refuse.
+pub(super) fn check(expression: &str) -> Result<(), Wrong> {
+    let no = |message: String, help: &str| Err(Wrong { code: Code::Schedule, message, help: help.to_owned() });
+    let written = quote(expression);
+    let inner = |name: &str| expression.strip_prefix(name)?.strip_prefix('(')?.strip_suffix(')');
+    if let Some(fields) = inner("cron") {
+        match cron(fields) {
+            Ok(_) => Ok(()),
+            Err(why) => no(format!("{written}: {why}"), CRON_HELP),
+        }
+    } else if let Some(rate) = inner("rate") {
+        let (number, unit) = rate.split_once(' ').unwrap_or((rate, ""));
+        let count = number.parse::<u32>().ok().filter(|count| *count > 0);
+        match (count, unit) {
+            (Some(1), "minute" | "hour" | "day") => Ok(()),
+            (Some(2..), "minutes" | "hours" | "days") => Ok(()),
+            (Some(1), "minutes" | "hours" | "days") => {
+                no(format!("{written}: EventBridge wants the singular after 1"), &format!("write `rate(1 {})`", &unit[..unit.len() - 1]))
+            }
+            (Some(count), "minute" | "hour" | "day") => {
+                no(format!("{written}: EventBridge wants the plural after {count}"), &format!("write `rate({count} {unit}s)`"))
+            }
+            _ => no(format!("{written} is not a rate"), "a positive number and minutes, hours or days; e.g. `rate(1 day)`"),
+        }
+    } else {
+        let help = match cron(expression.trim()) {
+            Ok(_) => format!("write `cron({})`", expression.trim()),
+            Err(_) => "write e.g. `cron(0 8 1 * ? *)` or `rate(1 day)`".to_owned(),
+        };
+        no(format!("{written} is neither `cron(…)` nor `rate(…)`"), &help)
+    }
+}
+
+/// Reads the fields within `cron(…)`; an error says why EventBridge would not take them.
+fn cron(fields: &str) -> Result<Cron, String> {
+    let parts: Vec<&str> = fields.split_whitespace().collect();
+    let [minute, hour, day, month, weekday, year] = parts[..] else {
+        return Err(format!("EventBridge wants six fields, this has {}", parts.len()));
+    };
+    if (day == "?") == (weekday == "?") {
+        return Err("one of day of month and day of week must be `?`, and only one".to_owned());
+    }
+    for (name, part) in ["minute", "hour", "day of month", "month", "day of week", "year"].iter().zip(&parts) {
+        // croner also reads what EventBridge does not: nicknames, `+`, empty entries, weekday 0.
+        if part.split(',').any(str::is_empty) || part.contains(['@', '+']) || (part.contains('?') && *part != "?") {
+            return Err(format!("the {name} can't be {}", quote(part)));
+        }
+    }
+    if [minute, hour, month, year].contains(&"?") {
+        return Err("`?` stands for the day of month or the day of week only".to_owned());
+    }
+    let names_day_zero = |part: &str| part.split([',', '-', '/']).any(|number| number.starts_with('0'));
+    if names_day_zero(weekday) || weekday.contains("-0") {
+        return Err("days of the week are 1 (Sunday) to 7 (Saturday)".to_owned());
+    }
+    let is_far_off = |number: &str| number.parse::<u32>().is_ok_and(|year| !(1970..=2199).contains(&year));
+    if year.split(',').filter_map(|part| part.split('/').next()).flat_map(|years| years.split('-')).any(is_far_off) {
+        return Err("years are 1970 to 2199".to_owned());
+    }
+    CronParser::builder()
+        .seconds(Seconds::Required)
+        .year(Year::Required)
+        .alternative_weekdays(true)
+        .sloppy_ranges(true)
+        .build()
+        .parse(&format!("0 {minute} {hour} {day} {month} {weekday} {year}"))
+        .map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn next(fields: &str, now: &str) -> Option<String> {
+        let now = now.parse().expect("a time");
+        next_after(&format!("cron({fields})"), now).map(|time| time.format("%Y-%m-%dT%H:%M").to_string())
+    }
+
+    #[test]
+    fn cron_means_what_eventbridge_documents() {
+        // 2026-11-23 is a Monday.
+        let now = "2026-11-23T08:00:00Z";
+        for (fields, expected) in [
+            ("0 8 1 * ? *", "2026-12-01T08:00"),
+            ("0 8 * * ? *", "2026-11-24T08:00"),
+            ("0 10 * * ? *", "2026-11-23T10:00"),
+            ("15 12 * * ? *", "2026-11-23T12:15"),
+            ("0 18 ? * MON-FRI *", "2026-11-23T18:00"),
+            ("0 18 ? * 1 *", "2026-11-29T18:00"),
+            ("0 18 ? * 2 *", "2026-11-23T18:00"),
+            ("0 18 ? * 7 *", "2026-11-28T18:00"),
+            ("0 18 ? * SUN *", "2026-11-29T18:00"),
+            ("0/15 * * * ? *", "2026-11-23T08:15"),
+            ("0/5 8-17 ? * MON-FRI *", "2026-11-23T08:05"),
+            ("0 9 ? * 2#1 *", "2026-12-07T09:00"),
+            ("0 9 ? * 6L *", "2026-11-27T09:00"),
+            ("0 0 L * ? *", "2026-11-30T00:00"),
+            ("0 0 LW * ? *", "2026-11-30T00:00"),
+            ("0 0 15W * ? *", "2026-12-15T00:00"),
+            ("0 8 1 JAN ? 2030", "2030-01-01T08:00"),
+            ("0 8 29 2 ? *", "2028-02-29T08:00"),
+        ] {
+            assert_eq!(check(&format!("cron({fields})")), Ok(()), "{fields}");
+            assert_eq!(next(fields, now).as_deref(), Some(expected), "{fields}");
+        }
+        assert_eq!(next("0 8 1 1 ? 2020", now), None);
+        assert_eq!(next("0 8 31 2 ? *", now), None);
+        assert_eq!(next_after("rate(1 day)", now.parse().expect("a time")), None);
+    }
+
+    #[test]
+    fn what_eventbridge_refuses_is_refused() {
+        for expression in [
+            "", "cron()", "cron(0 8 1 * ?)", "cron(0 0 8 1 * ? *)", "cron(0 8 1 * * *)", "cron(0 8 ? * ? *)",
+            "cron(60 8 1 * ? *)", "cron(0 24 1 * ? *)", "cron(0 8 32 * ? *)", "cron(0 8 0 * ? *)", "cron(0 8 1 13 ? *)",
+            "cron(0 8 ? * 0 *)", "cron(0 8 ? * 8 *)", "cron(0 8 ? * 1,0 *)", "cron(? 8 1 * ? *)", "cron(0 8 1,,2 * ? *)",
+            "cron(0 8 @daily * ? *)", "cron(0 8 1 * ? 1800)", "cron(0 8 1 * ? 3000)", "cron(0/0 8 1 * ? *)", "cron(70/5 8 1 * ? *)",
+            "cron(x 8 1 * ? *)", "0 8 1 * ? *", "rate()", "rate(0 days)", "rate(1 days)", "rate(2 day)", "rate(-1 days)",
+            "rate(1 week)", "rate(1.5 days)", "rate(1day)", "at(2026-01-01T00:00:00)", "cron(0 8 1 * ? *) ",
+        ] {
+            assert!(check(expression).is_err(), "{expression}");
+        }
+        assert_eq!(check("rate(1 day)"), Ok(()));
+        assert_eq!(check("rate(12 hours)"), Ok(()));
+    }
+}

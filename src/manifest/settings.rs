@@ -1,0 +1,124 @@
+//! Checks what is shared: `[mail]`, `[limits]`, `[schedule]` and `[accounts]`.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{
+    Code, DeclaredAccount, Diagnostic, Limits, Mail, Schedule, Sourced,
+    diagnostic::quote,
+    policy::Context,
+    schedule,
+    values::{self, Wrong},
+    written::{self, At},
+};
+
+pub(super) fn mail(written: &written::Mail, context: &mut Context) -> Mail {
+    let written::Mail { from, reply_to, fallback, digest } = written;
+    let one = |address: &Option<At<String>>, context: &mut Context| {
+        address.as_ref().and_then(|at| context.accept(&at.span, values::address(&at.value)))
+    };
+    let many = |list: &Option<At<Vec<At<String>>>>, context: &mut Context| {
+        list.as_ref().map(|list| context.accept_all(&list.value, values::address)).unwrap_or_default()
+    };
+    Mail {
+        from: one(from, context),
+        reply_to: one(reply_to, context),
+        fallback: many(fallback, context),
+        digest: many(digest, context),
+    }
+}
+
+pub(super) fn limits(written: &written::Limits, context: &mut Context) -> Limits {
+    let mut limit = |name: &str, value: &Option<At<i64>>, greatest: u32| {
+        let at = value.as_ref()?;
+        match u32::try_from(at.value) {
+            Ok(value) if value <= greatest => Some(Sourced { value, source: Some(context.place(&at.span)) }),
+            _ => {
+                let message = format!("`{name}` can't be {}", at.value);
+                context.error(Code::Limit, message, &at.span, format!("write a number from 0 to {greatest}"));
+                None
+            }
+        }
+    };
+    Limits {
+        max_actions: limit("max-actions", &written.max_actions, u32::MAX),
+        max_percent: limit("max-percent", &written.max_percent, 100),
+    }
+}
+
+pub(super) fn schedule(written: &written::Schedule, context: &mut Context) -> Schedule {
+    let mut expression = |value: &Option<At<String>>| {
+        let at = value.as_ref()?;
+        context.accept(&at.span, schedule::check(&at.value))?;
+        if at.value.starts_with("cron") && schedule::next_after(&at.value, context.now).is_none() {
+            let message = format!("{} never comes again", quote(&at.value));
+            let label = context.label(&at.span, "");
+            let help = "look at the year, and at days that no month has";
+            context.diagnostics.push(Diagnostic::warning(Code::ScheduleNever, message, label).help(help));
+        }
+        Some(Sourced { value: at.value.clone(), source: Some(context.place(&at.span)) })
+    };
+    Schedule { enforce: expression(&written.enforce), tend: expression(&written.tend) }
+}
+
+/// The accounts whose id is right.
+pub(super) fn accounts(
+    written: &BTreeMap<String, At<written::Account>>,
+    is_rejected: impl Fn(&At<written::Account>, &str) -> bool,
+    context: &mut Context,
+) -> BTreeMap<String, DeclaredAccount> {
+    let mut accounts = BTreeMap::new();
+    let mut by_id = HashMap::new();
+    let mut in_order: Vec<_> = written.iter().collect();
+    in_order.sort_by_key(|(_, account)| account.span.start);
+    for (name, account) in in_order {
+        check_name(name, account, context);
+        let written::Account { id, role, region } = &account.value;
+        let role = role.as_ref().and_then(|at| context.accept(&at.span, values::role(&at.value)));
+        let region = region.as_ref().and_then(|at| context.accept(&at.span, values::region(&at.value)));
+        let Some(id) = id else {
+            if !is_rejected(account, "id") {
+                let message = format!("account {} has no `id`", quote(name));
+                context.error(Code::Account, message, &account.span, "add its 12 digits: `id = \"111122223333\"`");
+            }
+            continue;
+        };
+        if context.accept(&id.span, account_id(&id.value)).is_none() {
+            continue;
+        }
+        if let Some((other, other_span)) = by_id.insert(id.value.clone(), (name, &id.span)) {
+            let message = format!("accounts {} and {} have the same id", quote(other), quote(name));
+            let diagnostic = Diagnostic::error(Code::Account, message, context.label(&id.span, "this id"))
+                .label(context.label(other_span, "was given here"))
+                .help("remove one of the two");
+            context.diagnostics.push(diagnostic);
+        }
+        let source = context.place(&account.span);
+        accounts.insert(name.clone(), DeclaredAccount { source, id: id.value.clone(), role, region });
+    }
+    accounts
+}
+
+fn check_name(name: &str, account: &At<written::Account>, context: &mut Context) {
+    let is_fine = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if name.is_empty() || name.len() > 64 || !name.chars().all(is_fine) {
+        let message = format!("{} can't be the name of an account", quote(name));
+        let help = "names of accounts are your own: up to 64 letters, digits and `._-`";
+        context.error(Code::Account, message, &account.span, help);
+    } else if values::is_account_id(name) {
+        let message = format!("{} is an id, not a name", quote(name));
+        let help = "give the account a name of your own, e.g. `[accounts.payments-prod]`, and the id as its `id`";
+        context.error(Code::Account, message, &account.span, help);
+    }
+}
+
+fn account_id(text: &str) -> Result<(), Wrong> {
+    if values::is_account_id(text) {
+        return Ok(());
+    }
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    let help = match values::is_account_id(&digits) {
+        true => format!("write `id = \"{digits}\"`"),
+        false => "write the 12 digits, e.g. `id = \"111122223333\"`".to_owned(),
+    };
+    Err(Wrong { code: Code::Account, message: format!("{} is not the id of an AWS account", quote(text)), help })
+}

@@ -1,0 +1,323 @@
+//! What may stand within the quotes: durations, dates, patterns, addresses, names of AWS things.
+
+use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
+use toml::value::{Datetime, Offset};
+
+use super::{Code, Language, Pattern, Recipient, diagnostic::quote};
+
+/// Longer durations are refused, so that adding one to any date can't overflow.
+const LONGEST: TimeDelta = TimeDelta::days(3650);
+
+/// Why a value is refused, and what to write instead.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Wrong {
+    pub code: Code,
+    pub message: String,
+    pub help: String,
+}
+
+fn wrong<T>(code: Code, message: impl Into<String>, help: impl Into<String>) -> Result<T, Wrong> {
+    Err(Wrong { code, message: message.into(), help: help.into() })
+}
+
+/// A whole number of hours, days (24 hours) or weeks: `36h`, `90d`, `2w`.
+pub(super) fn duration(text: &str) -> Result<TimeDelta, Wrong> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let no = |message: String, help: &str| wrong(Code::Duration, message, help);
+    let written = quote(text);
+    if number.is_empty() {
+        let help = "write a whole number and a unit, e.g. `90d`, `2w` or `36h`";
+        return no(format!("{written} is not a duration"), help);
+    }
+    let count = number.parse::<i64>().ok();
+    let instead = |factor: i64, unit: &str| match count.and_then(|count| count.checked_mul(factor)) {
+        Some(count) => format!("write `{count}{unit}`"),
+        None => "write e.g. `90d`".to_owned(),
+    };
+    let unit_hours = match unit {
+        "h" => 1,
+        "d" => 24,
+        "w" => 7 * 24,
+        "" => return no(format!("{written} has no unit"), &instead(1, "d")),
+        _ => {
+            let plain = unit.trim().to_lowercase();
+            let help = match plain.as_str() {
+                "h" | "hr" | "hrs" | "hour" | "hours" => instead(1, "h"),
+                "d" | "day" | "days" => instead(1, "d"),
+                "w" | "week" | "weeks" => instead(1, "w"),
+                "mo" | "mon" | "month" | "months" => {
+                    return no(format!("{written}: months are ambiguous, they have 28 to 31 days"), &instead(30, "d"));
+                }
+                "y" | "yr" | "year" | "years" => {
+                    return no(format!("{written}: years are ambiguous, they have 365 or 366 days"), &instead(365, "d"));
+                }
+                "m" => {
+                    let help = "write hours, days or weeks, e.g. `36h` or `30d`";
+                    return no(format!("{written}: `m` may mean minutes or months"), help);
+                }
+                "s" | "sec" | "second" | "seconds" | "min" | "mins" | "minute" | "minutes" => {
+                    let help = "keyrota counts in hours (`36h`), days (`90d`) and weeks (`2w`)";
+                    return no(format!("{written} is too fine: keys live for days"), help);
+                }
+                _ => "write one whole number and one unit: hours (`36h`), days (`90d`) or weeks (`2w`)".to_owned(),
+            };
+            return no(format!("{written} is not a duration"), &help);
+        }
+    };
+    let length = count.and_then(|count| count.checked_mul(unit_hours)).and_then(TimeDelta::try_hours);
+    match length {
+        Some(length) if length <= LONGEST => Ok(length),
+        _ => no(format!("{written} is longer than ten years"), "write at most `3650d`"),
+    }
+}
+
+/// The start of a day, UTC.
+pub(super) fn day(date: &Datetime) -> Result<NaiveDate, Wrong> {
+    match date {
+        Datetime { date: Some(day), time: None, offset: None } => calendar_day(day),
+        Datetime { date: Some(day), .. } => {
+            wrong(Code::Date, format!("`{date}` has a time, but this names a whole day (UTC)"), format!("write `{day}`"))
+        }
+        _ => wrong(Code::Date, format!("`{date}` is a time of day, not a date"), "write e.g. `2027-01-31`"),
+    }
+}
+
+/// The first instant after a day, UTC.
+pub(super) fn end_of(day: NaiveDate) -> DateTime<Utc> {
+    // TOML's years end at 9999, chrono's far later.
+    day.checked_add_days(Days::new(1)).unwrap_or(day).and_time(NaiveTime::MIN).and_utc()
+}
+
+/// A date (its start) or a date and time; UTC where no offset is given.
+pub(super) fn instant(date: &Datetime) -> Result<DateTime<Utc>, Wrong> {
+    let Some(day) = &date.date else {
+        return wrong(Code::Date, format!("`{date}` is a time of day, not a date"), "write e.g. `2027-01-31`");
+    };
+    let time = match &date.time {
+        None => Some(NaiveTime::MIN),
+        Some(time) => NaiveTime::from_hms_nano_opt(
+            time.hour.into(),
+            time.minute.into(),
+            time.second.unwrap_or_default().into(),
+            time.nanosecond.unwrap_or_default(),
+        ),
+    };
+    let offset = match date.offset {
+        None | Some(Offset::Z) => TimeDelta::zero(),
+        Some(Offset::Custom { minutes }) => TimeDelta::minutes(minutes.into()),
+    };
+    let local = time.map(|time| calendar_day(day).map(|day| NaiveDateTime::new(day, time))).transpose()?;
+    match local.and_then(|local| local.checked_sub_signed(offset)) {
+        Some(utc) => Ok(utc.and_utc()),
+        None => wrong(Code::Date, format!("there is no `{date}`"), "write e.g. `2027-01-31`"),
+    }
+}
+
+fn calendar_day(day: &toml::value::Date) -> Result<NaiveDate, Wrong> {
+    match NaiveDate::from_ymd_opt(day.year.into(), day.month.into(), day.day.into()) {
+        Some(day) => Ok(day),
+        None => wrong(Code::Date, format!("there is no {day}"), "write a day that exists, e.g. `2027-01-31`"),
+    }
+}
+
+/// What a pattern is matched against: it decides which characters make sense.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Matches {
+    User,
+    Group,
+    Path,
+    Tag,
+    Account,
+}
+
+impl Matches {
+    /// The noun, the characters besides letters and digits, and the greatest length.
+    fn describe(self) -> (&'static str, &'static str, usize) {
+        match self {
+            Self::User => ("IAM user names", "+=,.@_-", 64),
+            Self::Group => ("IAM group names", "+=,.@_-", 128),
+            Self::Path => ("IAM paths", "/+=,.@_-:", 512),
+            Self::Tag => ("IAM tags", " _.:/=+-@", 256),
+            Self::Account => ("account names", "._-", 64),
+        }
+    }
+}
+
+/// A name, or a glob with `*` and `?`.
+pub(super) fn pattern(text: &str, matches: Matches) -> Result<Pattern, Wrong> {
+    let (noun, punctuation, longest) = matches.describe();
+    let no = |message: String, help: String| wrong(Code::Pattern, message, help);
+    let written = quote(text);
+    let is_fine = |c: char| {
+        let is_letter = if matches == Matches::Tag { c.is_alphanumeric() } else { c.is_ascii_alphanumeric() };
+        is_letter || punctuation.contains(c) || c == '*' || c == '?'
+    };
+    if text.is_empty() {
+        return no("an empty pattern matches nothing".to_owned(), "leave it out, or write `*` for any".to_owned());
+    }
+    if let Some(bad) = text.chars().find(|c| !is_fine(*c)) {
+        return if "[]{}".contains(bad) {
+            let help = "the only wildcards are `*` (anything) and `?` (one character); list alternatives one by one";
+            no(format!("{written} holds `{bad}`, which is not a wildcard here"), help.to_owned())
+        } else if text.trim() != text && is_fine(text.trim().chars().next().unwrap_or(bad)) {
+            no(format!("{written} has spaces around it"), format!("write {}", quote(text.trim())))
+        } else {
+            let help = format!("{noun} hold letters, digits and `{punctuation}`; `*` and `?` are wildcards");
+            no(format!("{written} holds {}, which {noun} can't", quote(&bad.to_string())), help)
+        };
+    }
+    if text.chars().filter(|c| *c != '*').count() > longest {
+        return no(format!("{written} is too long to match: {noun} have at most {longest} characters"), "shorten it".into());
+    }
+    if matches == Matches::Path {
+        if !text.starts_with(['/', '*']) {
+            return no(format!("{written} matches nothing: paths start with `/`"), format!("write {}", quote(&format!("/{text}"))));
+        }
+        if !text.ends_with(['/', '*', '?']) {
+            let help = format!("write `{text}/` for this path, or `{text}/*` for everything below it too");
+            return no(format!("{written} matches nothing: paths end with `/`"), help);
+        }
+    }
+    Ok(match matches {
+        Matches::Path | Matches::Tag => Pattern::case_sensitive(text),
+        Matches::User | Matches::Group | Matches::Account => Pattern::new(text),
+    })
+}
+
+/// A mail address, or `tag:NAME`.
+pub(super) fn recipient(text: &str) -> Result<Recipient, Wrong> {
+    match text.split_once(':') {
+        Some(("tag", name)) if name.trim() == name && !name.is_empty() => Ok(Recipient::Tag(name.to_owned())),
+        Some((prefix, name)) if prefix.trim().eq_ignore_ascii_case("tag") => {
+            let name = if name.trim().is_empty() { "email" } else { name.trim() };
+            let help = format!("write the tag's key, without spaces: {}", quote(&format!("tag:{name}")));
+            wrong(Code::Address, format!("{} does not name a tag", quote(text)), help)
+        }
+        _ => address(text).map(Recipient::Address),
+    }
+}
+
+/// `name@example.com` or `Name <name@example.com>`.
+pub(super) fn address(text: &str) -> Result<String, Wrong> {
+    let bare = match text.strip_suffix('>').and_then(|rest| rest.split_once('<')) {
+        Some((name, bare)) if !name.contains(|c: char| c.is_control() || "<>@,;".contains(c)) => bare,
+        _ => text,
+    };
+    if is_bare_address(bare) {
+        return Ok(text.to_owned());
+    }
+    let help = match text.contains([',', ';']) {
+        true => "give each address its own entry in the list",
+        false => "write e.g. `team@example.com` or `Team <team@example.com>`",
+    };
+    wrong(Code::Address, format!("{} is not a mail address", quote(text)), help)
+}
+
+/// Whether mail could be sent to it, as far as its spelling tells.
+pub(crate) fn is_bare_address(text: &str) -> bool {
+    let Some((local, domain)) = text.rsplit_once('@') else { return false };
+    let local_is_fine = !local.is_empty()
+        && local.len() <= 64
+        && local.chars().all(|c| c.is_ascii_graphic() && !"@,;:<>()[]\"\\".contains(c));
+    let label_is_fine = |label: &str| {
+        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        !label.is_empty() && label.chars().all(is_word) && !label.starts_with('-') && !label.ends_with('-')
+    };
+    local_is_fine && domain.len() <= 253 && domain.contains('.') && domain.split('.').all(label_is_fine)
+}
+
+/// `en`, `es` or `pt`, with any region (`es-MX`).
+pub(super) fn language(text: &str) -> Result<Language, Wrong> {
+    let primary = text.split(['-', '_']).next().unwrap_or_default();
+    match primary.to_ascii_lowercase().as_str() {
+        "en" => Ok(Language::English),
+        "es" => Ok(Language::Spanish),
+        "pt" => Ok(Language::Portuguese),
+        _ => {
+            let message = format!("keyrota does not write {}", quote(text));
+            wrong(Code::Language, message, "write `en` (English), `es` (Spanish) or `pt` (Portuguese)")
+        }
+    }
+}
+
+/// The template of a secret's name; `{user}` stands for a name of at most 64 characters.
+pub(super) fn secret_name(text: &str) -> Result<String, Wrong> {
+    let no = |message: String, help: &str| wrong(Code::SecretName, message, help);
+    let parts: Vec<&str> = text.split("{user}").collect();
+    let is_fine = |c: char| c.is_ascii_alphanumeric() || "/_+=.@-".contains(c);
+    if text.is_empty() {
+        return no("an empty name can't be a secret's".to_owned(), "write e.g. `/aws/iam/credentials/{user}`");
+    }
+    if let Some(bad) = parts.iter().flat_map(|part| part.chars()).find(|c| !is_fine(*c)) {
+        return if bad == '{' || bad == '}' {
+            no(format!("{} holds a placeholder other than `{{user}}`", quote(text)), "`{user}` is the only placeholder")
+        } else {
+            let help = "names of secrets hold letters, digits and `/_+=.@-`";
+            no(format!("{} holds {}, which names of secrets can't", quote(text), quote(&bad.to_string())), help)
+        };
+    }
+    let longest: usize = parts.iter().map(|part| part.len()).sum::<usize>() + 64 * (parts.len() - 1);
+    if longest > 512 {
+        let message = format!("with a user name of 64 characters the secret's name has {longest}; 512 are allowed");
+        return no(message, "shorten it");
+    }
+    Ok(text.to_owned())
+}
+
+/// The id, ARN or alias of a KMS key.
+pub(super) fn kms_key(text: &str) -> Result<String, Wrong> {
+    let is_name = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "/_-".contains(c));
+    let is_id = |text: &str| {
+        let is_uuid = text.len() == 36 && text.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
+        is_uuid || text.strip_prefix("mrk-").is_some_and(|id| id.len() == 32 && id.chars().all(|c| c.is_ascii_hexdigit()))
+    };
+    let is_fine = match text.strip_prefix("arn:") {
+        Some(rest) => matches!(rest.split(':').collect::<Vec<_>>()[..], [partition, "kms", region, account, resource]
+            if partition.starts_with("aws") && self::region(region).is_ok() && is_account_id(account) && is_name(resource)),
+        None => text.strip_prefix("alias/").map_or_else(|| is_id(text), is_name),
+    };
+    if is_fine {
+        return Ok(text.to_owned());
+    }
+    let help = "write its id, its ARN, or its alias with `alias/` in front";
+    wrong(Code::KmsKey, format!("{} is not a KMS key", quote(text)), help)
+}
+
+/// The name of an AWS region, by its looks: new ones appear.
+pub(super) fn region(text: &str) -> Result<String, Wrong> {
+    let parts: Vec<&str> = text.split('-').collect();
+    let is_word = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase());
+    match parts.as_slice() {
+        [place @ .., number] if (2..=3).contains(&place.len()) && place.iter().all(is_word) && is_digit(number) => {
+            Ok(text.to_owned())
+        }
+        _ => wrong(Code::Region, format!("{} is not an AWS region", quote(text)), "write e.g. `eu-west-1`"),
+    }
+}
+
+fn is_digit(text: &str) -> bool {
+    matches!(text.as_bytes(), [b'1'..=b'9'])
+}
+
+pub(super) fn is_account_id(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The name or ARN of an IAM role.
+pub(super) fn role(text: &str) -> Result<String, Wrong> {
+    let is_name = |text: &str| {
+        let last = text.rsplit('/').next().unwrap_or_default();
+        !last.is_empty() && last.len() <= 64 && text.chars().all(|c| c.is_ascii_alphanumeric() || "+=,.@_-/".contains(c))
+    };
+    let is_fine = match text.strip_prefix("arn:") {
+        Some(rest) => matches!(rest.split(':').collect::<Vec<_>>()[..], [partition, "iam", "", account, resource]
+            if partition.starts_with("aws") && is_account_id(account) && resource.strip_prefix("role/").is_some_and(is_name)),
+        None => is_name(text) && !text.contains('/'),
+    };
+    if is_fine {
+        return Ok(text.to_owned());
+    }
+    let help = "write its name, or its ARN if it has a path: `arn:aws:iam::111122223333:role/path/name`";
+    wrong(Code::Account, format!("{} is not the name or ARN of an IAM role", quote(text)), help)
+}

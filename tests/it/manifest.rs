@@ -1,0 +1,220 @@
+//! Manifests: every mistake has a golden case, and odd input gets an answer.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use chrono::{DateTime, Utc};
+use keyrota::manifest::{self, Code, Loaded, Severity};
+
+use crate::{
+    golden::{self, Case},
+    roster::resolve_case,
+};
+
+/// The instant of all cases, a Monday.
+pub fn now() -> DateTime<Utc> {
+    "2026-11-23T08:00:00Z".parse().expect("a time")
+}
+
+pub fn load_text(text: &str) -> Loaded {
+    manifest::load_files(vec![("manifests/keyrota.toml".to_owned(), text.as_bytes().to_vec())], now())
+}
+
+/// Writes the sections `manifests/…` to a folder and hands it over. `<byte E9>` in a manifest stands for that byte.
+pub fn with_folder<T>(case: &Case, run: impl FnOnce(&Path) -> T) -> T {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (name, text) in case.sections.iter().filter(|(name, _)| name.starts_with("manifests/")) {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        let bytes = match text.split_once("<byte E9>") {
+            Some((before, after)) => [before.as_bytes(), b"\xE9", after.as_bytes()].concat(),
+            None => text.clone().into_bytes(),
+        };
+        fs::write(path, bytes).expect("a file");
+    }
+    run(&folder.path().join("manifests"))
+}
+
+/// What `keyrota check` would show, and, if the case has users, what resolving shows.
+fn show(case: &Case) -> String {
+    with_folder(case, |folder| {
+        let loaded = manifest::load(folder, now());
+        assert_eq!(loaded.manifest.is_none(), loaded.diagnostics.iter().any(|diagnostic| diagnostic.stops_a_run()));
+        let mut diagnostics = loaded.diagnostics;
+        if case.section("users").is_some() {
+            let manifest = loaded.manifest.expect("a case with users has a valid manifest");
+            diagnostics.extend(match resolve_case(case, &manifest) {
+                Ok((_, warnings)) => warnings,
+                Err(errors) => errors,
+            });
+        }
+        assert!(!diagnostics.is_empty(), "{} has no mistake", case.path.display());
+        let rendered: Vec<String> = diagnostics.iter().map(|diagnostic| diagnostic.render(false)).collect();
+        rendered.join("\n\n").replace(&folder.display().to_string(), "manifests")
+    })
+}
+
+#[test]
+fn each_mistake_is_explained() {
+    golden::check_all("manifest", show);
+}
+
+#[test]
+fn each_code_has_a_case() {
+    let cases: String = golden::cases("manifest").iter().filter_map(|case| case.section("expect")).collect();
+    let missing: Vec<&str> =
+        Code::ALL.iter().map(|code| code.as_str()).filter(|code| !cases.contains(&format!("[{code}]"))).collect();
+    assert!(missing.is_empty(), "no case shows {missing:?}");
+}
+
+#[test]
+fn codes_are_unique_and_well_formed() {
+    let codes: BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    assert_eq!(codes.len(), Code::ALL.len());
+    for (index, code) in Code::ALL.iter().enumerate() {
+        assert_eq!(code.as_str(), format!("KR{:04}", index + 1));
+    }
+}
+
+#[test]
+fn the_committed_schema_is_current() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/keyrota.schema.json");
+    let current = format!("{:#}\n", manifest::json_schema());
+    if golden::is_blessing() {
+        fs::write(&path, &current).expect("the schema is written");
+    }
+    let committed = fs::read_to_string(&path).unwrap_or_default();
+    assert!(committed == current, "{} is stale: BLESS=1 cargo test rewrites it", path.display());
+}
+
+#[test]
+fn the_example_manifests_are_clean_for_years() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests");
+    for year in [2026, 2027, 2028, 2029, 2030] {
+        let now = format!("{year}-12-31T23:59:59Z").parse().expect("a time");
+        let loaded = manifest::load(&folder, now);
+        let rendered: Vec<String> = loaded.diagnostics.iter().map(|diagnostic| diagnostic.render(false)).collect();
+        assert!(rendered.is_empty(), "{}", rendered.join("\n\n"));
+        let manifest = loaded.manifest.expect("valid manifests");
+        assert!(manifest.rules.len() >= 3 && !manifest.exemptions.is_empty() && manifest.mail.from.is_some());
+    }
+}
+
+#[test]
+fn a_diagnostic_tells_its_place() {
+    let loaded = load_text("version = 1\n\n[defaults]\n  # ñandú\n  language = \"de\"\n");
+    let [diagnostic] = loaded.diagnostics.as_slice() else { panic!("{:?}", loaded.diagnostics) };
+    assert_eq!(diagnostic.code, Code::Language);
+    assert_eq!((diagnostic.file(), diagnostic.line(), diagnostic.column()), ("manifests/keyrota.toml", 5, 14));
+    assert!(diagnostic.render(true).contains('\u{1b}') && !diagnostic.render(false).contains('\u{1b}'));
+}
+
+#[test]
+fn an_ended_exemption_fails_the_check_but_not_the_run() {
+    let exempt = "version = 1\n[[exempt]]\nuser = \"a\"\nreason = \"r\"\nuntil = ";
+    for (until, code) in [
+        ("2026-11-22", Some(Code::ExemptionEnded)),
+        ("2026-11-23", Some(Code::ExemptionEnding)),
+        ("2026-12-06", Some(Code::ExemptionEnding)),
+        ("2026-12-07", None),
+    ] {
+        let loaded = load_text(&format!("{exempt}{until}\n"));
+        assert_eq!(loaded.diagnostics.first().map(|diagnostic| diagnostic.code), code, "{until}");
+        assert_eq!(loaded.has_errors(), code == Some(Code::ExemptionEnded), "{until}");
+        assert_eq!(loaded.manifest.expect("it may run").exemptions.len(), 1, "{until}");
+    }
+}
+
+#[test]
+fn values_know_their_place() {
+    let files = vec![
+        ("m/a.toml".to_owned(), b"version = 1\n\n[[rotate]]\nusers = [\"x\"]\nmax-age = \"2w\"\nnotify = []\n".to_vec()),
+        ("m/keyrota.toml".to_owned(), b"\xEF\xBB\xBFversion = 1\r\n[defaults]\r\nhold = \"36h\"\r\nmax-age = \"60d\"\r\n".to_vec()),
+    ];
+    let loaded = manifest::load_files(files, now());
+    // BOM and CRLF are no mistakes; the only thing to say is that hold and overlap are long for two weeks.
+    let codes: Vec<Code> = loaded.diagnostics.iter().map(|diagnostic| diagnostic.code).collect();
+    assert_eq!(codes, []);
+    let manifest = loaded.manifest.expect("valid manifests");
+    let rule = &manifest.rules[0];
+    let place = |source: &Option<manifest::Source>| source.as_ref().map(ToString::to_string);
+    assert_eq!(rule.source.to_string(), "m/a.toml:3");
+    assert_eq!(place(&rule.policy.max_age.source).as_deref(), Some("m/a.toml:5"));
+    assert_eq!(rule.policy.max_age.value.num_days(), 14);
+    assert_eq!(place(&rule.policy.hold.source).as_deref(), Some("m/keyrota.toml:3"));
+    assert_eq!(rule.policy.hold.value.num_hours(), 36);
+    assert_eq!(place(&rule.policy.overlap.source), None);
+    assert_eq!(rule.policy.overlap.value.num_days(), 7);
+    assert!(rule.policy.notify.value.is_empty());
+}
+
+#[test]
+fn many_rules_load_in_linear_time() {
+    let many = |count: usize| {
+        let rules = (0..count).map(|n| format!("[[rotate]]\nusers = [\"user-{n}\", \"ci-{n}-*\"]\nmax-age = \"60d\"\n"));
+        format!("version = 1\n[defaults]\nnotify = []\n{}", rules.collect::<String>())
+    };
+    let loaded = load_text(&many(5_000));
+    assert!(loaded.diagnostics.is_empty());
+    assert_eq!(loaded.manifest.expect("valid").rules.len(), 5_000);
+    // All of them wrong: each is told, and none costs a look at all the others.
+    let wrong = many(5_000).replace("user-", "the same").replace("60d", "60");
+    let loaded = load_text(&wrong);
+    assert_eq!(loaded.diagnostics.len(), 10_000);
+    assert!(loaded.diagnostics.iter().all(|diagnostic| diagnostic.render(false).len() < 1_000));
+}
+
+#[test]
+fn the_same_name_in_many_rules_is_told_once_each() {
+    let rule = "[[rotate]]\nusers = [\"same\"]\n";
+    let loaded = load_text(&format!("version = 1\n[defaults]\nnotify = []\n{}", rule.repeat(5_000)));
+    assert_eq!(loaded.diagnostics.len(), 4_999);
+}
+
+#[test]
+fn odd_input_gets_an_answer() {
+    let deep = 100_000;
+    for text in [
+        String::new(),
+        "\n\n\n".to_owned(),
+        "\u{feff}".to_owned(),
+        "\u{0}".to_owned(),
+        "\r".to_owned(),
+        "[".repeat(deep),
+        "[[".repeat(deep),
+        format!("a = {}", "[".repeat(deep)),
+        format!("a = {}{}", "[".repeat(deep), "]".repeat(deep)),
+        format!("a = {}", "{a=".repeat(deep)),
+        format!("{}b = 1", "a.".repeat(deep)),
+        format!("[{}b]", "a.".repeat(deep)),
+        format!("version = 1\n{}", "x = \n".repeat(1_000)),
+        format!("version = {}", "9".repeat(deep)),
+        format!("version = 1\n[limits]\nmax-actions = {}", "9".repeat(deep)),
+        format!("version = 1\n[limits]\nmax-actions = {}", i128::MAX),
+        format!("version = 1\n[defaults]\nmax-age = \"{}d\"", "9".repeat(deep)),
+        format!("version = 1\n[defaults]\nmax-age = \"{}\"", "é".repeat(deep)),
+        format!("version = 1\n[defaults]\nsecret = \"{}\"", "{user}".repeat(deep)),
+        "version = 1\nrotate = 5\nexempt = {}\naccounts = []\nmail = \"x\"".to_owned(),
+        "version = 1\nrotate = [[], 5, {}]".to_owned(),
+        "version = 1\n[[rotate]]\nusers = \"\"\"\n\n\"\"\"".to_owned(),
+        "version = 1\n[[rotate]]\nnotify = []\nusers = [\"\\u001b[31m\\n\"]".to_owned(),
+        "version = 1\n[[exempt]]\nuser = \"a\"\nreason = \"r\"\nuntil = 9999-12-31\n[[exempt]]\nuntil = 0000-01-01".to_owned(),
+        "version = 1\n[defaults]\nreissue-before = 0000-01-01T00:00:00+23:59".to_owned(),
+        "version = 1\n[defaults]\nreissue-before = 9999-12-31T23:59:60-23:59".to_owned(),
+    ] {
+        let start = &text[..text.floor_char_boundary(60)];
+        let loaded = load_text(&text);
+        assert_eq!(loaded.has_errors(), loaded.manifest.is_none(), "{start}");
+        for diagnostic in loaded.diagnostics {
+            let rendered = diagnostic.render(false);
+            let is_clean = |c: char| c == '\n' || !c.is_control();
+            assert!(rendered.chars().all(is_clean) && rendered.len() < 4_000, "{start}: {rendered}");
+        }
+    }
+}
+
+#[test]
+fn warnings_alone_let_the_manifest_pass() {
+    let loaded = load_text("version = 1\n[defaults]\nnotify = []\nreissue-before = 2027-01-01\n[[rotate]]\nusers = [\"*\"]\n");
+    assert_eq!(loaded.diagnostics.iter().map(|diagnostic| diagnostic.severity).collect::<Vec<_>>(), [Severity::Warning]);
+    assert!(!loaded.has_errors() && loaded.manifest.is_some());
+}

@@ -1,0 +1,152 @@
+//! Rosters: the manifest resolved against the users of an account.
+
+use std::collections::BTreeMap;
+
+use keyrota::{
+    cloud::{CallError, ErrorKind},
+    inventory::{Account, User},
+    manifest::{self, Diagnostic, Manifest},
+    roster::{self, Roster},
+};
+use serde::Deserialize;
+
+use crate::{
+    golden::{self, Case},
+    manifest::{load_text, now, with_folder},
+};
+
+/// The section `users`: the account, and its users.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TestAccount {
+    #[serde(default = "default_id")]
+    id: String,
+    name: Option<String>,
+    #[serde(default)]
+    user: Vec<TestUser>,
+}
+
+fn default_id() -> String {
+    "111122223333".to_owned()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TestUser {
+    name: String,
+    path: Option<String>,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
+    #[serde(default)]
+    groups: Vec<String>,
+    #[serde(default)]
+    unreadable: bool,
+}
+
+fn account(id: &str, name: Option<&str>) -> Account {
+    Account {
+        id: id.to_owned(),
+        name: name.map(str::to_owned),
+        partition: "aws".to_owned(),
+        region: "eu-west-1".to_owned(),
+    }
+}
+
+fn user(name: &str) -> User {
+    User {
+        name: name.to_owned(),
+        arn: format!("arn:aws:iam::111122223333:user/{name}"),
+        path: "/".to_owned(),
+        tags: BTreeMap::new(),
+        groups: Vec::new(),
+        unreadable: None,
+    }
+}
+
+fn users_of(test: Vec<TestUser>) -> Vec<User> {
+    let denied = |name: &str| CallError {
+        kind: ErrorKind::Denied,
+        operation: "iam:ListUserTags",
+        subject: name.to_owned(),
+        message: "no".to_owned(),
+    };
+    let user = |test: TestUser| User {
+        path: test.path.unwrap_or("/".to_owned()),
+        unreadable: test.unreadable.then(|| denied(&test.name)),
+        tags: test.tags,
+        groups: test.groups,
+        ..user(&test.name)
+    };
+    test.into_iter().map(user).collect()
+}
+
+pub fn resolve_case(case: &Case, manifest: &Manifest) -> Result<(Roster, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let section = case.section("users").expect("a section of users");
+    let test: TestAccount = toml::from_str(section).unwrap_or_else(|error| panic!("{}: {error}", case.path.display()));
+    roster::resolve(manifest, &account(&test.id, test.name.as_deref()), &users_of(test.user), now())
+}
+
+/// The roster in lines, and the warnings.
+fn show(case: &Case) -> String {
+    with_folder(case, |folder| {
+        let loaded = manifest::load(folder, now());
+        let manifest = loaded.manifest.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics));
+        let (roster, warnings) = resolve_case(case, &manifest).expect("a roster");
+        let mut text = String::new();
+        for entry in &roster.entries {
+            let exempt = entry.exempt.as_ref().map(|exempt| format!("; exempt: {}", exempt.reason)).unwrap_or_default();
+            let nobody = if entry.tell_nobody() { "; tells nobody" } else { "" };
+            let recipients = entry.recipients.join(", ");
+            let age = entry.policy.max_age.value.num_days();
+            let line = format!("{} by {}: {age}d, {}, [{recipients}]", entry.user.name, entry.rule, entry.secret);
+            text += &format!("{line}{exempt}{nobody}\n");
+        }
+        text += &format!("unmanaged: {}\n", roster.unmanaged);
+        for warning in warnings {
+            text += &format!("\n{}\n", warning.render(false));
+        }
+        text.replace(&folder.display().to_string(), "manifests")
+    })
+}
+
+#[test]
+fn rules_select_users() {
+    golden::check_all("roster", show);
+}
+
+fn manifest(rules: &str) -> Manifest {
+    let loaded = load_text(&format!("version = 1\n[defaults]\nnotify = []\n{rules}"));
+    loaded.manifest.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics))
+}
+
+#[test]
+fn relevance_is_optimistic() {
+    let manifest = manifest(
+        "[[rotate]]\nusers = [\"ci-*\"]\ntags = { team = \"x\" }\nexcept = [\"ci-not\"]\naccounts = [\"111122223333\"]\n\
+         [[rotate]]\npath = \"/apps/*\"\ngroups = [\"deployers\"]\n",
+    );
+    let here = account("111122223333", None);
+    let elsewhere = account("444455556666", None);
+    for (account, name, path, expected) in [
+        (&here, "CI-deployer", "/", true),
+        (&here, "ci-not", "/", false),
+        (&here, "someone", "/", false),
+        (&here, "someone", "/apps/web/", true),
+        (&here, "ci-not", "/apps/", true),
+        (&elsewhere, "ci-deployer", "/", false),
+        (&elsewhere, "ci-deployer", "/apps/", true),
+    ] {
+        assert_eq!(roster::relevant(&manifest, account, name, path), expected, "{name} {path}");
+    }
+}
+
+#[test]
+fn a_full_account_resolves_against_many_rules() {
+    let globs: String = (0..500).map(|n| format!("[[rotate]]\nusers = [\"team{n}-*\"]\n")).collect();
+    let names: String = (0..2_000).map(|n| format!("[[rotate]]\nusers = [\"user-{n}\"]\n")).collect();
+    let manifest = manifest(&(globs + &names));
+    let users: Vec<User> = (0..5_000).rev().map(|n| user(&format!("USER-{n}"))).chain([user("team7-x")]).collect();
+    let (roster, warnings) = roster::resolve(&manifest, &account("111122223333", None), &users, now()).expect("a roster");
+    assert_eq!((roster.entries.len(), roster.unmanaged, warnings.len()), (2_001, 3_000, 499));
+    assert!(roster.entries.is_sorted_by(|a, b| a.user.name < b.user.name));
+}
