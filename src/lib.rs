@@ -20,3 +20,4 @@ pub mod plan;
 pub mod report;
 pub mod roster;
 pub mod sandbox;
+pub mod survey;

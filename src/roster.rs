@@ -166,12 +166,17 @@ impl<'a> Index<'a> {
         let by_others = self.broad.iter().filter(|rule| !named.contains(rule)).map(|rule| (*rule, false));
         let candidate = |(index, is_exact): (usize, bool)| {
             let rule = self.rules[index];
-            let is_named = is_exact || rule.users.is_empty() || rule.users.iter().any(|p| !p.is_exact() && p.matches(&user.name));
+            let is_named =
+                is_exact || rule.users.is_empty() || rule.users.iter().any(|p| !p.is_exact() && p.matches(&user.name));
             if !is_named || !any_or_empty(&rule.paths, &user.path) || any(&rule.except, &user.name) {
                 return None;
             }
             let is_unknown = user.unreadable.is_some() && !(rule.tags.is_empty() && rule.groups.is_empty());
-            (is_unknown || has_details(rule, user)).then_some(Candidate { rule: index, is_exact, is_certain: !is_unknown })
+            (is_unknown || has_details(rule, user)).then_some(Candidate {
+                rule: index,
+                is_exact,
+                is_certain: !is_unknown,
+            })
         };
         by_name.chain(by_others).filter_map(candidate).collect()
     }
@@ -290,14 +295,18 @@ fn shared_secrets(manifest: &Manifest, entries: &[Entry]) -> Vec<Diagnostic> {
         let Some(other) = owners.insert(&entry.secret, entry) else { continue };
         let (name, other_name) = (quote(&entry.user.name), quote(&other.user.name));
         let message = format!("users {other_name} and {name} would share the secret {}", quote(&entry.secret));
-        let mut diagnostic =
-            Diagnostic::error(Code::SharedSecret, message, manifest.sources.label(&entry.rule, format!("selects {name}")));
+        let mut diagnostic = Diagnostic::error(
+            Code::SharedSecret,
+            message,
+            manifest.sources.label(&entry.rule, format!("selects {name}")),
+        );
         if other.rule == entry.rule {
             diagnostic.labels[0].text = format!("selects {other_name} and {name}");
         } else {
             diagnostic = diagnostic.label(manifest.sources.label(&other.rule, format!("selects {other_name}")));
         }
-        let help = "names of secrets can't hold `,`, which becomes `_`; give one of the users a rule with another `secret`";
+        let help =
+            "names of secrets can't hold `,`, which becomes `_`; give one of the users a rule with another `secret`";
         errors.push(diagnostic.help(help));
     }
     errors

@@ -134,7 +134,12 @@ impl Cloud for Aws {
         write::replicate_secret(self, name, regions, kms_key).await
     }
 
-    async fn put_secret_value(&self, name: &str, version: &str, value: &SecretString) -> Result<(), CallError> {
+    async fn put_secret_value(
+        &self,
+        name: &str,
+        version: &str,
+        value: &SecretString,
+    ) -> Result<Vec<String>, CallError> {
         write::put_secret_value(self, name, version, value).await
     }
 

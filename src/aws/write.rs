@@ -70,7 +70,7 @@ pub(super) async fn put_secret_value(
     name: &str,
     version: &str,
     value: &SecretString,
-) -> Result<(), CallError> {
+) -> Result<Vec<String>, CallError> {
     let request = aws
         .secrets
         .put_secret_value()
@@ -78,7 +78,8 @@ pub(super) async fn put_secret_value(
         .client_request_token(version)
         .secret_string(value.expose_secret())
         .version_stages(PENDING);
-    call("secretsmanager:PutSecretValue", name, request.send()).await.map(drop)
+    let stored = call("secretsmanager:PutSecretValue", name, request.send()).await?;
+    Ok(stored.version_stages.unwrap_or_default())
 }
 
 pub(super) async fn move_label(

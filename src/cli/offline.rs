@@ -24,17 +24,16 @@ pub fn check(common: &Common, output: &Output) -> Exit {
         }
     };
     let loaded = manifest::load(&common.manifests, now);
-    let errors = loaded.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
     match output.format {
         Format::Text => {
             output.diagnostics(&loaded.diagnostics);
-            if let (0, Some(manifest)) = (errors, &loaded.manifest) {
+            if let (false, Some(manifest)) = (loaded.has_errors(), &loaded.manifest) {
                 output.data(&good(&common.manifests, manifest));
             }
         }
         Format::Json => output.data(&json(&loaded.diagnostics)),
     }
-    if errors == 0 { Exit::Done } else { Exit::Error }
+    if loaded.has_errors() { Exit::Error } else { Exit::Done }
 }
 
 fn good(folder: &Path, manifest: &Manifest) -> String {
@@ -44,7 +43,22 @@ fn good(folder: &Path, manifest: &Manifest) -> String {
 }
 
 fn json(diagnostics: &[Diagnostic]) -> String {
-    let diagnostics: Vec<_> = diagnostics.iter().map(Diagnostic::to_json).collect();
+    let one = |diagnostic: &Diagnostic| {
+        let severity = match diagnostic.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        json!({
+            "code": diagnostic.code.as_str(),
+            "severity": severity,
+            "message": diagnostic.message,
+            "file": diagnostic.file(),
+            "line": diagnostic.line(),
+            "column": diagnostic.column(),
+            "help": diagnostic.help,
+        })
+    };
+    let diagnostics: Vec<_> = diagnostics.iter().map(one).collect();
     format!("{:#}\n", json!({ "version": 1, "diagnostics": diagnostics }))
 }
 

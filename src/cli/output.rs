@@ -7,15 +7,11 @@ use std::{
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use keyrota::{
-    manifest::{Diagnostic, Severity},
-    report::text::styled,
-};
+use keyrota::{manifest::Diagnostic, report::text::styled};
 
 use super::args::{Color, Common, Format};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
-const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default().bold();
 
 pub struct Output {
@@ -61,24 +57,19 @@ impl Output {
         self.talk(&format!("{ERROR}error{ERROR:#}: {message}\n"));
     }
 
-    pub fn warning(&self, message: impl fmt::Display) {
-        self.talk(&format!("{WARNING}warning{WARNING:#}: {message}\n"));
-    }
-
     pub fn hint(&self, message: impl fmt::Display) {
         self.talk(&format!("\n{HINT}hint{HINT:#}: {message}\n"));
     }
 
-    /// Shows diagnostics, then a line that counts them.
+    /// Shows diagnostics, then, if they stop the command, a line that counts the errors.
     pub fn diagnostics(&self, diagnostics: &[Diagnostic]) {
         for diagnostic in diagnostics {
             self.talk(&(diagnostic.render(self.color_stderr) + "\n"));
         }
-        let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
-        match errors {
+        match diagnostics.iter().filter(|diagnostic| diagnostic.stops_a_run()).count() {
             0 => {}
-            1 => self.error("the manifests have 1 error; nothing was read from AWS or changed"),
-            errors => self.error(format!("the manifests have {errors} errors; nothing was read from AWS or changed")),
+            1 => self.error("the manifests have 1 error; nothing was changed"),
+            errors => self.error(format!("the manifests have {errors} errors; nothing was changed")),
         }
     }
 

@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, path::Path};
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use keyrota::{
-    aws,
+    aws::{self, Aws, ConnectError, Problem},
     cloud::Cloud,
     inventory::Account,
-    manifest::{self, DeclaredAccount, Manifest, next_after},
+    manifest::{self, DeclaredAccount, Manifest, schedule::next_after},
     observe::Depth,
     plan::{Exceeded, Plan, exceeded},
     report::{Report, json, text},
@@ -96,7 +96,7 @@ async fn try_with(common: &Common, output: &Output, task: Task) -> Result<Exit, 
     // The manifests are loaded for the same instant for which the plan is made; `enforce` needs them first.
     let real_now = pinned.unwrap_or_else(Utc::now);
     let loaded = manifest::load(&common.manifests, real_now);
-    output.diagnostics(&loaded.run_time_diagnostics());
+    output.diagnostics(&loaded.diagnostics);
     let Some(manifest) = loaded.manifest else { return Err(Stop::said()) };
     let now = instant(common.at.as_deref(), real_now, Some(&manifest)).map_err(Stop::new)?;
     let declared = selected(&manifest, &common.accounts)?;
@@ -118,7 +118,7 @@ async fn try_with(common: &Common, output: &Output, task: Task) -> Result<Exit, 
             exit
         }
         None => {
-            let clouds = aws::connect(&declared).await.map_err(Stop::new)?;
+            let clouds = connect(&declared, output).await?;
             let at = common.at.is_some();
             let world = World {
                 clouds: &clouds,
@@ -280,6 +280,19 @@ fn name_sandbox(
                 .hint(format!("set its `account` to one of {}", ids.join(", "))))
         }
     }
+}
+
+/// Connects to all accounts, or says what is wrong with each.
+async fn connect(declared: &BTreeMap<String, DeclaredAccount>, output: &Output) -> Result<Vec<Aws>, Stop> {
+    let declared: Vec<_> = declared.iter().map(|(name, account)| (name.clone(), account)).collect();
+    aws::connect(&declared).await.map_err(|ConnectError { problems }| {
+        for Problem { account, message, hint } in problems {
+            let place = account.map_or_else(String::new, |(name, source)| format!("account {name} ({source}): "));
+            output.error(format!("{place}{message}"));
+            output.hint(hint);
+        }
+        Stop::said()
+    })
 }
 
 fn save(sandbox: &Sandbox, common: &Common) -> Result<(), Stop> {

@@ -65,7 +65,8 @@ fn decode(path: &str, bytes: &[u8], diagnostics: &mut Vec<Diagnostic>) -> Option
         Err(error) => {
             let at = error.valid_up_to();
             let source = Arc::new(SourceFile::new(path, String::from_utf8_lossy(bytes).into_owned()));
-            let label = Label::new(&source, at..at + '\u{fffd}'.len_utf8(), format!("byte {at} is 0x{:02X}", bytes[at]));
+            let label =
+                Label::new(&source, at..at + '\u{fffd}'.len_utf8(), format!("byte {at} is 0x{:02X}", bytes[at]));
             let message = "the file is not UTF-8, which TOML requires";
             let help = "save the file with the encoding UTF-8";
             diagnostics.push(Diagnostic::error(Code::NotUtf8, message, label).help(help));
@@ -134,7 +135,8 @@ fn take_misplaced(source: &Arc<SourceFile>, document: &mut DeTable, diagnostics:
         if let Some((key, _)) = document.remove_entry(table) {
             let label = Label::new(source, key.span(), "");
             let message = format!("`[{table}]` belongs in `{SHARED}`, because it holds for every file");
-            let folder = source.path.strip_suffix(source.path.rsplit('/').next().unwrap_or_default()).unwrap_or_default();
+            let folder =
+                source.path.strip_suffix(source.path.rsplit('/').next().unwrap_or_default()).unwrap_or_default();
             let help = format!("move the table to `{folder}{SHARED}`");
             diagnostics.push(Diagnostic::error(Code::Misplaced, message, label).help(help));
         }

@@ -38,7 +38,8 @@ impl<'a> Layer<'a> {
             accounts,
             account_ids: accounts.values().map(|account| account.id.as_str()).collect(),
             notify_is_refused: shared.is_refused("defaults", |file| file.defaults.as_ref(), "notify"),
-            accounts_are_refused: shared.is_refused("accounts", |file| file.accounts.as_ref(), "") || written != accounts.len(),
+            accounts_are_refused: shared.is_refused("accounts", |file| file.accounts.as_ref(), "")
+                || written != accounts.len(),
         }
     }
 
@@ -166,7 +167,10 @@ fn one_or_many<T>(whole: &At<T>, entries: &[At<String>], matches: Matches, conte
     entries.iter().filter_map(read).collect()
 }
 
-fn tag_patterns(tags: &BTreeMap<String, At<written::OneOrMany>>, context: &mut Context) -> BTreeMap<String, Vec<Pattern>> {
+fn tag_patterns(
+    tags: &BTreeMap<String, At<written::OneOrMany>>,
+    context: &mut Context,
+) -> BTreeMap<String, Vec<Pattern>> {
     let mut patterns = BTreeMap::new();
     for (key, tag) in tags {
         let allowed = &tag.value.0;

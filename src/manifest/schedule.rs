@@ -33,13 +33,18 @@ pub(super) fn check(expression: &str) -> Result<(), Wrong> {
         match (count, unit) {
             (Some(1), "minute" | "hour" | "day") => Ok(()),
             (Some(2..), "minutes" | "hours" | "days") => Ok(()),
-            (Some(1), "minutes" | "hours" | "days") => {
-                no(format!("{written}: EventBridge wants the singular after 1"), &format!("write `rate(1 {})`", &unit[..unit.len() - 1]))
-            }
-            (Some(count), "minute" | "hour" | "day") => {
-                no(format!("{written}: EventBridge wants the plural after {count}"), &format!("write `rate({count} {unit}s)`"))
-            }
-            _ => no(format!("{written} is not a rate"), "a positive number and minutes, hours or days; e.g. `rate(1 day)`"),
+            (Some(1), "minutes" | "hours" | "days") => no(
+                format!("{written}: EventBridge wants the singular after 1"),
+                &format!("write `rate(1 {})`", &unit[..unit.len() - 1]),
+            ),
+            (Some(count), "minute" | "hour" | "day") => no(
+                format!("{written}: EventBridge wants the plural after {count}"),
+                &format!("write `rate({count} {unit}s)`"),
+            ),
+            _ => no(
+                format!("{written} is not a rate"),
+                "a positive number and minutes, hours or days; e.g. `rate(1 day)`",
+            ),
         }
     } else {
         let help = match cron(expression.trim()) {
@@ -130,12 +135,39 @@ mod tests {
     #[test]
     fn what_eventbridge_refuses_is_refused() {
         for expression in [
-            "", "cron()", "cron(0 8 1 * ?)", "cron(0 0 8 1 * ? *)", "cron(0 8 1 * * *)", "cron(0 8 ? * ? *)",
-            "cron(60 8 1 * ? *)", "cron(0 24 1 * ? *)", "cron(0 8 32 * ? *)", "cron(0 8 0 * ? *)", "cron(0 8 1 13 ? *)",
-            "cron(0 8 ? * 0 *)", "cron(0 8 ? * 8 *)", "cron(0 8 ? * 1,0 *)", "cron(? 8 1 * ? *)", "cron(0 8 1,,2 * ? *)",
-            "cron(0 8 @daily * ? *)", "cron(0 8 1 * ? 1800)", "cron(0 8 1 * ? 3000)", "cron(0/0 8 1 * ? *)", "cron(70/5 8 1 * ? *)",
-            "cron(x 8 1 * ? *)", "0 8 1 * ? *", "rate()", "rate(0 days)", "rate(1 days)", "rate(2 day)", "rate(-1 days)",
-            "rate(1 week)", "rate(1.5 days)", "rate(1day)", "at(2026-01-01T00:00:00)", "cron(0 8 1 * ? *) ",
+            "",
+            "cron()",
+            "cron(0 8 1 * ?)",
+            "cron(0 0 8 1 * ? *)",
+            "cron(0 8 1 * * *)",
+            "cron(0 8 ? * ? *)",
+            "cron(60 8 1 * ? *)",
+            "cron(0 24 1 * ? *)",
+            "cron(0 8 32 * ? *)",
+            "cron(0 8 0 * ? *)",
+            "cron(0 8 1 13 ? *)",
+            "cron(0 8 ? * 0 *)",
+            "cron(0 8 ? * 8 *)",
+            "cron(0 8 ? * 1,0 *)",
+            "cron(? 8 1 * ? *)",
+            "cron(0 8 1,,2 * ? *)",
+            "cron(0 8 @daily * ? *)",
+            "cron(0 8 1 * ? 1800)",
+            "cron(0 8 1 * ? 3000)",
+            "cron(0/0 8 1 * ? *)",
+            "cron(70/5 8 1 * ? *)",
+            "cron(x 8 1 * ? *)",
+            "0 8 1 * ? *",
+            "rate()",
+            "rate(0 days)",
+            "rate(1 days)",
+            "rate(2 day)",
+            "rate(-1 days)",
+            "rate(1 week)",
+            "rate(1.5 days)",
+            "rate(1day)",
+            "at(2026-01-01T00:00:00)",
+            "cron(0 8 1 * ? *) ",
         ] {
             assert!(check(expression).is_err(), "{expression}");
         }

@@ -58,7 +58,8 @@ impl Shape<'_> {
         let mut kept = DeTable::new();
         for (key, value) in table {
             let written = key.get_ref().clone().into_owned();
-            let known = schema["properties"].get(&written).or(schema.get("additionalProperties").filter(|s| s.is_object()));
+            let known =
+                schema["properties"].get(&written).or(schema.get("additionalProperties").filter(|s| s.is_object()));
             let value = match known {
                 Some(schema) => self.value(Subject { table: name, key: &written, is_entry: false }, schema, value),
                 None => {
@@ -102,7 +103,9 @@ impl Shape<'_> {
             (Kind::Choice, DeValue::String(text)) if choices(schema).any(|choice| choice == text) => {
                 DeValue::String(text)
             }
-            (Kind::Integer, DeValue::Integer(number)) if i64::from_str_radix(number.as_str(), number.radix()).is_ok() => {
+            (Kind::Integer, DeValue::Integer(number))
+                if i64::from_str_radix(number.as_str(), number.radix()).is_ok() =>
+            {
                 DeValue::Integer(number)
             }
             (_, value) => {

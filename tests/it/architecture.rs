@@ -11,7 +11,8 @@ fn sources() -> Vec<(String, String)> {
                 walk(&path, sources);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let text = fs::read_to_string(&path).expect("the file can be read");
-                let code = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+                let code =
+                    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
                 sources.push((path.display().to_string(), code));
             }
         }
@@ -43,7 +44,18 @@ fn only_the_command_reads_the_clock() {
 
 #[test]
 fn the_planner_is_pure() {
-    let impure = ["async fn", "async move", "std::fs", "std::env", "tokio", "tracing", "Utc::now", "Instant::", "print", "rand::"];
+    let impure = [
+        "async fn",
+        "async move",
+        "std::fs",
+        "std::env",
+        "tokio",
+        "tracing",
+        "Utc::now",
+        "Instant::",
+        "print",
+        "rand::",
+    ];
     for (path, code) in sources().iter().filter(|(path, _)| path.contains("/src/plan/")) {
         for impure in impure {
             assert!(!code.contains(impure), "{path} names `{impure}`");

@@ -46,8 +46,8 @@ pub struct Faulty<'a> {
 /// A change of a key that is about to take place.
 #[derive(Debug)]
 pub enum Attempt<'a> {
-    Deactivate { user: &'a str, key: &'a KeyId },
-    Delete { user: &'a str, key: &'a KeyId },
+    Deactivate(&'a KeyId),
+    Delete(&'a KeyId),
 }
 
 impl<'a> Faulty<'a> {
@@ -128,7 +128,12 @@ impl Cloud for Faulty<'_> {
     async fn replicate_secret(&self, name: &str, regions: &[String], kms_key: Option<&str>) -> Result<(), CallError> {
         self.through("replicate_secret", self.sandbox.replicate_secret(name, regions, kms_key)).await
     }
-    async fn put_secret_value(&self, name: &str, version: &str, value: &SecretString) -> Result<Vec<String>, CallError> {
+    async fn put_secret_value(
+        &self,
+        name: &str,
+        version: &str,
+        value: &SecretString,
+    ) -> Result<Vec<String>, CallError> {
         self.through("put_secret_value", self.sandbox.put_secret_value(name, version, value)).await
     }
     async fn move_label(&self, name: &str, label: &str, from: Option<&str>, to: Option<&str>) -> Result<(), CallError> {
@@ -141,11 +146,11 @@ impl Cloud for Faulty<'_> {
         self.read("verify", self.sandbox.verify(issued)).await
     }
     async fn deactivate_access_key(&self, user: &str, key: &KeyId) -> Result<(), CallError> {
-        self.sandbox.inspect(|world| (self.watch)(world, &Attempt::Deactivate { user, key }));
+        self.sandbox.inspect(|world| (self.watch)(world, &Attempt::Deactivate(key)));
         self.through("deactivate_access_key", self.sandbox.deactivate_access_key(user, key)).await
     }
     async fn delete_access_key(&self, user: &str, key: &KeyId) -> Result<(), CallError> {
-        self.sandbox.inspect(|world| (self.watch)(world, &Attempt::Delete { user, key }));
+        self.sandbox.inspect(|world| (self.watch)(world, &Attempt::Delete(key)));
         self.through("delete_access_key", self.sandbox.delete_access_key(user, key)).await
     }
     async fn send_mail(&self, message: &Message) -> Result<(), CallError> {

@@ -7,4 +7,5 @@ mod faulty;
 mod golden;
 mod lives;
 mod manifest;
+mod roster;
 mod sandbox;
