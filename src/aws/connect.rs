@@ -111,6 +111,7 @@ async fn load(settings: &Settings) -> SdkConfig {
             TimeoutConfig::builder()
                 .connect_timeout(settings.connect_timeout)
                 .operation_attempt_timeout(settings.attempt_timeout)
+                .operation_timeout(settings.attempt_timeout * 4)
                 .build(),
         )
         // Assuming a role is a call too, and may have to be repeated.

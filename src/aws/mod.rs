@@ -55,7 +55,7 @@ pub struct Settings {
     /// How long in all to wait for a new key to be known.
     pub propagation: Duration,
     pub connect_timeout: Duration,
-    /// For one attempt, from its start.
+    /// For one attempt; four times as long for all attempts of a call together.
     pub attempt_timeout: Duration,
 }
 
