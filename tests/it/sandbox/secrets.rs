@@ -31,7 +31,7 @@ fn tags(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
-fn put(sandbox: &Sandbox, version: &str, value: &str) -> Result<(), CallError> {
+fn put(sandbox: &Sandbox, version: &str, value: &str) -> Result<Vec<String>, CallError> {
     ready(sandbox.put_secret_value(NAME, version, &SecretString::from(value)))
 }
 
@@ -84,7 +84,7 @@ fn a_secret_that_is_being_deleted_can_be_described_but_not_written_to() {
     };
     check(ready(sandbox.tag_secret(NAME, &tags(&[("Owner", "bob")]))), TAG);
     check(ready(sandbox.untag_secret(NAME, &["Owner"])), UNTAG);
-    check(put(&sandbox, FIRST, "{}"), PUT);
+    check(put(&sandbox, FIRST, "{}").map(drop), PUT);
     check(move_label(&sandbox, "AWSCURRENT", None, Some(FIRST)), MOVE);
     check(ready(sandbox.replicate_secret(NAME, &["eu-central-1".to_owned()], None)), REPLICATE);
     assert_eq!(ready(sandbox.describe_secret(NAME)).unwrap().unwrap().deleted, deleted);
@@ -101,7 +101,7 @@ fn unknown_secrets_are_not_found() {
     };
     check(ready(sandbox.tag_secret(NAME, &tags(&[("Owner", "bob")]))), TAG);
     check(ready(sandbox.untag_secret(NAME, &["Owner"])), UNTAG);
-    check(put(&sandbox, FIRST, "{}"), PUT);
+    check(put(&sandbox, FIRST, "{}").map(drop), PUT);
     check(move_label(&sandbox, "AWSCURRENT", None, Some(FIRST)), MOVE);
     check(ready(sandbox.replicate_secret(NAME, &["eu-central-1".to_owned()], None)), REPLICATE);
     assert_eq!(ready(sandbox.describe_secret(NAME)).unwrap(), None);
