@@ -3,7 +3,7 @@
 //!
 //! Each action is cut so that a process that dies between any two calls leaves a state from which the planner goes on.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use futures::{StreamExt, stream};
@@ -13,12 +13,12 @@ use serde_json::json;
 use crate::{
     cloud::{CallError, Cloud, ErrorKind, Issued, Message, NewSecret},
     inventory::{
-        CURRENT, Destination, Inventory, KeyId, PENDING, State, Status, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT,
-        TAG_NOTIFIED, TAG_NOTIFIED_AT, TAG_OWNER, TAG_USER,
+        Account, CURRENT, Destination, Inventory, KeyId, PENDING, State, Status, TAG_DEACTIVATED, TAG_DEACTIVATING,
+        TAG_INTENT, TAG_NOTIFIED, TAG_NOTIFIED_AT, TAG_OWNER, TAG_USER,
     },
     mail,
     observe::{fetch, tag_value},
-    plan::{Action, Change, LedgerWrite, Next, Notice, next, simulate},
+    plan::{Action, Change, LedgerWrite, Next, Notice, Verb, next, simulate},
     roster::{Entry, Roster},
 };
 
@@ -50,12 +50,35 @@ pub struct Applied {
     /// In the order of the plan; the changes of one user follow each other.
     pub outcomes: Vec<Outcome>,
     /// Users with changes that were not started, or not finished, because the run was asked to stop.
-    pub deferred: Vec<String>,
+    pub deferred: Vec<Deferred>,
+}
+
+/// A user whose changes were not started, or not finished.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deferred {
+    pub account: Arc<Account>,
+    pub user: String,
+}
+
+impl Applied {
+    /// How many changes were not made, whatever the reason.
+    pub fn failures(&self) -> usize {
+        self.outcomes.iter().filter(|outcome| outcome.result.is_err()).count()
+    }
+
+    /// How many changes of one kind were made.
+    pub fn done(&self, verb: Verb) -> usize {
+        let is_done = |outcome: &&Outcome| outcome.result.is_ok() && outcome.change.action.verb() == verb;
+        self.outcomes.iter().filter(is_done).count()
+    }
 }
 
 /// The world around an apply: the clock, whether to begin another change, and whom to tell of progress.
 pub struct Run<'a> {
     pub clock: &'a (dyn Fn() -> DateTime<Utc> + Sync),
+    /// The kinds of changes that this run makes; the plan it is given holds no others (see
+    /// [`Plan::permitting`](crate::plan::Plan::permitting)).
+    pub permits: fn(Verb) -> bool,
     /// Asked before every change. A change that has begun is finished: half of one is what nobody wants.
     pub may_start: &'a (dyn Fn() -> bool + Sync),
     pub progress: &'a (dyn Fn(&Outcome) + Sync),
@@ -87,7 +110,8 @@ pub async fn apply(
     for (position, (outcomes, finished)) in users {
         applied.outcomes.extend(outcomes);
         if !finished {
-            applied.deferred.push(changes[position].user.clone());
+            let Change { account, user, .. } = &changes[position];
+            applied.deferred.push(Deferred { account: Arc::clone(account), user: user.clone() });
         }
     }
     applied
@@ -130,6 +154,7 @@ async fn apply_user(
         let now = (run.clock)();
         change = loop {
             match next(roster, entry, &state, now) {
+                Next::Change(action, _) if !(run.permits)(action.verb()) => return (outcomes, true),
                 Next::Change(action, reason) => break Change { action, reason, then: Vec::new(), ..change },
                 Next::Wait { .. } | Next::Settled { .. } => return (outcomes, true),
                 // A read that fails here is left to the next run, which holds the user and says why.

@@ -99,6 +99,11 @@ impl Fault {
         Self::of(action).with("replace", [pattern, replacement])
     }
 
+    /// The call takes this long, and nothing else is wrong with it.
+    pub fn delay(action: &str, delay: Duration) -> Self {
+        Self::of(action).with("delay", u64::try_from(delay.as_millis()).expect("a short delay"))
+    }
+
     /// The call takes effect before it is answered with the fault.
     pub fn after_effect(self) -> Self {
         self.with("after", true)

@@ -5,6 +5,7 @@ mod aws;
 mod emulator;
 mod faulty;
 mod golden;
+mod lambda;
 mod lives;
 mod manifest;
 mod roster;
