@@ -42,7 +42,8 @@ pub struct RunMetrics {
 /// A line for each account, with the dimension `account`, and one without dimensions for all of them. Without
 /// `applied`, the lines say how things are and nothing of a run.
 pub fn lines(accounts: &[(&Roster, &Inventory)], plan: &Plan, applied: Option<&Applied>) -> Vec<String> {
-    let mut all = Metrics { run: applied.map(|_| RunMetrics { completed: true, ..RunMetrics::default() }), ..<_>::default() };
+    let mut all =
+        Metrics { run: applied.map(|_| RunMetrics { completed: true, ..RunMetrics::default() }), ..<_>::default() };
     let mut lines = Vec::new();
     for (roster, inventory) in accounts {
         let one = measure(roster, inventory, plan, applied);
@@ -56,7 +57,8 @@ pub fn lines(accounts: &[(&Roster, &Inventory)], plan: &Plan, applied: Option<&A
 fn measure(roster: &Roster, inventory: &Inventory, plan: &Plan, applied: Option<&Applied>) -> Metrics {
     let account = &roster.account;
     let waiting = || plan.waiting.iter().filter(|waiting| *waiting.account == *account);
-    let mut metrics = Metrics { blocked: waiting().filter(|waiting| waiting.wait.is_blocked()).count(), ..<_>::default() };
+    let mut metrics =
+        Metrics { blocked: waiting().filter(|waiting| waiting.wait.is_blocked()).count(), ..<_>::default() };
     for entry in roster.entries.iter().filter(|entry| entry.exempt.is_none()) {
         for key in working_keys(entry, inventory, applied) {
             let age = plan.as_of - key.created;
@@ -88,7 +90,8 @@ fn working_keys<'a>(
     let state = inventory.users.get(&entry.user.name).and_then(|state| state.as_ref().ok());
     let stopped = move |key: &Key| {
         applied.is_some_and(|applied| {
-            let is_it = |action: &crate::plan::Action| action.verb() == Verb::Deactivate && action.key() == Some(&key.id);
+            let is_it =
+                |action: &crate::plan::Action| action.verb() == Verb::Deactivate && action.key() == Some(&key.id);
             applied.outcomes.iter().any(|outcome| outcome.result.is_ok() && is_it(&outcome.change.action))
         })
     };

@@ -5,7 +5,10 @@ use std::{env, io, str::FromStr};
 use tracing_subscriber::{
     Layer,
     filter::{LevelFilter, Targets},
-    fmt, layer::SubscriberExt, registry, util::SubscriberInitExt,
+    fmt,
+    layer::SubscriberExt,
+    registry,
+    util::SubscriberInitExt,
 };
 
 /// Starts logging as the function's logging configuration says (`AWS_LAMBDA_LOG_FORMAT`, `AWS_LAMBDA_LOG_LEVEL`).
@@ -13,7 +16,8 @@ pub fn init() {
     let format = env::var("AWS_LAMBDA_LOG_FORMAT").unwrap_or_default();
     let level = env::var("AWS_LAMBDA_LOG_LEVEL").unwrap_or_default();
     let level = match level.to_ascii_lowercase().as_str() {
-        // Lambda's word for what has no level above it here.
+        "" => LevelFilter::INFO,
+        // Lambda's word for what is an error here.
         "fatal" => LevelFilter::ERROR,
         level => LevelFilter::from_str(level).unwrap_or(LevelFilter::INFO),
     };

@@ -32,7 +32,8 @@ pub struct Failure {
 }
 
 impl Function {
-    /// Starts the program of a package's folder; `environment` holds everything but what Lambda itself sets.
+    /// Starts the program of a package's folder, and waits until it asks for its first event; `environment` holds
+    /// everything but what Lambda itself sets.
     pub fn start(program: &Path, package: &Path, environment: Vec<(&'static str, String)>) -> Self {
         let api = RuntimeApi::serve();
         let mut process = Command::new(program)
@@ -51,12 +52,9 @@ impl Function {
             .spawn()
             .expect("the function starts");
         let output = [collect(process.stdout.take().expect("piped")), collect(process.stderr.take().expect("piped"))];
-        Self { process, api, output: Some(output) }
-    }
-
-    /// Waits until the function asks for its first event.
-    pub fn wait_until_ready(&self) {
-        self.api.wait_until_asked();
+        let function = Self { process, api, output: Some(output) };
+        function.api.wait_until_asked();
+        function
     }
 
     /// Sends an event with Lambda's longest deadline, and waits for the answer.
