@@ -166,12 +166,17 @@ impl<'a> Index<'a> {
         let by_others = self.broad.iter().filter(|rule| !named.contains(rule)).map(|rule| (*rule, false));
         let candidate = |(index, is_exact): (usize, bool)| {
             let rule = self.rules[index];
-            let is_named = is_exact || rule.users.is_empty() || rule.users.iter().any(|p| !p.is_exact() && p.matches(&user.name));
+            let is_named =
+                is_exact || rule.users.is_empty() || rule.users.iter().any(|p| !p.is_exact() && p.matches(&user.name));
             if !is_named || !any_or_empty(&rule.paths, &user.path) || any(&rule.except, &user.name) {
                 return None;
             }
             let is_unknown = user.unreadable.is_some() && !(rule.tags.is_empty() && rule.groups.is_empty());
-            (is_unknown || has_details(rule, user)).then_some(Candidate { rule: index, is_exact, is_certain: !is_unknown })
+            (is_unknown || has_details(rule, user)).then_some(Candidate {
+                rule: index,
+                is_exact,
+                is_certain: !is_unknown,
+            })
         };
         by_name.chain(by_others).filter_map(candidate).collect()
     }
@@ -258,19 +263,24 @@ fn any_or_empty(patterns: &[Pattern], name: &str) -> bool {
 }
 
 fn ambiguous(manifest: &Manifest, index: &Index, user: &User, one: Candidate, other: Candidate) -> Diagnostic {
+    let is_exact = one.is_exact;
     let (one, other) = (index.rules[one.rule], index.rules[other.rule]);
     let message = format!("two rules select {}", quote(&user.name));
     let label = |rule: &Rule| manifest.sources.label(&rule.source, why(rule, user));
-    Diagnostic::error(Code::AmbiguousRules, message, label(one)).label(label(other)).help(
-        "name the user exactly in the rule that is to hold (an exact name wins), or add it to `except` in the other",
-    )
+    let help = match is_exact {
+        true => "take the user out of one of them, or add it to `except` there",
+        false => {
+            "name the user exactly in the rule that is to hold (an exact name wins), or add it to `except` in the other"
+        }
+    };
+    Diagnostic::error(Code::AmbiguousRules, message, label(one)).label(label(other)).help(help)
 }
 
 /// By which of its selectors a rule selects a user.
 fn why(rule: &Rule, user: &User) -> String {
     let first = |key: &str, patterns: &[Pattern], names: &[&str]| {
         let pattern = patterns.iter().find(|pattern| names.iter().any(|name| pattern.matches(name)))?;
-        Some(format!("{key} {}", quote(&pattern.text)))
+        Some(format!("{key} ({})", quote(&pattern.text)))
     };
     let groups: Vec<&str> = user.groups.iter().map(String::as_str).collect();
     let mut selectors: Vec<String> = Vec::new();
@@ -290,14 +300,23 @@ fn shared_secrets(manifest: &Manifest, entries: &[Entry]) -> Vec<Diagnostic> {
         let Some(other) = owners.insert(&entry.secret, entry) else { continue };
         let (name, other_name) = (quote(&entry.user.name), quote(&other.user.name));
         let message = format!("users {other_name} and {name} would share the secret {}", quote(&entry.secret));
-        let mut diagnostic =
-            Diagnostic::error(Code::SharedSecret, message, manifest.sources.label(&entry.rule, format!("selects {name}")));
+        let mut diagnostic = Diagnostic::error(
+            Code::SharedSecret,
+            message,
+            manifest.sources.label(&entry.rule, format!("selects {name}")),
+        );
         if other.rule == entry.rule {
             diagnostic.labels[0].text = format!("selects {other_name} and {name}");
         } else {
             diagnostic = diagnostic.label(manifest.sources.label(&other.rule, format!("selects {other_name}")));
         }
-        let help = "names of secrets can't hold `,`, which becomes `_`; give one of the users a rule with another `secret`";
+        let same_without_comma = entry.user.name.replace(',', "_") == other.user.name.replace(',', "_");
+        let help = match same_without_comma {
+            true => {
+                "names of secrets can't hold `,`, which becomes `_`; give one of the users a rule with another `secret`"
+            }
+            false => "give one of the users a rule with another `secret`",
+        };
         errors.push(diagnostic.help(help));
     }
     errors

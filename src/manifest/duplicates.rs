@@ -21,9 +21,10 @@ pub(super) fn rules(manifest: &Manifest, sources: &Sources) -> Vec<Diagnostic> {
             // A name that stands twice in one list is no contradiction.
             if let Some(other) = other.filter(|other| **other != rule.source) {
                 let message = format!("two rules name {}", quote(&user.text));
-                let diagnostic = Diagnostic::error(Code::DuplicateRule, message, sources.label(&rule.source, "this rule"))
-                    .label(sources.label(other, "and this one"))
-                    .help("take the user out of one of them, or give them different `accounts`");
+                let diagnostic =
+                    Diagnostic::error(Code::DuplicateRule, message, sources.label(&rule.source, "this rule"))
+                        .label(sources.label(other, "and this one"))
+                        .help("take the user out of one of them, or give them different `accounts`");
                 diagnostics.push(diagnostic);
             }
         }
@@ -79,7 +80,8 @@ fn known_accounts(rule: &Rule, declared: &BTreeMap<String, DeclaredAccount>) -> 
         return vec![None];
     }
     let ids = |pattern: &Pattern| {
-        let matches = |(name, account): &(&String, &DeclaredAccount)| pattern.matches(name) || pattern.matches(&account.id);
+        let matches =
+            |(name, account): &(&String, &DeclaredAccount)| pattern.matches(name) || pattern.matches(&account.id);
         let mut ids: Vec<Option<String>> =
             declared.iter().filter(matches).map(|(_, account)| Some(account.id.clone())).collect();
         if ids.is_empty() && pattern.is_exact() {

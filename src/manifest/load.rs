@@ -152,7 +152,8 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
         }
         manifest.mail = mail.as_ref().map(|own| settings::mail(&own.value, &mut context)).unwrap_or_default();
         manifest.limits = limits.as_ref().map(|own| settings::limits(&own.value, &mut context)).unwrap_or_default();
-        manifest.schedule = schedule.as_ref().map(|own| settings::schedule(&own.value, &mut context)).unwrap_or_default();
+        manifest.schedule =
+            schedule.as_ref().map(|own| settings::schedule(&own.value, &mut context)).unwrap_or_default();
         if let Some(own) = accounts {
             let is_rejected = |account: &At<written::Account>, key: &str| file.rejected.contains(&account.span, key);
             manifest.accounts = settings::accounts(&own.value, is_rejected, &mut context);
@@ -184,7 +185,7 @@ fn missing_sender(manifest: &Manifest, shared: &Shared, sources: &Sources) -> Op
     let message = format!("somebody is to be told, but {} has no sender", quote("[mail]"));
     let notify = manifest.rules.iter().map(|rule| &rule.policy.notify).find(|notify| !notify.value.is_empty());
     let label = match notify.and_then(|notify| notify.source.as_ref()) {
-        Some(source) => sources.label(source, ""),
+        Some(source) => sources.label(source, "this tells somebody"),
         None => shared.mail_label(manifest)?,
     };
     let help = "add to `keyrota.toml`, below `[mail]`: `from = \"Security <security@example.com>\"`";
@@ -204,6 +205,6 @@ impl Shared<'_> {
     fn mail_label(&self, manifest: &Manifest) -> Option<Label> {
         let tells = !manifest.mail.fallback.is_empty() || !manifest.mail.digest.is_empty();
         let mail = self.mail().filter(|_| tells)?;
-        Some(Label::new(&self.parsed?.source, mail.span.clone(), ""))
+        Some(Label::new(&self.parsed?.source, mail.span.clone(), "`fallback` or `digest` tells somebody"))
     }
 }

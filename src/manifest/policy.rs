@@ -101,7 +101,9 @@ pub(super) fn merge(base: &Policy, written: &written::Policy, context: &mut Cont
     let policy = Policy {
         max_age: layer(&base.max_age, max_age, context, duration),
         rotate_ahead: layer(&base.rotate_ahead, rotate_ahead, context, duration),
-        reissue_before: layer(&base.reissue_before, reissue_before, context, |c, at| reissue_before_date(c, at).map(Some)),
+        reissue_before: layer(&base.reissue_before, reissue_before, context, |c, at| {
+            reissue_before_date(c, at).map(Some)
+        }),
         overlap: layer(&base.overlap, overlap, context, duration),
         quiet: layer(&base.quiet, quiet, context, duration),
         patience: layer(&base.patience, patience, context, duration),
@@ -174,7 +176,9 @@ fn check_ages(policy: &Policy, context: &mut Context) {
         Diagnostic {
             code: Code::Ages,
             severity: super::Severity::Error,
-            message: format!("`rotate-ahead` ({ahead}) leaves nothing of `max-age` ({age}): every new key would be due at once"),
+            message: format!(
+                "`rotate-ahead` ({ahead}) leaves nothing of `max-age` ({age}): every new key would be due at once"
+            ),
             labels: labels(&[("rotate-ahead", rotate_ahead), ("max-age", max_age)]),
             help: Some("make `rotate-ahead` shorter than `max-age`".to_owned()),
         }
@@ -184,9 +188,18 @@ fn check_ages(policy: &Policy, context: &mut Context) {
         Diagnostic {
             code: Code::SlowRotation,
             severity: super::Severity::Warning,
-            message: format!("a key is replaced after {replaced}, but the one before it stays for {both} (`overlap` and `hold`)"),
-            labels: labels(&[("overlap", overlap), ("hold", hold), ("max-age", max_age), ("rotate-ahead", rotate_ahead)]),
-            help: Some("a user has two keys at most, so the next rotation would wait; shorten `overlap` or `hold`".to_owned()),
+            message: format!(
+                "a key is replaced after {replaced}, but the one before it stays for {both} (`overlap` and `hold`)"
+            ),
+            labels: labels(&[
+                ("overlap", overlap),
+                ("hold", hold),
+                ("max-age", max_age),
+                ("rotate-ahead", rotate_ahead),
+            ]),
+            help: Some(
+                "a user has two keys at most, so the next rotation would wait; shorten `overlap` or `hold`".to_owned(),
+            ),
         }
     } else {
         return;

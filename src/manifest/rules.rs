@@ -38,7 +38,8 @@ impl<'a> Layer<'a> {
             accounts,
             account_ids: accounts.values().map(|account| account.id.as_str()).collect(),
             notify_is_refused: shared.is_refused("defaults", |file| file.defaults.as_ref(), "notify"),
-            accounts_are_refused: shared.is_refused("accounts", |file| file.accounts.as_ref(), "") || written != accounts.len(),
+            accounts_are_refused: shared.is_refused("accounts", |file| file.accounts.as_ref(), "")
+                || written != accounts.len(),
         }
     }
 
@@ -104,6 +105,9 @@ pub(super) fn rule(rule: &At<written::Rotate>, rejected: &Rejected, layer: &Laye
     refuse_empty("groups", groups, Vec::is_empty, context);
     refuse_empty("path", path, |path| path.0.is_empty(), context);
 
+    let names_one_user = users
+        .as_ref()
+        .is_some_and(|users| matches!(users.value.as_slice(), [only] if !only.value.contains(['*', '?'])));
     let accounts = patterns(accounts, Matches::Account, context, |at, pattern, context| {
         layer.check_account(at, pattern, context);
     });
@@ -127,7 +131,6 @@ pub(super) fn rule(rule: &At<written::Rotate>, rejected: &Rejected, layer: &Laye
                     `notify = []` says nobody, on purpose";
         context.error(Code::NotifyMissing, message, &rule.span, help);
     }
-    let names_one_user = matches!(users.as_slice(), [only] if only.is_exact());
     if let Some(secret) = own.secret.as_ref().filter(|secret| !secret.value.contains("{user}") && !names_one_user) {
         let message = "the users of this rule would share one secret: the name lacks `{user}`";
         let help = format!("write e.g. {}", quote(&format!("{}/{{user}}", secret.value.trim_end_matches('/'))));
@@ -166,7 +169,10 @@ fn one_or_many<T>(whole: &At<T>, entries: &[At<String>], matches: Matches, conte
     entries.iter().filter_map(read).collect()
 }
 
-fn tag_patterns(tags: &BTreeMap<String, At<written::OneOrMany>>, context: &mut Context) -> BTreeMap<String, Vec<Pattern>> {
+fn tag_patterns(
+    tags: &BTreeMap<String, At<written::OneOrMany>>,
+    context: &mut Context,
+) -> BTreeMap<String, Vec<Pattern>> {
     let mut patterns = BTreeMap::new();
     for (key, tag) in tags {
         let allowed = &tag.value.0;

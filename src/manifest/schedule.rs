@@ -10,6 +10,8 @@ use super::{Code, diagnostic::quote, values::Wrong};
 
 const CRON_HELP: &str = "six fields: minute, hour, day of month, month, day of week, year; e.g. `cron(0 8 1 * ? *)`";
 
+const FIELDS: [&str; 6] = ["minute", "hour", "day of month", "month", "day of week", "year"];
+
 /// When a `cron(…)` expression comes next, strictly after `now`; `None` for `rate(…)`, whose start only EventBridge knows,
 /// and for an expression that never comes or is none.
 pub fn next_after(expression: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
@@ -33,13 +35,18 @@ pub(super) fn check(expression: &str) -> Result<(), Wrong> {
         match (count, unit) {
             (Some(1), "minute" | "hour" | "day") => Ok(()),
             (Some(2..), "minutes" | "hours" | "days") => Ok(()),
-            (Some(1), "minutes" | "hours" | "days") => {
-                no(format!("{written}: EventBridge wants the singular after 1"), &format!("write `rate(1 {})`", &unit[..unit.len() - 1]))
-            }
-            (Some(count), "minute" | "hour" | "day") => {
-                no(format!("{written}: EventBridge wants the plural after {count}"), &format!("write `rate({count} {unit}s)`"))
-            }
-            _ => no(format!("{written} is not a rate"), "a positive number and minutes, hours or days; e.g. `rate(1 day)`"),
+            (Some(1), "minutes" | "hours" | "days") => no(
+                format!("{written}: EventBridge wants the singular after 1"),
+                &format!("write `rate(1 {})`", &unit[..unit.len() - 1]),
+            ),
+            (Some(count), "minute" | "hour" | "day") => no(
+                format!("{written}: EventBridge wants the plural after {count}"),
+                &format!("write `rate({count} {unit}s)`"),
+            ),
+            _ => no(
+                format!("{written} is not a rate"),
+                "a positive number and minutes, hours or days; e.g. `rate(1 day)`",
+            ),
         }
     } else {
         let help = match cron(expression.trim()) {
@@ -59,7 +66,7 @@ fn cron(fields: &str) -> Result<Cron, String> {
     if (day == "?") == (weekday == "?") {
         return Err("one of day of month and day of week must be `?`, and only one".to_owned());
     }
-    for (name, part) in ["minute", "hour", "day of month", "month", "day of week", "year"].iter().zip(&parts) {
+    for (name, part) in FIELDS.iter().zip(&parts) {
         // croner also reads what EventBridge does not: nicknames, `+`, empty entries, weekday 0.
         if part.split(',').any(str::is_empty) || part.contains(['@', '+']) || (part.contains('?') && *part != "?") {
             return Err(format!("the {name} can't be {}", quote(part)));
@@ -76,14 +83,24 @@ fn cron(fields: &str) -> Result<Cron, String> {
     if year.split(',').filter_map(|part| part.split('/').next()).flat_map(|years| years.split('-')).any(is_far_off) {
         return Err("years are 1970 to 2199".to_owned());
     }
-    CronParser::builder()
+    let parser = CronParser::builder()
         .seconds(Seconds::Required)
         .year(Year::Required)
         .alternative_weekdays(true)
         .sloppy_ranges(true)
-        .build()
-        .parse(&format!("0 {minute} {hour} {day} {month} {weekday} {year}"))
-        .map_err(|error| error.to_string())
+        .build();
+    parser.parse(&format!("0 {}", parts.join(" "))).map_err(|_| {
+        // The parser does not say which field it means, so each is tried alone.
+        let alone = |(index, part): (usize, &&str)| {
+            let mut fields = ["*"; 6];
+            fields[index] = part;
+            parser.parse(&format!("0 {}", fields.join(" "))).err().map(|_| (index, *part))
+        };
+        match parts.iter().enumerate().find_map(alone) {
+            Some((index, part)) => format!("the {} can't be {}", FIELDS[index], quote(part)),
+            None => "the fields make no sense".to_owned(),
+        }
+    })
 }
 
 #[cfg(test)]
@@ -130,12 +147,39 @@ mod tests {
     #[test]
     fn what_eventbridge_refuses_is_refused() {
         for expression in [
-            "", "cron()", "cron(0 8 1 * ?)", "cron(0 0 8 1 * ? *)", "cron(0 8 1 * * *)", "cron(0 8 ? * ? *)",
-            "cron(60 8 1 * ? *)", "cron(0 24 1 * ? *)", "cron(0 8 32 * ? *)", "cron(0 8 0 * ? *)", "cron(0 8 1 13 ? *)",
-            "cron(0 8 ? * 0 *)", "cron(0 8 ? * 8 *)", "cron(0 8 ? * 1,0 *)", "cron(? 8 1 * ? *)", "cron(0 8 1,,2 * ? *)",
-            "cron(0 8 @daily * ? *)", "cron(0 8 1 * ? 1800)", "cron(0 8 1 * ? 3000)", "cron(0/0 8 1 * ? *)", "cron(70/5 8 1 * ? *)",
-            "cron(x 8 1 * ? *)", "0 8 1 * ? *", "rate()", "rate(0 days)", "rate(1 days)", "rate(2 day)", "rate(-1 days)",
-            "rate(1 week)", "rate(1.5 days)", "rate(1day)", "at(2026-01-01T00:00:00)", "cron(0 8 1 * ? *) ",
+            "",
+            "cron()",
+            "cron(0 8 1 * ?)",
+            "cron(0 0 8 1 * ? *)",
+            "cron(0 8 1 * * *)",
+            "cron(0 8 ? * ? *)",
+            "cron(60 8 1 * ? *)",
+            "cron(0 24 1 * ? *)",
+            "cron(0 8 32 * ? *)",
+            "cron(0 8 0 * ? *)",
+            "cron(0 8 1 13 ? *)",
+            "cron(0 8 ? * 0 *)",
+            "cron(0 8 ? * 8 *)",
+            "cron(0 8 ? * 1,0 *)",
+            "cron(? 8 1 * ? *)",
+            "cron(0 8 1,,2 * ? *)",
+            "cron(0 8 @daily * ? *)",
+            "cron(0 8 1 * ? 1800)",
+            "cron(0 8 1 * ? 3000)",
+            "cron(0/0 8 1 * ? *)",
+            "cron(70/5 8 1 * ? *)",
+            "cron(x 8 1 * ? *)",
+            "0 8 1 * ? *",
+            "rate()",
+            "rate(0 days)",
+            "rate(1 days)",
+            "rate(2 day)",
+            "rate(-1 days)",
+            "rate(1 week)",
+            "rate(1.5 days)",
+            "rate(1day)",
+            "at(2026-01-01T00:00:00)",
+            "cron(0 8 1 * ? *) ",
         ] {
             assert!(check(expression).is_err(), "{expression}");
         }

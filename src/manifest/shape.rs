@@ -58,7 +58,8 @@ impl Shape<'_> {
         let mut kept = DeTable::new();
         for (key, value) in table {
             let written = key.get_ref().clone().into_owned();
-            let known = schema["properties"].get(&written).or(schema.get("additionalProperties").filter(|s| s.is_object()));
+            let known =
+                schema["properties"].get(&written).or(schema.get("additionalProperties").filter(|s| s.is_object()));
             let value = match known {
                 Some(schema) => self.value(Subject { table: name, key: &written, is_entry: false }, schema, value),
                 None => {
@@ -93,7 +94,13 @@ impl Shape<'_> {
                     ("", key) => format!("[{key}]"),
                     (table, key) => format!("{}.{key}]", table.trim_end_matches(']')),
                 };
-                DeValue::Table(self.table(&name, schema, span.clone(), table))
+                let was_empty = table.is_empty();
+                let kept = self.table(&name, schema, span.clone(), table);
+                if kept.is_empty() && !was_empty && schema["additionalProperties"].is_object() {
+                    // A map of which nothing is left was not written as empty.
+                    return None;
+                }
+                DeValue::Table(kept)
             }
             (Kind::Tables | Kind::List, DeValue::Array(list)) => self.list(subject, &schema["items"], list)?,
             (Kind::OneOrMany, DeValue::Array(list)) => self.list(subject, &schema["anyOf"][1]["items"], list)?,
@@ -102,7 +109,9 @@ impl Shape<'_> {
             (Kind::Choice, DeValue::String(text)) if choices(schema).any(|choice| choice == text) => {
                 DeValue::String(text)
             }
-            (Kind::Integer, DeValue::Integer(number)) if i64::from_str_radix(number.as_str(), number.radix()).is_ok() => {
+            (Kind::Integer, DeValue::Integer(number))
+                if i64::from_str_radix(number.as_str(), number.radix()).is_ok() =>
+            {
                 DeValue::Integer(number)
             }
             (_, value) => {

@@ -50,7 +50,10 @@ pub(super) fn duration(text: &str) -> Result<TimeDelta, Wrong> {
                     return no(format!("{written}: months are ambiguous, they have 28 to 31 days"), &instead(30, "d"));
                 }
                 "y" | "yr" | "year" | "years" => {
-                    return no(format!("{written}: years are ambiguous, they have 365 or 366 days"), &instead(365, "d"));
+                    return no(
+                        format!("{written}: years are ambiguous, they have 365 or 366 days"),
+                        &instead(365, "d"),
+                    );
                 }
                 "m" => {
                     let help = "write hours, days or weeks, e.g. `36h` or `30d`";
@@ -76,9 +79,11 @@ pub(super) fn duration(text: &str) -> Result<TimeDelta, Wrong> {
 pub(super) fn day(date: &Datetime) -> Result<NaiveDate, Wrong> {
     match date {
         Datetime { date: Some(day), time: None, offset: None } => calendar_day(day),
-        Datetime { date: Some(day), .. } => {
-            wrong(Code::Date, format!("`{date}` has a time, but this names a whole day (UTC)"), format!("write `{day}`"))
-        }
+        Datetime { date: Some(day), .. } => wrong(
+            Code::Date,
+            format!("`{date}` has a time, but this names a whole day (UTC)"),
+            format!("write `{day}`"),
+        ),
         _ => wrong(Code::Date, format!("`{date}` is a time of day, not a date"), "write e.g. `2027-01-31`"),
     }
 }
@@ -168,11 +173,17 @@ pub(super) fn pattern(text: &str, matches: Matches) -> Result<Pattern, Wrong> {
         };
     }
     if text.chars().filter(|c| *c != '*').count() > longest {
-        return no(format!("{written} is too long to match: {noun} have at most {longest} characters"), "shorten it".into());
+        return no(
+            format!("{written} is too long to match: {noun} have at most {longest} characters"),
+            "shorten it".into(),
+        );
     }
     if matches == Matches::Path {
         if !text.starts_with(['/', '*']) {
-            return no(format!("{written} matches nothing: paths start with `/`"), format!("write {}", quote(&format!("/{text}"))));
+            return no(
+                format!("{written} matches nothing: paths start with `/`"),
+                format!("write {}", quote(&format!("/{text}"))),
+            );
         }
         if !text.ends_with(['/', '*', '?']) {
             let help = format!("write `{text}/` for this path, or `{text}/*` for everything below it too");
@@ -270,7 +281,8 @@ pub(super) fn kms_key(text: &str) -> Result<String, Wrong> {
     let is_name = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "/_-".contains(c));
     let is_id = |text: &str| {
         let is_uuid = text.len() == 36 && text.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
-        is_uuid || text.strip_prefix("mrk-").is_some_and(|id| id.len() == 32 && id.chars().all(|c| c.is_ascii_hexdigit()))
+        is_uuid
+            || text.strip_prefix("mrk-").is_some_and(|id| id.len() == 32 && id.chars().all(|c| c.is_ascii_hexdigit()))
     };
     let is_fine = match text.strip_prefix("arn:") {
         Some(rest) => matches!(rest.split(':').collect::<Vec<_>>()[..], [partition, "kms", region, account, resource]
@@ -308,7 +320,9 @@ pub(super) fn is_account_id(text: &str) -> bool {
 pub(super) fn role(text: &str) -> Result<String, Wrong> {
     let is_name = |text: &str| {
         let last = text.rsplit('/').next().unwrap_or_default();
-        !last.is_empty() && last.len() <= 64 && text.chars().all(|c| c.is_ascii_alphanumeric() || "+=,.@_-/".contains(c))
+        !last.is_empty()
+            && last.len() <= 64
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || "+=,.@_-/".contains(c))
     };
     let is_fine = match text.strip_prefix("arn:") {
         Some(rest) => matches!(rest.split(':').collect::<Vec<_>>()[..], [partition, "iam", "", account, resource]

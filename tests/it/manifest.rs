@@ -127,8 +127,14 @@ fn an_ended_exemption_fails_the_check_but_not_the_run() {
 #[test]
 fn values_know_their_place() {
     let files = vec![
-        ("m/a.toml".to_owned(), b"version = 1\n\n[[rotate]]\nusers = [\"x\"]\nmax-age = \"2w\"\nnotify = []\n".to_vec()),
-        ("m/keyrota.toml".to_owned(), b"\xEF\xBB\xBFversion = 1\r\n[defaults]\r\nhold = \"36h\"\r\nmax-age = \"60d\"\r\n".to_vec()),
+        (
+            "m/a.toml".to_owned(),
+            b"version = 1\n\n[[rotate]]\nusers = [\"x\"]\nmax-age = \"2w\"\nnotify = []\n".to_vec(),
+        ),
+        (
+            "m/keyrota.toml".to_owned(),
+            b"\xEF\xBB\xBFversion = 1\r\n[defaults]\r\nhold = \"36h\"\r\nmax-age = \"60d\"\r\n".to_vec(),
+        ),
     ];
     let loaded = manifest::load_files(files, now());
     // BOM and CRLF are no mistakes; the only thing to say is that hold and overlap are long for two weeks.
@@ -150,7 +156,8 @@ fn values_know_their_place() {
 #[test]
 fn many_rules_load_in_linear_time() {
     let many = |count: usize| {
-        let rules = (0..count).map(|n| format!("[[rotate]]\nusers = [\"user-{n}\", \"ci-{n}-*\"]\nmax-age = \"60d\"\n"));
+        let rules =
+            (0..count).map(|n| format!("[[rotate]]\nusers = [\"user-{n}\", \"ci-{n}-*\"]\nmax-age = \"60d\"\n"));
         format!("version = 1\n[defaults]\nnotify = []\n{}", rules.collect::<String>())
     };
     let loaded = load_text(&many(5_000));
@@ -197,7 +204,8 @@ fn odd_input_gets_an_answer() {
         "version = 1\nrotate = [[], 5, {}]".to_owned(),
         "version = 1\n[[rotate]]\nusers = \"\"\"\n\n\"\"\"".to_owned(),
         "version = 1\n[[rotate]]\nnotify = []\nusers = [\"\\u001b[31m\\n\"]".to_owned(),
-        "version = 1\n[[exempt]]\nuser = \"a\"\nreason = \"r\"\nuntil = 9999-12-31\n[[exempt]]\nuntil = 0000-01-01".to_owned(),
+        "version = 1\n[[exempt]]\nuser = \"a\"\nreason = \"r\"\nuntil = 9999-12-31\n[[exempt]]\nuntil = 0000-01-01"
+            .to_owned(),
         "version = 1\n[defaults]\nreissue-before = 0000-01-01T00:00:00+23:59".to_owned(),
         "version = 1\n[defaults]\nreissue-before = 9999-12-31T23:59:60-23:59".to_owned(),
     ] {
@@ -214,7 +222,33 @@ fn odd_input_gets_an_answer() {
 
 #[test]
 fn warnings_alone_let_the_manifest_pass() {
-    let loaded = load_text("version = 1\n[defaults]\nnotify = []\nreissue-before = 2027-01-01\n[[rotate]]\nusers = [\"*\"]\n");
-    assert_eq!(loaded.diagnostics.iter().map(|diagnostic| diagnostic.severity).collect::<Vec<_>>(), [Severity::Warning]);
+    let loaded =
+        load_text("version = 1\n[defaults]\nnotify = []\nreissue-before = 2027-01-01\n[[rotate]]\nusers = [\"*\"]\n");
+    assert_eq!(
+        loaded.diagnostics.iter().map(|diagnostic| diagnostic.severity).collect::<Vec<_>>(),
+        [Severity::Warning]
+    );
     assert!(!loaded.has_errors() && loaded.manifest.is_some());
+}
+
+#[test]
+fn zz_timing() {
+    let rules = (0..100_000).map(|n| format!("[[rotate]]\nusers = [\"user-{n}\", \"ci-{n}-*\"]\nmax-age = \"60d\"\n"));
+    let text = format!("version = 1\n[defaults]\nnotify = []\n{}", rules.collect::<String>());
+    let t = std::time::Instant::now();
+    let loaded = load_text(&text);
+    eprintln!("load 100k: {:?} {}", t.elapsed(), loaded.diagnostics.len());
+    let manifest = loaded.manifest.unwrap();
+    let users: Vec<_> = (0..5_000).map(|n| crate::roster::user(&format!("user-{n}"))).collect();
+    let t = std::time::Instant::now();
+    let (r, w) =
+        keyrota::roster::resolve(&manifest, &crate::roster::account("111122223333", None), &users, now()).unwrap();
+    eprintln!("resolve: {:?} {} {}", t.elapsed(), r.entries.len(), w.len());
+    let wrong = text.replace("user-", "the same").replace("60d", "60");
+    let t = std::time::Instant::now();
+    let loaded = load_text(&wrong);
+    eprintln!("wrong: {:?} {}", t.elapsed(), loaded.diagnostics.len());
+    let t = std::time::Instant::now();
+    let n: usize = loaded.diagnostics.iter().take(20_000).map(|d| d.render(false).len()).sum();
+    eprintln!("render 20k: {:?} {}", t.elapsed(), n);
 }

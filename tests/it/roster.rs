@@ -43,7 +43,7 @@ struct TestUser {
     unreadable: bool,
 }
 
-fn account(id: &str, name: Option<&str>) -> Account {
+pub fn account(id: &str, name: Option<&str>) -> Account {
     Account {
         id: id.to_owned(),
         name: name.map(str::to_owned),
@@ -52,7 +52,7 @@ fn account(id: &str, name: Option<&str>) -> Account {
     }
 }
 
-fn user(name: &str) -> User {
+pub fn user(name: &str) -> User {
     User {
         name: name.to_owned(),
         arn: format!("arn:aws:iam::111122223333:user/{name}"),
@@ -146,7 +146,8 @@ fn a_full_account_resolves_against_many_rules() {
     let names: String = (0..2_000).map(|n| format!("[[rotate]]\nusers = [\"user-{n}\"]\n")).collect();
     let manifest = manifest(&(globs + &names));
     let users: Vec<User> = (0..5_000).rev().map(|n| user(&format!("USER-{n}"))).chain([user("team7-x")]).collect();
-    let (roster, warnings) = roster::resolve(&manifest, &account("111122223333", None), &users, now()).expect("a roster");
+    let (roster, warnings) =
+        roster::resolve(&manifest, &account("111122223333", None), &users, now()).expect("a roster");
     assert_eq!((roster.entries.len(), roster.unmanaged, warnings.len()), (2_001, 3_000, 499));
     assert!(roster.entries.is_sorted_by(|a, b| a.user.name < b.user.name));
 }
