@@ -115,13 +115,14 @@ pub fn relevant(manifest: &Manifest, account: &Account, name: &str, path: &str) 
     })
 }
 
-/// The rules that hold in an account, those that name users exactly by name: most rules need not be looked at.
+/// The rules that hold in an account, by the names they may select: most rules need not be looked at.
 struct Index<'a> {
     rules: Vec<&'a Rule>,
-    /// By name in lower case: the rules that name it.
+    /// By name in lower case: the rules that name it exactly.
     exact: HashMap<String, Vec<usize>>,
-    /// The rules that may select users they don't name.
-    broad: Vec<usize>,
+    /// By what precedes the first wildcard, in lower case: the rules with such a glob. Rules without `users`
+    /// are at `""`.
+    globs: HashMap<String, Vec<usize>>,
 }
 
 /// A rule that selects a user.
@@ -143,42 +144,40 @@ enum Choice {
 impl<'a> Index<'a> {
     fn new(manifest: &'a Manifest, account: &Account) -> Self {
         let rules: Vec<&Rule> = manifest.rules.iter().filter(|rule| holds_in(rule, account)).collect();
-        let mut exact: HashMap<String, Vec<usize>> = HashMap::new();
-        let mut broad = Vec::new();
+        let (mut exact, mut globs) = (HashMap::<_, Vec<usize>>::new(), HashMap::<_, Vec<usize>>::new());
         for (index, rule) in rules.iter().enumerate() {
-            for user in rule.users.iter().filter(|user| user.is_exact()) {
-                let named = exact.entry(user.text.to_ascii_lowercase()).or_default();
-                if named.last() != Some(&index) {
-                    named.push(index);
-                }
+            for user in &rule.users {
+                let map = if user.is_exact() { &mut exact } else { &mut globs };
+                map.entry(user.literal_prefix().to_ascii_lowercase()).or_default().push(index);
             }
-            if rule.users.is_empty() || rule.users.iter().any(|user| !user.is_exact()) {
-                broad.push(index);
+            if rule.users.is_empty() {
+                globs.entry(String::new()).or_default().push(index);
             }
         }
-        Self { rules, exact, broad }
+        Self { rules, exact, globs }
     }
 
-    /// The rules that select a user, or might if its tags or groups are unreadable.
+    /// The rules that select a user, or might if its tags or groups are unreadable; in the order of the manifest.
     fn candidates(&self, user: &User) -> Vec<Candidate> {
-        let named = self.exact.get(&user.name.to_ascii_lowercase()).map(Vec::as_slice).unwrap_or_default();
-        let by_name = named.iter().map(|rule| (*rule, true));
-        let by_others = self.broad.iter().filter(|rule| !named.contains(rule)).map(|rule| (*rule, false));
-        let candidate = |(index, is_exact): (usize, bool)| {
-            let rule = self.rules[index];
-            let is_named =
-                is_exact || rule.users.is_empty() || rule.users.iter().any(|p| !p.is_exact() && p.matches(&user.name));
-            if !is_named || !any_or_empty(&rule.paths, &user.path) || any(&rule.except, &user.name) {
-                return None;
-            }
-            let is_unknown = user.unreadable.is_some() && !(rule.tags.is_empty() && rule.groups.is_empty());
-            (is_unknown || has_details(rule, user)).then_some(Candidate {
-                rule: index,
-                is_exact,
-                is_certain: !is_unknown,
-            })
-        };
-        by_name.chain(by_others).filter_map(candidate).collect()
+        let name = user.name.to_ascii_lowercase();
+        let named = self.exact.get(&name).into_iter().flatten().map(|rule| (*rule, true));
+        let prefixes = (0..=name.len()).filter_map(|end| self.globs.get(name.get(..end)?));
+        let by_globs = prefixes.flatten().map(|rule| (*rule, false));
+        let mut rules: Vec<(usize, bool)> = named.chain(by_globs).collect();
+        // A rule may be there several times; once is enough, as exact if it is that too.
+        rules.sort_by_key(|(rule, is_exact)| (*rule, !is_exact));
+        rules.dedup_by_key(|(rule, _)| *rule);
+        rules.into_iter().filter_map(|(rule, is_exact)| self.candidate(rule, is_exact, user)).collect()
+    }
+
+    fn candidate(&self, index: usize, is_exact: bool, user: &User) -> Option<Candidate> {
+        let rule = self.rules[index];
+        let is_selected = any_or_empty(&rule.users, &user.name) && any_or_empty(&rule.paths, &user.path);
+        if !is_selected || any(&rule.except, &user.name) {
+            return None;
+        }
+        let is_unknown = user.unreadable.is_some() && !(rule.tags.is_empty() && rule.groups.is_empty());
+        (is_unknown || has_details(rule, user)).then_some(Candidate { rule: index, is_exact, is_certain: !is_unknown })
     }
 }
 

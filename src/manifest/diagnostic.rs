@@ -175,7 +175,7 @@ impl Sources {
         self.0.insert(file.path.clone(), file);
     }
 
-    /// Labels a line. If the text is not known, which can't be for a loaded manifest, the line's number is all there is.
+    /// Labels a line. For a manifest that was not loaded from text, the line's number is all there is.
     pub fn label(&self, source: &Source, text: impl Into<String>) -> Label {
         match self.0.get(&source.file) {
             Some(file) => {

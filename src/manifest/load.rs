@@ -1,6 +1,11 @@
 //! From a folder to a [`Manifest`], with every mistake of every file.
 
-use std::{fs, io, ops::Range, path::Path, sync::Arc};
+use std::{
+    fs, io,
+    ops::Range,
+    path::Path,
+    sync::{Arc, LazyLock},
+};
 
 use chrono::{DateTime, Utc};
 
@@ -13,6 +18,9 @@ use super::{
     rules, settings,
     written::{self, At},
 };
+
+/// Making the schema takes longer than checking a manifest against it.
+static SCHEMA: LazyLock<serde_json::Value> = LazyLock::new(written::json_schema);
 
 /// The manifests of a folder, and what is to be said of them.
 #[derive(Debug)]
@@ -71,9 +79,8 @@ pub fn load_files(files: Vec<(String, Vec<u8>)>, now: DateTime<Utc>) -> Loaded {
 
 fn load_with(mut files: Vec<(String, Vec<u8>)>, mut diagnostics: Vec<Diagnostic>, now: DateTime<Utc>) -> Loaded {
     files.sort();
-    let schema = written::json_schema();
     let parsed: Vec<Parsed> =
-        files.iter().filter_map(|(path, bytes)| parse::parse(path, bytes, &schema, &mut diagnostics)).collect();
+        files.iter().filter_map(|(path, bytes)| parse::parse(path, bytes, &SCHEMA, &mut diagnostics)).collect();
     let manifest = validate(&parsed, now, &mut diagnostics);
     diagnostics.sort_by(|a, b| a.position().cmp(&b.position()));
     let is_sound = !diagnostics.iter().any(Diagnostic::stops_a_run);

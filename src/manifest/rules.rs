@@ -184,7 +184,8 @@ fn tag_patterns(
             }
             _ => format!("{} can't be the key of a tag", quote(key)),
         };
-        let help = "write the key as it is in IAM, and its values, e.g. `tags = { team = \"payments\" }`; `\"*\"` is any value";
+        let help = "write the key as it is in IAM, and its values, e.g. `tags = { team = \"payments\" }`; \
+                    `\"*\"` is any value";
         context.error(Code::Pattern, message, &tag.span, help);
     }
     patterns

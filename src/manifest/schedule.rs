@@ -12,8 +12,8 @@ const CRON_HELP: &str = "six fields: minute, hour, day of month, month, day of w
 
 const FIELDS: [&str; 6] = ["minute", "hour", "day of month", "month", "day of week", "year"];
 
-/// When a `cron(…)` expression comes next, strictly after `now`; `None` for `rate(…)`, whose start only EventBridge knows,
-/// and for an expression that never comes or is none.
+/// When a `cron(…)` expression comes next, strictly after `now`; `None` for `rate(…)`, whose start only EventBridge
+/// knows, and for an expression that never comes or is none.
 pub fn next_after(expression: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let fields = expression.strip_prefix("cron(")?.strip_suffix(')')?;
     cron(fields).ok()?.find_next_occurrence(&now, false).ok()
@@ -91,13 +91,13 @@ fn cron(fields: &str) -> Result<Cron, String> {
         .build();
     parser.parse(&format!("0 {}", parts.join(" "))).map_err(|_| {
         // The parser does not say which field it means, so each is tried alone.
-        let alone = |(index, part): (usize, &&str)| {
+        let is_wrong = |index: usize| {
             let mut fields = ["*"; 6];
-            fields[index] = part;
-            parser.parse(&format!("0 {}", fields.join(" "))).err().map(|_| (index, *part))
+            fields[index] = parts[index];
+            parser.parse(&format!("0 {}", fields.join(" "))).is_err()
         };
-        match parts.iter().enumerate().find_map(alone) {
-            Some((index, part)) => format!("the {} can't be {}", FIELDS[index], quote(part)),
+        match (0..FIELDS.len()).find(|index| is_wrong(*index)) {
+            Some(index) => format!("the {} can't be {}", FIELDS[index], quote(parts[index])),
             None => "the fields make no sense".to_owned(),
         }
     })

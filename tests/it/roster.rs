@@ -43,7 +43,7 @@ struct TestUser {
     unreadable: bool,
 }
 
-pub fn account(id: &str, name: Option<&str>) -> Account {
+fn account(id: &str, name: Option<&str>) -> Account {
     Account {
         id: id.to_owned(),
         name: name.map(str::to_owned),
@@ -52,7 +52,7 @@ pub fn account(id: &str, name: Option<&str>) -> Account {
     }
 }
 
-pub fn user(name: &str) -> User {
+fn user(name: &str) -> User {
     User {
         name: name.to_owned(),
         arn: format!("arn:aws:iam::111122223333:user/{name}"),
@@ -122,7 +122,7 @@ fn manifest(rules: &str) -> Manifest {
 #[test]
 fn relevance_is_optimistic() {
     let manifest = manifest(
-        "[[rotate]]\nusers = [\"ci-*\"]\ntags = { team = \"x\" }\nexcept = [\"ci-not\"]\naccounts = [\"111122223333\"]\n\
+        "[[rotate]]\naccounts = [\"111122223333\"]\nusers = [\"ci-*\"]\ntags = { team = \"x\" }\nexcept = [\"ci-not\"]\n\
          [[rotate]]\npath = \"/apps/*\"\ngroups = [\"deployers\"]\n",
     );
     let here = account("111122223333", None);
