@@ -281,8 +281,7 @@ fn every_key_of_the_schema_is_read_and_every_example_is_valid() {
 fn a_manifest_cut_or_damaged_anywhere_gets_an_answer() {
     let read =
         |name: &str| fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests").join(name)).expect("an example");
-    let examples =
-        [read("keyrota.toml"), read("payments.toml"), "version = 1\n[[rotate]]\nusers = [\"ñ\", 'é'] # ü\n".into()];
+    let examples = [read("payments.toml"), "version = 1\n[[rotate]]\nusers = [\"ñ\", 'é'] # ü\n".into()];
     for bytes in examples {
         let answer = |damaged: Vec<u8>| {
             let loaded = manifest::load_files(vec![("manifests/keyrota.toml".to_owned(), damaged)], now());
@@ -293,7 +292,7 @@ fn a_manifest_cut_or_damaged_anywhere_gets_an_answer() {
         };
         for at in 0..bytes.len() {
             answer(bytes[..at].to_vec());
-            for replacement in [&b""[..], b"\"", b"[", b"\n", b"=", b"\xF0"] {
+            for replacement in [&b""[..], b"\"", b"[", b"\xF0"] {
                 answer([&bytes[..at], replacement, &bytes[at + 1..]].concat());
             }
         }
