@@ -200,7 +200,11 @@ async fn carry_out(
             if !keys.iter().any(|(id, status)| id == key && *status == Status::Inactive) {
                 return Err(Failure::Stale(format!("{key} is not inactive")));
             }
-            cloud.delete_access_key(user, key).await?;
+            match cloud.delete_access_key(user, key).await {
+                // It was there a moment ago: an earlier try of the same call had succeeded.
+                Err(error) if error.kind == ErrorKind::NotFound => {}
+                result => result?,
+            }
             if *clear {
                 cloud.untag_secret(secret, &[TAG_DEACTIVATING, TAG_DEACTIVATED]).await?;
             }
