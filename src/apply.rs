@@ -30,6 +30,8 @@ const CONCURRENCY: usize = 8;
 pub struct Outcome {
     pub change: Change,
     pub result: Result<(), Failure>,
+    /// The key that a creation yielded.
+    pub issued: Option<KeyId>,
     /// What went on beside: a recipient that was refused, a clean-up.
     pub notes: Vec<String>,
 }
@@ -113,7 +115,8 @@ async fn apply_user(
         let now = (run.clock)();
         let result = carry_out(cloud, entry, &change, now, &mut issued, &mut notes).await;
         let done = result.as_ref().ok().cloned();
-        let outcome = Outcome { change: change.clone(), result: result.map(|_| ()), notes };
+        let new_key = done.as_ref().and_then(|done| done.key.clone());
+        let outcome = Outcome { change: change.clone(), result: result.map(|_| ()), issued: new_key, notes };
         (run.progress)(&outcome);
         outcomes.push(outcome);
         let Some(done) = done else { return (outcomes, true) };
