@@ -7,5 +7,6 @@ mod faulty;
 mod golden;
 mod lives;
 mod manifest;
+mod readme;
 mod roster;
 mod sandbox;
