@@ -292,8 +292,9 @@ async fn create(
         Ok(issued) => issued,
         Err(error) => {
             // Where IAM certainly made no key, the intent is withdrawn: a key that someone makes by hand in the next
-            // minutes must not pass for what this run left.
-            if matches!(error.kind, ErrorKind::Denied | ErrorKind::Conflict | ErrorKind::NotFound)
+            // minutes must not pass for what this run left. Not so when there is no free slot any more: a run beside
+            // this one may have filled it, and the intent is then its as well.
+            if matches!(error.kind, ErrorKind::Denied | ErrorKind::NotFound)
                 && let Err(error) = cloud.untag_secret(secret, &[TAG_INTENT]).await
             {
                 notes.push(error.to_string());
