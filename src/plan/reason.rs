@@ -181,7 +181,7 @@ impl fmt::Display for Wait {
             Self::Exempt { reason } => write!(f, "exempt: {reason}"),
             Self::Unreadable { error } => f.write_str(error),
             Self::InOverlap => f.write_str("replaced; both keys work during the overlap"),
-            Self::StillInUse { last_used } => write!(f, "replaced, but {}", Used(Some(*last_used))),
+            Self::StillInUse { last_used } => write!(f, "replaced, but still in use, {}", Used(Some(*last_used))),
             Self::InHold => f.write_str("inactive; can be activated again until it is deleted"),
             Self::ReplacementNotStored { replacement } => write!(
                 f,

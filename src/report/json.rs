@@ -120,6 +120,9 @@ struct JsonOutcome<'a> {
     change: JsonChange<'a>,
     result: &'static str,
     error: Option<String>,
+    /// The key that a creation yielded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued: Option<&'a str>,
     notes: &'a [String],
 }
 
@@ -257,9 +260,10 @@ fn waiting(waiting: &Waiting) -> JsonWaiting<'_> {
 }
 
 fn outcome(outcome: &Outcome) -> JsonOutcome<'_> {
-    let Outcome { change: done, result, notes } = outcome;
+    let Outcome { change: done, result, issued, notes } = outcome;
     let error = result.as_ref().err().map(ToString::to_string);
-    JsonOutcome { change: change(done), result: result_word(result), error, notes }
+    let issued = issued.as_ref().map(|key| key.as_str());
+    JsonOutcome { change: change(done), result: result_word(result), error, issued, notes }
 }
 
 fn deferred(deferred: &Deferred) -> JsonDeferred<'_> {

@@ -166,9 +166,9 @@ fn waiting_line(waiting: &Waiting) -> String {
 }
 
 fn outcome_lines(outcome: &Outcome) -> Vec<String> {
-    let Outcome { change, result, notes } = outcome;
+    let Outcome { change, result, issued, notes } = outcome;
     let verb = change.action.verb();
-    let key = change.action.key().map_or("", |key| key.as_str());
+    let key = change.action.key().or(issued.as_ref()).map_or("", |key| key.as_str());
     let user = printable(&change.user);
     let (style, text) = match result {
         Ok(()) => (style(verb), result_word(result).to_owned()),

@@ -8,5 +8,6 @@ mod golden;
 mod lambda;
 mod lives;
 mod manifest;
+mod readme;
 mod roster;
 mod sandbox;

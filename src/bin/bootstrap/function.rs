@@ -140,9 +140,10 @@ fn warn(diagnostic: &Diagnostic) {
 }
 
 fn log_outcome(outcome: &Outcome) {
-    let Outcome { change, result, notes } = outcome;
+    let Outcome { change, result, issued, notes } = outcome;
     let (account, user, action) = (change.account.to_string(), &change.user, change.action.verb().as_str());
-    let (key, reason) = (change.action.key().map(ToString::to_string), change.reason.to_string());
+    let key = change.action.key().or(issued.as_ref()).map(ToString::to_string);
+    let reason = change.reason.to_string();
     let notes = (!notes.is_empty()).then(|| notes.join("; "));
     match result {
         Ok(()) => tracing::info!(account, user, action, key, reason, notes, "{action} done"),

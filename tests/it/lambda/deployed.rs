@@ -115,11 +115,6 @@ async fn the_package_is_fired_by_eventbridge_and_rotates() {
     account.create_user("ci-deploy", "/", &[("email", "owner@example.com")], &[]).await;
     let old = account.iam().create_access_key().user_name("ci-deploy").send().await.expect("a key");
     let old = KeyId::new(old.access_key.expect("a key").access_key_id);
-    // The predecessor's secret is adopted. (Without one, ministack would make a version for an empty secret, as AWS does
-    // not.)
-    let owner = aws_sdk_secretsmanager::types::Tag::builder().key("Owner").value("ci-deploy").build();
-    let secret = account.secrets().create_secret().name("/aws/iam/credentials/ci-deploy").tags(owner);
-    secret.secret_string(json!({ "AccessKey": old.as_str() }).to_string()).send().await.expect("a new secret");
 
     let fixture = Fixture::of(account.clone());
     let function = json!({
