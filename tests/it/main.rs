@@ -8,6 +8,7 @@ mod golden;
 mod lambda;
 mod lives;
 mod manifest;
+mod metrics;
 mod readme;
 mod roster;
 mod sandbox;
