@@ -1,6 +1,8 @@
 //! How long the packaged function takes from its start to its first request for an event, and how much it weighs: beside
-//! a function that does nothing, in the same run. `cargo bench --bench cold_start`; needs what `scripts/package-lambda`
-//! needs. Fails when a budget is exceeded.
+//! a function that does nothing, in the same run. Fails when a budget is exceeded.
+//!
+//! `cargo bench --profile dev --bench cold_start`: the functions have a profile of their own. Needs what
+//! `scripts/package-lambda` needs.
 
 #[path = "../tests/it/lambda/runtime_api.rs"]
 #[expect(dead_code, reason = "only the start is measured, and nothing is invoked")]
@@ -81,5 +83,5 @@ fn build_hello() -> PathBuf {
 
 /// Where packages are built.
 fn target() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("target/tmp is in target").join("lambda")
+    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("target/tmp is in target").join("packages")
 }
