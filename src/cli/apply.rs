@@ -44,7 +44,7 @@ pub async fn run<C: Cloud>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Exi
     bar.inc_length(plan.changes.len() as u64);
     let run = Run {
         clock,
-        permits: |_| true,
+        starts_rotations: true,
         may_start: &|| !interrupted.load(Ordering::Relaxed),
         progress: &|outcome| {
             tracing::debug!(user = outcome.change.user, action = %outcome.change.action.verb(), ok = outcome.result.is_ok());
