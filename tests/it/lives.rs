@@ -360,7 +360,10 @@ fn tags(keys: &[Key], versions: &[StoredVersion]) -> Vec<Vec<(&'static str, Stri
     all
 }
 
-fn world(keys: Vec<Key>, secret: Option<(Vec<StoredVersion>, Vec<(&'static str, String)>)>) -> World {
+/// A secret's versions and tags.
+type Parts = (Vec<StoredVersion>, Vec<(&'static str, String)>);
+
+fn world(keys: Vec<Key>, secret: Option<Parts>) -> World {
     let user = IamUser { name: USER.to_owned(), path: "/".to_owned(), groups: vec![], tags: [].into(), keys };
     let secrets = secret.map(|(versions, tags)| StoredSecret {
         name: SECRET.to_owned(),
