@@ -7,5 +7,6 @@ mod faulty;
 mod golden;
 mod lives;
 mod manifest;
+mod planner;
 mod roster;
 mod sandbox;
