@@ -99,6 +99,12 @@ impl Fault {
         Self::of(action).with("replace", [pattern, replacement])
     }
 
+    /// The call stands still before its effect, or with [`Fault::after_effect`] after it, until
+    /// [`TestAccount::release`]. The log then shows `Held`.
+    pub fn hold(action: &str) -> Self {
+        Self::of(action).with("hold", true)
+    }
+
     /// The call takes effect before it is answered with the fault.
     pub fn after_effect(self) -> Self {
         self.with("after", true)
@@ -286,6 +292,11 @@ impl TestAccount {
         self.control("fault", json!(fault))
     }
 
+    /// Lets the calls go on that [`Fault::hold`] holds.
+    pub fn release(&self) {
+        self.control("release", json!({}))
+    }
+
     pub fn set_last_use(&self, key: &KeyId, time: DateTime<Utc>, service: &str) {
         let region = &self.region;
         let time = time.to_rfc3339();
@@ -335,7 +346,7 @@ impl TestAccount {
 }
 
 /// The interpreter of a virtual environment that holds what `requirements.txt` pins; made on first use.
-fn python() -> &'static Path {
+pub fn python() -> &'static Path {
     static PYTHON: OnceLock<PathBuf> = OnceLock::new();
     PYTHON.get_or_init(|| {
         let requirements = include_str!("../emulator/requirements.txt");

@@ -2,11 +2,14 @@
 
 mod architecture;
 mod aws;
+mod binary;
+mod command;
 mod emulator;
 mod faulty;
 mod golden;
 mod lives;
 mod manifest;
+mod moto;
 mod planner;
 mod roster;
 mod sandbox;
