@@ -235,8 +235,10 @@ async fn carry_out(
             if from.as_ref() != Some(&version) {
                 cloud.move_label(secret, CURRENT, from.as_deref(), Some(&version)).await?;
             }
-            cloud.move_label(secret, PENDING, Some(&version), None).await?;
+            // The label goes last: while it is there, a run that comes after a cut repeats the rest. An intent that
+            // stayed behind would make an orphan of a key that someone makes by hand in these minutes.
             cloud.untag_secret(secret, &[TAG_INTENT]).await?;
+            cloud.move_label(secret, PENDING, Some(&version), None).await?;
         }
         Action::Notify { key, notice } => {
             tell(cloud, change, key, notice, notes).await?;

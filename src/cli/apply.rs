@@ -11,6 +11,7 @@ use std::{
 use keyrota::{
     apply::Run,
     cloud::Cloud,
+    plan::Wait,
     report::{Report, json, text},
     survey::apply_all,
 };
@@ -32,6 +33,11 @@ pub async fn run<C: Cloud>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Exi
         Format::Json => output.talk(&text::plan(&plan)),
     }
     if !within_limits(world, &plan) {
+        let refused = Report { plan: &plan, revision: None, applied: None };
+        if output.format == Format::Json {
+            output.data(&json::render(&refused));
+        }
+        write_json(common, &refused)?;
         return Ok(Exit::Limit);
     }
     if !plan.changes.is_empty() && !args.yes {
@@ -66,7 +72,9 @@ pub async fn run<C: Cloud>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Exi
         stop.say(output);
         return Ok(Exit::Failed);
     }
-    let all_done = applied.deferred.is_empty() && applied.failures() == 0;
+    // A user that could not be read may have a key that is due: a run that never gets to see it must not look fine.
+    let all_read = !plan.waiting.iter().any(|waiting| matches!(waiting.wait, Wait::Unreadable { .. }));
+    let all_done = all_read && applied.deferred.is_empty() && applied.failures() == 0;
     Ok(if all_done { Exit::Done } else { Exit::Failed })
 }
 

@@ -48,6 +48,8 @@ fn json(diagnostics: &[Diagnostic]) -> String {
             Severity::Error => "error",
             Severity::Warning => "warning",
         };
+        // What stands beside the place in the text: "did you mean".
+        let label = diagnostic.labels.first().map(|label| &label.text).filter(|text| !text.is_empty());
         json!({
             "code": diagnostic.code.as_str(),
             "severity": severity,
@@ -55,6 +57,7 @@ fn json(diagnostics: &[Diagnostic]) -> String {
             "file": diagnostic.file(),
             "line": diagnostic.line(),
             "column": diagnostic.column(),
+            "label": label,
             "help": diagnostic.help,
         })
     };
