@@ -50,6 +50,7 @@ pub async fn run<C: Cloud>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Exi
     bar.inc_length(plan.changes.len() as u64);
     let run = Run {
         clock,
+        permits: |_| true,
         may_start: &|| !interrupted.load(Ordering::Relaxed),
         progress: &|outcome| {
             tracing::debug!(user = outcome.change.user, action = %outcome.change.action.verb(), ok = outcome.result.is_ok());
@@ -73,7 +74,7 @@ pub async fn run<C: Cloud>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Exi
     }
     // A user that could not be read may have a key that is due: a run that never gets to see it must not look fine.
     let all_read = !plan.waiting.iter().any(|waiting| matches!(waiting.wait, Wait::Unreadable { .. }));
-    let all_done = applied.deferred.is_empty() && applied.outcomes.iter().all(|outcome| outcome.result.is_ok());
+    let all_done = applied.deferred.is_empty() && applied.failures() == 0;
     let all_done = all_read && all_done;
     Ok(if all_done { Exit::Done } else { Exit::Failed })
 }

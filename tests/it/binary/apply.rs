@@ -37,7 +37,7 @@ fn on_a_terminal_only_yes_is_yes() {
             sys.stdout.buffer.write(seen)\n\
             sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n";
         let binary = folder.command(&on_sandbox(&["apply"]));
-        let mut command = Command::new(emulator::python());
+        let mut command = Command::new(emulator::python("moto.txt"));
         command.env_clear().env("TERM", "xterm").current_dir(folder.path("")).args(["-c", script, answer]);
         command.arg(binary.get_program()).args(binary.get_args());
         (Ran::of(command), folder)
@@ -60,6 +60,7 @@ fn a_second_apply_finds_nothing_to_do() {
     assert_eq!(ran.stderr, "");
     let after = folder.read("sandbox.toml");
     assert!(after.starts_with("# An account for tests.\n"), "{after}");
+    assert!(!after.contains("SecretAccessKey"), "of a value only its digest is kept: {after}");
     let ran = folder.run(&on_sandbox(&["apply", "--yes"])).exits(0);
     assert!(ran.stdout.contains("\nNo changes. ") && !ran.stdout.contains("Applied"), "{ran:#?}");
     folder.run(&on_sandbox(&["plan", "--detailed-exitcode"])).exits(0);
