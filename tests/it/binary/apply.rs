@@ -60,6 +60,7 @@ fn a_second_apply_finds_nothing_to_do() {
     assert_eq!(ran.stderr, "");
     let after = folder.read("sandbox.toml");
     assert!(after.starts_with("# An account for tests.\n"), "{after}");
+    assert!(!after.contains("SecretAccessKey"), "of a value only its digest is kept: {after}");
     let ran = folder.run(&on_sandbox(&["apply", "--yes"])).exits(0);
     assert!(ran.stdout.contains("\nNo changes. ") && !ran.stdout.contains("Applied"), "{ran:#?}");
     folder.run(&on_sandbox(&["plan", "--detailed-exitcode"])).exits(0);

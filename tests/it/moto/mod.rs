@@ -88,8 +88,8 @@ fn destination(user: &str) -> String {
 
 /// The user's keys, oldest first, and whether they work.
 async fn keys(account: &TestAccount, user: &str) -> Vec<(KeyId, bool)> {
-    let answer = account.iam().list_access_keys().user_name(user).send().await.expect("readable");
-    let mut keys = answer.access_key_metadata;
+    let all = account.iam().list_access_keys().user_name(user).into_paginator().items().send();
+    let mut keys: Vec<_> = all.collect::<Result<_, _>>().await.expect("readable");
     keys.sort_by_key(|key| key.create_date);
     keys.iter()
         .map(|key| {

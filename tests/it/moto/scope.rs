@@ -79,6 +79,10 @@ async fn look_alikes_and_commas_do_not_share_a_secret() {
     for user in users {
         user_with_key(&account, user, 95).await;
     }
+    // Every list comes in pages of one.
+    for action in ["GetAccountAuthorizationDetails", "ListSecrets", "ListAccessKeys"] {
+        account.set_page_size(action, 1);
+    }
     let folder = manifests("", "\"bob\", \"bobby\", \"bob,by\"");
     folder.run_in(&account, &["apply", "--yes"]).exits(0).shows(&["Applied: 3 created, 3 promoted, 3 notified."]);
     let mut arns = BTreeSet::new();
