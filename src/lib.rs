@@ -12,12 +12,16 @@
 pub mod apply;
 pub mod aws;
 pub mod cloud;
+pub mod compare;
+pub mod explain;
+pub mod git;
 pub mod inventory;
 pub mod mail;
 pub mod manifest;
 pub mod observe;
 pub mod plan;
 pub mod report;
+pub mod review;
 pub mod roster;
 pub mod sandbox;
 pub mod survey;

@@ -4,7 +4,10 @@ use std::path::Path;
 
 use chrono::Utc;
 use clap::CommandFactory;
-use keyrota::manifest::{self, Diagnostic, Manifest, Severity};
+use keyrota::{
+    manifest::{self, Diagnostic, Manifest},
+    report::json::diagnostic,
+};
 use serde_json::json;
 
 use super::{
@@ -25,7 +28,7 @@ pub fn check(common: &Common, output: &Output) -> Exit {
     };
     let loaded = manifest::load(&common.manifests, now);
     match output.format {
-        Format::Text => {
+        Format::Text | Format::Markdown | Format::Github => {
             output.diagnostics(&loaded.diagnostics);
             if let (false, Some(manifest)) = (loaded.has_errors(), &loaded.manifest) {
                 output.data(&good(&common.manifests, manifest));
@@ -43,22 +46,7 @@ fn good(folder: &Path, manifest: &Manifest) -> String {
 }
 
 fn json(diagnostics: &[Diagnostic]) -> String {
-    let one = |diagnostic: &Diagnostic| {
-        let severity = match diagnostic.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        };
-        json!({
-            "code": diagnostic.code.as_str(),
-            "severity": severity,
-            "message": diagnostic.message,
-            "file": diagnostic.file(),
-            "line": diagnostic.line(),
-            "column": diagnostic.column(),
-            "help": diagnostic.help,
-        })
-    };
-    let diagnostics: Vec<_> = diagnostics.iter().map(one).collect();
+    let diagnostics: Vec<_> = diagnostics.iter().map(diagnostic).collect();
     format!("{:#}\n", json!({ "version": 1, "diagnostics": diagnostics }))
 }
 
