@@ -132,29 +132,33 @@ def run():
     if name == "pull_request_target":
         raise Problem("use the event `pull_request`: `pull_request_target` has the secrets, and runs on a fork's behalf")
     manifests = environment("INPUT_MANIFESTS")
-    scratch().mkdir(parents=True, exist_ok=True)
-    for stale in ("check.md", "plan.md", "plan.json"):
-        (scratch() / stale).unlink(missing_ok=True)
+    folder = results()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     common = ["--manifests", manifests, "--format", "github", "--color", "never"]
-    code, shown = keyrota(["check", *common, "--markdown-into", scratch() / "check.md"], set())
+    code, shown = keyrota(["check", *common, "--markdown-into", folder / "check.md"], set())
     if code != 0:
-        return done("invalid" if (scratch() / "check.md").exists() else "error")
+        return done("invalid" if (folder / "check.md").exists() else "error")
     if wanted == "check":
         return done("checked")
     if name == "pull_request" and is_fork(event):
         command("notice", "a fork has no credentials: only the manifests themselves were checked", title="keyrota")
         return done("checked")
-    arguments = ["plan", *common, "--json-into", scratch() / "plan.json", "--markdown-into", scratch() / "plan.md"]
+    # What it says is part of the plan.
+    (folder / "check.md").unlink()
+    arguments = ["plan", *common, "--json-into", folder / "plan.json", "--markdown-into", folder / "plan.md"]
     if name == "pull_request":
         require_merge_commit()
         arguments += ["--base", "HEAD^1"]
-    code, _ = keyrota(arguments, shown)
-    if not (scratch() / "plan.json").exists():
-        return done("invalid" if code == 1 and has_annotation(_) else "error")
-    plan = json.loads((scratch() / "plan.json").read_text())
+    code, annotations = keyrota(arguments, shown)
+    if not (folder / "plan.json").exists():
+        # Rules may contradict each other for the users that exist.
+        is_invalid = any(line.startswith("::error ") for line in annotations)
+        return done("invalid" if is_invalid else "error")
+    plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
     counts = count(plan)
     output("digest", plan["digest"])
-    output("plan-json", scratch() / "plan.json")
+    output("plan-json", folder / "plan.json")
     for name, number in counts.items():
         output(name, number)
     if code == 3:
@@ -178,10 +182,6 @@ def keyrota(arguments, shown):
         print(line)
     sys.stdout.flush()
     return process.returncode, annotations
-
-
-def has_annotation(annotations):
-    return any(line.startswith("::error ") for line in annotations)
 
 
 def require_merge_commit():
@@ -228,7 +228,7 @@ def done(result):
 
 def publish():
     result = environment("RESULT")
-    text = page(result)
+    text = page()
     summarize(text)
     event = read_event()
     number = event.get("pull_request", {}).get("number")
@@ -244,24 +244,19 @@ def publish():
     return 0
 
 
-def page(result):
+def page():
     """What keyrota wrote, or that there is none."""
     for name in ("plan.md", "check.md"):
-        if name == "plan.md" and result == "invalid" and not (scratch() / name).exists():
-            continue
-        if (scratch() / name).exists() and not (name == "check.md" and result == "error"):
-            text = (scratch() / name).read_text()
-            if name == "check.md" and result == "invalid" and "error" not in text:
-                break
-            return text
+        if (results() / name).exists():
+            return (results() / name).read_text(encoding="utf-8")
     return "### keyrota: there is no plan\n\nThe log of the job says why; what is wrong in a manifest is annotated there.\n"
 
 
 def is_silent(result):
     """Whether a first comment would be noise: nothing changes, or the annotations say it."""
-    if not (scratch() / "plan.json").exists():
+    if not (results() / "plan.json").exists():
         return True
-    plan = json.loads((scratch() / "plan.json").read_text())
+    plan = json.loads((results() / "plan.json").read_text(encoding="utf-8"))
     return result == "no-changes" and not plan.get("base", {}).get("differs", False)
 
 
@@ -276,8 +271,7 @@ def summarize(text):
 
 def comment(number, text, is_silent):
     """Edits the comment that this action wrote before; writes one if there is something to say."""
-    name = re.sub(r"[^A-Za-z0-9._/]", "_", environment("INPUT_MANIFESTS"))
-    marker = f"<!-- keyrota:plan {name} -->"
+    marker = f"<!-- keyrota:plan {slug()} -->"
     body = f"{marker}\n{text}"
     if len(body) > MOST_COMMENT:
         body = f"{marker}\n### keyrota\n\nThe plan is too long for a comment; the summary of the job has it.\n"
@@ -369,8 +363,17 @@ def scratch():
     return pathlib.Path(environment("RUNNER_TEMP")) / "keyrota"
 
 
+def slug():
+    """Stands for the folder of manifests where no path may stand; each folder has its own comment."""
+    return re.sub(r"[^A-Za-z0-9._]", "_", environment("INPUT_MANIFESTS"))
+
+
+def results():
+    return scratch() / slug()
+
+
 def read_event():
-    return json.loads(pathlib.Path(environment("GITHUB_EVENT_PATH")).read_text())
+    return json.loads(pathlib.Path(environment("GITHUB_EVENT_PATH")).read_text(encoding="utf-8"))
 
 
 def output(name, value):

@@ -96,16 +96,26 @@ impl Comparison {
         self.entered.is_empty() && self.left.is_empty() && self.changed.is_empty()
     }
 
+    /// What is caused, blocked and averted here and not there.
+    pub fn beyond(&self, other: &Self) -> Self {
+        let known = |changes: &[Change]| changes.iter().map(Change::identity).collect::<HashSet<_>>();
+        let (caused, averted) = (known(&other.caused), known(&other.averted));
+        let blocked: HashSet<_> = other.blocked.iter().map(Identity::of_wait).collect();
+        let new = |changes: &[Change], known: &HashSet<Identity>| {
+            changes.iter().filter(|change| !known.contains(&change.identity())).cloned().collect()
+        };
+        let is_new = |waiting: &&Waiting| !blocked.contains(&Identity::of_wait(waiting));
+        Self {
+            caused: new(&self.caused, &caused),
+            averted: new(&self.averted, &averted),
+            blocked: self.blocked.iter().filter(is_new).cloned().collect(),
+            ..Self::default()
+        }
+    }
+
     /// Whether another comparison finds the same to do.
     pub fn does_the_same(&self, other: &Self) -> bool {
-        let all = |comparison: &Self| {
-            let caused = comparison.caused.iter().map(|change| (true, change.identity()));
-            let averted = comparison.averted.iter().map(|change| (false, change.identity()));
-            let changes: HashSet<_> = caused.chain(averted).collect();
-            let blocked: HashSet<_> = comparison.blocked.iter().map(who_waits).collect();
-            (changes, blocked)
-        };
-        all(self) == all(other)
+        self.beyond(other).is_empty() && other.beyond(self).is_empty()
     }
 }
 
@@ -148,9 +158,9 @@ pub fn compare(before: &[Side<'_>], after: &[Side<'_>], now: DateTime<Utc>) -> (
     }
     let planned = |plan: &Plan| plan.changes.iter().map(Change::identity).collect::<HashSet<_>>();
     let (identities_before, identities_after) = (planned(&plan_before), planned(&plan_after));
-    let blocked_before: HashSet<_> = blocked(&plan_before).map(who_waits).collect();
+    let blocked_before: HashSet<_> = blocked(&plan_before).map(Identity::of_wait).collect();
     comparison.blocked =
-        blocked(&plan_after).filter(|waiting| !blocked_before.contains(&who_waits(waiting))).cloned().collect();
+        blocked(&plan_after).filter(|waiting| !blocked_before.contains(&Identity::of_wait(waiting))).cloned().collect();
     for change in &plan_after.changes {
         let list = match identities_before.contains(&change.identity()) {
             true => &mut comparison.pending,
@@ -221,8 +231,4 @@ fn outlooks(plan: &Plan) -> HashMap<Who<'_>, Outlook> {
 
 fn blocked(plan: &Plan) -> impl Iterator<Item = &Waiting> {
     plan.waiting.iter().filter(|waiting| waiting.wait.is_blocked())
-}
-
-fn who_waits(waiting: &Waiting) -> Identity {
-    Identity::of_wait(waiting)
 }

@@ -44,24 +44,17 @@ pub fn manifests_at(folder: &Path, revision: &str) -> Result<AtRevision, GitErro
     Ok(AtRevision { commit: commit.id().to_string(), files })
 }
 
-/// The commit of the manifests in `folder`, with `-dirty` after it if they differ from it; `None` outside of a
-/// repository, and before the first commit.
-///
-/// # Errors
-/// A repository that can't be read.
-pub fn revision(folder: &Path) -> Result<Option<String>, GitError> {
-    let Ok((repository, inside)) = open(folder) else { return Ok(None) };
-    let commit = match repository.head().and_then(|head| head.peel_to_commit()) {
-        Ok(commit) => commit.id().to_string(),
-        Err(error) if matches!(error.code(), ErrorCode::UnbornBranch | ErrorCode::NotFound) => return Ok(None),
-        Err(error) => return Err(incomplete("HEAD", &error)),
-    };
+/// The commit of the manifests in `folder`, with `-dirty` after it if they differ from it; `None` if it can't be told:
+/// outside of a repository, before the first commit, and where the repository can't be read.
+pub fn revision(folder: &Path) -> Option<String> {
+    let (repository, inside) = open(folder).ok()?;
+    let commit = repository.head().and_then(|head| head.peel_to_commit()).ok()?.id().to_string();
     let mut options = StatusOptions::new();
     options.include_untracked(true).recurse_untracked_dirs(false).disable_pathspec_match(true);
     if inside.components().next().is_some() {
         options.pathspec(&inside);
     }
-    let statuses = repository.statuses(Some(&mut options)).map_err(|error| incomplete("HEAD", &error))?;
+    let statuses = repository.statuses(Some(&mut options)).ok()?;
     let is_manifest = |path: &str| {
         let path = Path::new(path);
         path.parent() == Some(&inside) && path.extension().is_some_and(|extension| extension == "toml")
@@ -71,7 +64,7 @@ pub fn revision(folder: &Path) -> Result<Option<String>, GitError> {
         Ok(path) => is_manifest(path) || (path.ends_with('/') && inside.starts_with(path)),
         Err(_) => false,
     });
-    Ok(Some(if is_dirty { commit + "-dirty" } else { commit }))
+    Some(if is_dirty { commit + "-dirty" } else { commit })
 }
 
 impl GitError {

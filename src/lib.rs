@@ -14,6 +14,7 @@ pub mod aws;
 pub mod cloud;
 pub mod compare;
 pub mod explain;
+#[cfg(feature = "cli")]
 pub mod git;
 pub mod inventory;
 pub mod mail;
@@ -23,5 +24,6 @@ pub mod plan;
 pub mod report;
 pub mod review;
 pub mod roster;
+#[cfg(feature = "cli")]
 pub mod sandbox;
 pub mod survey;

@@ -11,6 +11,7 @@ use std::{
 use keyrota::{
     apply::Run,
     cloud::Cloud,
+    git,
     report::{Report, json, text},
     survey::apply_all,
 };
@@ -20,14 +21,13 @@ use super::{
     approval::Approval,
     args::{ApplyArgs, Format},
     output::Output,
-    plan::revision,
     world::{Stop, World, make_plan, within_limits, write_reports},
 };
 
 pub async fn run<C: Cloud>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Exit, Stop> {
     let World { common, output, clock, .. } = *world;
     let approval = Approval::read(args)?;
-    let revision = revision(common)?;
+    let revision = git::revision(&common.manifests);
     let (surveyed, plan) = make_plan(world).await?;
     match output.format {
         Format::Text | Format::Markdown | Format::Github => output.data(&text::plan(&plan)),
@@ -55,6 +55,7 @@ pub async fn run<C: Cloud>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Exi
     bar.inc_length(plan.changes.len() as u64);
     let run = Run {
         clock,
+        permits: |_| true,
         may_start: &|| !interrupted.load(Ordering::Relaxed),
         progress: &|outcome| {
             tracing::debug!(user = outcome.change.user, action = %outcome.change.action.verb(), ok = outcome.result.is_ok());
@@ -76,7 +77,7 @@ pub async fn run<C: Cloud>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Exi
         stop.say(output);
         return Ok(Exit::Failed);
     }
-    let all_done = applied.deferred.is_empty() && applied.outcomes.iter().all(|outcome| outcome.result.is_ok());
+    let all_done = applied.deferred.is_empty() && applied.failures() == 0;
     Ok(if all_done { Exit::Done } else { Exit::Failed })
 }
 

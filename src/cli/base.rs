@@ -112,8 +112,7 @@ pub fn in_version(manifest: &Manifest, account: &Account, caller: Option<&str>) 
     Some(Account { name: Some(name.clone()), ..account.clone() })
 }
 
-/// Says why there is nothing to compare with.
-pub fn stop_git(error: &GitError) -> Stop {
+fn stop_git(error: &GitError) -> Stop {
     let stop = Stop::new(error);
     match &error.hint {
         Some(hint) => stop.hint(hint),

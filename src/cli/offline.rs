@@ -6,7 +6,7 @@ use chrono::Utc;
 use clap::CommandFactory;
 use keyrota::{
     manifest::{self, Diagnostic, Manifest},
-    report::json::diagnostic,
+    report::{json::diagnostic, markdown},
 };
 use serde_json::json;
 
@@ -27,8 +27,15 @@ pub fn check(common: &Common, output: &Output) -> Exit {
         }
     };
     let loaded = manifest::load(&common.manifests, now);
+    if let Some(path) = &common.markdown_into
+        && let Err(error) = std::fs::write(path, markdown::diagnostics(&loaded.diagnostics))
+    {
+        output.error(format!("{}: {error}", path.display()));
+        return Exit::Error;
+    }
     match output.format {
-        Format::Text | Format::Markdown | Format::Github => {
+        Format::Markdown => output.data(&markdown::diagnostics(&loaded.diagnostics)),
+        Format::Text | Format::Github => {
             output.diagnostics(&loaded.diagnostics);
             if let (false, Some(manifest)) = (loaded.has_errors(), &loaded.manifest) {
                 output.data(&good(&common.manifests, manifest));

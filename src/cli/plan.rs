@@ -12,8 +12,8 @@ use keyrota::{
 
 use super::{
     Exit,
-    args::{Common, Format, PlanArgs},
-    base::{BaseAccounts, BaseManifests, in_version, stop_git},
+    args::{Format, PlanArgs},
+    base::{BaseAccounts, BaseManifests, in_version},
     world::{Stop, World, make_plan, stop_survey, within_limits, write_reports},
 };
 
@@ -24,7 +24,7 @@ pub async fn run<C: Cloud>(
     base: Option<(BaseManifests, BaseAccounts<C>)>,
 ) -> Result<Exit, Stop> {
     let World { common, output, .. } = *world;
-    let revision = revision(common)?;
+    let revision = git::revision(&common.manifests);
     let plan = match base {
         None => {
             let (_, plan) = make_plan(world).await?;
@@ -45,11 +45,6 @@ pub async fn run<C: Cloud>(
         return Ok(Exit::Limit);
     }
     Ok(if args.detailed_exitcode && !plan.changes.is_empty() { Exit::Pending } else { Exit::Done })
-}
-
-/// The commit of the manifests, if they are in a repository.
-pub fn revision(common: &Common) -> Result<Option<String>, Stop> {
-    git::revision(&common.manifests).map_err(|error| stop_git(&error))
 }
 
 async fn make_review<C: Cloud>(

@@ -28,6 +28,8 @@ pub(super) struct ChangeDocument<'a> {
 struct JsonBase<'a> {
     revision: &'a str,
     commit: &'a str,
+    /// Whether the change makes any difference, as far as can be told.
+    differs: bool,
     errors: Vec<Value>,
     notes: &'a [String],
 }
@@ -117,7 +119,8 @@ struct JsonValue {
 pub(super) fn change_document(since: Since<'_>) -> ChangeDocument<'_> {
     let Since { revision, commit, comparison, notes } = since;
     let errors = comparison.as_ref().err().map(|Broken(errors)| errors.iter().map(diagnostic).collect());
-    let base = JsonBase { revision, commit, errors: errors.unwrap_or_default(), notes };
+    let differs = !comparison.as_ref().is_ok_and(|compared| compared.is_empty()) || !notes.is_empty();
+    let base = JsonBase { revision, commit, differs, errors: errors.unwrap_or_default(), notes };
     let compared = comparison.as_ref().ok().map(|compared| JsonCompared {
         scope: Scope {
             entered: compared.now.entered.iter().map(member).collect(),

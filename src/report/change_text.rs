@@ -36,7 +36,7 @@ pub fn since(since: &Since<'_>, plan: &Plan) -> String {
 
 fn comparison(since: &Since<'_>, compared: &Compared, plan: &Plan) -> String {
     let Compared { now, settings, next_run: _ } = compared;
-    let mut out = headline(since, now) + "\n";
+    let mut out = headline(&since.to_string(), now) + "\n";
     out += &section("Enter the scope:", now.entered.iter().map(|user| member_line('+', user)));
     out += &section("Leave the scope:", now.left.iter().map(|user| member_line('-', user)));
     out += &section("Other policy:", now.changed.iter().flat_map(changed_lines));
@@ -45,10 +45,9 @@ fn comparison(since: &Since<'_>, compared: &Compared, plan: &Plan) -> String {
     out += &section("No longer planned:", now.averted.iter().map(plain_line));
     if let Some(run) = compared.later() {
         let at = run.plan.as_of.format("%Y-%m-%d %H:%M");
-        let title = format!("At the next scheduled run, {at} UTC, this change causes:");
-        out += &section(&title, effects(&run.comparison));
-        let title = format!("At the next scheduled run, {at} UTC, this change averts:");
-        out += &section(&title, run.comparison.averted.iter().map(plain_line));
+        let beyond = run.comparison.beyond(now);
+        out += &section(&format!("Caused by the next scheduled run, {at} UTC:"), effects(&beyond));
+        out += &section(&format!("No longer planned by then, {at} UTC:"), beyond.averted.iter().map(plain_line));
     }
     out += &section("Pending anyway:", now.pending.iter().map(change_line));
     let waiting = plan.waiting.iter().filter(|waiting| !now.blocked.contains(waiting));
@@ -57,7 +56,7 @@ fn comparison(since: &Since<'_>, compared: &Compared, plan: &Plan) -> String {
 }
 
 /// One line that a tired person can stop at.
-pub(super) fn headline(since: &Since<'_>, comparison: &Comparison) -> String {
+pub(super) fn headline(since: &str, comparison: &Comparison) -> String {
     if comparison.keeps_policies() {
         return format!("Compared with {since}: no one's policy changes.");
     }

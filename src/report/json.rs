@@ -9,7 +9,7 @@ use super::{
     result_word,
 };
 use crate::{
-    apply::Outcome,
+    apply::{Deferred, Outcome},
     inventory::{Account, Inventory, Key, LastUse},
     manifest::Source,
     plan::{Change, Following, Next, Plan, Wait, Waiting, digest, next_observed},
@@ -20,8 +20,17 @@ pub use super::change_json::diagnostic;
 
 /// Renders a report: one JSON object.
 pub fn render(report: &Report<'_>) -> String {
+    serde_json::to_string_pretty(&document(report)).expect("no map has keys other than strings") + "\n"
+}
+
+/// Like [`render`], as a value.
+pub fn value(report: &Report<'_>) -> serde_json::Value {
+    serde_json::to_value(document(report)).expect("no map has keys other than strings")
+}
+
+fn document<'a>(report: &Report<'a>) -> Document<'a> {
     let Report { plan, revision, since, applied } = *report;
-    let document = Document {
+    Document {
         version: 1,
         as_of: timestamp(plan.as_of),
         revision,
@@ -31,9 +40,8 @@ pub fn render(report: &Report<'_>) -> String {
         waiting: plan.waiting.iter().map(waiting).collect(),
         since: since.map(change_document),
         outcomes: applied.map(|applied| applied.outcomes.iter().map(outcome).collect()),
-        deferred: applied.map(|applied| &applied.deferred[..]).filter(|deferred| !deferred.is_empty()),
-    };
-    serde_json::to_string_pretty(&document).expect("no map has keys other than strings") + "\n"
+        deferred: applied.map(|applied| applied.deferred.iter().map(deferred).collect()).unwrap_or_default(),
+    }
 }
 
 #[derive(Serialize)]
@@ -50,8 +58,8 @@ struct Document<'a> {
     since: Option<ChangeDocument<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     outcomes: Option<Vec<JsonOutcome<'a>>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    deferred: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    deferred: Vec<JsonDeferred<'a>>,
 }
 
 pub(super) fn summary(plan: &Plan) -> Summary {
@@ -125,7 +133,19 @@ struct JsonOutcome<'a> {
     change: JsonChange<'a>,
     result: &'static str,
     error: Option<String>,
+    /// The key that a creation yielded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued: Option<&'a str>,
     notes: &'a [String],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct JsonDeferred<'a> {
+    account: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_name: Option<&'a str>,
+    user: &'a str,
 }
 
 /// Renders every user in scope, with its keys and what comes next.
@@ -253,9 +273,16 @@ pub(super) fn waiting(waiting: &Waiting) -> JsonWaiting<'_> {
 }
 
 fn outcome(outcome: &Outcome) -> JsonOutcome<'_> {
-    let Outcome { change: done, result, notes } = outcome;
+    let Outcome { change: done, result, issued, notes } = outcome;
     let error = result.as_ref().err().map(ToString::to_string);
-    JsonOutcome { change: change(done), result: result_word(result), error, notes }
+    let issued = issued.as_ref().map(|key| key.as_str());
+    JsonOutcome { change: change(done), result: result_word(result), error, issued, notes }
+}
+
+fn deferred(deferred: &Deferred) -> JsonDeferred<'_> {
+    let Deferred { account, user } = deferred;
+    let (account, account_name) = names(account);
+    JsonDeferred { account, account_name, user }
 }
 
 pub(super) fn names(account: &Account) -> (&str, Option<&str>) {

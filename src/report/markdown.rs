@@ -5,10 +5,11 @@ use super::{
     Counts, Since,
     change_text::{headline, values},
     roster_diff,
-    text::{day, summary},
+    text::day,
 };
 use crate::{
     compare::{Changed, Comparison, Field, Member},
+    manifest::{Diagnostic, Severity},
     plan::{Change, Plan, Verb, Waiting, digest},
     report::{Report, text::printable},
     review::{Broken, Compared},
@@ -27,8 +28,12 @@ const MOST_CHARACTERS: usize = 300;
 pub fn render(report: &Report<'_>) -> String {
     let Report { plan, revision, since, applied: _ } = *report;
     let mut page = Page::default();
-    page.push(&format!("### keyrota: {}\n\n", words(&title(plan))));
     let compared = since.map(|since| (since, since.comparison.as_ref()));
+    let title = match compared {
+        Some((_, Ok(compared))) => title_of_change(compared),
+        _ => title_of_plan(plan),
+    };
+    page.push(&format!("### keyrota: {title}\n\n"));
     match compared {
         None => {
             page.push(&deletions(&plan.changes));
@@ -56,53 +61,87 @@ pub fn render(report: &Report<'_>) -> String {
     ))
 }
 
-/// `1 to create, 2 to deactivate; 1 blocked`, deletions first.
-fn title(plan: &Plan) -> String {
-    if plan.changes.is_empty() {
-        return summary(plan).trim_end_matches('.').replace("No changes. ", "no changes; ");
+/// The mistakes of manifests, as `check` shows them.
+pub fn diagnostics(diagnostics: &[Diagnostic]) -> String {
+    let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+    let title = match errors {
+        0 => "the manifests are valid".to_owned(),
+        1 => "the manifests have 1 error".to_owned(),
+        errors => format!("the manifests have {errors} errors"),
+    };
+    let mut page = Page::default();
+    page.push(&format!("### keyrota: {title}\n"));
+    if !diagnostics.is_empty() {
+        let rendered: Vec<String> = diagnostics.iter().map(|diagnostic| diagnostic.render(false)).collect();
+        let room = page.room();
+        page.push(&format!("\n{}", fenced("text", &rendered.join("\n\n"), room)));
     }
-    let counts = Counts::of(plan);
-    let doing = [
-        (counts.delete, "to delete"),
-        (counts.deactivate, "to deactivate"),
-        (counts.create, "to create"),
-        (counts.promote, "to promote"),
-        (counts.notify, "to notify"),
-        (counts.blocked, "blocked"),
-        (counts.held, "held"),
-        (counts.exempt, "exempt"),
+    page.end("")
+}
+
+/// `1 to delete, 2 to create, 1 blocked`, deletions first.
+fn title_of_plan(plan: &Plan) -> String {
+    let Counts { held, exempt, .. } = Counts::of(plan);
+    let blocked = plan.waiting.iter().filter(blocked).count();
+    let changes = counts(&plan.changes, blocked).unwrap_or_else(|| "no changes".to_owned());
+    let waiting = [(held, "held"), (exempt, "exempt")].into_iter().filter(|(count, _)| *count > 0);
+    waiting.fold(changes, |title, (count, word)| title + &format!(", {count} {word}"))
+}
+
+fn title_of_change(compared: &Compared) -> String {
+    let Compared { now, settings: _, next_run: _ } = compared;
+    let now_counts = counts(&now.caused, now.blocked.len());
+    let later = compared.later().and_then(|run| {
+        let beyond = run.comparison.beyond(now);
+        let counts = counts(&beyond.caused, beyond.blocked.len())?;
+        Some(format!("{counts} by the run of {}", day(run.plan.as_of)))
+    });
+    match (now_counts, later) {
+        (None, None) => "this change causes nothing to be done".to_owned(),
+        (now, later) => {
+            let parts: Vec<String> = now.into_iter().chain(later).collect();
+            format!("this change causes {}", parts.join("; "))
+        }
+    }
+}
+
+fn counts(changes: &[Change], blocked: usize) -> Option<String> {
+    let count = |verb| changes.iter().filter(|change| change.action.verb() == verb).count();
+    let all = [
+        (count(Verb::Delete), "to delete"),
+        (count(Verb::Deactivate), "to deactivate"),
+        (count(Verb::Create), "to create"),
+        (count(Verb::Promote), "to promote"),
+        (count(Verb::Notify), "to notify"),
+        (blocked, "blocked"),
     ];
-    let doing: Vec<String> =
-        doing.into_iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
-    doing.join(", ")
+    let counts: Vec<String> =
+        all.into_iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+    (!counts.is_empty()).then(|| counts.join(", "))
 }
 
 fn comparison(page: &mut Page, since: &Since<'_>, compared: &Compared, plan: &Plan) {
     let Compared { now, settings, next_run: _ } = compared;
-    page.push(&format!("{}\n\n", words(&headline(since, now))));
+    page.push(&format!("{}\n\n", headline(&code(&since.to_string()), now)));
     for note in since.notes {
         page.push(&format!("> {}\n\n", words(note)));
     }
-    let later = compared.later();
-    let mut caused: Vec<Change> = now.caused.clone();
-    caused.extend(later.iter().flat_map(|run| run.comparison.caused.iter().cloned()));
-    page.push(&deletions(&caused));
+    let later = compared.later().map(|run| (run.plan.as_of, run.comparison.beyond(now)));
     let mut effects = rows(now.caused.iter(), now.blocked.iter(), "now");
-    if let Some(run) = later {
-        let is_new = |change: &&Change| !now.caused.iter().any(|known| known.identity() == change.identity());
-        let blocked_later = run.comparison.blocked.iter().filter(|waiting| !now.blocked.contains(waiting));
-        let at = run.plan.as_of.format("%Y-%m-%d %H:%M").to_string();
-        effects.extend(rows(run.comparison.caused.iter().filter(is_new), blocked_later, &at));
+    let mut gone = rows(now.averted.iter(), std::iter::empty(), "now");
+    let mut caused = now.caused.clone();
+    if let Some((at, beyond)) = later {
+        let at = at.format("%Y-%m-%d %H:%M").to_string();
+        effects.extend(rows(beyond.caused.iter(), beyond.blocked.iter(), &at));
+        gone.extend(rows(beyond.averted.iter(), std::iter::empty(), &at));
+        caused.extend(beyond.caused);
     }
-    match effects.is_empty() {
-        true => page.push("It causes nothing to be done, neither now nor by the next scheduled run.\n"),
-        false => {
-            page.push("**Caused by this change:**\n\n");
-            table(page, effects);
-        }
+    page.push(&deletions(&caused));
+    if !effects.is_empty() {
+        page.push("**Caused by this change:**\n\n");
+        table(page, effects);
     }
-    let gone: Vec<&Change> = now.averted.iter().chain(later.iter().flat_map(|run| &run.comparison.averted)).collect();
-    folded_table(page, "No longer planned", rows(gone.into_iter(), std::iter::empty(), ""));
+    folded_table(page, "No longer planned", gone);
     let scope = scope_rows(now, settings);
     if !scope.is_empty() {
         fold(page, &format!("Scope and policies: {}", scope.len()), |room| {

@@ -1,15 +1,22 @@
 //! What a run found and did, as one value with several small renderers.
 
 mod change_json;
+#[cfg(feature = "cli")]
 mod change_text;
+#[cfg(feature = "cli")]
 pub mod github;
 pub mod json;
+#[cfg(feature = "cli")]
 pub mod markdown;
+pub mod metrics;
+#[cfg(feature = "cli")]
 mod roster_diff;
+#[cfg(feature = "cli")]
 pub mod text;
 
 use std::fmt;
 
+#[cfg(feature = "cli")]
 pub use roster_diff::roster_diff;
 
 use crate::{
