@@ -23,7 +23,7 @@ use crate::{
 };
 
 pub use self::{
-    digest::digest,
+    digest::{Identity, digest, digest_of},
     limits::{Exceeded, exceeded},
     reason::{Day, Duration, Reason, Wait},
     rules::{due_at, next},

@@ -9,6 +9,7 @@ use anstyle::{AnsiColor, Style};
 use chrono::{DateTime, TimeDelta, Utc};
 use tabwriter::TabWriter;
 
+pub use super::change_text::since;
 use super::{Counts, Report, result_word};
 use crate::{
     apply::{Applied, Failure, Outcome},
@@ -17,11 +18,11 @@ use crate::{
     roster::{Entry, Roster},
 };
 
-const DIM: Style = Style::new().dimmed();
-const BOLD: Style = Style::new().bold();
-const RED: Style = AnsiColor::Red.on_default();
-const GREEN: Style = AnsiColor::Green.on_default();
-const YELLOW: Style = AnsiColor::Yellow.on_default();
+pub(super) const DIM: Style = Style::new().dimmed();
+pub(super) const BOLD: Style = Style::new().bold();
+pub(super) const RED: Style = AnsiColor::Red.on_default();
+pub(super) const GREEN: Style = AnsiColor::Green.on_default();
+pub(super) const YELLOW: Style = AnsiColor::Yellow.on_default();
 const CYAN: Style = AnsiColor::Cyan.on_default();
 
 /// The plan: changes, then what waits, by account; then one line that counts.
@@ -121,11 +122,11 @@ fn status_lines(roster: &Roster, entry: &Entry, inventory: &Inventory, now: Date
     keys.iter().enumerate().map(line).collect()
 }
 
-fn heading(account: &Account) -> String {
+pub(super) fn heading(account: &Account) -> String {
     format!("{BOLD}Account {}, {}{BOLD:#}\n", printable(&account.to_string()), account.region)
 }
 
-fn change_line(change: &Change) -> String {
+pub(super) fn change_line(change: &Change) -> String {
     let Change { account: _, user, action, reason, destination: _, source: _, then } = change;
     let verb = action.verb();
     let style = style(verb);
@@ -144,7 +145,7 @@ fn then_text(then: &[Following]) -> String {
     if dated.is_empty() { String::new() } else { format!("; {DIM}then {}{DIM:#}", dated.join(", ")) }
 }
 
-fn waiting_line(waiting: &Waiting) -> String {
+pub(super) fn waiting_line(waiting: &Waiting) -> String {
     let Waiting { account: _, user, key, wait, source: _, until } = waiting;
     let (glyph, word, style) = mark(wait);
     let key = key.as_ref().map_or("", |key| key.as_str());
@@ -187,7 +188,7 @@ fn outcome_lines(outcome: &Outcome) -> Vec<String> {
 }
 
 /// `Plan: 1 to create, 0 to deactivate, 0 to delete; 1 blocked, 3 exempt.`
-fn summary(plan: &Plan) -> String {
+pub(super) fn summary(plan: &Plan) -> String {
     let counts = Counts::of(plan);
     let waiting = [(counts.blocked, "blocked"), (counts.held, "held"), (counts.exempt, "exempt")];
     let waiting = list(waiting.into_iter());
@@ -251,7 +252,7 @@ pub fn printable(text: &str) -> String {
     })
 }
 
-fn day(time: DateTime<Utc>) -> String {
+pub(super) fn day(time: DateTime<Utc>) -> String {
     Day(time).to_string()
 }
 

@@ -76,7 +76,7 @@ impl Function {
         };
 
         let exceeded: Vec<String> = exceeded(&plan, &manifest.limits).iter().map(ToString::to_string).collect();
-        let mut report = Report { plan: &plan, revision: self.revision.as_deref(), applied: None };
+        let mut report = Report { plan: &plan, revision: self.revision.as_deref(), since: None, applied: None };
         if mode == Mode::Plan || !exceeded.is_empty() {
             measure(&surveyed, &report);
             let Counts { blocked, .. } = Counts::of(&plan);
