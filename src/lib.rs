@@ -21,3 +21,4 @@ pub mod report;
 pub mod roster;
 pub mod sandbox;
 pub mod survey;
+pub mod tell;

@@ -13,6 +13,7 @@ use keyrota::{
     cloud::Cloud,
     report::{Report, json, text},
     survey::apply_all,
+    tell::tell_all,
 };
 
 use super::{
@@ -43,6 +44,7 @@ pub async fn run<C: Cloud>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Exi
     let bar = output.progress("Applying");
     bar.inc_length(plan.changes.len() as u64);
     let run = Run {
+        as_of: plan.as_of,
         clock,
         may_start: &|| !interrupted.load(Ordering::Relaxed),
         progress: &|outcome| {
@@ -50,13 +52,14 @@ pub async fn run<C: Cloud>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Exi
             bar.inc(1);
         },
     };
-    let applied = apply_all(&surveyed, &plan, &run).await;
+    let mut applied = apply_all(&surveyed, &plan, &run).await;
+    tell_all(&surveyed, &plan, &mut applied, &world.manifest.mail, true, &run).await;
     watch.abort();
     bar.finish_and_clear();
 
     let report = Report { plan: &plan, revision: None, applied: Some(&applied) };
     match output.format {
-        Format::Text if plan.changes.is_empty() => {}
+        Format::Text if plan.changes.is_empty() && applied.mail.is_empty() => {}
         Format::Text => output.data(&format!("\n{}", text::applied(&report))),
         Format::Json => output.data(&json::render(&report)),
     }

@@ -2,7 +2,7 @@
 
 use keyrota::{
     cloud::Cloud,
-    manifest::{Language, Policy, Recipient, Source, Sourced, WhenFull},
+    manifest::{Policy, Recipient, Source, Sourced, WhenFull},
     plan::{Day, Duration},
     report::text::{aligned, printable},
     roster::Entry,
@@ -110,12 +110,7 @@ fn lines(entry: &Entry) -> Vec<(&'static str, String, String)> {
         false => replicate_to.value.join(", "),
     };
     lines.push(("replicate-to", regions, place(&replicate_to.source)));
-    let language_code = match language.value {
-        Language::English => "en",
-        Language::Spanish => "es",
-        Language::Portuguese => "pt",
-    };
-    lines.push(("language", language_code.to_owned(), place(&language.source)));
+    lines.push(("language", language.value.as_str().to_owned(), place(&language.source)));
     lines
 }
 

@@ -3,6 +3,7 @@
 mod apply;
 mod args;
 mod explain;
+mod mail;
 mod offline;
 mod output;
 mod world;
@@ -12,7 +13,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use self::{
-    args::{Cli, Command},
+    args::{Cli, Command, MailCommand},
     output::Output,
 };
 
@@ -60,6 +61,10 @@ async fn run(cli: Cli, output: &Output) -> Exit {
         Command::Check => offline::check(&common, output),
         Command::Schema => offline::schema(output),
         Command::Completions { shell } => offline::completions(shell, output),
+        Command::Mail { command: MailCommand::Preview(args) } => match args.user.clone() {
+            None => mail::example(&common, &args, output),
+            Some(user) => world::with(&common, output, world::Task::Preview { args, user }).await,
+        },
         Command::Plan(args) => world::with(&common, output, world::Task::Plan(args)).await,
         Command::Apply(args) => world::with(&common, output, world::Task::Apply(args)).await,
         Command::Status => world::with(&common, output, world::Task::Status).await,

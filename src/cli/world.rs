@@ -18,8 +18,8 @@ use keyrota::{
 
 use super::{
     Exit, apply,
-    args::{ApplyArgs, Common, Format, PlanArgs},
-    explain,
+    args::{ApplyArgs, Common, Format, PlanArgs, PreviewArgs},
+    explain, mail,
     output::Output,
 };
 
@@ -29,6 +29,7 @@ pub enum Task {
     Apply(ApplyArgs),
     Status,
     Explain { user: String },
+    Preview { args: PreviewArgs, user: String },
 }
 
 /// What every such command works with.
@@ -138,6 +139,7 @@ async fn run<C: Cloud>(world: &World<'_, C>, task: Task) -> Result<Exit, Stop> {
         Task::Apply(args) => apply::run(world, &args).await,
         Task::Status => status(world).await,
         Task::Explain { user } => explain::run(world, &user).await,
+        Task::Preview { args, user } => mail::of_user(world, &args, &user).await,
     }
 }
 

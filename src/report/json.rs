@@ -10,6 +10,7 @@ use crate::{
     manifest::Source,
     plan::{Change, Following, Next, Wait, Waiting, digest, next_observed},
     roster::{Entry, Roster},
+    tell::Sent,
 };
 
 /// Renders a report: one JSON object.
@@ -26,6 +27,7 @@ pub fn render(report: &Report<'_>) -> String {
         changes: plan.changes.iter().map(change).collect(),
         waiting: plan.waiting.iter().map(waiting).collect(),
         outcomes: applied.map(|applied| applied.outcomes.iter().map(outcome).collect()),
+        mail: applied.map(|applied| applied.mail.iter().map(sent).collect()).filter(|mail: &Vec<_>| !mail.is_empty()),
         deferred: applied.map(|applied| &applied.deferred[..]).filter(|deferred| !deferred.is_empty()),
     };
     serde_json::to_string_pretty(&document).expect("no map has keys other than strings") + "\n"
@@ -43,6 +45,9 @@ struct Document<'a> {
     waiting: Vec<JsonWaiting<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     outcomes: Option<Vec<JsonOutcome<'a>>>,
+    /// Besides what is part of a rotation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mail: Option<Vec<JsonSent<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     deferred: Option<&'a [String]>,
 }
@@ -113,6 +118,23 @@ struct JsonOutcome<'a> {
     result: &'static str,
     error: Option<String>,
     notes: &'a [String],
+}
+
+#[derive(Serialize)]
+struct JsonSent<'a> {
+    kind: &'static str,
+    to: &'a str,
+    users: &'a [String],
+    result: &'static str,
+    error: Option<String>,
+    notes: &'a [String],
+}
+
+fn sent(sent: &Sent) -> JsonSent<'_> {
+    let Sent { kind, to, users, result, notes } = sent;
+    let error = result.as_ref().err().map(ToString::to_string);
+    let result = if error.is_none() { "done" } else { "failed" };
+    JsonSent { kind: kind.as_str(), to, users, result, error, notes }
 }
 
 /// Renders every user in scope, with its keys and what comes next.

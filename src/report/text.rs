@@ -15,6 +15,7 @@ use crate::{
     inventory::{Account, Inventory, Key, LastUse, State},
     plan::{Change, Day, Following, Next, Plan, Verb, Waiting, next_observed},
     roster::{Entry, Roster},
+    tell::Sent,
 };
 
 const DIM: Style = Style::new().dimmed();
@@ -43,9 +44,9 @@ pub fn plan(plan: &Plan) -> String {
 
 /// What was done, a line each, then one line that counts.
 pub fn applied(report: &Report<'_>) -> String {
-    let Some(Applied { outcomes, deferred }) = report.applied else { return String::new() };
-    let mut text = aligned(outcomes.iter().flat_map(outcome_lines));
-    if !outcomes.is_empty() {
+    let Some(Applied { outcomes, deferred, after: _, mail }) = report.applied else { return String::new() };
+    let mut text = aligned(outcomes.iter().flat_map(outcome_lines).chain(mail.iter().flat_map(mail_lines)));
+    if !outcomes.is_empty() || !mail.is_empty() {
         text.push('\n');
     }
     let count = |verb| outcomes.iter().filter(|o| o.result.is_ok() && o.change.action.verb() == verb).count();
@@ -57,8 +58,11 @@ pub fn applied(report: &Report<'_>) -> String {
         (count(Verb::Notify), "notified"),
         (count(Verb::Deactivate), "deactivated"),
         (count(Verb::Delete), "deleted"),
+        (mail.iter().filter(|sent| sent.result.is_ok()).count(), "mailed"),
     ];
-    let undone = [(failed, "failed"), (stale, "stale"), (deferred.len(), "not finished: run it again")];
+    let unsent = mail.iter().filter(|sent| sent.result.is_err()).count();
+    let undone =
+        [(failed, "failed"), (stale, "stale"), (unsent, "not mailed"), (deferred.len(), "not finished: run it again")];
     text += &format!("Applied: {}", list(done.into_iter()).unwrap_or_else(|| "nothing".to_owned()));
     if let Some(undone) = list(undone.into_iter()) {
         let _ = write!(text, "; {RED}{undone}{RED:#}");
@@ -176,6 +180,18 @@ fn outcome_lines(outcome: &Outcome) -> Vec<String> {
         Err(Failure::Failed(error)) => (RED, format!("{RED}failed: {}{RED:#}", printable(&error.to_string()))),
     };
     let line = format!("{style}{}{style:#} {user}\t{verb}\t{key}\t{text}", verb.glyph());
+    let notes = notes.iter().map(|note| format!("  \t\t\tnote: {}", printable(note)));
+    std::iter::once(line).chain(notes).collect()
+}
+
+fn mail_lines(sent: &Sent) -> Vec<String> {
+    let Sent { kind, to, users, result, notes } = sent;
+    let text = match result {
+        Ok(()) => "sent".to_owned(),
+        Err(error) => format!("{YELLOW}not sent: {}{YELLOW:#}", printable(&error.to_string())),
+    };
+    let users = if users.is_empty() { String::new() } else { format!(" ({})", printable(&users.join(", "))) };
+    let line = format!("{CYAN}@{CYAN:#} {}\tmail\t{kind}\t{text}{users}", printable(to));
     let notes = notes.iter().map(|note| format!("  \t\t\tnote: {}", printable(note)));
     std::iter::once(line).chain(notes).collect()
 }
