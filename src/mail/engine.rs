@@ -1,7 +1,7 @@
 //! Fills in templates: the words once as plain text and once as HTML, with the same functions in both.
 //!
 //! A template's first line is `Subject: …`. Below it, an empty line ends a paragraph, as in Markdown; the functions
-//! `notice`, `heading`, `fact`, `command` and `button` and the filter `strong` stand for what looks different in the two.
+//! `notice`, `heading`, `fact`, `code`, `command` and `button` and the filter `strong` stand for what looks different in the two.
 
 use minijinja::{AutoEscape, Environment, Error, HtmlEscape, UndefinedBehavior, Value, context, syntax::SyntaxConfig};
 
@@ -10,7 +10,7 @@ use crate::manifest::Language;
 
 const SUBJECT: &str = "Subject:";
 
-const MONOSPACE: &str = "font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace";
+const CODE: &str = "font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:13px";
 
 /// What is wrong with a template.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -113,6 +113,7 @@ fn plain() -> Environment<'static> {
     environment.add_function("notice", |text: String| format!("* {text} *"));
     environment.add_function("heading", |text: String| format!("{text}\n{}", "-".repeat(text.chars().count())));
     environment.add_function("fact", |label: String, value: String| format!("{label}: {value}"));
+    environment.add_function("code", |label: String, value: String| format!("{label}: {value}"));
     environment.add_function("command", |command: String| format!("    {command}"));
     environment.add_function("button", |label: String, url: String| format!("{label}:\n{url}"));
     environment
@@ -131,18 +132,18 @@ fn html() -> Environment<'static> {
         let style = "margin:28px 0 8px;font-size:16px;line-height:24px;font-weight:600";
         safe(format!("<h2 style=\"{style}\">{}</h2>", escaped(&text)))
     });
-    environment.add_function("fact", move |label: Value, value: Value| {
-        let (label, value) = (escaped(&label), escaped(&value));
-        let cell = "padding:7px 0;border-bottom:1px solid #e5e7eb;vertical-align:top";
-        safe(format!(
-            "<tr><td class=\"quiet line\" width=\"34%\" style=\"{cell};color:#5b6472;padding-right:16px\">{label}</td>\
-             <td class=\"line\" style=\"{cell};{MONOSPACE};font-size:13px;word-break:break-word\">{value}</td></tr>"
-        ))
-    });
+    environment.add_function("fact", |label: Value, value: Value| row(&label, &value, ""));
+    environment.add_function("code", |label: Value, value: Value| row(&label, &value, CODE));
     environment.add_function("command", move |command: Value| {
+        // Lines break between words only: within an option they would be hard to read.
+        let words: Vec<_> = command
+            .to_string()
+            .split(' ')
+            .map(|word| format!("<span style=\"white-space:nowrap\">{}</span>", HtmlEscape(word)))
+            .collect();
         let style = "margin:0 0 20px;padding:12px 14px;background:#f3f4f6;border:1px solid #e5e7eb;border-radius:6px;\
-                     font-size:13px;line-height:20px;white-space:pre-wrap;word-break:break-word";
-        safe(format!("<pre class=\"code\" style=\"{style};{MONOSPACE}\">{}</pre>", escaped(&command)))
+                     line-height:20px;white-space:pre-wrap;word-break:break-word";
+        safe(format!("<pre class=\"code\" style=\"{style};{CODE}\">{}</pre>", words.join(" ")))
     });
     environment.add_function("button", move |label: Value, url: Value| {
         let style = "display:inline-block;padding:10px 18px;color:#ffffff;text-decoration:none;font-weight:600";
@@ -154,6 +155,16 @@ fn html() -> Environment<'static> {
         ))
     });
     environment
+}
+
+/// A row of a table: what something is called, and what it is.
+fn row(label: &Value, value: &Value, style: &str) -> Value {
+    let (label, value) = (escaped(label), escaped(value));
+    let cell = "padding:7px 0;border-bottom:1px solid #e5e7eb;vertical-align:top";
+    Value::from_safe_string(format!(
+        "<tr><td class=\"quiet line\" width=\"34%\" style=\"{cell};color:#5b6472;padding-right:16px\">{label}</td>\
+         <td class=\"line\" style=\"{cell};word-break:break-word;{style}\">{value}</td></tr>"
+    ))
 }
 
 /// What a filter like `strong` made is HTML already.

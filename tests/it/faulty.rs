@@ -41,6 +41,8 @@ pub struct Faulty<'a> {
     pub writes: RefCell<Vec<&'static str>>,
     /// Looks at the state before each change of a key.
     pub watch: fn(&World, &Attempt<'_>),
+    /// What `ListSecrets` says instead, when it lags behind.
+    pub listing: Option<Vec<SecretRecord>>,
 }
 
 /// A change of a key that is about to take place.
@@ -52,7 +54,7 @@ pub enum Attempt<'a> {
 
 impl<'a> Faulty<'a> {
     pub fn new(sandbox: &'a Sandbox, fault: Option<(usize, Mode)>, watch: fn(&World, &Attempt<'_>)) -> Self {
-        Self { sandbox, fault, calls: Cell::new(0), writes: RefCell::default(), watch }
+        Self { sandbox, fault, calls: Cell::new(0), writes: RefCell::default(), watch, listing: None }
     }
 
     async fn through<T>(
@@ -105,7 +107,8 @@ impl Cloud for Faulty<'_> {
         self.read("users", self.sandbox.users(relevant)).await
     }
     async fn secrets(&self) -> Result<Vec<SecretRecord>, CallError> {
-        self.read("secrets", self.sandbox.secrets()).await
+        let listed = self.read("secrets", self.sandbox.secrets()).await?;
+        Ok(self.listing.clone().unwrap_or(listed))
     }
     async fn describe_secret(&self, name: &str) -> Result<Option<SecretRecord>, CallError> {
         self.read("describe_secret", self.sandbox.describe_secret(name)).await

@@ -6,6 +6,7 @@ mod emulator;
 mod faulty;
 mod golden;
 mod lives;
+mod mail;
 mod manifest;
 mod roster;
 mod sandbox;
