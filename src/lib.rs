@@ -19,6 +19,7 @@ pub mod observe;
 pub mod plan;
 pub mod report;
 pub mod roster;
+#[cfg(feature = "cli")]
 pub mod sandbox;
 pub mod survey;
 pub mod tell;

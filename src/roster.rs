@@ -104,13 +104,14 @@ pub fn relevant(manifest: &Manifest, account: &Account, name: &str, path: &str) 
     })
 }
 
-/// The rules that hold in an account, those that name users exactly by name: most rules need not be looked at.
+/// The rules that hold in an account, by the names they may select: most rules need not be looked at.
 struct Index<'a> {
     rules: Vec<&'a Rule>,
-    /// By name in lower case: the rules that name it.
+    /// By name in lower case: the rules that name it exactly.
     exact: HashMap<String, Vec<usize>>,
-    /// The rules that may select users they don't name.
-    broad: Vec<usize>,
+    /// By what precedes the first wildcard, in lower case: the rules with such a glob. Rules without `users`
+    /// are at `""`.
+    globs: HashMap<String, Vec<usize>>,
 }
 
 /// A rule that selects a user.
@@ -132,42 +133,40 @@ enum Choice {
 impl<'a> Index<'a> {
     fn new(manifest: &'a Manifest, account: &Account) -> Self {
         let rules: Vec<&Rule> = manifest.rules.iter().filter(|rule| holds_in(rule, account)).collect();
-        let mut exact: HashMap<String, Vec<usize>> = HashMap::new();
-        let mut broad = Vec::new();
+        let (mut exact, mut globs) = (HashMap::<_, Vec<usize>>::new(), HashMap::<_, Vec<usize>>::new());
         for (index, rule) in rules.iter().enumerate() {
-            for user in rule.users.iter().filter(|user| user.is_exact()) {
-                let named = exact.entry(user.text.to_ascii_lowercase()).or_default();
-                if named.last() != Some(&index) {
-                    named.push(index);
-                }
+            for user in &rule.users {
+                let map = if user.is_exact() { &mut exact } else { &mut globs };
+                map.entry(user.literal_prefix().to_ascii_lowercase()).or_default().push(index);
             }
-            if rule.users.is_empty() || rule.users.iter().any(|user| !user.is_exact()) {
-                broad.push(index);
+            if rule.users.is_empty() {
+                globs.entry(String::new()).or_default().push(index);
             }
         }
-        Self { rules, exact, broad }
+        Self { rules, exact, globs }
     }
 
-    /// The rules that select a user, or might if its tags or groups are unreadable.
+    /// The rules that select a user, or might if its tags or groups are unreadable; in the order of the manifest.
     fn candidates(&self, user: &User) -> Vec<Candidate> {
-        let named = self.exact.get(&user.name.to_ascii_lowercase()).map(Vec::as_slice).unwrap_or_default();
-        let by_name = named.iter().map(|rule| (*rule, true));
-        let by_others = self.broad.iter().filter(|rule| !named.contains(rule)).map(|rule| (*rule, false));
-        let candidate = |(index, is_exact): (usize, bool)| {
-            let rule = self.rules[index];
-            let is_named =
-                is_exact || rule.users.is_empty() || rule.users.iter().any(|p| !p.is_exact() && p.matches(&user.name));
-            if !is_named || !any_or_empty(&rule.paths, &user.path) || any(&rule.except, &user.name) {
-                return None;
-            }
-            let is_unknown = user.unreadable.is_some() && !(rule.tags.is_empty() && rule.groups.is_empty());
-            (is_unknown || has_details(rule, user)).then_some(Candidate {
-                rule: index,
-                is_exact,
-                is_certain: !is_unknown,
-            })
-        };
-        by_name.chain(by_others).filter_map(candidate).collect()
+        let name = user.name.to_ascii_lowercase();
+        let named = self.exact.get(&name).into_iter().flatten().map(|rule| (*rule, true));
+        let prefixes = (0..=name.len()).filter_map(|end| self.globs.get(name.get(..end)?));
+        let by_globs = prefixes.flatten().map(|rule| (*rule, false));
+        let mut rules: Vec<(usize, bool)> = named.chain(by_globs).collect();
+        // A rule may be there several times; once is enough, as exact if it is that too.
+        rules.sort_by_key(|(rule, is_exact)| (*rule, !is_exact));
+        rules.dedup_by_key(|(rule, _)| *rule);
+        rules.into_iter().filter_map(|(rule, is_exact)| self.candidate(rule, is_exact, user)).collect()
+    }
+
+    fn candidate(&self, index: usize, is_exact: bool, user: &User) -> Option<Candidate> {
+        let rule = self.rules[index];
+        let is_selected = any_or_empty(&rule.users, &user.name) && any_or_empty(&rule.paths, &user.path);
+        if !is_selected || any(&rule.except, &user.name) {
+            return None;
+        }
+        let is_unknown = user.unreadable.is_some() && !(rule.tags.is_empty() && rule.groups.is_empty());
+        (is_unknown || has_details(rule, user)).then_some(Candidate { rule: index, is_exact, is_certain: !is_unknown })
     }
 }
 
@@ -252,19 +251,24 @@ fn any_or_empty(patterns: &[Pattern], name: &str) -> bool {
 }
 
 fn ambiguous(manifest: &Manifest, index: &Index, user: &User, one: Candidate, other: Candidate) -> Diagnostic {
+    let is_exact = one.is_exact;
     let (one, other) = (index.rules[one.rule], index.rules[other.rule]);
     let message = format!("two rules select {}", quote(&user.name));
     let label = |rule: &Rule| manifest.sources.label(&rule.source, why(rule, user));
-    Diagnostic::error(Code::AmbiguousRules, message, label(one)).label(label(other)).help(
-        "name the user exactly in the rule that is to hold (an exact name wins), or add it to `except` in the other",
-    )
+    let help = match is_exact {
+        true => "take the user out of one of them, or add it to `except` there",
+        false => {
+            "name the user exactly in the rule that is to hold (an exact name wins), or add it to `except` in the other"
+        }
+    };
+    Diagnostic::error(Code::AmbiguousRules, message, label(one)).label(label(other)).help(help)
 }
 
 /// By which of its selectors a rule selects a user.
 fn why(rule: &Rule, user: &User) -> String {
     let first = |key: &str, patterns: &[Pattern], names: &[&str]| {
         let pattern = patterns.iter().find(|pattern| names.iter().any(|name| pattern.matches(name)))?;
-        Some(format!("{key} {}", quote(&pattern.text)))
+        Some(format!("{key} ({})", quote(&pattern.text)))
     };
     let groups: Vec<&str> = user.groups.iter().map(String::as_str).collect();
     let mut selectors: Vec<String> = Vec::new();
@@ -294,8 +298,13 @@ fn shared_secrets(manifest: &Manifest, entries: &[Entry]) -> Vec<Diagnostic> {
         } else {
             diagnostic = diagnostic.label(manifest.sources.label(&other.rule, format!("selects {other_name}")));
         }
-        let help =
-            "names of secrets can't hold `,`, which becomes `_`; give one of the users a rule with another `secret`";
+        let same_without_comma = entry.user.name.replace(',', "_") == other.user.name.replace(',', "_");
+        let help = match same_without_comma {
+            true => {
+                "names of secrets can't hold `,`, which becomes `_`; give one of the users a rule with another `secret`"
+            }
+            false => "give one of the users a rule with another `secret`",
+        };
         errors.push(diagnostic.help(help));
     }
     errors

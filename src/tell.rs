@@ -351,7 +351,7 @@ impl<C: Cloud> Office<'_, '_, C> {
                 accounts.push(one);
             }
         }
-        Digest { accounts, unfinished: applied.deferred.clone() }
+        Digest { accounts, unfinished: applied.deferred.iter().map(|one| one.user.clone()).collect() }
     }
 
     fn account(&self, account: &Account) -> Option<&Surveyed<'_, C>> {

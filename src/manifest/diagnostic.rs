@@ -175,7 +175,7 @@ impl Sources {
         self.0.insert(file.path.clone(), file);
     }
 
-    /// Labels a line. If the text is not known, which can't be for a loaded manifest, the line's number is all there is.
+    /// Labels a line. For a manifest that was not loaded from text, the line's number is all there is.
     pub fn label(&self, source: &Source, text: impl Into<String>) -> Label {
         match self.0.get(&source.file) {
             Some(file) => {
@@ -201,7 +201,11 @@ impl fmt::Debug for Sources {
 
 /// Text of a manifest within a message: cut if long, without control characters.
 pub(crate) fn quote(text: &str) -> String {
-    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    // Characters that change the direction of text or take no space could make it look like something else.
+    let is_hidden =
+        |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    let escape = |c: char| c.is_control() || is_hidden(c);
+    let escaped = |c: char| if escape(c) { c.escape_default().to_string() } else { c.to_string() };
     let mut quoted: String = text.chars().take(QUOTE_LIMIT).map(escaped).collect();
     if text.chars().nth(QUOTE_LIMIT).is_some() {
         quoted.push('…');

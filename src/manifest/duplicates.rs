@@ -7,7 +7,7 @@ use super::{
     diagnostic::{Sources, quote},
 };
 
-/// Two rules that name one user exactly, in the same account. Looking at each rule once is enough, however many there are.
+/// Two rules that name one user exactly, in the same account. Each rule is looked at once, however many there are.
 pub(super) fn rules(manifest: &Manifest, sources: &Sources) -> Vec<Diagnostic> {
     let mut seen = Seen::default();
     let mut diagnostics = Vec::new();
@@ -74,7 +74,8 @@ fn selects_by_name_alone(rule: &Rule) -> bool {
     rule.tags.is_empty() && rule.groups.is_empty() && rule.paths.is_empty()
 }
 
-/// The ids of the accounts that a rule holds in; `None` stands for all. Which undeclared ones a glob matches is unknown.
+/// The ids of the accounts that a rule holds in; `None` stands for all. Which undeclared accounts a glob matches is
+/// unknown.
 fn known_accounts(rule: &Rule, declared: &BTreeMap<String, DeclaredAccount>) -> Vec<Option<String>> {
     if rule.accounts.is_empty() {
         return vec![None];

@@ -1,6 +1,11 @@
 //! From a folder to a [`Manifest`], with every mistake of every file.
 
-use std::{fs, io, ops::Range, path::Path, sync::Arc};
+use std::{
+    fs, io,
+    ops::Range,
+    path::Path,
+    sync::{Arc, LazyLock},
+};
 
 use chrono::{DateTime, Utc};
 
@@ -13,6 +18,9 @@ use super::{
     rules, settings, templates,
     written::{self, At},
 };
+
+/// Making the schema takes longer than checking a manifest against it.
+static SCHEMA: LazyLock<serde_json::Value> = LazyLock::new(written::json_schema);
 
 /// The manifests of a folder, and what is to be said of them.
 #[derive(Debug)]
@@ -84,9 +92,8 @@ fn load_with(mut files: Vec<(String, Vec<u8>)>, mut diagnostics: Vec<Diagnostic>
     files.sort();
     let (templates, files): (Vec<_>, Vec<_>) = files.into_iter().partition(|(path, _)| templates::is_template(path));
     let templates = templates::load(templates, &mut diagnostics);
-    let schema = written::json_schema();
     let parsed: Vec<Parsed> =
-        files.iter().filter_map(|(path, bytes)| parse::parse(path, bytes, &schema, &mut diagnostics)).collect();
+        files.iter().filter_map(|(path, bytes)| parse::parse(path, bytes, &SCHEMA, &mut diagnostics)).collect();
     let mut manifest = validate(&parsed, now, &mut diagnostics);
     manifest.mail.templates = Arc::new(templates);
     diagnostics.sort_by(|a, b| a.position().cmp(&b.position()));
@@ -200,7 +207,7 @@ fn missing_sender(manifest: &Manifest, shared: &Shared, sources: &Sources) -> Op
     let message = format!("somebody is to be told, but {} has no sender", quote("[mail]"));
     let notify = manifest.rules.iter().map(|rule| &rule.policy.notify).find(|notify| !notify.value.is_empty());
     let label = match notify.and_then(|notify| notify.source.as_ref()) {
-        Some(source) => sources.label(source, ""),
+        Some(source) => sources.label(source, "this tells somebody"),
         None => shared.mail_label(manifest)?,
     };
     let help = "add to `keyrota.toml`, below `[mail]`: `from = \"Security <security@example.com>\"`";
@@ -220,6 +227,6 @@ impl Shared<'_> {
     fn mail_label(&self, manifest: &Manifest) -> Option<Label> {
         let tells = !manifest.mail.fallback.is_empty() || !manifest.mail.digest.is_empty();
         let mail = self.mail().filter(|_| tells)?;
-        Some(Label::new(&self.parsed?.source, mail.span.clone(), ""))
+        Some(Label::new(&self.parsed?.source, mail.span.clone(), "`fallback` or `digest` tells somebody"))
     }
 }

@@ -174,6 +174,11 @@ impl Pattern {
             && self.matcher.matches(name)
     }
 
+    /// What precedes the first wildcard.
+    pub(crate) fn literal_prefix(&self) -> &str {
+        &self.text[..self.literal]
+    }
+
     /// Whether it names one thing, without wildcards.
     pub fn is_exact(&self) -> bool {
         self.literal == self.text.len()

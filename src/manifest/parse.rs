@@ -40,12 +40,12 @@ pub(super) fn parse(path: &str, bytes: &[u8], schema: &Schema, diagnostics: &mut
         diagnostics.extend(syntax(&source, errors));
         return None;
     }
-    let mut document = document.into_inner();
+    let document = document.into_inner();
     check_version(&source, &document, diagnostics)?;
+    let (mut document, rejected) = shape::check(&source, schema, document, diagnostics);
     if !is_shared(path) {
         take_misplaced(&source, &mut document, diagnostics);
     }
-    let (mut document, rejected) = shape::check(&source, schema, document, diagnostics);
     gather_policies(schema, &mut document);
     match written::File::deserialize(toml::de::Deserializer::from(Spanned::new(0..0, document))) {
         Ok(file) => Some(Parsed { source, file, rejected }),
@@ -83,19 +83,22 @@ fn syntax(source: &Arc<SourceFile>, mut errors: Vec<toml::de::Error>) -> Vec<Dia
         let span = error.span().unwrap_or_default();
         let written = source.text.get(span.clone()).unwrap_or_default();
         let said = error.message();
-        let is_local = said.starts_with("string values must be quoted")
-            || said.starts_with("duplicate key")
-            || said.starts_with("invalid date");
-        let (message, help) = if said.starts_with("string values must be quoted") && written.is_empty() {
+        // A word that starts like `true` is taken for it, but no key takes a boolean.
+        let is_word = said.starts_with("string values must be quoted") || said.starts_with("invalid boolean");
+        let is_local = is_word || said.starts_with("duplicate key") || said.starts_with("invalid date");
+        let (message, help) = if is_word && written.is_empty() {
             ("a value is missing".to_owned(), None)
-        } else if said.starts_with("string values must be quoted") {
+        } else if is_word {
             (format!("{} needs quotes", quote(written)), Some(format!("write {}", quote(&format!("\"{written}\"")))))
         } else if said.starts_with("duplicate key") {
             (format!("{} is given twice", quote(written)), Some("keep one of the two".to_owned()))
         } else if said.contains("recurs") {
             ("nested too deeply".to_owned(), Some("no manifest needs more than three levels".to_owned()))
         } else if said.starts_with("missing comma") {
-            (said.to_owned(), Some("put a comma here, or close the list before it with `]`".to_owned()))
+            let help = "put a comma here, or close the list before it with `]`";
+            ("a comma is missing between the entries of a list".to_owned(), Some(help.to_owned()))
+        } else if said.starts_with("invalid date") {
+            (said.to_owned(), Some("write a day that exists, e.g. `2027-01-31`".to_owned()))
         } else {
             (said.to_owned(), None)
         };

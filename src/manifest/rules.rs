@@ -105,6 +105,9 @@ pub(super) fn rule(rule: &At<written::Rotate>, rejected: &Rejected, layer: &Laye
     refuse_empty("groups", groups, Vec::is_empty, context);
     refuse_empty("path", path, |path| path.0.is_empty(), context);
 
+    let names_one_user = users
+        .as_ref()
+        .is_some_and(|users| matches!(users.value.as_slice(), [only] if !only.value.contains(['*', '?'])));
     let accounts = patterns(accounts, Matches::Account, context, |at, pattern, context| {
         layer.check_account(at, pattern, context);
     });
@@ -128,7 +131,6 @@ pub(super) fn rule(rule: &At<written::Rotate>, rejected: &Rejected, layer: &Laye
                     `notify = []` says nobody, on purpose";
         context.error(Code::NotifyMissing, message, &rule.span, help);
     }
-    let names_one_user = matches!(users.as_slice(), [only] if only.is_exact());
     if let Some(secret) = own.secret.as_ref().filter(|secret| !secret.value.contains("{user}") && !names_one_user) {
         let message = "the users of this rule would share one secret: the name lacks `{user}`";
         let help = format!("write e.g. {}", quote(&format!("{}/{{user}}", secret.value.trim_end_matches('/'))));
@@ -182,7 +184,8 @@ fn tag_patterns(
             }
             _ => format!("{} can't be the key of a tag", quote(key)),
         };
-        let help = "write the key as it is in IAM, and its values, e.g. `tags = { team = \"payments\" }`; `\"*\"` is any value";
+        let help = "write the key as it is in IAM, and its values, e.g. `tags = { team = \"payments\" }`; \
+                    `\"*\"` is any value";
         context.error(Code::Pattern, message, &tag.span, help);
     }
     patterns

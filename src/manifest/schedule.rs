@@ -10,8 +10,10 @@ use super::{Code, diagnostic::quote, values::Wrong};
 
 const CRON_HELP: &str = "six fields: minute, hour, day of month, month, day of week, year; e.g. `cron(0 8 1 * ? *)`";
 
-/// When a `cron(…)` expression comes next, strictly after `now`; `None` for `rate(…)`, whose start only EventBridge knows,
-/// and for an expression that never comes or is none.
+const FIELDS: [&str; 6] = ["minute", "hour", "day of month", "month", "day of week", "year"];
+
+/// When a `cron(…)` expression comes next, strictly after `now`; `None` for `rate(…)`, whose start only EventBridge
+/// knows, and for an expression that never comes or is none.
 pub fn next_after(expression: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let fields = expression.strip_prefix("cron(")?.strip_suffix(')')?;
     cron(fields).ok()?.find_next_occurrence(&now, false).ok()
@@ -64,7 +66,7 @@ fn cron(fields: &str) -> Result<Cron, String> {
     if (day == "?") == (weekday == "?") {
         return Err("one of day of month and day of week must be `?`, and only one".to_owned());
     }
-    for (name, part) in ["minute", "hour", "day of month", "month", "day of week", "year"].iter().zip(&parts) {
+    for (name, part) in FIELDS.iter().zip(&parts) {
         // croner also reads what EventBridge does not: nicknames, `+`, empty entries, weekday 0.
         if part.split(',').any(str::is_empty) || part.contains(['@', '+']) || (part.contains('?') && *part != "?") {
             return Err(format!("the {name} can't be {}", quote(part)));
@@ -81,14 +83,24 @@ fn cron(fields: &str) -> Result<Cron, String> {
     if year.split(',').filter_map(|part| part.split('/').next()).flat_map(|years| years.split('-')).any(is_far_off) {
         return Err("years are 1970 to 2199".to_owned());
     }
-    CronParser::builder()
+    let parser = CronParser::builder()
         .seconds(Seconds::Required)
         .year(Year::Required)
         .alternative_weekdays(true)
         .sloppy_ranges(true)
-        .build()
-        .parse(&format!("0 {minute} {hour} {day} {month} {weekday} {year}"))
-        .map_err(|error| error.to_string())
+        .build();
+    parser.parse(&format!("0 {}", parts.join(" "))).map_err(|_| {
+        // The parser does not say which field it means, so each is tried alone.
+        let is_wrong = |index: usize| {
+            let mut fields = ["*"; 6];
+            fields[index] = parts[index];
+            parser.parse(&format!("0 {}", fields.join(" "))).is_err()
+        };
+        match (0..FIELDS.len()).find(|index| is_wrong(*index)) {
+            Some(index) => format!("the {} can't be {}", FIELDS[index], quote(parts[index])),
+            None => "the fields make no sense".to_owned(),
+        }
+    })
 }
 
 #[cfg(test)]

@@ -94,7 +94,13 @@ impl Shape<'_> {
                     ("", key) => format!("[{key}]"),
                     (table, key) => format!("{}.{key}]", table.trim_end_matches(']')),
                 };
-                DeValue::Table(self.table(&name, schema, span.clone(), table))
+                let was_empty = table.is_empty();
+                let kept = self.table(&name, schema, span.clone(), table);
+                if kept.is_empty() && !was_empty && schema["additionalProperties"].is_object() {
+                    // A map of which nothing is left was not written as empty.
+                    return None;
+                }
+                DeValue::Table(kept)
             }
             (Kind::Tables | Kind::List, DeValue::Array(list)) => self.list(subject, &schema["items"], list)?,
             (Kind::OneOrMany, DeValue::Array(list)) => self.list(subject, &schema["anyOf"][1]["items"], list)?,

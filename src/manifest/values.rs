@@ -309,8 +309,8 @@ pub(super) fn kms_key(text: &str) -> Result<String, Wrong> {
             || text.strip_prefix("mrk-").is_some_and(|id| id.len() == 32 && id.chars().all(|c| c.is_ascii_hexdigit()))
     };
     let is_fine = match text.strip_prefix("arn:") {
-        Some(rest) => matches!(rest.split(':').collect::<Vec<_>>()[..], [partition, "kms", region, account, resource]
-            if partition.starts_with("aws") && self::region(region).is_ok() && is_account_id(account) && is_name(resource)),
+        Some(rest) => matches!(rest.split(':').collect::<Vec<_>>()[..], [partition, "kms", place, account, resource]
+            if partition.starts_with("aws") && region(place).is_ok() && is_account_id(account) && is_name(resource)),
         None => text.strip_prefix("alias/").map_or_else(|| is_id(text), is_name),
     };
     if is_fine {
@@ -350,7 +350,9 @@ pub(super) fn role(text: &str) -> Result<String, Wrong> {
     };
     let is_fine = match text.strip_prefix("arn:") {
         Some(rest) => matches!(rest.split(':').collect::<Vec<_>>()[..], [partition, "iam", "", account, resource]
-            if partition.starts_with("aws") && is_account_id(account) && resource.strip_prefix("role/").is_some_and(is_name)),
+            if partition.starts_with("aws")
+                && is_account_id(account)
+                && resource.strip_prefix("role/").is_some_and(is_name)),
         None => is_name(text) && !text.contains('/'),
     };
     if is_fine {
@@ -358,4 +360,104 @@ pub(super) fn role(text: &str) -> Result<String, Wrong> {
     }
     let help = "write its name, or its ARN if it has a path: `arn:aws:iam::111122223333:role/path/name`";
     wrong(Code::Account, format!("{} is not the name or ARN of an IAM role", quote(text)), help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn date(text: &str) -> Datetime {
+        text.parse().expect("a TOML date")
+    }
+
+    #[test]
+    fn durations_are_exact() {
+        for (text, hours) in [("36h", 36), ("90d", 2160), ("2w", 336), ("0d", 0), ("007d", 168), ("3650d", 87_600)] {
+            assert_eq!(duration(text), Ok(TimeDelta::hours(hours)), "{text}");
+        }
+        for text in ["", "d", " 90d", "90d ", "+90d", "90D", "٣d", "3651d", "90dd", "P90D", "1e3d", "0x10d"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn instants_are_utc() {
+        for (text, expected) in [
+            ("2026-06-30", "2026-06-30T00:00:00Z"),
+            ("2026-06-30T12:30:00", "2026-06-30T12:30:00Z"),
+            ("2026-06-30T12:30:00Z", "2026-06-30T12:30:00Z"),
+            ("2026-06-30T01:30:00+02:00", "2026-06-29T23:30:00Z"),
+        ] {
+            assert_eq!(instant(&date(text)), Ok(expected.parse().expect("a time")), "{text}");
+        }
+        let day = day(&date("2026-12-31")).expect("a day");
+        assert_eq!(end_of(day), "2027-01-01T00:00:00Z".parse::<DateTime<Utc>>().expect("a time"));
+    }
+
+    #[test]
+    fn real_values_are_accepted() {
+        for text in ["a@b.example", "Ana Ñandú <ana+keys@x-1.example.com>", "<a@b.example>", "o'neil@example.com"] {
+            assert_eq!(address(text), Ok(text.to_owned()));
+        }
+        for text in [
+            "a@b",
+            "@b.example",
+            "a@",
+            "a b@c.example",
+            "a@b..example",
+            "a@-b.example",
+            "a\r\nBcc: x@y.example",
+            "A <a@b.example",
+            "a@b@c.example",
+        ] {
+            assert!(address(text).is_err(), "{text}");
+        }
+        assert_eq!(recipient("tag:Owner:mail"), Ok(Recipient::Tag("Owner:mail".to_owned())));
+        for text in ["eu-west-1", "us-gov-east-1", "ap-southeast-7", "cn-northwest-1", "us-iso-east-1"] {
+            assert!(region(text).is_ok(), "{text}");
+        }
+        for text in [
+            "alias/keyrota",
+            "1234abcd-12ab-34cd-56ef-1234567890ab",
+            "mrk-1234abcd12ab34cd56ef1234567890ab",
+            "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+            "arn:aws-us-gov:kms:us-gov-east-1:111122223333:alias/keyrota",
+        ] {
+            assert!(kms_key(text).is_ok(), "{text}");
+        }
+        for text in
+            ["keyrota", "arn:aws:iam::111122223333:role/keyrota", "arn:aws-cn:iam::111122223333:role/ops/keyrota"]
+        {
+            assert!(role(text).is_ok(), "{text}");
+        }
+        for text in ["", "ops/keyrota", "arn:aws:iam::111122223333:user/keyrota", "arn:aws:iam::1:role/keyrota"] {
+            assert!(role(text).is_err(), "{text}");
+        }
+        for (text, expected) in
+            [("en", Language::English), ("es-MX", Language::Spanish), ("pt_BR", Language::Portuguese)]
+        {
+            assert_eq!(language(text), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn patterns_compare_as_aws_does() {
+        for (text, matches, name, expected) in [
+            ("CI-*", Matches::User, "ci-deployer", true),
+            ("ci-?", Matches::User, "ci-", false),
+            ("ci", Matches::User, "CI", true),
+            ("*x*", Matches::User, "axb", true),
+            ("payments", Matches::Tag, "Payments", false),
+            ("señal *", Matches::Tag, "señal roja", true),
+            ("/ci/*", Matches::Path, "/ci/", true),
+            ("/ci/*", Matches::Path, "/CI/x/", false),
+            ("/ci/", Matches::Path, "/ci/x/", false),
+            ("*/ci/", Matches::Path, "/a/ci/", true),
+        ] {
+            assert_eq!(pattern(text, matches).map(|pattern| pattern.matches(name)), Ok(expected), "{text} {name}");
+        }
+        // A name shorter than the literal part, or cut within a character, is no match and no panic.
+        assert!(!Pattern::new("ñandú-*").matches("ñ"));
+        assert!(!Pattern::new("abc*").matches("añ"));
+    }
 }

@@ -74,8 +74,8 @@ pub(super) struct Rotate {
 pub(super) struct Policy {
     /// An active key this old is replaced. Default: 90d.
     pub max_age: Option<At<Duration>>,
-    /// Also replaces keys that would get too old within this time. With a monthly schedule, `31d` means that no key ever
-    /// gets older than `max-age`. Default: 0d.
+    /// Also replaces keys that would get too old within this time. With a monthly schedule, `31d` means that no key
+    /// ever gets older than `max-age`. Default: 0d.
     #[schemars(extend("examples" = ["31d"]))]
     pub rotate_ahead: Option<At<Duration>>,
     /// Keys created before this date are replaced now: how a leak is handled.
@@ -94,8 +94,8 @@ pub(super) struct Policy {
     pub hold: Option<At<Duration>>,
     /// When a key is due and the user has two active keys in use. Default: block.
     pub when_full: Option<At<WhenFull>>,
-    /// Mail addresses, or `tag:NAME` for the address in this tag of the IAM user. Required here or in `[defaults]`; `[]` says
-    /// nobody, on purpose.
+    /// Mail addresses, or `tag:NAME` for the address in this tag of the IAM user. Required here or in `[defaults]`;
+    /// `[]` says nobody, on purpose.
     #[schemars(extend("examples" = [["tag:email"]]))]
     pub notify: Option<At<Vec<At<String>>>>,
     /// The name of the secret that holds the credential; `{user}` stands for the user's name.
@@ -284,7 +284,8 @@ impl JsonSchema for Duration {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "title": "duration", "type": "string", "pattern": "^[0-9]+[hdw]$", "examples": ["90d", "2w", "36h"] })
+        let examples = ["90d", "2w", "36h"];
+        json_schema!({ "title": "duration", "type": "string", "pattern": "^[0-9]+[hdw]$", "examples": examples })
     }
 }
 

@@ -1,4 +1,4 @@
-//! Golden cases: a text file in sections, of which the last ones hold what is expected. `BLESS=1 cargo test` rewrites those.
+//! Golden cases: a text file in sections, the last of which holds what is expected. `BLESS=1 cargo test` rewrites it.
 //!
 //! ```text
 //! # What this case is about.

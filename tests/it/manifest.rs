@@ -54,12 +54,8 @@ fn show(case: &Case) -> String {
 }
 
 #[test]
-fn each_mistake_is_explained() {
+fn each_mistake_is_explained_and_each_code_has_a_case() {
     golden::check_all("manifest", show);
-}
-
-#[test]
-fn each_code_has_a_case() {
     let cases: String = golden::cases("manifest").iter().filter_map(|case| case.section("expect")).collect();
     let missing: Vec<&str> =
         Code::ALL.iter().map(|code| code.as_str()).filter(|code| !cases.contains(&format!("[{code}]"))).collect();
@@ -229,4 +225,76 @@ fn warnings_alone_let_the_manifest_pass() {
         [Severity::Warning]
     );
     assert!(!loaded.has_errors() && loaded.manifest.is_some());
+}
+
+/// A manifest with every table and key of the schema, each with its example.
+fn manifest_of_examples(schema: &serde_json::Value) -> String {
+    fn assignments(schema: &serde_json::Value) -> String {
+        let assignment = |(key, schema): (&String, &serde_json::Value)| {
+            let example = &schema["examples"][0];
+            match (schema["title"].as_str(), example) {
+                (Some("date"), _) => format!("{key} = 2026-06-30\n"),
+                (_, serde_json::Value::Object(table)) => {
+                    let (name, value) = table.iter().next().expect("an example");
+                    format!("{key} = {{ {name} = {value} }}\n")
+                }
+                _ => format!("{key} = {example}\n"),
+            }
+        };
+        schema["properties"].as_object().expect("a table").iter().map(assignment).collect()
+    }
+    let mut text = "version = 1\n".to_owned();
+    for (name, table) in schema["properties"].as_object().expect("tables") {
+        text += &match table["type"].as_str() {
+            _ if name == "version" => String::new(),
+            Some("array") => format!("[[{name}]]\n{}", assignments(&table["items"])),
+            _ if table["additionalProperties"].is_object() => {
+                format!("[{name}.payments-prod]\n{}", assignments(&table["additionalProperties"]))
+            }
+            _ => format!("[{name}]\n{}", assignments(table)),
+        };
+    }
+    text
+}
+
+#[test]
+fn every_key_of_the_schema_is_read_and_every_example_is_valid() {
+    let text = manifest_of_examples(&manifest::json_schema());
+    let loaded = load_text(&text);
+    // The example of `until` is of the past, so that the example of `reissue-before` is not of the future.
+    let codes: Vec<Code> = loaded.diagnostics.iter().map(|diagnostic| diagnostic.code).collect();
+    let rendered: Vec<String> = loaded.diagnostics.iter().map(|diagnostic| diagnostic.render(false)).collect();
+    assert_eq!(codes, [Code::ExemptionEnded], "{text}\n{}", rendered.join("\n\n"));
+    let manifest = loaded.manifest.expect("valid");
+    let policy = &manifest.rules[0].policy;
+    assert_eq!(policy.when_full.value, manifest::WhenFull::RetireOldest);
+    assert_eq!(policy.language.value, manifest::Language::Spanish);
+    assert_eq!(policy.reissue_before.value.map(|date| date.to_rfc3339()).as_deref(), Some("2026-06-30T00:00:00+00:00"));
+    assert_eq!(manifest.limits.max_percent.as_ref().map(|limit| limit.value), Some(30));
+    assert_eq!(manifest.accounts["payments-prod"].role.as_deref(), Some("keyrota"));
+    assert!(
+        manifest.schedule.enforce.is_some() && manifest.schedule.tend.is_some() && manifest.mail.reply_to.is_some()
+    );
+}
+
+#[test]
+fn a_manifest_cut_or_damaged_anywhere_gets_an_answer() {
+    let read =
+        |name: &str| fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests").join(name)).expect("an example");
+    let examples = [read("payments.toml"), "version = 1\n[[rotate]]\nusers = [\"ñ\", 'é'] # ü\n".into()];
+    for bytes in examples {
+        let answer = |damaged: Vec<u8>| {
+            let loaded = manifest::load_files(vec![("manifests/keyrota.toml".to_owned(), damaged)], now());
+            assert!(loaded.manifest.is_some() || loaded.has_errors());
+            assert!(
+                loaded.diagnostics.iter().all(|diagnostic| diagnostic.render(false).contains("manifests/keyrota.toml"))
+            );
+        };
+        for at in 0..bytes.len() {
+            answer(bytes[..at].to_vec());
+            for replacement in [&b""[..], b"\"", b"[", b"\xF0"] {
+                answer([&bytes[..at], replacement, &bytes[at + 1..]].concat());
+            }
+        }
+    }
 }

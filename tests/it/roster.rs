@@ -122,7 +122,7 @@ fn manifest(rules: &str) -> Manifest {
 #[test]
 fn relevance_is_optimistic() {
     let manifest = manifest(
-        "[[rotate]]\nusers = [\"ci-*\"]\ntags = { team = \"x\" }\nexcept = [\"ci-not\"]\naccounts = [\"111122223333\"]\n\
+        "[[rotate]]\naccounts = [\"111122223333\"]\nusers = [\"ci-*\"]\ntags = { team = \"x\" }\nexcept = [\"ci-not\"]\n\
          [[rotate]]\npath = \"/apps/*\"\ngroups = [\"deployers\"]\n",
     );
     let here = account("111122223333", None);
