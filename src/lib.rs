@@ -27,3 +27,4 @@ pub mod roster;
 #[cfg(feature = "cli")]
 pub mod sandbox;
 pub mod survey;
+pub mod tell;

@@ -2,7 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+use keyrota::{mail::Kind, manifest::Language};
 
 /// Rotates AWS IAM access keys the GitOps way: manifests say which, a plan shows what, apply does it in a safe order.
 #[derive(Debug, Parser)]
@@ -38,6 +42,11 @@ pub enum Command {
         /// The IAM user's name
         user: String,
     },
+    /// Look at the mail that keyrota sends
+    Mail {
+        #[command(subcommand)]
+        command: MailCommand,
+    },
     /// Print the JSON Schema of the manifests
     Schema,
     /// Print completions for a shell
@@ -65,6 +74,40 @@ pub struct ApplyArgs {
     /// The approved plan: what `plan --json-into FILE` wrote
     #[arg(long, value_name = "FILE", requires = "digest")]
     pub approved: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum MailCommand {
+    /// Write a mail as HTML and text, to look at; sends nothing
+    Preview(PreviewArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct PreviewArgs {
+    /// What the mail is about
+    #[arg(value_parser = kind())]
+    pub kind: Kind,
+    /// The language; without it, that of `[defaults]` or of the user
+    #[arg(long, value_name = "LANGUAGE", value_parser = language())]
+    pub language: Option<Language>,
+    /// Write to this user, looking at the account; without it, an example
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// The folder to write to
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub into: PathBuf,
+}
+
+fn kind() -> impl TypedValueParser<Value = Kind> {
+    PossibleValuesParser::new(Kind::ALL.map(Kind::as_str))
+        .map(|name| Kind::named(&name).expect("only names of kinds are accepted"))
+}
+
+fn language() -> impl TypedValueParser<Value = Language> {
+    PossibleValuesParser::new(Language::ALL.map(Language::as_str)).map(|name| {
+        let named = Language::ALL.into_iter().find(|language| language.as_str() == name);
+        named.expect("only names of languages are accepted")
+    })
 }
 
 /// Flags of every command.

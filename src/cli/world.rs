@@ -18,9 +18,9 @@ use keyrota::{
 
 use super::{
     Exit, apply,
-    args::{ApplyArgs, Common, Format, PlanArgs},
+    args::{ApplyArgs, Common, Format, PlanArgs, PreviewArgs},
     base::{BaseAccounts, BaseManifests, connect_base, load_base},
-    explain,
+    explain, mail,
     output::Output,
     plan,
 };
@@ -31,6 +31,7 @@ pub enum Task {
     Apply(ApplyArgs),
     Status,
     Explain { user: String },
+    Preview { args: PreviewArgs, user: String },
 }
 
 /// What every such command works with.
@@ -156,6 +157,7 @@ async fn run<C: Cloud>(
         Task::Apply(args) => apply::run(world, &args).await,
         Task::Status => status(world).await,
         Task::Explain { user } => explain::run(world, &user).await,
+        Task::Preview { args, user } => mail::of_user(world, &args, &user).await,
     }
 }
 

@@ -9,6 +9,7 @@ mod faulty;
 mod golden;
 mod lambda;
 mod lives;
+mod mail;
 mod manifest;
 mod metrics;
 mod moto;
