@@ -12,6 +12,7 @@
 pub mod apply;
 pub mod aws;
 pub mod cloud;
+pub mod export;
 pub mod inventory;
 pub mod mail;
 pub mod manifest;

@@ -99,7 +99,10 @@ async fn try_with(common: &Common, output: &Output, task: Task) -> Result<Exit, 
     output.diagnostics(&loaded.diagnostics);
     let Some(manifest) = loaded.manifest else { return Err(Stop::said()) };
     let now = instant(common.at.as_deref(), real_now, Some(&manifest)).map_err(Stop::new)?;
-    let declared = selected(&manifest, &common.accounts)?;
+    let mut declared = selected(&manifest, &common.accounts)?;
+    if let Some(role) = &common.role {
+        assume(role, &mut declared);
+    }
 
     match sandbox {
         Some(sandbox) => {
@@ -260,6 +263,13 @@ fn selected(manifest: &Manifest, wanted: &[String]) -> Result<BTreeMap<String, D
         selected.insert(name.clone(), account.clone());
     }
     Ok(selected)
+}
+
+/// Puts another role in the place of the declared ones. Accounts without a role keep the caller's own credentials.
+fn assume(role: &str, declared: &mut BTreeMap<String, DeclaredAccount>) {
+    for account in declared.values_mut().filter(|account| account.role.is_some()) {
+        account.role = Some(role.to_owned());
+    }
 }
 
 /// A sandbox is one account: the declared one with its id, if any are declared.
