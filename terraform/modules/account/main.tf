@@ -9,7 +9,7 @@ module "access" {
   source = "../access"
 
   access       = var.access
-  account_id   = data.aws_caller_identity.current.account_id
+  account_id   = local.account_id
   partition    = data.aws_partition.current.partition
   region       = local.region
   read_in_bulk = var.read_in_bulk
@@ -20,7 +20,7 @@ module "reader" {
   count  = length(var.access.templates) > 0 ? 1 : 0
 
   name         = local.name
-  account_id   = data.aws_caller_identity.current.account_id
+  account_id   = local.account_id
   partition    = data.aws_partition.current.partition
   region       = local.region
   templates    = var.access.templates
@@ -31,6 +31,7 @@ resource "aws_iam_role" "this" {
   for_each = { for name, role in local.roles : name => role if length(role.trusted) > 0 }
 
   name        = each.value.name
+  path        = local.path
   description = each.value.description
 
   assume_role_policy = jsonencode({
@@ -43,10 +44,6 @@ resource "aws_iam_role" "this" {
   })
 
   lifecycle {
-    precondition {
-      condition     = var.access.id == null || var.access.id == data.aws_caller_identity.current.account_id
-      error_message = "The provider is of another account than the manifests declare here."
-    }
     precondition {
       condition     = length(each.value.policy) <= 10240
       error_message = "The policy is longer than the 10,240 characters that IAM allows. Let fewer rules name more users: by globs, by a path or by tags."
@@ -63,8 +60,11 @@ resource "aws_iam_role_policy" "this" {
 }
 
 locals {
+  account_id = coalesce(var.access.id, data.aws_caller_identity.current.account_id)
+
   name   = element(split("/", coalesce(var.access.role, "keyrota")), -1)
-  region = coalesce(var.access.region, data.aws_region.current.region)
+  path   = try(regex("role(/.*/)[^/]+$", var.access.role)[0], "/")
+  region = coalesce(var.access.region, data.aws_region.current.id)
 
   roles = {
     execution = {

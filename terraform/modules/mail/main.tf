@@ -14,5 +14,5 @@ resource "aws_sesv2_email_identity" "recipient" {
 locals {
   is_domain = !strcontains(var.identity, "@")
   # Known after the first apply.
-  tokens = var.create && local.is_domain ? aws_sesv2_email_identity.sender[0].dkim_signing_attributes[0].tokens : []
+  tokens = try(aws_sesv2_email_identity.sender[0].dkim_signing_attributes[0].tokens, [])
 }
