@@ -25,6 +25,7 @@ module "payments_prod" {
   source    = "../../modules/account"
   providers = { aws = aws.payments_prod }
 
+  region              = var.region
   access              = var.accounts["payments-prod"]
   execution_role_arns = local.trust.execution_role_arns
   plan_role_arns      = local.trust.plan_role_arns
@@ -45,6 +46,7 @@ module "payments_test" {
   source    = "../../modules/account"
   providers = { aws = aws.payments_test }
 
+  region              = var.region
   access              = var.accounts["payments-test"]
   execution_role_arns = local.trust.execution_role_arns
   plan_role_arns      = local.trust.plan_role_arns
@@ -65,6 +67,7 @@ module "platform" {
   source    = "../../modules/account"
   providers = { aws = aws.platform }
 
+  region              = var.region
   access              = var.accounts["platform"]
   execution_role_arns = local.trust.execution_role_arns
   plan_role_arns      = local.trust.plan_role_arns

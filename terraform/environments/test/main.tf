@@ -32,6 +32,7 @@ provider "aws" {
 module "rotation" {
   source = "../../layers/rotation"
 
+  region          = var.region
   package         = var.package
   revision        = var.revision
   architecture    = var.architecture

@@ -1,6 +1,5 @@
 data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
-data "aws_region" "current" {}
 
 module "key" {
   source = "../../modules/key"
@@ -9,7 +8,7 @@ module "key" {
   name       = var.name
   account_id = local.account_id
   partition  = local.partition
-  region     = local.region
+  region     = var.region
 }
 
 module "mail" {
@@ -21,7 +20,7 @@ module "mail" {
   test_recipients = var.test_recipients
   account_id      = local.account_id
   partition       = local.partition
-  region          = local.region
+  region          = var.region
 }
 
 # The account of the function itself, where the manifests name no role for it.
@@ -32,7 +31,7 @@ module "access" {
   access       = each.value
   account_id   = local.account_id
   partition    = local.partition
-  region       = coalesce(each.value.region, local.region)
+  region       = coalesce(each.value.region, var.region)
   read_in_bulk = var.read_in_bulk
 }
 
@@ -43,7 +42,7 @@ module "reader" {
   name         = var.name
   account_id   = local.account_id
   partition    = local.partition
-  region       = coalesce(each.value.region, local.region)
+  region       = coalesce(each.value.region, var.region)
   templates    = each.value.templates
   kms_key_arns = each.value.kms_keys
 }
@@ -61,7 +60,7 @@ module "function" {
   maximum_retries          = var.maximum_retries
   log_retention_days       = var.log_retention_days
   kms_key_arn              = local.kms_key_arn
-  region                   = local.region
+  region                   = var.region
   permissions_boundary_arn = var.permissions_boundary_arn
 
   policies = merge(
@@ -83,7 +82,7 @@ module "schedule" {
   function_arn = module.function.arn
   kms_key_arn  = local.kms_key_arn
   account_id   = local.account_id
-  region       = local.region
+  region       = var.region
 }
 
 module "alarms" {
@@ -119,7 +118,7 @@ module "github" {
   kms_key_arn        = local.kms_key_arn
   account_id         = local.account_id
   partition          = local.partition
-  region             = local.region
+  region             = var.region
 
   plan_policies = merge(
     { for access in values(module.access) : "rotation" => access.plan },
@@ -135,7 +134,6 @@ module "github" {
 locals {
   account_id  = data.aws_caller_identity.current.account_id
   partition   = data.aws_partition.current.partition
-  region      = data.aws_region.current.id
   kms_key_arn = var.kms_key_arn == null ? module.key[0].arn : var.kms_key_arn
 
   own        = { for name, access in var.accounts : name => access if access.role == null }

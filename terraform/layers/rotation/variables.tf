@@ -135,6 +135,16 @@ variable "read_in_bulk" {
   default     = true
 }
 
+variable "region" {
+  description = "The region of the AWS provider."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z]+(-[a-z]+)+-[0-9]$", var.region))
+    error_message = "Write e.g. `eu-west-1`."
+  }
+}
+
 variable "reserved_concurrency" {
   description = "How many runs may go on at the same time; `-1`: no limit."
   type        = number

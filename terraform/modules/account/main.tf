@@ -3,7 +3,6 @@
 
 data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
-data "aws_region" "current" {}
 
 module "access" {
   source = "../access"
@@ -64,7 +63,7 @@ locals {
 
   name   = element(split("/", coalesce(var.access.role, "keyrota")), -1)
   path   = try(regex("role(/.*/)[^/]+$", var.access.role)[0], "/")
-  region = coalesce(var.access.region, data.aws_region.current.id)
+  region = coalesce(var.access.region, var.region)
 
   roles = {
     execution = {

@@ -31,3 +31,8 @@ variable "read_in_bulk" {
   type        = bool
   default     = true
 }
+
+variable "region" {
+  description = "The region of the secrets, where the manifests don't say."
+  type        = string
+}
