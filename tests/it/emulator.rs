@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
-        LazyLock, OnceLock,
+        LazyLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -334,35 +334,38 @@ impl TestAccount {
     }
 }
 
-/// The interpreter of a virtual environment that holds what `requirements.txt` pins; made on first use.
+/// The interpreter that runs the launcher.
 fn python() -> &'static Path {
-    static PYTHON: OnceLock<PathBuf> = OnceLock::new();
-    PYTHON.get_or_init(|| {
-        let requirements = include_str!("../emulator/requirements.txt");
-        let digest: String = Sha256::digest(requirements).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("target/tmp is in target");
-        let emulators = target.join("emulators");
-        fs::create_dir_all(&emulators).expect("a writable target folder");
-        // Other test processes wait here while one installs.
-        let lock = File::create(emulators.join("lock")).expect("a writable target folder");
-        lock.lock().expect("a lock");
-        let folder = emulators.join(format!("moto-{digest}"));
-        // Written last: without it, an installation was cut short.
-        let complete = folder.join("complete");
-        let python = folder.join("bin/python");
-        if !(complete.exists() && python.exists()) {
-            if folder.exists() {
-                fs::remove_dir_all(&folder).expect("a removable folder");
-            }
-            install(&folder);
-            File::create(complete).expect("a writable target folder");
-        }
-        python
-    })
+    static PYTHON: LazyLock<PathBuf> = LazyLock::new(|| interpreter("moto", "tests/emulator/requirements.txt"));
+    &PYTHON
 }
 
-fn install(folder: &Path) {
-    let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/emulator/requirements.txt");
+/// The interpreter of a virtual environment that holds what a file of requirements pins; made on first use.
+pub fn interpreter(name: &str, requirements: &str) -> PathBuf {
+    let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join(requirements);
+    let pins = fs::read(&requirements).unwrap_or_else(|error| panic!("{}: {error}", requirements.display()));
+    let digest: String = Sha256::digest(pins).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("target/tmp is in target");
+    let emulators = target.join("emulators");
+    fs::create_dir_all(&emulators).expect("a writable target folder");
+    // Other test processes wait here while one installs.
+    let lock = File::create(emulators.join("lock")).expect("a writable target folder");
+    lock.lock().expect("a lock");
+    let folder = emulators.join(format!("{name}-{digest}"));
+    // Written last: without it, an installation was cut short.
+    let complete = folder.join("complete");
+    let python = folder.join("bin/python");
+    if !(complete.exists() && python.exists()) {
+        if folder.exists() {
+            fs::remove_dir_all(&folder).expect("a removable folder");
+        }
+        install(&folder, name, &requirements);
+        File::create(complete).expect("a writable target folder");
+    }
+    python
+}
+
+fn install(folder: &Path, name: &str, requirements: &Path) {
     let run = |program: &Path, arguments: &[&str], remedy: &str| {
         let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
         match output {
@@ -384,6 +387,6 @@ fn install(folder: &Path) {
     run(
         &folder.join("bin/python"),
         &["-m", "pip", "install", "-q", "--no-input", "--disable-pip-version-check", "--no-deps", "-r", requirements],
-        "These tests need moto from PyPI (once; it is kept in target/emulators). Is PyPI reachable?",
+        &format!("These tests need {name} from PyPI (once; it is kept in target/emulators). Is PyPI reachable?"),
     );
 }

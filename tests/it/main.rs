@@ -7,5 +7,7 @@ mod faulty;
 mod golden;
 mod lives;
 mod manifest;
+mod policies;
 mod roster;
 mod sandbox;
+mod terraform;
