@@ -1,6 +1,8 @@
 """ministack, which enforces IAM policies, on a free port of loopback. Prints the port; ends when its input does.
 
-A user's first key is a hundred days old: ministack has no clock to set.
+A user's first key is a hundred days old: ministack has no clock to set. Where it names another resource than AWS does
+when it looks for a policy, it is corrected: a secret that does not exist is authorized by an ARN with a made-up suffix,
+and users by the ARN that they have, path included, also where only a key of theirs is named.
 """
 
 import os
@@ -18,6 +20,7 @@ sys.argv = sys.argv[:1]
 output, sys.stdout = sys.stdout, sys.stderr
 
 from ministack import app  # noqa: E402: it reads the environment when imported
+from ministack.core import iam_actions  # noqa: E402
 from ministack.services import iam  # noqa: E402
 
 create = iam._IAM_HANDLERS["CreateAccessKey"]
@@ -34,6 +37,25 @@ def create_access_key(request):
 
 
 iam._IAM_HANDLERS["CreateAccessKey"] = create_access_key
+
+extract = iam_actions.extract_resource_arn
+
+
+def extract_resource_arn(service, method, path, headers, body, parameters, region, account):
+    found = extract(service, method, path, headers, body, parameters, region, account)
+    if service == "secretsmanager" and found != "*":
+        from ministack.services import secretsmanager
+
+        if not secretsmanager._resolve(found.split(":secret:", 1)[1])[1]:
+            return f"{found}-aBcDeF"
+    if service == "iam":
+        key = iam._access_keys.get(iam._p(parameters, "AccessKeyId"), {})
+        user = iam._users.get(iam._p(parameters, "UserName") or key.get("UserName"), {})
+        return user.get("Arn", found)
+    return found
+
+
+iam_actions.extract_resource_arn = extract_resource_arn
 
 
 def watch():

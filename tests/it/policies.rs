@@ -1,9 +1,9 @@
 //! Runs keyrota under the policies of `terraform/modules/access` with an emulator that enforces them, and shows that
 //! none of their statements could be left out. Needs `python3` with `venv`, and PyPI on the first run.
 //!
-//! The emulator enforces actions, resources of Secrets Manager, STS and SES, users at path `/`, trust policies and
-//! conditions on the tags of requests. It knows no `ses:FromAddress`, no `iam:ResourceTag` and no other paths: what
-//! says so in the policies is checked as a document, by `terraform test` and in `terraform.rs`.
+//! The emulator enforces actions, resources, trust policies and conditions on the tags of requests; its launcher corrects
+//! which resource it takes some requests to be about. It knows no `ses:FromAddress` and no `iam:ResourceTag`, and the
+//! manifest here has no replicas and KMS keys: those statements are checked as documents, by `terraform test`.
 
 use std::{
     collections::BTreeMap,
@@ -76,8 +76,8 @@ impl Accounts {
         fs::write(folder.path().join("keyrota.toml"), manifest).expect("a manifest");
         let accounts = Self { home, member, folder };
         let iam = accounts.iam(&accounts.member);
-        for user in ["ci-new", "ci-old", "ci-breakglass", "other"] {
-            iam.create_user().user_name(user).send().await.expect("a new user");
+        for (user, path) in [("ci-new", "/"), ("ci-old", "/apps/"), ("ci-breakglass", "/apps/"), ("other", "/")] {
+            iam.create_user().user_name(user).path(path).send().await.expect("a new user");
             iam.create_access_key().user_name(user).send().await.expect("a new key");
         }
         let old = accounts.secrets(&accounts.member).create_secret().name("/aws/iam/credentials/ci-old");
