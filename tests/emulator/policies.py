@@ -2,8 +2,11 @@
 
 A user's first key is a hundred days old: ministack has no clock to set. Where it names another resource than AWS does
 when it looks for a policy, it is corrected: a secret that does not exist is authorized by an ARN with a made-up suffix,
-and users by the ARN that they have, path included, also where only a key of theirs is named.
+and users by the ARN that they have, path included, also where only a key of theirs is named; mail by its sender. And a
+secret that is created without a value has no version yet.
 """
+
+import json
 
 import os
 import socket
@@ -21,7 +24,7 @@ output, sys.stdout = sys.stdout, sys.stderr
 
 from ministack import app  # noqa: E402: it reads the environment when imported
 from ministack.core import iam_actions  # noqa: E402
-from ministack.services import iam  # noqa: E402
+from ministack.services import iam, secretsmanager  # noqa: E402
 
 create = iam._IAM_HANDLERS["CreateAccessKey"]
 
@@ -38,16 +41,29 @@ def create_access_key(request):
 
 iam._IAM_HANDLERS["CreateAccessKey"] = create_access_key
 
+create_secret = secretsmanager._create_secret
+
+
+def create_secret_without_version(request):
+    answer = create_secret(request)
+    if answer[0] == 200 and not (request.get("SecretString") or request.get("SecretBinary")):
+        secretsmanager._secrets[request["Name"]]["Versions"].clear()
+    return answer
+
+
+secretsmanager._create_secret = create_secret_without_version
+
 extract = iam_actions.extract_resource_arn
 
 
 def extract_resource_arn(service, method, path, headers, body, parameters, region, account):
     found = extract(service, method, path, headers, body, parameters, region, account)
     if service == "secretsmanager" and found != "*":
-        from ministack.services import secretsmanager
-
         if not secretsmanager._resolve(found.split(":secret:", 1)[1])[1]:
             return f"{found}-aBcDeF"
+    if service == "ses" and path == "/v2/email/outbound-emails":
+        sender = json.loads(body)["FromEmailAddress"].rpartition("<")[2].rstrip(">")
+        return f"arn:aws:ses:{region}:{account}:identity/{sender}"
     if service == "iam":
         key = iam._access_keys.get(iam._p(parameters, "AccessKeyId"), {})
         user = iam._users.get(iam._p(parameters, "UserName") or key.get("UserName"), {})

@@ -228,12 +228,21 @@ fn url() -> &'static str {
     &URL
 }
 
+/// What keyrota says has failed, and what it says on stderr.
+fn failures(output: &Output) -> Vec<String> {
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    let outcomes = report["outcomes"].as_array().into_iter().flatten();
+    let errors = outcomes.filter_map(|outcome| outcome["error"].as_str()).map(str::to_owned);
+    errors.chain([String::from_utf8_lossy(&output.stderr).into_owned()]).collect()
+}
+
 /// Runs with every statement but one, each time in accounts of its own. Returns the Sids without which it still works.
 async fn needless(role: Role, arguments: &[&str], works: impl AsyncFn(&Accounts, &Output) -> bool) -> Vec<String> {
     let accounts = Accounts::new().await;
     let all = accounts.policies(role);
     let output = accounts.run(&all, arguments).await;
-    assert!(works(&accounts, &output).await, "with all statements: {output:?}");
+    let failures = failures(&output);
+    assert!(works(&accounts, &output).await, "with all statements: {} {failures:?}", output.status);
     let mut needless = Vec::new();
     for index in 0..all.home.len() + all.member.len() {
         let accounts = Accounts::new().await;
