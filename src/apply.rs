@@ -3,7 +3,10 @@
 //!
 //! Each action is cut so that a process that dies between any two calls leaves a state from which the planner goes on.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use futures::{StreamExt, stream};
@@ -13,12 +16,12 @@ use serde_json::json;
 use crate::{
     cloud::{CallError, Cloud, ErrorKind, Issued, Message, NewSecret},
     inventory::{
-        CURRENT, Destination, Inventory, KeyId, PENDING, State, Status, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT,
-        TAG_NOTIFIED, TAG_NOTIFIED_AT, TAG_OWNER, TAG_USER,
+        Account, CURRENT, Destination, Inventory, KeyId, PENDING, State, Status, TAG_DEACTIVATED, TAG_DEACTIVATING,
+        TAG_INTENT, TAG_NOTIFIED, TAG_NOTIFIED_AT, TAG_OWNER, TAG_USER,
     },
     mail,
     observe::{fetch, tag_value},
-    plan::{Action, Change, LedgerWrite, Next, Notice, next, simulate},
+    plan::{Action, Change, LedgerWrite, Need, Next, Notice, Verb, next, simulate},
     roster::{Entry, Roster},
 };
 
@@ -30,6 +33,8 @@ const CONCURRENCY: usize = 8;
 pub struct Outcome {
     pub change: Change,
     pub result: Result<(), Failure>,
+    /// The key that a creation yielded.
+    pub issued: Option<KeyId>,
     /// What went on beside: a recipient that was refused, a clean-up.
     pub notes: Vec<String>,
 }
@@ -50,12 +55,35 @@ pub struct Applied {
     /// In the order of the plan; the changes of one user follow each other.
     pub outcomes: Vec<Outcome>,
     /// Users with changes that were not started, or not finished, because the run was asked to stop.
-    pub deferred: Vec<String>,
+    pub deferred: Vec<Deferred>,
+}
+
+/// A user whose changes were not started, or not finished.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deferred {
+    pub account: Arc<Account>,
+    pub user: String,
+}
+
+impl Applied {
+    /// How many changes were not made, whatever the reason.
+    pub fn failures(&self) -> usize {
+        self.outcomes.iter().filter(|outcome| outcome.result.is_err()).count()
+    }
+
+    /// How many changes of one kind were made.
+    pub fn done(&self, verb: Verb) -> usize {
+        let is_done = |outcome: &&Outcome| outcome.result.is_ok() && outcome.change.action.verb() == verb;
+        self.outcomes.iter().filter(is_done).count()
+    }
 }
 
 /// The world around an apply: the clock, whether to begin another change, and whom to tell of progress.
 pub struct Run<'a> {
     pub clock: &'a (dyn Fn() -> DateTime<Utc> + Sync),
+    /// The kinds of changes that this run makes; the plan it is given holds no others (see
+    /// [`Plan::permitting`](crate::plan::Plan::permitting)).
+    pub permits: fn(Verb) -> bool,
     /// Asked before every change. A change that has begun is finished: half of one is what nobody wants.
     pub may_start: &'a (dyn Fn() -> bool + Sync),
     pub progress: &'a (dyn Fn(&Outcome) + Sync),
@@ -87,7 +115,8 @@ pub async fn apply(
     for (position, (outcomes, finished)) in users {
         applied.outcomes.extend(outcomes);
         if !finished {
-            applied.deferred.push(changes[position].user.clone());
+            let Change { account, user, .. } = &changes[position];
+            applied.deferred.push(Deferred { account: Arc::clone(account), user: user.clone() });
         }
     }
     applied
@@ -112,24 +141,29 @@ async fn apply_user(
         let mut notes = Vec::new();
         let now = (run.clock)();
         let result = carry_out(cloud, entry, &change, now, &mut issued, &mut notes).await;
-        let done = result.as_ref().ok().cloned();
-        let outcome = Outcome { change: change.clone(), result: result.map(|_| ()), notes };
+        let is_done = result.is_ok();
+        let stored = result.as_ref().ok().cloned().flatten();
+        let new_key = stored.as_ref().map(|stored| stored.key.clone());
+        let outcome = Outcome { change: change.clone(), result: result.map(|_| ()), issued: new_key, notes };
         (run.progress)(&outcome);
         outcomes.push(outcome);
-        let Some(done) = done else { return (outcomes, true) };
+        if !is_done {
+            return (outcomes, true);
+        }
 
         // The next change comes from the simulated state with the real id, never from a fresh list: IAM is
         // eventually consistent, and a re-read may not show what was just done.
-        let new_key = done.key.unwrap_or_else(|| KeyId::new(""));
+        let new_key = stored.as_ref().map_or_else(|| KeyId::new(""), |stored| stored.key.clone());
         state = simulate(&change.action, &state, now, &new_key);
-        if let (Some(labels), Destination::Own(secret)) = (done.labels, &mut state.ledger.destination) {
-            for version in secret.versions.iter_mut().filter(|version| version.id == new_key.version_id()) {
-                version.labels.clone_from(&labels);
-            }
+        if let Some(stored) = stored
+            && let Err(_) = learn_labels(cloud, entry, &mut state, &stored).await
+        {
+            return (outcomes, false);
         }
         let now = (run.clock)();
         change = loop {
             match next(roster, entry, &state, now) {
+                Next::Change(action, _) if !(run.permits)(action.verb()) => return (outcomes, true),
                 Next::Change(action, reason) => break Change { action, reason, then: Vec::new(), ..change },
                 Next::Wait { .. } | Next::Settled { .. } => return (outcomes, true),
                 // A read that fails here is left to the next run, which holds the user and says why.
@@ -142,13 +176,35 @@ async fn apply_user(
     }
 }
 
-/// What a change yields that the simulation can't know.
-#[derive(Clone, Default)]
-struct Done {
-    key: Option<KeyId>,
-    labels: Option<Vec<String>>,
+/// A key that was created and stored.
+#[derive(Clone)]
+struct Stored {
+    key: KeyId,
+    /// The labels of its version, as `PutSecretValue` answered.
+    labels: Vec<String>,
 }
 
+/// Corrects the simulated labels where AWS answered others: only a secret's first version is `AWSCURRENT` at once, and
+/// the promotion must know where that label is. `DescribeSecret` does not lag, other than the listings.
+async fn learn_labels(cloud: &impl Cloud, entry: &Entry, state: &mut State, stored: &Stored) -> Result<(), CallError> {
+    let version = stored.key.version_id();
+    let labels = |state: &State| {
+        let Destination::Own(secret) = &state.ledger.destination else { return None };
+        let version = secret.versions.iter().find(|own| own.id == version)?;
+        Some(version.labels.iter().cloned().collect::<BTreeSet<_>>())
+    };
+    if labels(state) == Some(stored.labels.iter().cloned().collect()) {
+        return Ok(());
+    }
+    let mut described = state.clone();
+    fetch(cloud, entry, &mut described, Need::Ledger).await?;
+    if labels(&described).is_some() {
+        state.ledger = described.ledger;
+    }
+    Ok(())
+}
+
+/// Returns what a creation yields.
 async fn carry_out(
     cloud: &impl Cloud,
     entry: &Entry,
@@ -156,16 +212,16 @@ async fn carry_out(
     now: DateTime<Utc>,
     issued: &mut Option<Issued>,
     notes: &mut Vec<String>,
-) -> Result<Done, Failure> {
+) -> Result<Option<Stored>, Failure> {
     let (user, secret) = (change.user.as_str(), change.destination.as_str());
     match &change.action {
         Action::Create { ledger, expected } => {
             as_planned(cloud, user, expected).await?;
             write_ledger(cloud, entry, ledger, [(TAG_INTENT.to_owned(), timestamp(now))]).await?;
-            let (key, labels) = create(cloud, user, secret, notes).await?;
-            let done = Done { key: Some(key.key.clone()), labels };
-            *issued = Some(key);
-            return Ok(done);
+            let (new, labels) = create(cloud, user, secret, notes).await?;
+            let stored = Stored { key: new.key.clone(), labels };
+            *issued = Some(new);
+            return Ok(Some(stored));
         }
         Action::Promote { key, from } => {
             // After an interruption the secret is gone from memory, and keyrota reads no secret values: the key was
@@ -200,13 +256,17 @@ async fn carry_out(
             if !keys.iter().any(|(id, status)| id == key && *status == Status::Inactive) {
                 return Err(Failure::Stale(format!("{key} is not inactive")));
             }
-            cloud.delete_access_key(user, key).await?;
+            match cloud.delete_access_key(user, key).await {
+                // It was there a moment ago: an earlier try of the same call had succeeded.
+                Err(error) if error.kind == ErrorKind::NotFound => {}
+                result => result?,
+            }
             if *clear {
                 cloud.untag_secret(secret, &[TAG_DEACTIVATING, TAG_DEACTIVATED]).await?;
             }
         }
     }
-    Ok(Done::default())
+    Ok(None)
 }
 
 /// Re-reads the user's keys.
@@ -255,13 +315,14 @@ async fn create(
     user: &str,
     secret: &str,
     notes: &mut Vec<String>,
-) -> Result<(Issued, Option<Vec<String>>), Failure> {
+) -> Result<(Issued, Vec<String>), Failure> {
     let issued = match cloud.create_access_key(user).await {
         Ok(issued) => issued,
         Err(error) => {
             // Where IAM certainly made no key, the intent is withdrawn: a key that someone makes by hand in the next
-            // minutes must not pass for what this run left.
-            if matches!(error.kind, ErrorKind::Denied | ErrorKind::Conflict | ErrorKind::NotFound)
+            // minutes must not pass for what this run left. Not so when there is no free slot any more: a run beside
+            // this one may have filled it, and the intent is then its as well.
+            if matches!(error.kind, ErrorKind::Denied | ErrorKind::NotFound)
                 && let Err(error) = cloud.untag_secret(secret, &[TAG_INTENT]).await
             {
                 notes.push(error.to_string());
@@ -270,7 +331,7 @@ async fn create(
         }
     };
     match cloud.put_secret_value(secret, &issued.key.version_id(), &secret_value(&issued)).await {
-        Ok(labels) => Ok((issued, (!labels.is_empty()).then_some(labels))),
+        Ok(labels) => Ok((issued, labels)),
         Err(error) => {
             notes.push(match withdraw(cloud, user, secret, &issued.key).await {
                 Ok(()) => format!("{} could not be stored and was deleted again", issued.key),

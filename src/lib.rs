@@ -20,5 +20,6 @@ pub mod observe;
 pub mod plan;
 pub mod report;
 pub mod roster;
+#[cfg(feature = "cli")]
 pub mod sandbox;
 pub mod survey;

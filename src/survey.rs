@@ -71,10 +71,15 @@ pub async fn scope<'a, C: Cloud>(
         // A rule that selects nobody here may select someone in another account.
         warnings = Some(match warnings {
             None => found,
-            Some(before) => before.into_iter().filter(|warning| found.contains(warning)).collect(),
+            Some(before) => before.into_iter().filter(|one| found.iter().any(|other| is_same(one, other))).collect(),
         });
     }
     Ok((scoped, warnings.unwrap_or_default()))
+}
+
+/// Whether two accounts gave the same warning: the wording may name the account.
+fn is_same(one: &Diagnostic, other: &Diagnostic) -> bool {
+    (one.code, one.file(), one.line()) == (other.code, other.file(), other.line())
 }
 
 /// Reads the users in scope of every account.

@@ -44,6 +44,7 @@ pub async fn run<C: Cloud>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Exi
     bar.inc_length(plan.changes.len() as u64);
     let run = Run {
         clock,
+        permits: |_| true,
         may_start: &|| !interrupted.load(Ordering::Relaxed),
         progress: &|outcome| {
             tracing::debug!(user = outcome.change.user, action = %outcome.change.action.verb(), ok = outcome.result.is_ok());
@@ -65,7 +66,7 @@ pub async fn run<C: Cloud>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Exi
         stop.say(output);
         return Ok(Exit::Failed);
     }
-    let all_done = applied.deferred.is_empty() && applied.outcomes.iter().all(|outcome| outcome.result.is_ok());
+    let all_done = applied.deferred.is_empty() && applied.failures() == 0;
     Ok(if all_done { Exit::Done } else { Exit::Failed })
 }
 

@@ -83,9 +83,9 @@ pub struct Common {
     /// Only this account of `[accounts]`, by name or id (repeatable)
     #[arg(long = "account", global = true, value_name = "NAME")]
     pub accounts: Vec<String>,
-    /// Assume the role of this name, instead of those of the manifests: one that may only read, for a plan
-    #[arg(long = "assume", global = true, env = "KEYROTA_ASSUME", value_name = "ROLE")]
-    pub role: Option<String>,
+    /// Assume the roles of the manifests with this added to their names, e.g. `-plan` for ones that may only read
+    #[arg(long, global = true, env = "KEYROTA_ROLE_SUFFIX", value_name = "SUFFIX", allow_hyphen_values = true)]
+    pub role_suffix: Option<String>,
     /// Plan as of then: a date, an RFC 3339 time, or `enforce` for the next scheduled run
     #[arg(long, global = true, value_name = "TIME|enforce")]
     pub at: Option<String>,

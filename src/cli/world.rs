@@ -100,8 +100,10 @@ async fn try_with(common: &Common, output: &Output, task: Task) -> Result<Exit, 
     let Some(manifest) = loaded.manifest else { return Err(Stop::said()) };
     let now = instant(common.at.as_deref(), real_now, Some(&manifest)).map_err(Stop::new)?;
     let mut declared = selected(&manifest, &common.accounts)?;
-    if let Some(role) = &common.role {
-        assume(role, &mut declared);
+    if let Some(suffix) = &common.role_suffix {
+        for role in declared.values_mut().filter_map(|account| account.role.as_mut()) {
+            role.push_str(suffix);
+        }
     }
 
     match sandbox {
@@ -263,13 +265,6 @@ fn selected(manifest: &Manifest, wanted: &[String]) -> Result<BTreeMap<String, D
         selected.insert(name.clone(), account.clone());
     }
     Ok(selected)
-}
-
-/// Puts another role in the place of the declared ones. Accounts without a role keep the caller's own credentials.
-fn assume(role: &str, declared: &mut BTreeMap<String, DeclaredAccount>) {
-    for account in declared.values_mut().filter(|account| account.role.is_some()) {
-        account.role = Some(role.to_owned());
-    }
 }
 
 /// A sandbox is one account: the declared one with its id, if any are declared.

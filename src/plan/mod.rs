@@ -113,6 +113,11 @@ impl Verb {
         }
     }
 
+    /// Whether it begins a rotation; the others carry on what has begun.
+    pub fn starts_a_rotation(self) -> bool {
+        self == Self::Create
+    }
+
     /// The mark in front of a line of a plan.
     pub fn glyph(self) -> char {
         match self {
@@ -292,6 +297,26 @@ impl Plan {
     /// A plan for nobody.
     pub fn empty(as_of: DateTime<Utc>) -> Self {
         Self { as_of, changes: Vec::new(), waiting: Vec::new(), settled: Vec::new(), unmanaged: 0, keys: 0 }
+    }
+
+    /// Moves the changes that are not permitted now to those that wait, until `enforce` comes next if that is known.
+    /// What `apply` goes on to must be held to the same.
+    #[must_use]
+    pub fn permitting(self, permits: fn(Verb) -> bool, enforce: Option<DateTime<Utc>>) -> Self {
+        let Self { as_of, changes, mut waiting, settled, unmanaged, keys } = self;
+        let (mut changes, put_off): (Vec<_>, Vec<_>) =
+            changes.into_iter().partition(|change| permits(change.action.verb()));
+        for change in &mut changes {
+            let permitted = change.then.iter().take_while(|following| permits(following.verb)).count();
+            change.then.truncate(permitted);
+        }
+        waiting.extend(put_off.into_iter().map(|change| {
+            let Change { account, user, action, reason, destination: _, source, then: _ } = change;
+            let key = action.key().or_else(|| reason.key()).cloned();
+            Waiting { account, user, key, wait: Wait::RotationsPaused { reason }, source, until: enforce }
+        }));
+        waiting.sort_by(|a, b| (&a.account, &a.user).cmp(&(&b.account, &b.user)));
+        Self { as_of, changes, waiting, settled, unmanaged, keys }
     }
 
     /// Adds the plan of another account, made for the same instant.

@@ -34,6 +34,21 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// The key that is to be replaced, if that is the reason.
+    pub fn key(&self) -> Option<&KeyId> {
+        match self {
+            Self::Expired { key, .. } | Self::ExpiresSoon { key, .. } | Self::Reissue { key, .. } => Some(key),
+            Self::Stored
+            | Self::NotTold
+            | Self::Superseded { .. }
+            | Self::PatienceOver { .. }
+            | Self::MakesRoom { .. }
+            | Self::Orphan { .. }
+            | Self::Interrupted
+            | Self::HoldOver { .. } => None,
+        }
+    }
+
     /// Stable, kebab-case: for the plan's JSON.
     pub fn code(&self) -> &'static str {
         match self {
@@ -94,6 +109,10 @@ pub enum Wait {
     ReplacementNotStored {
         replacement: KeyId,
     },
+    /// A change is due that this run may not make: it only carries on what has begun.
+    RotationsPaused {
+        reason: Reason,
+    },
     // Blocked: a person must do something.
     ForeignSecret {
         secret: String,
@@ -119,7 +138,8 @@ impl Wait {
             | Self::InOverlap
             | Self::StillInUse { .. }
             | Self::InHold
-            | Self::ReplacementNotStored { .. } => false,
+            | Self::ReplacementNotStored { .. }
+            | Self::RotationsPaused { .. } => false,
             Self::ForeignSecret { .. }
             | Self::SecretBeingDeleted { .. }
             | Self::NoRecipient
@@ -143,6 +163,7 @@ impl Wait {
             Self::StillInUse { .. } => "still-in-use",
             Self::InHold => "in-hold",
             Self::ReplacementNotStored { .. } => "replacement-not-stored",
+            Self::RotationsPaused { .. } => "rotations-paused",
             Self::ForeignSecret { .. } => "foreign-secret",
             Self::SecretBeingDeleted { .. } => "secret-being-deleted",
             Self::NoRecipient => "no-recipient",
@@ -160,12 +181,13 @@ impl fmt::Display for Wait {
             Self::Exempt { reason } => write!(f, "exempt: {reason}"),
             Self::Unreadable { error } => f.write_str(error),
             Self::InOverlap => f.write_str("replaced; both keys work during the overlap"),
-            Self::StillInUse { last_used } => write!(f, "replaced, but {}", Used(Some(*last_used))),
+            Self::StillInUse { last_used } => write!(f, "replaced, but still in use, {}", Used(Some(*last_used))),
             Self::InHold => f.write_str("inactive; can be activated again until it is deleted"),
             Self::ReplacementNotStored { replacement } => write!(
                 f,
                 "due, but {replacement} replaced it by hand: deactivate it when nothing needs it, or wait for the rotation"
             ),
+            Self::RotationsPaused { reason } => write!(f, "{reason}; rotations start with the next `enforce`"),
             Self::ForeignSecret { secret } => write!(
                 f,
                 "the secret `{secret}` is somebody else's: choose another name with `secret`, or tag it `Owner` with the user's name"

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{Counts, Report, result_word};
 use crate::{
-    apply::Outcome,
+    apply::{Deferred, Outcome},
     inventory::{Account, Inventory, Key, LastUse},
     manifest::Source,
     plan::{Change, Following, Next, Wait, Waiting, digest, next_observed},
@@ -14,10 +14,19 @@ use crate::{
 
 /// Renders a report: one JSON object.
 pub fn render(report: &Report<'_>) -> String {
+    serde_json::to_string_pretty(&document(report)).expect("no map has keys other than strings") + "\n"
+}
+
+/// Like [`render`], as a value.
+pub fn value(report: &Report<'_>) -> serde_json::Value {
+    serde_json::to_value(document(report)).expect("no map has keys other than strings")
+}
+
+fn document<'a>(report: &Report<'a>) -> Document<'a> {
     let Report { plan, revision, applied } = *report;
     let Counts { create, promote, notify, deactivate, delete, blocked, held, exempt, settled, unmanaged } =
         Counts::of(plan);
-    let document = Document {
+    Document {
         version: 1,
         as_of: timestamp(plan.as_of),
         revision,
@@ -26,9 +35,8 @@ pub fn render(report: &Report<'_>) -> String {
         changes: plan.changes.iter().map(change).collect(),
         waiting: plan.waiting.iter().map(waiting).collect(),
         outcomes: applied.map(|applied| applied.outcomes.iter().map(outcome).collect()),
-        deferred: applied.map(|applied| &applied.deferred[..]).filter(|deferred| !deferred.is_empty()),
-    };
-    serde_json::to_string_pretty(&document).expect("no map has keys other than strings") + "\n"
+        deferred: applied.map(|applied| applied.deferred.iter().map(deferred).collect()).unwrap_or_default(),
+    }
 }
 
 #[derive(Serialize)]
@@ -43,8 +51,8 @@ struct Document<'a> {
     waiting: Vec<JsonWaiting<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     outcomes: Option<Vec<JsonOutcome<'a>>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    deferred: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    deferred: Vec<JsonDeferred<'a>>,
 }
 
 #[derive(Serialize)]
@@ -112,7 +120,19 @@ struct JsonOutcome<'a> {
     change: JsonChange<'a>,
     result: &'static str,
     error: Option<String>,
+    /// The key that a creation yielded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued: Option<&'a str>,
     notes: &'a [String],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct JsonDeferred<'a> {
+    account: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_name: Option<&'a str>,
+    user: &'a str,
 }
 
 /// Renders every user in scope, with its keys and what comes next.
@@ -240,9 +260,16 @@ fn waiting(waiting: &Waiting) -> JsonWaiting<'_> {
 }
 
 fn outcome(outcome: &Outcome) -> JsonOutcome<'_> {
-    let Outcome { change: done, result, notes } = outcome;
+    let Outcome { change: done, result, issued, notes } = outcome;
     let error = result.as_ref().err().map(ToString::to_string);
-    JsonOutcome { change: change(done), result: result_word(result), error, notes }
+    let issued = issued.as_ref().map(|key| key.as_str());
+    JsonOutcome { change: change(done), result: result_word(result), error, issued, notes }
+}
+
+fn deferred(deferred: &Deferred) -> JsonDeferred<'_> {
+    let Deferred { account, user } = deferred;
+    let (account, account_name) = names(account);
+    JsonDeferred { account, account_name, user }
 }
 
 fn names(account: &Account) -> (&str, Option<&str>) {

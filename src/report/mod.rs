@@ -1,6 +1,8 @@
 //! What a run found and did, as one value with several small renderers.
 
 pub mod json;
+pub mod metrics;
+#[cfg(feature = "cli")]
 pub mod text;
 
 use crate::{

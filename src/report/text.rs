@@ -43,20 +43,20 @@ pub fn plan(plan: &Plan) -> String {
 
 /// What was done, a line each, then one line that counts.
 pub fn applied(report: &Report<'_>) -> String {
-    let Some(Applied { outcomes, deferred }) = report.applied else { return String::new() };
+    let Some(applied) = report.applied else { return String::new() };
+    let Applied { outcomes, deferred } = applied;
     let mut text = aligned(outcomes.iter().flat_map(outcome_lines));
     if !outcomes.is_empty() {
         text.push('\n');
     }
-    let count = |verb| outcomes.iter().filter(|o| o.result.is_ok() && o.change.action.verb() == verb).count();
     let failed = outcomes.iter().filter(|outcome| matches!(outcome.result, Err(Failure::Failed(_)))).count();
     let stale = outcomes.iter().filter(|outcome| matches!(outcome.result, Err(Failure::Stale(_)))).count();
     let done = [
-        (count(Verb::Create), "created"),
-        (count(Verb::Promote), "promoted"),
-        (count(Verb::Notify), "notified"),
-        (count(Verb::Deactivate), "deactivated"),
-        (count(Verb::Delete), "deleted"),
+        (applied.done(Verb::Create), "created"),
+        (applied.done(Verb::Promote), "promoted"),
+        (applied.done(Verb::Notify), "notified"),
+        (applied.done(Verb::Deactivate), "deactivated"),
+        (applied.done(Verb::Delete), "deleted"),
     ];
     let undone = [(failed, "failed"), (stale, "stale"), (deferred.len(), "not finished: run it again")];
     text += &format!("Applied: {}", list(done.into_iter()).unwrap_or_else(|| "nothing".to_owned()));
@@ -166,9 +166,9 @@ fn waiting_line(waiting: &Waiting) -> String {
 }
 
 fn outcome_lines(outcome: &Outcome) -> Vec<String> {
-    let Outcome { change, result, notes } = outcome;
+    let Outcome { change, result, issued, notes } = outcome;
     let verb = change.action.verb();
-    let key = change.action.key().map_or("", |key| key.as_str());
+    let key = change.action.key().or(issued.as_ref()).map_or("", |key| key.as_str());
     let user = printable(&change.user);
     let (style, text) = match result {
         Ok(()) => (style(verb), result_word(result).to_owned()),

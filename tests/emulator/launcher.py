@@ -58,8 +58,10 @@ class Fault:
     drop: bool = False
     # or this body, with the status above,
     body: str | None = None
-    # or the true answer with each match of the first pattern replaced by the second text.
+    # or the true answer with each match of the first pattern replaced by the second text,
     replace: list | None = None
+    # or the true answer after so many milliseconds.
+    delay: int = 0
 
     def strikes(self, entry):
         """Whether it concerns this call; counts it."""
@@ -138,6 +140,9 @@ class Launcher:
             account.requests.append(entry)
             fault = next((fault for fault in account.faults if fault.strikes(entry)), None)
         time.sleep(account.latency)
+        if fault is not None and fault.delay:
+            time.sleep(fault.delay / 1000)
+            fault = None
         reply = None
         if fault is None or fault.after or fault.replace:
             with self.lock:

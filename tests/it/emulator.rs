@@ -99,6 +99,11 @@ impl Fault {
         Self::of(action).with("replace", [pattern, replacement])
     }
 
+    /// The call takes this long, and nothing else is wrong with it.
+    pub fn delay(action: &str, delay: Duration) -> Self {
+        Self::of(action).with("delay", u64::try_from(delay.as_millis()).expect("a short delay"))
+    }
+
     /// The call takes effect before it is answered with the fault.
     pub fn after_effect(self) -> Self {
         self.with("after", true)
@@ -142,7 +147,7 @@ impl Emulator {
     /// A server of one's own; takes about a second.
     pub fn start() -> Self {
         let launcher = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/emulator/launcher.py");
-        let mut process = Command::new(python())
+        let mut process = Command::new(python("moto.txt"))
             .arg(&launcher)
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .stdin(Stdio::piped())
@@ -334,23 +339,18 @@ impl TestAccount {
     }
 }
 
-/// The interpreter that runs the launcher.
-fn python() -> &'static Path {
-    static PYTHON: LazyLock<PathBuf> = LazyLock::new(|| interpreter("moto", "tests/emulator/requirements.txt"));
-    &PYTHON
-}
-
-/// The interpreter of a virtual environment that holds what a file of requirements pins; made on first use.
-pub fn interpreter(name: &str, requirements: &str) -> PathBuf {
-    let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join(requirements);
-    let pins = fs::read(&requirements).unwrap_or_else(|error| panic!("{}: {error}", requirements.display()));
-    let digest: String = Sha256::digest(pins).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+/// The interpreter of a virtual environment that holds what a file of `tests/emulator` pins; made on first use.
+pub fn python(requirements: &str) -> PathBuf {
+    let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/emulator").join(requirements);
+    let pinned = fs::read(&requirements).unwrap_or_else(|error| panic!("{}: {error}", requirements.display()));
+    let digest: String = Sha256::digest(pinned).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("target/tmp is in target");
     let emulators = target.join("emulators");
     fs::create_dir_all(&emulators).expect("a writable target folder");
-    // Other test processes wait here while one installs.
+    // Other tests and test processes wait here while one installs.
     let lock = File::create(emulators.join("lock")).expect("a writable target folder");
     lock.lock().expect("a lock");
+    let name = requirements.file_stem().expect("a file's name").display();
     let folder = emulators.join(format!("{name}-{digest}"));
     // Written last: without it, an installation was cut short.
     let complete = folder.join("complete");
@@ -359,13 +359,13 @@ pub fn interpreter(name: &str, requirements: &str) -> PathBuf {
         if folder.exists() {
             fs::remove_dir_all(&folder).expect("a removable folder");
         }
-        install(&folder, name, &requirements);
+        install(&folder, &requirements);
         File::create(complete).expect("a writable target folder");
     }
     python
 }
 
-fn install(folder: &Path, name: &str, requirements: &Path) {
+fn install(folder: &Path, requirements: &Path) {
     let run = |program: &Path, arguments: &[&str], remedy: &str| {
         let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
         match output {
@@ -387,6 +387,6 @@ fn install(folder: &Path, name: &str, requirements: &Path) {
     run(
         &folder.join("bin/python"),
         &["-m", "pip", "install", "-q", "--no-input", "--disable-pip-version-check", "--no-deps", "-r", requirements],
-        &format!("These tests need {name} from PyPI (once; it is kept in target/emulators). Is PyPI reachable?"),
+        "These tests need an emulator of AWS from PyPI (once; it is kept in target/emulators). Is PyPI reachable?",
     );
 }

@@ -4,7 +4,11 @@
 //! A node is a simulated account at an instant. Its successors are the account after a run, after a run with each
 //! fault, and later, with and without the keys being used meanwhile. Nodes are visited once.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::FutureExt;
@@ -54,14 +58,30 @@ enum End {
     Blocked(&'static str),
 }
 
+/// The ends of the lives of all nodes visited, by the node's hash: nodes are large, and 64 bits tell them apart.
+#[derive(Default)]
+struct Ends(HashMap<u64, End>);
+
+impl Ends {
+    fn name(node: &(World, DateTime<Utc>)) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        node.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    fn get(&self, node: &(World, DateTime<Utc>)) -> Option<&End> {
+        self.0.get(&Self::name(node))
+    }
+}
+
 fn explore(name: &str, policy: Policy) {
     let roster = roster(policy);
-    let mut ends: HashMap<(World, DateTime<Utc>), End> = HashMap::new();
+    let mut ends = Ends::default();
     let mut queue: Vec<_> = seeds().into_iter().map(|world| (world, t0())).collect();
     let seeds = queue.len();
     let (mut runs, mut faults) = (0_usize, 0_usize);
     while let Some(node) = queue.pop() {
-        if ends.contains_key(&node) {
+        if ends.get(&node).is_some() {
             continue;
         }
         let end = live(&roster, &node, &mut ends, &mut queue, &mut runs);
@@ -71,22 +91,22 @@ fn explore(name: &str, policy: Policy) {
         if clean.writes == 0 {
             continue;
         }
-        for call in 0..clean.calls {
-            for mode in Mode::ALL {
+        for (call, operation) in clean.calls.iter().enumerate() {
+            for &mode in Mode::of(operation) {
                 let after = (run(&roster, &world, now, Some((call, mode))).world, now);
                 faults += 1;
                 let after_fault = live(&roster, &after, &mut ends, &mut queue, &mut runs);
                 // A fault may cost time, never a person's attention that the state did not need anyway.
                 assert!(
                     after_fault == end || after_fault == End::Settled || after_fault == End::Blocked("two-keys-in-use"),
-                    "{mode:?} at call {call} leads to {after_fault:?} instead of {end:?}\n{world:#?}"
+                    "{mode:?} at call {call}, {operation}, leads to {after_fault:?} instead of {end:?}\n{world:#?}"
                 );
                 queue.push(after);
             }
         }
     }
     assert!(faults > 10_000, "{name}: the enumeration has shrunk to {faults} faults");
-    eprintln!("{name}: {seeds} seeds, {} states, {runs} runs, {faults} faults", ends.len());
+    eprintln!("{name}: {seeds} seeds, {} states, {runs} runs, {faults} faults", ends.0.len());
 }
 
 /// Follows a life without faults in which nobody uses old keys, to its end. Queues the states on the way, and those of
@@ -94,18 +114,20 @@ fn explore(name: &str, policy: Policy) {
 fn live(
     roster: &Roster,
     node: &(World, DateTime<Utc>),
-    ends: &mut HashMap<(World, DateTime<Utc>), End>,
+    ends: &mut Ends,
     queue: &mut Vec<(World, DateTime<Utc>)>,
     runs: &mut usize,
 ) -> End {
     let mut path = Vec::new();
     let (mut world, mut now) = node.clone();
     let end = loop {
-        if let Some(end) = ends.get(&(world.clone(), now)) {
+        let here = (world, now);
+        if let Some(end) = ends.get(&here) {
             break end.clone();
         }
         assert!(path.len() < MOST_RUNS, "does not converge\n{:#?}", node.0);
-        path.push((world.clone(), now));
+        path.push(Ends::name(&here));
+        world = here.0;
         let after = run(roster, &world, now, None);
         *runs += 1;
         world = after.world;
@@ -131,15 +153,13 @@ fn live(
             },
         }
     };
-    for node in path {
-        ends.insert(node, end.clone());
-    }
+    ends.0.extend(path.into_iter().map(|name| (name, end.clone())));
     end
 }
 
 struct After {
     world: World,
-    calls: usize,
+    calls: Vec<&'static str>,
     writes: usize,
     /// What a fresh look says, which is taken only after a run without a fault.
     plan_after: Plan,
@@ -155,13 +175,13 @@ fn run(roster: &Roster, world: &World, now: DateTime<Utc>, fault: Option<(usize,
         let Ok(directory) = directory(&faulty, &|_, _| true).await else { return };
         let inventory = observe(&faulty, roster, &directory, Depth::Plan, now, &|| {}).await;
         let plan = plan(roster, &inventory, now);
-        let run = Run { clock: &|| now, may_start: &|| true, progress: &|_| {} };
+        let run = Run { clock: &|| now, permits: |_| true, may_start: &|| true, progress: &|_| {} };
         let applied = apply(&faulty, roster, &inventory, &plan.changes, &run).await;
         assert!(fault.is_some() || applied.outcomes.iter().all(|outcome| outcome.result.is_ok()), "{applied:#?}");
     }
     .now_or_never();
     assert!(ended.is_some() || fault.is_some_and(|(_, mode)| matches!(mode, Mode::CutBefore | Mode::CutAfter)));
-    let (calls, writes) = (faulty.calls.get(), faulty.writes.borrow().len());
+    let (calls, writes) = (faulty.calls.take(), faulty.writes.get());
     let mut after = sandbox.snapshot();
     after.mail.clear();
     assert_alive(world, &after);
@@ -329,14 +349,11 @@ fn tags(keys: &[Key], versions: &[StoredVersion]) -> Vec<Vec<(&'static str, Stri
         retired.push(Some((TAG_DEACTIVATING, format!("{}@{}", old.id, days_ago(20)))));
     }
     let mut all = Vec::new();
+    let intent = keys.last().map(|key| (TAG_INTENT, timestamp(key.created - TimeDelta::minutes(1))));
     for told in [None, told] {
-        for intent in std::iter::once(None).chain(keys.last().map(|key| Some(key.created - TimeDelta::minutes(1)))) {
-            for retired in &retired {
-                let told = told.iter().map(|key| (TAG_NOTIFIED, key.to_string()));
-                let intent = intent.map(|intent| (TAG_INTENT, timestamp(intent)));
-                all.push(told.chain(intent).chain(retired.clone()).collect());
-            }
-        }
+        let told = told.map(|key| (TAG_NOTIFIED, key.to_string()));
+        all.push(told.iter().cloned().chain(intent.clone()).collect());
+        all.extend(retired.iter().map(|retired| told.iter().cloned().chain(retired.clone()).collect()));
     }
     all.sort();
     all.dedup();

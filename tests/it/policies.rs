@@ -54,9 +54,19 @@ enum Role {
     Execution,
 }
 
+impl Role {
+    /// What is added to the name of the role in the member account.
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Plan => "-plan",
+            Self::Execution => "",
+        }
+    }
+}
+
 /// The policies of the role in the home account and of the one in the member account.
-#[derive(Clone)]
 struct Policies {
+    role: Role,
     home: Vec<Value>,
     member: Vec<Value>,
 }
@@ -119,21 +129,25 @@ impl Accounts {
         let of_users = |file| users.iter().flat_map(move |users| terraform::statements(file, users));
         let mut member = terraform::statements("plan", &account);
         member.extend(of_users("plan-users"));
-        let role_arn = access["role"].as_str().expect("a role");
-        let (roles, mut identities) = (json!([role_arn]), json!([]));
+        let roles = json!([format!("{}{}", access["role"].as_str().expect("a role"), role.suffix())]);
+        let mut identities = json!([]);
         if role == Role::Execution {
             member.extend(terraform::statements("write", &account));
             member.extend(of_users("write-users"));
             identities = json!([format!("arn:aws:ses:{REGION}:{}:identity/security@example.com", self.home)]);
         }
-        let caller =
-            BTreeMap::from([("mail_identities", identities), ("mail_from", variables["mail"]["address"].clone()), ("roles", roles)]);
+        let caller = BTreeMap::from([
+            ("mail_identities", identities),
+            ("mail_from", variables["mail"]["address"].clone()),
+            ("roles", roles),
+        ]);
         let mut home = terraform::statements("caller", &caller);
-        for statement in &mut home {
+        for statement in home.iter_mut().filter(|statement| statement["Sid"] == "SendMail") {
             // The emulator knows no `ses:FromAddress`, and a condition on what it doesn't know is never met.
-            statement.as_object_mut().expect("a statement").remove("Condition");
+            let condition = statement.as_object_mut().expect("a statement").remove("Condition");
+            assert_eq!(condition, Some(json!({ "StringEquals": { "ses:FromAddress": "security@example.com" } })));
         }
-        Policies { home, member }
+        Policies { role, home, member }
     }
 
     /// Makes both roles with these policies, and runs keyrota with the one in the home account.
@@ -143,17 +157,18 @@ impl Accounts {
             json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string()
         };
         let home_role = format!("arn:aws:iam::{}:role/keyrota", self.home);
+        let member_role = format!("keyrota{}", policies.role.suffix());
         let roles = [
-            (&self.home, trust(format!("arn:aws:iam::{}:root", self.home)), &policies.home),
-            (&self.member, trust(home_role.clone()), &policies.member),
+            (&self.home, "keyrota", trust(format!("arn:aws:iam::{}:root", self.home)), &policies.home),
+            (&self.member, &member_role, trust(home_role.clone()), &policies.member),
         ];
-        for (account, trust, statements) in roles {
+        for (account, name, trust, statements) in roles {
             let iam = self.iam(account);
-            let made = iam.create_role().role_name("keyrota").assume_role_policy_document(trust).send().await;
+            let made = iam.create_role().role_name(name).assume_role_policy_document(trust).send().await;
             made.expect("a new role");
             if !statements.is_empty() {
                 let document = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
-                let put = iam.put_role_policy().role_name("keyrota").policy_name("rotation").policy_document(document);
+                let put = iam.put_role_policy().role_name(name).policy_name("rotation").policy_document(document);
                 put.send().await.expect("a policy");
             }
         }
@@ -166,6 +181,7 @@ impl Accounts {
             .env_clear()
             .env("HOME", "/nonexistent")
             .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("KEYROTA_ROLE_SUFFIX", policies.role.suffix())
             .env("AWS_ENDPOINT_URL", url())
             .env("AWS_REGION", REGION)
             .env("AWS_ACCESS_KEY_ID", credentials.access_key_id())
@@ -211,7 +227,7 @@ impl Accounts {
 fn url() -> &'static str {
     static URL: LazyLock<String> = LazyLock::new(|| {
         let launcher: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/emulator/policies.py");
-        let python = emulator::interpreter("ministack", "tests/emulator/ministack.txt");
+        let python = emulator::python("ministack.txt");
         let mut process = Command::new(python)
             .arg(&launcher)
             .env("PYTHONDONTWRITEBYTECODE", "1")
@@ -299,11 +315,14 @@ async fn excepted_users_and_secret_values_are_out_of_reach() {
         }
         accounts.run(&policies, &["plan"]).await;
         let home = accounts.assume(&accounts.home, &format!("arn:aws:iam::{}:role/keyrota", accounts.home)).await;
-        let config = client!(aws_sdk_sts, home.access_key_id(), home.secret_access_key(), Some(home.session_token().to_owned()));
+        let config =
+            client!(aws_sdk_sts, home.access_key_id(), home.secret_access_key(), Some(home.session_token().to_owned()));
         let role = format!("arn:aws:iam::{}:role/keyrota", accounts.member);
-        let answer = aws_sdk_sts::Client::from_conf(config).assume_role().role_arn(role).role_session_name("test").send();
+        let answer =
+            aws_sdk_sts::Client::from_conf(config).assume_role().role_arn(role).role_session_name("test").send();
         let member = answer.await.expect("an assumed role").credentials.expect("credentials");
-        let (key, secret, token) = (member.access_key_id(), member.secret_access_key(), Some(member.session_token().to_owned()));
+        let (key, secret, token) =
+            (member.access_key_id(), member.secret_access_key(), Some(member.session_token().to_owned()));
 
         let iam = aws_sdk_iam::Client::from_conf(client!(aws_sdk_iam, key, secret, token.clone()));
         let created = iam.create_access_key().user_name("ci-breakglass").send().await;

@@ -5,6 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use keyrota::{export, inventory, manifest};
@@ -105,7 +106,8 @@ fn the_policies_allow_the_calls_that_the_code_makes_and_no_others() {
 
 /// `service:Action`, and no condition key (`kms:ViaService`), which AWS writes alike.
 fn is_action(text: &str) -> bool {
-    const KEYS: [&str; 4] = ["ses:FromAddress", "kms:ViaService", "kms:ResourceAliases", "secretsmanager:AddReplicaRegions"];
+    const KEYS: [&str; 4] =
+        ["ses:FromAddress", "kms:ViaService", "kms:ResourceAliases", "secretsmanager:AddReplicaRegions"];
     let services = ["iam", "kms", "secretsmanager", "ses", "sts"];
     text.split_once(':').is_some_and(|(service, action)| {
         services.contains(&service)
@@ -157,7 +159,8 @@ fn declared(path: &Path, kind: &str) -> Vec<Declared> {
             let block = block.split("\n}").next().unwrap_or(block);
             let attribute = |name: &str| {
                 block.lines().find_map(|line| {
-                    let (key, value) = line.strip_prefix("  ").filter(|line| !line.starts_with(' '))?.split_once('=')?;
+                    let (key, value) =
+                        line.strip_prefix("  ").filter(|line| !line.starts_with(' '))?.split_once('=')?;
                     (key.trim() == name).then(|| value.trim().to_owned())
                 })
             };
@@ -208,7 +211,12 @@ fn an_input_has_the_same_default_everywhere() {
             let Some(default) = default.filter(|default| !default.starts_with('{')) else { continue };
             let (other, place) = defaults.entry(name.clone()).or_insert_with(|| (default.clone(), folder.clone()));
             // Where a policy's region is an account's own choice, there is nothing to repeat.
-            assert!(*other == default || name == "region", "`{name}` differs in {} and {}", folder.display(), place.display());
+            assert!(
+                *other == default || name == "region",
+                "`{name}` differs in {} and {}",
+                folder.display(),
+                place.display()
+            );
         }
     }
     assert!(defaults.len() > 10, "the defaults are where this test looks for them");
@@ -225,4 +233,37 @@ fn folders() -> Vec<PathBuf> {
     folders.sort();
     assert!(folders.len() > 10, "the modules are where this test looks for them");
     folders
+}
+
+#[test]
+fn the_command_prints_the_export_and_writes_it_only_when_it_differs() {
+    let export = |manifests: &Path, arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_keyrota"));
+        command.args(["export", "terraform"]).args(arguments).arg("--manifests").arg(manifests).env_clear();
+        command.output().expect("keyrota runs")
+    };
+    let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests");
+    let committed = read(&terraform().join("environments/test/keyrota.auto.tfvars.json"));
+    let printed = export(&manifests, &[]);
+    assert!(printed.status.success(), "{printed:?}");
+    assert_eq!(String::from_utf8_lossy(&printed.stdout), committed);
+    let hint = String::from_utf8_lossy(&printed.stderr).into_owned();
+    assert!(hint.contains("selects by group alone"), "{hint}");
+
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("keyrota.auto.tfvars.json");
+    let into = ["--into", file.to_str().expect("UTF-8")];
+    assert!(export(&manifests, &into).status.success());
+    assert_eq!(read(&file), committed);
+    let time = || fs::metadata(&file).and_then(|metadata| metadata.modified()).expect("a time");
+    let written = time();
+    let again = export(&manifests, &into);
+    assert!(again.status.success() && again.stdout.is_empty(), "{again:?}");
+    assert_eq!(time(), written);
+
+    // What has errors must not become permissions.
+    fs::write(folder.path().join("keyrota.toml"), "version = 1\n[[rotate]]\nusers = [\"*\"]\nnotify = 1\n")
+        .expect("a file");
+    let wrong = export(folder.path(), &[]);
+    assert_eq!((wrong.status.code(), wrong.stdout.as_slice()), (Some(1), [].as_slice()));
 }

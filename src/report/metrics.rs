@@ -1,0 +1,147 @@
+//! What alarms watch: lines of CloudWatch's embedded metric format. Lambda's log is where CloudWatch looks for them, so
+//! a metric costs no call and no permission.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+use crate::{
+    apply::Applied,
+    inventory::{Account, Inventory, Key},
+    plan::{Plan, Verb, Wait},
+    roster::{Entry, Roster},
+};
+
+/// The namespace of all metrics.
+pub const NAMESPACE: &str = "keyrota";
+
+/// How things are in one account, or in all of them together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metrics {
+    /// Active keys that are older than their `max-age` after the run. Exempt users don't count: they are so on purpose.
+    pub keys_over_max_age: usize,
+    /// Whole days; 0 without keys. As above, of active keys of users that are not exempt.
+    pub oldest_key_age_days: i64,
+    /// Users for whom a person must do something.
+    pub blocked: usize,
+    /// `None`: nothing was to be changed.
+    pub run: Option<RunMetrics>,
+}
+
+/// What a run did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunMetrics {
+    /// Whether every user got its turn: 0 if some were left to the next run.
+    pub completed: bool,
+    pub created: usize,
+    pub deactivated: usize,
+    pub deleted: usize,
+    /// Changes that were not made, and users that could not be read.
+    pub failures: usize,
+}
+
+/// A line for each account, with the dimension `account`, and one without dimensions for all of them. Without
+/// `applied`, the lines say how things are and nothing of a run.
+pub fn lines(accounts: &[(&Roster, &Inventory)], plan: &Plan, applied: Option<&Applied>) -> Vec<String> {
+    let mut all =
+        Metrics { run: applied.map(|_| RunMetrics { completed: true, ..RunMetrics::default() }), ..<_>::default() };
+    let mut lines = Vec::new();
+    for (roster, inventory) in accounts {
+        let one = measure(roster, inventory, plan, applied);
+        lines.push(line(plan.as_of, Some(&roster.account), &one));
+        all.add(&one);
+    }
+    lines.push(line(plan.as_of, None, &all));
+    lines
+}
+
+fn measure(roster: &Roster, inventory: &Inventory, plan: &Plan, applied: Option<&Applied>) -> Metrics {
+    let account = &roster.account;
+    let waiting = || plan.waiting.iter().filter(|waiting| *waiting.account == *account);
+    let mut metrics =
+        Metrics { blocked: waiting().filter(|waiting| waiting.wait.is_blocked()).count(), ..<_>::default() };
+    for entry in roster.entries.iter().filter(|entry| entry.exempt.is_none()) {
+        for key in working_keys(entry, inventory, applied) {
+            let age = plan.as_of - key.created;
+            metrics.keys_over_max_age += usize::from(age >= entry.policy.max_age.value);
+            metrics.oldest_key_age_days = metrics.oldest_key_age_days.max(age.num_days());
+        }
+    }
+    metrics.run = applied.map(|applied| {
+        let outcomes = || applied.outcomes.iter().filter(|outcome| *outcome.change.account == *account);
+        let done = |verb| outcomes().filter(|o| o.result.is_ok() && o.change.action.verb() == verb).count();
+        let unreadable = waiting().filter(|waiting| matches!(waiting.wait, Wait::Unreadable { .. })).count();
+        RunMetrics {
+            completed: applied.deferred.iter().all(|deferred| *deferred.account != *account),
+            created: done(Verb::Create),
+            deactivated: done(Verb::Deactivate),
+            deleted: done(Verb::Delete),
+            failures: outcomes().filter(|outcome| outcome.result.is_err()).count() + unreadable,
+        }
+    });
+    metrics
+}
+
+/// The active keys of a user, less those that the run has just deactivated. Keys it has created are too young to matter.
+fn working_keys<'a>(
+    entry: &'a Entry,
+    inventory: &'a Inventory,
+    applied: Option<&'a Applied>,
+) -> impl Iterator<Item = &'a Key> {
+    let state = inventory.users.get(&entry.user.name).and_then(|state| state.as_ref().ok());
+    let stopped = move |key: &Key| {
+        applied.is_some_and(|applied| {
+            let is_it =
+                |action: &crate::plan::Action| action.verb() == Verb::Deactivate && action.key() == Some(&key.id);
+            applied.outcomes.iter().any(|outcome| outcome.result.is_ok() && is_it(&outcome.change.action))
+        })
+    };
+    state.into_iter().flat_map(|state| &state.keys).filter(move |key| key.is_active() && !stopped(key))
+}
+
+impl Metrics {
+    fn add(&mut self, other: &Self) {
+        let Self { keys_over_max_age, oldest_key_age_days, blocked, run } = other;
+        self.keys_over_max_age += keys_over_max_age;
+        self.oldest_key_age_days = self.oldest_key_age_days.max(*oldest_key_age_days);
+        self.blocked += blocked;
+        if let (Some(all), Some(one)) = (&mut self.run, run) {
+            let RunMetrics { completed, created, deactivated, deleted, failures } = one;
+            all.completed &= completed;
+            all.created += created;
+            all.deactivated += deactivated;
+            all.deleted += deleted;
+            all.failures += failures;
+        }
+    }
+}
+
+/// One document of the format. See "Specification: Embedded metric format" in the CloudWatch user guide.
+fn line(time: DateTime<Utc>, account: Option<&Account>, metrics: &Metrics) -> String {
+    let Metrics { keys_over_max_age, oldest_key_age_days, blocked, run } = metrics;
+    let mut values = vec![
+        ("KeysOverMaxAge", json!(keys_over_max_age)),
+        ("OldestKeyAgeDays", json!(oldest_key_age_days)),
+        ("Blocked", json!(blocked)),
+    ];
+    if let Some(RunMetrics { completed, created, deactivated, deleted, failures }) = run {
+        values.extend([
+            ("RunsCompleted", json!(u8::from(*completed))),
+            ("Created", json!(created)),
+            ("Deactivated", json!(deactivated)),
+            ("Deleted", json!(deleted)),
+            ("Failures", json!(failures)),
+        ]);
+    }
+    let unit = |name: &str| if name == "OldestKeyAgeDays" { "None" } else { "Count" };
+    let metrics: Vec<Value> = values.iter().map(|(name, _)| json!({ "Name": name, "Unit": unit(name) })).collect();
+    let dimensions: &[&str] = if account.is_some() { &["account"] } else { &[] };
+    let directive = json!({ "Namespace": NAMESPACE, "Dimensions": [dimensions], "Metrics": metrics });
+    let mut document = json!({ "_aws": { "Timestamp": time.timestamp_millis(), "CloudWatchMetrics": [directive] } });
+    for (name, value) in values {
+        document[name] = value;
+    }
+    if let Some(account) = account {
+        document["account"] = json!(account.id);
+    }
+    document.to_string()
+}

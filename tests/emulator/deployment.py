@@ -1,0 +1,70 @@
+"""Serves ministack on a free loopback port: it runs the packages of Lambda functions, and EventBridge fires them.
+
+Prints the port as its first line, and exits when its standard input closes, so that it never outlives its test. Each
+line of the input is a time (RFC 3339) to put the clock of IAM and EventBridge to, from which it goes on; each is
+answered with a line.
+"""
+
+import asyncio
+import os
+import socket
+import sys
+import tempfile
+import threading
+import time
+from datetime import UTC, datetime
+
+listener = socket.socket()
+listener.bind(("127.0.0.1", 0))
+port = listener.getsockname()[1]
+os.environ |= {
+    "GATEWAY_PORT": str(port),
+    # What functions call.
+    "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+    "LOG_LEVEL": "ERROR",
+    # Where packages are unpacked; removed at the end.
+    "TMPDIR": (folder := tempfile.TemporaryDirectory()).name,
+}
+tempfile.tempdir = None
+
+# They read the environment.
+from hypercorn.asyncio import serve  # noqa: E402
+from hypercorn.config import Config  # noqa: E402
+from ministack.app import app  # noqa: E402
+from ministack.services import eventbridge, iam  # noqa: E402
+
+ahead = 0.0
+
+
+def now():
+    return time.time() + ahead
+
+
+def install_clock():
+    iam._now = lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now()))
+    eventbridge._now_ts = now
+    eventbridge._SCHEDULER_TICK_INTERVAL = 0.1
+
+
+def follow_orders():
+    global ahead
+    for line in sys.stdin:
+        ahead = datetime.fromisoformat(line.strip()).astimezone(UTC).timestamp() - time.time()
+        print("set", flush=True)
+    folder.cleanup()
+    os._exit(0)
+
+
+def main():
+    install_clock()
+    print(port, flush=True)
+    threading.Thread(target=follow_orders, daemon=True).start()
+    config = Config()
+    listener.listen()
+    config.loglevel = "ERROR"
+    config.bind = [f"fd://{listener.fileno()}"]
+    asyncio.run(serve(app, config))
+
+
+if __name__ == "__main__":
+    main()

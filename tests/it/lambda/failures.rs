@@ -1,0 +1,139 @@
+//! What fails an invocation, and that the next one gets over it.
+
+use super::*;
+use crate::emulator::Fault;
+
+#[track_caller]
+fn fails(function: &Function, event: &Value) -> Failure {
+    match function.invoke(event) {
+        Err(failure) => failure,
+        Ok(report) => panic!("this did not fail: {report:#}"),
+    }
+}
+
+#[tokio::test]
+async fn a_failed_change_fails_the_invocation_after_everything_else_was_done() {
+    let fixture = Fixture::new().await;
+    fixture.user("ci-a", 95).await;
+    fixture.user("ci-b", 95).await;
+    let suspended = Fault::error("SendEmail", 400, "AccountSuspendedException", "Sending is paused.");
+    fixture.account.add_fault(suspended.only("to", "ci-a@example.com"));
+    let function = fixture.start();
+    let failure = fails(&function, &event("enforce"));
+    assert_eq!(failure.kind, "ChangesFailed");
+    assert!(failure.message.starts_with("1 of 6 changes failed; "), "{}", failure.message);
+    assert!(failure.message.contains("notify ci-a: "), "{}", failure.message);
+    assert!(failure.message.contains("Sending is paused."), "{}", failure.message);
+    let told: Vec<_> = fixture.account.sent_mail().into_iter().flat_map(|mail| mail.to).collect();
+    assert_eq!(told, ["ci-b@example.com"]);
+
+    let report = function.invoke(&event("tend")).expect("a run");
+    assert_eq!(outcomes(&report), ["notify ci-a"]);
+
+    let [stdout, _] = function.stop();
+    let log = Log::parse(&stdout);
+    let logged = log.lines.iter().find_map(|line| line["report"].as_str()).expect("the report in the log");
+    let logged: Value = serde_json::from_str(logged).expect("JSON");
+    assert!(outcomes(&logged).contains(&"notify ci-a failed".to_owned()), "{logged:#}");
+    let errors = log.messages(&["ERROR"]);
+    assert_eq!(errors[..2], ["notify failed", "the report of the run"]);
+    assert!(errors[2].starts_with("ChangesFailed: ") && errors.len() == 3, "{errors:?}");
+    assert_eq!((log.metric("Failures"), log.metric("Created")), (vec![1, 0], vec![2, 0]));
+    let credential = fixture.credential("ci-a").await;
+    assert!(!stdout.contains(credential["SecretAccessKey"].as_str().expect("text")));
+}
+
+#[tokio::test]
+async fn broken_manifests_are_all_shown_and_nothing_is_called() {
+    let fixture = Fixture::new().await;
+    fixture.user("ci-a", 95).await;
+    fixture.write("broken.toml", "version = 1\n[[rotate]]\nusers = [\"x\"]\nmax-agee = \"90d\"\n");
+    fixture.write("worse.toml", "version = 1\n[[rotate]]\nusers = [\"y\"]\noverlap = \"1 month\"\n");
+    let function = fixture.start();
+    let Failure { kind, message } = fails(&function, &event("enforce"));
+    assert_eq!(kind, "BadManifest");
+    assert!(message.starts_with("nothing was changed, the manifests have 2 errors\n"), "{message}");
+    for text in ["manifests/broken.toml:4", "max-agee", "manifests/worse.toml:4", "1 month"] {
+        assert!(message.contains(text), "no {text} in {message}");
+    }
+    assert_eq!(fixture.account.take_requests(), []);
+
+    // Manifests are loaded for each invocation.
+    fixture.write("broken.toml", "version = 1\n");
+    fixture.write("worse.toml", "version = 1\n");
+    let report = function.invoke(&event("plan")).expect("a plan");
+    assert_eq!(report["summary"]["create"], 1);
+    let [stdout, _] = function.stop();
+    let log = Log::parse(&stdout);
+    assert_eq!(log.messages(&["ERROR"]), [format!("BadManifest: {message}")], "logged once");
+}
+
+#[tokio::test]
+async fn contradictions_found_only_with_the_users_at_hand_change_nothing() {
+    let fixture = Fixture::new().await;
+    fixture.user("ci-a", 95).await;
+    fixture.write("more.toml", "version = 1\n[[rotate]]\nusers = [\"*-a\"]\n");
+    let function = fixture.start();
+    let Failure { kind, message } = fails(&function, &event("enforce"));
+    assert_eq!(kind, "BadManifest");
+    assert!(message.contains("two rules select `ci-a`"), "{message}");
+    assert_eq!(fixture.writes(), [""; 0]);
+}
+
+#[tokio::test]
+async fn exceeded_limits_change_nothing() {
+    let fixture = Fixture::new().await;
+    fixture.user("ci-a", 95).await;
+    fixture.user("ci-b", 95).await;
+    fixture.write("keyrota.toml", &format!("{SHARED}\n[limits]\nmax-actions = 1\n"));
+    let function = fixture.start();
+    let Failure { kind, message } = fails(&function, &event("enforce"));
+    assert_eq!(kind, "LimitExceeded");
+    assert!(message.contains("2 changes are planned, `max-actions` allows 1 (manifests/keyrota.toml:"), "{message}");
+    assert_eq!(fixture.writes(), [""; 0]);
+    // What a run may not do is not counted.
+    function.invoke(&event("tend")).expect("a run");
+    let report = function.invoke(&event("plan")).expect("a plan is there to be looked at");
+    assert_eq!(report["summary"]["create"], 2);
+    let [stdout, _] = function.stop();
+    let log = Log::parse(&stdout);
+    assert_eq!(log.metric("KeysOverMaxAge"), [2, 2, 2]);
+    assert_eq!(log.metric("RunsCompleted"), [1], "of tend alone");
+    assert_eq!(log.messages(&["WARN"]).len(), 1, "the plan's limit");
+}
+
+#[tokio::test]
+async fn a_connection_that_fails_is_tried_again_by_the_next_invocation() {
+    let fixture = Fixture::new().await;
+    fixture.account.add_fault(Fault::error("GetCallerIdentity", 403, "AccessDenied", "Not now."));
+    let function = fixture.start();
+    let Failure { kind, message } = fails(&function, &event("plan"));
+    assert_eq!(kind, "NoAccess");
+    assert!(message.contains("Not now.") && message.contains("hint: "), "{message}");
+    function.invoke(&event("plan")).expect("a plan");
+}
+
+#[tokio::test]
+async fn users_that_cannot_be_listed_fail_the_invocation() {
+    let fixture = Fixture::new().await;
+    fixture.account.add_fault(Fault::error("ListSecrets", 400, "InternalServiceError", "Out of order."));
+    let function = fixture.start();
+    let Failure { kind, message } = fails(&function, &event("enforce"));
+    assert_eq!(kind, "Unreadable");
+    assert!(message.contains("Out of order."), "{message}");
+}
+
+#[tokio::test]
+async fn a_user_that_cannot_be_read_is_held_and_counted_as_a_failure() {
+    let fixture = Fixture::new().await;
+    fixture.user("ci-a", 95).await;
+    fixture.user("ci-b", 95).await;
+    let denied = Fault::error("ListAccessKeys", 403, "AccessDenied", "No.").only("user", "ci-a");
+    fixture.account.add_fault(denied);
+    let function = fixture.start();
+    let report = function.invoke(&event("enforce")).expect("a run");
+    assert_eq!(outcomes(&report).len(), 3, "the other user is rotated");
+    assert_eq!(report["waiting"][0]["reason"], "unreadable");
+    let [stdout, _] = function.stop();
+    assert_eq!(Log::parse(&stdout).metric("Failures"), [1]);
+}
