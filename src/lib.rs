@@ -12,6 +12,7 @@
 pub mod apply;
 pub mod aws;
 pub mod cloud;
+#[cfg(feature = "cli")]
 pub mod export;
 pub mod inventory;
 pub mod mail;

@@ -1,6 +1,6 @@
 # What is not in the manifests. Everything here is an example.
 region          = "eu-west-1"
-package         = "../../../target/lambda/keyrota.zip"
+package         = "../../../target/packages/aarch64-unknown-linux-gnu/keyrota.zip"
 alarm_emails    = ["security@example.com"]
 test_recipients = ["payments-oncall@example.com"]
 

@@ -67,10 +67,11 @@ module "function" {
     length(local.caller) == 0 ? {} : { caller = jsonencode({ Version = "2012-10-17", Statement = local.caller }) },
     { for access in values(module.access) : "rotation" => access.execution },
   )
-  boundary_actions = distinct(flatten(concat(
-    local.caller[*].Action,
-    [for access in values(module.access) : jsondecode(access.execution).Statement[*].Action],
-  )))
+  # Not those of today's manifests: whoever ships manifests may not change the boundary.
+  boundary_actions = distinct(concat(
+    flatten([for statement in local.caller_statements : statement.Action]),
+    flatten([for access in values(module.access) : access.actions]),
+  ))
 }
 
 module "schedule" {
@@ -141,11 +142,10 @@ locals {
   plan_roles = [for role in local.roles : "${role}-plan"]
 
   # Mail leaves from here, whichever account it is about.
-  caller = [
-    for statement in jsondecode(templatefile("${path.module}/../../modules/access/statements/caller.json.tftpl", {
-      mail_identities = flatten(module.mail[*].identity_arns)
-      mail_from       = try(var.mail.address, "")
-      roles           = local.roles
-    })).Statement : statement if length(statement.Resource) > 0
-  ]
+  caller_statements = jsondecode(templatefile("${path.module}/../../modules/access/statements/caller.json.tftpl", {
+    mail_identities = flatten(module.mail[*].identity_arns)
+    mail_from       = try(var.mail.address, "")
+    roles           = local.roles
+  })).Statement
+  caller = [for statement in local.caller_statements : statement if length(statement.Resource) > 0]
 }

@@ -47,6 +47,17 @@ run "says_only_what_is_needed" {
   }
 }
 
+run "bounds_a_role_whatever_the_manifests_say" {
+  assert {
+    condition     = contains(output.actions, "secretsmanager:ReplicateSecretToRegions") && !strcontains(output.execution, "ReplicateSecretToRegions")
+    error_message = "the boundary does not change when a manifest begins to replicate"
+  }
+  assert {
+    condition     = !contains(output.actions, "secretsmanager:GetSecretValue") && !anytrue([for action in output.actions : strcontains(action, "*")])
+    error_message = "exact actions, and no secret is read"
+  }
+}
+
 run "plans_without_any_write" {
   assert {
     condition = [for one in jsondecode(output.plan).Statement : one.Sid] == [
