@@ -202,7 +202,11 @@ fn never(rules: &[&Rule], id: &str) -> Vec<String> {
     for except in rules.iter().flat_map(|rule| &rule.except) {
         let excepts = |rule: &Rule| rule.except.iter().any(|other| other.text.eq_ignore_ascii_case(&except.text));
         let cannot = |rule: &&&Rule| {
-            let names_others = |user: &Pattern| user.is_exact() && !except.matches(&user.text);
+            // Of two globs it is not known whether a name could match both.
+            let names_others = |user: &Pattern| match except.is_exact() {
+                true => !user.matches(&except.text),
+                false => user.is_exact() && !except.matches(&user.text),
+            };
             excepts(rule) || (!rule.users.is_empty() && rule.users.iter().all(names_others))
         };
         if rules.iter().filter(cannot).count() == rules.len() {

@@ -2,6 +2,8 @@
 
 mod architecture;
 mod aws;
+mod binary;
+mod command;
 mod emulator;
 mod faulty;
 mod golden;
@@ -9,6 +11,8 @@ mod lambda;
 mod lives;
 mod manifest;
 mod metrics;
+mod moto;
+mod planner;
 mod policies;
 mod readme;
 mod roster;

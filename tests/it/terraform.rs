@@ -247,8 +247,7 @@ fn the_command_prints_the_export_and_writes_it_only_when_it_differs() {
     let printed = export(&manifests, &[]);
     assert!(printed.status.success(), "{printed:?}");
     assert_eq!(String::from_utf8_lossy(&printed.stdout), committed);
-    let hint = String::from_utf8_lossy(&printed.stderr).into_owned();
-    assert!(hint.contains("selects by group alone"), "{hint}");
+    assert_eq!(String::from_utf8_lossy(&printed.stderr), "");
 
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("keyrota.auto.tfvars.json");
@@ -260,6 +259,14 @@ fn the_command_prints_the_export_and_writes_it_only_when_it_differs() {
     let again = export(&manifests, &into);
     assert!(again.status.success() && again.stdout.is_empty(), "{again:?}");
     assert_eq!(time(), written);
+
+    let by_group = "version = 1\n[[rotate]]\ngroups = [\"developers\"]\nnotify = []\n";
+    fs::write(folder.path().join("keyrota.toml"), by_group).expect("a file");
+    let hint = export(folder.path(), &[]);
+    assert!(
+        hint.status.success() && String::from_utf8_lossy(&hint.stderr).contains("selects by group alone"),
+        "{hint:?}"
+    );
 
     // What has errors must not become permissions.
     fs::write(folder.path().join("keyrota.toml"), "version = 1\n[[rotate]]\nusers = [\"*\"]\nnotify = 1\n")

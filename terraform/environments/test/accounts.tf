@@ -51,24 +51,3 @@ module "payments_test" {
   execution_role_arns = local.trust.execution_role_arns
   plan_role_arns      = local.trust.plan_role_arns
 }
-
-provider "aws" {
-  alias  = "platform"
-  region = var.accounts["platform"].region
-  # The wrong credentials must not make roles in the wrong account.
-  allowed_account_ids = [var.accounts["platform"].id]
-
-  assume_role {
-    role_arn = "arn:aws:iam::${var.accounts["platform"].id}:role/${local.deployer}"
-  }
-}
-
-module "platform" {
-  source    = "../../modules/account"
-  providers = { aws = aws.platform }
-
-  region              = var.region
-  access              = var.accounts["platform"]
-  execution_role_arns = local.trust.execution_role_arns
-  plan_role_arns      = local.trust.plan_role_arns
-}
