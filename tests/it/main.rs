@@ -1,14 +1,20 @@
 //! All tests that look at keyrota from outside its modules: one binary, because linking the AWS SDK takes long.
 
+mod action;
 mod architecture;
 mod aws;
+mod compare;
+mod digest;
 mod emulator;
 mod faulty;
+mod git;
 mod golden;
 mod lambda;
 mod lives;
 mod manifest;
+mod markdown;
 mod metrics;
 mod readme;
+mod repository;
 mod roster;
 mod sandbox;
