@@ -8,7 +8,11 @@ use crate::{
 };
 
 fn names(list: &Value) -> Vec<&str> {
-    list.as_array().unwrap_or_else(|| panic!("{list} is no list")).iter().map(|one| one["user"].as_str().expect("a name")).collect()
+    list.as_array()
+        .unwrap_or_else(|| panic!("{list} is no list"))
+        .iter()
+        .map(|one| one["user"].as_str().expect("a name"))
+        .collect()
 }
 
 fn rule(users: &str, more: &str) -> String {
@@ -74,9 +78,13 @@ fn the_next_run_is_shown_where_it_differs() {
     let plan = repository.plan_json(&["--base", "HEAD"]);
     assert_eq!(names(&plan["caused"]), ["day-70"]);
     let next_run = &plan["next-run"];
-    assert_eq!((next_run["as-of"].as_str(), names(&next_run["caused"])), (Some("2026-12-01T08:00:00Z"), vec!["day-50", "day-70"]));
+    assert_eq!(
+        (next_run["as-of"].as_str(), names(&next_run["caused"])),
+        (Some("2026-12-01T08:00:00Z"), vec!["day-50", "day-70"])
+    );
     let text = repository.plan(&["--base", "HEAD"]).stdout;
-    let (now, later) = text.split_once("Caused by the next scheduled run, 2026-12-01 08:00 UTC:").expect("both are shown");
+    let (now, later) =
+        text.split_once("Caused by the next scheduled run, 2026-12-01 08:00 UTC:").expect("both are shown");
     assert!(now.contains("+ day-70  create") && !now.contains("+ day-50  create"), "{text}");
     assert!(later.contains("+ day-50  create") && !later.contains("+ day-70  create"), "{text}");
     // One instant was asked for: there is no other.
@@ -89,10 +97,18 @@ fn the_next_run_is_shown_where_it_differs() {
 fn moving_rules_changes_no_policy() {
     let repository = Repository::with_rule(&rule(r#""day-*""#, "max-age = \"60d\"\n"));
     repository.write("manifests/team.toml", "# Moved.\nversion = 1\n");
-    let moved = format!("version = 1\n\n{}\n{}", rule(r#""day-10", "day-50""#, "max-age = \"60d\"\n"), rule(r#""day-70", "day-100""#, "max-age = \"1440h\"\n"));
+    let moved = format!(
+        "version = 1\n\n{}\n{}",
+        rule(r#""day-10", "day-50""#, "max-age = \"60d\"\n"),
+        rule(r#""day-70", "day-100""#, "max-age = \"1440h\"\n")
+    );
     repository.write("manifests/moved.toml", &moved);
     let ran = repository.plan(&["--base", "HEAD"]);
-    assert_eq!(ran.stdout.lines().next().map(|line| line.split(" (").next()), Some(Some("Compared with HEAD")), "{ran:?}");
+    assert_eq!(
+        ran.stdout.lines().next().map(|line| line.split(" (").next()),
+        Some(Some("Compared with HEAD")),
+        "{ran:?}"
+    );
     assert!(ran.stdout.contains("no one's policy changes.\n\nPending anyway:\n"), "{}", ran.stdout);
     let plan = repository.plan_json(&["--base", "HEAD"]);
     assert_eq!((names(&plan["caused"]), plan["base"]["differs"].as_bool()), (vec![], Some(false)));
@@ -101,10 +117,21 @@ fn moving_rules_changes_no_policy() {
 #[test]
 fn settings_of_whole_runs_are_compared_too() {
     let repository = Repository::with_rule(&rule(r#""day-10""#, ""));
-    repository.write("manifests/keyrota.toml", &format!("{SHARED}tend = \"cron(0 9 * * ? *)\"\n\n[limits]\nmax-actions = 5\n"));
+    repository.write(
+        "manifests/keyrota.toml",
+        &format!("{SHARED}tend = \"cron(0 9 * * ? *)\"\n\n[limits]\nmax-actions = 5\n"),
+    );
     let plan = repository.plan_json(&["--base", "HEAD"]);
-    let fields: Vec<_> = plan["settings"].as_array().expect("a list").iter().map(|field| (&field["field"], &field["after"]["value"])).collect();
-    assert_eq!(fields, [(&json!("limits.max-actions"), &json!("5")), (&json!("schedule.tend"), &json!("cron(0 9 * * ? *)"))]);
+    let fields: Vec<_> = plan["settings"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|field| (&field["field"], &field["after"]["value"]))
+        .collect();
+    assert_eq!(
+        fields,
+        [(&json!("limits.max-actions"), &json!("5")), (&json!("schedule.tend"), &json!("cron(0 9 * * ? *)"))]
+    );
     assert_eq!(plan["base"]["differs"], true);
 }
 
@@ -123,10 +150,8 @@ fn an_exemption_is_a_change_of_policy() {
 /// Two rules that name one user are a mistake only where the user exists, so that it shows late.
 #[test]
 fn a_broken_base_is_shown_and_the_head_is_planned_alone() {
-    let broken = [
-        rule(r#""day-100""#, "max-agee = \"60d\"\n"),
-        rule(r#""day-1*""#, "") + "\n" + &rule(r#""day-?00""#, ""),
-    ];
+    let broken =
+        [rule(r#""day-100""#, "max-agee = \"60d\"\n"), rule(r#""day-1*""#, "") + "\n" + &rule(r#""day-?00""#, "")];
     for broken in broken {
         let repository = Repository::with_rule(&broken);
         change(&repository, &rule(r#""day-100""#, ""));
@@ -153,7 +178,9 @@ fn a_secret_that_moves() {
 #[tokio::test]
 async fn the_account_is_observed_once() {
     let account = emulator::account();
-    for (user, day) in [("old", "2026-01-01T00:00:00Z"), ("new", "2026-11-01T00:00:00Z"), ("other", "2026-01-01T00:00:00Z")] {
+    for (user, day) in
+        [("old", "2026-01-01T00:00:00Z"), ("new", "2026-11-01T00:00:00Z"), ("other", "2026-01-01T00:00:00Z")]
+    {
         account.create_user(user, "/", &[], &[]).await;
         account.create_key(user, day.parse().expect("a time")).await;
     }
@@ -165,7 +192,10 @@ async fn the_account_is_observed_once() {
     let arguments = ["plan", "--base", "HEAD", "--format", "json", "--at", "2026-11-23T08:00:00Z"];
     let ran = ran(&command.args(arguments).current_dir(repository.path()).output().expect("the binary runs"));
     let plan: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:?}"));
-    assert_eq!((names(&plan["scope"]["entered"]), names(&plan["scope"]["changed"])), (vec!["other"], vec!["new", "old"]));
+    assert_eq!(
+        (names(&plan["scope"]["entered"]), names(&plan["scope"]["changed"])),
+        (vec!["other"], vec!["new", "old"])
+    );
     let counts = account.count_requests();
     assert_eq!(counts.get("ListAccessKeys"), Some(&3), "{counts:?}");
     for (action, most) in [("GetAccountAuthorizationDetails", 1), ("ListSecrets", 1), ("DescribeSecret", 3)] {

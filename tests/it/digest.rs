@@ -63,7 +63,10 @@ fn fewer_changes_are_fine_with_the_plan_at_hand() {
 #[test]
 fn what_is_new_is_named() {
     let (repository, digest) = approved();
-    repository.write("manifests/team.toml", &format!("version = 1\n\n{}", RULE.replace("\"day-70\"", "\"day-*\", \"spare\"")));
+    repository.write(
+        "manifests/team.toml",
+        &format!("version = 1\n\n{}", RULE.replace("\"day-70\"", "\"day-*\", \"spare\"")),
+    );
     let new = ["changes that were not approved:\n  - spare: delete AKIAEXAMPLESPAREOLD1 in 111122223333, ", "hint"];
     assert_refused(&repository, &digest, Some("plan.json"), &new);
     let ran = apply(&repository, &digest, Some("plan.json"));
@@ -91,7 +94,12 @@ fn the_file_must_be_what_the_digest_stands_for() {
     // The digest in the file is not believed.
     plan["changes"][0]["user"] = "spare".into();
     fs::write(&path, plan.to_string()).expect("a file");
-    assert_refused(&repository, &digest, Some("plan.json"), &["plan.json is not the approved plan: its digest is r1:", &digest]);
+    assert_refused(
+        &repository,
+        &digest,
+        Some("plan.json"),
+        &["plan.json is not the approved plan: its digest is r1:", &digest],
+    );
     assert_refused(&repository, "r1:000000000000", Some("plan.json"), &["r1:000000000000 was approved"]);
 }
 
@@ -114,7 +122,7 @@ fn a_file_that_is_no_plan() {
 #[test]
 fn the_digest_means_what_is_done_and_not_when() {
     let (repository, digest) = approved();
-    let later = repository.plan_json(&["--at", "2026-11-24"]);
+    let later = repository.plan_json(&["--at", "2026-11-26"]);
     assert_eq!(later["digest"], digest.as_str());
     let as_of = later["changes"][0]["message"].as_str().expect("a message").to_owned();
     assert_ne!(repository.plan_json(&[])["changes"][0]["message"], as_of.as_str(), "the wording differs");

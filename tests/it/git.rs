@@ -77,11 +77,23 @@ fn manifests_in_a_subfolder_and_a_call_from_elsewhere() {
     let before = repository.commit();
     repository.write("teams/keys/manifests/team.toml", WIDER);
     // Where the command is called from makes no difference but for the paths shown.
-    for (folder, manifests) in [("", "teams/keys/manifests"), ("teams/keys", "manifests"), ("teams/keys/manifests", ".")] {
+    for (folder, manifests) in
+        [("", "teams/keys/manifests"), ("teams/keys", "manifests"), ("teams/keys/manifests", ".")]
+    {
         let sandbox = repository.path().join("sandbox.toml");
         let ran = keyrota(
             &repository.path().join(folder),
-            &["plan", "--sandbox", sandbox.to_str().expect("UTF-8"), "--manifests", manifests, "--base", "HEAD", "--format", "json"],
+            &[
+                "plan",
+                "--sandbox",
+                sandbox.to_str().expect("UTF-8"),
+                "--manifests",
+                manifests,
+                "--base",
+                "HEAD",
+                "--format",
+                "json",
+            ],
         );
         let plan: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:?}"));
         assert_eq!(entered(&plan), ["day-10", "day-50", "day-70"]);
@@ -113,8 +125,10 @@ fn renamed_and_deleted_files() {
     let plan = repository.plan_json(&["--base", "HEAD"]);
     assert_eq!(entered(&plan), Vec::<String>::new());
     let left = plan["scope"]["left"].as_array().expect("a list");
-    assert_eq!((left.len(), left[0]["user"].as_str(), left[0]["source"]["file"].as_str()),
-        (1, Some("day-10"), Some("manifests/gone.toml")));
+    assert_eq!(
+        (left.len(), left[0]["user"].as_str(), left[0]["source"]["file"].as_str()),
+        (1, Some("day-10"), Some("manifests/gone.toml"))
+    );
     assert_eq!(plan["scope"]["changed"], serde_json::json!([]));
 }
 

@@ -18,10 +18,30 @@ use crate::repository::Repository;
 
 /// What someone might write to get out.
 const HOSTILE: [&str; 24] = [
-    "@octocat", "a|b", "a\\|b", "a\\\\|@octocat", "`", "``", "a`@octocat`b", "` @octocat `", "```\n@octocat\n```",
-    "~~~\n@octocat", "<img src=x onerror=alert(1)>", "<!-- keyrota:plan manifests -->", "--><b>", "</details>",
-    "a\n\n# heading", "a\r\n| b |", "[x](https://example.com)", "https://example.com", "![x](y)", "a\u{202e}b\u{200b}",
-    "#1", "\\", "a\\`@octocat", "`|`@octocat`|`",
+    "@octocat",
+    "a|b",
+    "a\\|b",
+    "a\\\\|@octocat",
+    "`",
+    "``",
+    "a`@octocat`b",
+    "` @octocat `",
+    "```\n@octocat\n```",
+    "~~~\n@octocat",
+    "<img src=x onerror=alert(1)>",
+    "<!-- keyrota:plan manifests -->",
+    "--><b>",
+    "</details>",
+    "a\n\n# heading",
+    "a\r\n| b |",
+    "[x](https://example.com)",
+    "https://example.com",
+    "![x](y)",
+    "a\u{202e}b\u{200b}",
+    "#1",
+    "\\",
+    "a\\`@octocat",
+    "`|`@octocat`|`",
 ];
 
 fn now() -> DateTime<Utc> {
@@ -40,7 +60,15 @@ fn source(file: &str) -> Source {
 fn delete(user: &str, key: &str) -> Change {
     let action = Action::Delete { key: KeyId::new(key), expected: Vec::new(), clear: false };
     let (reason, destination) = (Reason::HoldOver { since: None }, "secret".to_owned());
-    Change { account: account(), user: user.to_owned(), action, reason, destination, source: source("a.toml"), then: vec![] }
+    Change {
+        account: account(),
+        user: user.to_owned(),
+        action,
+        reason,
+        destination,
+        source: source("a.toml"),
+        then: vec![],
+    }
 }
 
 fn waits(user: &str, wait: Wait) -> Waiting {
@@ -71,7 +99,8 @@ fn outside_of_code(markdown: &str) -> (String, Vec<String>) {
             }
             NodeValue::HtmlBlock(html) => {
                 let html = html.literal.trim();
-                let is_own = html.starts_with("<details><summary>") || html == "</details>" || html.starts_with("<sub>");
+                let is_own =
+                    html.starts_with("<details><summary>") || html == "</details>" || html.starts_with("<sub>");
                 assert!(is_own && html.matches('<').count() <= 4, "{html} in\n{markdown}");
             }
             _ => {}
@@ -181,11 +210,17 @@ fn mistakes_as_annotations() {
     repository.write("manifests/a,b:c%.toml", "version = 1\n\nodd = '100%'\n");
     let ran = repository.keyrota(&["check", "--format", "github"]);
     let line = ran.stdout.lines().find(|line| line.starts_with("::error ")).unwrap_or_else(|| panic!("{ran:?}"));
-    assert!(line.starts_with("::error file=manifests/a%2Cb%3Ac%25.toml,line=3,col=1,title=KR0007::unknown key `odd`%0A"), "{line}");
+    assert!(
+        line.starts_with("::error file=manifests/a%2Cb%3Ac%25.toml,line=3,col=1,title=KR0007::unknown key `odd`%0A"),
+        "{line}"
+    );
     assert_eq!(ran.stdout.lines().filter(|line| line.starts_with("::")).count(), 1);
     // Who is blocked is told at the rule that selects the user.
     repository.git(&["clean", "--quiet", "--force"]);
     repository.write("manifests/team.toml", "version = 1\n\n[[rotate]]\nusers = [\"spare-busy\"]\n");
     let ran = repository.plan(&["--format", "github"]);
-    assert!(ran.stdout.contains("::warning file=manifests/team.toml,line=3,title=blocked::spare-busy: a new key is due"), "{ran:?}");
+    assert!(
+        ran.stdout.contains("::warning file=manifests/team.toml,line=3,title=blocked::spare-busy: a new key is due"),
+        "{ran:?}"
+    );
 }

@@ -47,7 +47,8 @@ keys = [
 "#;
 
 /// What every version of the manifests shares.
-pub const SHARED: &str = "version = 1\n\n[defaults]\nmax-age = \"90d\"\nnotify = []\n\n[schedule]\nenforce = \"cron(0 8 1 * ? *)\"\n";
+pub const SHARED: &str =
+    "version = 1\n\n[defaults]\nmax-age = \"90d\"\nnotify = []\n\n[schedule]\nenforce = \"cron(0 8 1 * ? *)\"\n";
 
 /// A work tree and its repository; removed when dropped.
 pub struct Repository {
@@ -149,8 +150,9 @@ fn git_command(folder: &Path) -> Command {
 }
 
 pub fn keyrota(folder: &Path, arguments: &[&str]) -> Ran {
-    let output = Command::new(binary()).args(arguments).current_dir(folder).env_clear().env("HOME", "/nonexistent");
-    ran(&output.output().expect("the binary runs"))
+    let mut command = Command::new(binary());
+    command.args(arguments).current_dir(folder).env_clear().env("HOME", "/nonexistent");
+    ran(&command.output().expect("the binary runs"))
 }
 
 pub fn binary() -> PathBuf {
