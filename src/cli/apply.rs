@@ -12,6 +12,7 @@ use keyrota::{
     apply::Run,
     cloud::Cloud,
     git,
+    plan::Wait,
     report::{Report, json, text},
     survey::apply_all,
 };
@@ -36,6 +37,11 @@ pub async fn run<C: Cloud>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Exi
         Format::Json => output.talk(&text::plan(&plan)),
     }
     if !within_limits(world, &plan) {
+        let refused = Report { plan: &plan, revision: revision.as_deref(), since: None, applied: None };
+        if output.format == Format::Json {
+            output.data(&json::render(&refused));
+        }
+        write_reports(common, &refused)?;
         return Ok(Exit::Limit);
     }
     if let Some(approval) = &approval
@@ -55,7 +61,7 @@ pub async fn run<C: Cloud>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Exi
     bar.inc_length(plan.changes.len() as u64);
     let run = Run {
         clock,
-        permits: |_| true,
+        starts_rotations: true,
         may_start: &|| !interrupted.load(Ordering::Relaxed),
         progress: &|outcome| {
             tracing::debug!(user = outcome.change.user, action = %outcome.change.action.verb(), ok = outcome.result.is_ok());
@@ -77,7 +83,9 @@ pub async fn run<C: Cloud>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Exi
         stop.say(output);
         return Ok(Exit::Failed);
     }
-    let all_done = applied.deferred.is_empty() && applied.failures() == 0;
+    // A user that could not be read may have a key that is due: a run that never gets to see it must not look fine.
+    let all_read = !plan.waiting.iter().any(|waiting| matches!(waiting.wait, Wait::Unreadable { .. }));
+    let all_done = all_read && applied.deferred.is_empty() && applied.failures() == 0;
     Ok(if all_done { Exit::Done } else { Exit::Failed })
 }
 

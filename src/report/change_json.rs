@@ -140,6 +140,8 @@ pub fn diagnostic(diagnostic: &Diagnostic) -> Value {
         Severity::Error => "error",
         Severity::Warning => "warning",
     };
+    // What stands beside the place in the text: "did you mean".
+    let label = diagnostic.labels.first().map(|label| &label.text).filter(|text| !text.is_empty());
     json!({
         "code": diagnostic.code.as_str(),
         "severity": severity,
@@ -147,6 +149,7 @@ pub fn diagnostic(diagnostic: &Diagnostic) -> Value {
         "file": diagnostic.file(),
         "line": diagnostic.line(),
         "column": diagnostic.column(),
+        "label": label,
         "help": diagnostic.help,
     })
 }

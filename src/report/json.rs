@@ -248,7 +248,7 @@ pub(super) fn change(change: &Change) -> JsonChange<'_> {
 }
 
 fn following(following: &Following) -> JsonFollowing<'_> {
-    let Following { verb, key, not_before } = following;
+    let Following { verb, key, not_before, starts_rotation: _ } = following;
     JsonFollowing {
         action: verb.as_str(),
         key: key.as_ref().map(|key| key.as_str()),

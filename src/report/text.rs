@@ -6,7 +6,7 @@ use std::{
 };
 
 use anstyle::{AnsiColor, Style};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tabwriter::TabWriter;
 
 pub use super::change_text::since;
@@ -14,7 +14,7 @@ use super::{Counts, Report, result_word};
 use crate::{
     apply::{Applied, Failure, Outcome},
     inventory::{Account, Inventory, Key, LastUse, State},
-    plan::{Change, Day, Following, Next, Plan, Verb, Waiting, next_observed},
+    plan::{Change, Day, Following, Next, Plan, Verb, Wait, Waiting, next_observed},
     roster::{Entry, Roster},
 };
 
@@ -76,8 +76,7 @@ pub fn status(accounts: &[(&Roster, &Inventory)], now: DateTime<Utc>) -> String 
         let title = format!("  {BOLD}{title}{BOLD:#}");
         let lines = roster.entries.iter().flat_map(|entry| status_lines(roster, entry, inventory, now));
         text += &aligned(std::iter::once(title).chain(lines));
-        let (users, unmanaged) = (roster.entries.len(), roster.unmanaged);
-        let _ = writeln!(text, "\n{users} users in scope, {unmanaged} unmanaged.");
+        let _ = writeln!(text, "\n{} in scope, {} unmanaged.", users(roster.entries.len()), roster.unmanaged);
     }
     text
 }
@@ -88,15 +87,9 @@ fn status_lines(roster: &Roster, entry: &Entry, inventory: &Inventory, now: Date
     let (about, next) = match next_observed(roster, entry, observed, now) {
         Next::Change(action, reason) => (action.key().cloned(), format!("{} now: {reason}", action.verb())),
         Next::Wait { key, wait, until } => {
-            let until = until.map_or_else(String::new, |until| format!(" until {}", day(until)));
-            (
-                key,
-                format!(
-                    "{}{until}: {}",
-                    if wait.is_blocked() { "blocked" } else { "held" },
-                    printable(&wait.to_string())
-                ),
-            )
+            let (_, word, _) = mark(&wait);
+            let until = until.map_or_else(String::new, |until| format!(" until {}", last_day(&wait, until)));
+            (key, format!("{word}{until}: {}", message(&wait)))
         }
         Next::Settled { next_rotation: Some(at) } => (None, format!("rotate {}", day(at))),
         Next::Settled { next_rotation: None } => (None, "nothing to rotate".to_owned()),
@@ -154,16 +147,29 @@ fn then_text(then: &[Following]) -> String {
 
 pub(super) fn waiting_line(waiting: &Waiting) -> String {
     let Waiting { account: _, user, key, wait, source: _, until } = waiting;
-    let (glyph, word, style) = match wait {
+    let (glyph, word, style) = mark(wait);
+    let key = key.as_ref().map_or("", |key| key.as_str());
+    let until = until.map_or_else(String::new, |until| format!("; {DIM}until {}{DIM:#}", last_day(wait, until)));
+    format!("{style}{glyph}{style:#} {}\t{style}{word}{style:#}\t{key}\t{}{until}", printable(user), message(wait))
+}
+
+fn mark(wait: &Wait) -> (char, &'static str, Style) {
+    match wait {
         wait if wait.is_blocked() => ('!', "blocked", RED),
         wait if wait.is_exempt() => (' ', "exempt", DIM),
         _ => (' ', "held", DIM),
-    };
-    let key = key.as_ref().map_or("", |key| key.as_str());
-    let until = until.map_or_else(String::new, |until| format!("; {DIM}until {}{DIM:#}", day(until)));
-    let (user, message) = (printable(user), printable(&wait.to_string()));
-    let message = message.strip_prefix("exempt: ").unwrap_or(&message);
-    format!("{style}{glyph}{style:#} {user}\t{style}{word}{style:#}\t{key}\t{message}{until}")
+    }
+}
+
+/// What is not said by the word of [`mark`].
+fn message(wait: &Wait) -> String {
+    let message = printable(&wait.to_string());
+    message.strip_prefix("exempt: ").map_or(message.clone(), str::to_owned)
+}
+
+/// An exemption ends after the day that the manifest names: that day is shown. Other waits end at an instant.
+fn last_day(wait: &Wait, until: DateTime<Utc>) -> String {
+    day(if wait.is_exempt() { until - TimeDelta::seconds(1) } else { until })
 }
 
 fn outcome_lines(outcome: &Outcome) -> Vec<String> {
@@ -191,7 +197,7 @@ pub(super) fn summary(plan: &Plan) -> String {
         let next = plan.next_rotation().map_or_else(String::new, |(at, settled)| {
             format!(", next rotation {} ({})", day(at), printable(&settled.user))
         });
-        return format!("No changes. {waiting}{} users in scope{next}.", plan.users());
+        return format!("No changes. {waiting}{} in scope{next}.", users(plan.users()));
     }
     let mut text = format!("Plan: {} to create", counts.create);
     for (count, verb) in [(counts.promote, Verb::Promote), (counts.notify, Verb::Notify)] {
@@ -202,6 +208,10 @@ pub(super) fn summary(plan: &Plan) -> String {
     let _ = write!(text, ", {} to deactivate, {} to delete", counts.deactivate, counts.delete);
     waiting.map_or_else(String::new, |waiting| format!("; {waiting}")).chars().for_each(|c| text.push(c));
     text + "."
+}
+
+fn users(count: usize) -> String {
+    if count == 1 { "1 user".to_owned() } else { format!("{count} users") }
 }
 
 /// "1 created, 2 failed"; `None` if all are 0.

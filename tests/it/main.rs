@@ -3,6 +3,8 @@
 mod action;
 mod architecture;
 mod aws;
+mod binary;
+mod command;
 mod compare;
 mod digest;
 mod emulator;
@@ -14,6 +16,8 @@ mod lives;
 mod manifest;
 mod markdown;
 mod metrics;
+mod moto;
+mod planner;
 mod readme;
 mod repository;
 mod roster;
