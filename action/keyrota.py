@@ -81,7 +81,8 @@ def download(wanted):
         # Over TLS from the same release: this finds damage, and not a release that was replaced as a whole.
         source = "SHA256SUMS of the release"
         lines = [line.split() for line in fetch(f"{base}/SHA256SUMS").decode().splitlines()]
-        expected = next((sum for sum, name in (line for line in lines if len(line) == 2) if name.lstrip("*") == asset), "")
+        digests = {line[1].lstrip("*"): line[0] for line in lines if len(line) == 2}
+        expected = digests.get(asset, "")
     if not re.fullmatch(r"[0-9a-f]{64}", expected):
         raise Problem(f"{source} gives no SHA-256 for {asset}")
     actual = hashlib.sha256(archive).hexdigest()
@@ -117,6 +118,8 @@ def fetch(url):
             return answer.read()
     except urllib.error.HTTPError as error:
         raise Problem(f"{url}: {error.code} {error.reason}") from error
+    except (urllib.error.URLError, TimeoutError) as error:
+        raise Problem(f"{url}: {error}") from error
 
 
 # Step 2: check, and plan where there are credentials.

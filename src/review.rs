@@ -10,7 +10,7 @@ use crate::{
     cloud::Cloud,
     compare::{Comparison, Field, Side, compare, fields},
     explain::settings,
-    inventory::{Account, Inventory},
+    inventory::{Account, Inventory, LastUse},
     manifest::{Diagnostic, Manifest},
     observe::{Depth, Directory, Look, directory, observe_for},
     plan::Plan,
@@ -46,7 +46,7 @@ pub struct Compared {
     pub next_run: Option<NextRun>,
 }
 
-/// What the next scheduled run will do if nothing else happens before it.
+/// What the next scheduled run will do if nothing else happens before it, and clients go on as they do.
 pub struct NextRun {
     pub plan: Plan,
     pub comparison: Comparison,
@@ -118,7 +118,16 @@ pub async fn review<C: Cloud>(
     let rosters: Vec<[Vec<Roster>; 2]> = before.into_iter().zip(after).map(|(before, after)| [before, after]).collect();
     let observing = places.iter().zip(&rosters).zip(&listed);
     let observing = observing.map(|((place, both), listed)| observe_both(place, both, listed, &instants, progress));
-    let inventories = join_all(observing).await;
+    let mut inventories = join_all(observing).await;
+    if let Some(then) = next_run {
+        for (rosters, inventories) in rosters.iter().zip(&mut inventories) {
+            for (rosters, inventories) in rosters.iter().zip(inventories) {
+                if let ([_, roster], [_, inventory]) = (&rosters[..], &mut inventories[..]) {
+                    stay_in_use(inventory, roster, now, then);
+                }
+            }
+        }
+    }
     let compare_at = |instant: usize| {
         let side = |version: usize| -> Vec<Side<'_>> {
             let places = rosters.iter().zip(&inventories);
@@ -176,6 +185,21 @@ fn resolve_for(
         warnings = found;
     }
     Ok((rosters, warnings))
+}
+
+/// Clients go on as they do: a key that is in use now will be in use then. Without that, every forecast would find
+/// all keys unused.
+fn stay_in_use(inventory: &mut Inventory, roster: &Roster, now: DateTime<Utc>, then: DateTime<Utc>) {
+    for entry in &roster.entries {
+        let Some(Ok(state)) = inventory.users.get_mut(&entry.user.name) else { continue };
+        for key in &mut state.keys {
+            if let LastUse::At { time, .. } = &mut key.last_use
+                && now - *time < entry.policy.quiet.value
+            {
+                *time = then;
+            }
+        }
+    }
 }
 
 /// The inventories that belong to the rosters of an account: before and after, one for each instant.

@@ -8,7 +8,7 @@ use keyrota::{
     cloud::Cloud,
     git::{self, AtRevision, GitError},
     inventory::Account,
-    manifest::{self, Code, DeclaredAccount, Manifest},
+    manifest::{self, Code, DeclaredAccount, Diagnostic, Manifest},
 };
 
 use super::{args::Common, world::Stop};
@@ -18,7 +18,7 @@ pub struct BaseManifests {
     pub revision: String,
     pub commit: String,
     /// What is wrong with them is no reason to stop.
-    pub manifest: Result<Manifest, Vec<manifest::Diagnostic>>,
+    pub manifest: Result<Manifest, Vec<Diagnostic>>,
 }
 
 /// Accounts that only the manifests at `--base` look at, and what is to be said of them.
@@ -38,7 +38,11 @@ pub fn load_base(folder: &Path, revision: &str, now: DateTime<Utc>) -> Result<Ba
         return Ok(BaseManifests { revision, commit, manifest: Ok(Manifest::default()) });
     }
     let loaded = manifest::load_files(files, now);
-    if let Some(other) = loaded.diagnostics.iter().find(|diagnostic| diagnostic.code == Code::Version) {
+    // A version that is missing has nothing to label: that is a mistake like others.
+    let is_other = |diagnostic: &&Diagnostic| {
+        diagnostic.code == Code::Version && diagnostic.labels.first().is_some_and(|label| !label.text.is_empty())
+    };
+    if let Some(other) = loaded.diagnostics.iter().find(is_other) {
         let (file, line) = (other.file(), other.line());
         let message =
             format!("the manifests at `{revision}` can't be compared: {} ({file}:{line} there)", other.message);

@@ -1,0 +1,204 @@
+//! `plan --base`: what a change of the manifests causes, apart from what was pending anyway.
+
+use serde_json::{Value, json};
+
+use crate::{
+    emulator,
+    repository::{Repository, SHARED, ran},
+};
+
+fn names(list: &Value) -> Vec<&str> {
+    list.as_array()
+        .unwrap_or_else(|| panic!("{list} is no list"))
+        .iter()
+        .map(|one| one["user"].as_str().expect("a name"))
+        .collect()
+}
+
+fn rule(users: &str, more: &str) -> String {
+    format!("[[rotate]]\nusers = [{users}]\n{more}")
+}
+
+fn change(repository: &Repository, rules: &str) {
+    repository.write("manifests/team.toml", &format!("version = 1\n\n{rules}"));
+}
+
+#[test]
+fn who_enters_and_leaves_and_what_that_causes() {
+    let repository = Repository::with_rule(&rule(r#""day-10", "day-100""#, ""));
+    change(&repository, &rule(r#""day-100", "spare*", "day-70""#, ""));
+    let plan = repository.plan_json(&["--base", "HEAD"]);
+    assert_eq!(names(&plan["scope"]["entered"]), ["day-70", "spare", "spare-busy"]);
+    assert_eq!(names(&plan["scope"]["left"]), ["day-10"]);
+    assert_eq!(plan["scope"]["changed"], json!([]));
+    // day-100 was due before: that is not this change's doing.
+    assert_eq!(names(&plan["caused"]), ["spare"]);
+    assert_eq!(plan["caused"][0]["action"], "delete");
+    assert_eq!(names(&plan["caused-blocked"]), ["spare-busy"]);
+    assert_eq!(names(&plan["changes"]), ["day-100", "spare"]);
+    assert_eq!(plan["scope"]["entered"][0]["next"], json!({ "state": "settled", "until": "2026-12-13T08:00:00Z" }));
+    assert_eq!(plan["base"]["differs"], true);
+    let text = repository.plan(&["--base", "HEAD"]).stdout;
+    let lines = ["3 users enter the scope, 1 user leaves it", "Caused by this change:", "Pending anyway:\n+ day-100"];
+    for line in lines {
+        assert!(text.contains(line), "{line:?} is not in\n{text}");
+    }
+}
+
+#[test]
+fn a_changed_policy_shows_both_values_and_their_places() {
+    let repository = Repository::with_rule(&rule(r#""day-*""#, ""));
+    change(&repository, &rule(r#""day-*""#, "max-age = \"60d\"\n"));
+    let plan = repository.plan_json(&["--base", "HEAD"]);
+    assert_eq!(names(&plan["scope"]["changed"]), ["day-10", "day-100", "day-50", "day-70"]);
+    let day_50 = &plan["scope"]["changed"][2];
+    assert_eq!(
+        day_50["fields"],
+        json!([{
+            "field": "max-age",
+            "before": { "value": "90d", "source": "manifests/keyrota.toml:4" },
+            "after": { "value": "60d", "source": "manifests/team.toml:5" },
+        }])
+    );
+    assert_eq!(day_50["before"]["until"], "2027-01-02T08:00:00Z");
+    assert_eq!(day_50["after"]["until"], "2026-12-03T08:00:00Z");
+    assert_eq!(names(&plan["caused"]), ["day-70"]);
+    assert_eq!(plan["next-run"], Value::Null, "the run of 2026-12-01 does the same");
+    // And back: what was planned is so no more.
+    repository.commit();
+    change(&repository, &rule(r#""day-*""#, ""));
+    let plan = repository.plan_json(&["--base", "HEAD"]);
+    assert_eq!((names(&plan["caused"]), names(&plan["averted"])), (vec![], vec!["day-70"]));
+}
+
+#[test]
+fn the_next_run_is_shown_where_it_differs() {
+    let repository = Repository::with_rule(&rule(r#""day-*""#, ""));
+    change(&repository, &rule(r#""day-*""#, "max-age = \"55d\"\n"));
+    let plan = repository.plan_json(&["--base", "HEAD"]);
+    assert_eq!(names(&plan["caused"]), ["day-70"]);
+    let next_run = &plan["next-run"];
+    assert_eq!(
+        (next_run["as-of"].as_str(), names(&next_run["caused"])),
+        (Some("2026-12-01T08:00:00Z"), vec!["day-50", "day-70"])
+    );
+    let text = repository.plan(&["--base", "HEAD"]).stdout;
+    let (now, later) =
+        text.split_once("Caused by the next scheduled run, 2026-12-01 08:00 UTC:").expect("both are shown");
+    assert!(now.contains("+ day-70  create") && !now.contains("+ day-50  create"), "{text}");
+    assert!(later.contains("+ day-50  create") && !later.contains("+ day-70  create"), "{text}");
+    // One instant was asked for: there is no other.
+    let at = repository.plan_json(&["--base", "HEAD", "--at", "enforce"]);
+    assert_eq!((names(&at["caused"]), &at["next-run"]), (vec!["day-50", "day-70"], &Value::Null));
+    assert_eq!(at["as-of"], "2026-12-01T08:00:00Z");
+}
+
+#[test]
+fn moving_rules_changes_no_policy() {
+    let repository = Repository::with_rule(&rule(r#""day-*""#, "max-age = \"60d\"\n"));
+    repository.write("manifests/team.toml", "# Moved.\nversion = 1\n");
+    let moved = format!(
+        "version = 1\n\n{}\n{}",
+        rule(r#""day-10", "day-50""#, "max-age = \"60d\"\n"),
+        rule(r#""day-70", "day-100""#, "max-age = \"1440h\"\n")
+    );
+    repository.write("manifests/moved.toml", &moved);
+    let ran = repository.plan(&["--base", "HEAD"]);
+    assert_eq!(
+        ran.stdout.lines().next().map(|line| line.split(" (").next()),
+        Some(Some("Compared with HEAD")),
+        "{ran:?}"
+    );
+    assert!(ran.stdout.contains("no one's policy changes.\n\nPending anyway:\n"), "{}", ran.stdout);
+    let plan = repository.plan_json(&["--base", "HEAD"]);
+    assert_eq!((names(&plan["caused"]), plan["base"]["differs"].as_bool()), (vec![], Some(false)));
+}
+
+#[test]
+fn settings_of_whole_runs_are_compared_too() {
+    let repository = Repository::with_rule(&rule(r#""day-10""#, ""));
+    repository.write(
+        "manifests/keyrota.toml",
+        &format!("{SHARED}tend = \"cron(0 9 * * ? *)\"\n\n[limits]\nmax-actions = 5\n"),
+    );
+    let plan = repository.plan_json(&["--base", "HEAD"]);
+    let fields: Vec<_> = plan["settings"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|field| (&field["field"], &field["after"]["value"]))
+        .collect();
+    assert_eq!(
+        fields,
+        [(&json!("limits.max-actions"), &json!("5")), (&json!("schedule.tend"), &json!("cron(0 9 * * ? *)"))]
+    );
+    assert_eq!(plan["base"]["differs"], true);
+}
+
+#[test]
+fn an_exemption_is_a_change_of_policy() {
+    let repository = Repository::with_rule(&rule(r#""day-*""#, ""));
+    let exempt = "\n[[exempt]]\nuser = \"day-100\"\nreason = \"the vendor rotates it\"\n";
+    change(&repository, &(rule(r#""day-*""#, "") + exempt));
+    let plan = repository.plan_json(&["--base", "HEAD"]);
+    assert_eq!(names(&plan["averted"]), ["day-100"]);
+    assert_eq!(plan["scope"]["changed"][0]["fields"][0]["before"], Value::Null);
+    assert_eq!(plan["scope"]["changed"][0]["fields"][0]["after"]["value"], "the vendor rotates it");
+    assert_eq!(plan["scope"]["changed"][0]["after"]["state"], "exempt");
+}
+
+/// Two rules that name one user are a mistake only where the user exists, so that it shows late.
+#[test]
+fn a_broken_base_is_shown_and_the_head_is_planned_alone() {
+    let broken =
+        [rule(r#""day-100""#, "max-agee = \"60d\"\n"), rule(r#""day-1*""#, "") + "\n" + &rule(r#""day-?00""#, "")];
+    for broken in broken {
+        let repository = Repository::with_rule(&broken);
+        change(&repository, &rule(r#""day-100""#, ""));
+        let ran = repository.plan(&["--base", "HEAD"]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert!(ran.stdout.contains("have errors: this plan is compared with nothing."), "{}", ran.stdout);
+        assert!(ran.stdout.contains("error[KR") && ran.stdout.contains("+ day-100  create"), "{}", ran.stdout);
+        let plan = repository.plan_json(&["--base", "HEAD"]);
+        assert_eq!((plan["base"]["errors"].as_array().map(Vec::len), plan.get("caused")), (Some(1), None));
+        assert_eq!(names(&plan["changes"]), ["day-100"]);
+    }
+}
+
+/// Another secret is another ledger of the same keys.
+#[test]
+fn a_secret_that_moves() {
+    let repository = Repository::with_rule(&rule(r#""day-100""#, ""));
+    change(&repository, &rule(r#""day-100""#, "secret = \"elsewhere/{user}\"\n"));
+    let plan = repository.plan_json(&["--base", "HEAD"]);
+    assert_eq!(plan["caused"][0]["destination"], "elsewhere/day-100");
+    assert_eq!(plan["averted"][0]["destination"], "/aws/iam/credentials/day-100");
+}
+
+#[tokio::test]
+async fn the_account_is_observed_once() {
+    let account = emulator::account();
+    for (user, day) in
+        [("old", "2026-01-01T00:00:00Z"), ("new", "2026-11-01T00:00:00Z"), ("other", "2026-01-01T00:00:00Z")]
+    {
+        account.create_user(user, "/", &[], &[]).await;
+        account.create_key(user, day.parse().expect("a time")).await;
+    }
+    account.set_clock("2026-11-23T08:00:00Z".parse().expect("a time"));
+    let repository = Repository::with_rule(&rule(r#""old", "new""#, ""));
+    change(&repository, &rule(r#""old", "new", "other""#, "max-age = \"30d\"\n"));
+    account.take_requests();
+    let mut command = account.command(env!("CARGO_BIN_EXE_keyrota"));
+    let arguments = ["plan", "--base", "HEAD", "--format", "json", "--at", "2026-11-23T08:00:00Z"];
+    let ran = ran(&command.args(arguments).current_dir(repository.path()).output().expect("the binary runs"));
+    let plan: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:?}"));
+    assert_eq!(
+        (names(&plan["scope"]["entered"]), names(&plan["scope"]["changed"])),
+        (vec!["other"], vec!["new", "old"])
+    );
+    let counts = account.count_requests();
+    assert_eq!(counts.get("ListAccessKeys"), Some(&3), "{counts:?}");
+    for (action, most) in [("GetAccountAuthorizationDetails", 1), ("ListSecrets", 1), ("DescribeSecret", 3)] {
+        assert!(counts.get(action).is_none_or(|count| *count <= most), "{action}: {counts:?}");
+    }
+}

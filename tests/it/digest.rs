@@ -1,0 +1,129 @@
+//! `apply --digest … --approved …` does what was approved, and no more.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::repository::{Ran, Repository};
+
+const RULE: &str = "[[rotate]]\nusers = [\"day-70\", \"day-100\"]\nmax-age = \"60d\"\n";
+
+/// A repository with an approved plan in `plan.json`, and its digest.
+fn approved() -> (Repository, String) {
+    let repository = Repository::with_rule(RULE);
+    let plan = repository.plan_json(&["--json-into", "plan.json"]);
+    (repository, plan["digest"].as_str().expect("a digest").to_owned())
+}
+
+fn apply(repository: &Repository, digest: &str, approved: Option<&str>) -> Ran {
+    let sandbox = repository.path().join("sandbox.toml");
+    let mut arguments = vec!["apply", "--yes", "--sandbox", sandbox.to_str().expect("UTF-8"), "--digest", digest];
+    arguments.extend(approved.iter().flat_map(|file| ["--approved", file]));
+    repository.keyrota(&arguments)
+}
+
+fn sandbox(repository: &Repository) -> String {
+    fs::read_to_string(repository.path().join("sandbox.toml")).expect("the sandbox")
+}
+
+#[track_caller]
+fn assert_refused(repository: &Repository, digest: &str, file: Option<&str>, sentences: &[&str]) {
+    let before = sandbox(repository);
+    let ran = apply(repository, digest, file);
+    assert_eq!(ran.code, Some(4), "{ran:?}");
+    for sentence in sentences {
+        assert!(ran.stderr.contains(sentence), "{sentence:?} is not in\n{}", ran.stderr);
+    }
+    assert_eq!(sandbox(repository), before, "nothing may change");
+}
+
+#[test]
+fn the_approved_plan_is_applied_with_what_follows() {
+    for file in [None, Some("plan.json")] {
+        let (repository, digest) = approved();
+        let ran = apply(&repository, &digest, file);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert!(ran.stdout.contains("Applied: 2 created, 2 promoted"), "{}", ran.stdout);
+    }
+}
+
+#[test]
+fn fewer_changes_are_fine_with_the_plan_at_hand() {
+    let (repository, digest) = approved();
+    repository.write("manifests/team.toml", "version = 1\n\n[[rotate]]\nusers = [\"day-100\"]\n");
+    assert_refused(&repository, &digest, None, &["the plan is not the approved one: its digest is r1:"]);
+    let ran = apply(&repository, &digest, Some("plan.json"));
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.stdout.contains("Applied: 1 created"), "{}", ran.stdout);
+    // Nothing is left, which is the smallest part.
+    let ran = apply(&repository, &digest, Some("plan.json"));
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+}
+
+#[test]
+fn what_is_new_is_named() {
+    let (repository, digest) = approved();
+    repository.write(
+        "manifests/team.toml",
+        &format!("version = 1\n\n{}", RULE.replace("\"day-70\"", "\"day-*\", \"spare\"")),
+    );
+    let new = ["changes that were not approved:\n  - spare: delete AKIAEXAMPLESPAREOLD1 in 111122223333, ", "hint"];
+    assert_refused(&repository, &digest, Some("plan.json"), &new);
+    let ran = apply(&repository, &digest, Some("plan.json"));
+    assert!(!ran.stderr.contains("day-100"), "what was approved is no news: {}", ran.stderr);
+}
+
+/// The same user, and yet another change.
+#[test]
+fn another_destination_or_key_is_another_change() {
+    let (repository, digest) = approved();
+    repository.write("manifests/team.toml", &format!("version = 1\n\n{RULE}secret = \"elsewhere/{{user}}\"\n"));
+    assert_refused(&repository, &digest, Some("plan.json"), &["+ day-100: create new key"]);
+    let (repository, digest) = approved();
+    let text = sandbox(&repository).replace("AKIAEXAMPLEDAY100KEY\", created = 2026-08-15T08:00:00Z",
+        "AKIAEXAMPLEOTHERKEY1\", created = 2026-01-01, status = \"inactive\" }, { id = \"AKIAEXAMPLEDAY100KEY\", created = 2026-08-15T08:00:00Z");
+    repository.write("sandbox.toml", &text);
+    assert_refused(&repository, &digest, Some("plan.json"), &["- day-100: delete AKIAEXAMPLEOTHERKEY1"]);
+}
+
+#[test]
+fn the_file_must_be_what_the_digest_stands_for() {
+    let (repository, digest) = approved();
+    let path = repository.path().join("plan.json");
+    let mut plan: Value = serde_json::from_str(&fs::read_to_string(&path).expect("a plan")).expect("JSON");
+    // The digest in the file is not believed.
+    plan["changes"][0]["user"] = "spare".into();
+    fs::write(&path, plan.to_string()).expect("a file");
+    assert_refused(
+        &repository,
+        &digest,
+        Some("plan.json"),
+        &["plan.json is not the approved plan: its digest is r1:", &digest],
+    );
+    assert_refused(&repository, "r1:000000000000", Some("plan.json"), &["r1:000000000000 was approved"]);
+}
+
+#[test]
+fn a_file_that_is_no_plan() {
+    let (repository, digest) = approved();
+    for (text, sentence) in [
+        ("", "is no plan"),
+        ("{\"version\": 1}", "is no plan: missing field `changes`"),
+        ("{\"version\": 2, \"changes\": []}", "is a plan of version 2"),
+    ] {
+        repository.write("plan.json", text);
+        let ran = apply(&repository, &digest, Some("plan.json"));
+        assert!(ran.code == Some(1) && ran.stderr.contains(sentence), "{ran:?}");
+    }
+    assert_eq!(apply(&repository, &digest, Some("missing.json")).code, Some(1));
+    assert_eq!(repository.keyrota(&["apply", "--approved", "plan.json"]).code, Some(64));
+}
+
+#[test]
+fn the_digest_means_what_is_done_and_not_when() {
+    let (repository, digest) = approved();
+    let later = repository.plan_json(&["--at", "2026-11-26"]);
+    assert_eq!(later["digest"], digest.as_str());
+    let as_of = later["changes"][0]["message"].as_str().expect("a message").to_owned();
+    assert_ne!(repository.plan_json(&[])["changes"][0]["message"], as_of.as_str(), "the wording differs");
+}

@@ -1,0 +1,165 @@
+//! A git repository for tests, with the command beside it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use tempfile::TempDir;
+
+/// The users of every case that needs some: keys are as old on 2026-11-23 as their user's name says. `spare` and
+/// `spare-busy` have two.
+pub const SANDBOX: &str = r#"
+now = 2026-11-23T08:00:00Z
+account = "111122223333"
+region = "eu-west-1"
+
+[[users]]
+name = "day-10"
+keys = [{ id = "AKIAEXAMPLEDAY010KEY", created = 2026-11-13T08:00:00Z }]
+
+[[users]]
+name = "day-50"
+keys = [{ id = "AKIAEXAMPLEDAY050KEY", created = 2026-10-04T08:00:00Z }]
+
+[[users]]
+name = "day-70"
+keys = [{ id = "AKIAEXAMPLEDAY070KEY", created = 2026-09-14T08:00:00Z }]
+
+[[users]]
+name = "day-100"
+keys = [{ id = "AKIAEXAMPLEDAY100KEY", created = 2026-08-15T08:00:00Z }]
+
+[[users]]
+name = "spare"
+keys = [
+    { id = "AKIAEXAMPLESPAREOLD1", created = 2026-01-01, status = "inactive" },
+    { id = "AKIAEXAMPLESPARENEW2", created = 2026-07-01 },
+]
+
+[[users]]
+name = "spare-busy"
+keys = [
+    { id = "AKIAEXAMPLEBUSYONE01", created = 2026-01-01, last-used = 2026-11-23 },
+    { id = "AKIAEXAMPLEBUSYTWO02", created = 2026-02-01, last-used = 2026-11-23 },
+]
+"#;
+
+/// What every version of the manifests shares.
+pub const SHARED: &str =
+    "version = 1\n\n[defaults]\nmax-age = \"90d\"\nnotify = []\n\n[schedule]\nenforce = \"cron(0 8 1 * ? *)\"\n";
+
+/// A work tree and its repository; removed when dropped.
+pub struct Repository {
+    folder: TempDir,
+}
+
+/// What a program printed, and how it ended.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Repository {
+    /// Empty, on branch `main`, beside the sandbox of [`SANDBOX`], which is not committed.
+    pub fn new() -> Self {
+        let repository = Self { folder: tempfile::tempdir().expect("a temporary folder") };
+        repository.git(&["init", "--quiet", "--initial-branch=main", "."]);
+        repository.write(".git/info/exclude", "/sandbox.toml\n");
+        repository.write("sandbox.toml", SANDBOX);
+        repository
+    }
+
+    /// [`Self::new`] with one commit: [`SHARED`] and a rule.
+    pub fn with_rule(rule: &str) -> Self {
+        let repository = Self::new();
+        repository.write("manifests/keyrota.toml", SHARED);
+        repository.write("manifests/team.toml", &format!("version = 1\n\n{rule}"));
+        repository.commit();
+        repository
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        let path = self.path().join(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    }
+
+    /// Commits everything and returns the commit's id.
+    pub fn commit(&self) -> String {
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--allow-empty", "--message", "change"]);
+        self.git(&["rev-parse", "HEAD"])
+    }
+
+    /// Runs git, which must succeed, and returns what it printed.
+    #[track_caller]
+    pub fn git(&self, arguments: &[&str]) -> String {
+        git(self.path(), arguments)
+    }
+
+    /// Runs keyrota in the work tree.
+    pub fn keyrota(&self, arguments: &[&str]) -> Ran {
+        keyrota(self.path(), arguments)
+    }
+
+    /// Plans with the sandbox.
+    pub fn plan(&self, arguments: &[&str]) -> Ran {
+        let sandbox = self.path().join("sandbox.toml");
+        let plan = ["plan", "--sandbox", sandbox.to_str().expect("a UTF-8 path")];
+        self.keyrota(&[&plan[..], arguments].concat())
+    }
+
+    /// [`Self::plan`] as JSON, which must succeed.
+    #[track_caller]
+    pub fn plan_json(&self, arguments: &[&str]) -> serde_json::Value {
+        let ran = self.plan(&[&["--format", "json"][..], arguments].concat());
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        serde_json::from_str(&ran.stdout).expect("JSON")
+    }
+}
+
+/// Runs git without anyone's configuration; it must succeed.
+#[track_caller]
+pub fn git(folder: &Path, arguments: &[&str]) -> String {
+    let output = git_command(folder).args(arguments).output().expect("git is installed");
+    assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+fn git_command(folder: &Path) -> Command {
+    let mut command = Command::new("git");
+    command.current_dir(folder).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).envs([
+        ("HOME", "/nonexistent"),
+        ("GIT_CONFIG_NOSYSTEM", "1"),
+        ("GIT_AUTHOR_NAME", "A"),
+        ("GIT_AUTHOR_EMAIL", "a@example.com"),
+        ("GIT_AUTHOR_DATE", "2026-11-23T08:00:00Z"),
+        ("GIT_COMMITTER_NAME", "A"),
+        ("GIT_COMMITTER_EMAIL", "a@example.com"),
+        ("GIT_COMMITTER_DATE", "2026-11-23T08:00:00Z"),
+    ]);
+    command
+}
+
+pub fn keyrota(folder: &Path, arguments: &[&str]) -> Ran {
+    let mut command = Command::new(binary());
+    command.args(arguments).current_dir(folder).env_clear().env("HOME", "/nonexistent");
+    ran(&command.output().expect("the binary runs"))
+}
+
+pub fn binary() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_keyrota"))
+}
+
+pub fn ran(output: &Output) -> Ran {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
+    Ran { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+}
