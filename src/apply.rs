@@ -14,15 +14,16 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use crate::{
-    cloud::{CallError, Cloud, ErrorKind, Issued, Message, NewSecret},
+    cloud::{CallError, Cloud, ErrorKind, Issued, NewSecret},
     inventory::{
         Account, CURRENT, Destination, Inventory, KeyId, PENDING, State, Status, TAG_DEACTIVATED, TAG_DEACTIVATING,
         TAG_INTENT, TAG_NOTIFIED, TAG_NOTIFIED_AT, TAG_OWNER, TAG_USER,
     },
-    mail,
+    manifest::Mail,
     observe::{fetch, tag_value},
-    plan::{Action, Change, LedgerWrite, Need, Next, Notice, Verb, next, simulate},
+    plan::{Action, Change, LedgerWrite, Need, Next, Verb, next, simulate},
     roster::{Entry, Roster},
+    tell::{self, Sent},
 };
 
 /// Users carried through their changes at the same time. IAM throttles writes well below its reads.
@@ -56,6 +57,10 @@ pub struct Applied {
     pub outcomes: Vec<Outcome>,
     /// Users with changes that were not started, or not finished, because the run was asked to stop.
     pub deferred: Vec<Deferred>,
+    /// The states of the users with changes as the run leaves them, by account id and name.
+    pub after: BTreeMap<(String, String), State>,
+    /// What was sent besides *rotated*, which is part of a rotation.
+    pub mail: Vec<Sent>,
 }
 
 /// A user whose changes were not started, or not finished.
@@ -80,6 +85,8 @@ impl Applied {
 
 /// The world around an apply: the clock, whether to begin another change, and whom to tell of progress.
 pub struct Run<'a> {
+    /// When it began: its mail carries that as a tag.
+    pub as_of: DateTime<Utc>,
     pub clock: &'a (dyn Fn() -> DateTime<Utc> + Sync),
     /// Whether a user's changes may go on to a new rotation. If not, the plan begins none either (see
     /// [`Plan::without_new_rotations`](crate::plan::Plan::without_new_rotations)).
@@ -112,17 +119,26 @@ pub async fn apply(
         .await;
     users.sort_by_key(|(position, _)| *position);
     let mut applied = Applied::default();
-    for (position, (outcomes, finished)) in users {
+    for (position, Lived { outcomes, is_finished, state }) in users {
+        let user = changes[position].user.clone();
         applied.outcomes.extend(outcomes);
-        if !finished {
+        if !is_finished {
             let Change { account, user, .. } = &changes[position];
             applied.deferred.push(Deferred { account: Arc::clone(account), user: user.clone() });
         }
+        applied.after.insert((roster.account.id.clone(), user), state);
     }
     applied
 }
 
-/// Returns what was done, and whether nothing is left to do now.
+/// What became of one user.
+struct Lived {
+    outcomes: Vec<Outcome>,
+    /// Whether nothing is left to do now.
+    is_finished: bool,
+    state: State,
+}
+
 async fn apply_user(
     cloud: &impl Cloud,
     roster: &Roster,
@@ -130,17 +146,17 @@ async fn apply_user(
     mut state: State,
     first: &Change,
     run: &Run<'_>,
-) -> (Vec<Outcome>, bool) {
+) -> Lived {
     let mut outcomes = Vec::new();
     let mut change = first.clone();
     let mut issued = None;
     loop {
         if !(run.may_start)() {
-            return (outcomes, false);
+            return Lived { outcomes, is_finished: false, state };
         }
         let mut notes = Vec::new();
         let now = (run.clock)();
-        let result = carry_out(cloud, entry, &change, now, &mut issued, &mut notes).await;
+        let result = carry_out(cloud, &roster.mail, &change, run, now, &mut issued, &mut notes).await;
         let is_done = result.is_ok();
         let stored = result.as_ref().ok().cloned().flatten();
         let new_key = stored.as_ref().map(|stored| stored.key.clone());
@@ -148,7 +164,7 @@ async fn apply_user(
         (run.progress)(&outcome);
         outcomes.push(outcome);
         if !is_done {
-            return (outcomes, true);
+            return Lived { outcomes, is_finished: true, state };
         }
 
         // The next change comes from the simulated state with the real id, never from a fresh list: IAM is
@@ -158,20 +174,20 @@ async fn apply_user(
         if let Some(stored) = stored
             && let Err(_) = learn_labels(cloud, entry, &mut state, &stored).await
         {
-            return (outcomes, false);
+            return Lived { outcomes, is_finished: false, state };
         }
         let now = (run.clock)();
         change = loop {
             match next(roster, entry, &state, now) {
                 Next::Change(action, _) if action.starts_rotation() && !run.starts_rotations => {
-                    return (outcomes, true);
+                    return Lived { outcomes, is_finished: true, state };
                 }
                 Next::Change(action, reason) => break Change { action, reason, then: Vec::new(), ..change },
-                Next::Wait { .. } | Next::Settled { .. } => return (outcomes, true),
+                Next::Wait { .. } | Next::Settled { .. } => return Lived { outcomes, is_finished: true, state },
                 // A read that fails here is left to the next run, which holds the user and says why.
                 Next::Need(need) => match fetch(cloud, entry, &mut state, need).await {
                     Ok(()) => {}
-                    Err(_) => return (outcomes, false),
+                    Err(_) => return Lived { outcomes, is_finished: false, state },
                 },
             }
         };
@@ -209,8 +225,9 @@ async fn learn_labels(cloud: &impl Cloud, entry: &Entry, state: &mut State, stor
 /// Returns what a creation yields.
 async fn carry_out(
     cloud: &impl Cloud,
-    entry: &Entry,
+    mail: &Mail,
     change: &Change,
+    run: &Run<'_>,
     now: DateTime<Utc>,
     issued: &mut Option<Issued>,
     notes: &mut Vec<String>,
@@ -219,7 +236,7 @@ async fn carry_out(
     match &change.action {
         Action::Create { ledger, expected, resumes: _ } => {
             as_planned(cloud, user, expected).await?;
-            write_ledger(cloud, entry, ledger, [(TAG_INTENT.to_owned(), timestamp(now))]).await?;
+            write_ledger(cloud, change, ledger, [(TAG_INTENT.to_owned(), timestamp(now))]).await?;
             let (new, labels) = create(cloud, user, secret, notes).await?;
             let stored = Stored { key: new.key.clone(), labels };
             *issued = Some(new);
@@ -241,7 +258,7 @@ async fn carry_out(
             cloud.move_label(secret, PENDING, Some(&version), None).await?;
         }
         Action::Notify { key, notice } => {
-            tell(cloud, change, key, notice, notes).await?;
+            tell::rotated(cloud, mail, change, key, notice, run, notes).await?;
             let tags = [(TAG_NOTIFIED, key.to_string()), (TAG_NOTIFIED_AT, timestamp(now))];
             cloud.tag_secret(secret, &tags.map(|(name, value)| (name.to_owned(), value)).into()).await?;
         }
@@ -250,7 +267,7 @@ async fn carry_out(
             let note = format!("{key}@{}", timestamp(now));
             // Noted before, so that a cut after the call is known; and after, so that a cut before the call does not
             // look like someone's taking it back.
-            write_ledger(cloud, entry, ledger, [(TAG_DEACTIVATING.to_owned(), note.clone())]).await?;
+            write_ledger(cloud, change, ledger, [(TAG_DEACTIVATING.to_owned(), note.clone())]).await?;
             cloud.deactivate_access_key(user, key).await?;
             cloud.tag_secret(secret, &[(TAG_DEACTIVATED.to_owned(), note)].into()).await?;
         }
@@ -293,7 +310,7 @@ async fn as_planned(
 /// Tags the user's secret, or creates it empty with the tags.
 async fn write_ledger(
     cloud: &impl Cloud,
-    entry: &Entry,
+    change: &Change,
     ledger: &LedgerWrite,
     tags: impl Into<BTreeMap<String, String>>,
 ) -> Result<(), CallError> {
@@ -301,16 +318,16 @@ async fn write_ledger(
     let mut tags = tags.into();
     tags.insert(TAG_USER.to_owned(), tag_value(user_arn));
     if *exists {
-        cloud.tag_secret(&entry.secret, &tags).await?;
+        cloud.tag_secret(&change.destination, &tags).await?;
         if !replicate_to.is_empty() {
-            cloud.replicate_secret(&entry.secret, replicate_to, kms_key.as_deref()).await?;
+            cloud.replicate_secret(&change.destination, replicate_to, kms_key.as_deref()).await?;
         }
         return Ok(());
     }
-    tags.insert(TAG_OWNER.to_owned(), tag_value(&entry.user.name));
-    let description = format!("Access key of the IAM user {}, rotated by keyrota", entry.user.name);
+    tags.insert(TAG_OWNER.to_owned(), tag_value(&change.user));
+    let description = format!("Access key of the IAM user {}, rotated by keyrota", change.user);
     let (kms_key, replicate_to) = (kms_key.clone(), replicate_to.clone());
-    cloud.create_secret(&NewSecret { name: entry.secret.clone(), description, tags, kms_key, replicate_to }).await
+    cloud.create_secret(&NewSecret { name: change.destination.clone(), description, tags, kms_key, replicate_to }).await
 }
 
 /// Issues a key and stores it. One that can't be stored is taken back at once.
@@ -360,79 +377,7 @@ fn secret_value(issued: &Issued) -> SecretString {
     value.to_string().into()
 }
 
-/// Writes to each recipient by itself, so that a refused address costs no other its mail. Told is who can act on it:
-/// one accepted message is enough. When all are refused, the fallback is written to instead.
-async fn tell(
-    cloud: &impl Cloud,
-    change: &Change,
-    key: &KeyId,
-    notice: &Notice,
-    notes: &mut Vec<String>,
-) -> Result<(), CallError> {
-    let mut refused = Vec::new();
-    match send_each(cloud, change, key, notice, &notice.recipients, None, &mut refused).await {
-        Ok(true) => {
-            notes.extend(refused.iter().map(ToString::to_string));
-            return Ok(());
-        }
-        Ok(false) if notice.fallback.is_empty() => {}
-        Ok(false) => {
-            let mut because: Vec<_> = refused.iter().map(ToString::to_string).collect();
-            if because.is_empty() {
-                because.push("the user has no address".to_owned());
-            }
-            notes.extend(because.iter().cloned());
-            let because = because.join("; ");
-            if send_each(cloud, change, key, notice, &notice.fallback, Some(&because), &mut refused).await? {
-                return Ok(());
-            }
-        }
-        Err(error) => return Err(error),
-    }
-    Err(refused.pop().expect("a plan notifies someone, and everyone was refused"))
-}
-
-/// Whether one message was accepted.
-///
-/// # Errors
-/// A failure that is not about the address, if no message was accepted: the next run tries again.
-async fn send_each(
-    cloud: &impl Cloud,
-    change: &Change,
-    key: &KeyId,
-    notice: &Notice,
-    recipients: &[String],
-    because: Option<&str>,
-    refused: &mut Vec<CallError>,
-) -> Result<bool, CallError> {
-    let (mut accepted, mut failed) = (false, None);
-    let mail::Text { subject, text, html } = mail::rotated(change, key, notice, because);
-    for to in recipients {
-        let message = Message {
-            from: notice.from.clone(),
-            reply_to: notice.reply_to.clone(),
-            to: to.clone(),
-            subject: subject.clone(),
-            text: text.clone(),
-            html: html.clone(),
-        };
-        match cloud.send_mail(&message).await {
-            Ok(()) => accepted = true,
-            Err(error) if error.kind == ErrorKind::Refused => refused.push(error),
-            Err(error) => failed = Some(error),
-        }
-    }
-    match failed {
-        Some(error) if !accepted => Err(error),
-        Some(error) => {
-            refused.push(error);
-            Ok(true)
-        }
-        None => Ok(accepted),
-    }
-}
-
-fn timestamp(time: DateTime<Utc>) -> String {
+pub(crate) fn timestamp(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 

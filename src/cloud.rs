@@ -68,11 +68,22 @@ pub struct NewSecret {
     pub replicate_to: Vec<String>,
 }
 
+/// In whose name mail goes out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sender {
+    pub from: String,
+    /// `FromEmailAddressIdentityArn`: the identity of another account that permits this one to send for it.
+    pub from_arn: Option<String>,
+    pub reply_to: Option<String>,
+    pub configuration_set: Option<String>,
+}
+
 /// A mail to one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    pub from: String,
-    pub reply_to: Option<String>,
+    pub sender: Sender,
+    /// `EmailTags`, for SES events: ASCII letters, digits, `_` and `-` only.
+    pub tags: BTreeMap<String, String>,
     pub to: String,
     pub subject: String,
     pub text: String,

@@ -2,9 +2,7 @@
 //! by what a change of the manifests changes, and by the roster's diff.
 
 use crate::{
-    manifest::{
-        DeclaredAccount, Language, Limits, Mail, Manifest, Policy, Recipient, Schedule, Source, Sourced, WhenFull,
-    },
+    manifest::{DeclaredAccount, Limits, Mail, Manifest, Policy, Recipient, Schedule, Source, Sourced, WhenFull},
     plan::{Day, Duration},
     roster::Entry,
 };
@@ -64,25 +62,24 @@ pub fn policy(entry: &Entry) -> Vec<Line> {
     lines.push(line("secret", entry.secret.clone(), secret.source.as_ref()));
     lines.push(line("kms-key", or_none(kms_key.value.as_deref()), kms_key.source.as_ref()));
     lines.push(line("replicate-to", list(&replicate_to.value), replicate_to.source.as_ref()));
-    let language_code = match language.value {
-        Language::English => "en",
-        Language::Spanish => "es",
-        Language::Portuguese => "pt",
-    };
-    lines.push(line("language", language_code, language.source.as_ref()));
+    lines.push(line("language", language.value.as_str(), language.source.as_ref()));
     lines
 }
 
 /// What holds for whole runs: who sends mail, the limits, the schedule and the accounts.
 pub fn settings(manifest: &Manifest) -> Vec<Line> {
-    let Mail { from, reply_to, fallback, digest } = &manifest.mail;
+    // Templates are text that git compares well enough.
+    let Mail { from, from_arn, reply_to, configuration_set, fallback, digest, language, templates: _ } = &manifest.mail;
     let Limits { max_actions, max_percent } = &manifest.limits;
     let Schedule { enforce, tend } = &manifest.schedule;
     let mut lines = vec![
         line("mail.from", or_none(from.as_deref()), None),
+        line("mail.from-arn", or_none(from_arn.as_deref()), None),
         line("mail.reply-to", or_none(reply_to.as_deref()), None),
+        line("mail.configuration-set", or_none(configuration_set.as_deref()), None),
         line("mail.fallback", list(fallback), None),
         line("mail.digest", list(digest), None),
+        line("mail.language", language.as_str(), None),
     ];
     for (name, limit) in [("limits.max-actions", max_actions), ("limits.max-percent", max_percent)] {
         let value = limit.as_ref().map_or_else(|| "none".to_owned(), |limit| limit.value.to_string());

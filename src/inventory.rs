@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use chrono::{DateTime, Utc};
 
-use crate::cloud::CallError;
+use crate::{cloud::CallError, mail::Kind};
 
 /// Prefix of the secret-version id (`ClientRequestToken`) that stores an access key; the key's id follows.
 pub const VERSION_PREFIX: &str = "keyrota-1-access-key-";
@@ -25,6 +25,8 @@ pub const TAG_NOTIFIED_AT: &str = "keyrota:notified-at";
 pub const TAG_DEACTIVATING: &str = "keyrota:deactivating";
 /// Tag that names the key keyrota deactivated, and when: `<key id>@<RFC 3339>`.
 pub const TAG_DEACTIVATED: &str = "keyrota:deactivated";
+/// Tag that says what else the owner was told last: `<kind of mail>/<key id>@<RFC 3339>`.
+pub const TAG_REMINDED: &str = "keyrota:reminded";
 
 /// The Secrets Manager staging label of the version that clients read.
 pub const CURRENT: &str = "AWSCURRENT";
@@ -197,12 +199,22 @@ pub struct Secret {
     pub deactivating: Option<Deactivation>,
     /// keyrota deactivated this key.
     pub deactivated: Option<Deactivation>,
+    /// What the owner was told last, beside the new key.
+    pub reminded: Option<Reminder>,
     pub replicas: Vec<String>,
 }
 
 /// The value of `keyrota:deactivated` and `keyrota:deactivating`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Deactivation {
+    pub key: KeyId,
+    pub at: DateTime<Utc>,
+}
+
+/// The value of `keyrota:reminded`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Reminder {
+    pub kind: Kind,
     pub key: KeyId,
     pub at: DateTime<Utc>,
 }

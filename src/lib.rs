@@ -15,6 +15,8 @@ pub mod cloud;
 pub mod compare;
 pub mod explain;
 #[cfg(feature = "cli")]
+pub mod export;
+#[cfg(feature = "cli")]
 pub mod git;
 pub mod inventory;
 pub mod mail;
@@ -27,3 +29,4 @@ pub mod roster;
 #[cfg(feature = "cli")]
 pub mod sandbox;
 pub mod survey;
+pub mod tell;

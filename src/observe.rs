@@ -9,9 +9,11 @@ use futures::{StreamExt, stream};
 use crate::{
     cloud::{CallError, Cloud, ErrorKind, Relevant},
     inventory::{
-        Deactivation, Destination, Inventory, KeyId, LastUse, Ledger, Secret, SecretRecord, State, TAG_DEACTIVATED,
-        TAG_DEACTIVATING, TAG_INTENT, TAG_NOTIFIED, TAG_NOTIFIED_AT, TAG_OWNER, TAG_USER, User,
+        Deactivation, Destination, Inventory, KeyId, LastUse, Ledger, Reminder, Secret, SecretRecord, State,
+        TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT, TAG_NOTIFIED, TAG_NOTIFIED_AT, TAG_OWNER, TAG_REMINDED,
+        TAG_USER, User,
     },
+    mail::Kind,
     plan::{Need, Next, next_observed},
     roster::{Entry, Roster},
 };
@@ -231,8 +233,17 @@ fn secret(record: &SecretRecord) -> Result<Secret, CallError> {
         notified_at: instant(TAG_NOTIFIED_AT)?,
         deactivating: deactivation(TAG_DEACTIVATING)?,
         deactivated: deactivation(TAG_DEACTIVATED)?,
+        reminded: tag(TAG_REMINDED).and_then(reminder),
         replicas: record.replicas.clone(),
     })
+}
+
+/// What can't be read counts as nothing: a mail too many is better than a rotation that is held.
+fn reminder(text: &str) -> Option<Reminder> {
+    let (kind, rest) = text.split_once('/')?;
+    let (key, at) = rest.split_once('@')?;
+    let at = DateTime::parse_from_rfc3339(at).ok()?.to_utc();
+    Some(Reminder { kind: Kind::named(kind)?, key: KeyId::new(key), at })
 }
 
 fn malformed(operation: &'static str, subject: &str, message: &str) -> CallError {

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use crate::{
     inventory::{Account, User},
     manifest::{
-        Code, Diagnostic, Exemption, Manifest, Pattern, Policy, Recipient, Rule, Source,
+        Code, Diagnostic, Exemption, Mail, Manifest, Pattern, Policy, Recipient, Rule, Source,
         diagnostic::{nearest, quote},
         values::is_bare_address,
     },
@@ -26,11 +26,8 @@ pub struct Roster {
     pub entries: Vec<Entry>,
     /// How many users no rule selects.
     pub unmanaged: usize,
-    /// `[mail] from` and `reply-to`, for whoever is told.
-    pub from: Option<String>,
-    pub reply_to: Option<String>,
-    /// `[mail] fallback`.
-    pub fallback: Vec<String>,
+    /// Who tells, and who is told when the owner can't be.
+    pub mail: Mail,
 }
 
 /// A user in scope, with the policy that holds for it.
@@ -93,15 +90,7 @@ pub fn resolve(
         unmatched_rule(manifest, rule, account, names)
     });
     let warnings = warnings.collect();
-    let mail = &manifest.mail;
-    let roster = Roster {
-        account: account.clone(),
-        entries,
-        unmanaged,
-        from: mail.from.clone(),
-        reply_to: mail.reply_to.clone(),
-        fallback: mail.fallback.clone(),
-    };
+    let roster = Roster { account: account.clone(), entries, unmanaged, mail: manifest.mail.clone() };
     Ok((roster, warnings))
 }
 
@@ -242,7 +231,8 @@ fn tag<'a>(user: &'a User, key: &str) -> Option<&'a str> {
     user.tags.get(key).or_else(without_case).map(String::as_str)
 }
 
-fn holds_in(rule: &Rule, account: &Account) -> bool {
+/// Whether a rule's `accounts` name this account.
+pub(crate) fn holds_in(rule: &Rule, account: &Account) -> bool {
     let matches = |pattern: &Pattern| {
         pattern.matches(&account.id) || account.name.as_ref().is_some_and(|name| pattern.matches(name))
     };

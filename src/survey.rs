@@ -113,9 +113,11 @@ pub async fn apply_all<C: Cloud>(surveyed: &[Surveyed<'_, C>], plan: &Plan, run:
         apply(*cloud, roster, inventory, &here.cloned().collect::<Vec<_>>(), run).await
     });
     let mut all = Applied::default();
-    for Applied { outcomes, deferred } in futures::future::join_all(accounts).await {
+    for Applied { outcomes, deferred, after, mail } in futures::future::join_all(accounts).await {
         all.outcomes.extend(outcomes);
         all.deferred.extend(deferred);
+        all.after.extend(after);
+        all.mail.extend(mail);
     }
     all
 }

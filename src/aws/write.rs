@@ -13,7 +13,7 @@ use aws_sdk_iam::{
     types::{AccessKey, StatusType},
 };
 use aws_sdk_secretsmanager::types::{ReplicaRegionType, Tag};
-use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message as MailMessage};
+use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message as MailMessage, MessageTag};
 use backon::{ExponentialBuilder, Retryable};
 use chrono::DateTime;
 use secrecy::{ExposeSecret, SecretString};
@@ -24,7 +24,7 @@ use super::{
     error::{Failure, call_error, causes, is_throttling, is_unknown_key, malformed},
 };
 use crate::{
-    cloud::{CallError, ErrorKind, Issued, Message, NewSecret},
+    cloud::{CallError, ErrorKind, Issued, Message, NewSecret, Sender},
     inventory::{KeyId, PENDING},
 };
 
@@ -193,13 +193,16 @@ pub(super) async fn delete_access_key(aws: &Aws, user: &str, key: &KeyId) -> Res
 
 pub(super) async fn send_mail(aws: &Aws, message: &Message) -> Result<(), CallError> {
     let operation = "ses:SendEmail";
-    let Message { from, reply_to, to, subject, text, html } = message;
+    let Message { sender, tags, to, subject, text, html } = message;
+    let Sender { from, from_arn, reply_to, configuration_set } = sender;
     let content = |data: &str| Content::builder().data(data).charset("UTF-8").build();
     let parts = (|| {
+        let tag = |(name, value): (&String, &String)| MessageTag::builder().name(name).value(value).build();
+        let tags = tags.iter().map(tag).collect::<Result<Vec<_>, _>>()?;
         let body = Body::builder().text(content(text)?).html(content(html)?).build();
-        Ok(MailMessage::builder().subject(content(subject)?).body(body).build())
+        Ok((MailMessage::builder().subject(content(subject)?).body(body).build(), tags))
     })();
-    let mail = parts.map_err(|error: aws_sdk_sesv2::error::BuildError| CallError {
+    let (mail, tags) = parts.map_err(|error: aws_sdk_sesv2::error::BuildError| CallError {
         kind: ErrorKind::Other,
         operation,
         subject: to.clone(),
@@ -209,6 +212,9 @@ pub(super) async fn send_mail(aws: &Aws, message: &Message) -> Result<(), CallEr
         .mail
         .send_email()
         .from_email_address(from)
+        .set_from_email_address_identity_arn(from_arn.clone())
+        .set_configuration_set_name(configuration_set.clone())
+        .set_email_tags(Some(tags).filter(|tags| !tags.is_empty()))
         .set_reply_to_addresses(reply_to.clone().map(|address| vec![address]))
         .destination(Destination::builder().to_addresses(to).build())
         .content(EmailContent::builder().simple(mail).build());

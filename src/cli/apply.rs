@@ -15,6 +15,7 @@ use keyrota::{
     plan::Wait,
     report::{Report, json, text},
     survey::apply_all,
+    tell::tell_all,
 };
 
 use super::{
@@ -60,6 +61,7 @@ pub async fn run<C: Cloud>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Exi
     let bar = output.progress("Applying");
     bar.inc_length(plan.changes.len() as u64);
     let run = Run {
+        as_of: plan.as_of,
         clock,
         starts_rotations: true,
         may_start: &|| !interrupted.load(Ordering::Relaxed),
@@ -68,14 +70,15 @@ pub async fn run<C: Cloud>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Exi
             bar.inc(1);
         },
     };
-    let applied = apply_all(&surveyed, &plan, &run).await;
+    let mut applied = apply_all(&surveyed, &plan, &run).await;
+    tell_all(&surveyed, &plan, &mut applied, &world.manifest.mail, true, &run).await;
     watch.abort();
     bar.finish_and_clear();
 
     let report = Report { plan: &plan, revision: revision.as_deref(), since: None, applied: Some(&applied) };
     match output.format {
         Format::Json => output.data(&json::render(&report)),
-        Format::Text | Format::Markdown | Format::Github if plan.changes.is_empty() => {}
+        Format::Text | Format::Markdown | Format::Github if plan.changes.is_empty() && applied.mail.is_empty() => {}
         Format::Text | Format::Markdown | Format::Github => output.data(&format!("\n{}", text::applied(&report))),
     }
     // What was done is done: a report that can't be written must not hide that something failed.

@@ -2,7 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+use keyrota::{mail::Kind, manifest::Language};
 
 /// Rotates AWS IAM access keys the GitOps way: manifests say which, a plan shows what, apply does it in a safe order.
 #[derive(Debug, Parser)]
@@ -38,10 +42,28 @@ pub enum Command {
         /// The IAM user's name
         user: String,
     },
+    /// Look at the mail that keyrota sends
+    Mail {
+        #[command(subcommand)]
+        command: MailCommand,
+    },
+    /// Print what other tools must know of the manifests, offline
+    #[command(subcommand)]
+    Export(Export),
     /// Print the JSON Schema of the manifests
     Schema,
     /// Print completions for a shell
     Completions { shell: clap_complete::Shell },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Export {
+    /// Print `keyrota.auto.tfvars.json`: schedules, sender, accounts, and the ARNs that the policies must cover
+    Terraform {
+        /// Write into this file instead, if it differs
+        #[arg(long, value_name = "FILE")]
+        into: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -67,6 +89,40 @@ pub struct ApplyArgs {
     pub approved: Option<PathBuf>,
 }
 
+#[derive(Debug, Subcommand)]
+pub enum MailCommand {
+    /// Write a mail as HTML and text, to look at; sends nothing
+    Preview(PreviewArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct PreviewArgs {
+    /// What the mail is about
+    #[arg(value_parser = kind())]
+    pub kind: Kind,
+    /// The language; without it, that of `[defaults]` or of the user
+    #[arg(long, value_name = "LANGUAGE", value_parser = language())]
+    pub language: Option<Language>,
+    /// Write to this user, looking at the account; without it, an example
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// The folder to write to
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub into: PathBuf,
+}
+
+fn kind() -> impl TypedValueParser<Value = Kind> {
+    PossibleValuesParser::new(Kind::ALL.map(Kind::as_str))
+        .map(|name| Kind::named(&name).expect("only names of kinds are accepted"))
+}
+
+fn language() -> impl TypedValueParser<Value = Language> {
+    PossibleValuesParser::new(Language::ALL.map(Language::as_str)).map(|name| {
+        let named = Language::ALL.into_iter().find(|language| language.as_str() == name);
+        named.expect("only names of languages are accepted")
+    })
+}
+
 /// Flags of every command.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Common options")]
@@ -80,6 +136,9 @@ pub struct Common {
     /// Only this account of `[accounts]`, by name or id (repeatable)
     #[arg(long = "account", global = true, value_name = "NAME")]
     pub accounts: Vec<String>,
+    /// Assume the roles of the manifests with this added to their names, e.g. `-plan` for ones that may only read
+    #[arg(long, global = true, env = "KEYROTA_ROLE_SUFFIX", value_name = "SUFFIX", allow_hyphen_values = true)]
+    pub role_suffix: Option<String>,
     /// Plan as of then: a date, an RFC 3339 time, or `enforce` for the next scheduled run
     #[arg(long, global = true, value_name = "TIME|enforce")]
     pub at: Option<String>,

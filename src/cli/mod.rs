@@ -5,6 +5,7 @@ mod approval;
 mod args;
 mod base;
 mod explain;
+mod mail;
 mod offline;
 mod output;
 mod plan;
@@ -15,7 +16,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use self::{
-    args::{Cli, Command},
+    args::{Cli, Command, MailCommand},
     output::Output,
 };
 
@@ -63,8 +64,15 @@ async fn run(cli: Cli, output: &Output) -> Exit {
     let Cli { command, common } = cli;
     match command {
         Command::Check => offline::check(&common, output),
+        Command::Export(args::Export::Terraform { into }) => {
+            offline::export_terraform(&common, into.as_deref(), output)
+        }
         Command::Schema => offline::schema(output),
         Command::Completions { shell } => offline::completions(shell, output),
+        Command::Mail { command: MailCommand::Preview(args) } => match args.user.clone() {
+            None => mail::example(&common, &args, output),
+            Some(user) => world::with(&common, output, world::Task::Preview { args, user }).await,
+        },
         Command::Plan(args) => world::with(&common, output, world::Task::Plan(args)).await,
         Command::Apply(args) => world::with(&common, output, world::Task::Apply(args)).await,
         Command::Status => world::with(&common, output, world::Task::Status).await,

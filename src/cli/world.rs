@@ -18,9 +18,9 @@ use keyrota::{
 
 use super::{
     Exit, apply,
-    args::{ApplyArgs, Common, Format, PlanArgs},
+    args::{ApplyArgs, Common, Format, PlanArgs, PreviewArgs},
     base::{BaseAccounts, BaseManifests, connect_base, load_base},
-    explain,
+    explain, mail,
     output::Output,
     plan,
 };
@@ -31,6 +31,7 @@ pub enum Task {
     Apply(ApplyArgs),
     Status,
     Explain { user: String },
+    Preview { args: PreviewArgs, user: String },
 }
 
 /// What every such command works with.
@@ -101,7 +102,12 @@ async fn try_with(common: &Common, output: &Output, task: Task) -> Result<Exit, 
     output.diagnostics(&loaded.diagnostics);
     let Some(manifest) = loaded.manifest else { return Err(Stop::said()) };
     let now = instant(common.at.as_deref(), real_now, Some(&manifest)).map_err(Stop::new)?;
-    let declared = selected(&manifest, &common.accounts)?;
+    let mut declared = selected(&manifest, &common.accounts)?;
+    if let Some(suffix) = &common.role_suffix {
+        for role in declared.values_mut().filter_map(|account| account.role.as_mut()) {
+            role.push_str(suffix);
+        }
+    }
     let base = match &task {
         Task::Plan(PlanArgs { base: Some(revision), .. }) => Some(load_base(&common.manifests, revision, now)?),
         _ => None,
@@ -156,6 +162,7 @@ async fn run<C: Cloud>(
         Task::Apply(args) => apply::run(world, &args).await,
         Task::Status => status(world).await,
         Task::Explain { user } => explain::run(world, &user).await,
+        Task::Preview { args, user } => mail::of_user(world, &args, &user).await,
     }
 }
 

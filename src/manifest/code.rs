@@ -98,4 +98,10 @@ codes! {
     SharedSecret = "KR0036",
     /// A rule that selects none of the account's users.
     RuleUnmatched = "KR0037",
+    /// A file of `templates` whose name is not that of a mail.
+    TemplateName = "KR0038",
+    /// A template of a mail that can't be read or filled in.
+    Template = "KR0039",
+    /// A `from-arn` or `configuration-set` that SES can't have.
+    MailIdentity = "KR0040",
 }

@@ -15,7 +15,7 @@ use super::{
     duplicates,
     parse::{self, Parsed},
     policy::{self, Context},
-    rules, settings,
+    rules, settings, templates,
     written::{self, At},
 };
 
@@ -69,19 +69,33 @@ pub fn load(dir: &Path, now: DateTime<Utc>) -> Loaded {
             }
         }
     }
+    for path in templates::paths(&dir.join(templates::FOLDER)) {
+        match fs::read(&path) {
+            Ok(bytes) => files.push((path.to_string_lossy().into_owned(), bytes)),
+            Err(error) => {
+                let message = format!("the template can't be read: {error}");
+                let help = "make the file readable for the user that runs keyrota";
+                unreadable.push(Diagnostic::error(Code::FileUnreadable, message, whole_file(&path)).help(help));
+            }
+        }
+    }
     load_with(files, unreadable, now)
 }
 
-/// Loads manifests that were read already, each with the path to show: those of a git revision, for example.
+/// Loads manifests that were read already, each with the path to show: those of a git revision, for example. Templates of
+/// mails are those whose folder is `templates`.
 pub fn load_files(files: Vec<(String, Vec<u8>)>, now: DateTime<Utc>) -> Loaded {
     load_with(files, Vec::new(), now)
 }
 
 fn load_with(mut files: Vec<(String, Vec<u8>)>, mut diagnostics: Vec<Diagnostic>, now: DateTime<Utc>) -> Loaded {
     files.sort();
+    let (templates, files): (Vec<_>, Vec<_>) = files.into_iter().partition(|(path, _)| templates::is_template(path));
+    let templates = templates::load(templates, &mut diagnostics);
     let parsed: Vec<Parsed> =
         files.iter().filter_map(|(path, bytes)| parse::parse(path, bytes, &SCHEMA, &mut diagnostics)).collect();
-    let manifest = validate(&parsed, now, &mut diagnostics);
+    let mut manifest = validate(&parsed, now, &mut diagnostics);
+    manifest.mail.templates = Arc::new(templates);
     diagnostics.sort_by(|a, b| a.position().cmp(&b.position()));
     let is_sound = !diagnostics.iter().any(Diagnostic::stops_a_run);
     Loaded { manifest: is_sound.then_some(manifest), diagnostics }
@@ -158,6 +172,7 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
             }
         }
         manifest.mail = mail.as_ref().map(|own| settings::mail(&own.value, &mut context)).unwrap_or_default();
+        manifest.mail.language = defaults.language.value;
         manifest.limits = limits.as_ref().map(|own| settings::limits(&own.value, &mut context)).unwrap_or_default();
         manifest.schedule =
             schedule.as_ref().map(|own| settings::schedule(&own.value, &mut context)).unwrap_or_default();

@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::{cloud::Sender, mail::Templates};
+
 mod code;
 pub(crate) mod diagnostic;
 mod duplicates;
@@ -14,6 +16,7 @@ mod rules;
 pub mod schedule;
 mod settings;
 mod shape;
+mod templates;
 pub(crate) mod values;
 mod written;
 
@@ -119,6 +122,19 @@ pub enum Language {
     Portuguese,
 }
 
+impl Language {
+    pub const ALL: [Self; 3] = [Self::English, Self::Spanish, Self::Portuguese];
+
+    /// `en`, `es` or `pt`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::Spanish => "es",
+            Self::Portuguese => "pt",
+        }
+    }
+}
+
 /// An exact name or a glob with `*` and `?`; compares without case, as IAM does.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pattern {
@@ -186,9 +202,25 @@ pub struct Exemption {
 pub struct Mail {
     /// Set whenever anyone is to be told.
     pub from: Option<String>,
+    /// The SES identity of another account that permits this one to send for it.
+    pub from_arn: Option<String>,
     pub reply_to: Option<String>,
+    /// The SES configuration set to send with.
+    pub configuration_set: Option<String>,
     pub fallback: Vec<String>,
     pub digest: Vec<String>,
+    /// Of the digest: that of `[defaults]`.
+    pub language: Language,
+    /// The mails that the team writes itself.
+    pub templates: Arc<Templates>,
+}
+
+impl Mail {
+    /// In whose name mail goes out; `None` where nobody is ever told.
+    pub fn sender(&self) -> Option<Sender> {
+        let Self { from, from_arn, reply_to, configuration_set, .. } = self.clone();
+        Some(Sender { from: from?, from_arn, reply_to, configuration_set })
+    }
 }
 
 /// `[limits]`.

@@ -12,7 +12,7 @@ use super::{
 };
 
 pub(super) fn mail(written: &written::Mail, context: &mut Context) -> Mail {
-    let written::Mail { from, reply_to, fallback, digest } = written;
+    let written::Mail { from, from_arn, reply_to, configuration_set, fallback, digest } = written;
     let one = |address: &Option<At<String>>, context: &mut Context| {
         address.as_ref().and_then(|at| context.accept(&at.span, values::address(&at.value)))
     };
@@ -21,9 +21,14 @@ pub(super) fn mail(written: &written::Mail, context: &mut Context) -> Mail {
     };
     Mail {
         from: one(from, context),
+        from_arn: from_arn.as_ref().and_then(|at| context.accept(&at.span, values::identity_arn(&at.value))),
         reply_to: one(reply_to, context),
+        configuration_set: configuration_set
+            .as_ref()
+            .and_then(|at| context.accept(&at.span, values::configuration_set(&at.value))),
         fallback: many(fallback, context),
         digest: many(digest, context),
+        ..Mail::default()
     }
 }
 

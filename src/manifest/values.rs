@@ -238,6 +238,30 @@ pub(crate) fn is_bare_address(text: &str) -> bool {
     local_is_fine && domain.len() <= 253 && domain.contains('.') && domain.split('.').all(label_is_fine)
 }
 
+/// The ARN of an SES identity: a domain or an address.
+pub(super) fn identity_arn(text: &str) -> Result<String, Wrong> {
+    let is_fine = matches!(text.split(':').collect::<Vec<_>>()[..], ["arn", partition, "ses", region, account, resource]
+    if partition.starts_with("aws") && self::region(region).is_ok() && is_account_id(account)
+        && resource.strip_prefix("identity/").is_some_and(|name| {
+            is_bare_address(name) || is_bare_address(&format!("any@{name}"))
+        }));
+    if is_fine {
+        return Ok(text.to_owned());
+    }
+    let help = "write e.g. `arn:aws:ses:eu-west-1:111122223333:identity/example.com`";
+    wrong(Code::MailIdentity, format!("{} is not the ARN of an SES identity", quote(text)), help)
+}
+
+/// The name of an SES configuration set.
+pub(super) fn configuration_set(text: &str) -> Result<String, Wrong> {
+    let is_fine = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if !text.is_empty() && text.len() <= 64 && text.chars().all(is_fine) {
+        return Ok(text.to_owned());
+    }
+    let message = format!("{} can't be the name of an SES configuration set", quote(text));
+    wrong(Code::MailIdentity, message, "names of configuration sets have up to 64 letters, digits, `_` and `-`")
+}
+
 /// `en`, `es` or `pt`, with any region (`es-MX`).
 pub(super) fn language(text: &str) -> Result<Language, Wrong> {
     let primary = text.split(['-', '_']).next().unwrap_or_default();

@@ -137,9 +137,15 @@ pub(super) struct Mail {
     /// The sender; an identity that SES has verified. Required as soon as anyone is to be told.
     #[schemars(extend("examples" = ["Security <security@example.com>"]))]
     pub from: Option<At<String>>,
+    /// The ARN of the sender's SES identity, if another account owns it and permits this one to send for it.
+    #[schemars(extend("examples" = ["arn:aws:ses:eu-west-1:111122223333:identity/example.com"]))]
+    pub from_arn: Option<At<String>>,
     /// Where answers go.
     #[schemars(extend("examples" = ["security@example.com"]))]
     pub reply_to: Option<At<String>>,
+    /// The SES configuration set to send with. Its events carry the tags `run` and `kind`.
+    #[schemars(extend("examples" = ["keyrota"]))]
+    pub configuration_set: Option<At<String>>,
     /// Who is told when the owner can't be.
     #[schemars(extend("examples" = [["security@example.com"]]))]
     pub fallback: Option<At<Vec<At<String>>>>,

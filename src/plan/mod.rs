@@ -6,6 +6,7 @@
 //! that `apply` runs.
 
 mod chain;
+mod courtesy;
 mod digest;
 mod limits;
 mod reason;
@@ -17,12 +18,14 @@ use std::{fmt, sync::Arc};
 use chrono::{DateTime, Utc};
 
 use crate::{
+    cloud::Sender,
     inventory::{Account, Inventory, Key, KeyId, State, Status},
     manifest::{Language, Source},
     roster::{Entry, Roster},
 };
 
 pub use self::{
+    courtesy::{Courtesy, Letter, courtesies, letters},
     digest::{Identity, digest, digest_of},
     limits::{Exceeded, exceeded},
     reason::{Day, Duration, Reason, Wait},
@@ -211,8 +214,7 @@ pub struct LedgerWrite {
 /// What the owner is told, and by whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    pub from: String,
-    pub reply_to: Option<String>,
+    pub sender: Sender,
     pub recipients: Vec<String>,
     /// Written to when every recipient is refused, or when there is none.
     pub fallback: Vec<String>,

@@ -105,7 +105,7 @@ impl<'a> View<'a> {
             Destination::Foreign => Some(Wait::ForeignSecret { secret }),
             Destination::BeingDeleted => Some(Wait::SecretBeingDeleted { secret }),
             Destination::Absent | Destination::Own(_) => {
-                let nobody = self.entry.recipients.is_empty() && self.roster.fallback.is_empty();
+                let nobody = self.entry.recipients.is_empty() && self.roster.mail.fallback.is_empty();
                 (nobody && !self.entry.tell_nobody()).then_some(Wait::NoRecipient)
             }
         }
@@ -254,10 +254,10 @@ impl<'a> View<'a> {
         let old = other.filter(|other| other.is_active() && other.created < current.created);
         let told = if self.now > later(current.created, LATE_MAIL) { self.now } else { current.created };
         let notice = Notice {
-            from: self.roster.from.clone().unwrap_or_default(),
-            reply_to: self.roster.reply_to.clone(),
+            // Manifests in which somebody is to be told have a sender.
+            sender: self.roster.mail.sender().unwrap_or_default(),
             recipients: self.entry.recipients.clone(),
-            fallback: self.roster.fallback.clone(),
+            fallback: self.roster.mail.fallback.clone(),
             language: self.policy.language.value,
             old: old.map(|old| old.id.clone()),
             old_stops: old.map(|_| later(told, self.policy.overlap.value)),

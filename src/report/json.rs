@@ -14,6 +14,7 @@ use crate::{
     manifest::Source,
     plan::{Change, Following, Next, Plan, Wait, Waiting, digest, next_observed},
     roster::{Entry, Roster},
+    tell::Sent,
 };
 
 pub use super::change_json::diagnostic;
@@ -40,6 +41,7 @@ fn document<'a>(report: &Report<'a>) -> Document<'a> {
         waiting: plan.waiting.iter().map(waiting).collect(),
         since: since.map(change_document),
         outcomes: applied.map(|applied| applied.outcomes.iter().map(outcome).collect()),
+        mail: applied.map(|applied| applied.mail.iter().map(sent).collect()).unwrap_or_default(),
         deferred: applied.map(|applied| applied.deferred.iter().map(deferred).collect()).unwrap_or_default(),
     }
 }
@@ -58,6 +60,9 @@ struct Document<'a> {
     since: Option<ChangeDocument<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     outcomes: Option<Vec<JsonOutcome<'a>>>,
+    /// Besides what is part of a rotation.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    mail: Vec<JsonSent<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     deferred: Vec<JsonDeferred<'a>>,
 }
@@ -146,6 +151,23 @@ struct JsonDeferred<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     account_name: Option<&'a str>,
     user: &'a str,
+}
+
+#[derive(Serialize)]
+struct JsonSent<'a> {
+    kind: &'static str,
+    to: &'a str,
+    users: &'a [String],
+    result: &'static str,
+    error: Option<String>,
+    notes: &'a [String],
+}
+
+fn sent(sent: &Sent) -> JsonSent<'_> {
+    let Sent { kind, to, users, result, notes } = sent;
+    let error = result.as_ref().err().map(ToString::to_string);
+    let result = if error.is_none() { "done" } else { "failed" };
+    JsonSent { kind: kind.as_str(), to, users, result, error, notes }
 }
 
 /// Renders every user in scope, with its keys and what comes next.

@@ -16,6 +16,7 @@ use crate::{
     inventory::{Account, Inventory, Key, LastUse, State},
     plan::{Change, Day, Following, Next, Plan, Verb, Wait, Waiting, next_observed},
     roster::{Entry, Roster},
+    tell::Sent,
 };
 
 pub(super) const DIM: Style = Style::new().dimmed();
@@ -45,9 +46,9 @@ pub fn plan(plan: &Plan) -> String {
 /// What was done, a line each, then one line that counts.
 pub fn applied(report: &Report<'_>) -> String {
     let Some(applied) = report.applied else { return String::new() };
-    let Applied { outcomes, deferred } = applied;
-    let mut text = aligned(outcomes.iter().flat_map(outcome_lines));
-    if !outcomes.is_empty() {
+    let Applied { outcomes, deferred, after: _, mail } = applied;
+    let mut text = aligned(outcomes.iter().flat_map(outcome_lines).chain(mail.iter().flat_map(mail_lines)));
+    if !outcomes.is_empty() || !mail.is_empty() {
         text.push('\n');
     }
     let failed = outcomes.iter().filter(|outcome| matches!(outcome.result, Err(Failure::Failed(_)))).count();
@@ -58,8 +59,11 @@ pub fn applied(report: &Report<'_>) -> String {
         (applied.done(Verb::Notify), "notified"),
         (applied.done(Verb::Deactivate), "deactivated"),
         (applied.done(Verb::Delete), "deleted"),
+        (mail.iter().filter(|sent| sent.result.is_ok()).count(), "mailed"),
     ];
-    let undone = [(failed, "failed"), (stale, "stale"), (deferred.len(), "not finished: run it again")];
+    let unsent = mail.iter().filter(|sent| sent.result.is_err()).count();
+    let undone =
+        [(failed, "failed"), (stale, "stale"), (unsent, "not mailed"), (deferred.len(), "not finished: run it again")];
     text += &format!("Applied: {}", list(done.into_iter()).unwrap_or_else(|| "nothing".to_owned()));
     if let Some(undone) = list(undone.into_iter()) {
         let _ = write!(text, "; {RED}{undone}{RED:#}");
@@ -183,6 +187,18 @@ fn outcome_lines(outcome: &Outcome) -> Vec<String> {
         Err(Failure::Failed(error)) => (RED, format!("{RED}failed: {}{RED:#}", printable(&error.to_string()))),
     };
     let line = format!("{style}{}{style:#} {user}\t{verb}\t{key}\t{text}", verb.glyph());
+    let notes = notes.iter().map(|note| format!("  \t\t\tnote: {}", printable(note)));
+    std::iter::once(line).chain(notes).collect()
+}
+
+fn mail_lines(sent: &Sent) -> Vec<String> {
+    let Sent { kind, to, users, result, notes } = sent;
+    let text = match result {
+        Ok(()) => "sent".to_owned(),
+        Err(error) => format!("{YELLOW}not sent: {}{YELLOW:#}", printable(&error.to_string())),
+    };
+    let users = if users.is_empty() { String::new() } else { format!(" ({})", printable(&users.join(", "))) };
+    let line = format!("{CYAN}@{CYAN:#} {}\tmail\t{kind}\t{text}{users}", printable(to));
     let notes = notes.iter().map(|note| format!("  \t\t\tnote: {}", printable(note)));
     std::iter::once(line).chain(notes).collect()
 }

@@ -94,7 +94,11 @@ struct WrittenVersion {
 struct WrittenMail {
     sent: Spanned<Datetime>,
     from: String,
+    from_arn: Option<String>,
     reply_to: Option<String>,
+    configuration_set: Option<String>,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
     to: String,
     subject: String,
     text: String,
@@ -273,8 +277,9 @@ impl Reader<'_> {
     }
 
     fn mail(&self, written: WrittenMail) -> Result<SentMail, SandboxError> {
-        let WrittenMail { sent, from, reply_to, to, subject, text } = written;
-        Ok(SentMail { sent: self.time(&sent)?, from, reply_to, to, subject, text })
+        let WrittenMail { sent, from, from_arn, reply_to, configuration_set, tags, to, subject, text } = written;
+        let (sent, html) = (self.time(&sent)?, String::new());
+        Ok(SentMail { sent, from, from_arn, reply_to, configuration_set, tags, to, subject, text, html })
     }
 
     fn tags(&self, tags: Option<Spanned<BTreeMap<String, String>>>) -> Result<BTreeMap<String, String>, SandboxError> {

@@ -42,7 +42,10 @@
 //! [[mail]]                            # what SES accepted, newest last
 //! sent = 2026-11-23T08:00:00Z
 //! from = "security@example.com"
+//! from-arn = "arn:aws:ses:…"          # optional
 //! reply-to = "security@example.com"   # optional
+//! configuration-set = "keyrota"       # optional
+//! tags = { kind = "rotated" }         # optional: what SES events carry
 //! to = "team@example.com"
 //! subject = "…"
 //! text = "…"
@@ -135,15 +138,20 @@ pub struct StoredVersion {
     pub digest: Option<[u8; 32]>,
 }
 
-/// A mail that SES accepted. Of its two bodies only the plain text is kept.
+/// A mail that SES accepted. A file keeps only the plain text of its two bodies.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SentMail {
     pub sent: DateTime<Utc>,
     pub from: String,
+    pub from_arn: Option<String>,
     pub reply_to: Option<String>,
+    pub configuration_set: Option<String>,
+    pub tags: BTreeMap<String, String>,
     pub to: String,
     pub subject: String,
     pub text: String,
+    /// Empty if it was read from a file.
+    pub html: String,
 }
 
 /// Why a sandbox file can't be used.

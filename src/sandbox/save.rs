@@ -140,11 +140,14 @@ fn write_secret(text: &mut Text, secret: &StoredSecret) {
 }
 
 fn write_mail(text: &mut Text, mail: &SentMail) {
-    let SentMail { sent, from, reply_to, to, subject, text: body } = mail;
+    let SentMail { sent, from, from_arn, reply_to, configuration_set, tags, to, subject, text: body, html: _ } = mail;
     text.table("mail");
     text.field("sent", time(sent));
     text.field("from", string(from));
+    text.text("from-arn", from_arn.as_deref());
     text.text("reply-to", reply_to.as_deref());
+    text.text("configuration-set", configuration_set.as_deref());
+    text.tags(tags);
     text.field("to", string(to));
     text.field("subject", string(subject));
     text.field("text", string(body));

@@ -3,11 +3,12 @@
 use chrono::{DateTime, SubsecRound, Utc};
 
 use super::{SentMail, World};
-use crate::cloud::{CallError, ErrorKind, Message};
+use crate::cloud::{CallError, ErrorKind, Message, Sender};
 
 /// `SendEmail`.
 pub(super) fn send_mail(world: &mut World, now: DateTime<Utc>, message: &Message) -> Result<(), CallError> {
-    let Message { from, reply_to, to, subject, text, html: _ } = message;
+    let Message { sender, tags, to, subject, text, html } = message;
+    let Sender { from, from_arn, reply_to, configuration_set } = sender;
     let refuse = |text: String| {
         Err(CallError { kind: ErrorKind::Refused, operation: "ses:SendEmail", subject: to.clone(), message: text })
     };
@@ -19,16 +20,29 @@ pub(super) fn send_mail(world: &mut World, now: DateTime<Utc>, message: &Message
             return refuse(format!("BadRequestException: `{written}` is not an address: Missing final '@domain'"));
         }
     }
+    if subject.is_empty() || subject.contains(|c: char| c.is_control()) {
+        return refuse("BadRequestException: Local address contains control or whitespace".to_owned());
+    }
+    let is_tag = |text: &str| {
+        !text.is_empty() && text.len() <= 256 && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+    };
+    if let Some((name, value)) = tags.iter().find(|(name, value)| !is_tag(name) || !is_tag(value)) {
+        return refuse(format!("BadRequestException: Invalid tag `{name}: {value}`: use letters, digits, `_` and `-`"));
+    }
     if world.refuse_mail_to.iter().any(|refused| address(refused).eq_ignore_ascii_case(address(to))) {
         return refuse(format!("MessageRejected: Email address is not verified: {}", address(to)));
     }
     world.mail.push(SentMail {
         sent: now.trunc_subsecs(0),
         from: from.clone(),
+        from_arn: from_arn.clone(),
         reply_to: reply_to.clone(),
+        configuration_set: configuration_set.clone(),
+        tags: tags.clone(),
         to: to.clone(),
         subject: subject.clone(),
         text: text.clone(),
+        html: html.clone(),
     });
     Ok(())
 }

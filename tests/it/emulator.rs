@@ -67,7 +67,11 @@ pub struct Request {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SentMail {
     pub from: String,
+    pub from_arn: String,
     pub reply_to: Vec<String>,
+    pub configuration_set: String,
+    /// `EmailTags`.
+    pub tags: BTreeMap<String, String>,
     pub to: Vec<String>,
     pub subject: String,
     pub text: String,
@@ -328,8 +332,14 @@ impl TestAccount {
         let told: Vec<Value> = self.control("mail", json!({}));
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let texts = |value: &Value| value.as_array().map(|all| all.iter().map(text).collect()).unwrap_or_default();
+        let tags = |value: &Value| -> BTreeMap<String, String> {
+            value.as_array().into_iter().flatten().map(|tag| (text(&tag["Name"]), text(&tag["Value"]))).collect()
+        };
         let mail = |sent: &Value| SentMail {
             from: text(&sent["FromEmailAddress"]),
+            from_arn: text(&sent["FromEmailAddressIdentityArn"]),
+            configuration_set: text(&sent["ConfigurationSetName"]),
+            tags: tags(&sent["EmailTags"]),
             reply_to: texts(&sent["ReplyToAddresses"]),
             to: texts(&sent["Destination"]["ToAddresses"]),
             subject: text(&sent["Content"]["Simple"]["Subject"]["Data"]),

@@ -54,6 +54,8 @@ pub struct Faulty<'a> {
     pub writes: Cell<usize>,
     /// Looks at the state before each change of a key.
     pub watch: fn(&World, &Attempt<'_>),
+    /// What `ListSecrets` says instead, when it lags behind.
+    pub listing: Option<Vec<SecretRecord>>,
 }
 
 /// A change of a key that is about to take place.
@@ -65,7 +67,7 @@ pub enum Attempt<'a> {
 
 impl<'a> Faulty<'a> {
     pub fn new(sandbox: &'a Sandbox, fault: Option<(usize, Mode)>, watch: fn(&World, &Attempt<'_>)) -> Self {
-        Self { sandbox, fault, calls: RefCell::default(), writes: Cell::new(0), watch }
+        Self { sandbox, fault, calls: RefCell::default(), writes: Cell::new(0), watch, listing: None }
     }
 
     async fn write<T>(
@@ -111,7 +113,8 @@ impl Cloud for Faulty<'_> {
         self.read("users", self.sandbox.users(relevant)).await
     }
     async fn secrets(&self) -> Result<Vec<SecretRecord>, CallError> {
-        self.read("secrets", self.sandbox.secrets()).await
+        let listed = self.read("secrets", self.sandbox.secrets()).await?;
+        Ok(self.listing.clone().unwrap_or(listed))
     }
     async fn describe_secret(&self, name: &str) -> Result<Option<SecretRecord>, CallError> {
         self.read("describe_secret", self.sandbox.describe_secret(name)).await

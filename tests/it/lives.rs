@@ -18,7 +18,7 @@ use keyrota::{
         Account, Key, KeyId, LastUse, Status, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT, TAG_NOTIFIED, TAG_OWNER,
         User,
     },
-    manifest::{Language, Policy, Recipient, Source, Sourced, WhenFull},
+    manifest::{Language, Mail, Policy, Recipient, Source, Sourced, WhenFull},
     observe::{Depth, directory, observe},
     plan::{Plan, Wait, plan},
     roster::{Entry, Roster},
@@ -175,7 +175,7 @@ fn run(roster: &Roster, world: &World, now: DateTime<Utc>, fault: Option<(usize,
         let Ok(directory) = directory(&faulty, &|_, _| true).await else { return };
         let inventory = observe(&faulty, roster, &directory, Depth::Plan, now, &|| {}).await;
         let plan = plan(roster, &inventory, now);
-        let run = Run { clock: &|| now, starts_rotations: true, may_start: &|| true, progress: &|_| {} };
+        let run = Run { as_of: now, clock: &|| now, starts_rotations: true, may_start: &|| true, progress: &|_| {} };
         let applied = apply(&faulty, roster, &inventory, &plan.changes, &run).await;
         assert!(fault.is_some() || applied.outcomes.iter().all(|outcome| outcome.result.is_ok()), "{applied:#?}");
     }
@@ -399,9 +399,7 @@ fn roster(policy: Policy) -> Roster {
         account: account(),
         entries: vec![entry],
         unmanaged: 0,
-        from: Some("security@example.com".to_owned()),
-        reply_to: None,
-        fallback: vec![],
+        mail: Mail { from: Some("security@example.com".to_owned()), ..Mail::default() },
     }
 }
 

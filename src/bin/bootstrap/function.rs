@@ -11,6 +11,7 @@ use keyrota::{
     plan::{Verb, exceeded},
     report::{Counts, Report, json, metrics, result_word},
     survey::{SurveyError, Surveyed, apply_all, plan_all, scope, survey},
+    tell::{Sent, tell_all},
 };
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
@@ -91,14 +92,18 @@ impl Function {
 
         let deadline = i64::try_from(context.deadline).unwrap_or(i64::MAX);
         let run = Run {
+            as_of: now,
             clock: &Utc::now,
             starts_rotations: mode.starts_rotations(),
             may_start: &|| Utc::now().timestamp_millis().saturating_add(RESERVE) <= deadline,
             progress: &log_outcome,
         };
-        let applied = apply_all(&surveyed, &plan, &run).await;
+        let mut applied = apply_all(&surveyed, &plan, &run).await;
+        // Before the mail: what was done is measured, whatever becomes of telling people.
+        measure(&surveyed, &Report { applied: Some(&applied), ..report });
+        tell_all(&surveyed, &plan, &mut applied, &manifest.mail, mode == Mode::Enforce, &run).await;
+        applied.mail.iter().for_each(log_mail);
         report.applied = Some(&applied);
-        measure(&surveyed, &report);
         summarize(mode, &report);
         match applied.failures() {
             0 => Ok(json::value(&report)),
@@ -154,6 +159,16 @@ fn log_outcome(outcome: &Outcome) {
             let (error, word) = (error.to_string(), result_word(result));
             tracing::error!(account, user, action, key, reason, notes, error, "{action} {word}");
         }
+    }
+}
+
+fn log_mail(sent: &Sent) {
+    let Sent { kind, to, users, result, notes } = sent;
+    let (kind, users) = (kind.as_str(), users.join(", "));
+    let notes = (!notes.is_empty()).then(|| notes.join("; "));
+    match result {
+        Ok(()) => tracing::info!(kind, to, users, notes, "mail sent"),
+        Err(error) => tracing::warn!(kind, to, users, notes, error = error.to_string(), "mail not sent"),
     }
 }
 

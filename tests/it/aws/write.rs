@@ -7,7 +7,7 @@ use std::{
 
 use keyrota::{
     aws::Aws,
-    cloud::{Cloud, ErrorKind, Message, NewSecret},
+    cloud::{Cloud, ErrorKind, Message, NewSecret, Sender},
     inventory::{CURRENT, KeyId, LastUse, PENDING, Status},
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -27,8 +27,13 @@ fn new_secret(name: &str) -> NewSecret {
 
 fn message(to: &str) -> Message {
     Message {
-        from: "Security <security@example.com>".to_owned(),
-        reply_to: Some("help@example.com".to_owned()),
+        sender: Sender {
+            from: "Security <security@example.com>".to_owned(),
+            from_arn: Some("arn:aws:ses:us-east-1:123456789012:identity/example.com".to_owned()),
+            reply_to: Some("help@example.com".to_owned()),
+            configuration_set: Some("keyrota".to_owned()),
+        },
+        tags: [("kind", "rotated"), ("run", "20261123T080000Z")].map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
         to: to.to_owned(),
         subject: "Chave nova — já".to_owned(),
         text: "Olá, texto".to_owned(),
@@ -263,9 +268,14 @@ async fn mail_is_sent_whole_by_the_caller() {
     account.allow_sender("example.com").await;
     let aws = account.connect().await;
     aws.send_mail(&message("owner@example.org")).await.expect("accepted");
-    let Message { from, reply_to, to, subject, text, html } = message("owner@example.org");
+    let Message { sender, tags, to, subject, text, html } = message("owner@example.org");
+    let Sender { from, from_arn, reply_to, configuration_set } = sender;
+    let (from_arn, configuration_set) = (from_arn.expect("set"), configuration_set.expect("set"));
     let reply_to = reply_to.into_iter().collect();
-    assert_eq!(account.sent_mail(), [SentMail { from, reply_to, to: vec![to], subject, text, html }]);
+    assert_eq!(
+        account.sent_mail(),
+        [SentMail { from, from_arn, reply_to, configuration_set, tags, to: vec![to], subject, text, html }]
+    );
 }
 
 #[tokio::test]

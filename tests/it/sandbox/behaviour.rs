@@ -1,7 +1,7 @@
 //! What holds for the sandbox as a whole: its clock, its mail, and that it never waits.
 
 use keyrota::{
-    cloud::{Cloud, ErrorKind, Message, NewSecret},
+    cloud::{Cloud, ErrorKind, Message, NewSecret, Sender},
     sandbox::{Sandbox, World},
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -10,8 +10,12 @@ use super::{NAME, account, at, ready, refused, secret, user, with};
 
 fn message(to: &str) -> Message {
     Message {
-        from: "Security <security@example.com>".to_owned(),
-        reply_to: Some("help@example.com".to_owned()),
+        sender: Sender {
+            from: "Security <security@example.com>".to_owned(),
+            reply_to: Some("help@example.com".to_owned()),
+            ..Sender::default()
+        },
+        tags: [].into(),
         to: to.to_owned(),
         subject: "New key".to_owned(),
         text: "Hello".to_owned(),

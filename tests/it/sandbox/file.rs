@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use keyrota::{
-    cloud::{Cloud, Message, NewSecret},
+    cloud::{Cloud, Message, NewSecret, Sender},
     inventory::{LastUse, Status},
     sandbox::{Sandbox, SandboxError, SentMail, World},
 };
@@ -100,9 +100,15 @@ fn everything_that_calls_leave_behind_is_written_and_read_again() {
         ready(sandbox.verify(&issued)).unwrap();
         ready(sandbox.deactivate_access_key(name, &issued.key)).unwrap();
     }
-    let (from, reply_to) = ("Security <s@example.com>".to_owned(), Some("r@example.com".to_owned()));
+    let sender = Sender {
+        from: "Security <s@example.com>".to_owned(),
+        from_arn: Some("arn:aws:ses:eu-west-1:111122223333:identity/example.com".to_owned()),
+        reply_to: Some("r@example.com".to_owned()),
+        configuration_set: Some("keyrota".to_owned()),
+    };
+    let tags = [("kind".to_owned(), "rotated".to_owned())].into();
     let (to, text) = ("bob@example.com".to_owned(), "Olá,\n\n\"\"\"quoted\"\"\"\n  'x' \\n\r\nend ".to_owned());
-    let message = Message { from, reply_to, to, subject: "ñ \"x\"".to_owned(), text, html: String::new() };
+    let message = Message { sender, tags, to, subject: "ñ \"x\"".to_owned(), text, html: String::new() };
     ready(sandbox.send_mail(&message)).unwrap();
 
     let again = parse(&sandbox.to_toml());

@@ -1,0 +1,95 @@
+//! `keyrota mail preview`: writes a mail as a file, to look at. Sends nothing.
+
+use std::{fs, path::Path, sync::Arc};
+
+use chrono::{DateTime, Utc};
+use keyrota::{
+    cloud::Cloud,
+    mail::{Kind, Text, content, render},
+    manifest::{self, Language, Mail},
+    observe::Depth,
+    report::text::printable,
+};
+
+use super::{
+    Exit,
+    args::{Common, PreviewArgs},
+    output::Output,
+    world::{self, Stop, World, look},
+};
+
+/// With example data, offline. Without a folder of manifests there are no templates of the team's.
+pub fn example(common: &Common, args: &PreviewArgs, output: &Output) -> Exit {
+    match try_example(common, args, output) {
+        Ok(()) => Exit::Done,
+        Err(stop) => {
+            stop.say(output);
+            Exit::Error
+        }
+    }
+}
+
+fn try_example(common: &Common, args: &PreviewArgs, output: &Output) -> Result<(), Stop> {
+    let now = world::instant(common.at.as_deref(), Utc::now(), None).map_err(Stop::new)?;
+    let mut mail = Mail::default();
+    if common.manifests.exists() {
+        let loaded = manifest::load(&common.manifests, now);
+        output.diagnostics(&loaded.diagnostics);
+        mail = loaded.manifest.ok_or_else(Stop::said)?.mail;
+    }
+    let language = args.language.unwrap_or(mail.language);
+    let content = example_of(args.kind, now);
+    write(args, output, &mail, language, &content)
+}
+
+/// With what is known of one user.
+pub async fn of_user<C: Cloud>(world: &World<'_, C>, args: &PreviewArgs, user: &str) -> Result<Exit, Stop> {
+    let now = (world.clock)();
+    let mail = &world.manifest.mail;
+    for one in look(world, Depth::Everything, now).await? {
+        let is_meant = |name: &str| name.eq_ignore_ascii_case(user);
+        let Some(entry) = one.roster.entries.iter().find(|entry| is_meant(&entry.user.name)) else { continue };
+        let state = one.inventory.users.get(&entry.user.name);
+        let keys = match state {
+            Some(Ok(state)) => &state.keys[..],
+            Some(Err(error)) => return Err(Stop::new(error)),
+            None => &[],
+        };
+        let account = Arc::new(one.roster.account.clone());
+        let content = example_of(args.kind, now).about_user(&account, &entry.user.name, &entry.secret, keys);
+        let language = args.language.unwrap_or(entry.policy.language.value);
+        write(args, world.output, mail, language, &content)?;
+        return Ok(Exit::Done);
+    }
+    Err(Stop::new(format!("no rule selects a user `{}`", printable(user)))
+        .hint("`keyrota status` shows who is in scope"))
+}
+
+fn example_of(kind: Kind, now: DateTime<Utc>) -> content::Content {
+    content::examples(kind, now).into_iter().next().expect("every kind has an example")
+}
+
+/// Writes `KIND.LANG.html` and `KIND.LANG.txt`, and prints their paths.
+fn write(
+    args: &PreviewArgs,
+    output: &Output,
+    mail: &Mail,
+    language: Language,
+    content: &content::Content,
+) -> Result<(), Stop> {
+    let (Text { subject, text, html }, flaw) = render(&mail.templates, language, content);
+    if let Some(flaw) = flaw {
+        output.error(format!("{flaw}; keyrota's own template is shown"));
+    }
+    fs::create_dir_all(&args.into).map_err(|error| cannot_write(&args.into, &error))?;
+    for (extension, text) in [("html", html), ("txt", format!("Subject: {subject}\n\n{text}"))] {
+        let path = args.into.join(format!("{}.{}.{extension}", content.kind(), language.as_str()));
+        fs::write(&path, text).map_err(|error| cannot_write(&path, &error))?;
+        output.data(&format!("{}\n", path.display()));
+    }
+    Ok(())
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> Stop {
+    Stop::new(format!("{}: {error}", path.display()))
+}

@@ -1,0 +1,188 @@
+//! What owners are told beside the new key: that the old one is still in use, deactivated or deleted, that a person must
+//! do something, or soon will have to.
+//!
+//! It is read off the state *after* a run: whatever the owner should know and the ledger does not say they were told. So
+//! a mail that could not be sent is due again in the next run, with nothing kept but the tag `keyrota:reminded`. Where
+//! there is no ledger nobody is reminded, for nothing could say when to stop: the digest names those users.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Next, Wait, due_at, next};
+use crate::{
+    inventory::{Account, Destination, KeyId, LastUse, Secret, State},
+    mail::Kind,
+    manifest::Language,
+    roster::{Entry, Roster},
+};
+
+/// *Still in use* comes at most every third day, *blocked* once a week. Daily runs don't begin at the same second, hence
+/// a few hours less.
+const STILL_IN_USE_AGAIN: TimeDelta = TimeDelta::hours(3 * 24 - 6);
+const BLOCKED_AGAIN: TimeDelta = TimeDelta::hours(7 * 24 - 6);
+
+/// How long before a rotation its owner is asked to make room for the new key.
+const UPCOMING: TimeDelta = TimeDelta::days(14);
+
+/// Something that the owner of one user is to be told about one key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Courtesy {
+    pub kind: Kind,
+    pub account: Arc<Account>,
+    pub user: String,
+    pub key: KeyId,
+    /// The secret's name.
+    pub secret: String,
+    pub last_use: LastUse,
+    /// Stable, kebab-case: why it is blocked, or what is in the way of what is upcoming.
+    pub reason: Option<&'static str>,
+    /// When it was deactivated.
+    pub since: Option<DateTime<Utc>>,
+    /// When it is deactivated (*still in use*), deleted (*deactivated*) or to be replaced (*upcoming*), at the earliest.
+    pub deadline: Option<DateTime<Utc>>,
+    pub recipients: Vec<String>,
+    /// Written to when every recipient is refused, or when there is none.
+    pub fallback: Vec<String>,
+    pub language: Language,
+    /// `false` while the ledger is known from `ListSecrets` only: nobody is told on its word, lest they be told twice.
+    pub confirmed: bool,
+}
+
+/// One mail to one address: everything of one kind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Letter<'a> {
+    pub kind: Kind,
+    pub to: String,
+    pub language: Language,
+    pub about: Vec<&'a Courtesy>,
+}
+
+/// What is to be told in one account. `state` gives the state after the run, if it is known; `deleted` the keys that the
+/// run deleted, by user.
+#[must_use]
+pub fn courtesies<'a>(
+    roster: &Roster,
+    state: impl Fn(&str) -> Option<&'a State>,
+    deleted: &BTreeMap<&str, Vec<&KeyId>>,
+    now: DateTime<Utc>,
+) -> Vec<Courtesy> {
+    let account = Arc::new(roster.account.clone());
+    let mut courtesies = Vec::new();
+    for entry in roster.entries.iter().filter(|entry| entry.exempt.is_none() && entry.user.unreadable.is_none()) {
+        let Some(state) = state(&entry.user.name) else { continue };
+        let Destination::Own(secret) = &state.ledger.destination else { continue };
+        if entry.tell_nobody() {
+            continue;
+        }
+        let deleted = deleted.get(entry.user.name.as_str()).map(Vec::as_slice).unwrap_or_default();
+        let topics = gone(state, secret, deleted).into_iter().chain(pending(roster, entry, state, secret, now));
+        courtesies.extend(topics.map(|topic| {
+            let Topic { kind, key, reason, since, deadline } = topic;
+            let last_use = state.key(&key).map_or(LastUse::Unread, |key| key.last_use.clone());
+            Courtesy {
+                kind,
+                account: Arc::clone(&account),
+                user: entry.user.name.clone(),
+                key,
+                secret: entry.secret.clone(),
+                last_use,
+                reason,
+                since,
+                deadline,
+                recipients: entry.recipients.clone(),
+                fallback: roster.mail.fallback.clone(),
+                language: entry.policy.language.value,
+                confirmed: state.ledger.confirmed,
+            }
+        }));
+    }
+    courtesies
+}
+
+/// Groups what is to be told: one mail for each address and kind, however many keys and accounts it is about, in the
+/// language of the first. `to` names the addresses of each.
+#[must_use]
+pub fn letters<'a>(courtesies: &[&'a Courtesy], to: impl Fn(&'a Courtesy) -> &'a [String]) -> Vec<Letter<'a>> {
+    let mut letters: BTreeMap<(Kind, String), Letter<'a>> = BTreeMap::new();
+    for courtesy in courtesies {
+        for address in to(courtesy) {
+            let letter = letters.entry((courtesy.kind, address.to_lowercase())).or_insert_with(|| Letter {
+                kind: courtesy.kind,
+                to: address.clone(),
+                language: courtesy.language,
+                about: Vec::new(),
+            });
+            letter.about.push(courtesy);
+        }
+    }
+    letters.into_values().collect()
+}
+
+struct Topic {
+    kind: Kind,
+    key: KeyId,
+    reason: Option<&'static str>,
+    since: Option<DateTime<Utc>>,
+    deadline: Option<DateTime<Utc>>,
+}
+
+/// The keys that this run deleted, and one that is gone although its owner heard last that it could be taken back.
+fn gone(state: &State, secret: &Secret, deleted: &[&KeyId]) -> Vec<Topic> {
+    let mut keys: Vec<&KeyId> = deleted.to_vec();
+    if let Some(reminded) = secret.reminded.as_ref().filter(|reminded| reminded.kind == Kind::Deactivated)
+        && state.key(&reminded.key).is_none()
+        && !keys.contains(&&reminded.key)
+    {
+        keys.push(&reminded.key);
+    }
+    let topic =
+        |key: &KeyId| Topic { kind: Kind::Deleted, key: key.clone(), reason: None, since: None, deadline: None };
+    keys.into_iter().map(topic).collect()
+}
+
+/// What the user waits for, as far as it concerns its owner.
+fn pending(roster: &Roster, entry: &Entry, state: &State, secret: &Secret, now: DateTime<Utc>) -> Option<Topic> {
+    // When the owner was last told the same.
+    let told = |kind: Kind, key: &KeyId| {
+        secret.reminded.as_ref().filter(|last| last.kind == kind && last.key == *key).map(|last| last.at)
+    };
+    let lately = |last: Option<DateTime<Utc>>, pause: TimeDelta| last.is_some_and(|last| now - last < pause);
+    let (topic, is_told) = match next(roster, entry, state, now) {
+        Next::Wait { key: Some(key), wait: Wait::StillInUse { .. }, until } => {
+            // The mail about the new key said when the old one stops: that counts as well.
+            let last = told(Kind::StillInUse, &key).max(secret.notified_at);
+            let topic = Topic { kind: Kind::StillInUse, key, reason: None, since: None, deadline: until };
+            (topic, lately(last, STILL_IN_USE_AGAIN))
+        }
+        Next::Wait { key: Some(key), wait: Wait::InHold, until } => {
+            // A key that its owner deactivated is no news to them.
+            let since = secret.deactivated.as_ref().filter(|deactivated| deactivated.key == key)?.at;
+            let is_told = told(Kind::Deactivated, &key).is_some();
+            (Topic { kind: Kind::Deactivated, key, reason: None, since: Some(since), deadline: until }, is_told)
+        }
+        Next::Wait { key: Some(key), wait: wait @ Wait::ReplacementNotStored { .. }, until } => {
+            let is_told = told(Kind::Upcoming, &key).is_some();
+            (Topic { kind: Kind::Upcoming, key, reason: Some(wait.code()), since: None, deadline: until }, is_told)
+        }
+        Next::Wait { key: Some(key), wait, .. } if wait.is_blocked() => {
+            let last = told(Kind::Blocked, &key);
+            let since = match wait {
+                Wait::Reactivated { since } => Some(since),
+                _ => None,
+            };
+            let topic = Topic { kind: Kind::Blocked, key, reason: Some(wait.code()), since, deadline: None };
+            (topic, lately(last, BLOCKED_AGAIN))
+        }
+        Next::Settled { next_rotation: Some(at) } if at - now <= UPCOMING => {
+            let active = || state.keys.iter().filter(|key| key.is_active());
+            // With a free place the rotation asks nothing of anyone.
+            let due = active().find(|key| due_at(key, &entry.policy) == at).filter(|_| active().count() > 1)?;
+            let is_told = told(Kind::Upcoming, &due.id).is_some();
+            let (key, reason) = (due.id.clone(), Some("two-keys"));
+            (Topic { kind: Kind::Upcoming, key, reason, since: None, deadline: Some(at) }, is_told)
+        }
+        Next::Wait { .. } | Next::Settled { .. } | Next::Change(..) | Next::Need(_) => return None,
+    };
+    (!is_told).then_some(topic)
+}

@@ -1,0 +1,78 @@
+//! `keyrota mail preview`, from outside.
+
+use std::{fs, path::Path, process::Command};
+
+use keyrota::mail::Kind;
+
+fn keyrota(arguments: &[&str]) -> (i32, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_keyrota"))
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env_clear()
+        .output()
+        .expect("the command runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code().expect("a code"), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn every_kind_is_written_offline() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let into = folder.path().join("new/mail");
+    let into_text = into.to_str().expect("UTF-8");
+    for kind in Kind::ALL {
+        for language in ["en", "es", "pt"] {
+            let (code, stdout, stderr) =
+                keyrota(&["mail", "preview", kind.as_str(), "--language", language, "--into", into_text]);
+            assert_eq!(code, 0, "{stderr}");
+            let paths: Vec<&str> = stdout.lines().collect();
+            let expected = ["html", "txt"].map(|extension| format!("{into_text}/{kind}.{language}.{extension}"));
+            assert_eq!(paths, expected);
+            assert!(paths.iter().all(|path| Path::new(path).is_file()));
+            assert!(fs::read_to_string(paths[1]).expect("text").starts_with("Subject: "));
+        }
+    }
+}
+
+#[test]
+fn a_real_user_is_written_to() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let manifests = folder.path().join("manifests");
+    fs::create_dir_all(manifests.join("templates")).expect("a folder");
+    let manifest = "version = 1\n[defaults]\nnotify = []\nlanguage = \"pt\"\n[[rotate]]\nusers = [\"svc-*\"]\n";
+    fs::write(manifests.join("keyrota.toml"), manifest).expect("a file");
+    let into = folder.path().to_str().expect("UTF-8");
+    let common =
+        ["--manifests", manifests.to_str().expect("UTF-8"), "--sandbox", "examples/sandbox.toml", "--into", into];
+    let preview = |arguments: &[&str]| keyrota(&[&["mail", "preview"], arguments, &common].concat());
+    let (code, stdout, stderr) = preview(&["still-in-use", "--user", "SVC-reports"]);
+    assert_eq!(code, 0, "{stderr}");
+    assert_eq!(stdout.lines().last(), Some(format!("{into}/still-in-use.pt.txt").as_str()));
+    let text = fs::read_to_string(stdout.lines().last().expect("a path")).expect("text");
+    assert!(text.contains("svc-reports") && text.contains("AKIAEXAMPLEREPORTS01"), "{text}");
+    let (code, _, stderr) = preview(&["rotated", "--user", "ci-deployer"]);
+    assert!(code == 1 && stderr.contains("no rule selects a user `ci-deployer`"), "{stderr}");
+    // The team's own template, and a broken one.
+    let template = manifests.join("templates/deleted.pt.jinja");
+    fs::write(&template, "Subject: Fim\n\nTchau, {{ items[0].user }}.\n").expect("a file");
+    assert_eq!(preview(&["deleted"]).0, 0);
+    let text = fs::read_to_string(folder.path().join("deleted.pt.txt")).expect("text");
+    assert_eq!(text, "Subject: Fim\n\nTchau, svc-reports.\n");
+    fs::write(&template, "Subject: Fim\n\n{{ item.user }}.\n").expect("a file");
+    let (code, _, stderr) = preview(&["deleted"]);
+    assert!(code == 1 && stderr.contains("error[KR0039]") && stderr.contains("deleted.pt.jinja:3"), "{stderr}");
+}
+
+#[test]
+fn what_does_not_exist_is_a_usage_error() {
+    for arguments in [
+        &["mail", "preview", "rotate"][..],
+        &["mail", "preview", "rotated", "--language", "de"],
+        &["mail", "preview"],
+        &["mail"],
+    ] {
+        let (code, stdout, stderr) = keyrota(arguments);
+        assert_eq!((code, stdout.as_str()), (64, ""), "{stderr}");
+    }
+    assert!(keyrota(&["mail", "preview", "rotate"]).2.contains("rotated"));
+}
