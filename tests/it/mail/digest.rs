@@ -69,5 +69,5 @@ fn in_the_language_of_the_defaults() {
     let manifest = loaded.manifest.expect("valid");
     let mail = run_day(&sandbox(vec![user("bob", "owner@example.com")]), &manifest, 0, true);
     let subjects: Vec<_> = mail.iter().map(|sent| sent.subject.as_str()).collect();
-    assert_eq!(subjects, ["keyrota: 1 creadas, 0 desactivadas, 0 eliminadas"]);
+    assert_eq!(subjects, ["keyrota: claves creadas 1, desactivadas 0, eliminadas 0"]);
 }
