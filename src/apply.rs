@@ -88,9 +88,9 @@ pub struct Run<'a> {
     /// When it began: its mail carries that as a tag.
     pub as_of: DateTime<Utc>,
     pub clock: &'a (dyn Fn() -> DateTime<Utc> + Sync),
-    /// The kinds of changes that this run makes; the plan it is given holds no others (see
-    /// [`Plan::permitting`](crate::plan::Plan::permitting)).
-    pub permits: fn(Verb) -> bool,
+    /// Whether a user's changes may go on to a new rotation. If not, the plan begins none either (see
+    /// [`Plan::without_new_rotations`](crate::plan::Plan::without_new_rotations)).
+    pub starts_rotations: bool,
     /// Asked before every change. A change that has begun is finished: half of one is what nobody wants.
     pub may_start: &'a (dyn Fn() -> bool + Sync),
     pub progress: &'a (dyn Fn(&Outcome) + Sync),
@@ -179,7 +179,7 @@ async fn apply_user(
         let now = (run.clock)();
         change = loop {
             match next(roster, entry, &state, now) {
-                Next::Change(action, _) if !(run.permits)(action.verb()) => {
+                Next::Change(action, _) if action.starts_rotation() && !run.starts_rotations => {
                     return Lived { outcomes, is_finished: true, state };
                 }
                 Next::Change(action, reason) => break Change { action, reason, then: Vec::new(), ..change },
@@ -234,7 +234,7 @@ async fn carry_out(
 ) -> Result<Option<Stored>, Failure> {
     let (user, secret) = (change.user.as_str(), change.destination.as_str());
     match &change.action {
-        Action::Create { ledger, expected } => {
+        Action::Create { ledger, expected, resumes: _ } => {
             as_planned(cloud, user, expected).await?;
             write_ledger(cloud, change, ledger, [(TAG_INTENT.to_owned(), timestamp(now))]).await?;
             let (new, labels) = create(cloud, user, secret, notes).await?;
@@ -252,8 +252,10 @@ async fn carry_out(
             if from.as_ref() != Some(&version) {
                 cloud.move_label(secret, CURRENT, from.as_deref(), Some(&version)).await?;
             }
-            cloud.move_label(secret, PENDING, Some(&version), None).await?;
+            // The label goes last: while it is there, a run that comes after a cut repeats the rest. An intent that
+            // stayed behind would make an orphan of a key that someone makes by hand in these minutes.
             cloud.untag_secret(secret, &[TAG_INTENT]).await?;
+            cloud.move_label(secret, PENDING, Some(&version), None).await?;
         }
         Action::Notify { key, notice } => {
             tell::rotated(cloud, mail, change, key, notice, run, notes).await?;
@@ -352,7 +354,7 @@ async fn create(
     match cloud.put_secret_value(secret, &issued.key.version_id(), &secret_value(&issued)).await {
         Ok(labels) => Ok((issued, labels)),
         Err(error) => {
-            notes.push(match withdraw(cloud, user, secret, &issued.key).await {
+            notes.push(match withdraw(cloud, user, &issued.key).await {
                 Ok(()) => format!("{} could not be stored and was deleted again", issued.key),
                 Err(left) => format!("{} could not be stored; the next run removes it ({left})", issued.key),
             });
@@ -361,11 +363,11 @@ async fn create(
     }
 }
 
-/// Takes back a key whose secret nobody has. Deactivates it first: keyrota deletes inactive keys only.
-async fn withdraw(cloud: &impl Cloud, user: &str, secret: &str, key: &KeyId) -> Result<(), CallError> {
+/// Takes back a key whose secret nobody has. Deactivates it first: keyrota deletes inactive keys only. The intent stays,
+/// so that the next run, of whatever kind, tries again.
+async fn withdraw(cloud: &impl Cloud, user: &str, key: &KeyId) -> Result<(), CallError> {
     cloud.deactivate_access_key(user, key).await?;
-    cloud.delete_access_key(user, key).await?;
-    cloud.untag_secret(secret, &[TAG_INTENT]).await
+    cloud.delete_access_key(user, key).await
 }
 
 /// What clients read: the output format of `credential_process`, and `AccessKey` for the predecessor's readers.

@@ -12,12 +12,17 @@
 pub mod apply;
 pub mod aws;
 pub mod cloud;
+pub mod compare;
+pub mod explain;
+#[cfg(feature = "cli")]
+pub mod git;
 pub mod inventory;
 pub mod mail;
 pub mod manifest;
 pub mod observe;
 pub mod plan;
 pub mod report;
+pub mod review;
 pub mod roster;
 #[cfg(feature = "cli")]
 pub mod sandbox;

@@ -1,7 +1,7 @@
 //! Reads what the plan needs of one account, and no more: the users and secrets in bulk, the keys of users in scope,
 //! and single look-ups where the planner asks for one. A failed read holds its own user and no other.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
@@ -51,6 +51,13 @@ pub async fn directory(cloud: &impl Cloud, relevant: Relevant<'_>) -> Result<Dir
     Ok(Directory { users: users?, secrets })
 }
 
+/// A roster, and an instant to plan it for.
+#[derive(Clone, Copy)]
+pub struct Look<'a> {
+    pub roster: &'a Roster,
+    pub now: DateTime<Utc>,
+}
+
 /// Reads the users of the roster, many at a time. `progress` is called once for each.
 pub async fn observe(
     cloud: &impl Cloud,
@@ -60,27 +67,73 @@ pub async fn observe(
     now: DateTime<Utc>,
     progress: &(dyn Fn() + Sync),
 ) -> Inventory {
-    let users = stream::iter(&roster.entries)
-        .map(|entry| async move {
-            let state = observe_user(cloud, roster, entry, directory, depth, now).await;
-            progress();
-            (entry.user.name.clone(), state)
-        })
-        .buffer_unordered(CONCURRENCY)
-        .collect::<Vec<_>>()
-        .await;
-    Inventory { users: users.into_iter().collect() }
+    observe_for(cloud, &[Look { roster, now }], directory, depth, progress).await.swap_remove(0)
 }
 
-async fn observe_user(
+/// Reads the users of several rosters of one account, each user once: what one look needs is not read again for another.
+/// Returns an inventory for each look; they differ only where the rosters name different secrets for a user.
+pub async fn observe_for(
     cloud: &impl Cloud,
-    roster: &Roster,
-    entry: &Entry,
+    looks: &[Look<'_>],
     directory: &Directory,
     depth: Depth,
-    now: DateTime<Utc>,
-) -> Result<State, CallError> {
-    let keys = cloud.access_keys(&entry.user.name).await?;
+    progress: &(dyn Fn() + Sync),
+) -> Vec<Inventory> {
+    let mut users: BTreeMap<&str, Vec<(usize, Look, &Entry)>> = BTreeMap::new();
+    for (position, look) in looks.iter().enumerate() {
+        for entry in &look.roster.entries {
+            users.entry(&entry.user.name).or_default().push((position, *look, entry));
+        }
+    }
+    let mut observed = stream::iter(users)
+        .map(|(user, views)| async move {
+            let states = observe_user(cloud, &views, directory, depth).await;
+            progress();
+            (user, states)
+        })
+        .buffer_unordered(CONCURRENCY);
+    let mut inventories = vec![Inventory::default(); looks.len()];
+    while let Some((user, states)) = observed.next().await {
+        for (position, state) in states {
+            inventories[position].users.insert(user.to_owned(), state);
+        }
+    }
+    inventories
+}
+
+type Observed = Result<State, CallError>;
+
+/// The state for each look at one user. The looks whose secret is the same share it; all share the keys.
+async fn observe_user(
+    cloud: &impl Cloud,
+    views: &[(usize, Look<'_>, &Entry)],
+    directory: &Directory,
+    depth: Depth,
+) -> Vec<(usize, Observed)> {
+    let mut seen: BTreeMap<&str, Observed> = BTreeMap::new();
+    for (_, _, entry) in views {
+        if !seen.contains_key(entry.secret.as_str()) {
+            let sharing: Vec<_> = views.iter().filter(|(_, _, other)| other.secret == entry.secret).collect();
+            let state = observe_state(cloud, &sharing, seen.values().next(), directory, depth).await;
+            seen.insert(&entry.secret, state);
+        }
+    }
+    views.iter().map(|(position, _, entry)| (*position, seen[entry.secret.as_str()].clone())).collect()
+}
+
+/// The state of one user with one secret: everything that any of the looks asks for.
+async fn observe_state(
+    cloud: &impl Cloud,
+    views: &[&(usize, Look<'_>, &Entry)],
+    seen: Option<&Observed>,
+    directory: &Directory,
+    depth: Depth,
+) -> Observed {
+    let entry = views[0].2;
+    let keys = match seen {
+        Some(seen) => seen.clone()?.keys,
+        None => cloud.access_keys(&entry.user.name).await?,
+    };
     let ledger = match &directory.secrets {
         Some(secrets) => ledger(secrets.get(&entry.secret), entry, false)?,
         // Nothing is ever due for a user without keys.
@@ -89,11 +142,17 @@ async fn observe_user(
     };
     let mut state = State { keys, ledger };
     if depth == Depth::Everything {
-        for key in &mut state.keys {
+        for key in state.keys.iter_mut().filter(|key| key.last_use == LastUse::Unread) {
             key.last_use = cloud.last_use(&key.id).await?;
         }
     }
-    while let Next::Need(need) = next_observed(roster, entry, Some(Ok(&state)), now) {
+    // What is read for one look may raise a question of another.
+    while let Some((entry, need)) =
+        views.iter().find_map(|(_, look, entry)| match next_observed(look.roster, entry, Some(Ok(&state)), look.now) {
+            Next::Need(need) => Some((entry, need)),
+            _ => None,
+        })
+    {
         fetch(cloud, entry, &mut state, need).await?;
     }
     Ok(state)

@@ -11,6 +11,8 @@ use std::{
 use keyrota::{
     apply::Run,
     cloud::Cloud,
+    git,
+    plan::Wait,
     report::{Report, json, text},
     survey::apply_all,
     tell::tell_all,
@@ -18,22 +20,37 @@ use keyrota::{
 
 use super::{
     Exit,
+    approval::Approval,
     args::{ApplyArgs, Format},
     output::Output,
-    world::{Stop, World, make_plan, within_limits, write_json},
+    world::{Stop, World, make_plan, within_limits, write_reports},
 };
 
 pub async fn run<C: Cloud>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Exit, Stop> {
     let World { common, output, clock, .. } = *world;
+    let approval = Approval::read(args)?;
+    let revision = git::revision(&common.manifests);
     let (surveyed, plan) = make_plan(world).await?;
     match output.format {
-        Format::Text => output.data(&text::plan(&plan)),
+        Format::Text | Format::Markdown | Format::Github => output.data(&text::plan(&plan)),
         // The JSON comes last and is one document. A person who is asked still sees what about.
         Format::Json if args.yes => {}
         Format::Json => output.talk(&text::plan(&plan)),
     }
     if !within_limits(world, &plan) {
+        let refused = Report { plan: &plan, revision: revision.as_deref(), since: None, applied: None };
+        if output.format == Format::Json {
+            output.data(&json::render(&refused));
+        }
+        write_reports(common, &refused)?;
         return Ok(Exit::Limit);
+    }
+    if let Some(approval) = &approval
+        && let Err(refusal) = approval.covers(&plan)
+    {
+        output.error(refusal);
+        output.hint("nothing was changed; plan again, and have the new plan approved");
+        return Ok(Exit::NotApproved);
     }
     if !plan.changes.is_empty() && !args.yes {
         ask(output)?;
@@ -46,7 +63,7 @@ pub async fn run<C: Cloud>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Exi
     let run = Run {
         as_of: plan.as_of,
         clock,
-        permits: |_| true,
+        starts_rotations: true,
         may_start: &|| !interrupted.load(Ordering::Relaxed),
         progress: &|outcome| {
             tracing::debug!(user = outcome.change.user, action = %outcome.change.action.verb(), ok = outcome.result.is_ok());
@@ -58,18 +75,20 @@ pub async fn run<C: Cloud>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Exi
     watch.abort();
     bar.finish_and_clear();
 
-    let report = Report { plan: &plan, revision: None, applied: Some(&applied) };
+    let report = Report { plan: &plan, revision: revision.as_deref(), since: None, applied: Some(&applied) };
     match output.format {
-        Format::Text if plan.changes.is_empty() && applied.mail.is_empty() => {}
-        Format::Text => output.data(&format!("\n{}", text::applied(&report))),
         Format::Json => output.data(&json::render(&report)),
+        Format::Text | Format::Markdown | Format::Github if plan.changes.is_empty() && applied.mail.is_empty() => {}
+        Format::Text | Format::Markdown | Format::Github => output.data(&format!("\n{}", text::applied(&report))),
     }
     // What was done is done: a report that can't be written must not hide that something failed.
-    if let Err(stop) = write_json(common, &report) {
+    if let Err(stop) = write_reports(common, &report) {
         stop.say(output);
         return Ok(Exit::Failed);
     }
-    let all_done = applied.deferred.is_empty() && applied.failures() == 0;
+    // A user that could not be read may have a key that is due: a run that never gets to see it must not look fine.
+    let all_read = !plan.waiting.iter().any(|waiting| matches!(waiting.wait, Wait::Unreadable { .. }));
+    let all_done = all_read && applied.deferred.is_empty() && applied.failures() == 0;
     Ok(if all_done { Exit::Done } else { Exit::Failed })
 }
 

@@ -17,6 +17,7 @@ Exit codes:
   1   error, nothing changed
   2   changes pending (plan --detailed-exitcode only)
   3   a limit was exceeded, nothing changed
+  4   the plan is not the approved one, nothing changed
   5   some changes failed or were not finished; run it again
   64  usage")]
 pub struct Cli {
@@ -57,6 +58,9 @@ pub struct PlanArgs {
     /// Exit with 2 if changes are pending
     #[arg(long)]
     pub detailed_exitcode: bool,
+    /// Compare with the manifests at this git revision: what the change since then causes
+    #[arg(long, value_name = "REV")]
+    pub base: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -64,6 +68,12 @@ pub struct ApplyArgs {
     /// Apply without asking
     #[arg(long, short)]
     pub yes: bool,
+    /// Apply only if the plan has this digest or, with --approved, is part of the plan that has it
+    #[arg(long)]
+    pub digest: Option<String>,
+    /// The approved plan: what `plan --json-into FILE` wrote
+    #[arg(long, value_name = "FILE", requires = "digest")]
+    pub approved: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -122,6 +132,9 @@ pub struct Common {
     /// Write the plan's JSON into this file as well
     #[arg(long, global = true, value_name = "FILE")]
     pub json_into: Option<PathBuf>,
+    /// Write the plan as Markdown into this file as well
+    #[arg(long, global = true, value_name = "FILE")]
+    pub markdown_into: Option<PathBuf>,
     /// When to colour; `NO_COLOR` is honoured
     #[arg(long, global = true, value_enum, default_value_t)]
     pub color: Color,
@@ -135,6 +148,10 @@ pub enum Format {
     #[default]
     Text,
     Json,
+    /// For a pull request's page
+    Markdown,
+    /// Text, with annotations for GitHub Actions
+    Github,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -1,11 +1,14 @@
 //! Reads the arguments, runs one command, and turns what became of it into an exit code.
 
 mod apply;
+mod approval;
 mod args;
+mod base;
 mod explain;
 mod mail;
 mod offline;
 mod output;
+mod plan;
 mod world;
 
 use std::process::ExitCode;
@@ -28,6 +31,8 @@ pub enum Exit {
     Pending = 2,
     /// A limit was exceeded; nothing was changed.
     Limit = 3,
+    /// The plan is not the approved one; nothing was changed.
+    NotApproved = 4,
     /// Some changes failed or were not finished.
     Failed = 5,
     /// The arguments make no sense.

@@ -4,7 +4,10 @@ use std::path::Path;
 
 use chrono::Utc;
 use clap::CommandFactory;
-use keyrota::manifest::{self, Diagnostic, Manifest, Severity};
+use keyrota::{
+    manifest::{self, Diagnostic, Manifest},
+    report::{json::diagnostic, markdown},
+};
 use serde_json::json;
 
 use super::{
@@ -24,8 +27,15 @@ pub fn check(common: &Common, output: &Output) -> Exit {
         }
     };
     let loaded = manifest::load(&common.manifests, now);
+    if let Some(path) = &common.markdown_into
+        && let Err(error) = std::fs::write(path, markdown::diagnostics(&loaded.diagnostics))
+    {
+        output.error(format!("{}: {error}", path.display()));
+        return Exit::Error;
+    }
     match output.format {
-        Format::Text => {
+        Format::Markdown => output.data(&markdown::diagnostics(&loaded.diagnostics)),
+        Format::Text | Format::Github => {
             output.diagnostics(&loaded.diagnostics);
             if let (false, Some(manifest)) = (loaded.has_errors(), &loaded.manifest) {
                 output.data(&good(&common.manifests, manifest));
@@ -43,22 +53,7 @@ fn good(folder: &Path, manifest: &Manifest) -> String {
 }
 
 fn json(diagnostics: &[Diagnostic]) -> String {
-    let one = |diagnostic: &Diagnostic| {
-        let severity = match diagnostic.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        };
-        json!({
-            "code": diagnostic.code.as_str(),
-            "severity": severity,
-            "message": diagnostic.message,
-            "file": diagnostic.file(),
-            "line": diagnostic.line(),
-            "column": diagnostic.column(),
-            "help": diagnostic.help,
-        })
-    };
-    let diagnostics: Vec<_> = diagnostics.iter().map(one).collect();
+    let diagnostics: Vec<_> = diagnostics.iter().map(diagnostic).collect();
     format!("{:#}\n", json!({ "version": 1, "diagnostics": diagnostics }))
 }
 

@@ -7,7 +7,10 @@ use std::{
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use keyrota::{manifest::Diagnostic, report::text::styled};
+use keyrota::{
+    manifest::Diagnostic,
+    report::{github, text::styled},
+};
 
 use super::args::{Color, Common, Format};
 
@@ -65,6 +68,9 @@ impl Output {
     pub fn diagnostics(&self, diagnostics: &[Diagnostic]) {
         for diagnostic in diagnostics {
             self.talk(&(diagnostic.render(self.color_stderr) + "\n"));
+        }
+        if self.format == Format::Github {
+            self.data(&github::diagnostics(diagnostics));
         }
         match diagnostics.iter().filter(|diagnostic| diagnostic.stops_a_run()).count() {
             0 => {}

@@ -11,7 +11,7 @@ use keyrota::{
     manifest::{self, DeclaredAccount, Manifest, schedule::next_after},
     observe::Depth,
     plan::{Exceeded, Plan, exceeded},
-    report::{Report, json, text},
+    report::{Report, json, markdown, text},
     sandbox::Sandbox,
     survey::{Progress, Scoped, SurveyError, Surveyed, plan_all, scope, survey},
 };
@@ -19,8 +19,10 @@ use keyrota::{
 use super::{
     Exit, apply,
     args::{ApplyArgs, Common, Format, PlanArgs, PreviewArgs},
+    base::{BaseAccounts, BaseManifests, connect_base, load_base},
     explain, mail,
     output::Output,
+    plan,
 };
 
 /// A command that looks at accounts.
@@ -101,6 +103,10 @@ async fn try_with(common: &Common, output: &Output, task: Task) -> Result<Exit, 
     let Some(manifest) = loaded.manifest else { return Err(Stop::said()) };
     let now = instant(common.at.as_deref(), real_now, Some(&manifest)).map_err(Stop::new)?;
     let declared = selected(&manifest, &common.accounts)?;
+    let base = match &task {
+        Task::Plan(PlanArgs { base: Some(revision), .. }) => Some(load_base(&common.manifests, revision, now)?),
+        _ => None,
+    };
 
     match sandbox {
         Some(sandbox) => {
@@ -112,7 +118,8 @@ async fn try_with(common: &Common, output: &Output, task: Task) -> Result<Exit, 
             let clouds = [sandbox];
             let world = World { clouds: &clouds, manifest: &manifest, clock: &|| now, common, output };
             let changes = matches!(task, Task::Apply(_));
-            let exit = run(&world, task).await;
+            let accounts = BaseAccounts { clouds: Vec::new(), caller: None, notes: Vec::new() };
+            let exit = run(&world, task, base.map(|base| (base, accounts))).await;
             if changes && matches!(exit, Ok(Exit::Done | Exit::Failed)) {
                 save(&clouds[0], common)?;
             }
@@ -120,6 +127,13 @@ async fn try_with(common: &Common, output: &Output, task: Task) -> Result<Exit, 
         }
         None => {
             let clouds = connect(&declared, output).await?;
+            let base = match base {
+                Some(base) => {
+                    let accounts = connect_base(&base, &manifest, &clouds, common).await;
+                    Some((base, accounts))
+                }
+                None => None,
+            };
             let at = common.at.is_some();
             let world = World {
                 clouds: &clouds,
@@ -128,34 +142,23 @@ async fn try_with(common: &Common, output: &Output, task: Task) -> Result<Exit, 
                 common,
                 output,
             };
-            run(&world, task).await
+            run(&world, task, base).await
         }
     }
 }
 
-async fn run<C: Cloud>(world: &World<'_, C>, task: Task) -> Result<Exit, Stop> {
+async fn run<C: Cloud>(
+    world: &World<'_, C>,
+    task: Task,
+    base: Option<(BaseManifests, BaseAccounts<C>)>,
+) -> Result<Exit, Stop> {
     match task {
-        Task::Plan(args) => plan(world, &args).await,
+        Task::Plan(args) => plan::run(world, &args, base).await,
         Task::Apply(args) => apply::run(world, &args).await,
         Task::Status => status(world).await,
         Task::Explain { user } => explain::run(world, &user).await,
         Task::Preview { args, user } => mail::of_user(world, &args, &user).await,
     }
-}
-
-/// `keyrota plan`
-async fn plan<C: Cloud>(world: &World<'_, C>, args: &PlanArgs) -> Result<Exit, Stop> {
-    let (_, plan) = make_plan(world).await?;
-    let report = Report { plan: &plan, revision: None, applied: None };
-    world.output.data(&match world.output.format {
-        Format::Text => text::plan(&plan),
-        Format::Json => json::render(&report),
-    });
-    write_json(world.common, &report)?;
-    if !within_limits(world, &plan) {
-        return Ok(Exit::Limit);
-    }
-    Ok(if args.detailed_exitcode && !plan.changes.is_empty() { Exit::Pending } else { Exit::Done })
 }
 
 /// `keyrota status`
@@ -164,8 +167,8 @@ async fn status<C: Cloud>(world: &World<'_, C>) -> Result<Exit, Stop> {
     let surveyed = look(world, Depth::Everything, now).await?;
     let accounts: Vec<_> = surveyed.iter().map(|one| (&one.roster, &one.inventory)).collect();
     world.output.data(&match world.output.format {
-        Format::Text => text::status(&accounts, now),
         Format::Json => json::status(&accounts, now),
+        Format::Text | Format::Markdown | Format::Github => text::status(&accounts, now),
     });
     Ok(Exit::Done)
 }
@@ -201,11 +204,18 @@ pub async fn scoped<'a, C: Cloud>(world: &World<'a, C>, now: DateTime<Utc>) -> R
             world.output.diagnostics(&warnings);
             Ok(scoped)
         }
-        Err(SurveyError::Manifest(diagnostics)) => {
-            world.output.diagnostics(&diagnostics);
-            Err(Stop::said())
+        Err(error) => Err(stop_survey(error, world.output)),
+    }
+}
+
+/// Says why there is no plan.
+pub fn stop_survey(error: SurveyError, output: &Output) -> Stop {
+    match error {
+        SurveyError::Manifest(diagnostics) => {
+            output.diagnostics(&diagnostics);
+            Stop::said()
         }
-        Err(SurveyError::Read { account, error }) => Err(Stop::new(format!("account {account}: {error}"))),
+        SurveyError::Read { account, error } => Stop::new(format!("account {account}: {error}")),
     }
 }
 
@@ -221,10 +231,18 @@ pub fn within_limits<C>(world: &World<'_, C>, plan: &Plan) -> bool {
     exceeded.is_empty()
 }
 
-/// Writes the report where `--json-into` says.
-pub fn write_json(common: &Common, report: &Report<'_>) -> Result<(), Stop> {
-    let Some(path) = &common.json_into else { return Ok(()) };
-    std::fs::write(path, json::render(report)).map_err(|error| Stop::new(format!("{}: {error}", path.display())))
+/// Writes the report where `--json-into` and `--markdown-into` say.
+pub fn write_reports(common: &Common, report: &Report<'_>) -> Result<(), Stop> {
+    let write = |path: &Path, text: String| {
+        std::fs::write(path, text).map_err(|error| Stop::new(format!("{}: {error}", path.display())))
+    };
+    if let Some(path) = &common.json_into {
+        write(path, json::render(report))?;
+    }
+    if let Some(path) = &common.markdown_into {
+        write(path, markdown::render(report))?;
+    }
+    Ok(())
 }
 
 /// The instant that `--at` means.

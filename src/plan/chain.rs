@@ -35,7 +35,8 @@ pub(super) fn following(
                     break;
                 }
                 let key = action.key().filter(|key| **key != new_key).cloned();
-                following.push(Following { verb: action.verb(), key, not_before: now });
+                let starts_rotation = action.starts_rotation();
+                following.push(Following { verb: action.verb(), key, not_before: now, starts_rotation });
                 state = simulate(&action, &state, now, &new_key);
             }
             Next::Wait { until: Some(until), .. } if until > now => now = until,

@@ -26,7 +26,7 @@ use crate::{
 
 pub use self::{
     courtesy::{Courtesy, Letter, courtesies, letters},
-    digest::digest,
+    digest::{Identity, digest, digest_of},
     limits::{Exceeded, exceeded},
     reason::{Day, Duration, Reason, Wait},
     rules::{due_at, next},
@@ -70,6 +70,8 @@ pub struct Following {
     /// `None`: the key does not exist yet.
     pub key: Option<KeyId>,
     pub not_before: DateTime<Utc>,
+    /// See [`Action::starts_rotation`].
+    pub starts_rotation: bool,
 }
 
 /// A user for whom nothing is done now, because of something.
@@ -116,11 +118,6 @@ impl Verb {
         }
     }
 
-    /// Whether it begins a rotation; the others carry on what has begun.
-    pub fn starts_a_rotation(self) -> bool {
-        self == Self::Create
-    }
-
     /// The mark in front of a line of a plan.
     pub fn glyph(self) -> char {
         match self {
@@ -147,6 +144,8 @@ pub enum Action {
         ledger: LedgerWrite,
         /// The user's keys as planned: a run beside this one shows in a difference.
         expected: Vec<(KeyId, Status)>,
+        /// Whether an earlier run had begun with it, and no key came of that.
+        resumes: bool,
     },
     /// Hand the pending key out: move `AWSCURRENT` to its version.
     Promote {
@@ -181,6 +180,11 @@ impl Action {
             Self::Deactivate { .. } => Verb::Deactivate,
             Self::Delete { .. } => Verb::Delete,
         }
+    }
+
+    /// Whether it begins a rotation; the others carry on what has begun.
+    pub fn starts_rotation(&self) -> bool {
+        matches!(self, Self::Create { resumes: false, .. })
     }
 
     /// The key it is about; `None` for a key that does not exist yet.
@@ -301,16 +305,16 @@ impl Plan {
         Self { as_of, changes: Vec::new(), waiting: Vec::new(), settled: Vec::new(), unmanaged: 0, keys: 0 }
     }
 
-    /// Moves the changes that are not permitted now to those that wait, until `enforce` comes next if that is known.
-    /// What `apply` goes on to must be held to the same.
+    /// Moves the changes that would begin a rotation to those that wait, until `enforce` comes next if that is known.
+    /// Then `apply` must not go on to any either (see [`Run`](crate::apply::Run)).
     #[must_use]
-    pub fn permitting(self, permits: fn(Verb) -> bool, enforce: Option<DateTime<Utc>>) -> Self {
+    pub fn without_new_rotations(self, enforce: Option<DateTime<Utc>>) -> Self {
         let Self { as_of, changes, mut waiting, settled, unmanaged, keys } = self;
-        let (mut changes, put_off): (Vec<_>, Vec<_>) =
-            changes.into_iter().partition(|change| permits(change.action.verb()));
+        let (put_off, mut changes): (Vec<_>, Vec<_>) =
+            changes.into_iter().partition(|change| change.action.starts_rotation());
         for change in &mut changes {
-            let permitted = change.then.iter().take_while(|following| permits(following.verb)).count();
-            change.then.truncate(permitted);
+            let carried_on = change.then.iter().take_while(|following| !following.starts_rotation).count();
+            change.then.truncate(carried_on);
         }
         waiting.extend(put_off.into_iter().map(|change| {
             let Change { account, user, action, reason, destination: _, source, then: _ } = change;

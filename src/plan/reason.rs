@@ -78,13 +78,13 @@ impl fmt::Display for Reason {
             Self::Stored => f.write_str("the new key is stored; clients get it from now on"),
             Self::NotTold => f.write_str("the owner does not know of the new key yet"),
             Self::Superseded { last_used } => write!(f, "replaced, {}", Used(*last_used)),
-            Self::PatienceOver { last_used } => write!(f, "replaced; {}, but its time is up", Used(*last_used)),
+            Self::PatienceOver { last_used } => write!(f, "the time it was given is over; {}", Used(*last_used)),
             Self::MakesRoom { last_used } => write!(f, "{}, and a new key needs its place", Used(*last_used)),
             Self::Orphan { intent } => {
                 write!(f, "left by a run that was cut short on {}; nobody has its secret", Day(*intent))
             }
             Self::Interrupted => f.write_str("finishes a deactivation that was cut short"),
-            Self::HoldOver { since: Some(since) } => write!(f, "inactive since {}", Day(*since)),
+            Self::HoldOver { since: Some(since) } => write!(f, "inactive, and not used since {}", Day(*since)),
             Self::HoldOver { since: None } => f.write_str("inactive and never used"),
         }
     }
@@ -181,7 +181,7 @@ impl fmt::Display for Wait {
             Self::Exempt { reason } => write!(f, "exempt: {reason}"),
             Self::Unreadable { error } => f.write_str(error),
             Self::InOverlap => f.write_str("replaced; both keys work during the overlap"),
-            Self::StillInUse { last_used } => write!(f, "replaced, but still in use, {}", Used(Some(*last_used))),
+            Self::StillInUse { last_used } => write!(f, "to be deactivated, but still in use: {}", Used(Some(*last_used))),
             Self::InHold => f.write_str("inactive; can be activated again until it is deleted"),
             Self::ReplacementNotStored { replacement } => write!(
                 f,

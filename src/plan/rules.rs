@@ -243,7 +243,11 @@ impl<'a> View<'a> {
             Some(before) if current.created < before && before <= self.now => Reason::Reissue { key, before },
             _ => Reason::ExpiresSoon { key, expires },
         };
-        Next::Change(Action::Create { ledger: self.ledger_write(), expected: expectation(&self.state.keys) }, reason)
+        // An intent from the time of the current key was fulfilled by it, and only its tag was left behind.
+        let begun = later(current.created, ORPHAN_WINDOW);
+        let resumes = self.secret.and_then(|secret| secret.intent).is_some_and(|intent| intent > begun);
+        let expected = expectation(&self.state.keys);
+        Next::Change(Action::Create { ledger: self.ledger_write(), expected, resumes }, reason)
     }
 
     fn notify(&self, current: &Key, other: Option<&Key>) -> Next {

@@ -3,15 +3,21 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
-use super::{Counts, Report, result_word};
+use super::{
+    Counts, Report,
+    change_json::{ChangeDocument, change_document},
+    result_word,
+};
 use crate::{
     apply::{Deferred, Outcome},
     inventory::{Account, Inventory, Key, LastUse},
     manifest::Source,
-    plan::{Change, Following, Next, Wait, Waiting, digest, next_observed},
+    plan::{Change, Following, Next, Plan, Wait, Waiting, digest, next_observed},
     roster::{Entry, Roster},
     tell::Sent,
 };
+
+pub use super::change_json::diagnostic;
 
 /// Renders a report: one JSON object.
 pub fn render(report: &Report<'_>) -> String {
@@ -24,17 +30,16 @@ pub fn value(report: &Report<'_>) -> serde_json::Value {
 }
 
 fn document<'a>(report: &Report<'a>) -> Document<'a> {
-    let Report { plan, revision, applied } = *report;
-    let Counts { create, promote, notify, deactivate, delete, blocked, held, exempt, settled, unmanaged } =
-        Counts::of(plan);
+    let Report { plan, revision, since, applied } = *report;
     Document {
         version: 1,
         as_of: timestamp(plan.as_of),
         revision,
         digest: digest(plan),
-        summary: Summary { create, promote, notify, deactivate, delete, blocked, held, exempt, settled, unmanaged },
+        summary: summary(plan),
         changes: plan.changes.iter().map(change).collect(),
         waiting: plan.waiting.iter().map(waiting).collect(),
+        since: since.map(change_document),
         outcomes: applied.map(|applied| applied.outcomes.iter().map(outcome).collect()),
         mail: applied.map(|applied| applied.mail.iter().map(sent).collect()).unwrap_or_default(),
         deferred: applied.map(|applied| applied.deferred.iter().map(deferred).collect()).unwrap_or_default(),
@@ -51,6 +56,8 @@ struct Document<'a> {
     summary: Summary,
     changes: Vec<JsonChange<'a>>,
     waiting: Vec<JsonWaiting<'a>>,
+    #[serde(flatten)]
+    since: Option<ChangeDocument<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     outcomes: Option<Vec<JsonOutcome<'a>>>,
     /// Besides what is part of a rotation.
@@ -60,8 +67,14 @@ struct Document<'a> {
     deferred: Vec<JsonDeferred<'a>>,
 }
 
+pub(super) fn summary(plan: &Plan) -> Summary {
+    let Counts { create, promote, notify, deactivate, delete, blocked, held, exempt, settled, unmanaged } =
+        Counts::of(plan);
+    Summary { create, promote, notify, deactivate, delete, blocked, held, exempt, settled, unmanaged }
+}
+
 #[derive(Serialize)]
-struct Summary {
+pub(super) struct Summary {
     create: usize,
     promote: usize,
     notify: usize,
@@ -76,7 +89,7 @@ struct Summary {
 
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct JsonChange<'a> {
+pub(super) struct JsonChange<'a> {
     account: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     account_name: Option<&'a str>,
@@ -91,7 +104,7 @@ struct JsonChange<'a> {
 }
 
 #[derive(Serialize)]
-struct JsonSource<'a> {
+pub(super) struct JsonSource<'a> {
     file: &'a str,
     line: usize,
 }
@@ -106,7 +119,7 @@ struct JsonFollowing<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct JsonWaiting<'a> {
+pub(super) struct JsonWaiting<'a> {
     account: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     account_name: Option<&'a str>,
@@ -239,7 +252,7 @@ fn state(wait: &Wait) -> &'static str {
     if wait.is_blocked() { "blocked" } else { "held" }
 }
 
-fn change(change: &Change) -> JsonChange<'_> {
+pub(super) fn change(change: &Change) -> JsonChange<'_> {
     let Change { account, user, action, reason, destination, source: from, then } = change;
     let (account, account_name) = names(account);
     JsonChange {
@@ -257,7 +270,7 @@ fn change(change: &Change) -> JsonChange<'_> {
 }
 
 fn following(following: &Following) -> JsonFollowing<'_> {
-    let Following { verb, key, not_before } = following;
+    let Following { verb, key, not_before, starts_rotation: _ } = following;
     JsonFollowing {
         action: verb.as_str(),
         key: key.as_ref().map(|key| key.as_str()),
@@ -265,7 +278,7 @@ fn following(following: &Following) -> JsonFollowing<'_> {
     }
 }
 
-fn waiting(waiting: &Waiting) -> JsonWaiting<'_> {
+pub(super) fn waiting(waiting: &Waiting) -> JsonWaiting<'_> {
     let Waiting { account, user, key, wait, source: from, until } = waiting;
     let (account, account_name) = names(account);
     JsonWaiting {
@@ -294,11 +307,11 @@ fn deferred(deferred: &Deferred) -> JsonDeferred<'_> {
     JsonDeferred { account, account_name, user }
 }
 
-fn names(account: &Account) -> (&str, Option<&str>) {
+pub(super) fn names(account: &Account) -> (&str, Option<&str>) {
     (&account.id, account.name.as_deref())
 }
 
-fn source(source: &Source) -> JsonSource<'_> {
+pub(super) fn source(source: &Source) -> JsonSource<'_> {
     JsonSource { file: &source.file, line: source.line }
 }
 

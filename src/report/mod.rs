@@ -1,13 +1,29 @@
 //! What a run found and did, as one value with several small renderers.
 
+mod change_json;
+#[cfg(feature = "cli")]
+mod change_text;
+#[cfg(feature = "cli")]
+pub mod github;
 pub mod json;
+#[cfg(feature = "cli")]
+pub mod markdown;
 pub mod metrics;
+#[cfg(feature = "cli")]
+mod roster_diff;
 #[cfg(feature = "cli")]
 pub mod text;
 
+use std::fmt;
+
+#[cfg(feature = "cli")]
+pub use roster_diff::roster_diff;
+
 use crate::{
     apply::{Applied, Failure},
-    plan::{Plan, Verb},
+    compare::Outlook,
+    plan::{Day, Plan, Verb},
+    review::{Broken, Compared},
 };
 
 /// One run: its plan, and what became of it.
@@ -15,8 +31,45 @@ pub struct Report<'a> {
     pub plan: &'a Plan,
     /// The commit of the manifests, if known.
     pub revision: Option<&'a str>,
+    /// What the change of the manifests since another revision does (`--base`).
+    pub since: Option<Since<'a>>,
     /// `None`: only planned.
     pub applied: Option<&'a Applied>,
+}
+
+/// The revision that the manifests are compared with, and how they differ.
+#[derive(Clone, Copy)]
+pub struct Since<'a> {
+    /// As it was asked for, e.g. `HEAD^1`.
+    pub revision: &'a str,
+    /// The full commit id.
+    pub commit: &'a str,
+    pub comparison: &'a Result<Compared, Broken>,
+    /// What could not be compared.
+    pub notes: &'a [String],
+}
+
+impl fmt::Display for Since<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { revision, commit, .. } = self;
+        let short = commit.get(..10).unwrap_or(commit);
+        if commit.starts_with(revision) { f.write_str(short) } else { write!(f, "{revision} ({short})") }
+    }
+}
+
+/// What comes next for a user, in a few words.
+impl fmt::Display for Outlook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Change(verb) => write!(f, "{verb} now"),
+            Self::Held(Some(until)) => write!(f, "held until {}", Day(*until)),
+            Self::Held(None) => f.write_str("held"),
+            Self::Blocked => f.write_str("blocked"),
+            Self::Exempt => f.write_str("exempt"),
+            Self::Settled(Some(at)) => write!(f, "rotates {}", Day(*at)),
+            Self::Settled(None) => f.write_str("nothing to rotate"),
+        }
+    }
 }
 
 /// How many users the plan has of each kind.

@@ -6,23 +6,24 @@ use std::{
 };
 
 use anstyle::{AnsiColor, Style};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tabwriter::TabWriter;
 
+pub use super::change_text::since;
 use super::{Counts, Report, result_word};
 use crate::{
     apply::{Applied, Failure, Outcome},
     inventory::{Account, Inventory, Key, LastUse, State},
-    plan::{Change, Day, Following, Next, Plan, Verb, Waiting, next_observed},
+    plan::{Change, Day, Following, Next, Plan, Verb, Wait, Waiting, next_observed},
     roster::{Entry, Roster},
     tell::Sent,
 };
 
-const DIM: Style = Style::new().dimmed();
-const BOLD: Style = Style::new().bold();
-const RED: Style = AnsiColor::Red.on_default();
-const GREEN: Style = AnsiColor::Green.on_default();
-const YELLOW: Style = AnsiColor::Yellow.on_default();
+pub(super) const DIM: Style = Style::new().dimmed();
+pub(super) const BOLD: Style = Style::new().bold();
+pub(super) const RED: Style = AnsiColor::Red.on_default();
+pub(super) const GREEN: Style = AnsiColor::Green.on_default();
+pub(super) const YELLOW: Style = AnsiColor::Yellow.on_default();
 const CYAN: Style = AnsiColor::Cyan.on_default();
 
 /// The plan: changes, then what waits, by account; then one line that counts.
@@ -79,8 +80,7 @@ pub fn status(accounts: &[(&Roster, &Inventory)], now: DateTime<Utc>) -> String 
         let title = format!("  {BOLD}{title}{BOLD:#}");
         let lines = roster.entries.iter().flat_map(|entry| status_lines(roster, entry, inventory, now));
         text += &aligned(std::iter::once(title).chain(lines));
-        let (users, unmanaged) = (roster.entries.len(), roster.unmanaged);
-        let _ = writeln!(text, "\n{users} users in scope, {unmanaged} unmanaged.");
+        let _ = writeln!(text, "\n{} in scope, {} unmanaged.", users(roster.entries.len()), roster.unmanaged);
     }
     text
 }
@@ -91,15 +91,9 @@ fn status_lines(roster: &Roster, entry: &Entry, inventory: &Inventory, now: Date
     let (about, next) = match next_observed(roster, entry, observed, now) {
         Next::Change(action, reason) => (action.key().cloned(), format!("{} now: {reason}", action.verb())),
         Next::Wait { key, wait, until } => {
-            let until = until.map_or_else(String::new, |until| format!(" until {}", day(until)));
-            (
-                key,
-                format!(
-                    "{}{until}: {}",
-                    if wait.is_blocked() { "blocked" } else { "held" },
-                    printable(&wait.to_string())
-                ),
-            )
+            let (_, word, _) = mark(&wait);
+            let until = until.map_or_else(String::new, |until| format!(" until {}", last_day(&wait, until)));
+            (key, format!("{word}{until}: {}", message(&wait)))
         }
         Next::Settled { next_rotation: Some(at) } => (None, format!("rotate {}", day(at))),
         Next::Settled { next_rotation: None } => (None, "nothing to rotate".to_owned()),
@@ -132,11 +126,11 @@ fn status_lines(roster: &Roster, entry: &Entry, inventory: &Inventory, now: Date
     keys.iter().enumerate().map(line).collect()
 }
 
-fn heading(account: &Account) -> String {
+pub(super) fn heading(account: &Account) -> String {
     format!("{BOLD}Account {}, {}{BOLD:#}\n", printable(&account.to_string()), account.region)
 }
 
-fn change_line(change: &Change) -> String {
+pub(super) fn change_line(change: &Change) -> String {
     let Change { account: _, user, action, reason, destination: _, source: _, then } = change;
     let verb = action.verb();
     let style = style(verb);
@@ -155,18 +149,31 @@ fn then_text(then: &[Following]) -> String {
     if dated.is_empty() { String::new() } else { format!("; {DIM}then {}{DIM:#}", dated.join(", ")) }
 }
 
-fn waiting_line(waiting: &Waiting) -> String {
+pub(super) fn waiting_line(waiting: &Waiting) -> String {
     let Waiting { account: _, user, key, wait, source: _, until } = waiting;
-    let (glyph, word, style) = match wait {
+    let (glyph, word, style) = mark(wait);
+    let key = key.as_ref().map_or("", |key| key.as_str());
+    let until = until.map_or_else(String::new, |until| format!("; {DIM}until {}{DIM:#}", last_day(wait, until)));
+    format!("{style}{glyph}{style:#} {}\t{style}{word}{style:#}\t{key}\t{}{until}", printable(user), message(wait))
+}
+
+fn mark(wait: &Wait) -> (char, &'static str, Style) {
+    match wait {
         wait if wait.is_blocked() => ('!', "blocked", RED),
         wait if wait.is_exempt() => (' ', "exempt", DIM),
         _ => (' ', "held", DIM),
-    };
-    let key = key.as_ref().map_or("", |key| key.as_str());
-    let until = until.map_or_else(String::new, |until| format!("; {DIM}until {}{DIM:#}", day(until)));
-    let (user, message) = (printable(user), printable(&wait.to_string()));
-    let message = message.strip_prefix("exempt: ").unwrap_or(&message);
-    format!("{style}{glyph}{style:#} {user}\t{style}{word}{style:#}\t{key}\t{message}{until}")
+    }
+}
+
+/// What is not said by the word of [`mark`].
+fn message(wait: &Wait) -> String {
+    let message = printable(&wait.to_string());
+    message.strip_prefix("exempt: ").map_or(message.clone(), str::to_owned)
+}
+
+/// An exemption ends after the day that the manifest names: that day is shown. Other waits end at an instant.
+fn last_day(wait: &Wait, until: DateTime<Utc>) -> String {
+    day(if wait.is_exempt() { until - TimeDelta::seconds(1) } else { until })
 }
 
 fn outcome_lines(outcome: &Outcome) -> Vec<String> {
@@ -197,7 +204,7 @@ fn mail_lines(sent: &Sent) -> Vec<String> {
 }
 
 /// `Plan: 1 to create, 0 to deactivate, 0 to delete; 1 blocked, 3 exempt.`
-fn summary(plan: &Plan) -> String {
+pub(super) fn summary(plan: &Plan) -> String {
     let counts = Counts::of(plan);
     let waiting = [(counts.blocked, "blocked"), (counts.held, "held"), (counts.exempt, "exempt")];
     let waiting = list(waiting.into_iter());
@@ -206,7 +213,7 @@ fn summary(plan: &Plan) -> String {
         let next = plan.next_rotation().map_or_else(String::new, |(at, settled)| {
             format!(", next rotation {} ({})", day(at), printable(&settled.user))
         });
-        return format!("No changes. {waiting}{} users in scope{next}.", plan.users());
+        return format!("No changes. {waiting}{} in scope{next}.", users(plan.users()));
     }
     let mut text = format!("Plan: {} to create", counts.create);
     for (count, verb) in [(counts.promote, Verb::Promote), (counts.notify, Verb::Notify)] {
@@ -217,6 +224,10 @@ fn summary(plan: &Plan) -> String {
     let _ = write!(text, ", {} to deactivate, {} to delete", counts.deactivate, counts.delete);
     waiting.map_or_else(String::new, |waiting| format!("; {waiting}")).chars().for_each(|c| text.push(c));
     text + "."
+}
+
+fn users(count: usize) -> String {
+    if count == 1 { "1 user".to_owned() } else { format!("{count} users") }
 }
 
 /// "1 created, 2 failed"; `None` if all are 0.
@@ -257,7 +268,7 @@ pub fn printable(text: &str) -> String {
     })
 }
 
-fn day(time: DateTime<Utc>) -> String {
+pub(super) fn day(time: DateTime<Utc>) -> String {
     Day(time).to_string()
 }
 

@@ -157,9 +157,9 @@ pub struct SentMail {
 /// Why a sandbox file can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
-    #[error("cannot read the sandbox `{}`", path.display())]
+    #[error("cannot read the sandbox `{}`: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
-    #[error("cannot write the sandbox `{}`", path.display())]
+    #[error("cannot write the sandbox `{}`: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
     /// The content is wrong; the message says how to put it right.
     #[error("{file}{}: {message}", line.map(|line| format!(":{line}")).unwrap_or_default())]

@@ -11,7 +11,9 @@ Control API, POST with JSON; every body names the `account`:
   latency   milliseconds that each call takes.
   fault     a Fault, below.
   last-use  key, time, service, region: as if the key had been used.
-  requests  the calls of this account since last asked, in order of arrival, without values.
+  release   lets the calls go on that a fault holds.
+  requests  the calls of this account since last asked, in order of arrival, without values. A call that a fault holds
+            adds an entry `Held` when it stands still.
   mail      the mail that was accepted.
 """
 
@@ -62,6 +64,8 @@ class Fault:
     replace: list | None = None
     # or the true answer after so many milliseconds.
     delay: int = 0
+    # or the true answer, once the test says `release`.
+    hold: bool = False
 
     def strikes(self, entry):
         """Whether it concerns this call; counts it."""
@@ -84,6 +88,7 @@ class Account:
     faults: list = field(default_factory=list)
     requests: list = field(default_factory=list)
     mail: list = field(default_factory=list)
+    released: threading.Event = field(default_factory=threading.Event)
 
 
 class Launcher:
@@ -118,6 +123,8 @@ class Launcher:
                 account.latency = given["milliseconds"] / 1000
             case "fault":
                 account.faults.append(Fault(**given))
+            case "release":
+                account.released.set()
             case "last-use":
                 key = strict.access_key(given["key"])
                 key.last_used = AccessKeyLastUsed(parse_time(given["time"]), given["service"], given["region"])
@@ -144,19 +151,29 @@ class Launcher:
             time.sleep(fault.delay / 1000)
             fault = None
         reply = None
-        if fault is None or fault.after or fault.replace:
+        if fault is not None and fault.hold and not fault.after:
+            self.hold(account)
+        if fault is None or fault.after or fault.replace or fault.hold:
             with self.lock:
                 strict.serving.account = account
                 reply = self.ask_moto(environ, body, number, caller)
                 if entry["action"] == "SendEmail" and reply.status_code == 200:
                     account.mail.append(json.loads(body))
-        if fault is not None:
+        if fault is not None and fault.hold:
+            if fault.after:
+                self.hold(account)
+        elif fault is not None:
             if fault.drop:
                 environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
                 raise ConnectionResetError("dropped, as a fault rule said")
             reply = distort(fault, environ, reply)
         entry["status"], entry["code"] = reply.status_code, error_code(reply)
         return reply
+
+    def hold(self, account):
+        with self.lock:
+            account.requests.append({"action": "Held"})
+        account.released.wait()
 
     def ask_moto(self, environ, body, number, caller):
         try:
@@ -168,8 +185,6 @@ class Launcher:
             environ["HTTP_X_MOTO_ACCOUNT_ID"] = number
         chunks, status, headers = run_wsgi_app(self.moto, environ, buffered=True)
         return Response(b"".join(chunks), status=status, headers=headers)
-
-
 
 
 def read_credential(environ):

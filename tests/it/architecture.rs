@@ -1,6 +1,6 @@
 //! Holds the code to the absences that ARCHITECTURE.md states.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
 /// Every Rust file of the library and the command, as path and code without line comments.
 fn sources() -> Vec<(String, String)> {
@@ -40,6 +40,24 @@ fn only_aws_names_the_sdk() {
 #[test]
 fn only_the_programs_read_the_clock() {
     assert_only("Utc::now", &["/src/cli/", "/src/bin/bootstrap/"]);
+}
+
+#[test]
+fn the_function_has_nothing_of_a_terminal() {
+    let features = ["--no-default-features", "--features", "lambda"];
+    let tree = Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--offline", "--edges", "normal", "--prefix", "none", "--format", "{lib}"])
+        .args(features)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo starts");
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let tree = String::from_utf8(tree.stdout).expect("text");
+    let has = |name: &str| tree.lines().any(|line| line.split(' ').next() == Some(name));
+    assert!(has("lambda_runtime") && has("aws_sdk_iam"), "{tree}");
+    for name in ["anstream", "clap", "clap_complete", "git2", "indicatif", "tabwriter", "tempfile"] {
+        assert!(!has(name), "the Lambda function depends on {name}");
+    }
 }
 
 #[test]

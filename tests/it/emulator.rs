@@ -108,6 +108,12 @@ impl Fault {
         Self::of(action).with("delay", u64::try_from(delay.as_millis()).expect("a short delay"))
     }
 
+    /// The call stands still before its effect, or with [`Fault::after_effect`] after it, until
+    /// [`TestAccount::release`]. The log then shows `Held`.
+    pub fn hold(action: &str) -> Self {
+        Self::of(action).with("hold", true)
+    }
+
     /// The call takes effect before it is answered with the fault.
     pub fn after_effect(self) -> Self {
         self.with("after", true)
@@ -293,6 +299,11 @@ impl TestAccount {
 
     pub fn add_fault(&self, fault: Fault) {
         self.control("fault", json!(fault))
+    }
+
+    /// Lets the calls go on that [`Fault::hold`] holds.
+    pub fn release(&self) {
+        self.control("release", json!({}))
     }
 
     pub fn set_last_use(&self, key: &KeyId, time: DateTime<Utc>, service: &str) {

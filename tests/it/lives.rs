@@ -175,7 +175,7 @@ fn run(roster: &Roster, world: &World, now: DateTime<Utc>, fault: Option<(usize,
         let Ok(directory) = directory(&faulty, &|_, _| true).await else { return };
         let inventory = observe(&faulty, roster, &directory, Depth::Plan, now, &|| {}).await;
         let plan = plan(roster, &inventory, now);
-        let run = Run { as_of: now, clock: &|| now, permits: |_| true, may_start: &|| true, progress: &|_| {} };
+        let run = Run { as_of: now, clock: &|| now, starts_rotations: true, may_start: &|| true, progress: &|_| {} };
         let applied = apply(&faulty, roster, &inventory, &plan.changes, &run).await;
         assert!(fault.is_some() || applied.outcomes.iter().all(|outcome| outcome.result.is_ok()), "{applied:#?}");
     }
@@ -360,7 +360,10 @@ fn tags(keys: &[Key], versions: &[StoredVersion]) -> Vec<Vec<(&'static str, Stri
     all
 }
 
-fn world(keys: Vec<Key>, secret: Option<(Vec<StoredVersion>, Vec<(&'static str, String)>)>) -> World {
+/// A secret's versions and tags.
+type Parts = (Vec<StoredVersion>, Vec<(&'static str, String)>);
+
+fn world(keys: Vec<Key>, secret: Option<Parts>) -> World {
     let user = IamUser { name: USER.to_owned(), path: "/".to_owned(), groups: vec![], tags: [].into(), keys };
     let secrets = secret.map(|(versions, tags)| StoredSecret {
         name: SECRET.to_owned(),

@@ -2,6 +2,8 @@
 
 mod architecture;
 mod aws;
+mod binary;
+mod command;
 mod emulator;
 mod faulty;
 mod golden;
@@ -10,6 +12,8 @@ mod lives;
 mod mail;
 mod manifest;
 mod metrics;
+mod moto;
+mod planner;
 mod readme;
 mod roster;
 mod sandbox;

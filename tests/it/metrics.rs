@@ -68,7 +68,7 @@ fn lines(clouds: &[Sandbox], apply: bool, changes: usize) -> Vec<Value> {
             use std::sync::atomic::Ordering::Relaxed;
             left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok()
         };
-        let run = Run { as_of: now(), clock: &now, permits: |_| true, may_start: &may_start, progress: &|_| {} };
+        let run = Run { as_of: now(), clock: &now, starts_rotations: true, may_start: &may_start, progress: &|_| {} };
         let applied = if apply { Some(apply_all(&surveyed, &plan, &run).await) } else { None };
         let accounts: Vec<_> = surveyed.iter().map(|one| (&one.roster, &one.inventory)).collect();
         metrics::lines(&accounts, &plan, applied.as_ref())

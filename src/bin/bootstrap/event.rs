@@ -1,6 +1,5 @@
 //! What an event asks for.
 
-use keyrota::plan::Verb;
 use serde_json::Value;
 
 use crate::function::Stop;
@@ -27,11 +26,11 @@ impl Mode {
         }
     }
 
-    /// The changes that a run makes; for `plan`, those that it shows.
-    pub fn permits(self) -> fn(Verb) -> bool {
+    /// Whether a run begins rotations, or, for `plan`, shows those that would begin.
+    pub fn starts_rotations(self) -> bool {
         match self {
-            Self::Enforce | Self::Plan => |_| true,
-            Self::Tend => |verb| !verb.starts_a_rotation(),
+            Self::Enforce | Self::Plan => true,
+            Self::Tend => false,
         }
     }
 }

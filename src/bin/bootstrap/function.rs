@@ -71,10 +71,13 @@ impl Function {
         warnings.iter().for_each(warn);
         let surveyed = survey(scoped, Depth::Plan, now, &|_| {}).await;
         let enforce = manifest.schedule.enforce.as_ref().and_then(|enforce| next_after(&enforce.value, now));
-        let plan = plan_all(&surveyed, now).permitting(mode.permits(), enforce);
+        let plan = match mode.starts_rotations() {
+            true => plan_all(&surveyed, now),
+            false => plan_all(&surveyed, now).without_new_rotations(enforce),
+        };
 
         let exceeded: Vec<String> = exceeded(&plan, &manifest.limits).iter().map(ToString::to_string).collect();
-        let mut report = Report { plan: &plan, revision: self.revision.as_deref(), applied: None };
+        let mut report = Report { plan: &plan, revision: self.revision.as_deref(), since: None, applied: None };
         if mode == Mode::Plan || !exceeded.is_empty() {
             measure(&surveyed, &report);
             let Counts { blocked, .. } = Counts::of(&plan);
@@ -91,7 +94,7 @@ impl Function {
         let run = Run {
             as_of: now,
             clock: &Utc::now,
-            permits: mode.permits(),
+            starts_rotations: mode.starts_rotations(),
             may_start: &|| Utc::now().timestamp_millis().saturating_add(RESERVE) <= deadline,
             progress: &log_outcome,
         };

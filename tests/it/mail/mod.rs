@@ -69,7 +69,7 @@ pub fn run(cloud: &impl Cloud, manifest: &Manifest, now: DateTime<Utc>, is_enfor
         let (scoped, _) = scope(clouds, manifest, now).await.unwrap_or_else(|error| panic!("{error:?}"));
         let surveyed = survey(scoped, Depth::Plan, now, &|_| {}).await;
         let plan = plan_all(&surveyed, now);
-        let run = Run { as_of: now, clock: &|| now, permits: |_| true, may_start: &|| true, progress: &|_| {} };
+        let run = Run { as_of: now, clock: &|| now, starts_rotations: true, may_start: &|| true, progress: &|_| {} };
         let mut applied = apply_all(&surveyed, &plan, &run).await;
         tell_all(&surveyed, &plan, &mut applied, &manifest.mail, is_enforcing, &run).await;
         (plan, applied)

@@ -1,0 +1,101 @@
+//! `keyrota plan`, with `--base` or without.
+
+use keyrota::{
+    cloud::Cloud,
+    git,
+    inventory::Account,
+    manifest::schedule::next_after,
+    report::{Report, Since, github, json, markdown, text},
+    review::{Base, Place, Review, review},
+    survey::Progress,
+};
+
+use super::{
+    Exit,
+    args::{Format, PlanArgs},
+    base::{BaseAccounts, BaseManifests, in_version},
+    world::{Stop, World, make_plan, stop_survey, within_limits, write_reports},
+};
+
+/// Shows the plan, and what led to it.
+pub async fn run<C: Cloud>(
+    world: &World<'_, C>,
+    args: &PlanArgs,
+    base: Option<(BaseManifests, BaseAccounts<C>)>,
+) -> Result<Exit, Stop> {
+    let World { common, output, .. } = *world;
+    let revision = git::revision(&common.manifests);
+    let plan = match base {
+        None => {
+            let (_, plan) = make_plan(world).await?;
+            show(world, &Report { plan: &plan, revision: revision.as_deref(), since: None, applied: None })?;
+            plan
+        }
+        Some((base, accounts)) => {
+            let Review { plan, comparison, warnings } = make_review(world, &base, &accounts).await?;
+            output.diagnostics(&warnings);
+            let BaseManifests { revision: name, commit, manifest: _ } = &base;
+            let notes = &accounts.notes;
+            let since = Some(Since { revision: name, commit, comparison: &comparison, notes });
+            show(world, &Report { plan: &plan, revision: revision.as_deref(), since, applied: None })?;
+            plan
+        }
+    };
+    if !within_limits(world, &plan) {
+        return Ok(Exit::Limit);
+    }
+    Ok(if args.detailed_exitcode && !plan.changes.is_empty() { Exit::Pending } else { Exit::Done })
+}
+
+async fn make_review<C: Cloud>(
+    world: &World<'_, C>,
+    base: &BaseManifests,
+    accounts: &BaseAccounts<C>,
+) -> Result<Review, Stop> {
+    let World { clouds, manifest, clock, common, output } = *world;
+    let now = clock();
+    let next_run = match (&common.at, &manifest.schedule.enforce) {
+        (None, Some(enforce)) => next_after(&enforce.value, now),
+        _ => None,
+    };
+    let manifest_before: Base = base.manifest.as_ref().map_err(Clone::clone);
+    let before = |account: &Account| {
+        let base = manifest_before.as_ref().ok()?;
+        in_version(base, account, accounts.caller.as_deref())
+    };
+    let here = clouds.iter().map(|cloud| {
+        let account = cloud.account();
+        Place { cloud, before: before(account), after: Some(account.clone()) }
+    });
+    let gone = accounts.clouds.iter().map(|cloud| {
+        let account = cloud.account();
+        Place { cloud, before: before(account), after: None }
+    });
+    let places: Vec<_> = here.chain(gone).collect();
+    let bar = output.progress("Reading keys");
+    let progress = |progress| match progress {
+        Progress::InScope(users) => bar.inc_length(users as u64),
+        Progress::Read => bar.inc(1),
+    };
+    let reviewed = review(&places, manifest_before.clone(), manifest, now, next_run, &progress).await;
+    bar.finish_and_clear();
+    reviewed.map_err(|error| stop_survey(error, output))
+}
+
+fn show<C: Cloud>(world: &World<'_, C>, report: &Report<'_>) -> Result<(), Stop> {
+    let World { common, output, .. } = *world;
+    output.data(&match output.format {
+        Format::Text => as_text(report),
+        Format::Json => json::render(report),
+        Format::Markdown => markdown::render(report),
+        Format::Github => github::blocked(report.plan) + &as_text(report),
+    });
+    write_reports(common, report)
+}
+
+fn as_text(report: &Report<'_>) -> String {
+    match &report.since {
+        Some(since) => text::since(since, report.plan),
+        None => text::plan(report.plan),
+    }
+}

@@ -1,0 +1,177 @@
+//! The manifests at a git revision. The only module that names `git2`: it reads trees and touches nothing.
+
+use std::{
+    fmt,
+    path::{Component, Path, PathBuf},
+};
+
+use git2::{ErrorCode, FileMode, Object, Repository, StatusOptions, Tree};
+
+/// The manifests of one commit.
+#[derive(Debug)]
+pub struct AtRevision {
+    /// The commit's full id.
+    pub commit: String,
+    /// Paths as [`crate::manifest::load`] would show them, and contents; empty if the commit has no such folder.
+    pub files: Vec<(String, Vec<u8>)>,
+}
+
+/// Why the manifests at a revision can't be had.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct GitError {
+    message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// Reads the `*.toml` directly in `folder`, a folder of the work tree, as they are at `revision`.
+///
+/// # Errors
+/// No repository or one without a work tree, an unknown revision, and a manifest there that is no plain file.
+pub fn manifests_at(folder: &Path, revision: &str) -> Result<AtRevision, GitError> {
+    let (repository, inside) = open(folder)?;
+    let object = repository.revparse_single(revision).map_err(|error| unknown(&repository, revision, &error))?;
+    let commit = object.peel_to_commit().map_err(|_| {
+        let kind = object.kind().map_or("object", |kind| kind.str());
+        GitError::new(format!("`{revision}` is a {kind}, and no commit")).hint("name a commit, a branch or a tag")
+    })?;
+    let tree = commit.tree().map_err(|error| incomplete(revision, &error))?;
+    let files = match subtree(&repository, tree, &inside, revision)? {
+        Some(tree) => manifests(&repository, &tree, folder, revision)?,
+        None => Vec::new(),
+    };
+    Ok(AtRevision { commit: commit.id().to_string(), files })
+}
+
+/// The commit of the manifests in `folder`, with `-dirty` after it if they differ from it; `None` if it can't be told:
+/// outside of a repository, before the first commit, and where the repository can't be read.
+pub fn revision(folder: &Path) -> Option<String> {
+    let (repository, inside) = open(folder).ok()?;
+    let commit = repository.head().and_then(|head| head.peel_to_commit()).ok()?.id().to_string();
+    let mut options = StatusOptions::new();
+    options.include_untracked(true).recurse_untracked_dirs(false).disable_pathspec_match(true);
+    if inside.components().next().is_some() {
+        options.pathspec(&inside);
+    }
+    let statuses = repository.statuses(Some(&mut options)).ok()?;
+    let is_manifest = |path: &str| {
+        let path = Path::new(path);
+        path.parent() == Some(&inside) && path.extension().is_some_and(|extension| extension == "toml")
+    };
+    let is_dirty = statuses.iter().any(|entry| match entry.path() {
+        // A folder that is new as a whole is listed as one.
+        Ok(path) => is_manifest(path) || (path.ends_with('/') && inside.starts_with(path)),
+        Err(_) => false,
+    });
+    Some(if is_dirty { commit + "-dirty" } else { commit })
+}
+
+impl GitError {
+    fn new(message: impl fmt::Display) -> Self {
+        Self { message: message.to_string(), hint: None }
+    }
+
+    fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+}
+
+/// The repository of a folder of its work tree, and the folder's path within.
+fn open(folder: &Path) -> Result<(Repository, PathBuf), GitError> {
+    let shown = folder.display();
+    let absolute = folder.canonicalize().map_err(|error| GitError::new(format!("`{shown}`: {error}")))?;
+    let repository = Repository::discover(&absolute).map_err(|error| match error.code() {
+        ErrorCode::NotFound => GitError::new(format!("`{shown}` is not in a git repository"))
+            .hint("`--base` compares with an earlier commit of the manifests; leave it out where there is none"),
+        ErrorCode::Owner => GitError::new(format!("the git repository of `{shown}` belongs to another user"))
+            .hint("if you trust it: git config --global --add safe.directory \"$PWD\""),
+        _ => GitError::new(format!("the git repository of `{shown}` can't be read: {}", error.message())),
+    })?;
+    let outside = || GitError::new(format!("`{shown}` is not in the work tree of its git repository"));
+    let bare = || {
+        outside()
+            .hint("the manifests are read from the work tree: check the repository out instead of using a bare one")
+    };
+    let work_tree = repository.workdir().ok_or_else(bare)?.canonicalize().map_err(|_| outside())?;
+    let inside = absolute.strip_prefix(&work_tree).map_err(|_| outside())?.to_owned();
+    Ok((repository, inside))
+}
+
+fn unknown(repository: &Repository, revision: &str, error: &git2::Error) -> GitError {
+    let unknown = match error.code() {
+        ErrorCode::Ambiguous => return GitError::new(format!("the revision `{revision}` is ambiguous")),
+        ErrorCode::InvalidSpec => GitError::new(format!("`{revision}` is not how git writes a revision")),
+        _ => GitError::new(format!("there is no revision `{revision}` here")),
+    };
+    if repository.is_shallow() {
+        let fetch = "this is a shallow checkout, fetch more of it: `fetch-depth: 2` for actions/checkout, or \
+                     `git fetch --depth=2 origin` and the name of the branch";
+        return unknown.hint(fetch);
+    }
+    match revision.split_once('/') {
+        Some((remote, branch)) if repository.find_remote(remote).is_ok() => {
+            unknown.hint(format!("fetch it: `git fetch {remote} {branch}`"))
+        }
+        _ => unknown
+            .hint("`git log` lists the commits; a branch of a server is fetched first: `git fetch origin BRANCH`"),
+    }
+}
+
+/// A partial or damaged clone lacks objects that the commit names.
+fn incomplete(revision: &str, error: &git2::Error) -> GitError {
+    GitError::new(format!("the manifests at `{revision}` can't be read: {}", error.message()))
+        .hint("if the clone is partial or sparse, fetch the commit as a whole: `git fetch --refetch --no-filter`")
+}
+
+/// The folder within a tree; `None` if there is none.
+fn subtree<'r>(
+    repository: &'r Repository,
+    tree: Tree<'r>,
+    folder: &Path,
+    revision: &str,
+) -> Result<Option<Tree<'r>>, GitError> {
+    let mut tree = tree;
+    for component in folder.components() {
+        let Component::Normal(name) = component else { continue };
+        let Some(entry) = tree.get_path(Path::new(name)).ok() else { return Ok(None) };
+        let object = entry.to_object(repository).map_err(|error| incomplete(revision, &error))?;
+        tree = match object.into_tree() {
+            Ok(tree) => tree,
+            Err(_) => {
+                let folder = folder.display();
+                return Err(GitError::new(format!("at `{revision}`, `{folder}` is not a folder but a file or a link")));
+            }
+        };
+    }
+    Ok(Some(tree))
+}
+
+fn manifests(
+    repository: &Repository,
+    tree: &Tree<'_>,
+    folder: &Path,
+    revision: &str,
+) -> Result<Vec<(String, Vec<u8>)>, GitError> {
+    let mut files = Vec::new();
+    for entry in tree {
+        let Ok(name) = entry.name() else { continue };
+        if Path::new(name).extension().is_none_or(|extension| extension != "toml") {
+            continue;
+        }
+        let path = folder.join(name).to_string_lossy().into_owned();
+        if entry.filemode() == i32::from(FileMode::Link) {
+            let message = format!("at `{revision}`, `{path}` is a symbolic link, which can't be followed there");
+            return Err(GitError::new(message).hint("replace the link by the file that it leads to"));
+        }
+        let object = entry.to_object(repository).map_err(|error| incomplete(revision, &error))?;
+        let blob = object.as_blob().ok_or_else(|| not_a_file(&path, revision, &object))?;
+        files.push((path, blob.content().to_vec()));
+    }
+    Ok(files)
+}
+
+fn not_a_file(path: &str, revision: &str, object: &Object<'_>) -> GitError {
+    let kind = object.kind().map_or("object", |kind| kind.str());
+    GitError::new(format!("at `{revision}`, `{path}` is a {kind}, and no file"))
+}

@@ -1,0 +1,49 @@
+//! The effective roster before and after a change as one unified diff, with a "file" for each user that differs.
+
+use similar::TextDiff;
+
+use crate::{
+    compare::{Changed, Comparison, Member},
+    explain::{Line, RULE},
+    inventory::Account,
+    report::text::printable,
+};
+
+/// What stands in place of a user that is not in scope, as git writes it.
+const NOBODY: &str = "/dev/null";
+
+/// Where rules stand is left out: moving them changes nobody's policy. Empty if nobody's differs.
+pub fn roster_diff(comparison: &Comparison) -> String {
+    let entered =
+        comparison.entered.iter().map(|member| (name(&member.account, &member.user), Vec::new(), lines(member)));
+    let left = comparison.left.iter().map(|member| (name(&member.account, &member.user), lines(member), Vec::new()));
+    let changed = comparison.changed.iter().map(|changed| {
+        let Changed { account, user, rule: _, before, after, outlook_before: _, outlook_after: _ } = changed;
+        (name(account, user), before.iter().collect(), after.iter().collect())
+    });
+    let mut users: Vec<_> = entered.chain(left).chain(changed).collect();
+    users.sort_by(|one, other| one.0.cmp(&other.0));
+    users.iter().map(|(name, before, after)| diff(name, before, after)).collect()
+}
+
+fn name(account: &Account, user: &str) -> String {
+    printable(&format!("{}/{user}", account.name.as_ref().unwrap_or(&account.id)))
+}
+
+fn lines(member: &Member) -> Vec<&Line> {
+    member.policy.iter().collect()
+}
+
+fn diff(name: &str, before: &[&Line], after: &[&Line]) -> String {
+    let text = |lines: &[&Line]| -> String {
+        let lines = lines.iter().filter(|line| line.name != RULE);
+        lines.map(|line| format!("{} = {}\n", line.name, printable(&line.value))).collect()
+    };
+    let header = |prefix: &str, lines: &[&Line]| match lines.is_empty() {
+        true => NOBODY.to_owned(),
+        false => format!("{prefix}/{name}"),
+    };
+    let (old, new) = (header("a", before), header("b", after));
+    let (before, after) = (text(before), text(after));
+    TextDiff::from_lines(&before, &after).unified_diff().context_radius(1).header(&old, &new).to_string()
+}

@@ -1,0 +1,199 @@
+//! A change of the manifests before it takes effect: both versions planned for one instant, and for the next scheduled
+//! run, on one observation of the accounts.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use futures::future::join_all;
+
+use crate::{
+    cloud::Cloud,
+    compare::{Comparison, Field, Side, compare, fields},
+    explain::settings,
+    inventory::{Account, Inventory},
+    manifest::{Diagnostic, Manifest},
+    observe::{Depth, Directory, Look, directory, observe_for},
+    plan::Plan,
+    roster::{Roster, relevant, resolve},
+    survey::{Progress, SurveyError},
+};
+
+/// An account that either version of the manifests looks at.
+pub struct Place<'a, C> {
+    pub cloud: &'a C,
+    /// The account under the name that this version gives it; `None` where this version does not look at it.
+    pub before: Option<Account>,
+    pub after: Option<Account>,
+}
+
+/// The manifests before a change: valid, or what is wrong with them.
+pub type Base<'a> = Result<&'a Manifest, Vec<Diagnostic>>;
+
+/// What the change does.
+pub struct Review {
+    /// The plan after the change, for now.
+    pub plan: Plan,
+    pub comparison: Result<Compared, Broken>,
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Both versions hold.
+pub struct Compared {
+    pub now: Comparison,
+    /// What differs for whole runs: mail, limits, schedule, accounts.
+    pub settings: Vec<Field>,
+    /// The next scheduled run, if the manifests schedule one.
+    pub next_run: Option<NextRun>,
+}
+
+/// What the next scheduled run will do if nothing else happens before it.
+pub struct NextRun {
+    pub plan: Plan,
+    pub comparison: Comparison,
+}
+
+/// The version before the change can't be planned: there is nothing to compare with.
+pub struct Broken(pub Vec<Diagnostic>);
+
+impl Compared {
+    /// Whether the change makes no difference, neither now nor to the next scheduled run.
+    pub fn is_empty(&self) -> bool {
+        let Self { now, settings, next_run, .. } = self;
+        now.is_empty() && settings.is_empty() && next_run.as_ref().is_none_or(|run| run.comparison.is_empty())
+    }
+
+    /// The next scheduled run, if it does something else than a run now.
+    pub fn later(&self) -> Option<&NextRun> {
+        self.next_run.as_ref().filter(|run| !run.comparison.does_the_same(&self.now))
+    }
+}
+
+/// Observes all accounts once and compares. `next_run` is when rotations start next.
+///
+/// # Errors
+/// An account that can't be listed, and contradictions in the manifests after the change.
+pub async fn review<C: Cloud>(
+    places: &[Place<'_, C>],
+    base: Base<'_>,
+    head: &Manifest,
+    now: DateTime<Utc>,
+    next_run: Option<DateTime<Utc>>,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Review, SurveyError> {
+    let instants: Vec<DateTime<Utc>> = std::iter::once(now).chain(next_run).collect();
+    let valid_base = base.as_ref().ok().copied();
+    let listed = join_all(places.iter().map(|place| list(place, valid_base, head))).await;
+    let listed = listed.into_iter().collect::<Result<Vec<Directory>, _>>()?;
+    let mut warnings: Option<Vec<Diagnostic>> = None;
+    let mut after = Vec::new();
+    for (place, directory) in places.iter().zip(&listed) {
+        let Some(account) = &place.after else {
+            after.push(Vec::new());
+            continue;
+        };
+        let (rosters, found) = resolve_for(head, account, directory, &instants).map_err(SurveyError::Manifest)?;
+        after.push(rosters);
+        // A rule that selects nobody here may select someone in another account.
+        warnings = Some(match warnings {
+            None => found,
+            Some(before) => before.into_iter().filter(|warning| found.contains(warning)).collect(),
+        });
+    }
+    let before = base.and_then(|base| {
+        let mut before = Vec::new();
+        let mut errors = Vec::new();
+        for (place, directory) in places.iter().zip(&listed) {
+            match place.before.as_ref().map(|account| resolve_for(base, account, directory, &instants)) {
+                Some(Ok((rosters, _))) => before.push(rosters),
+                Some(Err(found)) => errors.extend(found),
+                None => before.push(Vec::new()),
+            }
+        }
+        if errors.is_empty() { Ok((base, before)) } else { Err(errors) }
+    });
+    let (base, before) = match before {
+        Ok((base, before)) => (Ok(base), before),
+        Err(errors) => (Err(errors), vec![Vec::new(); places.len()]),
+    };
+    let rosters: Vec<[Vec<Roster>; 2]> = before.into_iter().zip(after).map(|(before, after)| [before, after]).collect();
+    let observing = places.iter().zip(&rosters).zip(&listed);
+    let observing = observing.map(|((place, both), listed)| observe_both(place, both, listed, &instants, progress));
+    let inventories = join_all(observing).await;
+    let compare_at = |instant: usize| {
+        let side = |version: usize| -> Vec<Side<'_>> {
+            let places = rosters.iter().zip(&inventories);
+            places
+                .filter_map(|(rosters, inventories)| {
+                    let (roster, inventory) = (rosters[version].get(instant)?, inventories[version].get(instant)?);
+                    Some(Side { roster, inventory })
+                })
+                .collect()
+        };
+        compare(&side(0), &side(1), instants[instant])
+    };
+    let (plan, comparison) = compare_at(0);
+    let later = next_run.map(|_| compare_at(1));
+    let comparison = match base {
+        Ok(base) => Ok(Compared {
+            now: comparison,
+            settings: fields(&settings(base), &settings(head)),
+            next_run: later.map(|(plan, comparison)| NextRun { plan, comparison }),
+        }),
+        Err(errors) => Err(Broken(errors)),
+    };
+    Ok(Review { plan, comparison, warnings: warnings.unwrap_or_default() })
+}
+
+/// Lists users and secrets of an account, with the details that either version asks for.
+async fn list<C: Cloud>(
+    place: &Place<'_, C>,
+    base: Option<&Manifest>,
+    head: &Manifest,
+) -> Result<Directory, SurveyError> {
+    let Place { cloud, before, after } = place;
+    let is_relevant = |name: &str, path: &str| {
+        let asks = |manifest: Option<&Manifest>, account: &Option<Account>| {
+            manifest.zip(account.as_ref()).is_some_and(|(manifest, account)| relevant(manifest, account, name, path))
+        };
+        asks(Some(head), after) || asks(base, before)
+    };
+    let directory = directory(*cloud, &is_relevant).await;
+    directory.map_err(|error| SurveyError::Read { account: cloud.account().clone(), error })
+}
+
+/// The rosters of one account, one for each instant: exemptions end.
+fn resolve_for(
+    manifest: &Manifest,
+    account: &Account,
+    directory: &Directory,
+    instants: &[DateTime<Utc>],
+) -> Result<(Vec<Roster>, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let mut rosters = Vec::new();
+    let mut warnings = Vec::new();
+    for now in instants {
+        let (roster, found) = resolve(manifest, account, &directory.users, *now)?;
+        rosters.push(roster);
+        warnings = found;
+    }
+    Ok((rosters, warnings))
+}
+
+/// The inventories that belong to the rosters of an account: before and after, one for each instant.
+async fn observe_both<C: Cloud>(
+    place: &Place<'_, C>,
+    [before, after]: &[Vec<Roster>; 2],
+    directory: &Directory,
+    instants: &[DateTime<Utc>],
+    progress: &(dyn Fn(Progress) + Sync),
+) -> [Vec<Inventory>; 2] {
+    let mut looks = Vec::new();
+    for rosters in [before, after] {
+        looks.extend(rosters.iter().zip(instants).map(|(roster, now)| Look { roster, now: *now }));
+    }
+    let users: BTreeSet<_> = looks.iter().flat_map(|look| &look.roster.entries).map(|entry| &entry.user.name).collect();
+    progress(Progress::InScope(users.len()));
+    let read = || progress(Progress::Read);
+    let mut inventories = observe_for(place.cloud, &looks, directory, Depth::Plan, &read).await;
+    let inventories_after = inventories.split_off(before.len());
+    [inventories, inventories_after]
+}

@@ -1,0 +1,185 @@
+//! What `apply` does to a sandbox.
+
+use std::{collections::BTreeMap, process::Command};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
+
+use super::{SANDBOX, SHARED, crowd, folder, on_sandbox};
+use crate::{
+    command::{Folder, Ran},
+    emulator,
+};
+
+#[test]
+fn nobody_to_ask_means_no() {
+    let folder = folder();
+    let ran = folder.run(&on_sandbox(&["apply"])).exits(1);
+    ran.shows(&["Plan: 1 to create"]).says(&["nobody is here to approve the plan", "`--yes` applies without asking"]);
+    assert_eq!(folder.read("sandbox.toml"), SANDBOX);
+}
+
+#[test]
+fn on_a_terminal_only_yes_is_yes() {
+    // Python has pseudoterminals in its standard library.
+    let ask = |answer: &str| {
+        let folder = folder();
+        let script = "import os, pty, sys\n\
+            answer, *command = sys.argv[1:]\n\
+            child, terminal = pty.fork()\n\
+            if child == 0: os.execvp(command[0], command)\n\
+            seen = b''\n\
+            while b'Only `yes` is accepted' not in seen: seen += os.read(terminal, 1024)\n\
+            os.write(terminal, answer.encode() + b'\\n')\n\
+            try:\n\
+            \x20   while more := os.read(terminal, 1024): seen += more\n\
+            except OSError: pass\n\
+            sys.stdout.buffer.write(seen)\n\
+            sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n";
+        let binary = folder.command(&on_sandbox(&["apply"]));
+        let mut command = Command::new(emulator::python("moto.txt"));
+        command.env_clear().env("TERM", "xterm").current_dir(folder.path("")).args(["-c", script, answer]);
+        command.arg(binary.get_program()).args(binary.get_args());
+        (Ran::of(command), folder)
+    };
+    let (ran, folder) = ask("y");
+    assert!(ran.exits(1).stdout.contains("not approved; nothing was changed"));
+    assert_eq!(folder.read("sandbox.toml"), SANDBOX);
+    let (ran, folder) = ask("yes");
+    let ran = ran.exits(0);
+    assert!(ran.stdout.contains("Applied: 1 created, 1 promoted, 1 notified."), "{ran:#?}");
+    assert!(ran.stdout.contains('\u{1b}'), "a terminal has colour");
+    assert_ne!(folder.read("sandbox.toml"), SANDBOX);
+}
+
+#[test]
+fn a_second_apply_finds_nothing_to_do() {
+    let folder = folder();
+    let ran = folder.run(&on_sandbox(&["apply", "--yes"])).exits(0);
+    let ran = ran.shows(&["Plan: 1 to create", "Applied: 1 created, 1 promoted, 1 notified."]);
+    assert_eq!(ran.stderr, "");
+    let after = folder.read("sandbox.toml");
+    assert!(after.starts_with("# An account for tests.\n"), "{after}");
+    assert!(!after.contains("SecretAccessKey"), "of a value only its digest is kept: {after}");
+    let ran = folder.run(&on_sandbox(&["apply", "--yes"])).exits(0);
+    assert!(ran.stdout.contains("\nNo changes. ") && !ran.stdout.contains("Applied"), "{ran:#?}");
+    folder.run(&on_sandbox(&["plan", "--detailed-exitcode"])).exits(0);
+    assert_eq!(folder.read("sandbox.toml"), after);
+}
+
+#[test]
+fn what_was_done_is_told_to_programs() {
+    let folder = folder();
+    let ran = folder.run(&on_sandbox(&["apply", "--yes", "--format", "json", "--json-into", "out.json"])).exits(0);
+    let report = ran.json();
+    assert_eq!(folder.read("out.json"), ran.stdout);
+    assert_eq!(report["summary"]["create"], 1, "the plan that was applied");
+    let outcomes = report["outcomes"].as_array().expect("a list");
+    let told: Vec<_> = outcomes.iter().map(|o| (o["user"].clone(), o["action"].clone(), o["result"].clone())).collect();
+    let done = |action: &str| (json!("ci-deployer"), json!(action), json!("done"));
+    assert_eq!(told, [done("create"), done("promote"), done("notify")]);
+    assert!(outcomes.iter().all(|outcome| outcome["error"].is_null()), "{report:#}");
+}
+
+#[test]
+fn a_limit_stops_it_before_the_first_change() {
+    let folder = crowd(3, 0, "max-actions = 2");
+    let before = folder.read("sandbox.toml");
+    let ran = folder.run(&on_sandbox(&["apply", "--yes"])).exits(3);
+    ran.shows(&["Plan: 3 to create"]).says(&["`max-actions` allows 2", "nothing was changed"]);
+    let ran = folder.run(&on_sandbox(&["apply", "--yes", "--format", "json", "--json-into", "out.json"])).exits(3);
+    assert_eq!(ran.json()["summary"]["create"], 3, "a program sees what was refused");
+    assert_eq!(folder.read("out.json"), ran.stdout);
+    assert_eq!(folder.read("sandbox.toml"), before);
+}
+
+#[test]
+fn time_passes_in_the_sandbox_only() {
+    let folder = folder();
+    let ran = folder.run(&["apply", "--yes", "--at", "2026-11-27T08:00:00Z"]).exits(1);
+    ran.says(&["`--at` can't be applied"]);
+    folder.run(&on_sandbox(&["apply", "--yes", "--at", "2026-11-22"])).exits(1).says(&["can't go back"]);
+    assert_eq!(folder.read("sandbox.toml"), SANDBOX);
+    let ran = folder.run(&on_sandbox(&["apply", "--yes", "--at", "2026-11-27T08:00:00Z"])).exits(0);
+    ran.shows(&["deactivate  AKIAOVERLAP000000001"]);
+    assert!(folder.read("sandbox.toml").contains("now = 2026-11-27T08:00:00Z\n"));
+    let plan = folder.run(&on_sandbox(&["plan", "--format", "json"])).exits(0).json();
+    assert_eq!(plan["as-of"], "2026-11-27T08:00:00Z");
+}
+
+#[test]
+fn a_failure_is_told_and_stops_nobody_else() {
+    let folder = crowd(2, 0, "");
+    // Nobody can be told of ci-0's key: neither the owner nor the fallback takes mail.
+    let refuse = "refuse-mail-to = [\"gone@example.com\"]\n";
+    let sandbox = folder
+        .read("sandbox.toml")
+        .replace("name = \"ci-1\"", "name = \"ci-1\"\ntags = { email = \"ok@example.com\" }");
+    let sandbox = sandbox.replace("name = \"ci-0\"", "name = \"ci-0\"\ntags = { email = \"gone@example.com\" }");
+    folder.write(
+        "sandbox.toml",
+        &sandbox.replace("[[users]]\nname = \"ci-0\"", &format!("{refuse}[[users]]\nname = \"ci-0\"")),
+    );
+    folder.write("manifests/keyrota.toml", &SHARED.replace("fallback = [\"security@example.com\"]\n", ""));
+    let ran = folder.run(&on_sandbox(&["apply", "--yes"])).exits(5);
+    ran.shows(&["Applied: 2 created, 2 promoted, 1 notified; 1 failed.", "ses:SendEmail for gone@example.com failed"]);
+    let after = folder.read("sandbox.toml");
+    assert!(after.contains("to = \"ok@example.com\""), "what was done is saved: {after}");
+    // With a fallback, the next run goes on where this one stopped.
+    folder.write("manifests/keyrota.toml", SHARED);
+    let ran = folder.run(&on_sandbox(&["apply", "--yes"])).exits(0);
+    ran.shows(&["Applied: 1 notified.", "note: ses:SendEmail for gone@example.com failed"]);
+    assert!(folder.read("sandbox.toml").contains("to = \"security@example.com\""));
+}
+
+#[test]
+fn a_report_that_cannot_be_written_does_not_undo_what_was_done() {
+    let folder = folder();
+    let ran = folder.run(&on_sandbox(&["apply", "--yes", "--json-into", "missing/out.json"])).exits(5);
+    ran.shows(&["Applied: 1 created"]).says(&["missing/out.json"]);
+    assert_ne!(folder.read("sandbox.toml"), SANDBOX);
+}
+
+/// A key's whole life, a run a day: replaced, both valid, the old one deactivated, deleted, and then peace until the
+/// new one is old.
+#[test]
+fn a_whole_life_day_by_day() {
+    let start: DateTime<Utc> = "2026-11-23T08:00:00Z".parse().expect("a time");
+    let sandbox = "now = 2026-11-23T08:00:00Z\naccount = \"111122223333\"\n\n[[users]]\nname = \"ci-deployer\"\n\
+        tags = { email = \"deployers@example.com\" }\n\n[[users.keys]]\nid = \"AKIADEPLOYER00000001\"\n\
+        created = 2026-08-20T08:00:00Z\nlast-used = 2026-11-23T07:00:00Z\n";
+    let team = "version = 1\n\n[[rotate]]\nusers = [\"ci-*\"]\n";
+    let folder =
+        Folder::new(&[("manifests/keyrota.toml", SHARED), ("manifests/team.toml", team), ("sandbox.toml", sandbox)]);
+    let mut done: BTreeMap<i64, Vec<String>> = BTreeMap::new();
+    for day in 0..=91 {
+        // Where nothing can happen, a run a week is enough.
+        if (24..88).contains(&day) && day % 7 != 0 {
+            continue;
+        }
+        let at = (start + TimeDelta::days(day)).to_rfc3339();
+        let arguments = ["apply", "--yes", "--format", "json", "--at", &at];
+        let report = folder.run(&on_sandbox(&arguments)).exits(0).json();
+        for outcome in report["outcomes"].as_array().expect("a list") {
+            assert_eq!(outcome["result"], "done");
+            done.entry(day).or_default().push(outcome["action"].as_str().expect("a text").to_owned());
+        }
+        let after = folder.read("sandbox.toml");
+        let old = after.contains("id = \"AKIADEPLOYER00000001\"");
+        let inactive = after.contains("status = \"inactive\"");
+        assert_eq!((old, inactive), (day < 21, (7..21).contains(&day)), "day {day}\n{after}");
+    }
+    let expected = [
+        (0, vec!["create", "promote", "notify"]),
+        (7, vec!["deactivate"]),
+        (21, vec!["delete"]),
+        (90, vec!["create", "promote", "notify"]),
+    ];
+    let expected: BTreeMap<i64, Vec<String>> =
+        expected.into_iter().map(|(day, verbs)| (day, verbs.into_iter().map(str::to_owned).collect())).collect();
+    assert_eq!(done, expected);
+    let after = folder.read("sandbox.toml");
+    assert_eq!(after.matches("[[mail]]").count(), 2);
+    assert_eq!(after.matches("to = \"deployers@example.com\"").count(), 2);
+    assert!(after.contains("the old one stops on 2026-11-30"), "{after}");
+}

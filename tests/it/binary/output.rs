@@ -1,0 +1,313 @@
+//! What the commands that change nothing print.
+
+use std::{io::Read, process::Stdio};
+
+use serde_json::{Value, json};
+
+use super::{SANDBOX, SHARED, TEAM, crowd, folder, on_sandbox};
+use crate::command::{Folder, Ran};
+
+#[test]
+fn check_counts_what_is_good() {
+    let folder = folder();
+    let ran = folder.run(&["check", "--at", "2026-11-23"]).exits(0);
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("manifests: 1 rule, 1 exemption, no errors\n", ""));
+    let ran = folder.run(&["check", "--at", "2026-11-23", "--format", "json"]).exits(0);
+    assert_eq!(ran.json(), json!({ "version": 1, "diagnostics": [] }));
+}
+
+#[test]
+fn a_mistake_stops_every_command_before_it_looks_at_an_account() {
+    let folder = folder();
+    folder.write("manifests/team.toml", &TEAM.replace("users", "user"));
+    for command in [&["check"][..], &["plan"], &["apply", "--yes"], &["status"], &["explain", "ci-builder"]] {
+        let ran = folder.run(&on_sandbox(command)).exits(1);
+        let ran = ran.says(&["error[KR", "manifests/team.toml:4", "did you mean `users`?"]);
+        assert_eq!(ran.stdout, "", "{command:?}");
+    }
+    assert_eq!(folder.read("sandbox.toml"), SANDBOX);
+    let told = folder.run(&["check", "--format", "json", "--at", "2026-11-23"]).exits(1).json();
+    let first = &told["diagnostics"][0];
+    let expected = json!({
+        "code": "KR0007", "severity": "error", "message": "unknown key `user` in `[[rotate]]`",
+        "file": "manifests/team.toml", "line": 4, "column": 1, "label": "did you mean `users`?", "help": null,
+    });
+    assert_eq!(*first, expected);
+}
+
+#[test]
+fn a_warning_is_told_and_stops_nothing() {
+    let folder = folder();
+    folder.write("manifests/more.toml", "version = 1\n\n[[rotate]]\nusers = [\"ci-bulider\"]\n");
+    let ran = folder.run(&on_sandbox(&["plan"])).exits(0);
+    ran.says(&["warning[KR", "did you mean `ci-builder`?"]).shows(&["Plan: 1 to create"]);
+}
+
+#[test]
+fn a_plan_for_a_person() {
+    let ran = folder().run(&on_sandbox(&["plan"])).exits(0);
+    let expected = "\
+Account 111122223333, eu-west-1
++ ci-deployer  create   new key               AKIADEPLOYER00000001 is 95d old, the limit is 90d; then deactivate 2026-11-30, delete 2026-12-14
+! ci-full      blocked  AKIAFULL000000000001  a new key is due, but both slots hold keys in use: move clients off one and deactivate it
+  ci-overlap   held     AKIAOVERLAP000000001  replaced; both keys work during the overlap; until 2026-11-27
+  ci-vendor    exempt                         rotated by hand, SEC-412; until 2026-12-31
+
+Plan: 1 to create, 0 to deactivate, 0 to delete; 1 blocked, 1 held, 1 exempt.
+";
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), (expected, ""));
+}
+
+#[test]
+fn a_plan_for_a_program() {
+    let plan = folder().run(&on_sandbox(&["plan", "--format", "json"])).exits(0).json();
+    let digest = plan["digest"].clone();
+    let source = json!({ "file": "manifests/team.toml", "line": 3 });
+    let then = |action: &str, key: Option<&str>, at: &str| json!({ "action": action, "key": key, "not-before": at });
+    let waiting = |user: &str, key: Option<&str>, state: &str, reason: &str, until: Option<&str>, message: &str| {
+        json!({
+            "account": "111122223333", "user": user, "key": key, "state": state, "reason": reason, "until": until,
+            "message": message, "source": source,
+        })
+    };
+    let expected = json!({
+        "version": 1,
+        "as-of": "2026-11-23T08:00:00Z",
+        "revision": null,
+        "digest": digest,
+        "summary": {
+            "create": 1, "promote": 0, "notify": 0, "deactivate": 0, "delete": 0,
+            "blocked": 1, "held": 1, "exempt": 1, "settled": 1, "unmanaged": 1,
+        },
+        "changes": [{
+            "account": "111122223333", "user": "ci-deployer", "action": "create", "key": null,
+            "reason": "expired", "message": "AKIADEPLOYER00000001 is 95d old, the limit is 90d",
+            "destination": "/aws/iam/credentials/ci-deployer",
+            "source": source,
+            "then": [
+                then("promote", None, "2026-11-23T08:00:00Z"),
+                then("notify", None, "2026-11-23T08:00:00Z"),
+                then("deactivate", Some("AKIADEPLOYER00000001"), "2026-11-30T08:00:00Z"),
+                then("delete", Some("AKIADEPLOYER00000001"), "2026-12-14T08:00:00Z"),
+            ],
+        }],
+        "waiting": [
+            waiting(
+                "ci-full", Some("AKIAFULL000000000001"), "blocked", "two-keys-in-use", None,
+                "a new key is due, but both slots hold keys in use: move clients off one and deactivate it",
+            ),
+            waiting(
+                "ci-overlap", Some("AKIAOVERLAP000000001"), "held", "in-overlap", Some("2026-11-27T08:00:00Z"),
+                "replaced; both keys work during the overlap",
+            ),
+            waiting(
+                "ci-vendor", None, "held", "exempt", Some("2027-01-01T00:00:00Z"), "exempt: rotated by hand, SEC-412",
+            ),
+        ],
+    });
+    assert_eq!(plan, expected, "{plan:#}");
+}
+
+#[test]
+fn the_digest_names_what_a_plan_does_and_nothing_else() {
+    let digest = |folder: &Folder, at: &str| {
+        let plan = folder.run(&on_sandbox(&["plan", "--format", "json", "--at", at])).exits(0).json();
+        plan["digest"].as_str().expect("a text").to_owned()
+    };
+    let folder = folder();
+    let monday = digest(&folder, "2026-11-23T08:00:00Z");
+    let hash = monday.strip_prefix("r1:").unwrap_or_else(|| panic!("{monday}"));
+    assert!(hash.len() == 12 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')), "{monday}");
+    assert_eq!(digest(&folder, "2026-11-24T08:00:00Z"), monday, "a day later the same is to be done");
+    assert_ne!(digest(&folder, "2026-11-27T08:00:00Z"), monday, "now an overlap is over as well");
+    folder.write("manifests/team.toml", &format!("{TEAM}\n# A comment.\n").replace("90", "91"));
+    assert_eq!(digest(&folder, "2026-11-23T08:00:00Z"), monday, "the line of a rule does not matter");
+    folder.write("manifests/team.toml", &TEAM.replace("[\"ci-*\"]", "[\"ci-*\"]\nsecret = \"ci/{user}\""));
+    assert_ne!(digest(&folder, "2026-11-23T08:00:00Z"), monday, "the credential goes elsewhere");
+}
+
+#[test]
+fn pending_changes_are_an_exit_code_only_on_request() {
+    let pending = crowd(1, 0, "");
+    pending.run(&on_sandbox(&["plan"])).exits(0);
+    pending.run(&on_sandbox(&["plan", "--detailed-exitcode"])).exits(2);
+    let settled = crowd(0, 1, "");
+    settled.run(&on_sandbox(&["plan", "--detailed-exitcode"])).exits(0).shows(&["No changes. 1 user in scope"]);
+}
+
+#[test]
+fn a_plan_beyond_a_limit_is_shown_and_refused() {
+    let ran = crowd(3, 0, "max-actions = 2").run(&on_sandbox(&["plan", "--detailed-exitcode"])).exits(3);
+    ran.shows(&["Plan: 3 to create"]).says(&["3 changes are planned, `max-actions` allows 2", "keyrota.toml:14"]);
+    crowd(2, 0, "max-actions = 2").run(&on_sandbox(&["plan"])).exits(0);
+    let ran = crowd(4, 6, "max-percent = 30").run(&on_sandbox(&["plan"])).exits(3);
+    ran.says(&["4 changes for 10 keys in scope, `max-percent` allows 30 %"]);
+    crowd(3, 7, "max-percent = 30").run(&on_sandbox(&["plan"])).exits(0);
+    crowd(9, 0, "max-percent = 30").run(&on_sandbox(&["plan"])).exits(0).shows(&["Plan: 9 to create"]);
+}
+
+#[test]
+fn a_plan_as_of_another_time() {
+    let folder = folder();
+    let day = folder.run(&on_sandbox(&["plan", "--at", "2026-11-27T08:00:00Z", "--format", "json"])).exits(0).json();
+    // The overlap is over, and nothing has used the keys of ci-full for days.
+    assert_eq!((&day["as-of"], &day["summary"]["deactivate"]), (&json!("2026-11-27T08:00:00Z"), &json!(2)));
+    let date = folder.run(&on_sandbox(&["plan", "--at", "2026-12-05", "--format", "json"])).exits(0).json();
+    assert_eq!(date["as-of"], "2026-12-05T00:00:00Z");
+    let enforce = folder.run(&on_sandbox(&["plan", "--at", "enforce", "--format", "json"])).exits(0).json();
+    assert_eq!(enforce["as-of"], "2026-12-01T08:00:00Z", "the next scheduled run");
+    folder.run(&on_sandbox(&["plan", "--at", "tomorrow"])).exits(1).says(&["`--at tomorrow`", "2026-12-31T08:00:00Z"]);
+    folder.write("manifests/keyrota.toml", SHARED.split("[schedule]").next().expect("a first part"));
+    folder.run(&on_sandbox(&["plan", "--at", "enforce"])).exits(1).says(&["`[schedule]`"]);
+    assert_eq!(folder.read("sandbox.toml"), SANDBOX, "a plan leaves the sandbox as it is");
+}
+
+#[test]
+fn status_lists_every_key_of_every_user_in_scope() {
+    let folder = folder();
+    let ran = folder.run(&on_sandbox(&["status"])).exits(0);
+    let expected = "\
+Account 111122223333, eu-west-1
+  user         key                   status  created     age   last used         next
+  ci-builder   AKIABUILDER000000001  active  2026-11-01  22d   2026-11-23 (s3)   rotate 2027-01-30
+  ci-deployer  AKIADEPLOYER00000001  active  2026-08-20  95d   2026-11-22 (ecs)  create now: AKIADEPLOYER00000001 is 95d old, the limit is 90d
+  ci-full      AKIAFULL000000000001  active  2026-03-01  267d  2026-11-23        blocked: a new key is due, but both slots hold keys in use: move clients off one and deactivate it
+  ci-full      AKIAFULL000000000002  active  2026-04-01  236d  2026-11-23
+  ci-overlap   AKIAOVERLAP000000001  active  2026-08-01  114d  never             held until 2026-11-27: replaced; both keys work during the overlap
+  ci-overlap   AKIAOVERLAP000000002  active  2026-11-20  3d    never
+  ci-vendor    AKIAVENDOR0000000001  active  2025-01-01  691d  never             exempt until 2026-12-31: rotated by hand, SEC-412
+
+5 users in scope, 1 unmanaged.
+";
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), (expected, ""));
+
+    let status = folder.run(&on_sandbox(&["status", "--format", "json"])).exits(0).json();
+    assert_eq!((&status["version"], &status["as-of"]), (&json!(1), &json!("2026-11-23T08:00:00Z")));
+    let users = status["users"].as_array().expect("a list");
+    let next = |user: &Value| (user["user"].clone(), user["next"].clone(), user["until"].clone());
+    assert_eq!(
+        users.iter().map(next).collect::<Vec<_>>(),
+        [
+            (json!("ci-builder"), json!("settled"), json!("2027-01-30T08:00:00Z")),
+            (json!("ci-deployer"), json!("create"), Value::Null),
+            (json!("ci-full"), json!("blocked"), Value::Null),
+            (json!("ci-overlap"), json!("held"), json!("2026-11-27T08:00:00Z")),
+            (json!("ci-vendor"), json!("held"), json!("2027-01-01T00:00:00Z")),
+        ]
+    );
+    let key = json!({
+        "key": "AKIABUILDER000000001", "active": true, "created": "2026-11-01T08:00:00Z",
+        "last-used": "2026-11-23T07:00:00Z",
+    });
+    assert_eq!(users[0]["keys"], json!([key]));
+    assert_eq!(folder.read("sandbox.toml"), SANDBOX);
+}
+
+#[test]
+fn explain_says_where_each_value_comes_from() {
+    let folder = folder();
+    let ran = folder.run(&on_sandbox(&["explain", "CI-DEPLOYER"])).exits(0);
+    let lines: Vec<Vec<&str>> = ran.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
+    for expected in [
+        &["ci-deployer,", "account", "111122223333"][..],
+        &["rule", "rotate", "manifests/team.toml:3"],
+        &["max-age", "90d", "built-in"],
+        &["notify", "tag:email", "=", "deployers@example.com", "manifests/keyrota.toml:4"],
+        &["secret", "/aws/iam/credentials/ci-deployer", "built-in"],
+    ] {
+        assert!(lines.iter().any(|line| line == expected), "no {expected:?} in {}", ran.stdout);
+    }
+    let told = folder.run(&on_sandbox(&["explain", "ci-vendor", "--format", "json"])).exits(0).json();
+    let exempt = json!({ "value": "rotated by hand, SEC-412 (before 2027-01-01)", "source": "manifests/team.toml:6" });
+    assert_eq!(told["users"][0]["policy"]["exempt"], exempt);
+    folder.run(&on_sandbox(&["explain", "alice"])).exits(0).shows(&["alice: unmanaged, no rule selects it"]);
+    let ran = folder.run(&on_sandbox(&["explain", "ci-biulder"])).exits(1);
+    ran.says(&["there is no IAM user `ci-biulder`", "did you mean `ci-builder`?"]);
+}
+
+#[test]
+fn the_schema_is_the_committed_one() {
+    let ran = folder().run(&["schema"]).exits(0);
+    assert!(ran.stdout == include_str!("../../../manifests/keyrota.schema.json"), "BLESS=1 cargo test rewrites it");
+}
+
+#[test]
+fn shells_get_completions() {
+    for (shell, mark) in [("bash", "complete -F"), ("zsh", "#compdef keyrota"), ("fish", "complete -c keyrota")] {
+        folder().run(&["completions", shell]).exits(0).shows(&[mark, "detailed-exitcode"]);
+    }
+}
+
+#[test]
+fn help_is_no_error_and_nonsense_is() {
+    folder().run(&["--help"]).exits(0).shows(&["Exit codes:", "Usage: keyrota"]);
+    folder().run(&["--version"]).exits(0).shows(&[env!("CARGO_PKG_VERSION")]);
+    for nonsense in [&["plann"][..], &[], &["plan", "--format", "yaml"], &["plan", "--yes"], &["explain"]] {
+        let ran = folder().run(nonsense).exits(64);
+        assert!(ran.stdout.is_empty() && ran.stderr.contains("--help"), "{ran:#?}");
+    }
+}
+
+#[test]
+fn colour_is_for_terminals_and_on_request() {
+    let folder = folder();
+    let coloured = |arguments: &[&str], variable: Option<(&str, &str)>| {
+        let mut command = folder.command(&on_sandbox(arguments));
+        command.envs(variable);
+        Ran::of(command).exits(0).stdout.contains('\u{1b}')
+    };
+    assert!(!coloured(&["plan"], None), "a pipe is no terminal");
+    assert!(!coloured(&["plan"], Some(("NO_COLOR", "1"))));
+    assert!(!coloured(&["plan", "--color", "never"], None));
+    assert!(coloured(&["plan", "--color", "always"], None));
+    assert!(coloured(&["plan", "--color", "always"], Some(("NO_COLOR", "1"))), "an argument beats the environment");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let folder = folder();
+    let mut child = folder.command(&on_sandbox(&["plan"])).stdout(Stdio::piped()).spawn().expect("the binary runs");
+    drop(child.stdout.take());
+    let mut stderr = String::new();
+    child.stderr.take().expect("piped").read_to_string(&mut stderr).expect("UTF-8");
+    let status = child.wait().expect("it ends");
+    assert!(status.success() && stderr.is_empty(), "{status}: {stderr}");
+}
+
+#[test]
+fn accounts_are_those_of_the_manifests() {
+    let folder = folder();
+    let ran = folder.run(&on_sandbox(&["plan", "--account", "payments"])).exits(1);
+    ran.says(&["`--account payments`: there is no such account", "the manifests declare none"]);
+
+    let declare = |id| format!("{SHARED}\n[accounts.payments]\nid = \"{id}\"\n");
+    folder.write("manifests/keyrota.toml", &declare("444455556666"));
+    let ran = folder.run(&on_sandbox(&["plan"])).exits(1);
+    ran.says(&["the sandbox is account 111122223333, which the manifests don't declare", "444455556666 (payments)"]);
+
+    folder.write("manifests/keyrota.toml", &declare("111122223333"));
+    let ran = folder.run(&on_sandbox(&["plan", "--account", "paiments"])).exits(1);
+    ran.says(&["there is no such account", "the manifests declare `payments`"]);
+    for name in ["payments", "111122223333"] {
+        let plan = folder.run(&on_sandbox(&["plan", "--account", name, "--format", "json"])).exits(0).json();
+        let change = &plan["changes"][0];
+        assert_eq!((&change["account"], &change["account-name"]), (&json!("111122223333"), &json!("payments")));
+    }
+}
+
+#[test]
+fn the_plan_goes_into_a_file_as_well() {
+    let folder = folder();
+    let ran = folder.run(&on_sandbox(&["plan", "--format", "json", "--json-into", "plan.json"])).exits(0);
+    assert_eq!(folder.read("plan.json"), ran.stdout);
+    let ran = folder.run(&on_sandbox(&["plan", "--json-into", "missing/plan.json"])).exits(1);
+    ran.says(&["missing/plan.json"]).shows(&["Plan: 1 to create"]);
+}
+
+#[test]
+fn a_sandbox_that_cannot_be_used_is_told() {
+    let folder = folder();
+    folder.run(&["plan", "--sandbox", "missing.toml"]).exits(1).says(&["missing.toml", "No such file"]);
+    folder.write("sandbox.toml", &SANDBOX.replace("region = ", "regoin = "));
+    folder.run(&on_sandbox(&["plan"])).exits(1).says(&["sandbox.toml:5", "regoin"]);
+}
