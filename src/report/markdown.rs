@@ -330,7 +330,7 @@ fn is_plain(text: &str) -> bool {
 }
 
 fn fenced(language: &str, text: &str, room: usize) -> String {
-    let lines: Vec<String> = text.lines().map(|line| harmless_line(line)).collect();
+    let lines: Vec<String> = text.lines().map(harmless_line).collect();
     let fence = "`".repeat(lines.iter().map(|line| longest_run(line)).max().unwrap_or(0).max(2) + 1);
     let mut shown = String::new();
     for (position, line) in lines.iter().enumerate() {

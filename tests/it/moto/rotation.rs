@@ -81,7 +81,7 @@ async fn a_rotation_goes_from_the_first_key_to_the_next_without_a_gap() {
 
     // The overlap is over: the old keys are deactivated, and can be activated again.
     folder.write("manifests/keyrota.toml", &shared("overlap = \"0d\"\nquiet = \"0d\""));
-    let third = folder.run_in(&account, &apply).exits(0).shows(&["Applied: 2 deactivated."]);
+    let third = folder.run_in(&account, &apply).exits(0).shows(&["Applied: 2 deactivated, 2 mailed."]);
     let requests = account.take_requests();
     let retired = of(&requests, "known", "");
     let deactivate = ["ListAccessKeys", "TagResource", "UpdateAccessKey", "TagResource"];
@@ -93,7 +93,7 @@ async fn a_rotation_goes_from_the_first_key_to_the_next_without_a_gap() {
 
     // The hold is over: they are deleted.
     folder.write("manifests/keyrota.toml", &shared("overlap = \"0d\"\nquiet = \"0d\"\nhold = \"0d\""));
-    let fourth = folder.run_in(&account, &apply).exits(0).shows(&["Applied: 2 deleted."]);
+    let fourth = folder.run_in(&account, &apply).exits(0).shows(&["Applied: 2 deleted, 2 mailed."]);
     let requests = account.take_requests();
     assert_eq!(writes(&requests).iter().filter(|action| **action == "DeleteAccessKey").count(), 2);
     assert_eq!(keys(&account, "known").await, [(known_new, true)]);
@@ -104,7 +104,9 @@ async fn a_rotation_goes_from_the_first_key_to_the_next_without_a_gap() {
     assert!(keys(&account, "fresh").await.iter().all(|(id, _)| *id != fresh_old));
 
     let mail = account.sent_mail();
-    assert_eq!(mail.len(), 2, "each owner was told once");
+    let kinds: Vec<_> = mail.iter().map(|mail| mail.tags["kind"].as_str()).collect();
+    let each_twice = ["rotated", "rotated", "deactivated", "deactivated", "deleted", "deleted"];
+    assert_eq!(kinds, each_twice, "each owner was told once of each step");
     let mut texts: Vec<&str> =
         [&first, &second, &third, &fourth, &fifth].iter().flat_map(|ran| [&*ran.stdout, &*ran.stderr]).collect();
     texts.extend(mail.iter().flat_map(|mail| [&*mail.subject, &*mail.text, &*mail.html]));
