@@ -109,7 +109,7 @@ fn observe_and(users: usize, at_a_time: usize, carry_out: bool) -> (usize, f64) 
         let plan = plan_all(&surveyed, now());
         assert_eq!(plan.changes.len(), users / DUE);
         if carry_out {
-            let run = Run { clock: &now, starts_rotations: true, may_start: &|| true, progress: &|_| {} };
+            let run = Run { as_of: now(), clock: &now, starts_rotations: true, may_start: &|| true, progress: &|_| {} };
             let applied = apply_all(&surveyed, &plan, &run).await;
             assert!(applied.outcomes.iter().all(|outcome| outcome.result.is_ok()));
         }

@@ -68,18 +68,18 @@ pub fn policy(entry: &Entry) -> Vec<Line> {
 
 /// What holds for whole runs: who sends mail, the limits, the schedule and the accounts.
 pub fn settings(manifest: &Manifest) -> Vec<Line> {
-    // The language is that of the defaults; templates change what mail looks like, not who gets it.
-    let Mail { from, from_arn, reply_to, configuration_set, fallback, digest, language: _, templates: _ } =
-        &manifest.mail;
+    // Templates are text that git compares well enough.
+    let Mail { from, from_arn, reply_to, configuration_set, fallback, digest, language, templates: _ } = &manifest.mail;
     let Limits { max_actions, max_percent } = &manifest.limits;
     let Schedule { enforce, tend } = &manifest.schedule;
     let mut lines = vec![
         line("mail.from", or_none(from.as_deref()), None),
         line("mail.from-arn", or_none(from_arn.as_deref()), None),
-        line("mail.configuration-set", or_none(configuration_set.as_deref()), None),
         line("mail.reply-to", or_none(reply_to.as_deref()), None),
+        line("mail.configuration-set", or_none(configuration_set.as_deref()), None),
         line("mail.fallback", list(fallback), None),
         line("mail.digest", list(digest), None),
+        line("mail.language", language.as_str(), None),
     ];
     for (name, limit) in [("limits.max-actions", max_actions), ("limits.max-percent", max_percent)] {
         let value = limit.as_ref().map_or_else(|| "none".to_owned(), |limit| limit.value.to_string());
