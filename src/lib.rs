@@ -15,6 +15,8 @@ pub mod cloud;
 pub mod compare;
 pub mod explain;
 #[cfg(feature = "cli")]
+pub mod export;
+#[cfg(feature = "cli")]
 pub mod git;
 pub mod inventory;
 pub mod mail;

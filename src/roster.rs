@@ -231,7 +231,8 @@ fn tag<'a>(user: &'a User, key: &str) -> Option<&'a str> {
     user.tags.get(key).or_else(without_case).map(String::as_str)
 }
 
-fn holds_in(rule: &Rule, account: &Account) -> bool {
+/// Whether a rule's `accounts` name this account.
+pub(crate) fn holds_in(rule: &Rule, account: &Account) -> bool {
     let matches = |pattern: &Pattern| {
         pattern.matches(&account.id) || account.name.as_ref().is_some_and(|name| pattern.matches(name))
     };

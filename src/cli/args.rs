@@ -47,10 +47,23 @@ pub enum Command {
         #[command(subcommand)]
         command: MailCommand,
     },
+    /// Print what other tools must know of the manifests, offline
+    #[command(subcommand)]
+    Export(Export),
     /// Print the JSON Schema of the manifests
     Schema,
     /// Print completions for a shell
     Completions { shell: clap_complete::Shell },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Export {
+    /// Print `keyrota.auto.tfvars.json`: schedules, sender, accounts, and the ARNs that the policies must cover
+    Terraform {
+        /// Write into this file instead, if it differs
+        #[arg(long, value_name = "FILE")]
+        into: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -123,6 +136,9 @@ pub struct Common {
     /// Only this account of `[accounts]`, by name or id (repeatable)
     #[arg(long = "account", global = true, value_name = "NAME")]
     pub accounts: Vec<String>,
+    /// Assume the roles of the manifests with this added to their names, e.g. `-plan` for ones that may only read
+    #[arg(long, global = true, env = "KEYROTA_ROLE_SUFFIX", value_name = "SUFFIX", allow_hyphen_values = true)]
+    pub role_suffix: Option<String>,
     /// Plan as of then: a date, an RFC 3339 time, or `enforce` for the next scheduled run
     #[arg(long, global = true, value_name = "TIME|enforce")]
     pub at: Option<String>,

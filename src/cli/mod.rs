@@ -64,6 +64,9 @@ async fn run(cli: Cli, output: &Output) -> Exit {
     let Cli { command, common } = cli;
     match command {
         Command::Check => offline::check(&common, output),
+        Command::Export(args::Export::Terraform { into }) => {
+            offline::export_terraform(&common, into.as_deref(), output)
+        }
         Command::Schema => offline::schema(output),
         Command::Completions { shell } => offline::completions(shell, output),
         Command::Mail { command: MailCommand::Preview(args) } => match args.user.clone() {

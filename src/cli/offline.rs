@@ -5,6 +5,7 @@ use std::path::Path;
 use chrono::Utc;
 use clap::CommandFactory;
 use keyrota::{
+    export,
     manifest::{self, Diagnostic, Manifest},
     report::{json::diagnostic, markdown},
 };
@@ -55,6 +56,44 @@ fn good(folder: &Path, manifest: &Manifest) -> String {
 fn json(diagnostics: &[Diagnostic]) -> String {
     let diagnostics: Vec<_> = diagnostics.iter().map(diagnostic).collect();
     format!("{:#}\n", json!({ "version": 1, "diagnostics": diagnostics }))
+}
+
+/// `keyrota export terraform`
+pub fn export_terraform(common: &Common, into: Option<&Path>, output: &Output) -> Exit {
+    let now = match world::instant(common.at.as_deref(), Utc::now(), None) {
+        Ok(now) => now,
+        Err(message) => {
+            output.error(message);
+            return Exit::Error;
+        }
+    };
+    let loaded = manifest::load(&common.manifests, now);
+    output.diagnostics(&loaded.diagnostics);
+    // What has errors must not become permissions.
+    let Some(manifest) = loaded.manifest.as_ref().filter(|_| !loaded.has_errors()) else { return Exit::Error };
+    let (variables, broad) = export::terraform(manifest);
+    for source in broad {
+        output.hint(format!(
+            "{source} selects by group alone, which IAM can't tell: the policies cover every user of its accounts; \
+             add `users`, `tags` or `path` to narrow them"
+        ));
+    }
+    let text = format!("{:#}\n", json!(variables));
+    let Some(path) = into else {
+        output.data(&text);
+        return Exit::Done;
+    };
+    // An unchanged file keeps its time.
+    if std::fs::read_to_string(path).is_ok_and(|before| before == text) {
+        return Exit::Done;
+    }
+    match std::fs::write(path, text) {
+        Ok(()) => Exit::Done,
+        Err(error) => {
+            output.error(format!("{}: {error}", path.display()));
+            Exit::Error
+        }
+    }
 }
 
 /// `keyrota schema`

@@ -102,7 +102,12 @@ async fn try_with(common: &Common, output: &Output, task: Task) -> Result<Exit, 
     output.diagnostics(&loaded.diagnostics);
     let Some(manifest) = loaded.manifest else { return Err(Stop::said()) };
     let now = instant(common.at.as_deref(), real_now, Some(&manifest)).map_err(Stop::new)?;
-    let declared = selected(&manifest, &common.accounts)?;
+    let mut declared = selected(&manifest, &common.accounts)?;
+    if let Some(suffix) = &common.role_suffix {
+        for role in declared.values_mut().filter_map(|account| account.role.as_mut()) {
+            role.push_str(suffix);
+        }
+    }
     let base = match &task {
         Task::Plan(PlanArgs { base: Some(revision), .. }) => Some(load_base(&common.manifests, revision, now)?),
         _ => None,

@@ -14,6 +14,8 @@ mod manifest;
 mod metrics;
 mod moto;
 mod planner;
+mod policies;
 mod readme;
 mod roster;
 mod sandbox;
+mod terraform;

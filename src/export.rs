@@ -1,0 +1,305 @@
+//! What Terraform must know of the manifests: schedules, sender, accounts, and the ARNs that the policies must cover.
+//!
+//! Offline and exact: a pure function of the manifests. IAM's wildcards are the manifests' (`*` and `?`), with two
+//! differences that this module works around or leaves wider: an ARN of a user holds its path, and IAM's `*` also
+//! matches `/`. IAM has no condition on groups, so a rule that selects by group alone covers every user.
+//!
+//! What only the deployment knows is left as a token for Terraform to fill in: `{partition}`, and `{account}` and
+//! `{region}` where the manifests don't say. No name in AWS can hold a brace.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::{
+    inventory::Account,
+    manifest::{DeclaredAccount, Manifest, Pattern, Rule, Source},
+    roster::holds_in,
+};
+
+/// The account of the caller, where the manifests declare none.
+const CALLER: &str = "caller";
+
+/// The variables of `terraform/environments/*`.
+#[derive(Debug, Serialize)]
+pub struct Variables {
+    /// What `[schedule]` says; Terraform has the defaults.
+    pub schedules: Schedules,
+    /// `None`: nobody is told of anything.
+    pub mail: Option<Mail>,
+    /// By their names in the manifests.
+    pub accounts: BTreeMap<String, Access>,
+}
+
+/// EventBridge expressions, UTC.
+#[derive(Debug, Serialize)]
+pub struct Schedules {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enforce: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tend: Option<String>,
+}
+
+/// The sender. Its SES identity is either of the two.
+#[derive(Debug, Serialize)]
+pub struct Mail {
+    pub address: String,
+    pub domain: String,
+}
+
+/// What the policies of one account must cover.
+#[derive(Debug, Default, Serialize)]
+pub struct Access {
+    /// 12 digits; `None`: the account of the caller.
+    pub id: Option<String>,
+    /// The ARN of the role to assume there; `None`: the caller's own credentials.
+    pub role: Option<String>,
+    pub region: Option<String>,
+    pub grants: Vec<Grant>,
+    /// ARNs of users whose keys no rule may touch, because every rule that could select them excepts them.
+    pub never: Vec<String>,
+    /// ARNs of secrets. The last six characters are chosen by Secrets Manager.
+    pub secrets: Vec<String>,
+    /// The names of secrets as templates with `{user}`: where users read their own.
+    pub templates: Vec<String>,
+    /// ARNs of the secrets that are replicated, and the regions they are replicated to.
+    pub replicated: Vec<String>,
+    pub replica_regions: Vec<String>,
+    /// ARNs of the KMS keys that the manifests name, and aliases of such.
+    pub kms_keys: Vec<String>,
+    pub kms_aliases: Vec<String>,
+}
+
+/// Users that have these tags.
+#[derive(Debug, Serialize)]
+pub struct Grant {
+    /// ARNs, with wildcards.
+    pub users: Vec<String>,
+    /// Every one of these, with one of the values; empty: whatever their tags.
+    pub tags: BTreeMap<String, Vec<String>>,
+}
+
+/// The variables, and the rules whose users IAM can't tell apart from all others: they select by group alone.
+pub fn terraform(manifest: &Manifest) -> (Variables, Vec<Source>) {
+    let mut accounts: BTreeMap<String, Access> = manifest
+        .accounts
+        .iter()
+        .map(|(name, declared)| (name.clone(), access(manifest, Some((name, declared)))))
+        .collect();
+    if accounts.is_empty() {
+        accounts.insert(CALLER.to_owned(), access(manifest, None));
+    }
+    let expression = |written: &Option<crate::manifest::Sourced<String>>| written.as_ref().map(|at| at.value.clone());
+    let schedules =
+        Schedules { enforce: expression(&manifest.schedule.enforce), tend: expression(&manifest.schedule.tend) };
+    let mail = manifest.mail.from.as_deref().and_then(sender);
+    let broad = |rule: &&Rule| !rule.groups.is_empty() && rule.users.is_empty() && rule.paths.is_empty();
+    let broad = manifest.rules.iter().filter(broad).filter(|rule| rule.tags.is_empty());
+    (Variables { schedules, mail, accounts }, broad.map(|rule| rule.source.clone()).collect())
+}
+
+/// `Name <name@example.com>` or `name@example.com`.
+fn sender(from: &str) -> Option<Mail> {
+    let address = from.strip_suffix('>').and_then(|rest| rest.rsplit_once('<')).map_or(from, |(_, address)| address);
+    let (_, domain) = address.rsplit_once('@')?;
+    Some(Mail { address: address.to_owned(), domain: domain.to_owned() })
+}
+
+fn access(manifest: &Manifest, declared: Option<(&String, &DeclaredAccount)>) -> Access {
+    let id = declared.map_or("{account}", |(_, account)| &account.id);
+    let region = declared.and_then(|(_, account)| account.region.clone());
+    let region_text = region.as_deref().unwrap_or("{region}");
+    let account = |name: &String, id: &str| Account {
+        id: id.to_owned(),
+        name: Some(name.clone()),
+        partition: "{partition}".to_owned(),
+        region: region_text.to_owned(),
+    };
+    // Whose account the caller's is, the manifests don't say: every rule may hold there.
+    let holds = |rule: &&Rule| declared.is_none_or(|(name, declared)| holds_in(rule, &account(name, &declared.id)));
+    let rules: Vec<&Rule> = manifest.rules.iter().filter(holds).collect();
+
+    let mut secrets = BTreeSet::new();
+    let mut replicated = BTreeSet::new();
+    let mut replica_regions = BTreeSet::new();
+    let mut templates = BTreeSet::new();
+    let (mut kms_keys, mut kms_aliases) = (BTreeSet::new(), BTreeSet::new());
+    for rule in &rules {
+        let policy = &rule.policy;
+        let names = secret_names(rule);
+        if !policy.replicate_to.value.is_empty() {
+            replicated.extend(names.iter().cloned());
+            replica_regions.extend(policy.replicate_to.value.iter().cloned());
+        }
+        secrets.extend(names);
+        if policy.secret.value.contains("{user}") {
+            templates.insert(policy.secret.value.clone());
+        }
+        let regions = || std::iter::once(region_text).chain(policy.replicate_to.value.iter().map(String::as_str));
+        match policy.kms_key.value.as_deref() {
+            None => {}
+            Some(arn) if arn.starts_with("arn:") && arn.contains(":key/") => {
+                kms_keys.insert(arn.to_owned());
+            }
+            // IAM knows an alias only as a property of its key.
+            Some(alias) if alias.contains("alias/") => {
+                kms_aliases.insert(alias[alias.find("alias/").unwrap_or_default()..].to_owned());
+            }
+            Some(key) => {
+                kms_keys.extend(regions().map(|region| format!("arn:{{partition}}:kms:{region}:{id}:key/{key}")));
+            }
+        }
+    }
+    let secret_arns = |names: BTreeSet<String>| -> Vec<String> {
+        let arn = |name| format!("arn:{{partition}}:secretsmanager:{region_text}:{id}:secret:{name}-??????");
+        prune(names).into_iter().map(arn).collect()
+    };
+    Access {
+        id: declared.map(|(_, account)| account.id.clone()),
+        role: declared.and_then(|(_, account)| account.role.as_deref()).map(|role| match role.starts_with("arn:") {
+            true => role.to_owned(),
+            false => format!("arn:{{partition}}:iam::{id}:role/{role}"),
+        }),
+        region: region.clone(),
+        grants: grants(&rules, id),
+        never: never(&rules, id),
+        secrets: secret_arns(secrets),
+        templates: templates.into_iter().collect(),
+        replicated: secret_arns(replicated),
+        replica_regions: replica_regions.into_iter().collect(),
+        kms_keys: kms_keys.into_iter().collect(),
+        kms_aliases: kms_aliases.into_iter().collect(),
+    }
+}
+
+/// The users of all rules, those without conditions on tags first.
+fn grants(rules: &[&Rule], id: &str) -> Vec<Grant> {
+    let mut users: BTreeMap<BTreeMap<String, Vec<String>>, BTreeSet<String>> = BTreeMap::new();
+    for rule in rules {
+        let values = |patterns: &Vec<Pattern>| {
+            let values: BTreeSet<_> = patterns.iter().map(|pattern| pattern.text.clone()).collect();
+            values.into_iter().collect()
+        };
+        let tags = rule.tags.iter().map(|(key, patterns)| (key.clone(), values(patterns))).collect();
+        users.entry(tags).or_default().extend(user_arns(&any_if_empty(&rule.users), &rule.paths, id));
+    }
+    let unconditional = users.get(&BTreeMap::new()).cloned().unwrap_or_default();
+    let mut grants = Vec::new();
+    for (tags, mut users) in users {
+        if !tags.is_empty() {
+            users.retain(|arn| !unconditional.iter().any(|wider| covers(wider, arn)));
+        }
+        if !users.is_empty() {
+            grants.push(Grant { users: prune(users), tags });
+        }
+    }
+    grants
+}
+
+/// What rules except and no rule can select: a denial costs nothing, and outlives every mistake in the code.
+fn never(rules: &[&Rule], id: &str) -> Vec<String> {
+    let mut arns = BTreeSet::new();
+    for except in rules.iter().flat_map(|rule| &rule.except) {
+        let excepts = |rule: &Rule| rule.except.iter().any(|other| other.text.eq_ignore_ascii_case(&except.text));
+        let cannot = |rule: &&&Rule| {
+            // Of two globs it is not known whether a name could match both.
+            let names_others = |user: &Pattern| match except.is_exact() {
+                true => !user.matches(&except.text),
+                false => user.is_exact() && !except.matches(&user.text),
+            };
+            excepts(rule) || (!rule.users.is_empty() && rule.users.iter().all(names_others))
+        };
+        if rules.iter().filter(cannot).count() == rules.len() {
+            arns.extend(user_arns(&[&except.text], &[], id));
+        }
+    }
+    prune(arns)
+}
+
+fn any_if_empty(patterns: &[Pattern]) -> Vec<&str> {
+    match patterns.is_empty() {
+        true => vec!["*"],
+        false => patterns.iter().map(|pattern| pattern.text.as_str()).collect(),
+    }
+}
+
+/// Users of these names below these paths; empty paths: anywhere.
+fn user_arns(names: &[&str], paths: &[Pattern], id: &str) -> BTreeSet<String> {
+    let paths: BTreeSet<String> = any_if_empty(paths).into_iter().flat_map(folders).collect();
+    let arn = |(path, name): (&String, &&str)| format!("arn:{{partition}}:iam::{id}:user{path}{name}");
+    paths.iter().flat_map(|path| names.iter().map(move |name| (path, name))).map(arn).collect()
+}
+
+/// A pattern of paths as patterns that start and end with `/`, as paths do: `/ci/*` is `/ci/` and `/ci/*/`. Without
+/// the second slash, `/ci/*` and the name `svc-*` would make `/ci/*svc-*`, which is wider.
+fn folders(path: &str) -> Vec<String> {
+    let starts = match (path.strip_prefix('*'), path.strip_prefix('?')) {
+        (Some(rest), _) if rest.starts_with('/') => vec![rest.to_owned(), format!("/*{rest}")],
+        (Some(rest), _) => vec!["/".to_owned() + rest, format!("/*{rest}")],
+        (None, Some(rest)) => vec!["/".to_owned() + rest],
+        (None, None) => vec![path.to_owned()],
+    };
+    let ends = |path: String| match (path.strip_suffix('*'), path.strip_suffix('?')) {
+        (Some(rest), _) if rest.ends_with('/') => vec![rest.to_owned(), format!("{rest}*/")],
+        (Some(rest), _) => vec![format!("{rest}*/")],
+        (None, Some(rest)) => vec![format!("{rest}/")],
+        (None, None) => vec![path],
+    };
+    starts.into_iter().flat_map(ends).collect()
+}
+
+/// The names of a rule's secrets: its template filled in as the roster does, with patterns for names.
+fn secret_names(rule: &Rule) -> BTreeSet<String> {
+    let fill = |user: &str| rule.policy.secret.value.replace("{user}", user).replace(',', "_");
+    any_if_empty(&rule.users).into_iter().map(fill).collect()
+}
+
+/// Without those that another covers.
+fn prune(patterns: BTreeSet<String>) -> Vec<String> {
+    let covered = |one: &String| patterns.iter().any(|other| other != one && covers(other, one));
+    patterns.iter().filter(|one| !covered(one)).cloned().collect()
+}
+
+/// Whether everything that the narrower pattern matches is matched by the wider one. May say no where it is so.
+fn covers(wider: &str, narrower: &str) -> bool {
+    // A `*` can stand for the other's wildcards, a `?` can't.
+    !wider.contains('?') && Pattern::case_sensitive(wider).matches(narrower)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_start_and_end_with_a_slash() {
+        let cases: [(&str, &[&str]); 9] = [
+            ("*", &["/", "/*/"]),
+            ("/", &["/"]),
+            ("/ci/", &["/ci/"]),
+            ("/ci/*", &["/ci/", "/ci/*/"]),
+            ("/ci*", &["/ci*/"]),
+            ("/ci?", &["/ci/"]),
+            ("*/ci/", &["/ci/", "/*/ci/"]),
+            ("*ci/", &["/ci/", "/*ci/"]),
+            ("/*/ci/", &["/*/ci/"]),
+        ];
+        for (path, expected) in cases {
+            let folders: BTreeSet<_> = folders(path).into_iter().collect();
+            assert_eq!(folders, expected.iter().map(|&text| text.to_owned()).collect(), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_covers_only_what_it_matches_whatever_the_wildcards_stand_for() {
+        assert!(covers("user/ci-*", "user/ci-a*"));
+        assert!(covers("user/*", "user/*/*"));
+        assert!(!covers("user/ci-?", "user/ci-*"));
+        assert!(!covers("user/ci-a", "user/ci-*"));
+    }
+
+    #[test]
+    fn the_sender_is_the_bare_address() {
+        let mail = sender("Security <security@mail.example.com>").expect("an address");
+        assert_eq!((mail.address.as_str(), mail.domain.as_str()), ("security@mail.example.com", "mail.example.com"));
+    }
+}

@@ -1,0 +1,4 @@
+output "rotation" {
+  description = "What a person needs to know of the stack."
+  value       = module.rotation
+}

@@ -1,0 +1,88 @@
+# `schedules`, `mail` and `accounts` come from `keyrota.auto.tfvars.json`, which `keyrota export terraform` writes.
+
+variable "accounts" {
+  description = "The accounts whose users rotate, by name, as `keyrota export terraform` writes them."
+  type = map(object({
+    id              = optional(string)
+    role            = optional(string)
+    region          = optional(string)
+    grants          = list(object({ users = list(string), tags = map(list(string)) }))
+    never           = list(string)
+    secrets         = list(string)
+    templates       = list(string)
+    replicated      = list(string)
+    replica_regions = list(string)
+    kms_keys        = list(string)
+    kms_aliases     = list(string)
+  }))
+}
+
+variable "alarm_emails" {
+  description = "Addresses that subscribe to a topic for alarms; each must confirm."
+  type        = set(string)
+  default     = []
+}
+
+variable "architecture" {
+  description = "What the package was built for: `arm64` or `x86_64`."
+  type        = string
+  default     = "arm64"
+}
+
+variable "github" {
+  description = "The repository of the manifests, for the roles of its workflows; see the module `github`. `null`: no such roles."
+  type = object({
+    repository        = string
+    repository_ids    = optional(object({ owner = number, repository = number }))
+    oidc_provider_arn = optional(string)
+    plan_subjects     = optional(list(string), ["pull_request"])
+    deploy_subjects   = optional(list(string), ["environment:production"])
+    deploy_role_arns  = optional(list(string), [])
+    state             = optional(object({ bucket = string, key = string }))
+  })
+  default = null
+}
+
+variable "mail" {
+  description = "The sender, as `keyrota export terraform` writes it. `null`: nobody is told of anything."
+  type        = object({ address = string, domain = string })
+  default     = null
+}
+
+variable "package" {
+  description = "The zip file that `scripts/package-lambda` makes: `bootstrap` and the manifests."
+  type        = string
+}
+
+variable "paused" {
+  description = "Stops the schedules and silences the alarms. Keys stay as they are."
+  type        = bool
+  default     = false
+}
+
+variable "region" {
+  description = "Where the function runs, and mail leaves from."
+  type        = string
+  default     = "eu-west-1"
+}
+
+variable "revision" {
+  description = "The commit of the manifests in the package, for reports."
+  type        = string
+  default     = null
+}
+
+variable "schedules" {
+  description = "When rotations start (`enforce`) and are carried on (`tend`): expressions of EventBridge Scheduler, in UTC."
+  type = object({
+    enforce = optional(string, "cron(0 8 1 * ? *)")
+    tend    = optional(string, "cron(0 8 * * ? *)")
+  })
+  default = {}
+}
+
+variable "test_recipients" {
+  description = "Addresses that SES verifies, so that mail reaches them while the account is in the SES sandbox."
+  type        = set(string)
+  default     = []
+}

@@ -1,0 +1,151 @@
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+
+module "key" {
+  source = "../../modules/key"
+  count  = var.kms_key_arn == null ? 1 : 0
+
+  name       = var.name
+  account_id = local.account_id
+  partition  = local.partition
+  region     = var.region
+}
+
+module "mail" {
+  source = "../../modules/mail"
+  count  = var.mail == null ? 0 : 1
+
+  identity        = var.mail_identity == "domain" ? var.mail.domain : var.mail.address
+  create          = var.create_mail_identity
+  test_recipients = var.test_recipients
+  account_id      = local.account_id
+  partition       = local.partition
+  region          = var.region
+}
+
+# The account of the function itself, where the manifests name no role for it.
+module "access" {
+  source   = "../../modules/access"
+  for_each = local.own
+
+  access       = each.value
+  account_id   = local.account_id
+  partition    = local.partition
+  region       = coalesce(each.value.region, var.region)
+  read_in_bulk = var.read_in_bulk
+}
+
+module "reader" {
+  source   = "../../modules/reader"
+  for_each = { for name, access in local.own : name => access if length(access.templates) > 0 }
+
+  name         = var.name
+  account_id   = local.account_id
+  partition    = local.partition
+  region       = coalesce(each.value.region, var.region)
+  templates    = each.value.templates
+  kms_key_arns = each.value.kms_keys
+}
+
+module "function" {
+  source = "../../modules/function"
+
+  name                     = var.name
+  package                  = var.package
+  revision                 = var.revision
+  architecture             = var.architecture
+  memory_size              = var.memory_size
+  timeout                  = var.timeout
+  reserved_concurrency     = var.reserved_concurrency
+  maximum_retries          = var.maximum_retries
+  log_retention_days       = var.log_retention_days
+  kms_key_arn              = local.kms_key_arn
+  region                   = var.region
+  permissions_boundary_arn = var.permissions_boundary_arn
+
+  policies = merge(
+    length(local.caller) == 0 ? {} : { caller = jsonencode({ Version = "2012-10-17", Statement = local.caller }) },
+    { for access in values(module.access) : "rotation" => access.execution },
+  )
+  # Not those of today's manifests: whoever ships manifests may not change the boundary.
+  boundary_actions = distinct(concat(
+    flatten([for statement in local.caller_statements : statement.Action]),
+    flatten([for access in values(module.access) : access.actions]),
+  ))
+}
+
+module "schedule" {
+  source = "../../modules/schedule"
+
+  name         = var.name
+  schedules    = var.schedules
+  paused       = var.paused
+  function_arn = module.function.arn
+  kms_key_arn  = local.kms_key_arn
+  account_id   = local.account_id
+  region       = var.region
+}
+
+module "alarms" {
+  source = "../../modules/alarms"
+
+  name                   = var.name
+  paused                 = var.paused
+  function_name          = module.function.name
+  failed_queue_name      = module.function.queue_name
+  undelivered_queue_name = module.schedule.queue_name
+  run_within_days        = var.run_within_days
+  topic_arns             = var.alarm_topic_arns
+  emails                 = var.alarm_emails
+  kms_key_arn            = local.kms_key_arn
+  account_id             = local.account_id
+}
+
+module "github" {
+  source = "../../modules/github"
+  count  = var.github == null ? 0 : 1
+
+  name               = var.name
+  repository         = var.github.repository
+  repository_ids     = var.github.repository_ids
+  oidc_provider_arn  = var.github.oidc_provider_arn
+  plan_subjects      = var.github.plan_subjects
+  deploy_subjects    = var.github.deploy_subjects
+  deploy_role_arns   = var.github.deploy_role_arns
+  state              = var.github.state
+  execution_role_arn = module.function.role_arn
+  schedule_role_arn  = module.schedule.role_arn
+  boundary_arn       = module.function.boundary_arn
+  kms_key_arn        = local.kms_key_arn
+  account_id         = local.account_id
+  partition          = local.partition
+  region             = var.region
+
+  plan_policies = merge(
+    { for access in values(module.access) : "rotation" => access.plan },
+    length(local.plan_roles) == 0 ? {} : {
+      caller = jsonencode({
+        Version   = "2012-10-17"
+        Statement = [{ Sid = "AssumeRoles", Effect = "Allow", Action = ["sts:AssumeRole"], Resource = local.plan_roles }]
+      })
+    },
+  )
+}
+
+locals {
+  account_id  = data.aws_caller_identity.current.account_id
+  partition   = data.aws_partition.current.partition
+  kms_key_arn = var.kms_key_arn == null ? module.key[0].arn : var.kms_key_arn
+
+  own        = { for name, access in var.accounts : name => access if access.role == null }
+  roles      = sort([for access in values(var.accounts) : replace(access.role, "{partition}", local.partition) if access.role != null])
+  plan_roles = [for role in local.roles : "${role}-plan"]
+
+  # Mail leaves from here, whichever account it is about.
+  caller_statements = jsondecode(templatefile("${path.module}/../../modules/access/statements/caller.json.tftpl", {
+    mail_identities = flatten(module.mail[*].identity_arns)
+    mail_from       = try(var.mail.address, "")
+    roles           = local.roles
+  })).Statement
+  caller = [for statement in local.caller_statements : statement if length(statement.Resource) > 0]
+}

@@ -1,0 +1,44 @@
+output "alarm_topic_arn" {
+  description = "The topic that was created for alarms."
+  value       = module.alarms.topic_arn
+}
+
+output "deploy_role_arn" {
+  description = "For the workflow that ships manifests."
+  value       = one(module.github[*].deploy_role_arn)
+}
+
+output "dkim_records" {
+  description = "CNAME records to add to the sender's domain; empty for an address."
+  value       = one(module.mail[*].dkim_records)
+}
+
+output "execution_role_arn" {
+  description = "The function's role: trust it in other accounts."
+  value       = module.function.role_arn
+}
+
+output "function_name" {
+  description = "The function: `aws lambda invoke --function-name … --payload '{\"mode\":\"plan\"}'` shows what it would do."
+  value       = module.function.name
+}
+
+output "log_group_name" {
+  description = "Where the function logs."
+  value       = module.function.log_group_name
+}
+
+output "plan_role_arn" {
+  description = "For the workflow that plans."
+  value       = one(module.github[*].plan_role_arn)
+}
+
+output "queue_names" {
+  description = "The queues of runs that failed and of calls that did not arrive."
+  value       = [module.function.queue_name, module.schedule.queue_name]
+}
+
+output "reader_policy_arn" {
+  description = "Attach it to users: each reads its own secret. `null` if no users of this account rotate."
+  value       = one([for reader in values(module.reader) : reader.arn])
+}

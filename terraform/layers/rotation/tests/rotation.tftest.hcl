@@ -1,0 +1,123 @@
+mock_provider "aws" {
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "111122223333" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+  mock_resource "aws_iam_role" {
+    defaults = { arn = "arn:aws:iam::111122223333:role/keyrota" }
+  }
+  mock_resource "aws_iam_policy" {
+    defaults = { arn = "arn:aws:iam::111122223333:policy/keyrota" }
+  }
+  mock_resource "aws_sqs_queue" {
+    defaults = { arn = "arn:aws:sqs:eu-west-1:111122223333:keyrota" }
+  }
+  mock_resource "aws_kms_key" {
+    defaults = { arn = "arn:aws:kms:eu-west-1:111122223333:key/11111111-2222-3333-4444-555555555555" }
+  }
+  mock_resource "aws_lambda_function" {
+    defaults = { arn = "arn:aws:lambda:eu-west-1:111122223333:function:keyrota" }
+  }
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = { arn = "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/keyrota" }
+  }
+  mock_resource "aws_scheduler_schedule_group" {
+    defaults = { arn = "arn:aws:scheduler:eu-west-1:111122223333:schedule-group/keyrota" }
+  }
+  mock_resource "aws_iam_openid_connect_provider" {
+    defaults = { arn = "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com" }
+  }
+}
+
+variables {
+  region  = "eu-west-1"
+  package = "main.tf" # any file will do
+  accounts = {
+    caller = {
+      grants          = [{ users = ["arn:{partition}:iam::{account}:user/ci-*"], tags = {} }]
+      never           = []
+      secrets         = ["arn:{partition}:secretsmanager:{region}:{account}:secret:/aws/iam/credentials/ci-*-??????"]
+      templates       = ["/aws/iam/credentials/{user}"]
+      replicated      = []
+      replica_regions = []
+      kms_keys        = []
+      kms_aliases     = []
+    }
+  }
+}
+
+run "needs_no_more_than_region_package_and_accounts" {
+  assert {
+    condition     = output.function_name == "keyrota" && output.execution_role_arn == "arn:aws:iam::111122223333:role/keyrota"
+    error_message = "the function has the stack's name"
+  }
+  assert {
+    condition     = output.plan_role_arn == null && output.dkim_records == null && output.alarm_topic_arn == null
+    error_message = "nothing that was not asked for"
+  }
+  assert {
+    condition     = output.reader_policy_arn != null
+    error_message = "users of this account can read their secrets"
+  }
+}
+
+run "has_the_whole_of_it" {
+  variables {
+    mail            = { address = "security@example.com", domain = "example.com" }
+    test_recipients = ["ci@example.com"]
+    alarm_emails    = ["security@example.com"]
+    github          = { repository = "acme/access-keys" }
+  }
+  assert {
+    condition     = output.plan_role_arn != null && output.deploy_role_arn != null && output.dkim_records == {}
+    error_message = "roles for GitHub, and an identity"
+  }
+}
+
+run "serves_other_accounts_only" {
+  variables {
+    accounts = {
+      payments = {
+        id              = "444455556666"
+        role            = "arn:{partition}:iam::444455556666:role/keyrota"
+        grants          = []
+        never           = []
+        secrets         = []
+        templates       = []
+        replicated      = []
+        replica_regions = []
+        kms_keys        = []
+        kms_aliases     = []
+      }
+    }
+  }
+  assert {
+    condition     = output.reader_policy_arn == null
+    error_message = "no user of this account rotates"
+  }
+}
+
+run "refuses_two_own_accounts" {
+  command = plan
+  variables {
+    accounts = {
+      for name in ["one", "two"] : name => {
+        grants = [], never = [], secrets = [], templates = [], replicated = [], replica_regions = [], kms_keys = [], kms_aliases = []
+      }
+    }
+  }
+  expect_failures = [var.accounts]
+}
+
+run "refuses_impossible_values" {
+  command = plan
+  variables {
+    name          = "a name"
+    region        = "Ireland"
+    mail_identity = "name"
+    schedules     = { enforce = "0 8 1 * *" }
+  }
+  expect_failures = [var.name, var.region, var.mail_identity, var.schedules]
+}

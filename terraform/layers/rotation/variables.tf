@@ -1,0 +1,190 @@
+# `schedules`, `mail` and `accounts` come from `keyrota export terraform`.
+
+variable "accounts" {
+  description = "The accounts whose users rotate, by name, as `keyrota export terraform` writes them."
+  type = map(object({
+    id              = optional(string)
+    role            = optional(string)
+    region          = optional(string)
+    grants          = list(object({ users = list(string), tags = map(list(string)) }))
+    never           = list(string)
+    secrets         = list(string)
+    templates       = list(string)
+    replicated      = list(string)
+    replica_regions = list(string)
+    kms_keys        = list(string)
+    kms_aliases     = list(string)
+  }))
+
+  validation {
+    condition     = length([for access in values(var.accounts) : access if access.role == null]) <= 1
+    error_message = "Only one account can be the function's own; give the others a `role` in the manifests."
+  }
+}
+
+variable "alarm_emails" {
+  description = "Addresses that subscribe to a topic for alarms; each must confirm."
+  type        = set(string)
+  default     = []
+}
+
+variable "alarm_topic_arns" {
+  description = "SNS topics of your own that alarms are sent to."
+  type        = list(string)
+  default     = []
+}
+
+variable "architecture" {
+  description = "What the package was built for: `arm64` or `x86_64`."
+  type        = string
+  default     = "arm64"
+}
+
+variable "create_mail_identity" {
+  description = "Whether to create the sender's SES identity; `false` if it exists already."
+  type        = bool
+  default     = true
+}
+
+variable "github" {
+  description = "The repository of the manifests, for the roles of its workflows; see the module `github`. `null`: no such roles."
+  type = object({
+    repository        = string
+    repository_ids    = optional(object({ owner = number, repository = number }))
+    oidc_provider_arn = optional(string)
+    plan_subjects     = optional(list(string), ["pull_request"])
+    deploy_subjects   = optional(list(string), ["environment:production"])
+    deploy_role_arns  = optional(list(string), [])
+    state             = optional(object({ bucket = string, key = string }))
+  })
+  default = null
+}
+
+variable "kms_key_arn" {
+  description = "Your key for logs, queues, alarms and environment; its policy must let CloudWatch Logs and CloudWatch use it. `null`: one is created."
+  type        = string
+  default     = null
+}
+
+variable "log_retention_days" {
+  description = "For how long the log is kept, in days."
+  type        = number
+  default     = 365
+}
+
+variable "mail" {
+  description = "The sender, as `keyrota export terraform` writes it. `null`: nobody is told of anything."
+  type        = object({ address = string, domain = string })
+  default     = null
+}
+
+variable "mail_identity" {
+  description = "Whether SES verifies the sender's `address` or its `domain`."
+  type        = string
+  default     = "address"
+
+  validation {
+    condition     = contains(["address", "domain"], var.mail_identity)
+    error_message = "It is `address` or `domain`."
+  }
+}
+
+variable "maximum_retries" {
+  description = "How often a failed run is repeated: 0 to 2 times."
+  type        = number
+  default     = 2
+}
+
+variable "memory_size" {
+  description = "The function's memory in MB."
+  type        = number
+  default     = 128
+}
+
+variable "name" {
+  description = "The name of everything that is created."
+  type        = string
+  default     = "keyrota"
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]{1,48}$", var.name))
+    error_message = "Up to 48 letters, digits, `_` and `-`."
+  }
+}
+
+variable "package" {
+  description = "The zip file that `scripts/package-lambda` makes: `bootstrap` and the manifests."
+  type        = string
+}
+
+variable "paused" {
+  description = "Stops the schedules and silences the alarms. Keys stay as they are."
+  type        = bool
+  default     = false
+}
+
+variable "permissions_boundary_arn" {
+  description = "A permissions boundary of your own for the execution role. `null`: one that allows just the actions that the role uses."
+  type        = string
+  default     = null
+}
+
+variable "read_in_bulk" {
+  description = "Read users, tags and groups in bulk; see the module `access`."
+  type        = bool
+  default     = true
+}
+
+variable "region" {
+  description = "The region of the AWS provider."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z]+(-[a-z]+)+-[0-9]$", var.region))
+    error_message = "Write e.g. `eu-west-1`."
+  }
+}
+
+variable "reserved_concurrency" {
+  description = "How many runs may go on at the same time; `-1`: no limit."
+  type        = number
+  default     = 1
+}
+
+variable "revision" {
+  description = "The commit of the manifests in the package, for reports."
+  type        = string
+  default     = null
+}
+
+variable "run_within_days" {
+  description = "An alarm goes off when no run was completed for so many days: 1 to 7."
+  type        = number
+  default     = 2
+}
+
+variable "schedules" {
+  description = "When rotations start (`enforce`) and are carried on (`tend`): expressions of EventBridge Scheduler, in UTC."
+  type = object({
+    enforce = optional(string, "cron(0 8 1 * ? *)")
+    tend    = optional(string, "cron(0 8 * * ? *)")
+  })
+  default = {}
+
+  validation {
+    condition     = alltrue([for expression in values(var.schedules) : can(regex("^(cron|rate)\\(.+\\)$", expression))])
+    error_message = "Write `cron(…)` with six fields, or `rate(…)`."
+  }
+}
+
+variable "test_recipients" {
+  description = "Addresses that SES verifies, so that mail reaches them while the account is in the SES sandbox."
+  type        = set(string)
+  default     = []
+}
+
+variable "timeout" {
+  description = "How long a run may take, in seconds."
+  type        = number
+  default     = 900
+}

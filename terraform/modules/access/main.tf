@@ -1,0 +1,69 @@
+# The statements are JSON files, so that keyrota's own tests read the same ones: they compare the actions with the calls
+# that the code makes, and run a rotation under them.
+#
+# This module makes no resources.
+
+locals {
+  # What the manifests can't know is a token in their export. No name in AWS holds a brace.
+  access = jsondecode(
+    replace(replace(replace(jsonencode(var.access), "{partition}", var.partition), "{account}", var.account_id), "{region}", var.region)
+  )
+
+  # `index` keeps the Sids apart.
+  grants = [for index, grant in local.access.grants : {
+    index = index
+    users = grant.users
+    tags  = length(grant.tags) == 0 ? {} : { StringLike = { for key, values in grant.tags : "iam:ResourceTag/${key}" => values } }
+  }]
+
+  plan = concat(
+    jsondecode(templatefile("${path.module}/statements/plan.json.tftpl", {
+      in_bulk          = var.read_in_bulk ? ["*"] : []
+      one_by_one       = var.read_in_bulk ? [] : ["*"]
+      users_one_by_one = var.read_in_bulk ? [] : sort(distinct(flatten(local.access.grants[*].users)))
+      secrets          = local.access.secrets
+    })).Statement,
+    flatten([for grant in local.grants :
+      jsondecode(templatefile("${path.module}/statements/plan-users.json.tftpl", grant)).Statement
+    ]),
+  )
+
+  write = concat(
+    jsondecode(templatefile("${path.module}/statements/write.json.tftpl", {
+      never             = local.access.never
+      secrets           = local.access.secrets
+      replicated        = local.access.replicated
+      replica_regions   = local.access.replica_regions
+      tag_keys          = local.tag_keys
+      kms_keys          = local.access.kms_keys
+      kms_aliases       = local.access.kms_aliases
+      kms_keys_by_alias = length(local.access.kms_aliases) == 0 ? [] : ["arn:${var.partition}:kms:*:${var.account_id}:key/*"]
+    })).Statement,
+    flatten([for grant in local.grants :
+      jsondecode(templatefile("${path.module}/statements/write-users.json.tftpl", grant)).Statement
+    ]),
+  )
+
+  # The tags that keyrota keeps on the secrets, and no others.
+  tag_keys = [
+    "Owner",
+    "keyrota:deactivated",
+    "keyrota:deactivating",
+    "keyrota:intent",
+    "keyrota:notified",
+    "keyrota:notified-at",
+    "keyrota:user",
+  ]
+
+  # A statement without resources says nothing, and IAM refuses it; so with an empty condition.
+  documents = {
+    for name, statements in { plan = local.plan, execution = concat(local.plan, local.write) } : name => jsonencode({
+      Version = "2012-10-17"
+      Statement = [
+        for statement in statements : {
+          for key, value in statement : key => value if !(key == "Condition" && try(length(keys(value)) == 0, false))
+        } if length(statement.Resource) > 0
+      ]
+    })
+  }
+}

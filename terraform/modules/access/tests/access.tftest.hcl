@@ -1,0 +1,146 @@
+variables {
+  account_id = "111122223333"
+  region     = "eu-west-1"
+  access = {
+    grants = [
+      { users = ["arn:{partition}:iam::{account}:user/ci-*"], tags = {} },
+      { users = ["arn:{partition}:iam::{account}:user/svc-*"], tags = { team = ["payments", "core"] } },
+    ]
+    never           = ["arn:{partition}:iam::{account}:user/ci-breakglass"]
+    secrets         = ["arn:{partition}:secretsmanager:{region}:{account}:secret:/aws/iam/credentials/*-??????"]
+    templates       = ["/aws/iam/credentials/{user}"]
+    replicated      = []
+    replica_regions = []
+    kms_keys        = []
+    kms_aliases     = []
+  }
+}
+
+run "fills_in_what_the_manifests_do_not_know" {
+  assert {
+    condition     = !can(regex("\\{[a-z]+\\}", output.execution))
+    error_message = "no token is left"
+  }
+  assert {
+    condition = [for one in jsondecode(output.execution).Statement : one.Resource if one.Sid == "StoreKeys"] == [
+      ["arn:aws:secretsmanager:eu-west-1:111122223333:secret:/aws/iam/credentials/*-??????"]
+    ]
+    error_message = "the account, the partition and the region are named"
+  }
+}
+
+run "says_only_what_is_needed" {
+  assert {
+    condition = [for one in jsondecode(output.execution).Statement : one.Sid] == [
+      "FindUsers", "FindSecrets", "ReadSecrets", "ReadKeys0", "ReadKeys1",
+      "NeverTouch", "CreateSecrets", "TagSecrets", "StoreKeys", "RotateKeys0", "RotateKeys1",
+    ]
+    error_message = "no statement about replicas and keys that the manifests don't name"
+  }
+  assert {
+    condition     = [for one in jsondecode(output.execution).Statement : one.Sid if contains(flatten([one.Resource]), "*")] == ["FindUsers", "FindSecrets"]
+    error_message = "all resources only where IAM can't tell them apart"
+  }
+  assert {
+    condition     = !strcontains(output.execution, "GetSecretValue") && !strcontains(output.plan, "GetSecretValue")
+    error_message = "nobody reads secrets"
+  }
+}
+
+run "bounds_a_role_whatever_the_manifests_say" {
+  assert {
+    condition     = contains(output.actions, "secretsmanager:ReplicateSecretToRegions") && !strcontains(output.execution, "ReplicateSecretToRegions")
+    error_message = "the boundary does not change when a manifest begins to replicate"
+  }
+  assert {
+    condition     = !contains(output.actions, "secretsmanager:GetSecretValue") && !anytrue([for action in output.actions : strcontains(action, "*")])
+    error_message = "exact actions, and no secret is read"
+  }
+}
+
+run "plans_without_any_write" {
+  assert {
+    condition = [for one in jsondecode(output.plan).Statement : one.Sid] == [
+      "FindUsers", "FindSecrets", "ReadSecrets", "ReadKeys0", "ReadKeys1",
+    ]
+    error_message = "reads only"
+  }
+  assert {
+    condition = alltrue([
+      for action in flatten([for one in jsondecode(output.plan).Statement : one.Action]) :
+      can(regex(":(Get|List|Describe)", action))
+    ])
+    error_message = "reads only"
+  }
+}
+
+run "selects_by_tag" {
+  assert {
+    condition = [for one in jsondecode(output.execution).Statement : one.Condition if one.Sid == "RotateKeys1"] == [
+      { StringLike = { "iam:ResourceTag/team" = ["payments", "core"] } }
+    ]
+    error_message = "a rule's tags are a condition"
+  }
+  assert {
+    condition     = length([for one in jsondecode(output.execution).Statement : one if one.Sid == "RotateKeys0" && can(one.Condition)]) == 0
+    error_message = "a rule without tags has none"
+  }
+}
+
+run "reads_users_one_by_one" {
+  variables {
+    read_in_bulk = false
+  }
+  assert {
+    condition     = !strcontains(output.plan, "GetAccountAuthorizationDetails") && strcontains(output.plan, "iam:ListUsers")
+    error_message = "the account's policies stay unread"
+  }
+  assert {
+    condition = [for one in jsondecode(output.plan).Statement : one.Resource if one.Sid == "ReadUsersOneByOne"] == [
+      ["arn:aws:iam::111122223333:user/ci-*", "arn:aws:iam::111122223333:user/svc-*"]
+    ]
+    error_message = "tags and groups of named users"
+  }
+}
+
+run "replicates_and_encrypts" {
+  variables {
+    access = {
+      grants          = [{ users = ["arn:{partition}:iam::{account}:user/ci-*"], tags = {} }]
+      never           = []
+      secrets         = ["arn:{partition}:secretsmanager:{region}:{account}:secret:ci/*-??????"]
+      templates       = []
+      replicated      = ["arn:{partition}:secretsmanager:{region}:{account}:secret:ci/*-??????"]
+      replica_regions = ["eu-central-1"]
+      kms_keys        = ["arn:{partition}:kms:{region}:{account}:key/11111111-2222-3333-4444-555555555555"]
+      kms_aliases     = ["alias/secrets"]
+    }
+  }
+  assert {
+    condition = [for one in jsondecode(output.execution).Statement : one.Condition["ForAllValues:StringEquals"]["secretsmanager:AddReplicaRegions"] if one.Sid == "ReplicateSecrets"] == [
+      ["eu-central-1"]
+    ]
+    error_message = "to the regions of the manifests"
+  }
+  assert {
+    condition = alltrue([
+      for one in jsondecode(output.execution).Statement : can(one.Condition.StringLike["kms:ViaService"]) if startswith(one.Sid, "UseKms")
+    ])
+    error_message = "keys are used through Secrets Manager only"
+  }
+  assert {
+    condition = [for one in jsondecode(output.execution).Statement : one.Condition["ForAnyValue:StringEquals"]["kms:ResourceAliases"] if one.Sid == "UseKmsAliases"] == [
+      ["alias/secrets"]
+    ]
+    error_message = "an alias is a property of its key"
+  }
+}
+
+run "refuses_impossible_accounts" {
+  command = plan
+  variables {
+    account_id = "1234"
+    partition  = "amazon"
+  }
+  expect_failures = [var.account_id, var.partition]
+}

@@ -1,0 +1,53 @@
+variable "access" {
+  description = "What `keyrota export terraform` says of one account."
+  type = object({
+    id              = optional(string)
+    role            = optional(string)
+    region          = optional(string)
+    grants          = list(object({ users = list(string), tags = map(list(string)) }))
+    never           = list(string)
+    secrets         = list(string)
+    templates       = list(string)
+    replicated      = list(string)
+    replica_regions = list(string)
+    kms_keys        = list(string)
+    kms_aliases     = list(string)
+  })
+
+  validation {
+    condition     = length(var.access.secrets) == 0 || length(var.access.grants) > 0
+    error_message = "There are secrets but no users: export the variables again with `keyrota export terraform`."
+  }
+}
+
+variable "account_id" {
+  description = "The account's id, 12 digits."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[0-9]{12}$", var.account_id))
+    error_message = "An account's id has 12 digits."
+  }
+}
+
+variable "partition" {
+  description = "The account's partition."
+  type        = string
+  default     = "aws"
+
+  validation {
+    condition     = startswith(var.partition, "aws")
+    error_message = "Partitions are called `aws`, `aws-cn`, `aws-us-gov` and the like."
+  }
+}
+
+variable "read_in_bulk" {
+  description = "Read users, tags and groups with `iam:GetAccountAuthorizationDetails`: a thousand users a call. It also shows the account's policies. `false`: with `iam:ListUsers`, and two calls for each user that a rule names."
+  type        = bool
+  default     = true
+}
+
+variable "region" {
+  description = "The region of the secrets, where the manifests don't say."
+  type        = string
+}

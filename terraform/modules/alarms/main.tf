@@ -1,0 +1,101 @@
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = local.alarms
+
+  alarm_name          = "${var.name}-${each.key}"
+  alarm_description   = each.value.description
+  namespace           = each.value.namespace
+  metric_name         = each.value.metric
+  dimensions          = each.value.dimensions
+  statistic           = each.value.statistic
+  period              = each.value.period
+  evaluation_periods  = each.value.periods
+  comparison_operator = each.value.below ? "LessThanThreshold" : "GreaterThanOrEqualToThreshold"
+  threshold           = 1
+  treat_missing_data  = each.value.below ? "breaching" : "notBreaching"
+
+  # Paused means quiet.
+  actions_enabled = !var.paused
+  alarm_actions   = local.actions
+  ok_actions      = local.actions
+}
+
+resource "aws_sns_topic" "this" {
+  count = local.creates_topic ? 1 : 0
+
+  name              = "${var.name}-alarms"
+  kms_master_key_id = var.kms_key_arn
+}
+
+resource "aws_sns_topic_policy" "this" {
+  count = local.creates_topic ? 1 : 0
+
+  arn = aws_sns_topic.this[0].arn
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "OwnAlarms"
+      Effect    = "Allow"
+      Action    = "sns:Publish"
+      Resource  = aws_sns_topic.this[0].arn
+      Principal = { Service = "cloudwatch.amazonaws.com" }
+      Condition = { StringEquals = { "aws:SourceAccount" = var.account_id } }
+    }]
+  })
+}
+
+resource "aws_sns_topic_subscription" "this" {
+  for_each = var.emails
+
+  topic_arn = aws_sns_topic.this[0].arn
+  protocol  = "email"
+  endpoint  = each.value
+}
+
+locals {
+  creates_topic = length(var.emails) > 0
+  actions       = concat(var.topic_arns, aws_sns_topic.this[*].arn)
+  hour          = 3600
+  day           = 86400
+
+  own = { namespace = "keyrota", dimensions = {}, below = false, statistic = "Sum", period = local.hour, periods = 1 }
+
+  alarms = {
+    failures = merge(local.own, {
+      metric      = "Failures"
+      description = "Changes failed. The log and the report of the run say which and why; the next run tries again."
+    })
+    keys-over-max-age = merge(local.own, {
+      metric      = "KeysOverMaxAge"
+      statistic   = "Maximum"
+      period      = local.day
+      description = "Access keys are older than their max-age. `keyrota status` shows them and why they wait."
+    })
+    no-run = merge(local.own, {
+      metric      = "RunsCompleted"
+      below       = true
+      period      = local.day
+      periods     = var.run_within_days
+      description = "No run was completed for ${var.run_within_days} days. Look at the schedules and at the two queues."
+    })
+    errors = merge(local.own, {
+      namespace   = "AWS/Lambda"
+      metric      = "Errors"
+      dimensions  = { FunctionName = var.function_name }
+      description = "The function failed. Its log says why."
+    })
+    failed = merge(local.own, {
+      namespace   = "AWS/SQS"
+      metric      = "ApproximateNumberOfMessagesVisible"
+      dimensions  = { QueueName = var.failed_queue_name }
+      statistic   = "Maximum"
+      description = "Runs were given up after all retries. The messages hold the reason; delete them once it is dealt with."
+    })
+    undelivered = merge(local.own, {
+      namespace   = "AWS/SQS"
+      metric      = "ApproximateNumberOfMessagesVisible"
+      dimensions  = { QueueName = var.undelivered_queue_name }
+      statistic   = "Maximum"
+      description = "Scheduler could not call the function. The messages hold the reason; delete them once it is dealt with."
+    })
+  }
+}

@@ -1,0 +1,27 @@
+mock_provider "aws" {}
+
+variables {
+  name       = "keyrota"
+  account_id = "111122223333"
+  partition  = "aws"
+  region     = "eu-west-1"
+}
+
+run "encrypts_logs_and_alarms_of_this_stack" {
+  assert {
+    condition     = aws_kms_key.this.enable_key_rotation && aws_kms_alias.this.name == "alias/keyrota"
+    error_message = "the key rotates, and has a name"
+  }
+  assert {
+    condition = [for one in jsondecode(aws_kms_key.this.policy).Statement : one.Condition if one.Sid == "LogsOfTheFunction"] == [
+      { ArnEquals = { "kms:EncryptionContext:aws:logs:arn" = "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/keyrota" } }
+    ]
+    error_message = "for the function's log only"
+  }
+  assert {
+    condition = [for one in jsondecode(aws_kms_key.this.policy).Statement : one.Condition if one.Sid == "AlarmsToTheTopic"] == [
+      { StringEquals = { "aws:SourceAccount" = "111122223333" } }
+    ]
+    error_message = "for the account's own alarms only"
+  }
+}

@@ -1,0 +1,19 @@
+variable "account_id" {
+  description = "The account's id."
+  type        = string
+}
+
+variable "name" {
+  description = "The name of the stack."
+  type        = string
+}
+
+variable "partition" {
+  description = "The account's partition."
+  type        = string
+}
+
+variable "region" {
+  description = "The stack's region."
+  type        = string
+}

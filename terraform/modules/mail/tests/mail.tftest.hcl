@@ -1,0 +1,63 @@
+mock_provider "aws" {
+  mock_resource "aws_sesv2_email_identity" {
+    defaults = { dkim_signing_attributes = [{ tokens = ["aaa", "bbb"] }] }
+  }
+}
+
+variables {
+  account_id = "111122223333"
+  partition  = "aws"
+  region     = "eu-west-1"
+  identity   = "example.com"
+}
+
+run "verifies_a_domain" {
+  assert {
+    condition     = aws_sesv2_email_identity.sender[0].email_identity == "example.com"
+    error_message = "the domain is the identity"
+  }
+  assert {
+    condition     = output.identity_arns == ["arn:aws:ses:eu-west-1:111122223333:identity/example.com"]
+    error_message = "the policy names the domain"
+  }
+}
+
+run "verifies_an_address_and_test_recipients" {
+  variables {
+    identity        = "security@example.com"
+    test_recipients = ["ci@example.com"]
+  }
+  assert {
+    condition     = aws_sesv2_email_identity.recipient["ci@example.com"].email_identity == "ci@example.com"
+    error_message = "recipients are verified for the SES sandbox"
+  }
+  assert {
+    condition = output.identity_arns == [
+      "arn:aws:ses:eu-west-1:111122223333:identity/security@example.com",
+      "arn:aws:ses:eu-west-1:111122223333:identity/ci@example.com",
+    ]
+    error_message = "the policy names both"
+  }
+  assert {
+    condition     = output.dkim_records == {}
+    error_message = "an address has no DNS records"
+  }
+}
+
+run "leaves_an_existing_identity_alone" {
+  variables {
+    create = false
+  }
+  assert {
+    condition     = length(aws_sesv2_email_identity.sender) == 0 && length(output.identity_arns) == 1
+    error_message = "it is named and not created"
+  }
+}
+
+run "refuses_what_is_no_identity" {
+  command = plan
+  variables {
+    identity = "Security <security@example.com>"
+  }
+  expect_failures = [var.identity]
+}
