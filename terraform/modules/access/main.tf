@@ -52,6 +52,7 @@ locals {
     "keyrota:intent",
     "keyrota:notified",
     "keyrota:notified-at",
+    "keyrota:reminded",
     "keyrota:user",
   ]
 
