@@ -6,7 +6,7 @@ use chrono::Utc;
 use clap::CommandFactory;
 use keyrota::{
     export,
-    manifest::{self, Diagnostic, Manifest},
+    manifest::{self, Diagnostic, Loaded, Manifest},
     report::{json::diagnostic, markdown},
 };
 use serde_json::json;
@@ -20,14 +20,7 @@ use super::{
 
 /// `keyrota check`
 pub fn check(common: &Common, output: &Output) -> Exit {
-    let now = match world::instant(common.at.as_deref(), Utc::now(), None) {
-        Ok(now) => now,
-        Err(message) => {
-            output.error(message);
-            return Exit::Error;
-        }
-    };
-    let loaded = manifest::load(&common.manifests, now);
+    let Some(loaded) = load(common, output) else { return Exit::Error };
     if let Some(path) = &common.markdown_into
         && let Err(error) = std::fs::write(path, markdown::diagnostics(&loaded.diagnostics))
     {
@@ -60,14 +53,7 @@ fn json(diagnostics: &[Diagnostic]) -> String {
 
 /// `keyrota export terraform`
 pub fn export_terraform(common: &Common, into: Option<&Path>, output: &Output) -> Exit {
-    let now = match world::instant(common.at.as_deref(), Utc::now(), None) {
-        Ok(now) => now,
-        Err(message) => {
-            output.error(message);
-            return Exit::Error;
-        }
-    };
-    let loaded = manifest::load(&common.manifests, now);
+    let Some(loaded) = load(common, output) else { return Exit::Error };
     output.diagnostics(&loaded.diagnostics);
     // What has errors must not become permissions.
     let Some(manifest) = loaded.manifest.as_ref().filter(|_| !loaded.has_errors()) else { return Exit::Error };
@@ -92,6 +78,17 @@ pub fn export_terraform(common: &Common, into: Option<&Path>, output: &Output) -
         Err(error) => {
             output.error(format!("{}: {error}", path.display()));
             Exit::Error
+        }
+    }
+}
+
+/// The manifests as of `--at`; `None` if that is no time, which is said.
+fn load(common: &Common, output: &Output) -> Option<Loaded> {
+    match world::instant(common.at.as_deref(), Utc::now(), None) {
+        Ok(now) => Some(manifest::load(&common.manifests, now)),
+        Err(message) => {
+            output.error(message);
+            None
         }
     }
 }

@@ -10,7 +10,7 @@ use keyrota::{
     inventory::Account,
     manifest::{self, DeclaredAccount, Manifest, schedule::next_after},
     observe::Depth,
-    plan::{Exceeded, Plan, exceeded},
+    plan::{Plan, exceeded},
     report::{Report, json, markdown, text},
     sandbox::Sandbox,
     survey::{Progress, Scoped, SurveyError, Surveyed, plan_all, scope, survey},
@@ -230,7 +230,7 @@ pub fn within_limits<C>(world: &World<'_, C>, plan: &Plan) -> bool {
     for exceeded in &exceeded {
         world.output.error(exceeded);
     }
-    if let Some(Exceeded::Actions { .. } | Exceeded::Percent { .. }) = exceeded.first() {
+    if !exceeded.is_empty() {
         world.output.hint("nothing was changed; look at who is in the plan before raising `[limits]`");
     }
     exceeded.is_empty()
