@@ -156,12 +156,14 @@ async fn apply_user(
         }
         let mut notes = Vec::new();
         let now = (run.clock)();
-        let result = carry_out(cloud, &roster.mail, &change, run, now, &mut issued, &mut notes).await;
-        let is_done = result.is_ok();
-        let stored = result.as_ref().ok().cloned().flatten();
+        let (result, stored) = match carry_out(cloud, &roster.mail, &change, run, now, &mut issued, &mut notes).await {
+            Ok(stored) => (Ok(()), stored),
+            Err(failure) => (Err(failure), None),
+        };
         let new_key = stored.as_ref().map(|stored| stored.key.clone());
-        let outcome = Outcome { change: change.clone(), result: result.map(|_| ()), issued: new_key, notes };
+        let outcome = Outcome { change: change.clone(), result, issued: new_key.clone(), notes };
         (run.progress)(&outcome);
+        let is_done = outcome.result.is_ok();
         outcomes.push(outcome);
         if !is_done {
             return Lived { outcomes, is_finished: true, state };
@@ -169,8 +171,7 @@ async fn apply_user(
 
         // The next change comes from the simulated state with the real id, never from a fresh list: IAM is
         // eventually consistent, and a re-read may not show what was just done.
-        let new_key = stored.as_ref().map_or_else(|| KeyId::new(""), |stored| stored.key.clone());
-        state = simulate(&change.action, &state, now, &new_key);
+        state = simulate(&change.action, &state, now, &new_key.unwrap_or_else(|| KeyId::new("")));
         if let Some(stored) = stored
             && let Err(_) = learn_labels(cloud, entry, &mut state, &stored).await
         {
@@ -195,7 +196,6 @@ async fn apply_user(
 }
 
 /// A key that was created and stored.
-#[derive(Clone)]
 struct Stored {
     key: KeyId,
     /// The labels of its version, as `PutSecretValue` answered.
