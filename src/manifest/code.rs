@@ -104,4 +104,8 @@ codes! {
     Template = "KR0039",
     /// A `from-arn` or `configuration-set` that SES can't have.
     MailIdentity = "KR0040",
+    /// `rotate-ahead` and the schedule let keys get older than `max-age`.
+    LateRotation = "KR0045",
+    /// `quiet` is so short that a key in daily use counts as not in use.
+    ShortQuiet = "KR0046",
 }
