@@ -26,3 +26,4 @@ mod repository;
 mod roster;
 mod sandbox;
 mod terraform;
+mod weakening;
