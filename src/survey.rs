@@ -78,8 +78,9 @@ pub async fn scope<'a, C: Cloud>(
 }
 
 /// Whether two accounts gave the same warning: the wording may name the account.
-fn is_same(one: &Diagnostic, other: &Diagnostic) -> bool {
-    (one.code, one.file(), one.line()) == (other.code, other.file(), other.line())
+pub(crate) fn is_same(one: &Diagnostic, other: &Diagnostic) -> bool {
+    let place = |of: &Diagnostic| (of.code, of.file().to_owned(), of.line(), of.column());
+    place(one) == place(other)
 }
 
 /// Reads the users in scope of every account.

@@ -16,7 +16,7 @@ use crate::{
     observe::{Depth, Directory, Look, directory, observe_for},
     plan::{Plan, Viewpoint},
     roster::{Roster, relevant, resolve},
-    survey::{Progress, SurveyError},
+    survey::{Progress, SurveyError, is_same},
 };
 
 /// An account that either version of the manifests looks at.
@@ -114,7 +114,7 @@ pub async fn review<C: Cloud>(
         // A rule that selects nobody here may select someone in another account.
         warnings = Some(match warnings {
             None => found,
-            Some(before) => before.into_iter().filter(|warning| found.contains(warning)).collect(),
+            Some(before) => before.into_iter().filter(|one| found.iter().any(|other| is_same(one, other))).collect(),
         });
     }
     let before = base.and_then(|base| {

@@ -104,4 +104,8 @@ codes! {
     Template = "KR0039",
     /// A `from-arn` or `configuration-set` that SES can't have.
     MailIdentity = "KR0040",
+    /// A file that looks like a manifest and is not read: in a folder below, or with another case in its name.
+    Overlooked = "KR0041",
+    /// A name in `users` that is no user's, where the rule selects others.
+    NameUnmatched = "KR0042",
 }

@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use super::{
     Code, Diagnostic, Label, Manifest, Severity, Source,
     diagnostic::{SourceFile, Sources, quote},
-    duplicates,
+    duplicates, overlooked,
     parse::{self, Parsed},
     policy::{self, Context},
     rules, settings, templates,
@@ -79,7 +79,9 @@ pub fn load(dir: &Path, now: DateTime<Utc>) -> Loaded {
             }
         }
     }
-    load_with(files, unreadable, now)
+    let mut loaded = load_with(files, unreadable, now);
+    loaded.diagnostics.extend(overlooked::warnings(dir));
+    loaded
 }
 
 /// Loads manifests that were read already, each with the path to show: those of a git revision, for example. Templates of
