@@ -1,7 +1,8 @@
 //! Who is in scope: the manifest resolved against the users of one account.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
+    ops::Range,
     sync::Arc,
 };
 
@@ -89,7 +90,10 @@ pub fn resolve(
         let names = if index < SUGGESTIONS { users } else { &[] };
         unmatched_rule(manifest, rule, account, names)
     });
-    let warnings = warnings.collect();
+    let mut warnings: Vec<Diagnostic> = warnings.collect();
+    let matching = index.rules.iter().zip(&matched).filter(|(_, matched)| **matched);
+    let known: HashSet<String> = users.iter().map(|user| user.name.to_ascii_lowercase()).collect();
+    warnings.extend(matching.flat_map(|(rule, _)| unmatched_names(manifest, rule, account, users, &known)));
     let roster = Roster { account: account.clone(), entries, unmanaged, mail: manifest.mail.clone() };
     Ok((roster, warnings))
 }
@@ -309,6 +313,30 @@ fn shared_secrets(manifest: &Manifest, entries: &[Entry]) -> Vec<Diagnostic> {
         errors.push(diagnostic.help(help));
     }
     errors
+}
+
+/// The names in a rule that are no user's, while others are: most likely a mistake, and nothing else tells.
+fn unmatched_names(
+    manifest: &Manifest,
+    rule: &Rule,
+    account: &Account,
+    users: &[User],
+    known: &HashSet<String>,
+) -> Vec<Diagnostic> {
+    let exact = rule.users.iter().zip(&rule.user_spans).filter(|(user, _)| user.is_exact());
+    let unknown = exact.filter(|(user, _)| !known.contains(&user.text.to_ascii_lowercase()));
+    let warning = |(position, (user, span)): (usize, (&Pattern, &Range<usize>))| {
+        let near = (position < SUGGESTIONS).then(|| nearest(&user.text, users.iter().map(|user| user.name.as_str())));
+        let help = match near.flatten() {
+            Some(near) => format!("did you mean {}?", quote(near)),
+            None => "correct the name; if the user is gone, remove it from the list".to_owned(),
+        };
+        let label = manifest.sources.label_span(&rule.source.file, span.clone(), "");
+        let label = label.unwrap_or_else(|| manifest.sources.label(&rule.source, ""));
+        let message = format!("there is no user {} in account {account}", quote(&user.text));
+        Diagnostic::warning(Code::NameUnmatched, message, label).help(help)
+    };
+    unknown.enumerate().map(warning).collect()
 }
 
 fn unmatched_rule(manifest: &Manifest, rule: &Rule, account: &Account, users: &[User]) -> Diagnostic {

@@ -2,11 +2,12 @@
 
 use keyrota::{
     cloud::Cloud,
+    diff::review::{Base, Place, Review, review},
     git,
     inventory::Account,
     manifest::schedule::next_after,
-    report::{Report, Since, github, json, markdown, text},
-    review::{Base, Place, Review, review},
+    plan::Viewpoint,
+    report::{Report, Since, github, json, markdown, masked, text},
     survey::Progress,
 };
 
@@ -44,6 +45,9 @@ pub async fn run<C: Cloud>(
     if !within_limits(world, &plan) {
         return Ok(Exit::Limit);
     }
+    if plan.unreadable().next().is_some() {
+        return Ok(Exit::Failed);
+    }
     Ok(if args.detailed_exitcode && !plan.changes.is_empty() { Exit::Pending } else { Exit::Done })
 }
 
@@ -52,8 +56,8 @@ async fn make_review<C: Cloud>(
     base: &BaseManifests,
     accounts: &BaseAccounts<C>,
 ) -> Result<Review, Stop> {
-    let World { clouds, manifest, clock, common, output } = *world;
-    let now = clock();
+    let World { clouds, manifest, clock, common, output, .. } = *world;
+    let (now, observed) = (clock(), world.viewpoint().observed);
     let next_run = match (&common.at, &manifest.schedule.enforce) {
         (None, Some(enforce)) => next_after(&enforce.value, now),
         _ => None,
@@ -77,7 +81,8 @@ async fn make_review<C: Cloud>(
         Progress::InScope(users) => bar.inc_length(users as u64),
         Progress::Read => bar.inc(1),
     };
-    let reviewed = review(&places, manifest_before.clone(), manifest, now, next_run, &progress).await;
+    let reviewed =
+        review(&places, manifest_before.clone(), manifest, Viewpoint { observed, at: now }, next_run, &progress).await;
     bar.finish_and_clear();
     reviewed.map_err(|error| stop_survey(error, output))
 }
@@ -85,17 +90,18 @@ async fn make_review<C: Cloud>(
 fn show<C: Cloud>(world: &World<'_, C>, report: &Report<'_>) -> Result<(), Stop> {
     let World { common, output, .. } = *world;
     output.data(&match output.format {
-        Format::Text => as_text(report),
+        Format::Text => as_text(report, common.mask),
         Format::Json => json::render(report),
-        Format::Markdown => markdown::render(report),
-        Format::Github => github::blocked(report.plan) + &as_text(report),
+        Format::Markdown => markdown::render(report, common.mask),
+        Format::Github => github::blocked(report.plan) + &as_text(report, common.mask),
     });
     write_reports(common, report)
 }
 
-fn as_text(report: &Report<'_>) -> String {
-    match &report.since {
+fn as_text(report: &Report<'_>, mask: bool) -> String {
+    let text = match &report.since {
         Some(since) => text::since(since, report.plan),
         None => text::plan(report.plan),
-    }
+    };
+    if mask { masked(&text) } else { text }
 }

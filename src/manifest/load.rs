@@ -10,9 +10,9 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Code, Diagnostic, Label, Manifest, Severity,
+    Code, Diagnostic, Label, Manifest, Severity, Source,
     diagnostic::{SourceFile, Sources, quote},
-    duplicates,
+    duplicates, overlooked,
     parse::{self, Parsed},
     policy::{self, Context},
     rules, schedule, settings, templates,
@@ -79,7 +79,9 @@ pub fn load(dir: &Path, now: DateTime<Utc>) -> Loaded {
             }
         }
     }
-    load_with(files, unreadable, now)
+    let mut loaded = load_with(files, unreadable, now);
+    loaded.diagnostics.extend(overlooked::warnings(dir));
+    loaded
 }
 
 /// Loads manifests that were read already, each with the path to show: those of a git revision, for example. Templates of
@@ -91,11 +93,16 @@ pub fn load_files(files: Vec<(String, Vec<u8>)>, now: DateTime<Utc>) -> Loaded {
 fn load_with(mut files: Vec<(String, Vec<u8>)>, mut diagnostics: Vec<Diagnostic>, now: DateTime<Utc>) -> Loaded {
     files.sort();
     let (templates, files): (Vec<_>, Vec<_>) = files.into_iter().partition(|(path, _)| templates::is_template(path));
+    let paths: Vec<String> = templates.iter().map(|(path, _)| path.clone()).collect();
     let templates = templates::load(templates, &mut diagnostics);
     let parsed: Vec<Parsed> =
         files.iter().filter_map(|(path, bytes)| parse::parse(path, bytes, &SCHEMA, &mut diagnostics)).collect();
     let mut manifest = validate(&parsed, now, &mut diagnostics);
     manifest.mail.templates = Arc::new(templates);
+    manifest.mail.places.extend(paths.into_iter().filter_map(|path| {
+        let name = Path::new(&path).file_name()?.to_string_lossy().into_owned();
+        Some((name, Source { file: Arc::from(path), line: 1 }))
+    }));
     diagnostics.sort_by(|a, b| a.position().cmp(&b.position()));
     let is_sound = !diagnostics.iter().any(Diagnostic::stops_a_run);
     Loaded { manifest: is_sound.then_some(manifest), diagnostics }
@@ -184,6 +191,7 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
         }
         manifest.mail = mail.as_ref().map(|own| settings::mail(&own.value, &mut context)).unwrap_or_default();
         manifest.mail.language = defaults.language.value;
+        manifest.mail.places.extend(defaults.language.source.clone().map(|source| ("language".to_owned(), source)));
         manifest.limits = limits.as_ref().map(|own| settings::limits(&own.value, &mut context)).unwrap_or_default();
         if let Some(own) = accounts {
             let is_rejected = |account: &At<written::Account>, key: &str| file.rejected.contains(&account.span, key);

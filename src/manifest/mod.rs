@@ -1,6 +1,6 @@
 //! The desired state: `manifests/*.toml`, loaded, checked and merged.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, ops::Range, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -10,6 +10,7 @@ mod code;
 pub(crate) mod diagnostic;
 mod duplicates;
 mod load;
+mod overlooked;
 mod parse;
 mod policy;
 mod rules;
@@ -69,6 +70,8 @@ pub struct Rule {
     pub accounts: Vec<Pattern>,
     /// Empty lists select everyone; a rule has at least one of users, tags, groups and paths.
     pub users: Vec<Pattern>,
+    /// Where each of `users` stands: bytes of the file.
+    pub(crate) user_spans: Vec<Range<usize>>,
     pub tags: BTreeMap<String, Vec<Pattern>>,
     pub groups: Vec<Pattern>,
     pub paths: Vec<Pattern>,
@@ -230,6 +233,8 @@ pub struct Mail {
     pub language: Language,
     /// The mails that the team writes itself.
     pub templates: Arc<Templates>,
+    /// Where each of the above was written, by its key, or by the name of the template.
+    pub places: BTreeMap<String, Source>,
 }
 
 impl Mail {

@@ -105,7 +105,7 @@ fn obstacle(view: &View<'_>) -> Result<Option<Next>, Need> {
 fn stale_secret(view: &View<'_>) -> Result<Option<Next>, Need> {
     let Some(key) = view.handed_out() else { return Ok(None) };
     let held = view.state.key(&key);
-    let is_mended = view.pending().is_some() || view.current().is_some_and(|current| view.is_leaked(current));
+    let is_mended = view.pending().is_some() || view.state.keys.iter().any(|key| view.is_leaked(key));
     if held.is_some_and(Key::is_active) || is_mended {
         return Ok(None);
     }
