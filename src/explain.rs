@@ -2,7 +2,10 @@
 //! by what a change of the manifests changes, and by the roster's diff.
 
 use crate::{
-    manifest::{DeclaredAccount, Limits, Mail, Manifest, Policy, Recipient, Schedule, Source, Sourced, WhenFull},
+    manifest::{
+        DeclaredAccount, Limits, Mail, Manifest, Policy, Recipient, Schedule, Source, Sourced, WhenFull,
+        values::USER_NAME,
+    },
     plan::{Day, Duration},
     roster::Entry,
 };
@@ -118,6 +121,7 @@ fn recipients(notify: &Sourced<Vec<Recipient>>, entry: &Entry) -> String {
         .map(|recipient| match recipient {
             Recipient::Address(address) => address.clone(),
             Recipient::Tag(tag) => format!("tag:{tag}"),
+            Recipient::UserName => USER_NAME.to_owned(),
         })
         .collect();
     let resolved = match entry.recipients.is_empty() {

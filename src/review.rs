@@ -15,7 +15,7 @@ use crate::{
     observe::{Depth, Directory, Look, directory, observe_for},
     plan::Plan,
     roster::{Roster, relevant, resolve},
-    survey::{Progress, SurveyError},
+    survey::{Progress, SurveyError, merged},
 };
 
 /// An account that either version of the manifests looks at.
@@ -71,7 +71,7 @@ impl Compared {
 /// Observes all accounts once and compares. `next_run` is when rotations start next.
 ///
 /// # Errors
-/// An account that can't be listed, and contradictions in the manifests after the change.
+/// An account that can't be listed.
 pub async fn review<C: Cloud>(
     places: &[Place<'_, C>],
     base: Base<'_>,
@@ -84,32 +84,23 @@ pub async fn review<C: Cloud>(
     let valid_base = base.as_ref().ok().copied();
     let listed = join_all(places.iter().map(|place| list(place, valid_base, head))).await;
     let listed = listed.into_iter().collect::<Result<Vec<Directory>, _>>()?;
-    let mut warnings: Option<Vec<Diagnostic>> = None;
+    let mut warnings = Vec::new();
     let mut after = Vec::new();
     for (place, directory) in places.iter().zip(&listed) {
         let Some(account) = &place.after else {
             after.push(Vec::new());
             continue;
         };
-        let (rosters, found) = resolve_for(head, account, directory, &instants).map_err(SurveyError::Manifest)?;
+        let (rosters, found) = resolve_for(head, account, directory, &instants);
         after.push(rosters);
-        // A rule that selects nobody here may select someone in another account.
-        warnings = Some(match warnings {
-            None => found,
-            Some(before) => before.into_iter().filter(|warning| found.contains(warning)).collect(),
-        });
+        warnings.push(found);
     }
-    let before = base.and_then(|base| {
-        let mut before = Vec::new();
-        let mut errors = Vec::new();
-        for (place, directory) in places.iter().zip(&listed) {
-            match place.before.as_ref().map(|account| resolve_for(base, account, directory, &instants)) {
-                Some(Ok((rosters, _))) => before.push(rosters),
-                Some(Err(found)) => errors.extend(found),
-                None => before.push(Vec::new()),
-            }
-        }
-        if errors.is_empty() { Ok((base, before)) } else { Err(errors) }
+    let before = base.map(|base| {
+        let resolved = |(place, directory): (&Place<'_, C>, &Directory)| {
+            let account = place.before.as_ref();
+            account.map(|account| resolve_for(base, account, directory, &instants).0).unwrap_or_default()
+        };
+        (base, places.iter().zip(&listed).map(resolved).collect())
     });
     let (base, before) = match before {
         Ok((base, before)) => (Ok(base), before),
@@ -150,7 +141,7 @@ pub async fn review<C: Cloud>(
         }),
         Err(errors) => Err(Broken(errors)),
     };
-    Ok(Review { plan, comparison, warnings: warnings.unwrap_or_default() })
+    Ok(Review { plan, comparison, warnings: merged(warnings) })
 }
 
 /// Lists users and secrets of an account, with the details that either version asks for.
@@ -176,15 +167,15 @@ fn resolve_for(
     account: &Account,
     directory: &Directory,
     instants: &[DateTime<Utc>],
-) -> Result<(Vec<Roster>, Vec<Diagnostic>), Vec<Diagnostic>> {
+) -> (Vec<Roster>, Vec<Diagnostic>) {
     let mut rosters = Vec::new();
     let mut warnings = Vec::new();
     for now in instants {
-        let (roster, found) = resolve(manifest, account, &directory.users, *now)?;
+        let (roster, found) = resolve(manifest, account, &directory.users, *now);
         rosters.push(roster);
         warnings = found;
     }
-    Ok((rosters, warnings))
+    (rosters, warnings)
 }
 
 /// Clients go on as they do: a key that is in use now will be in use then. Without that, every forecast would find

@@ -104,4 +104,6 @@ codes! {
     Template = "KR0039",
     /// A `from-arn` or `configuration-set` that SES can't have.
     MailIdentity = "KR0040",
+    /// Two rules whose `secret`s can be the same name for different users.
+    SecretsMeet = "KR0041",
 }

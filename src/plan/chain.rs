@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Action, Following, Need, Next, next, simulate};
 use crate::{
-    inventory::{KeyId, LastUse, State},
+    inventory::{Destination, KeyId, LastUse, Readers, State},
     roster::{Entry, Roster},
 };
 
@@ -46,6 +46,11 @@ pub(super) fn following(
                 }
             }
             Next::Need(Need::Ledger) => state.ledger.confirmed = true,
+            Next::Need(Need::ResourcePolicy) => {
+                if let Destination::Own(secret) = &mut state.ledger.destination {
+                    secret.readers = Readers::Inside;
+                }
+            }
             Next::Wait { .. } | Next::Settled { .. } => break,
         }
     }

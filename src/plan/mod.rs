@@ -248,6 +248,8 @@ pub enum Need {
     Ledger,
     /// `GetAccessKeyLastUsed`.
     LastUse(KeyId),
+    /// `GetResourcePolicy`: who may read the secret that was there before.
+    ResourcePolicy,
 }
 
 /// Plans one account.
@@ -356,6 +358,7 @@ impl fmt::Display for Need {
         match self {
             Self::Ledger => f.write_str("its secret was not described"),
             Self::LastUse(key) => write!(f, "the last use of {key} was not read"),
+            Self::ResourcePolicy => f.write_str("the resource policy of its secret was not read"),
         }
     }
 }

@@ -4,7 +4,11 @@ use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::inventory::KeyId;
+use crate::{
+    inventory::KeyId,
+    manifest::Source,
+    roster::{Conflict, WithoutAddress},
+};
 
 /// Why a change is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,7 +124,28 @@ pub enum Wait {
     SecretBeingDeleted {
         secret: String,
     },
-    NoRecipient,
+    /// Its resource policy lets someone outside the account read it.
+    ExposedSecret {
+        secret: String,
+        to: String,
+    },
+    /// A replica can't be written to.
+    ReplicaSecret {
+        secret: String,
+        primary: String,
+    },
+    AmbiguousRules {
+        rules: [Source; 2],
+    },
+    SharedSecret {
+        secret: String,
+        other: String,
+        places: [Source; 2],
+    },
+    NoRecipient {
+        user: String,
+        without: Vec<WithoutAddress>,
+    },
     TwoKeysInUse,
     Reactivated {
         since: DateTime<Utc>,
@@ -142,7 +167,11 @@ impl Wait {
             | Self::RotationsPaused { .. } => false,
             Self::ForeignSecret { .. }
             | Self::SecretBeingDeleted { .. }
-            | Self::NoRecipient
+            | Self::ExposedSecret { .. }
+            | Self::ReplicaSecret { .. }
+            | Self::AmbiguousRules { .. }
+            | Self::SharedSecret { .. }
+            | Self::NoRecipient { .. }
             | Self::TwoKeysInUse
             | Self::Reactivated { .. }
             | Self::AmbiguousOrphan
@@ -166,7 +195,11 @@ impl Wait {
             Self::RotationsPaused { .. } => "rotations-paused",
             Self::ForeignSecret { .. } => "foreign-secret",
             Self::SecretBeingDeleted { .. } => "secret-being-deleted",
-            Self::NoRecipient => "no-recipient",
+            Self::ExposedSecret { .. } => "exposed-secret",
+            Self::ReplicaSecret { .. } => "replica-secret",
+            Self::AmbiguousRules { .. } => "ambiguous-rules",
+            Self::SharedSecret { .. } => "shared-secret",
+            Self::NoRecipient { .. } => "no-recipient",
             Self::TwoKeysInUse => "two-keys-in-use",
             Self::Reactivated { .. } => "reactivated",
             Self::AmbiguousOrphan => "ambiguous-orphan",
@@ -195,8 +228,26 @@ impl fmt::Display for Wait {
             Self::SecretBeingDeleted { secret } => {
                 write!(f, "the secret `{secret}` is scheduled for deletion: restore it, or choose another name with `secret`")
             }
-            Self::NoRecipient => {
-                f.write_str("nobody can be told: tag the user as `notify` says, or set `fallback` in `[mail]`")
+            Self::ExposedSecret { secret, to } => write!(
+                f,
+                "the secret `{secret}` can be read from outside the account, by {to}: correct its resource policy, or choose another name with `secret`"
+            ),
+            Self::ReplicaSecret { secret, primary } => write!(
+                f,
+                "the secret `{secret}` is a replica of one in {primary}, and can't be written to: promote it to a secret of its own, or choose another name with `secret`"
+            ),
+            Self::AmbiguousRules { rules: [one, other] } => write!(
+                f,
+                "two rules select it, {one} and {other}: name it exactly in the one that is to hold, or add it to `except` in the other"
+            ),
+            Self::SharedSecret { secret, other, places: [here, there] } => write!(
+                f,
+                "it would share the secret `{secret}` with `{other}` ({here} selects the one, {there} the other): give one of them a rule with another `secret`"
+            ),
+            Self::NoRecipient { user, without } => {
+                let without: Vec<String> = without.iter().map(|without| without.of(user)).collect();
+                let fix = "put an address there, or set `fallback` in `[mail]`";
+                write!(f, "nobody can be told: {}; {fix}", without.join("; "))
             }
             Self::TwoKeysInUse => {
                 f.write_str("a new key is due, but both slots hold keys in use: move clients off one and deactivate it")
@@ -212,6 +263,15 @@ impl fmt::Display for Wait {
             Self::OrphanIsOnlyKey => f.write_str(
                 "a run was cut short, and the key it left is the user's only active one: activate another, or remove the secret's tag `keyrota:intent` to keep it",
             ),
+        }
+    }
+}
+
+impl From<&Conflict> for Wait {
+    fn from(conflict: &Conflict) -> Self {
+        match conflict.clone() {
+            Conflict::AmbiguousRules { rules } => Self::AmbiguousRules { rules },
+            Conflict::SharedSecret { secret, other, places } => Self::SharedSecret { secret, other, places },
         }
     }
 }

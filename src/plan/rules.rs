@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{LedgerWrite, Need, Next, Notice, Reason, Wait, expectation};
 use crate::{
-    inventory::{CURRENT, Destination, Key, KeyId, LastUse, PENDING, Secret, State, Version},
+    inventory::{CURRENT, Destination, Key, KeyId, LastUse, PENDING, Readers, Secret, State, Version},
     manifest::{Policy, WhenFull},
     plan::Action,
     roster::{Entry, Roster},
@@ -25,6 +25,12 @@ pub fn next(roster: &Roster, entry: &Entry, state: &State, now: DateTime<Utc>) -
     match view.decide() {
         // What ListSecrets says may be five minutes old: nothing is done on its word.
         Ok(Next::Change(..)) if !state.ledger.confirmed => Next::Need(Need::Ledger),
+        // A secret that was there before may be one that others read.
+        Ok(Next::Change(Action::Create { .. }, _))
+            if view.secret.is_some_and(|secret| secret.readers == Readers::Unread) =>
+        {
+            Next::Need(Need::ResourcePolicy)
+        }
         Ok(next) => next,
         Err(need) => Next::Need(need),
     }
@@ -53,7 +59,9 @@ impl<'a> View<'a> {
     fn new(roster: &'a Roster, entry: &'a Entry, state: &'a State, now: DateTime<Utc>) -> Self {
         let secret = match &state.ledger.destination {
             Destination::Own(secret) => Some(secret),
-            Destination::Absent | Destination::Foreign | Destination::BeingDeleted => None,
+            Destination::Absent | Destination::Foreign | Destination::BeingDeleted | Destination::Replica { .. } => {
+                None
+            }
         };
         View { roster, entry, policy: &entry.policy, state, secret, now }
     }
@@ -100,13 +108,24 @@ impl<'a> View<'a> {
 
     /// Rule 1, the part that a person must mend.
     fn obstacle(&self) -> Option<Wait> {
+        if let Some(conflict) = &self.entry.conflict {
+            return Some(conflict.into());
+        }
         let secret = self.entry.secret.clone();
-        match self.state.ledger.destination {
+        match &self.state.ledger.destination {
             Destination::Foreign => Some(Wait::ForeignSecret { secret }),
             Destination::BeingDeleted => Some(Wait::SecretBeingDeleted { secret }),
+            Destination::Replica { primary } => Some(Wait::ReplicaSecret { secret, primary: primary.clone() }),
+            Destination::Own(Secret { readers: Readers::Outside(to), .. }) => {
+                Some(Wait::ExposedSecret { secret, to: to.clone() })
+            }
             Destination::Absent | Destination::Own(_) => {
                 let nobody = self.entry.recipients.is_empty() && self.roster.mail.fallback.is_empty();
-                (nobody && !self.entry.tell_nobody()).then_some(Wait::NoRecipient)
+                let wait = || Wait::NoRecipient {
+                    user: self.entry.user.name.clone(),
+                    without: self.entry.without_address.clone(),
+                };
+                (nobody && !self.entry.tell_nobody()).then(wait)
             }
         }
     }

@@ -393,7 +393,9 @@ fn roster(policy: Policy) -> Roster {
         policy: Arc::new(policy),
         secret: SECRET.to_owned(),
         recipients: vec!["owner@example.com".to_owned()],
+        without_address: vec![],
         exempt: None,
+        conflict: None,
     };
     Roster {
         account: account(),
