@@ -18,8 +18,8 @@ use keyrota::{
     apply::Run,
     cloud::{CallError, Cloud, Issued, Message, NewSecret, Relevant},
     inventory::{
-        Account, CURRENT, Destination, Inventory, Key, KeyId, LastUse, Ledger, Secret, SecretRecord, State, Status,
-        TAG_NOTIFIED, TAG_OWNER, User, Version,
+        Account, CURRENT, Destination, Inventory, Key, KeyId, LastUse, Ledger, Readers, Secret, SecretRecord, State,
+        Status, TAG_NOTIFIED, TAG_OWNER, User, Version,
     },
     manifest::{self, Manifest},
     observe::Depth,
@@ -120,11 +120,12 @@ fn observe_and(users: usize, at_a_time: usize, carry_out: bool) -> (usize, f64) 
 /// Plans so many users who were read already. Returns the seconds that it took.
 fn planner(users: usize) -> f64 {
     let known: Vec<User> = (0..users).map(user).collect();
-    let (roster, _) = resolve(&manifest(), &account(), &known, now()).expect("a roster");
+    let (roster, _) = resolve(&manifest(), &account(), &known, now());
     let state = |number| {
         let id = key_id(number);
         let version = Version { id: id.version_id(), labels: vec![CURRENT.to_owned()] };
-        let secret = Secret { versions: vec![version], notified: Some(id), ..Secret::default() };
+        let secret =
+            Secret { versions: vec![version], notified: Some(id), readers: Readers::Inside, ..Secret::default() };
         let ledger = Ledger { confirmed: true, destination: Destination::Own(secret) };
         State { keys: vec![key(number)], ledger }
     };
@@ -239,6 +240,10 @@ impl Cloud for Slow {
     async fn describe_secret(&self, name: &str) -> Result<Option<SecretRecord>, CallError> {
         self.call().await;
         self.sandbox.describe_secret(name).await
+    }
+    async fn resource_policy(&self, name: &str) -> Result<Option<String>, CallError> {
+        self.call().await;
+        self.sandbox.resource_policy(name).await
     }
     async fn access_keys(&self, user: &str) -> Result<Vec<Key>, CallError> {
         self.call().await;

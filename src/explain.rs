@@ -7,6 +7,7 @@ use crate::{
     mail::Templates,
     manifest::{
         DeclaredAccount, Limits, Mail, Manifest, Policy, Recipient, RotateAhead, Schedule, Source, Sourced, WhenFull,
+        values::USER_NAME,
     },
     plan::{Day, Duration},
     roster::Entry,
@@ -136,6 +137,7 @@ fn recipients(notify: &Sourced<Vec<Recipient>>, entry: &Entry) -> String {
         .map(|recipient| match recipient {
             Recipient::Address(address) => address.clone(),
             Recipient::Tag(tag) => format!("tag:{tag}"),
+            Recipient::UserName => USER_NAME.to_owned(),
         })
         .collect();
     let resolved = match entry.recipients.is_empty() {

@@ -147,6 +147,8 @@ pub struct SecretRecord {
     pub deleted: Option<DateTime<Utc>>,
     /// The regions it is replicated to. Only `DescribeSecret` tells.
     pub replicas: Vec<String>,
+    /// The region of the secret that this one is a replica of, or its own.
+    pub primary_region: Option<String>,
 }
 
 /// One labelled version of a secret.
@@ -186,6 +188,10 @@ pub enum Destination {
     Foreign,
     /// A secret that is scheduled for deletion.
     BeingDeleted,
+    /// A copy of a secret in another region, which can't be written to.
+    Replica {
+        primary: String,
+    },
     Own(Secret),
 }
 
@@ -207,6 +213,19 @@ pub struct Secret {
     /// What the owner was told last, beside the new key.
     pub reminded: Option<Reminder>,
     pub replicas: Vec<String>,
+    pub readers: Readers,
+}
+
+/// Whether its resource policy lets anyone outside the account read a secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Readers {
+    /// Not asked for yet: the planner asks before a key is stored.
+    #[default]
+    Unread,
+    /// Nobody outside.
+    Inside,
+    /// Who, in words.
+    Outside(String),
 }
 
 /// A key and an instant: the value of `keyrota:deactivated`, `keyrota:deactivating` and `keyrota:announced`.

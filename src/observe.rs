@@ -9,12 +9,13 @@ use futures::{StreamExt, stream};
 use crate::{
     cloud::{CallError, Cloud, ErrorKind, Relevant},
     inventory::{
-        Destination, Inventory, KeyAt, KeyId, LastUse, Ledger, Reminder, Secret, SecretRecord, State, TAG_ANNOUNCED,
-        TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT, TAG_NOTIFIED, TAG_NOTIFIED_AT, TAG_OWNER, TAG_REMINDED,
-        TAG_USER, User,
+        Destination, Inventory, KeyAt, KeyId, LastUse, Ledger, Readers, Reminder, Secret, SecretRecord, State,
+        TAG_ANNOUNCED, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT, TAG_NOTIFIED, TAG_NOTIFIED_AT, TAG_OWNER,
+        TAG_REMINDED, TAG_USER, User,
     },
     mail::Kind,
     plan::{Need, Viewpoint, need},
+    resource_policy::readers,
     roster::{Entry, Roster},
 };
 
@@ -135,11 +136,13 @@ async fn observe_state(
         Some(seen) => seen.clone()?.keys,
         None => cloud.access_keys(&entry.user.name).await?,
     };
+    let region = &cloud.account().region;
     let ledger = match &directory.secrets {
-        Some(secrets) => ledger(secrets.get(&entry.secret), entry, false)?,
-        // Nothing is ever due for a user without keys.
-        None if keys.is_empty() => ledger(None, entry, false)?,
-        None => ledger(cloud.describe_secret(&entry.secret).await?.as_ref(), entry, true)?,
+        // The secret may be another user's, and nothing is done to this one. Nor is anything ever due without keys.
+        _ if entry.conflict.is_some() => ledger(None, entry, region, false)?,
+        Some(secrets) => ledger(secrets.get(&entry.secret), entry, region, false)?,
+        None if keys.is_empty() => ledger(None, entry, region, false)?,
+        None => ledger(cloud.describe_secret(&entry.secret).await?.as_ref(), entry, region, true)?,
     };
     let mut state = State { keys, ledger };
     if depth == Depth::Everything {
@@ -164,7 +167,16 @@ async fn observe_state(
 /// The failed call; the state is as it was.
 pub async fn fetch(cloud: &impl Cloud, entry: &Entry, state: &mut State, need: Need) -> Result<(), CallError> {
     match need {
-        Need::Ledger => state.ledger = ledger(cloud.describe_secret(&entry.secret).await?.as_ref(), entry, true)?,
+        Need::Ledger => {
+            let record = cloud.describe_secret(&entry.secret).await?;
+            state.ledger = ledger(record.as_ref(), entry, &cloud.account().region, true)?;
+        }
+        Need::ResourcePolicy => {
+            let policy = cloud.resource_policy(&entry.secret).await?;
+            if let Destination::Own(secret) = &mut state.ledger.destination {
+                secret.readers = readers(policy.as_deref(), cloud.account());
+            }
+        }
         Need::LastUse(id) => {
             let last_use = match cloud.last_use(&id).await? {
                 // The planner would ask for ever.
@@ -183,12 +195,16 @@ pub async fn fetch(cloud: &impl Cloud, entry: &Entry, state: &mut State, need: N
 ///
 /// # Errors
 /// A tag that doesn't read as keyrota writes it: better held than misread.
-fn ledger(record: Option<&SecretRecord>, entry: &Entry, confirmed: bool) -> Result<Ledger, CallError> {
+fn ledger(record: Option<&SecretRecord>, entry: &Entry, region: &str, confirmed: bool) -> Result<Ledger, CallError> {
+    let primary = record.and_then(|record| record.primary_region.clone()).filter(|primary| primary != region);
     let destination = match record {
         None => Destination::Absent,
         Some(record) if !is_own(record, &entry.user) => Destination::Foreign,
         Some(record) if record.deleted.is_some() => Destination::BeingDeleted,
-        Some(record) => Destination::Own(secret(record)?),
+        Some(record) => match primary {
+            Some(primary) => Destination::Replica { primary },
+            None => Destination::Own(secret(record)?),
+        },
     };
     Ok(Ledger { confirmed, destination })
 }
@@ -244,6 +260,7 @@ fn secret(record: &SecretRecord) -> Result<Secret, CallError> {
         announced: key_at(TAG_ANNOUNCED)?,
         reminded: tag(TAG_REMINDED).and_then(reminder),
         replicas: record.replicas.clone(),
+        readers: Readers::Unread,
     })
 }
 

@@ -112,4 +112,6 @@ codes! {
     Overlooked = "KR0041",
     /// A name in `users` that is no user's, where the rule selects others.
     NameUnmatched = "KR0042",
+    /// Two rules whose `secret`s can be the same name for different users.
+    SecretsMeet = "KR0047",
 }

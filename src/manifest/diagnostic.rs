@@ -198,6 +198,16 @@ impl Sources {
     }
 }
 
+impl Sources {
+    /// Labels a part of a file, or the line if it is not known which part.
+    pub fn label_part(&self, source: &Source, span: &Range<usize>, text: impl Into<String>) -> Label {
+        match self.0.get(&source.file).filter(|_| !span.is_empty()) {
+            Some(file) => Label::new(file, span.clone(), text),
+            None => self.label(source, text),
+        }
+    }
+}
+
 impl fmt::Debug for Sources {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()

@@ -15,7 +15,7 @@ use super::{
     duplicates, overlooked,
     parse::{self, Parsed},
     policy::{self, Context},
-    rules, schedule, settings, templates,
+    rules, schedule, secrets, settings, templates,
     written::{self, At},
 };
 
@@ -211,6 +211,7 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
     diagnostics.extend(missing_sender(&manifest, &shared, &sources));
     diagnostics.extend(duplicates::rules(&manifest, &sources));
     diagnostics.extend(duplicates::exemptions(&manifest, &sources));
+    diagnostics.extend(secrets::collisions(&manifest, &sources));
     manifest.sources = sources;
     manifest
 }

@@ -15,6 +15,7 @@ mod parse;
 mod policy;
 mod rules;
 pub mod schedule;
+mod secrets;
 mod settings;
 mod shape;
 mod templates;
@@ -27,7 +28,7 @@ pub use load::{Loaded, load, load_files};
 pub use written::json_schema;
 
 /// A place in a manifest.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Source {
     /// The path as the user would write it, e.g. `manifests/payments.toml`.
     pub file: Arc<str>,
@@ -129,8 +130,10 @@ pub enum WhenFull {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recipient {
     Address(String),
-    /// The value of this tag of the IAM user.
+    /// The addresses in this tag of the IAM user.
     Tag(String),
+    /// The user's name, which is an address.
+    UserName,
 }
 
 /// The language of mail.
@@ -156,13 +159,22 @@ impl Language {
 }
 
 /// An exact name or a glob with `*` and `?`; compares without case, as IAM does.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Pattern {
     /// As written.
     pub text: String,
     matcher: wildmatch::WildMatch,
     /// How many bytes come before the first wildcard.
     literal: usize,
+    /// Where it stands in its file, in bytes; empty where it stands in none.
+    pub(crate) span: Range<usize>,
+}
+
+/// Where it stands makes no difference.
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.text, &self.matcher) == (&other.text, &other.matcher)
+    }
 }
 
 impl Pattern {
@@ -171,7 +183,14 @@ impl Pattern {
             text: text.to_owned(),
             matcher: wildmatch::WildMatch::new_case_insensitive(text),
             literal: text.find(['*', '?']).unwrap_or(text.len()),
+            span: 0..0,
         }
+    }
+
+    /// The same pattern, with its place.
+    #[must_use]
+    pub(crate) fn at(self, span: &Range<usize>) -> Self {
+        Self { span: span.clone(), ..self }
     }
 
     /// Compares with case, as AWS does for tags and paths.

@@ -158,7 +158,7 @@ fn patterns(
     let read = |at: &At<String>| {
         let pattern = context.accept(&at.span, values::pattern(&at.value, matches))?;
         check(at, &pattern, context);
-        Some(pattern)
+        Some(pattern.at(&at.span))
     };
     entries.filter_map(read).collect()
 }
@@ -177,7 +177,7 @@ fn users_of(list: &Option<At<Vec<At<String>>>>, spans: &mut Vec<Range<usize>>, c
 fn one_or_many<T>(whole: &At<T>, entries: &[At<String>], matches: Matches, context: &mut Context) -> Vec<Pattern> {
     let read = |at: &At<String>| {
         let span = if at.span.is_empty() { &whole.span } else { &at.span };
-        context.accept(span, values::pattern(&at.value, matches))
+        context.accept(span, values::pattern(&at.value, matches)).map(|pattern| pattern.at(span))
     };
     entries.iter().filter_map(read).collect()
 }
@@ -189,7 +189,7 @@ fn tag_patterns(
     let mut patterns = BTreeMap::new();
     for (key, tag) in tags {
         let allowed = &tag.value.0;
-        let message = match values::pattern(key, Matches::Tag) {
+        let message = match values::pattern(key, Matches::TagKey) {
             _ if allowed.is_empty() => format!("the tag {} has no values, so the rule selects nobody", quote(key)),
             Ok(pattern) if pattern.is_exact() => {
                 patterns.insert(key.clone(), one_or_many(tag, allowed, Matches::Tag, context));

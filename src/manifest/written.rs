@@ -94,11 +94,12 @@ pub(super) struct Policy {
     pub hold: Option<At<Duration>>,
     /// When a key is due and the user has two active keys in use. Default: block.
     pub when_full: Option<At<WhenFull>>,
-    /// Mail addresses, or `tag:NAME` for the address in this tag of the IAM user. Required here or in `[defaults]`;
-    /// `[]` says nobody, on purpose.
+    /// Mail addresses, `tag:NAME` for those in this tag of the IAM user, or `user-name` where its name is an address.
+    /// Required here or in `[defaults]`; `[]` says nobody, on purpose.
     #[schemars(extend("examples" = [["tag:email"]]))]
     pub notify: Option<At<Vec<At<String>>>>,
-    /// The name of the secret that holds the credential; `{user}` stands for the user's name.
+    /// The name of the secret that holds the credential; `{user}` stands for the user's name. Two rules may not have
+    /// names that could be the same for different users.
     #[schemars(extend("examples" = ["/aws/iam/credentials/{user}"]))]
     pub secret: Option<At<String>>,
     /// The KMS key that encrypts the secret: its id, ARN or alias. Default: the account's key for Secrets Manager.

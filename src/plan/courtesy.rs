@@ -81,7 +81,7 @@ pub fn courtesies<'a>(
         let secret = match &state.ledger.destination {
             Destination::Own(secret) => secret,
             Destination::Absent => &empty,
-            Destination::Foreign | Destination::BeingDeleted => continue,
+            Destination::Foreign | Destination::BeingDeleted | Destination::Replica { .. } => continue,
         };
         if entry.tell_nobody() {
             continue;

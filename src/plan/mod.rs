@@ -341,6 +341,8 @@ pub enum Need {
     Ledger,
     /// `GetAccessKeyLastUsed`.
     LastUse(KeyId),
+    /// `GetResourcePolicy`: who may read the secret that was there before.
+    ResourcePolicy,
 }
 
 /// From when the observation is, and for when a plan is made of it.
@@ -534,6 +536,7 @@ impl Need {
         match self {
             Self::Ledger => "secrets were not described".to_owned(),
             Self::LastUse(_) => "the last use of keys was not read".to_owned(),
+            Self::ResourcePolicy => "the resource policies of secrets were not read".to_owned(),
         }
     }
 }
@@ -543,6 +546,7 @@ impl fmt::Display for Need {
         match self {
             Self::Ledger => f.write_str("its secret was not described"),
             Self::LastUse(key) => write!(f, "the last use of {key} was not read"),
+            Self::ResourcePolicy => f.write_str("the resource policy of its secret was not read"),
         }
     }
 }

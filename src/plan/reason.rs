@@ -4,7 +4,11 @@ use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::inventory::KeyId;
+use crate::{
+    inventory::KeyId,
+    manifest::Source,
+    roster::{Conflict, WithoutAddress},
+};
 
 /// Why a change is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -213,7 +217,6 @@ pub enum Wait {
     SecretBeingDeleted {
         secret: String,
     },
-    NoRecipient,
     /// What the secret hands out does not work.
     StaleSecret {
         secret: String,
@@ -238,6 +241,28 @@ pub enum Wait {
     OverdueInUse {
         last_used: DateTime<Utc>,
         replacement: KeyId,
+    },
+    /// Its resource policy lets someone outside the account read it.
+    ExposedSecret {
+        secret: String,
+        to: String,
+    },
+    /// A replica can't be written to.
+    ReplicaSecret {
+        secret: String,
+        primary: String,
+    },
+    AmbiguousRules {
+        rules: [Source; 2],
+    },
+    SharedSecret {
+        secret: String,
+        other: String,
+        places: [Source; 2],
+    },
+    NoRecipient {
+        user: String,
+        without: Vec<WithoutAddress>,
     },
     Reactivated {
         since: DateTime<Utc>,
@@ -272,11 +297,15 @@ impl Wait {
             | Self::RotationsPaused { .. } => false,
             Self::ForeignSecret { .. }
             | Self::SecretBeingDeleted { .. }
-            | Self::NoRecipient
             | Self::StaleSecret { .. }
             | Self::TwoKeysInUse { .. }
             | Self::LeakedKey { .. }
             | Self::OverdueInUse { .. }
+            | Self::ExposedSecret { .. }
+            | Self::ReplicaSecret { .. }
+            | Self::AmbiguousRules { .. }
+            | Self::SharedSecret { .. }
+            | Self::NoRecipient { .. }
             | Self::Reactivated { .. }
             | Self::AmbiguousOrphan
             | Self::OrphanIsOnlyKey => true,
@@ -301,11 +330,15 @@ impl Wait {
             Self::RotationsPaused { .. } => "rotations-paused",
             Self::ForeignSecret { .. } => "foreign-secret",
             Self::SecretBeingDeleted { .. } => "secret-being-deleted",
-            Self::NoRecipient => "no-recipient",
             Self::StaleSecret { .. } => "stale-secret",
             Self::TwoKeysInUse { .. } => "two-keys-in-use",
             Self::LeakedKey { .. } => "leaked-key",
             Self::OverdueInUse { .. } => "overdue-in-use",
+            Self::ExposedSecret { .. } => "exposed-secret",
+            Self::ReplicaSecret { .. } => "replica-secret",
+            Self::AmbiguousRules { .. } => "ambiguous-rules",
+            Self::SharedSecret { .. } => "shared-secret",
+            Self::NoRecipient { .. } => "no-recipient",
             Self::Reactivated { .. } => "reactivated",
             Self::AmbiguousOrphan => "ambiguous-orphan",
             Self::OrphanIsOnlyKey => "orphan-is-only-key",
@@ -342,8 +375,26 @@ impl fmt::Display for Wait {
             Self::SecretBeingDeleted { secret } => {
                 write!(f, "the secret `{secret}` is scheduled for deletion: restore it, or choose another name with `secret`")
             }
-            Self::NoRecipient => {
-                f.write_str("nobody can be told: tag the user as `notify` says, or set `fallback` in `[mail]`")
+            Self::ExposedSecret { secret, to } => write!(
+                f,
+                "the secret `{secret}` can be read from outside the account, by {to}: correct its resource policy, or choose another name with `secret`"
+            ),
+            Self::ReplicaSecret { secret, primary } => write!(
+                f,
+                "the secret `{secret}` is a replica of one in {primary}, and can't be written to: promote it to a secret of its own, or choose another name with `secret`"
+            ),
+            Self::AmbiguousRules { rules: [one, other] } => write!(
+                f,
+                "two rules select it, {one} and {other}: name it exactly in the one that is to hold, or add it to `except` in the other"
+            ),
+            Self::SharedSecret { secret, other, places: [here, there] } => write!(
+                f,
+                "it would share the secret `{secret}` with `{other}` ({here} selects the one, {there} the other): give one of them a rule with another `secret`"
+            ),
+            Self::NoRecipient { user, without } => {
+                let without: Vec<String> = without.iter().map(|without| without.of(user)).collect();
+                let fix = "put an address there, or set `fallback` in `[mail]`";
+                write!(f, "nobody can be told: {}; {fix}", without.join("; "))
             }
             Self::StaleSecret { secret, key, exists, other_works } => {
                 let (state, first) = match exists {
@@ -396,6 +447,15 @@ impl fmt::Display for Wait {
             Self::OrphanIsOnlyKey => f.write_str(
                 "a run was cut short, and the key it left is the user's only active one: activate another, or remove the secret's tag `keyrota:intent` to keep it",
             ),
+        }
+    }
+}
+
+impl From<&Conflict> for Wait {
+    fn from(conflict: &Conflict) -> Self {
+        match conflict.clone() {
+            Conflict::AmbiguousRules { rules } => Self::AmbiguousRules { rules },
+            Conflict::SharedSecret { secret, other, places } => Self::SharedSecret { secret, other, places },
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{
     view::{View, last_use, later, waits},
 };
 use crate::{
-    inventory::{Destination, Key, State},
+    inventory::{Destination, Key, Readers, Secret, State},
     manifest::{Policy, WhenFull},
     roster::{Entry, Roster},
 };
@@ -62,6 +62,12 @@ pub fn decide(roster: &Roster, entry: &Entry, state: &State, now: DateTime<Utc>)
             Ok(None) => continue,
             // What ListSecrets says may be five minutes old: nothing is done, and nobody called, on its word.
             Ok(Some(Next::Change(..))) if !state.ledger.confirmed => Next::Need(Need::Ledger),
+            // A secret that was there before may be one that others read.
+            Ok(Some(Next::Change(Action::Create { .. }, _)))
+                if view.secret.is_some_and(|secret| secret.readers == Readers::Unread) =>
+            {
+                Next::Need(Need::ResourcePolicy)
+            }
             Ok(Some(Next::Wait { wait, .. })) if wait.is_blocked() && !state.ledger.confirmed => {
                 Next::Need(Need::Ledger)
             }
@@ -88,13 +94,24 @@ fn obstacle(view: &View<'_>) -> Result<Option<Next>, Need> {
     if view.state.keys.is_empty() {
         return Ok(None);
     }
+    if let Some(conflict) = &view.entry.conflict {
+        return Ok(Some(Next::Wait { key: None, wait: conflict.into(), until: None }));
+    }
     let secret = view.entry.secret.clone();
-    let wait = match view.state.ledger.destination {
+    let wait = match &view.state.ledger.destination {
         Destination::Foreign => Some(Wait::ForeignSecret { secret }),
         Destination::BeingDeleted => Some(Wait::SecretBeingDeleted { secret }),
+        Destination::Replica { primary } => Some(Wait::ReplicaSecret { secret, primary: primary.clone() }),
+        Destination::Own(Secret { readers: Readers::Outside(to), .. }) => {
+            Some(Wait::ExposedSecret { secret, to: to.clone() })
+        }
         Destination::Absent | Destination::Own(_) => {
             let nobody = view.entry.recipients.is_empty() && view.roster.mail.fallback.is_empty();
-            (nobody && !view.entry.tell_nobody()).then_some(Wait::NoRecipient)
+            let wait = || Wait::NoRecipient {
+                user: view.entry.user.name.clone(),
+                without: view.entry.without_address.clone(),
+            };
+            (nobody && !view.entry.tell_nobody()).then(wait)
         }
     };
     Ok(wait.map(|wait| Next::Wait { key: None, wait, until: None }))

@@ -3,7 +3,9 @@
 use chrono::{DateTime, Utc};
 
 use super::{Action, Topic};
-use crate::inventory::{CURRENT, Destination, Key, KeyAt, KeyId, LastUse, PENDING, Secret, State, Status, Version};
+use crate::inventory::{
+    CURRENT, Destination, Key, KeyAt, KeyId, LastUse, PENDING, Readers, Secret, State, Status, Version,
+};
 
 const PREVIOUS: &str = "AWSPREVIOUS";
 
@@ -81,11 +83,14 @@ pub fn simulate(action: &Action, state: &State, now: DateTime<Utc>, issued: &Key
 fn ledger(state: &mut State) -> &mut Secret {
     let destination = &mut state.ledger.destination;
     if !matches!(destination, Destination::Own(_)) {
-        *destination = Destination::Own(Secret::default());
+        // A secret of keyrota's own making has no resource policy.
+        *destination = Destination::Own(Secret { readers: Readers::Inside, ..Secret::default() });
     }
     match destination {
         Destination::Own(secret) => secret,
-        Destination::Absent | Destination::Foreign | Destination::BeingDeleted => unreachable!("set just above"),
+        Destination::Absent | Destination::Foreign | Destination::BeingDeleted | Destination::Replica { .. } => {
+            unreachable!("set just above")
+        }
     }
 }
 

@@ -42,7 +42,9 @@ impl<'a> View<'a> {
     pub fn new(roster: &'a Roster, entry: &'a Entry, state: &'a State, now: DateTime<Utc>) -> Self {
         let secret = match &state.ledger.destination {
             Destination::Own(secret) => Some(secret),
-            Destination::Absent | Destination::Foreign | Destination::BeingDeleted => None,
+            Destination::Absent | Destination::Foreign | Destination::BeingDeleted | Destination::Replica { .. } => {
+                None
+            }
         };
         View { roster, entry, policy: &entry.policy, state, secret, now }
     }

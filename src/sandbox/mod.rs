@@ -33,6 +33,8 @@
 //! kms-key = "alias/…"                 # optional
 //! replicas = ["eu-central-1"]         # optional
 //! deleted = 2026-11-01                # optional: when it was scheduled for deletion
+//! policy = '{"Statement": …}'         # optional: its resource policy, in JSON
+//! primary-region = "us-east-1"        # optional: of the secret that it is a replica of
 //!
 //! [[secrets.versions]]
 //! id = "keyrota-1-access-key-AKIAEXAMPLECIDEPLOY1"
@@ -124,6 +126,10 @@ pub struct StoredSecret {
     pub replicas: Vec<String>,
     /// When it was scheduled for deletion, if it is.
     pub deleted: Option<DateTime<Utc>>,
+    /// Its resource policy, in JSON.
+    pub policy: Option<String>,
+    /// The region of the secret that this is a replica of, if it is one.
+    pub primary_region: Option<String>,
     /// Oldest first, those without labels included.
     pub versions: Vec<StoredVersion>,
 }

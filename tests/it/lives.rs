@@ -475,7 +475,9 @@ fn roster(policy: Policy) -> Roster {
         policy: Arc::new(policy),
         secret: SECRET.to_owned(),
         recipients: vec!["owner@example.com".to_owned()],
+        without_address: vec![],
         exempt: None,
+        conflict: None,
     };
     // What the mails look like is not what this is about, and takes most of the time.
     let mut templates = Templates::default();

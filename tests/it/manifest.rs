@@ -42,10 +42,7 @@ fn show(case: &Case) -> String {
         let mut diagnostics = loaded.diagnostics;
         if case.section("users").is_some() {
             let manifest = loaded.manifest.expect("a case with users has a valid manifest");
-            diagnostics.extend(match resolve_case(case, &manifest) {
-                Ok((_, warnings)) => warnings,
-                Err(errors) => errors,
-            });
+            diagnostics.extend(resolve_case(case, &manifest).1);
         }
         assert!(!diagnostics.is_empty(), "{} has no mistake", case.path.display());
         let rendered: Vec<String> = diagnostics.iter().map(|diagnostic| diagnostic.render(false)).collect();

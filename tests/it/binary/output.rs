@@ -74,6 +74,13 @@ fn a_name_that_is_nobodys_is_warned_of_where_it_stands() {
 }
 
 #[test]
+fn verbose_may_be_said_more_than_once() {
+    for verbose in ["-v", "-vvv", "--verbose"] {
+        folder().run(&on_sandbox(&["plan", verbose])).exits(0).shows(&["Plan: 1 to create"]);
+    }
+}
+
+#[test]
 fn a_plan_for_a_person() {
     let ran = folder().run(&on_sandbox(&["plan"])).exits(0);
     let expected = "\
