@@ -9,7 +9,7 @@ use futures::{StreamExt, stream};
 use crate::{
     cloud::{CallError, Cloud, ErrorKind, Relevant},
     inventory::{
-        Deactivation, Destination, Inventory, KeyId, LastUse, Ledger, Reminder, Secret, SecretRecord, State,
+        Destination, Inventory, KeyAt, KeyId, LastUse, Ledger, Reminder, Secret, SecretRecord, State, TAG_ANNOUNCED,
         TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT, TAG_NOTIFIED, TAG_NOTIFIED_AT, TAG_OWNER, TAG_REMINDED,
         TAG_USER, User,
     },
@@ -215,24 +215,33 @@ pub(crate) fn tag_value(text: &str) -> String {
 
 fn secret(record: &SecretRecord) -> Result<Secret, CallError> {
     let tag = |name: &str| record.tags.get(name).map(String::as_str);
-    let bad = |name: &str| malformed("secretsmanager:DescribeSecret", &record.name, &format!("bad tag `{name}`"));
+    let bad = |name: &str| {
+        let (secret, value) = (&record.name, tag(name).unwrap_or_default());
+        let message = format!(
+            "its tag `{name}` holds `{value}`, which keyrota did not write; look at why, then remove the tag: \
+             aws secretsmanager untag-resource --secret-id {secret} --tag-keys {name}"
+        );
+        malformed("secretsmanager:DescribeSecret", secret, &message)
+    };
     let time =
         |name: &str, text: &str| DateTime::parse_from_rfc3339(text).map(|time| time.to_utc()).map_err(|_| bad(name));
     let instant = |name: &str| tag(name).map(|text| time(name, text)).transpose();
-    let deactivation = |name: &str| {
+    let key_at = |name: &str| {
         let parse = |text: &str| {
             let (key, at) = text.split_once('@').ok_or_else(|| bad(name))?;
-            Ok(Deactivation { key: KeyId::new(key), at: time(name, at)? })
+            Ok(KeyAt { key: KeyId::new(key), at: time(name, at)? })
         };
-        tag(name).map(parse).transpose()
+        // Emptied where removing it would be a call of its own.
+        tag(name).filter(|text| !text.is_empty()).map(parse).transpose()
     };
     Ok(Secret {
         versions: record.versions.clone(),
         intent: instant(TAG_INTENT)?,
         notified: tag(TAG_NOTIFIED).map(KeyId::new),
         notified_at: instant(TAG_NOTIFIED_AT)?,
-        deactivating: deactivation(TAG_DEACTIVATING)?,
-        deactivated: deactivation(TAG_DEACTIVATED)?,
+        deactivating: key_at(TAG_DEACTIVATING)?,
+        deactivated: key_at(TAG_DEACTIVATED)?,
+        announced: key_at(TAG_ANNOUNCED)?,
         reminded: tag(TAG_REMINDED).and_then(reminder),
         replicas: record.replicas.clone(),
     })
@@ -241,9 +250,10 @@ fn secret(record: &SecretRecord) -> Result<Secret, CallError> {
 /// What can't be read counts as nothing: a mail too many is better than a rotation that is held.
 fn reminder(text: &str) -> Option<Reminder> {
     let (kind, rest) = text.split_once('/')?;
-    let (key, at) = rest.split_once('@')?;
-    let at = DateTime::parse_from_rfc3339(at).ok()?.to_utc();
-    Some(Reminder { kind: Kind::named(kind)?, key: KeyId::new(key), at })
+    let (key, times) = rest.split_once('@')?;
+    let (last, first) = times.split_once('/').unwrap_or((times, times));
+    let time = |text| Some(DateTime::parse_from_rfc3339(text).ok()?.to_utc());
+    Some(Reminder { kind: Kind::named(kind)?, key: KeyId::new(key), at: time(last)?, first: time(first)? })
 }
 
 fn malformed(operation: &'static str, subject: &str, message: &str) -> CallError {

@@ -56,7 +56,7 @@ pub const POLICY: &[PolicyRow] = &[
     PolicyRow {
         field: "rotate-ahead",
         weaker: "shorter",
-        is_weaker: stays!(rotate_ahead, |before, after| after < before),
+        is_weaker: stays!(rotate_ahead, |before, after| after.time() < before.time()),
     },
     PolicyRow { field: "overlap", weaker: "shorter", is_weaker: stays!(overlap, |before, after| after < before) },
     PolicyRow { field: "quiet", weaker: "shorter", is_weaker: stays!(quiet, |before, after| after < before) },

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     Code, Diagnostic, Label, Manifest, Severity, Source,
@@ -15,7 +15,7 @@ use super::{
     duplicates, overlooked,
     parse::{self, Parsed},
     policy::{self, Context},
-    rules, settings, templates,
+    rules, schedule, settings, templates,
     written::{self, At},
 };
 
@@ -167,9 +167,20 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
     };
     let mut manifest = Manifest::default();
     let mut defaults = policy::built_in();
+    // Monthly, where no schedule says otherwise or one never comes.
+    let mut gap = TimeDelta::days(31);
+    policy::resolve_auto(&mut defaults, gap);
     if let Some(file) = shared.parsed {
-        let mut context = Context { source: &file.source, sources: &sources, now, diagnostics };
         let written::File { defaults: own, mail, limits, schedule, accounts, .. } = &file.file;
+        let mut context = Context { source: &file.source, sources: &sources, now, gap, diagnostics };
+        manifest.schedule =
+            schedule.as_ref().map(|own| settings::schedule(&own.value, &mut context)).unwrap_or_default();
+        gap = schedule::longest_gap(manifest.schedule.enforce(), now).unwrap_or(gap);
+        context.gap = gap;
+        policy::resolve_auto(&mut defaults, gap);
+        if let Some(enforce) = &manifest.schedule.enforce {
+            policy::check_schedule(&defaults, enforce, &mut context);
+        }
         if let Some(own) = own {
             defaults = policy::merge(&defaults, &own.value, &mut context);
             if let Some(secret) = own.value.secret.as_ref().filter(|secret| !secret.value.contains("{user}")) {
@@ -182,8 +193,6 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
         manifest.mail.language = defaults.language.value;
         manifest.mail.places.extend(defaults.language.source.clone().map(|source| ("language".to_owned(), source)));
         manifest.limits = limits.as_ref().map(|own| settings::limits(&own.value, &mut context)).unwrap_or_default();
-        manifest.schedule =
-            schedule.as_ref().map(|own| settings::schedule(&own.value, &mut context)).unwrap_or_default();
         if let Some(own) = accounts {
             let is_rejected = |account: &At<written::Account>, key: &str| file.rejected.contains(&account.span, key);
             manifest.accounts = settings::accounts(&own.value, is_rejected, &mut context);
@@ -191,7 +200,7 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
     }
     let layer = rules::Layer::new(defaults, &shared, &manifest.accounts);
     for file in parsed {
-        let mut context = Context { source: &file.source, sources: &sources, now, diagnostics };
+        let mut context = Context { source: &file.source, sources: &sources, now, gap, diagnostics };
         for rule in &file.file.rotate {
             manifest.rules.push(rules::rule(rule, &file.rejected, &layer, &mut context));
         }

@@ -83,7 +83,7 @@ pub struct Rule {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     pub max_age: Sourced<TimeDelta>,
-    pub rotate_ahead: Sourced<TimeDelta>,
+    pub rotate_ahead: Sourced<RotateAhead>,
     pub reissue_before: Sourced<Option<DateTime<Utc>>>,
     pub overlap: Sourced<TimeDelta>,
     pub quiet: Sourced<TimeDelta>,
@@ -97,6 +97,23 @@ pub struct Policy {
     pub kms_key: Sourced<Option<String>>,
     pub replicate_to: Sourced<Vec<String>>,
     pub language: Sourced<Language>,
+}
+
+/// How long before `max-age` a key is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RotateAhead {
+    /// As long as it takes that no key gets older than `max-age`: the longest time between two runs of
+    /// `[schedule] enforce`, plus `overlap`, plus an hour; a day less than `max-age` at most.
+    Auto(TimeDelta),
+    Fixed(TimeDelta),
+}
+
+impl RotateAhead {
+    pub fn time(self) -> TimeDelta {
+        match self {
+            Self::Auto(time) | Self::Fixed(time) => time,
+        }
+    }
 }
 
 /// What to do when a key is due and both slots hold active keys that are in use.
@@ -236,11 +253,29 @@ pub struct Limits {
     pub max_percent: Option<Sourced<u32>>,
 }
 
-/// `[schedule]`: EventBridge expressions, UTC.
+/// `[schedule]`: EventBridge expressions, UTC. What is not written is as in [`Schedule::ENFORCE`] and
+/// [`Schedule::TEND`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Schedule {
     pub enforce: Option<Sourced<String>>,
     pub tend: Option<Sourced<String>>,
+}
+
+impl Schedule {
+    /// Monthly: when rotations start.
+    pub const ENFORCE: &str = "cron(0 8 1 * ? *)";
+    /// Daily: when rotations under way are carried on.
+    pub const TEND: &str = "cron(0 8 * * ? *)";
+
+    /// When rotations start.
+    pub fn enforce(&self) -> &str {
+        self.enforce.as_ref().map_or(Self::ENFORCE, |enforce| &enforce.value)
+    }
+
+    /// When rotations under way are carried on.
+    pub fn tend(&self) -> &str {
+        self.tend.as_ref().map_or(Self::TEND, |tend| &tend.value)
+    }
 }
 
 /// One `[accounts.NAME]` table.

@@ -20,6 +20,17 @@ fn wrong<T>(code: Code, message: impl Into<String>, help: impl Into<String>) -> 
     Err(Wrong { code, message: message.into(), help: help.into() })
 }
 
+/// Reads `auto` as `None`.
+pub(super) fn ahead(text: &str) -> Result<Option<TimeDelta>, Wrong> {
+    if text == "auto" {
+        return Ok(None);
+    }
+    if text.trim().eq_ignore_ascii_case("auto") {
+        return wrong(Code::Duration, format!("{} is not a duration", quote(text)), "write `auto`");
+    }
+    duration(text).map(Some)
+}
+
 /// A whole number of hours, days (24 hours) or weeks: `36h`, `90d`, `2w`.
 pub(super) fn duration(text: &str) -> Result<TimeDelta, Wrong> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();

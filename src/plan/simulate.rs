@@ -2,10 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::Action;
-use crate::inventory::{
-    CURRENT, Deactivation, Destination, Key, KeyId, LastUse, PENDING, Secret, State, Status, Version,
-};
+use super::{Action, Topic};
+use crate::inventory::{CURRENT, Destination, Key, KeyAt, KeyId, LastUse, PENDING, Secret, State, Status, Version};
 
 const PREVIOUS: &str = "AWSPREVIOUS";
 
@@ -18,6 +16,7 @@ pub fn simulate(action: &Action, state: &State, now: DateTime<Utc>, issued: &Key
             after.keys.push(Key { id, status: Status::Active, created: now, last_use: LastUse::Never });
             let secret = ledger(&mut after);
             secret.intent = Some(now);
+            secret.announced = None;
             for version in &mut secret.versions {
                 version.labels.retain(|label| label != PENDING);
             }
@@ -47,16 +46,21 @@ pub fn simulate(action: &Action, state: &State, now: DateTime<Utc>, issued: &Key
             secret.intent = None;
             drop_deprecated(secret);
         }
-        Action::Notify { key, .. } => {
+        Action::Notify { key, notice } => {
             let secret = ledger(&mut after);
-            secret.notified = Some(key.clone());
-            secret.notified_at = Some(now);
+            match notice.topic {
+                Topic::Issued { .. } => {
+                    secret.notified = Some(key.clone());
+                    secret.notified_at = Some(now);
+                }
+                Topic::Retiring { .. } => secret.announced = Some(KeyAt { key: key.clone(), at: now }),
+            }
         }
         Action::Deactivate { key, .. } => {
             for held in after.keys.iter_mut().filter(|held| held.id == *key) {
                 held.status = Status::Inactive;
             }
-            let deactivation = Deactivation { key: key.clone(), at: now };
+            let deactivation = KeyAt { key: key.clone(), at: now };
             let secret = ledger(&mut after);
             secret.deactivating = Some(deactivation.clone());
             secret.deactivated = Some(deactivation);

@@ -7,7 +7,7 @@ use comrak::{Arena, Options, nodes::NodeValue, parse_document};
 use keyrota::{
     inventory::{Account, KeyId},
     manifest::Source,
-    plan::{Action, Change, Plan, Reason, Settled, Wait, Waiting},
+    plan::{Action, Change, Origin, Plan, Reason, Settled, Wait, Waiting},
     report::{
         Report,
         markdown::{MOST_BYTES, cell, code, render},
@@ -59,7 +59,7 @@ fn source(file: &str) -> Source {
 
 fn delete(user: &str, key: &str) -> Change {
     let action = Action::Delete { key: KeyId::new(key), expected: Vec::new(), clear: false };
-    let (reason, destination) = (Reason::HoldOver { since: None }, "secret".to_owned());
+    let (reason, destination) = (Reason::HoldOver { since: None, origin: Origin::Inactive }, "secret".to_owned());
     Change {
         account: account(),
         user: user.to_owned(),
@@ -285,7 +285,8 @@ fn keys_are_shown_by_their_last_four_characters() {
 fn counts_and_deletions_come_first() {
     let mut plan = Plan::empty(now());
     plan.changes.push(delete("someone", "AKIAEXAMPLEDELETE001"));
-    plan.waiting.push(waits("other", Wait::TwoKeysInUse));
+    plan.waiting
+        .push(waits("other", Wait::TwoKeysInUse { move_off: KeyId::new("AKIAMOVEOFF000000001"), is_by_hand: false }));
     let markdown = markdown(&plan);
     let mut lines = markdown.lines().filter(|line| !line.is_empty());
     assert_eq!(lines.next(), Some("### keyrota: 1 to delete, 1 blocked"));
