@@ -9,7 +9,7 @@ use crate::{
         DeclaredAccount, Limits, Mail, Manifest, Policy, Recipient, RotateAhead, Schedule, Source, Sourced, WhenFull,
         values::USER_NAME,
     },
-    plan::{Day, Duration},
+    plan::{Day, Duration, Wait},
     roster::Entry,
 };
 
@@ -46,6 +46,10 @@ pub fn policy(entry: &Entry) -> Vec<Line> {
     if let Some(exemption) = &entry.exempt {
         let until = exemption.ends.map_or_else(String::new, |ends| format!(" (before {})", Day(ends)));
         lines.push(line("exempt", format!("{}{until}", exemption.reason), Some(&exemption.source)));
+    }
+    if let Some(conflict) = &entry.conflict {
+        // The rest is what the first of the rules says; nothing is done to the user.
+        lines.push(line("blocked", Wait::from(conflict).to_string(), None));
     }
     for (name, field) in
         [("max-age", max_age), ("overlap", overlap), ("quiet", quiet), ("patience", patience), ("hold", hold)]

@@ -115,24 +115,27 @@ fn templates(rules: &[Reach], sources: &Sources) -> Vec<Diagnostic> {
         by_template.entry(reach.template()).or_default().push(reach);
     }
     // In the order of the text before `{user}`, those that begin with another's stand together behind it.
-    let mut templates: Vec<(&str, &str, &Vec<&Reach>)> =
-        by_template.iter().map(|(template, rules)| (before(template), *template, rules)).collect();
-    templates.sort_by_key(|(before, template, _)| (*before, *template));
+    let mut templates: Vec<_> =
+        by_template.iter().map(|(template, rules)| (around(template), *template, rules)).collect();
+    templates.sort_by_key(|((before, _), template, _)| (*before, *template));
     let mut diagnostics = Vec::new();
-    for (position, (start, one, ones)) in templates.iter().enumerate() {
-        let nested = templates[position + 1..].iter().take_while(|(other, ..)| other.starts_with(start));
-        for (_, other, others) in nested {
-            if !could_coincide(&tokens(one, None), &tokens(other, None)) {
-                continue;
+    for (position, ((before, after), one, ones)) in templates.iter().enumerate() {
+        let nested = templates[position + 1..].iter().take_while(|((other, _), ..)| other.starts_with(before));
+        for ((_, other_after), other, others) in nested {
+            // Most templates differ at their ends, and that is cheap to see.
+            let may_end_alike = after.ends_with(other_after) || other_after.ends_with(after);
+            if may_end_alike && could_coincide(&tokens(one, None), &tokens(other, None)) {
+                diagnostics.extend(first_collision(one, ones, other, others, sources));
             }
-            diagnostics.extend(first_collision(one, ones, other, others, sources));
         }
     }
     diagnostics
 }
 
-fn before(template: &str) -> &str {
-    template.split(USER).next().unwrap_or(template)
+/// What stands before the first `{user}` and after the last; without any, the whole for both.
+fn around(template: &str) -> (&str, &str) {
+    let before = template.split(USER).next().unwrap_or(template);
+    (before, template.rsplit(USER).next().unwrap_or(template))
 }
 
 fn first_collision(

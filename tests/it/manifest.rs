@@ -164,6 +164,21 @@ fn many_rules_load_in_linear_time() {
 }
 
 #[test]
+fn many_templates_of_secrets_are_compared_quickly() {
+    for secret in ["team-{n}/{user}", "{user}-{n}", "{user}/{n}", "s/{n}-{user}-{n}x"] {
+        let rules = (0..2_000).map(|n| {
+            let secret = secret.replace("{n}", &format!("{n:04}"));
+            format!("[[rotate]]\nusers = [\"u{n}-*\"]\nsecret = \"{secret}\"\n")
+        });
+        let began = std::time::Instant::now();
+        let loaded = load_text(&format!("version = 1\n[defaults]\nnotify = []\n{}", rules.collect::<String>()));
+        assert!(loaded.diagnostics.is_empty(), "{secret}");
+        // Far more than it takes, even on a busy machine.
+        assert!(began.elapsed().as_secs() < 60, "{secret}: {:?}", began.elapsed());
+    }
+}
+
+#[test]
 fn the_same_name_in_many_rules_is_told_once_each() {
     let rule = "[[rotate]]\nusers = [\"same\"]\n";
     let loaded = load_text(&format!("version = 1\n[defaults]\nnotify = []\n{}", rule.repeat(5_000)));

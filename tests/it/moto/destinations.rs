@@ -107,6 +107,8 @@ async fn rules_and_secrets_that_collide_stop_nobody_else() {
         "3 blocked",
     ]);
     ran.says(&["warning[KR0035]: two rules select `ci-tagged`", "warning[KR0036]"]);
+    let told = folder.run_in(&account, &["explain", "ci-tagged"]).exits(0);
+    told.shows(&["blocked", "two rules select it, manifests/payments.toml:4"]);
     for (user, count) in [("a,b", 1), ("a_b", 1), ("ci-tagged", 1), ("ci-deploy", 2)] {
         assert_eq!(keys(&account, user).await.len(), count, "{user}");
     }
