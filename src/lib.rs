@@ -30,3 +30,4 @@ pub mod roster;
 pub mod sandbox;
 pub mod survey;
 pub mod tell;
+pub mod untrusted;

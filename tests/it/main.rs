@@ -11,6 +11,7 @@ mod emulator;
 mod faulty;
 mod git;
 mod golden;
+mod hostile;
 mod lambda;
 mod lives;
 mod mail;
