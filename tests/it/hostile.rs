@@ -469,3 +469,52 @@ fn a_base_with_links_and_submodules() {
     fs::remove_dir_all(repository.path().join("manifests/templates")).expect("a removed folder");
     refused(&repository.plan(&["--base", "HEAD"]), &["`manifests/templates/rotated.en.jinja` is a symbolic link"]);
 }
+
+/// What keyrota would not load is not packed for the function either.
+#[test]
+fn the_lambda_package() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/package-lambda");
+    let packed = |folder: &Path| {
+        // Nothing is built: there is no compiler in this path.
+        let path = std::env::temp_dir();
+        let mut command = Command::new("bash");
+        command.args([
+            "-c",
+            "PATH=/usr/bin:/bin exec timeout 20 \"$0\" --manifests \"$1\"",
+            script.to_str().expect("UTF-8"),
+        ]);
+        let output = command.arg(folder).current_dir(path).output().expect("bash");
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    type Make<'a> = &'a dyn Fn(&Path);
+    let large = |path: &Path| {
+        fs::File::create(path).and_then(|file| file.set_len(LARGEST_FILE + 1)).expect("a file");
+    };
+    let pipe = |path: &Path| assert!(Command::new("mkfifo").arg(path).status().expect("mkfifo").success());
+    let cases: [(&str, Make, &str); 6] = [
+        ("zz.toml", &|path| symlink("/etc/passwd", path).expect("a link"), "is a symbolic link"),
+        ("zz.toml", &|path| symlink("/dev/zero", path).expect("a link"), "is a symbolic link"),
+        ("zz.toml", &pipe, "is no regular file"),
+        ("zz.toml", &large, "is larger than 1048576 bytes"),
+        ("templates", &|path| symlink("/etc", path).expect("a link"), "is a symbolic link"),
+        (
+            "z\n::error::.toml",
+            &|path| symlink("/etc/passwd", path).expect("a link"),
+            "z\\n::error::.toml is a symbolic link",
+        ),
+    ];
+    for (name, make, sentence) in cases {
+        let repository = Repository::with_rule(RULE);
+        make(&repository.path().join("manifests").join(name));
+        let (is_success, stderr) = packed(&repository.path().join("manifests"));
+        assert!(!is_success && stderr.contains(sentence) && !stderr.contains("root:"), "{name}: {stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        symlink(repository.path().join("manifests"), repository.path().join("linked")).expect("a link");
+        let (_, stderr) = packed(&repository.path().join("linked"));
+        assert!(stderr.contains("linked is a symbolic link"), "{stderr}");
+    }
+    // Sound manifests get further: to what the build needs.
+    let repository = Repository::with_rule(RULE);
+    let (_, stderr) = packed(&repository.path().join("manifests"));
+    assert!(!stderr.contains("manifests"), "{stderr}");
+}
