@@ -18,6 +18,8 @@ pub mod explain;
 pub mod export;
 #[cfg(feature = "cli")]
 pub mod git;
+#[cfg(feature = "cli")]
+pub mod github;
 pub mod inventory;
 pub mod mail;
 pub mod manifest;
