@@ -40,6 +40,18 @@ pub struct CallError {
     pub message: String,
 }
 
+impl CallError {
+    /// The failure without what it was about: it is the same for every user whom a missing permission concerns.
+    pub fn cause(&self) -> String {
+        let Self { kind, operation, .. } = self;
+        match kind {
+            ErrorKind::Denied => format!("permission `{operation}` is missing"),
+            ErrorKind::Throttled => format!("{operation} is still throttled"),
+            _ => format!("{operation} failed"),
+        }
+    }
+}
+
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { kind, operation, subject, message } = self;

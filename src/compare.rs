@@ -7,9 +7,9 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     explain::{Line, RULE, policy},
-    inventory::{Account, Inventory},
+    inventory::{Account, Inventory, KeyId},
     manifest::Source,
-    plan::{Change, Identity, Plan, Verb, Waiting, plan},
+    plan::{Chain, Change, Plan, Verb, Viewpoint, Wait, Waiting, plan},
     roster::{Entry, Roster},
 };
 
@@ -74,6 +74,7 @@ pub enum Outlook {
     Change(Verb),
     Held(Option<DateTime<Utc>>),
     Blocked,
+    Unreadable,
     Exempt,
     /// When its key becomes due; `None`: it has no active key.
     Settled(Option<DateTime<Utc>>),
@@ -98,13 +99,13 @@ impl Comparison {
 
     /// What is caused, blocked and averted here and not there.
     pub fn beyond(&self, other: &Self) -> Self {
-        let known = |changes: &[Change]| changes.iter().map(Change::identity).collect::<HashSet<_>>();
+        let known = |changes: &[Change]| changes.iter().map(Change::chain).collect::<HashSet<_>>();
         let (caused, averted) = (known(&other.caused), known(&other.averted));
-        let blocked: HashSet<_> = other.blocked.iter().map(Identity::of_wait).collect();
-        let new = |changes: &[Change], known: &HashSet<Identity>| {
-            changes.iter().filter(|change| !known.contains(&change.identity())).cloned().collect()
+        let blocked: HashSet<_> = other.blocked.iter().map(reason_to_wait).collect();
+        let new = |changes: &[Change], known: &HashSet<Chain>| {
+            changes.iter().filter(|change| !known.contains(&change.chain())).cloned().collect()
         };
-        let is_new = |waiting: &&Waiting| !blocked.contains(&Identity::of_wait(waiting));
+        let is_new = |waiting: &&Waiting| !blocked.contains(&reason_to_wait(waiting));
         Self {
             caused: new(&self.caused, &caused),
             averted: new(&self.averted, &averted),
@@ -128,8 +129,8 @@ impl Changed {
 
 /// Compares the same accounts before and after a change of the manifests, and returns the plan after it as well. An
 /// account may be missing on one side: then nobody is in scope there.
-pub fn compare(before: &[Side<'_>], after: &[Side<'_>], now: DateTime<Utc>) -> (Plan, Comparison) {
-    let (plan_before, plan_after) = (plan_sides(before, now), plan_sides(after, now));
+pub fn compare(before: &[Side<'_>], after: &[Side<'_>], viewpoint: Viewpoint) -> (Plan, Comparison) {
+    let (plan_before, plan_after) = (plan_sides(before, viewpoint), plan_sides(after, viewpoint));
     let (outlooks_before, outlooks_after) = (outlooks(&plan_before), outlooks(&plan_after));
     let mut comparison = Comparison::default();
     let (members_before, members_after) = (members(before), members(after));
@@ -156,20 +157,20 @@ pub fn compare(before: &[Side<'_>], after: &[Side<'_>], now: DateTime<Utc>) -> (
     for (key, (account, entry)) in members_before.iter().filter(|(key, _)| !members_after.contains_key(*key)) {
         comparison.left.push(member(account, entry, policy(entry), outlooks_before[key]));
     }
-    let planned = |plan: &Plan| plan.changes.iter().map(Change::identity).collect::<HashSet<_>>();
+    let planned = |plan: &Plan| plan.changes.iter().map(Change::chain).collect::<HashSet<_>>();
     let (identities_before, identities_after) = (planned(&plan_before), planned(&plan_after));
-    let blocked_before: HashSet<_> = blocked(&plan_before).map(Identity::of_wait).collect();
+    let blocked_before: HashSet<_> = blocked(&plan_before).map(reason_to_wait).collect();
     comparison.blocked =
-        blocked(&plan_after).filter(|waiting| !blocked_before.contains(&Identity::of_wait(waiting))).cloned().collect();
+        blocked(&plan_after).filter(|waiting| !blocked_before.contains(&reason_to_wait(waiting))).cloned().collect();
     for change in &plan_after.changes {
-        let list = match identities_before.contains(&change.identity()) {
+        let list = match identities_before.contains(&change.chain()) {
             true => &mut comparison.pending,
             false => &mut comparison.caused,
         };
         list.push(change.clone());
     }
     comparison.averted =
-        plan_before.changes.iter().filter(|change| !identities_after.contains(&change.identity())).cloned().collect();
+        plan_before.changes.iter().filter(|change| !identities_after.contains(&change.chain())).cloned().collect();
     (plan_after, comparison)
 }
 
@@ -181,6 +182,12 @@ pub fn fields(before: &[Line], after: &[Line]) -> Vec<Field> {
     let field = |name: &str| Field { name: name.to_owned(), before: find(before, name), after: find(after, name) };
     let value = |line: &Option<Line>| line.as_ref().map(|line| line.value.clone());
     names.map(field).filter(|field| value(&field.before) != value(&field.after)).collect()
+}
+
+/// Who waits, and for what.
+fn reason_to_wait(waiting: &Waiting) -> (String, String, &'static str, Option<KeyId>) {
+    let Waiting { account, user, key, wait, .. } = waiting;
+    (account.id.clone(), user.clone(), wait.code(), key.clone())
 }
 
 /// Account id and user.
@@ -201,10 +208,10 @@ fn member(account: &Account, entry: &Entry, policy: Vec<Line>, outlook: Outlook)
     Member { account: account.clone(), user: entry.user.name.clone(), rule: entry.rule.clone(), policy, outlook }
 }
 
-fn plan_sides(sides: &[Side<'_>], now: DateTime<Utc>) -> Plan {
-    let mut all = Plan::empty(now);
+fn plan_sides(sides: &[Side<'_>], viewpoint: Viewpoint) -> Plan {
+    let mut all = Plan::empty(viewpoint.at);
     for side in sides {
-        all.extend(plan(side.roster, side.inventory, now));
+        all.extend(plan(side.roster, side.inventory, viewpoint));
     }
     all
 }
@@ -216,6 +223,7 @@ fn outlooks(plan: &Plan) -> HashMap<Who<'_>, Outlook> {
         .map(|change| ((change.account.id.as_str(), change.user.as_str()), Outlook::Change(change.action.verb())));
     let waiting = plan.waiting.iter().map(|waiting| {
         let outlook = match &waiting.wait {
+            Wait::Unreadable { .. } => Outlook::Unreadable,
             wait if wait.is_blocked() => Outlook::Blocked,
             wait if wait.is_exempt() => Outlook::Exempt,
             _ => Outlook::Held(waiting.until),

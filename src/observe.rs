@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use chrono::{DateTime, Utc};
+use chrono::DateTime;
 use futures::{StreamExt, stream};
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
         TAG_USER, User,
     },
     mail::Kind,
-    plan::{Need, Next, next_observed},
+    plan::{Need, Viewpoint, need},
     roster::{Entry, Roster},
 };
 
@@ -51,11 +51,11 @@ pub async fn directory(cloud: &impl Cloud, relevant: Relevant<'_>) -> Result<Dir
     Ok(Directory { users: users?, secrets })
 }
 
-/// A roster, and an instant to plan it for.
+/// A roster, and what to plan it for.
 #[derive(Clone, Copy)]
 pub struct Look<'a> {
     pub roster: &'a Roster,
-    pub now: DateTime<Utc>,
+    pub viewpoint: Viewpoint,
 }
 
 /// Reads the users of the roster, many at a time. `progress` is called once for each.
@@ -64,10 +64,11 @@ pub async fn observe(
     roster: &Roster,
     directory: &Directory,
     depth: Depth,
-    now: DateTime<Utc>,
+    viewpoint: impl Into<Viewpoint>,
     progress: &(dyn Fn() + Sync),
 ) -> Inventory {
-    observe_for(cloud, &[Look { roster, now }], directory, depth, progress).await.swap_remove(0)
+    let look = Look { roster, viewpoint: viewpoint.into() };
+    observe_for(cloud, &[look], directory, depth, progress).await.swap_remove(0)
 }
 
 /// Reads the users of several rosters of one account, each user once: what one look needs is not read again for another.
@@ -147,12 +148,11 @@ async fn observe_state(
         }
     }
     // What is read for one look may raise a question of another.
-    while let Some((entry, need)) =
-        views.iter().find_map(|(_, look, entry)| match next_observed(look.roster, entry, Some(Ok(&state)), look.now) {
-            Next::Need(need) => Some((entry, need)),
-            _ => None,
-        })
-    {
+    let needed = |state: &State| {
+        let of = |(_, look, entry): &&(usize, Look<'_>, &Entry)| need(look.roster, entry, state, look.viewpoint);
+        views.iter().find_map(|view| of(view))
+    };
+    while let Some(need) = needed(&state) {
         fetch(cloud, entry, &mut state, need).await?;
     }
     Ok(state)

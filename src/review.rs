@@ -10,10 +10,10 @@ use crate::{
     cloud::Cloud,
     compare::{Comparison, Field, Side, compare, fields},
     explain::settings,
-    inventory::{Account, Inventory, LastUse},
+    inventory::{Account, Inventory},
     manifest::{Diagnostic, Manifest},
     observe::{Depth, Directory, Look, directory, observe_for},
-    plan::Plan,
+    plan::{Plan, Viewpoint},
     roster::{Roster, relevant, resolve},
     survey::{Progress, SurveyError},
 };
@@ -68,7 +68,7 @@ impl Compared {
     }
 }
 
-/// Observes all accounts once and compares. `next_run` is when rotations start next.
+/// Observes all accounts once and compares, as of `viewpoint`. `next_run` is when rotations start next.
 ///
 /// # Errors
 /// An account that can't be listed, and contradictions in the manifests after the change.
@@ -76,11 +76,12 @@ pub async fn review<C: Cloud>(
     places: &[Place<'_, C>],
     base: Base<'_>,
     head: &Manifest,
-    now: DateTime<Utc>,
+    viewpoint: Viewpoint,
     next_run: Option<DateTime<Utc>>,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Review, SurveyError> {
-    let instants: Vec<DateTime<Utc>> = std::iter::once(now).chain(next_run).collect();
+    let later = next_run.map(|at| Viewpoint { at, ..viewpoint });
+    let instants: Vec<Viewpoint> = std::iter::once(viewpoint).chain(later).collect();
     let valid_base = base.as_ref().ok().copied();
     let listed = join_all(places.iter().map(|place| list(place, valid_base, head))).await;
     let listed = listed.into_iter().collect::<Result<Vec<Directory>, _>>()?;
@@ -118,16 +119,7 @@ pub async fn review<C: Cloud>(
     let rosters: Vec<[Vec<Roster>; 2]> = before.into_iter().zip(after).map(|(before, after)| [before, after]).collect();
     let observing = places.iter().zip(&rosters).zip(&listed);
     let observing = observing.map(|((place, both), listed)| observe_both(place, both, listed, &instants, progress));
-    let mut inventories = join_all(observing).await;
-    if let Some(then) = next_run {
-        for (rosters, inventories) in rosters.iter().zip(&mut inventories) {
-            for (rosters, inventories) in rosters.iter().zip(inventories) {
-                if let ([_, roster], [_, inventory]) = (&rosters[..], &mut inventories[..]) {
-                    stay_in_use(inventory, roster, now, then);
-                }
-            }
-        }
-    }
+    let inventories = join_all(observing).await;
     let compare_at = |instant: usize| {
         let side = |version: usize| -> Vec<Side<'_>> {
             let places = rosters.iter().zip(&inventories);
@@ -175,31 +167,16 @@ fn resolve_for(
     manifest: &Manifest,
     account: &Account,
     directory: &Directory,
-    instants: &[DateTime<Utc>],
+    instants: &[Viewpoint],
 ) -> Result<(Vec<Roster>, Vec<Diagnostic>), Vec<Diagnostic>> {
     let mut rosters = Vec::new();
     let mut warnings = Vec::new();
-    for now in instants {
-        let (roster, found) = resolve(manifest, account, &directory.users, *now)?;
+    for viewpoint in instants {
+        let (roster, found) = resolve(manifest, account, &directory.users, viewpoint.at)?;
         rosters.push(roster);
         warnings = found;
     }
     Ok((rosters, warnings))
-}
-
-/// Clients go on as they do: a key that is in use now will be in use then. Without that, every forecast would find
-/// all keys unused.
-fn stay_in_use(inventory: &mut Inventory, roster: &Roster, now: DateTime<Utc>, then: DateTime<Utc>) {
-    for entry in &roster.entries {
-        let Some(Ok(state)) = inventory.users.get_mut(&entry.user.name) else { continue };
-        for key in &mut state.keys {
-            if let LastUse::At { time, .. } = &mut key.last_use
-                && now - *time < entry.policy.quiet.value
-            {
-                *time = then;
-            }
-        }
-    }
 }
 
 /// The inventories that belong to the rosters of an account: before and after, one for each instant.
@@ -207,12 +184,12 @@ async fn observe_both<C: Cloud>(
     place: &Place<'_, C>,
     [before, after]: &[Vec<Roster>; 2],
     directory: &Directory,
-    instants: &[DateTime<Utc>],
+    instants: &[Viewpoint],
     progress: &(dyn Fn(Progress) + Sync),
 ) -> [Vec<Inventory>; 2] {
     let mut looks = Vec::new();
     for rosters in [before, after] {
-        looks.extend(rosters.iter().zip(instants).map(|(roster, now)| Look { roster, now: *now }));
+        looks.extend(rosters.iter().zip(instants).map(|(roster, viewpoint)| Look { roster, viewpoint: *viewpoint }));
     }
     let users: BTreeSet<_> = looks.iter().flat_map(|look| &look.roster.entries).map(|entry| &entry.user.name).collect();
     progress(Progress::InScope(users.len()));

@@ -9,7 +9,7 @@ use crate::{
     inventory::{Account, Inventory},
     manifest::{Diagnostic, Manifest},
     observe::{Depth, Directory, directory, observe},
-    plan::{Plan, plan},
+    plan::{Plan, Viewpoint, plan},
     roster::{Roster, relevant, resolve},
 };
 
@@ -86,21 +86,23 @@ fn is_same(one: &Diagnostic, other: &Diagnostic) -> bool {
 pub async fn survey<'a, C: Cloud>(
     scoped: Vec<Scoped<'a, C>>,
     depth: Depth,
-    now: DateTime<Utc>,
+    viewpoint: impl Into<Viewpoint>,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Vec<Surveyed<'a, C>> {
+    let viewpoint = viewpoint.into();
     let accounts = scoped.into_iter().map(|Scoped { cloud, directory, roster }| async move {
         progress(Progress::InScope(roster.entries.len()));
-        let inventory = observe(cloud, &roster, &directory, depth, now, &|| progress(Progress::Read)).await;
+        let inventory = observe(cloud, &roster, &directory, depth, viewpoint, &|| progress(Progress::Read)).await;
         Surveyed { cloud, roster, inventory }
     });
     futures::future::join_all(accounts).await
 }
 
 /// One plan for all accounts.
-pub fn plan_all<C>(surveyed: &[Surveyed<'_, C>], now: DateTime<Utc>) -> Plan {
-    let mut plans = surveyed.iter().map(|one| plan(&one.roster, &one.inventory, now));
-    let mut all = plans.next().unwrap_or_else(|| Plan::empty(now));
+pub fn plan_all<C>(surveyed: &[Surveyed<'_, C>], viewpoint: impl Into<Viewpoint>) -> Plan {
+    let viewpoint = viewpoint.into();
+    let mut plans = surveyed.iter().map(|one| plan(&one.roster, &one.inventory, viewpoint));
+    let mut all = plans.next().unwrap_or_else(|| Plan::empty(viewpoint.at));
     plans.for_each(|plan| all.extend(plan));
     all
 }

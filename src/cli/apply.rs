@@ -12,7 +12,6 @@ use keyrota::{
     apply::Run,
     cloud::Cloud,
     git,
-    plan::Wait,
     report::{Report, json, text},
     survey::apply_all,
     tell::tell_all,
@@ -29,6 +28,10 @@ use super::{
 pub async fn run<C: Cloud>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Exit, Stop> {
     let World { common, output, clock, .. } = *world;
     let approval = Approval::read(args)?;
+    if let Some(refusal) = approval.as_ref().and_then(Approval::outdated) {
+        output.error(refusal);
+        return Ok(Exit::NotApproved);
+    }
     let revision = git::revision(&common.manifests);
     let (surveyed, plan) = make_plan(world).await?;
     match output.format {
@@ -87,7 +90,7 @@ pub async fn run<C: Cloud>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Exi
         return Ok(Exit::Failed);
     }
     // A user that could not be read may have a key that is due: a run that never gets to see it must not look fine.
-    let all_read = !plan.waiting.iter().any(|waiting| matches!(waiting.wait, Wait::Unreadable { .. }));
+    let all_read = plan.unreadable().next().is_none();
     let all_done = all_read && applied.deferred.is_empty() && applied.failures() == 0;
     Ok(if all_done { Exit::Done } else { Exit::Failed })
 }

@@ -5,6 +5,7 @@ use keyrota::{
     git,
     inventory::Account,
     manifest::schedule::next_after,
+    plan::Viewpoint,
     report::{Report, Since, github, json, markdown, text},
     review::{Base, Place, Review, review},
     survey::Progress,
@@ -44,6 +45,9 @@ pub async fn run<C: Cloud>(
     if !within_limits(world, &plan) {
         return Ok(Exit::Limit);
     }
+    if plan.unreadable().next().is_some() {
+        return Ok(Exit::Failed);
+    }
     Ok(if args.detailed_exitcode && !plan.changes.is_empty() { Exit::Pending } else { Exit::Done })
 }
 
@@ -52,8 +56,8 @@ async fn make_review<C: Cloud>(
     base: &BaseManifests,
     accounts: &BaseAccounts<C>,
 ) -> Result<Review, Stop> {
-    let World { clouds, manifest, clock, common, output } = *world;
-    let now = clock();
+    let World { clouds, manifest, clock, common, output, .. } = *world;
+    let (now, observed) = (clock(), world.viewpoint().observed);
     let next_run = match (&common.at, &manifest.schedule.enforce) {
         (None, Some(enforce)) => next_after(&enforce.value, now),
         _ => None,
@@ -77,7 +81,8 @@ async fn make_review<C: Cloud>(
         Progress::InScope(users) => bar.inc_length(users as u64),
         Progress::Read => bar.inc(1),
     };
-    let reviewed = review(&places, manifest_before.clone(), manifest, now, next_run, &progress).await;
+    let reviewed =
+        review(&places, manifest_before.clone(), manifest, Viewpoint { observed, at: now }, next_run, &progress).await;
     bar.finish_and_clear();
     reviewed.map_err(|error| stop_survey(error, output))
 }

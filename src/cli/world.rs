@@ -10,7 +10,7 @@ use keyrota::{
     inventory::Account,
     manifest::{self, DeclaredAccount, Manifest, schedule::next_after},
     observe::Depth,
-    plan::{Plan, exceeded},
+    plan::{Plan, Viewpoint, exceeded},
     report::{Report, json, markdown, text},
     sandbox::Sandbox,
     survey::{Progress, Scoped, SurveyError, Surveyed, plan_all, scope, survey},
@@ -40,8 +40,19 @@ pub struct World<'a, C> {
     pub manifest: &'a Manifest,
     /// The clock; pinned by the sandbox's `now` and by `--at`.
     pub clock: &'a (dyn Fn() -> DateTime<Utc> + Sync),
+    /// When the accounts are looked at, whatever `--at` says.
+    pub observed: DateTime<Utc>,
     pub common: &'a Common,
     pub output: &'a Output,
+}
+
+impl<C> World<'_, C> {
+    /// For when to plan, and of when the observation is.
+    pub fn viewpoint(&self) -> Viewpoint {
+        let at = (self.clock)();
+        // Without `--at` the clock goes on.
+        Viewpoint { observed: if self.common.at.is_some() { self.observed } else { at }, at }
+    }
 }
 
 /// Runs a task on the accounts that the arguments name.
@@ -121,8 +132,10 @@ async fn try_with(common: &Common, output: &Output, task: Task) -> Result<Exit, 
             }
             sandbox.set_now(now);
             let clouds = [sandbox];
-            let world = World { clouds: &clouds, manifest: &manifest, clock: &|| now, common, output };
             let changes = matches!(task, Task::Apply(_));
+            // Where the plan is carried out, the time has come.
+            let observed = if changes { now } else { real_now };
+            let world = World { clouds: &clouds, manifest: &manifest, clock: &|| now, observed, common, output };
             let accounts = BaseAccounts { clouds: Vec::new(), caller: None, notes: Vec::new() };
             let exit = run(&world, task, base.map(|base| (base, accounts))).await;
             if changes && matches!(exit, Ok(Exit::Done | Exit::Failed)) {
@@ -144,6 +157,7 @@ async fn try_with(common: &Common, output: &Output, task: Task) -> Result<Exit, 
                 clouds: &clouds,
                 manifest: &manifest,
                 clock: &|| if at { now } else { Utc::now() },
+                observed: real_now,
                 common,
                 output,
             };
@@ -168,21 +182,22 @@ async fn run<C: Cloud>(
 
 /// `keyrota status`
 async fn status<C: Cloud>(world: &World<'_, C>) -> Result<Exit, Stop> {
-    let now = (world.clock)();
-    let surveyed = look(world, Depth::Everything, now).await?;
+    let viewpoint = world.viewpoint();
+    let surveyed = look(world, Depth::Everything, viewpoint).await?;
     let accounts: Vec<_> = surveyed.iter().map(|one| (&one.roster, &one.inventory)).collect();
     world.output.data(&match world.output.format {
-        Format::Json => json::status(&accounts, now),
-        Format::Text | Format::Markdown | Format::Github => text::status(&accounts, now),
+        Format::Json => json::status(&accounts, viewpoint),
+        Format::Text | Format::Markdown | Format::Github => text::status(&accounts, viewpoint),
     });
-    Ok(Exit::Done)
+    let plan = plan_all(&surveyed, viewpoint);
+    Ok(if plan.unreadable().next().is_some() { Exit::Failed } else { Exit::Done })
 }
 
 /// Observes all accounts and plans.
 pub async fn make_plan<'a, C: Cloud>(world: &World<'a, C>) -> Result<(Vec<Surveyed<'a, C>>, Plan), Stop> {
-    let now = (world.clock)();
-    let surveyed = look(world, Depth::Plan, now).await?;
-    let plan = plan_all(&surveyed, now);
+    let viewpoint = world.viewpoint();
+    let surveyed = look(world, Depth::Plan, viewpoint).await?;
+    let plan = plan_all(&surveyed, viewpoint);
     Ok((surveyed, plan))
 }
 
@@ -190,14 +205,14 @@ pub async fn make_plan<'a, C: Cloud>(world: &World<'a, C>) -> Result<(Vec<Survey
 pub async fn look<'a, C: Cloud>(
     world: &World<'a, C>,
     depth: Depth,
-    now: DateTime<Utc>,
+    viewpoint: Viewpoint,
 ) -> Result<Vec<Surveyed<'a, C>>, Stop> {
     let bar = world.output.progress("Reading keys");
     let progress = |progress| match progress {
         Progress::InScope(users) => bar.inc_length(users as u64),
         Progress::Read => bar.inc(1),
     };
-    let surveyed = survey(scoped(world, now).await?, depth, now, &progress).await;
+    let surveyed = survey(scoped(world, viewpoint.at).await?, depth, viewpoint, &progress).await;
     bar.finish_and_clear();
     Ok(surveyed)
 }

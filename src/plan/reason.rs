@@ -99,6 +99,8 @@ pub enum Wait {
     },
     Unreadable {
         error: String,
+        /// The same of every user of whom the same can't be read: which permission is missing, for example.
+        cause: String,
     },
     InOverlap,
     StillInUse {
@@ -179,7 +181,7 @@ impl fmt::Display for Wait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exempt { reason } => write!(f, "exempt: {reason}"),
-            Self::Unreadable { error } => f.write_str(error),
+            Self::Unreadable { error, .. } => f.write_str(error),
             Self::InOverlap => f.write_str("replaced; both keys work during the overlap"),
             Self::StillInUse { last_used } => write!(f, "to be deactivated, but still in use: {}", Used(Some(*last_used))),
             Self::InHold => f.write_str("inactive; can be activated again until it is deleted"),

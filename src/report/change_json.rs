@@ -11,7 +11,7 @@ use crate::{
     compare::{Changed, Comparison, Field, Member, Outlook},
     explain::Line,
     manifest::{Diagnostic, Severity},
-    plan::digest,
+    plan::fingerprint,
     review::{Broken, NextRun},
 };
 
@@ -65,7 +65,7 @@ struct Effects<'a> {
 #[serde(rename_all = "kebab-case")]
 struct JsonNextRun<'a> {
     as_of: String,
-    digest: String,
+    digest: Option<String>,
     summary: Summary,
     #[serde(flatten)]
     effects: Effects<'a>,
@@ -166,7 +166,7 @@ fn next_run(run: &NextRun) -> JsonNextRun<'_> {
     let NextRun { plan, comparison } = run;
     JsonNextRun {
         as_of: timestamp(plan.as_of),
-        digest: digest(plan),
+        digest: fingerprint(plan),
         summary: summary(plan),
         effects: effects(comparison),
     }
@@ -206,6 +206,7 @@ fn outlook(outlook: Outlook) -> JsonOutlook {
         Outlook::Change(verb) => (verb.as_str(), None),
         Outlook::Held(until) => ("held", until),
         Outlook::Blocked => ("blocked", None),
+        Outlook::Unreadable => ("unreadable", None),
         Outlook::Exempt => ("exempt", None),
         Outlook::Settled(at) => ("settled", at),
     };

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     compare::{Changed, Comparison, Field, Member},
     manifest::{Diagnostic, Severity, shown},
-    plan::{Change, Plan, Verb, Waiting, digest},
+    plan::{Change, Plan, Verb, Waiting, fingerprint},
     report::Report,
     review::{Broken, Compared},
     untrusted::{cell, cell_words, fenced, words},
@@ -58,7 +58,7 @@ pub fn render(report: &Report<'_>) -> String {
     let as_of = plan.as_of.format("%Y-%m-%d %H:%M");
     page.end(&format!(
         "\n<sub>As of {as_of} UTC{revision}. Digest of all pending changes: {}.</sub>\n",
-        code(&digest(plan))
+        fingerprint(plan).map_or_else(|| "none".to_owned(), |digest| code(&digest))
     ))
 }
 
@@ -189,7 +189,7 @@ fn rows<'a>(
     when: &str,
 ) -> Vec<String> {
     let change = |change: &Change| {
-        let Change { account, user, action, reason, destination: _, source: _, then } = change;
+        let Change { account, user, action, reason, destination: _, source: _, then, is_assumed: _ } = change;
         let verb = action.verb();
         let then = then.iter().filter(|next| matches!(next.verb, Verb::Deactivate | Verb::Delete));
         let then: Vec<String> = then.map(|next| format!("{} {}", next.verb, day(next.not_before))).collect();
@@ -202,7 +202,7 @@ fn rows<'a>(
         )
     };
     let waiting_row = |waiting: &Waiting| {
-        let Waiting { account, user, key, wait, source: _, until } = waiting;
+        let Waiting { account, user, key, wait, source: _, until, then: _, is_assumed: _ } = waiting;
         let (glyph, word) = match wait {
             wait if wait.is_blocked() => ("`!`", "**blocked**"),
             wait if wait.is_exempt() => ("", "exempt"),

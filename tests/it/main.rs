@@ -9,6 +9,7 @@ mod compare;
 mod digest;
 mod emulator;
 mod faulty;
+mod forecast;
 mod git;
 mod golden;
 mod hostile;

@@ -69,12 +69,22 @@ fn delete(user: &str, key: &str) -> Change {
         destination,
         source: source("a.toml"),
         then: vec![],
+        is_assumed: false,
     }
 }
 
 fn waits(user: &str, wait: Wait) -> Waiting {
     let (key, source) = (Some(KeyId::new("AKIAEXAMPLEWAITS0001")), source("a.toml"));
-    Waiting { account: account(), user: user.to_owned(), key, wait, source, until: None }
+    Waiting {
+        account: account(),
+        user: user.to_owned(),
+        key,
+        wait,
+        source,
+        until: None,
+        then: vec![],
+        is_assumed: false,
+    }
 }
 
 fn markdown(plan: &Plan) -> String {
@@ -129,7 +139,7 @@ fn a_plan_of_hostile_names() {
         let mut plan = Plan::empty(now());
         plan.changes.push(delete(hostile, "AKIAEXAMPLEDELETE001"));
         plan.waiting.push(waits(hostile, Wait::Exempt { reason: hostile.to_owned() }));
-        plan.waiting.push(waits(hostile, Wait::Unreadable { error: hostile.to_owned() }));
+        plan.waiting.push(waits(hostile, Wait::Unreadable { error: hostile.to_owned(), cause: hostile.to_owned() }));
         plan.waiting.push(waits(hostile, Wait::ForeignSecret { secret: hostile.to_owned() }));
         plan.settled.push(Settled { account: account(), user: hostile.to_owned(), next_rotation: Some(now()) });
         let (text, _) = outside_of_code(&markdown(&plan));

@@ -48,7 +48,7 @@ fn a_plan_for_a_person() {
     let ran = folder().run(&on_sandbox(&["plan"])).exits(0);
     let expected = "\
 Account 111122223333, eu-west-1
-+ ci-deployer  create   new key               AKIADEPLOYER00000001 is 95d old, the limit is 90d; then deactivate 2026-11-30, delete 2026-12-14
++ ci-deployer  create   new key               AKIADEPLOYER00000001 is 95d old, the limit is 90d; then deactivate 2026-11-30, delete 2026-12-14 (once nothing uses it; deactivated by 2026-12-14 at the latest)
 ! ci-full      blocked  AKIAFULL000000000001  a new key is due, but both slots hold keys in use: move clients off one and deactivate it
   ci-overlap   held     AKIAOVERLAP000000001  replaced; both keys work during the overlap; until 2026-11-27
   ci-vendor    exempt                         rotated by hand, SEC-412; until 2026-12-31
@@ -63,32 +63,45 @@ fn a_plan_for_a_program() {
     let plan = folder().run(&on_sandbox(&["plan", "--format", "json"])).exits(0).json();
     let digest = plan["digest"].clone();
     let source = json!({ "file": "manifests/team.toml", "line": 3 });
-    let then = |action: &str, key: Option<&str>, at: &str| json!({ "action": action, "key": key, "not-before": at });
+    let then = |action: &str, key: Option<&str>, at: &str, hours: u32| {
+        let (key_ref, same_run) = (key.unwrap_or("new"), hours == 0);
+        json!({
+            "action": action, "key": key, "key-ref": key_ref, "not-before": at, "offset-hours": hours, "same-run": same_run,
+        })
+    };
+    let if_unused = |mut step: Value, latest: &str| {
+        step["if-unused"] = true.into();
+        step["latest"] = latest.into();
+        step
+    };
     let waiting = |user: &str, key: Option<&str>, state: &str, reason: &str, until: Option<&str>, message: &str| {
         json!({
             "account": "111122223333", "user": user, "key": key, "state": state, "reason": reason, "until": until,
             "message": message, "source": source,
         })
     };
-    let expected = json!({
+    let mut expected = json!({
         "version": 1,
         "as-of": "2026-11-23T08:00:00Z",
         "revision": null,
         "digest": digest,
         "summary": {
-            "create": 1, "promote": 0, "notify": 0, "deactivate": 0, "delete": 0,
-            "blocked": 1, "held": 1, "exempt": 1, "settled": 1, "unmanaged": 1,
+            "create": 1, "promote": 1, "notify": 1, "deactivate": 0, "delete": 0,
+            "blocked": 1, "unreadable": 0, "held": 1, "exempt": 1, "settled": 1, "unmanaged": 1,
         },
         "changes": [{
-            "account": "111122223333", "user": "ci-deployer", "action": "create", "key": null,
+            "account": "111122223333", "user": "ci-deployer", "action": "create", "key": null, "key-ref": "new",
             "reason": "expired", "message": "AKIADEPLOYER00000001 is 95d old, the limit is 90d",
             "destination": "/aws/iam/credentials/ci-deployer",
             "source": source,
             "then": [
-                then("promote", None, "2026-11-23T08:00:00Z"),
-                then("notify", None, "2026-11-23T08:00:00Z"),
-                then("deactivate", Some("AKIADEPLOYER00000001"), "2026-11-30T08:00:00Z"),
-                then("delete", Some("AKIADEPLOYER00000001"), "2026-12-14T08:00:00Z"),
+                then("promote", None, "2026-11-23T08:00:00Z", 0),
+                then("notify", None, "2026-11-23T08:00:00Z", 0),
+                if_unused(
+                    then("deactivate", Some("AKIADEPLOYER00000001"), "2026-11-30T08:00:00Z", 168),
+                    "2026-12-14T08:00:00Z",
+                ),
+                if_unused(then("delete", Some("AKIADEPLOYER00000001"), "2026-12-14T08:00:00Z", 504), "2026-12-28T08:00:00Z"),
             ],
         }],
         "waiting": [
@@ -105,6 +118,11 @@ fn a_plan_for_a_program() {
             ),
         ],
     });
+    let old = Some("AKIAOVERLAP000000001");
+    expected["waiting"][1]["then"] = json!([
+        if_unused(then("deactivate", old, "2026-11-27T08:00:00Z", 96), "2026-12-11T08:00:00Z"),
+        if_unused(then("delete", old, "2026-12-11T08:00:00Z", 432), "2026-12-25T08:00:00Z"),
+    ]);
     assert_eq!(plan, expected, "{plan:#}");
 }
 
@@ -116,7 +134,7 @@ fn the_digest_names_what_a_plan_does_and_nothing_else() {
     };
     let folder = folder();
     let monday = digest(&folder, "2026-11-23T08:00:00Z");
-    let hash = monday.strip_prefix("r1:").unwrap_or_else(|| panic!("{monday}"));
+    let hash = monday.strip_prefix("r2:").unwrap_or_else(|| panic!("{monday}"));
     assert!(hash.len() == 12 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')), "{monday}");
     assert_eq!(digest(&folder, "2026-11-24T08:00:00Z"), monday, "a day later the same is to be done");
     assert_ne!(digest(&folder, "2026-11-27T08:00:00Z"), monday, "now an overlap is over as well");
@@ -150,8 +168,13 @@ fn a_plan_beyond_a_limit_is_shown_and_refused() {
 fn a_plan_as_of_another_time() {
     let folder = folder();
     let day = folder.run(&on_sandbox(&["plan", "--at", "2026-11-27T08:00:00Z", "--format", "json"])).exits(0).json();
-    // The overlap is over, and nothing has used the keys of ci-full for days.
-    assert_eq!((&day["as-of"], &day["summary"]["deactivate"]), (&json!("2026-11-27T08:00:00Z"), &json!(2)));
+    // The overlap is over. Who uses the keys of ci-full today is taken to go on: one of them must be moved off.
+    assert_eq!((&day["as-of"], &day["summary"]["deactivate"]), (&json!("2026-11-27T08:00:00Z"), &json!(1)));
+    assert_eq!(
+        (&day["waiting"][0]["user"], &day["waiting"][0]["reason"]),
+        (&json!("ci-full"), &json!("two-keys-in-use"))
+    );
+    assert_eq!((&day["waiting"][0]["assumed"], &day["changes"][0].get("assumed")), (&json!(true), &None));
     let date = folder.run(&on_sandbox(&["plan", "--at", "2026-12-05", "--format", "json"])).exits(0).json();
     assert_eq!(date["as-of"], "2026-12-05T00:00:00Z");
     let enforce = folder.run(&on_sandbox(&["plan", "--at", "enforce", "--format", "json"])).exits(0).json();
