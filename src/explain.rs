@@ -1,7 +1,10 @@
 //! The effective policy of one user in words, a line a field, each with the place it was written at. Shared by `explain`,
 //! by what a change of the manifests changes, and by the roster's diff.
 
+use sha2::{Digest, Sha256};
+
 use crate::{
+    mail::Templates,
     manifest::{DeclaredAccount, Limits, Mail, Manifest, Policy, Recipient, Schedule, Source, Sourced, WhenFull},
     plan::{Day, Duration},
     roster::Entry,
@@ -68,19 +71,25 @@ pub fn policy(entry: &Entry) -> Vec<Line> {
 
 /// What holds for whole runs: who sends mail, the limits, the schedule and the accounts.
 pub fn settings(manifest: &Manifest) -> Vec<Line> {
-    // Templates are text that git compares well enough.
-    let Mail { from, from_arn, reply_to, configuration_set, fallback, digest, language, templates: _ } = &manifest.mail;
+    let Mail { from, from_arn, reply_to, configuration_set, fallback, digest, language, templates, places } =
+        &manifest.mail;
     let Limits { max_actions, max_percent } = &manifest.limits;
     let Schedule { enforce, tend } = &manifest.schedule;
     let mut lines = vec![
-        line("mail.from", or_none(from.as_deref()), None),
-        line("mail.from-arn", or_none(from_arn.as_deref()), None),
-        line("mail.reply-to", or_none(reply_to.as_deref()), None),
-        line("mail.configuration-set", or_none(configuration_set.as_deref()), None),
-        line("mail.fallback", list(fallback), None),
-        line("mail.digest", list(digest), None),
-        line("mail.language", language.as_str(), None),
+        line("mail.from", or_none(from.as_deref()), places.get("from")),
+        line("mail.from-arn", or_none(from_arn.as_deref()), places.get("from-arn")),
+        line("mail.reply-to", or_none(reply_to.as_deref()), places.get("reply-to")),
+        line("mail.configuration-set", or_none(configuration_set.as_deref()), places.get("configuration-set")),
+        line("mail.fallback", list(fallback), places.get("fallback")),
+        line("mail.digest", list(digest), places.get("digest")),
+        line("mail.language", language.as_str(), places.get("language")),
     ];
+    for name in Templates::names() {
+        // What it says is shown as a difference; here it only has to differ.
+        let own = templates.own().any(|own| own == name);
+        let value = if own { format!("own text {}", short_hash(templates.text(&name))) } else { OWN.to_owned() };
+        lines.push(line(format!("templates/{name}"), value, places.get(&name)));
+    }
     for (name, limit) in [("limits.max-actions", max_actions), ("limits.max-percent", max_percent)] {
         let value = limit.as_ref().map_or_else(|| "none".to_owned(), |limit| limit.value.to_string());
         lines.push(line(name, value, limit.as_ref().and_then(|limit| limit.source.as_ref())));
@@ -94,6 +103,13 @@ pub fn settings(manifest: &Manifest) -> Vec<Line> {
         lines.push(line(format!("accounts.{name}"), format!("{id}, role {role}, region {region}"), Some(source)));
     }
     lines
+}
+
+/// The value of a template that the team did not write.
+const OWN: &str = "keyrota's own";
+
+fn short_hash(text: &str) -> String {
+    Sha256::digest(text)[..4].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn line(name: impl Into<String>, value: impl Into<String>, source: Option<&Source>) -> Line {

@@ -12,7 +12,7 @@
 pub mod apply;
 pub mod aws;
 pub mod cloud;
-pub mod compare;
+pub mod diff;
 pub mod explain;
 #[cfg(feature = "cli")]
 pub mod export;
@@ -26,7 +26,6 @@ pub mod manifest;
 pub mod observe;
 pub mod plan;
 pub mod report;
-pub mod review;
 pub mod roster;
 #[cfg(feature = "cli")]
 pub mod sandbox;

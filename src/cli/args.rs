@@ -18,7 +18,7 @@ Exit codes:
   2   changes pending (plan --detailed-exitcode only)
   3   a limit was exceeded, nothing changed
   4   the plan is not the approved one, nothing changed
-  5   some changes failed or were not finished; run it again
+  5   some changes failed or were not finished, or a user could not be read; run it again
   64  usage")]
 pub struct Cli {
     #[command(subcommand)]
@@ -151,6 +151,9 @@ pub struct Common {
     /// Write the plan as Markdown into this file as well
     #[arg(long, global = true, value_name = "FILE")]
     pub markdown_into: Option<PathBuf>,
+    /// Hide account ids and mail addresses in text and Markdown: for public pages and logs
+    #[arg(long, global = true)]
+    pub mask: bool,
     /// When to colour; `NO_COLOR` is honoured
     #[arg(long, global = true, value_enum, default_value_t)]
     pub color: Color,

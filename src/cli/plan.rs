@@ -2,12 +2,12 @@
 
 use keyrota::{
     cloud::Cloud,
+    diff::review::{Base, Place, Review, review},
     git,
     inventory::Account,
     manifest::schedule::next_after,
     plan::Viewpoint,
-    report::{Report, Since, github, json, markdown, text},
-    review::{Base, Place, Review, review},
+    report::{Report, Since, github, json, markdown, masked, text},
     survey::Progress,
 };
 
@@ -91,16 +91,17 @@ fn show<C: Cloud>(world: &World<'_, C>, report: &Report<'_>) -> Result<(), Stop>
     let World { common, output, .. } = *world;
     output.annotations(&github::blocked(report.plan));
     output.data(&match output.format {
-        Format::Text | Format::Github => as_text(report),
+        Format::Text | Format::Github => as_text(report, common.mask),
         Format::Json => json::render(report),
-        Format::Markdown => markdown::render(report),
+        Format::Markdown => markdown::render(report, common.mask),
     });
     write_reports(common, report)
 }
 
-fn as_text(report: &Report<'_>) -> String {
-    match &report.since {
+fn as_text(report: &Report<'_>, mask: bool) -> String {
+    let text = match &report.since {
         Some(since) => text::since(since, report.plan),
         None => text::plan(report.plan),
-    }
+    };
+    if mask { masked(&text) } else { text }
 }

@@ -260,7 +260,7 @@ pub fn write_reports(common: &Common, report: &Report<'_>) -> Result<(), Stop> {
         write(path, json::render(report))?;
     }
     if let Some(path) = &common.markdown_into {
-        write(path, markdown::render(report))?;
+        write(path, markdown::render(report, common.mask))?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::{
 use chrono::{DateTime, Utc};
 
 use super::{
-    Code, Diagnostic, Label, Manifest, Severity,
+    Code, Diagnostic, Label, Manifest, Severity, Source,
     diagnostic::{Sources, quote},
     duplicates, files,
     parse::{self, Parsed},
@@ -56,11 +56,16 @@ pub fn load_files(files: Vec<(String, Vec<u8>)>, now: DateTime<Utc>) -> Loaded {
 fn load_with(mut files: Vec<(String, Vec<u8>)>, mut diagnostics: Vec<Diagnostic>, now: DateTime<Utc>) -> Loaded {
     files.sort();
     let (templates, files): (Vec<_>, Vec<_>) = files.into_iter().partition(|(path, _)| templates::is_template(path));
+    let paths: Vec<String> = templates.iter().map(|(path, _)| path.clone()).collect();
     let templates = templates::load(templates, &mut diagnostics);
     let parsed: Vec<Parsed> =
         files.iter().filter_map(|(path, bytes)| parse::parse(path, bytes, &SCHEMA, &mut diagnostics)).collect();
     let mut manifest = validate(&parsed, now, &mut diagnostics);
     manifest.mail.templates = Arc::new(templates);
+    manifest.mail.places.extend(paths.into_iter().filter_map(|path| {
+        let name = Path::new(&path).file_name()?.to_string_lossy().into_owned();
+        Some((name, Source { file: Arc::from(path), line: 1 }))
+    }));
     diagnostics.sort_by(|a, b| a.position().cmp(&b.position()));
     let is_sound = !diagnostics.iter().any(Diagnostic::stops_a_run);
     Loaded { manifest: is_sound.then_some(manifest), diagnostics }
@@ -117,6 +122,7 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
         }
         manifest.mail = mail.as_ref().map(|own| settings::mail(&own.value, &mut context)).unwrap_or_default();
         manifest.mail.language = defaults.language.value;
+        manifest.mail.places.extend(defaults.language.source.clone().map(|source| ("language".to_owned(), source)));
         manifest.limits = limits.as_ref().map(|own| settings::limits(&own.value, &mut context)).unwrap_or_default();
         manifest.schedule =
             schedule.as_ref().map(|own| settings::schedule(&own.value, &mut context)).unwrap_or_default();

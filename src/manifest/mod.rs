@@ -214,6 +214,8 @@ pub struct Mail {
     pub language: Language,
     /// The mails that the team writes itself.
     pub templates: Arc<Templates>,
+    /// Where each of the above was written, by its key, or by the name of the template.
+    pub places: BTreeMap<String, Source>,
 }
 
 impl Mail {

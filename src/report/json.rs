@@ -154,7 +154,7 @@ pub(super) struct JsonWaiting<'a> {
 }
 
 /// What serde asks for to leave out what is not so.
-fn is_false(value: &bool) -> bool {
+pub(super) fn is_false(value: &bool) -> bool {
     !value
 }
 

@@ -9,6 +9,9 @@ pub mod json;
 #[cfg(feature = "cli")]
 pub mod markdown;
 pub mod metrics;
+pub mod outputs;
+#[cfg(feature = "cli")]
+mod page;
 #[cfg(feature = "cli")]
 mod roster_diff;
 #[cfg(feature = "cli")]
@@ -17,13 +20,17 @@ pub mod text;
 use std::fmt;
 
 #[cfg(feature = "cli")]
-pub use roster_diff::roster_diff;
+pub use page::masked;
+#[cfg(feature = "cli")]
+pub use roster_diff::{roster_diff, template_diff};
 
 use crate::{
     apply::{Applied, Failure},
-    compare::Outlook,
+    diff::{
+        Outlook,
+        review::{Broken, Compared},
+    },
     plan::{Day, Plan, Verb},
-    review::{Broken, Compared},
 };
 
 /// One run: its plan, and what became of it.

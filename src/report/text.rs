@@ -259,7 +259,7 @@ fn message(wait: &Wait) -> String {
 }
 
 /// An exemption ends after the day that the manifest names: that day is shown. Other waits end at an instant.
-fn last_day(wait: &Wait, until: DateTime<Utc>) -> String {
+pub(super) fn last_day(wait: &Wait, until: DateTime<Utc>) -> String {
     day(if wait.is_exempt() { until - TimeDelta::seconds(1) } else { until })
 }
 

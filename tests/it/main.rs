@@ -27,3 +27,4 @@ mod repository;
 mod roster;
 mod sandbox;
 mod terraform;
+mod weakening;

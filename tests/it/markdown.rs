@@ -88,7 +88,7 @@ fn waits(user: &str, wait: Wait) -> Waiting {
 }
 
 fn markdown(plan: &Plan) -> String {
-    render(&Report { plan, revision: Some("0123abc"), since: None, applied: None })
+    render(&Report { plan, revision: Some("0123abc"), since: None, applied: None }, false)
 }
 
 /// The text outside of code, the code spans, and the cells of each table row; fails on what must not be there.

@@ -101,10 +101,10 @@ fn a_change_of_scope_is_shown_once_and_kept_up_to_date() {
     assert!(outcome.is_success, "{outcome:?}");
     let outputs = ["result", "changes", "create", "deactivate", "delete", "blocked"].map(|name| outcome.output(name));
     assert_eq!(outputs, ["changes", "1", "0", "0", "1", "1"]);
-    assert!(outcome.output("digest").starts_with("r1:"), "{outcome:?}");
+    assert!(outcome.output("digest").starts_with("r2:"), "{outcome:?}");
     let own = pull.own_comments();
     assert_eq!(own.len(), 2, "{own:?}");
-    let title = "### keyrota: this change causes 1 to delete, 1 blocked\n\nCompared with `HEAD^1 (";
+    let title = "### keyrota: this change causes 1 to delete, 1 to create, 1 blocked\n\nCompared with `HEAD^1 (";
     assert!(own[1].starts_with(&format!("{MARKER}{title}")), "{}", own[1]);
     assert!(
         own[1].ends_with(&outcome.summary.trim_end_matches('\n').to_owned())

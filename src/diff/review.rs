@@ -8,9 +8,10 @@ use futures::future::join_all;
 
 use crate::{
     cloud::Cloud,
-    compare::{Comparison, Field, Side, compare, fields},
+    diff::{Comparison, Field, Side, compare, fields, weakening},
     explain::settings,
     inventory::{Account, Inventory},
+    mail::Templates,
     manifest::{Diagnostic, Manifest},
     observe::{Depth, Directory, Look, directory, observe_for},
     plan::{Plan, Viewpoint},
@@ -40,10 +41,20 @@ pub struct Review {
 /// Both versions hold.
 pub struct Compared {
     pub now: Comparison,
-    /// What differs for whole runs: mail, limits, schedule, accounts.
+    /// What differs for whole runs: mail, limits, schedule, accounts. What gets weaker comes first.
     pub settings: Vec<Field>,
+    /// The templates among them, with their texts.
+    pub templates: Vec<Template>,
     /// The next scheduled run, if the manifests schedule one.
     pub next_run: Option<NextRun>,
+}
+
+/// A template of a mail that differs.
+pub struct Template {
+    pub name: String,
+    /// keyrota's own, where the team has none.
+    pub before: String,
+    pub after: String,
 }
 
 /// What the next scheduled run will do if nothing else happens before it, and clients go on as they do.
@@ -58,8 +69,14 @@ pub struct Broken(pub Vec<Diagnostic>);
 impl Compared {
     /// Whether the change makes no difference, neither now nor to the next scheduled run.
     pub fn is_empty(&self) -> bool {
-        let Self { now, settings, next_run, .. } = self;
+        let Self { now, settings, templates: _, next_run } = self;
         now.is_empty() && settings.is_empty() && next_run.as_ref().is_none_or(|run| run.comparison.is_empty())
+    }
+
+    /// How many users leave, and how many policies and settings get weaker.
+    pub fn weakened(&self) -> usize {
+        let settings = self.settings.iter().filter(|field| field.weaker).count();
+        self.now.left.len() + self.now.weakened() + settings
     }
 
     /// The next scheduled run, if it does something else than a run now.
@@ -137,12 +154,32 @@ pub async fn review<C: Cloud>(
     let comparison = match base {
         Ok(base) => Ok(Compared {
             now: comparison,
-            settings: fields(&settings(base), &settings(head)),
+            settings: changed_settings(base, head, viewpoint.at),
+            templates: changed_templates(base, head),
             next_run: later.map(|(plan, comparison)| NextRun { plan, comparison }),
         }),
         Err(errors) => Err(Broken(errors)),
     };
     Ok(Review { plan, comparison, warnings: warnings.unwrap_or_default() })
+}
+
+/// The settings of whole runs that differ; the weaker ones first.
+pub fn changed_settings(before: &Manifest, after: &Manifest, now: DateTime<Utc>) -> Vec<Field> {
+    let mut settings = fields(&settings(before), &settings(after));
+    for field in &mut settings {
+        field.weaker = weakening::of_setting(&field.name, before, after, now);
+    }
+    settings.sort_by_key(|field| !field.weaker);
+    settings
+}
+
+/// The templates that differ.
+pub fn changed_templates(before: &Manifest, after: &Manifest) -> Vec<Template> {
+    let texts = |manifest: &Manifest, name: &str| manifest.mail.templates.text(name).to_owned();
+    Templates::names()
+        .map(|name| Template { before: texts(before, &name), after: texts(after, &name), name })
+        .filter(|template| template.before != template.after)
+        .collect()
 }
 
 /// Lists users and secrets of an account, with the details that either version asks for.
