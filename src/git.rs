@@ -53,6 +53,27 @@ pub fn manifests_at(folder: &Path, revision: &str) -> Result<AtRevision, GitErro
     Ok(AtRevision { commit: commit.id().to_string(), files })
 }
 
+/// What is checked out.
+#[derive(Debug)]
+pub struct Commits {
+    pub head: String,
+    /// As far as they were fetched.
+    pub parents: Vec<String>,
+}
+
+/// The commit that is checked out where `folder` is, and its parents.
+///
+/// # Errors
+/// No repository, one of another user's, or one without a commit.
+pub fn commits(folder: &Path) -> Result<Commits, GitError> {
+    let (repository, _) = open(folder)?;
+    let head = repository.head().and_then(|head| head.peel_to_commit());
+    let head = head.map_err(|error| incomplete("HEAD", &error))?;
+    // A shallow clone knows the ids of parents that it does not have.
+    let parents = head.parents().map(|parent| parent.id().to_string()).collect();
+    Ok(Commits { head: head.id().to_string(), parents })
+}
+
 /// The commit of the manifests in `folder`, with `-dirty` after it if they differ from it; `None` if it can't be told:
 /// outside of a repository, before the first commit, and where the repository can't be read.
 pub fn revision(folder: &Path) -> Option<String> {
@@ -93,8 +114,13 @@ fn open(folder: &Path) -> Result<(Repository, PathBuf), GitError> {
     let repository = Repository::discover(&absolute).map_err(|error| match error.code() {
         ErrorCode::NotFound => GitError::new(format!("`{shown}` is not in a git repository"))
             .hint("`--base` compares with an earlier commit of the manifests; leave it out where there is none"),
-        ErrorCode::Owner => GitError::new(format!("the git repository of `{shown}` belongs to another user"))
-            .hint("if you trust it: git config --global --add safe.directory \"$PWD\""),
+        ErrorCode::Owner => {
+            GitError::new(format!("the git repository of `{shown}` belongs to another user")).hint(format!(
+                "if you trust it, as a job in a container does that did not check it out itself: \
+                 git config --global --add safe.directory {}",
+                shell_word(&work_tree_of(&absolute))
+            ))
+        }
         _ => GitError::new(format!("the git repository of `{shown}` can't be read: {}", error.message())),
     })?;
     if let Some(within) = within_another(&repository) {
@@ -118,6 +144,18 @@ fn within_another(repository: &Repository) -> Option<PathBuf> {
     let own = repository.workdir()?.canonicalize().ok()?;
     let here = Repository::discover(".").ok()?.workdir()?.canonicalize().ok()?;
     (own != here && own.starts_with(&here)).then_some(here)
+}
+
+/// Where the work tree begins, as far as can be told of a repository that may not be opened.
+fn work_tree_of(folder: &Path) -> PathBuf {
+    folder.ancestors().find(|path| path.join(".git").exists()).unwrap_or(folder).to_owned()
+}
+
+/// A path as a shell takes it.
+fn shell_word(path: &Path) -> String {
+    let path = path.display().to_string();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    if path.chars().all(is_plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
 fn unknown(repository: &Repository, revision: &str, error: &git2::Error) -> GitError {

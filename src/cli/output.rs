@@ -89,16 +89,43 @@ impl Output {
 
     /// Says what is wrong; in a workflow also as an annotation of the job.
     pub fn error(&self, message: impl fmt::Display) {
+        self.failure(message, None);
+    }
+
+    /// Says what is wrong, and what to do about it.
+    pub fn failure(&self, message: impl fmt::Display, hint: Option<&str>) {
         let message = untrusted::lines(&message.to_string());
         self.talk(&format!("{ERROR}error{ERROR:#}: {message}\n"));
-        self.annotations(&github::error(&message));
+        let hinted = hint.map_or_else(|| message.clone(), |hint| format!("{message}\n{hint}"));
+        self.annotations(&github::message("error", &hinted));
         self.remember(Said::Error(message));
+        if let Some(hint) = hint {
+            self.hint(hint);
+        }
     }
 
     pub fn hint(&self, message: impl fmt::Display) {
         let message = untrusted::lines(&message.to_string());
         self.talk(&format!("\n{HINT}hint{HINT:#}: {message}\n"));
         self.remember(Said::Hint(message));
+    }
+
+    /// What is not right, and no reason to stop.
+    pub fn warning(&self, message: impl fmt::Display) {
+        self.annotated("warning", &message.to_string());
+    }
+
+    /// What should be known of a run.
+    pub fn notice(&self, message: impl fmt::Display) {
+        self.annotated("notice", &message.to_string());
+    }
+
+    /// In a workflow the annotation shows it in the log as well.
+    fn annotated(&self, level: &str, message: &str) {
+        match self.stopped {
+            Some(_) => self.annotations(&github::message(level, message)),
+            None => self.talk(&format!("{HINT}{level}{HINT:#}: {}\n", untrusted::lines(message))),
+        }
     }
 
     /// Everything that was told so far.
@@ -120,7 +147,14 @@ impl Output {
 
     /// Shows diagnostics, then, if they stop the command, a line that counts the errors.
     pub fn diagnostics(&self, diagnostics: &[Diagnostic]) {
-        let (shown, more) = shown(diagnostics);
+        // The action checks before it plans, which checks again.
+        let said = self.said();
+        let is_new = |diagnostic: &&Diagnostic| {
+            let told = |said: &Said| matches!(said, Said::Diagnostic(told) if told.says_the_same(diagnostic));
+            !said.iter().any(told)
+        };
+        let diagnostics: Vec<Diagnostic> = diagnostics.iter().filter(is_new).cloned().collect();
+        let (shown, more) = shown(&diagnostics);
         for diagnostic in shown {
             self.talk(&(diagnostic.render(self.color_stderr) + "\n"));
             self.remember(Said::Diagnostic(diagnostic.clone()));
@@ -128,7 +162,7 @@ impl Output {
         if more > 0 {
             self.talk(&format!("{more} more mistakes are not shown\n"));
         }
-        self.annotations(&github::diagnostics(diagnostics));
+        self.annotations(&github::diagnostics(&diagnostics));
         match diagnostics.iter().filter(|diagnostic| diagnostic.stops_a_run()).count() {
             // Each is annotated where it is, so that their number is only said.
             0 => {}

@@ -20,7 +20,7 @@ pub struct Event {
 pub struct PullRequest {
     pub number: u64,
     /// The commit at its head.
-    pub head: String,
+    pub head: Option<String>,
     /// Whether it comes from another repository, whose workflows have no credentials.
     pub is_fork: bool,
 }
@@ -31,7 +31,7 @@ pub enum Base {
     /// Nothing: the whole plan is shown.
     None,
     /// The base branch is the first parent of the merge commit whose second is this one.
-    Merge { head: String },
+    Merge { head: Option<String> },
     /// A commit that the event names; if given, this one is checked out.
     Commit { base: String, head: Option<String> },
 }
@@ -58,8 +58,8 @@ impl Event {
                 number: event
                     .pointer("/pull_request/number")
                     .and_then(Value::as_u64)
-                    .ok_or_else(|| missing("number"))?,
-                head: text("/pull_request/head/sha").ok_or_else(|| missing("head.sha"))?,
+                    .ok_or("the event `pull_request` has no `pull_request.number`")?,
+                head: text("/pull_request/head/sha"),
                 // The repository of a deleted fork is null.
                 is_fork: text("/pull_request/head/repo/full_name") != text("/repository/full_name"),
             }),
@@ -70,7 +70,7 @@ impl Event {
                 let base = text("/merge_group/base_sha").ok_or("the event `merge_group` names no `base_sha`")?;
                 (Some(base), text("/merge_group/head_sha"))
             }
-            "push" => (text("/before").filter(|before| before != NO_COMMIT), text("/after")),
+            "push" => (text("/before").filter(|before| before != NO_COMMIT), text("/head_commit/id")),
             _ => (None, None),
         };
         let is_private = event.pointer("/repository/private").and_then(Value::as_bool);
@@ -92,8 +92,4 @@ impl Event {
     pub fn is_fork(&self) -> bool {
         self.pull_request.as_ref().is_some_and(|pull_request| pull_request.is_fork)
     }
-}
-
-fn missing(what: &str) -> String {
-    format!("the event `pull_request` has no `pull_request.{what}`")
 }

@@ -101,6 +101,11 @@ impl Diagnostic {
         self.labels.first().map_or(1, |label| label.column)
     }
 
+    /// Whether two are of the same mistake, however grave it is.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        (self.code, &self.message, self.position()) == (other.code, &other.message, other.position())
+    }
+
     /// Where it is in the order of files and lines.
     pub(crate) fn position(&self) -> (&str, usize) {
         (self.file(), self.labels.first().map_or(0, |label| label.span.start))

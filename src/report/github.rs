@@ -32,9 +32,9 @@ pub fn blocked(plan: &Plan) -> String {
     blocked.map(annotation).collect()
 }
 
-/// What is wrong, but not with a line of a manifest.
-pub fn error(message: &str) -> String {
-    format!("::error title=keyrota::{}\n", workflow_message(message))
+/// An `error`, `warning` or `notice` that is not about a line of a manifest.
+pub fn message(level: &str, message: &str) -> String {
+    format!("::{level} title=keyrota::{}\n", workflow_message(message))
 }
 
 fn annotate(level: &str, (file, line, column): (&str, usize, Option<usize>), title: &str, message: &str) -> String {
