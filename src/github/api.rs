@@ -80,6 +80,11 @@ impl Api {
         self.repeated(|| self.call("GET", path, None))
     }
 
+    /// Not repeated, for who repeats more than this call.
+    pub fn get_once(&self, path: &str) -> Result<Value, ApiError> {
+        self.call("GET", path, None)
+    }
+
     /// What is written twice is the same.
     pub fn patch(&self, path: &str, body: &Value) -> Result<Value, ApiError> {
         self.repeated(|| self.call("PATCH", path, Some(body)))

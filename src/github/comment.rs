@@ -129,7 +129,7 @@ impl Thread<'_> {
         let path = format!("{}/issues/{}/comments", self.path(), self.number);
         let mut is_again = false;
         self.api.repeated(|| {
-            if is_again && self.own(author)?.iter().any(|own| own.run == run) {
+            if is_again && self.own_by(author, |path| self.api.get_once(path))?.iter().any(|own| own.run == run) {
                 return Ok(());
             }
             is_again = true;
@@ -152,11 +152,19 @@ impl Thread<'_> {
 
     /// Ours, the oldest first.
     fn own(&self, author: Option<&str>) -> Result<Vec<Own>, ApiError> {
+        self.own_by(author, |path| self.api.get(path))
+    }
+
+    fn own_by(
+        &self,
+        author: Option<&str>,
+        get: impl Fn(&str) -> Result<Value, ApiError>,
+    ) -> Result<Vec<Own>, ApiError> {
         let start = self.start();
         let mut own = Vec::new();
         for page in 1..=MOST_PAGES {
             let path = format!("{}/issues/{}/comments?per_page=100&page={page}", self.path(), self.number);
-            let comments = match self.api.get(&path)? {
+            let comments = match get(&path)? {
                 Value::Array(comments) => comments,
                 _ => return Err(ApiError::Garbled { code: 200, what: "no list of comments" }),
             };

@@ -168,15 +168,7 @@ fn faults_that_stay() {
         (Limited(3_600), "GitHub's rate limit is used up until "),
         (Said(422, "Validation Failed\n::error::forged"), "GitHub answers 422, `Validation Failed\\n::error::forged`"),
     ] {
-        pull.github.fail(&[
-            Fault::None,
-            Fault::None,
-            fault.clone(),
-            fault.clone(),
-            fault.clone(),
-            fault.clone(),
-            fault,
-        ]);
+        pull.github.fail(&[&[Fault::None, Fault::None][..], &vec![fault; 8]].concat());
         let log = run(&[]);
         assert!(
             log.contains(&format!("::warning title=keyrota::the comment could not be written: {sentence}")),

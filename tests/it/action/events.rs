@@ -11,9 +11,7 @@ const WIDER: &str = "[[rotate]]\nusers = [\"day-*\"]\n";
 
 fn entered(outcome: &Outcome) -> Vec<String> {
     assert!(outcome.is_success, "{outcome:?}");
-    let text = std::fs::read_to_string(outcome.output("plan-json")).expect("a plan");
-    let plan: Value = serde_json::from_str(&text).expect("JSON");
-    let users = plan["scope"]["entered"].as_array().unwrap_or_else(|| panic!("there is no base: {outcome:?}"));
+    let users = outcome.plan["scope"]["entered"].as_array().unwrap_or_else(|| panic!("there is no base: {outcome:?}"));
     users.iter().map(|user| user["user"].as_str().expect("a name").to_owned()).collect()
 }
 

@@ -34,6 +34,8 @@ pub struct Outcome {
     pub summary: String,
     /// What the job's log shows.
     pub log: String,
+    /// What `plan-json` names.
+    pub plan: Value,
 }
 
 impl Outcome {
@@ -61,8 +63,13 @@ impl Job<'_> {
         let action = yaml(&root().join("action.yml"));
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut context = self.context(&action, inputs);
-        let mut outcome =
-            Outcome { is_success: true, outputs: BTreeMap::new(), summary: String::new(), log: String::new() };
+        let mut outcome = Outcome {
+            is_success: true,
+            outputs: BTreeMap::new(),
+            summary: String::new(),
+            log: String::new(),
+            plan: Value::Null,
+        };
         let files = Files::new(folder.path(), &self.event);
         for step in action["runs"]["steps"].as_array().expect("steps") {
             assert_eq!(step["shell"], "bash");
@@ -97,14 +104,13 @@ impl Job<'_> {
             let value = context.expand(output["value"].as_str().expect("an expression"));
             outcome.outputs.insert(name.clone(), value);
         }
-        // The path of a plan outlives its folder.
-        outcome.outputs.entry("plan-json".to_owned()).and_modify(|path| {
-            if let Ok(plan) = fs::read_to_string(&*path) {
-                let kept = self.workspace.join("target-plan.json");
-                fs::write(&kept, plan).expect("a file");
-                *path = kept.display().to_string();
-            }
-        });
+        if let Ok(plan) = fs::read_to_string(outcome.output("plan-json")) {
+            outcome.plan = serde_json::from_str(&plan).expect("JSON");
+            // A runner keeps it until the job ends.
+            let kept = self.workspace.join(".git/plan.json");
+            fs::write(&kept, plan).expect("a file");
+            outcome.outputs.insert("plan-json".to_owned(), kept.display().to_string());
+        }
         outcome.summary = fs::read_to_string(&files.summary).unwrap_or_default();
         outcome
     }

@@ -138,7 +138,10 @@ impl Runner {
         let workflow = yaml(&root().join(".github/workflows").join(name));
         let mut context = self.context(event_name, event, commit);
         let mut ran: BTreeMap<String, Ran> = BTreeMap::new();
-        for (id, job) in workflow["jobs"].as_object().expect("jobs") {
+        // One that needs another comes after it.
+        let mut jobs: Vec<_> = workflow["jobs"].as_object().expect("jobs").iter().collect();
+        jobs.sort_by_key(|(_, job)| job["needs"].is_string());
+        for (id, job) in jobs {
             let needs = job["needs"].as_str();
             if needs.is_some_and(|needs| !ran.get(needs).is_some_and(|needed| needed.is_success)) {
                 continue;
