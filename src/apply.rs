@@ -16,12 +16,12 @@ use serde_json::json;
 use crate::{
     cloud::{CallError, Cloud, ErrorKind, Issued, NewSecret},
     inventory::{
-        Account, CURRENT, Destination, Inventory, KeyId, PENDING, State, Status, TAG_DEACTIVATED, TAG_DEACTIVATING,
-        TAG_INTENT, TAG_NOTIFIED, TAG_NOTIFIED_AT, TAG_OWNER, TAG_USER,
+        Account, CURRENT, Destination, Inventory, KeyId, PENDING, SecretRecord, State, Status, TAG_ANNOUNCED,
+        TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT, TAG_NOTIFIED, TAG_NOTIFIED_AT, TAG_OWNER, TAG_USER,
     },
     manifest::Mail,
     observe::{fetch, tag_value},
-    plan::{Action, Change, LedgerWrite, Need, Next, Verb, next, simulate},
+    plan::{Action, Change, LedgerWrite, Need, Next, Topic, Verb, next, simulate},
     roster::{Entry, Roster},
     tell::{self, Sent},
 };
@@ -149,14 +149,14 @@ async fn apply_user(
 ) -> Lived {
     let mut outcomes = Vec::new();
     let mut change = first.clone();
-    let mut issued = None;
+    let mut memory = Memory::default();
     loop {
         if !(run.may_start)() {
             return Lived { outcomes, is_finished: false, state };
         }
         let mut notes = Vec::new();
         let now = (run.clock)();
-        let (result, stored) = match carry_out(cloud, &roster.mail, &change, run, now, &mut issued, &mut notes).await {
+        let (result, stored) = match carry_out(cloud, &roster.mail, &change, run, now, &mut memory, &mut notes).await {
             Ok(stored) => (Ok(()), stored),
             Err(failure) => (Err(failure), None),
         };
@@ -222,6 +222,15 @@ async fn learn_labels(cloud: &impl Cloud, entry: &Entry, state: &mut State, stor
     Ok(())
 }
 
+/// What one action of a user leaves for the next.
+#[derive(Default)]
+struct Memory {
+    /// The key that was created, with its secret part, until it is verified.
+    issued: Option<Issued>,
+    /// Whether this run has tagged the user's secret: then it may.
+    has_tagged: bool,
+}
+
 /// Returns what a creation yields.
 async fn carry_out(
     cloud: &impl Cloud,
@@ -229,23 +238,28 @@ async fn carry_out(
     change: &Change,
     run: &Run<'_>,
     now: DateTime<Utc>,
-    issued: &mut Option<Issued>,
+    memory: &mut Memory,
     notes: &mut Vec<String>,
 ) -> Result<Option<Stored>, Failure> {
     let (user, secret) = (change.user.as_str(), change.destination.as_str());
     match &change.action {
-        Action::Create { ledger, expected, resumes: _ } => {
+        Action::Create { ledger, expected, resumes: _, made_room } => {
             as_planned(cloud, user, expected).await?;
-            write_ledger(cloud, change, ledger, [(TAG_INTENT.to_owned(), timestamp(now))]).await?;
+            let mut tags = vec![(TAG_INTENT.to_owned(), timestamp(now))];
+            if *made_room {
+                tags.push((TAG_ANNOUNCED.to_owned(), String::new()));
+            }
+            write_ledger(cloud, user, secret, ledger, tags).await?;
+            memory.has_tagged = true;
             let (new, labels) = create(cloud, user, secret, notes).await?;
             let stored = Stored { key: new.key.clone(), labels };
-            *issued = Some(new);
+            memory.issued = Some(new);
             return Ok(Some(stored));
         }
         Action::Promote { key, from } => {
             // After an interruption the secret is gone from memory, and keyrota reads no secret values: the key was
             // stored by the run that received it, and IAM had the time since then to propagate it.
-            if let Some(issued) = issued.take_if(|issued| issued.key == *key) {
+            if let Some(issued) = memory.issued.take_if(|issued| issued.key == *key) {
                 cloud.verify(&issued).await?;
             }
             let version = key.version_id();
@@ -258,16 +272,29 @@ async fn carry_out(
             cloud.move_label(secret, PENDING, Some(&version), None).await?;
         }
         Action::Notify { key, notice } => {
-            tell::rotated(cloud, mail, change, key, notice, run, notes).await?;
-            let tags = [(TAG_NOTIFIED, key.to_string()), (TAG_NOTIFIED_AT, timestamp(now))];
-            cloud.tag_secret(secret, &tags.map(|(name, value)| (name.to_owned(), value)).into()).await?;
+            // Whoever may not note that the owner was told does not tell them, or they would be told by every run.
+            if !memory.has_tagged {
+                write_ledger(cloud, user, secret, &notice.ledger, []).await?;
+            }
+            if !notice.to_nobody {
+                tell::owner(cloud, mail, change, key, notice, run, notes).await?;
+            }
+            let tags = match notice.topic {
+                Topic::Issued { .. } => {
+                    vec![(TAG_NOTIFIED.to_owned(), key.to_string()), (TAG_NOTIFIED_AT.to_owned(), timestamp(now))]
+                }
+                Topic::Retiring { .. } => vec![(TAG_ANNOUNCED.to_owned(), format!("{key}@{}", timestamp(now)))],
+            };
+            cloud.tag_secret(secret, &tags.into_iter().collect()).await?;
+            memory.has_tagged = true;
         }
         Action::Deactivate { key, ledger, expected } => {
             as_planned(cloud, user, expected).await?;
             let note = format!("{key}@{}", timestamp(now));
             // Noted before, so that a cut after the call is known; and after, so that a cut before the call does not
             // look like someone's taking it back.
-            write_ledger(cloud, change, ledger, [(TAG_DEACTIVATING.to_owned(), note.clone())]).await?;
+            write_ledger(cloud, user, secret, ledger, [(TAG_DEACTIVATING.to_owned(), note.clone())]).await?;
+            memory.has_tagged = true;
             cloud.deactivate_access_key(user, key).await?;
             cloud.tag_secret(secret, &[(TAG_DEACTIVATED.to_owned(), note)].into()).await?;
         }
@@ -308,26 +335,27 @@ async fn as_planned(
 }
 
 /// Tags the user's secret, or creates it empty with the tags.
-async fn write_ledger(
+pub(crate) async fn write_ledger(
     cloud: &impl Cloud,
-    change: &Change,
+    user: &str,
+    secret: &str,
     ledger: &LedgerWrite,
-    tags: impl Into<BTreeMap<String, String>>,
+    tags: impl IntoIterator<Item = (String, String)>,
 ) -> Result<(), CallError> {
     let LedgerWrite { exists, user_arn, kms_key, replicate_to } = ledger;
-    let mut tags = tags.into();
+    let mut tags: BTreeMap<String, String> = tags.into_iter().collect();
     tags.insert(TAG_USER.to_owned(), tag_value(user_arn));
     if *exists {
-        cloud.tag_secret(&change.destination, &tags).await?;
+        cloud.tag_secret(secret, &tags).await?;
         if !replicate_to.is_empty() {
-            cloud.replicate_secret(&change.destination, replicate_to, kms_key.as_deref()).await?;
+            cloud.replicate_secret(secret, replicate_to, kms_key.as_deref()).await?;
         }
         return Ok(());
     }
-    tags.insert(TAG_OWNER.to_owned(), tag_value(&change.user));
-    let description = format!("Access key of the IAM user {}, rotated by keyrota", change.user);
+    tags.insert(TAG_OWNER.to_owned(), tag_value(user));
+    let description = format!("Access key of the IAM user {user}, rotated by keyrota");
     let (kms_key, replicate_to) = (kms_key.clone(), replicate_to.clone());
-    cloud.create_secret(&NewSecret { name: change.destination.clone(), description, tags, kms_key, replicate_to }).await
+    cloud.create_secret(&NewSecret { name: secret.to_owned(), description, tags, kms_key, replicate_to }).await
 }
 
 /// Issues a key and stores it. One that can't be stored is taken back at once.
@@ -351,16 +379,33 @@ async fn create(
             return Err(error.into());
         }
     };
-    match cloud.put_secret_value(secret, &issued.key.version_id(), &secret_value(&issued)).await {
-        Ok(labels) => Ok((issued, labels)),
-        Err(error) => {
-            notes.push(match withdraw(cloud, user, &issued.key).await {
-                Ok(()) => format!("{} could not be stored and was deleted again", issued.key),
-                Err(left) => format!("{} could not be stored; the next run removes it ({left})", issued.key),
-            });
-            Err(error.into())
+    let error = match cloud.put_secret_value(secret, &issued.key.version_id(), &secret_value(&issued)).await {
+        Ok(labels) => return Ok((issued, labels)),
+        Err(error) => error,
+    };
+    // It may have been stored all the same, and clients may be reading it: a first version is handed out at once.
+    let labels = match cloud.describe_secret(secret).await {
+        Ok(record) => labels_of(record.as_ref(), &issued.key),
+        Err(unknown) => {
+            notes.push(format!("{} may not be stored; the next run finds out ({unknown})", issued.key));
+            return Err(error.into());
         }
+    };
+    if let Some(labels) = labels {
+        notes.push(format!("{} is stored, though the answer was an error: {error}", issued.key));
+        return Ok((issued, labels));
     }
+    notes.push(match withdraw(cloud, user, &issued.key).await {
+        Ok(()) => format!("{} could not be stored and was deleted again", issued.key),
+        Err(left) => format!("{} could not be stored; the next run removes it ({left})", issued.key),
+    });
+    Err(error.into())
+}
+
+/// The labels of the version that stores a key; `None` if none does.
+fn labels_of(record: Option<&SecretRecord>, key: &KeyId) -> Option<Vec<String>> {
+    let version = record?.versions.iter().find(|version| version.id == key.version_id())?;
+    Some(version.labels.clone())
 }
 
 /// Takes back a key whose secret nobody has. Deactivates it first: keyrota deletes inactive keys only. The intent stays,

@@ -121,6 +121,8 @@ pub trait Cloud {
     async fn secrets(&self) -> Result<Vec<SecretRecord>, CallError>;
     /// `DescribeSecret` by exact name; `None` if there is no such secret.
     async fn describe_secret(&self, name: &str) -> Result<Option<SecretRecord>, CallError>;
+    /// `GetResourcePolicy`: the policy's JSON; `None` if the secret has none.
+    async fn resource_policy(&self, name: &str) -> Result<Option<String>, CallError>;
     /// `ListAccessKeys`; last uses are [`LastUse::Unread`].
     async fn access_keys(&self, user: &str) -> Result<Vec<Key>, CallError>;
     /// `GetAccessKeyLastUsed`.

@@ -5,8 +5,11 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     mail::Templates,
-    manifest::{DeclaredAccount, Limits, Mail, Manifest, Policy, Recipient, Schedule, Source, Sourced, WhenFull},
-    plan::{Day, Duration},
+    manifest::{
+        DeclaredAccount, Limits, Mail, Manifest, Policy, Recipient, RotateAhead, Schedule, Source, Sourced, WhenFull,
+        values::USER_NAME,
+    },
+    plan::{Day, Duration, Wait},
     roster::Entry,
 };
 
@@ -44,16 +47,20 @@ pub fn policy(entry: &Entry) -> Vec<Line> {
         let until = exemption.ends.map_or_else(String::new, |ends| format!(" (before {})", Day(ends)));
         lines.push(line("exempt", format!("{}{until}", exemption.reason), Some(&exemption.source)));
     }
-    for (name, field) in [
-        ("max-age", max_age),
-        ("rotate-ahead", rotate_ahead),
-        ("overlap", overlap),
-        ("quiet", quiet),
-        ("patience", patience),
-        ("hold", hold),
-    ] {
+    if let Some(conflict) = &entry.conflict {
+        // The rest is what the first of the rules says; nothing is done to the user.
+        lines.push(line("blocked", Wait::from(conflict).to_string(), None));
+    }
+    for (name, field) in
+        [("max-age", max_age), ("overlap", overlap), ("quiet", quiet), ("patience", patience), ("hold", hold)]
+    {
         lines.push(line(name, Duration(field.value).to_string(), field.source.as_ref()));
     }
+    let ahead = match rotate_ahead.value {
+        RotateAhead::Auto(time) => format!("auto ({})", Duration(time)),
+        RotateAhead::Fixed(time) => Duration(time).to_string(),
+    };
+    lines.insert(lines.len() - 4, line("rotate-ahead", ahead, rotate_ahead.source.as_ref()));
     let reissue = reissue_before.value.map_or_else(|| "none".to_owned(), |before| Day(before).to_string());
     lines.push(line("reissue-before", reissue, reissue_before.source.as_ref()));
     let full = match when_full.value {
@@ -134,6 +141,7 @@ fn recipients(notify: &Sourced<Vec<Recipient>>, entry: &Entry) -> String {
         .map(|recipient| match recipient {
             Recipient::Address(address) => address.clone(),
             Recipient::Tag(tag) => format!("tag:{tag}"),
+            Recipient::UserName => USER_NAME.to_owned(),
         })
         .collect();
     let resolved = match entry.recipients.is_empty() {

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::{
     inventory::Account,
-    manifest::{DeclaredAccount, Manifest, Pattern, Rule, Source},
+    manifest::{self, DeclaredAccount, Manifest, Pattern, Rule, Source},
     roster::holds_in,
 };
 
@@ -40,11 +40,15 @@ pub struct Schedules {
     pub tend: Option<String>,
 }
 
-/// The sender. Its SES identity is either of the two.
+/// The sender. Its SES identity is either of the two, unless another account's is named.
 #[derive(Debug, Serialize)]
 pub struct Mail {
     pub address: String,
     pub domain: String,
+    /// The ARN of the identity that another account lets this one send for.
+    pub from_arn: Option<String>,
+    /// The name of the configuration set that mail is sent with.
+    pub configuration_set: Option<String>,
 }
 
 /// What the policies of one account must cover.
@@ -92,17 +96,23 @@ pub fn terraform(manifest: &Manifest) -> (Variables, Vec<Source>) {
     let expression = |written: &Option<crate::manifest::Sourced<String>>| written.as_ref().map(|at| at.value.clone());
     let schedules =
         Schedules { enforce: expression(&manifest.schedule.enforce), tend: expression(&manifest.schedule.tend) };
-    let mail = manifest.mail.from.as_deref().and_then(sender);
+    let mail = sender(&manifest.mail);
     let broad = |rule: &&Rule| !rule.groups.is_empty() && rule.users.is_empty() && rule.paths.is_empty();
     let broad = manifest.rules.iter().filter(broad).filter(|rule| rule.tags.is_empty());
     (Variables { schedules, mail, accounts }, broad.map(|rule| rule.source.clone()).collect())
 }
 
 /// `Name <name@example.com>` or `name@example.com`.
-fn sender(from: &str) -> Option<Mail> {
+fn sender(mail: &manifest::Mail) -> Option<Mail> {
+    let from = mail.from.as_deref()?;
     let address = from.strip_suffix('>').and_then(|rest| rest.rsplit_once('<')).map_or(from, |(_, address)| address);
     let (_, domain) = address.rsplit_once('@')?;
-    Some(Mail { address: address.to_owned(), domain: domain.to_owned() })
+    Some(Mail {
+        address: address.to_owned(),
+        domain: domain.to_owned(),
+        from_arn: mail.from_arn.clone(),
+        configuration_set: mail.configuration_set.clone(),
+    })
 }
 
 fn access(manifest: &Manifest, declared: Option<(&String, &DeclaredAccount)>) -> Access {
@@ -299,7 +309,8 @@ mod tests {
 
     #[test]
     fn the_sender_is_the_bare_address() {
-        let mail = sender("Security <security@mail.example.com>").expect("an address");
+        let from = Some("Security <security@mail.example.com>".to_owned());
+        let mail = sender(&manifest::Mail { from, ..manifest::Mail::default() }).expect("an address");
         assert_eq!((mail.address.as_str(), mail.domain.as_str()), ("security@mail.example.com", "mail.example.com"));
     }
 }

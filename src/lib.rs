@@ -26,6 +26,7 @@ pub mod manifest;
 pub mod observe;
 pub mod plan;
 pub mod report;
+pub mod resource_policy;
 pub mod roster;
 #[cfg(feature = "cli")]
 pub mod sandbox;

@@ -1,13 +1,15 @@
 //! From manifests and accounts to a plan: the part of a run that changes nothing, the same for the command and the
 //! Lambda.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 
 use crate::{
     apply::{Applied, Run, apply},
     cloud::{CallError, Cloud},
     inventory::{Account, Inventory},
-    manifest::{Diagnostic, Manifest},
+    manifest::{Code, Diagnostic, Manifest},
     observe::{Depth, Directory, directory, observe},
     plan::{Plan, Viewpoint, plan},
     roster::{Roster, relevant, resolve},
@@ -25,8 +27,6 @@ pub struct Surveyed<'a, C> {
 pub enum SurveyError {
     /// The users or secrets of an account could not be listed.
     Read { account: Account, error: CallError },
-    /// The manifests contradict themselves for users that exist.
-    Manifest(Vec<Diagnostic>),
 }
 
 /// Told of how a survey goes on, for a progress bar.
@@ -49,7 +49,7 @@ pub struct Scoped<'a, C> {
 /// warnings beside the accounts.
 ///
 /// # Errors
-/// The error of the first account that can't be listed; every contradiction in the manifests.
+/// The error of the first account that can't be listed.
 pub async fn scope<'a, C: Cloud>(
     clouds: &'a [C],
     manifest: &Manifest,
@@ -60,26 +60,40 @@ pub async fn scope<'a, C: Cloud>(
         let is_relevant = |name: &str, path: &str| relevant(manifest, account, name, path);
         let directory = directory(cloud, &is_relevant).await;
         let directory = directory.map_err(|error| SurveyError::Read { account: account.clone(), error })?;
-        let (roster, warnings) = resolve(manifest, account, &directory.users, now).map_err(SurveyError::Manifest)?;
+        let (roster, warnings) = resolve(manifest, account, &directory.users, now);
         Ok((Scoped { cloud, directory, roster }, warnings))
     };
-    let mut scoped = Vec::new();
-    let mut warnings: Option<Vec<Diagnostic>> = None;
+    let (mut scoped, mut warnings) = (Vec::new(), Vec::new());
     for result in futures::future::join_all(clouds.iter().map(one)).await {
         let (account, found) = result?;
         scoped.push(account);
-        // A rule that selects nobody here may select someone in another account.
-        warnings = Some(match warnings {
-            None => found,
-            Some(before) => before.into_iter().filter(|one| found.iter().any(|other| is_same(one, other))).collect(),
-        });
+        warnings.push(found);
     }
-    Ok((scoped, warnings.unwrap_or_default()))
+    Ok((scoped, merged(warnings)))
 }
 
-/// Whether two accounts gave the same warning: the wording may name the account.
-fn is_same(one: &Diagnostic, other: &Diagnostic) -> bool {
-    (one.code, one.file(), one.line()) == (other.code, other.file(), other.line())
+/// The warnings of all accounts. A rule that selects nobody in one account may select someone in another, so that is
+/// said only where it is true of all.
+pub(crate) fn merged(accounts: Vec<Vec<Diagnostic>>) -> Vec<Diagnostic> {
+    let count = accounts.len();
+    // The wording may name the account.
+    let place = |warning: &Diagnostic| (warning.code, warning.file().to_owned(), warning.line(), warning.column());
+    let mut unmatched: HashMap<_, usize> = HashMap::new();
+    for warning in accounts.iter().flatten().filter(|warning| warning.code == Code::RuleUnmatched) {
+        *unmatched.entry(place(warning)).or_default() += 1;
+    }
+    let mut merged: Vec<Diagnostic> = Vec::new();
+    for warning in accounts.into_iter().flatten() {
+        let is_told = match warning.code {
+            // Said once, by whichever account comes first.
+            Code::RuleUnmatched => unmatched.remove(&place(&warning)).is_some_and(|accounts| accounts == count),
+            _ => true,
+        };
+        if is_told {
+            merged.push(warning);
+        }
+    }
+    merged
 }
 
 /// Reads the users in scope of every account.

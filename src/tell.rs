@@ -11,17 +11,20 @@ use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 
 use crate::{
-    apply::{Applied, Outcome, Run, timestamp},
+    apply::{Applied, Outcome, Run, timestamp, write_ledger},
     cloud::{CallError, Cloud, ErrorKind, Message, Sender},
     inventory::{Account, KeyId, State, TAG_REMINDED},
     mail::{
         Kind, Text,
-        content::{AccountDigest, Content, Digest, Rotated},
+        content::{AccountDigest, Content, Digest, Retiring, Rotated},
         render,
     },
     manifest::{Language, Mail},
     observe::fetch,
-    plan::{Action, Change, Courtesy, Need, Next, Notice, Plan, Reason, Wait, courtesies, letters, next_observed},
+    plan::{
+        Action, Change, Courtesy, Need, Next, Notice, Origin, Plan, Reason, Topic, Verb, Wait, courtesies, letters,
+        next_observed,
+    },
     survey::Surveyed,
 };
 
@@ -40,12 +43,12 @@ pub struct Sent {
     pub notes: Vec<String>,
 }
 
-/// Tells the owner of a key that was rotated. Told is who can act on it: one accepted message is enough. When every
-/// recipient is refused, the fallback is written to instead, with the reason.
+/// Tells the owner of a key that was rotated, or of one that is to go. Told is who can act on it: one accepted message is
+/// enough. When every recipient is refused, the fallback is written to instead, with the reason.
 ///
 /// # Errors
 /// Nobody was told: the next run tries again.
-pub(crate) async fn rotated(
+pub(crate) async fn owner(
     cloud: &impl Cloud,
     mail: &Mail,
     change: &Change,
@@ -54,29 +57,40 @@ pub(crate) async fn rotated(
     run: &Run<'_>,
     notes: &mut Vec<String>,
 ) -> Result<(), CallError> {
-    let mut content = Rotated {
-        account: Arc::clone(&change.account),
-        user: change.user.clone(),
-        key: key.clone(),
-        secret: change.destination.clone(),
-        old: notice.old.clone().zip(notice.old_stops),
-        because: None,
+    let Notice { topic, sender, recipients, fallback, language, .. } = notice;
+    let content = |because: Option<String>| match topic.clone() {
+        Topic::Issued { old } => Content::Rotated(Rotated {
+            account: Arc::clone(&change.account),
+            user: change.user.clone(),
+            key: key.clone(),
+            secret: change.destination.clone(),
+            old,
+            because,
+        }),
+        Topic::Retiring { why, last_use, other, stops } => Content::Retiring(Retiring {
+            account: Arc::clone(&change.account),
+            user: change.user.clone(),
+            key: key.clone(),
+            why,
+            last_use,
+            other,
+            stops,
+            because,
+        }),
     };
-    let Notice { sender, recipients, fallback, language, .. } = notice;
-    let letter = |content: &Rotated| Letter::new(mail, sender, *language, Content::Rotated(content.clone()), run.as_of);
-    let refused = match letter(&content).send_each(cloud, recipients, notes).await? {
+    let letter = |because: Option<String>| Letter::new(mail, sender, *language, content(because), run.as_of);
+    let refused = match letter(None).send_each(cloud, recipients, notes).await? {
         Told::Accepted => return Ok(()),
         Told::Refused(refused) => refused,
     };
     if fallback.is_empty() {
         return Err(nobody(&change.user, refused));
     }
-    content.because = Some(reason(&refused));
     if refused.is_empty() {
         notes.push(NO_ADDRESS.to_owned());
     }
     notes.extend(refused.iter().map(ToString::to_string));
-    match letter(&content).send_each(cloud, fallback, notes).await? {
+    match letter(Some(reason(&refused))).send_each(cloud, fallback, notes).await? {
         Told::Accepted => Ok(()),
         Told::Refused(refused) => Err(nobody(&change.user, refused)),
     }
@@ -171,6 +185,8 @@ pub async fn tell_all<C: Cloud>(
     let Some(sender) = mail.sender() else { return };
     let office = Office { surveyed, mail, sender, run };
     let due = office.due(applied).await;
+    let (due, mut refused) = office.notable(due, applied).await;
+    applied.mail.append(&mut refused);
     let mut sent = office.tell(&due).await;
     applied.mail.append(&mut sent);
     office.digest(plan, applied, is_enforcing).await;
@@ -205,19 +221,59 @@ impl<C: Cloud> Office<'_, '_, C> {
         self.courtesies(applied).into_iter().filter(|courtesy| courtesy.confirmed).collect()
     }
 
+    /// Those of which it can be noted that their owner was told; and what became of the others. Whoever may not note it
+    /// tells nobody, or owners would be told by every run.
+    async fn notable(&self, due: Vec<Courtesy>, applied: &Applied) -> (Vec<Courtesy>, Vec<Sent>) {
+        let has_tagged = |courtesy: &Courtesy| {
+            applied.outcomes.iter().any(|Outcome { change, result, .. }| {
+                let is_tag = matches!(change.action.verb(), Verb::Create | Verb::Notify | Verb::Deactivate);
+                result.is_ok() && is_tag && change.account == courtesy.account && change.user == courtesy.user
+            })
+        };
+        let users: BTreeMap<(String, String), &Courtesy> = due
+            .iter()
+            .filter(|courtesy| !has_tagged(courtesy))
+            .map(|courtesy| ((courtesy.account.id.clone(), courtesy.user.clone()), courtesy))
+            .collect();
+        let failed: BTreeMap<(String, String), CallError> = stream::iter(users)
+            .map(|(who, Courtesy { account, user, secret, ledger, .. })| async move {
+                let cloud = self.account(account)?.cloud;
+                let noted = write_ledger(cloud, user, secret, ledger, []).await;
+                Some((who, noted.err()?))
+            })
+            .buffered(CONCURRENCY)
+            .filter_map(|failed| async { failed })
+            .collect()
+            .await;
+        let (mut notable, mut refused) = (Vec::new(), Vec::new());
+        for courtesy in due {
+            match failed.get(&(courtesy.account.id.clone(), courtesy.user.clone())) {
+                None => notable.push(courtesy),
+                Some(error) => refused.push(Sent {
+                    kind: courtesy.kind,
+                    to: courtesy.recipients.first().or(courtesy.fallback.first()).cloned().unwrap_or_default(),
+                    users: vec![courtesy.user],
+                    result: Err(error.clone()),
+                    notes: vec!["not sent, because it could not be noted that it was".to_owned()],
+                }),
+            }
+        }
+        (notable, refused)
+    }
+
     fn courtesies(&self, applied: &Applied) -> Vec<Courtesy> {
         let now = (self.run.clock)();
         let mut all = Vec::new();
         for Surveyed { roster, inventory, .. } in self.surveyed {
-            let mut deleted: BTreeMap<&str, Vec<&KeyId>> = BTreeMap::new();
+            let mut deleted: BTreeMap<&str, Vec<(&KeyId, Origin)>> = BTreeMap::new();
             for Outcome { change, result, .. } in &applied.outcomes {
                 let Action::Delete { key, .. } = &change.action else { continue };
-                // Nobody ever had the key that an interrupted run left.
-                if result.is_ok()
-                    && *change.account == roster.account
-                    && !matches!(change.reason, Reason::Orphan { .. })
-                {
-                    deleted.entry(&change.user).or_default().push(key);
+                let origin = match change.reason {
+                    Reason::HoldOver { origin, .. } => origin,
+                    _ => Origin::Inactive,
+                };
+                if result.is_ok() && *change.account == roster.account {
+                    deleted.entry(&change.user).or_default().push((key, origin));
                 }
             }
             let state = |user: &str| -> Option<&State> {
@@ -396,8 +452,9 @@ impl<'a> Tally<'a> {
             }
         }
         let tag = |courtesy: &'a Courtesy| {
-            let Courtesy { kind, account, user, key, secret, .. } = courtesy;
-            (&**account, user.as_str(), format!("{kind}/{key}@{}", timestamp(now)), secret.as_str())
+            let Courtesy { kind, account, user, key, secret, began, .. } = courtesy;
+            let first = began.map_or_else(String::new, |first| format!("/{}", timestamp(first)));
+            (&**account, user.as_str(), format!("{kind}/{key}@{}{first}", timestamp(now)), secret.as_str())
         };
         told.into_values().map(tag).collect()
     }

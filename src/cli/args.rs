@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{
-    Args, Parser, Subcommand, ValueEnum,
+    ArgAction, Args, Parser, Subcommand, ValueEnum,
     builder::{PossibleValuesParser, TypedValueParser},
 };
 use keyrota::{mail::Kind, manifest::Language};
@@ -177,9 +177,9 @@ pub struct Common {
     /// When to colour; `NO_COLOR` is honoured
     #[arg(long, global = true, value_enum, default_value_t)]
     pub color: Color,
-    /// Show the calls to AWS
-    #[arg(long, short, global = true)]
-    pub verbose: bool,
+    /// Show the calls to AWS; repeating it (-vvv), as other tools want it, shows the same
+    #[arg(long, short, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

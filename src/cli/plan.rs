@@ -84,7 +84,7 @@ async fn make_review<C: Cloud>(
     let reviewed =
         review(&places, manifest_before.clone(), manifest, Viewpoint { observed, at: now }, next_run, &progress).await;
     bar.finish_and_clear();
-    reviewed.map_err(|error| stop_survey(error, output))
+    reviewed.map_err(stop_survey)
 }
 
 fn show<C: Cloud>(world: &World<'_, C>, report: &Report<'_>) -> Result<(), Stop> {

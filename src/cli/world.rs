@@ -231,19 +231,13 @@ pub async fn scoped<'a, C: Cloud>(world: &World<'a, C>, now: DateTime<Utc>) -> R
             world.output.diagnostics(&warnings);
             Ok(scoped)
         }
-        Err(error) => Err(stop_survey(error, world.output)),
+        Err(error) => Err(stop_survey(error)),
     }
 }
 
 /// Says why there is no plan.
-pub fn stop_survey(error: SurveyError, output: &Output) -> Stop {
-    match error {
-        SurveyError::Manifest(diagnostics) => {
-            output.diagnostics(&diagnostics);
-            Stop::said()
-        }
-        SurveyError::Read { account, error } => Stop::new(format!("account {account}: {error}")),
-    }
+pub fn stop_survey(SurveyError::Read { account, error }: SurveyError) -> Stop {
+    Stop::new(format!("account {account}: {error}"))
 }
 
 /// Says which limits are exceeded.

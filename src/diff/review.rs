@@ -16,7 +16,7 @@ use crate::{
     observe::{Depth, Directory, Look, directory, observe_for},
     plan::{Plan, Viewpoint},
     roster::{Roster, relevant, resolve},
-    survey::{Progress, SurveyError},
+    survey::{Progress, SurveyError, merged},
 };
 
 /// An account that either version of the manifests looks at.
@@ -88,7 +88,7 @@ impl Compared {
 /// Observes all accounts once and compares, as of `viewpoint`. `next_run` is when rotations start next.
 ///
 /// # Errors
-/// An account that can't be listed, and contradictions in the manifests after the change.
+/// An account that can't be listed.
 pub async fn review<C: Cloud>(
     places: &[Place<'_, C>],
     base: Base<'_>,
@@ -102,32 +102,23 @@ pub async fn review<C: Cloud>(
     let valid_base = base.as_ref().ok().copied();
     let listed = join_all(places.iter().map(|place| list(place, valid_base, head))).await;
     let listed = listed.into_iter().collect::<Result<Vec<Directory>, _>>()?;
-    let mut warnings: Option<Vec<Diagnostic>> = None;
+    let mut warnings = Vec::new();
     let mut after = Vec::new();
     for (place, directory) in places.iter().zip(&listed) {
         let Some(account) = &place.after else {
             after.push(Vec::new());
             continue;
         };
-        let (rosters, found) = resolve_for(head, account, directory, &instants).map_err(SurveyError::Manifest)?;
+        let (rosters, found) = resolve_for(head, account, directory, &instants);
         after.push(rosters);
-        // A rule that selects nobody here may select someone in another account.
-        warnings = Some(match warnings {
-            None => found,
-            Some(before) => before.into_iter().filter(|warning| found.contains(warning)).collect(),
-        });
+        warnings.push(found);
     }
-    let before = base.and_then(|base| {
-        let mut before = Vec::new();
-        let mut errors = Vec::new();
-        for (place, directory) in places.iter().zip(&listed) {
-            match place.before.as_ref().map(|account| resolve_for(base, account, directory, &instants)) {
-                Some(Ok((rosters, _))) => before.push(rosters),
-                Some(Err(found)) => errors.extend(found),
-                None => before.push(Vec::new()),
-            }
-        }
-        if errors.is_empty() { Ok((base, before)) } else { Err(errors) }
+    let before = base.map(|base| {
+        let resolved = |(place, directory): (&Place<'_, C>, &Directory)| {
+            let account = place.before.as_ref();
+            account.map(|account| resolve_for(base, account, directory, &instants).0).unwrap_or_default()
+        };
+        (base, places.iter().zip(&listed).map(resolved).collect())
     });
     let (base, before) = match before {
         Ok((base, before)) => (Ok(base), before),
@@ -160,7 +151,7 @@ pub async fn review<C: Cloud>(
         }),
         Err(errors) => Err(Broken(errors)),
     };
-    Ok(Review { plan, comparison, warnings: warnings.unwrap_or_default() })
+    Ok(Review { plan, comparison, warnings: merged(warnings) })
 }
 
 /// The settings of whole runs that differ; the weaker ones first.
@@ -205,15 +196,15 @@ fn resolve_for(
     account: &Account,
     directory: &Directory,
     instants: &[Viewpoint],
-) -> Result<(Vec<Roster>, Vec<Diagnostic>), Vec<Diagnostic>> {
+) -> (Vec<Roster>, Vec<Diagnostic>) {
     let mut rosters = Vec::new();
     let mut warnings = Vec::new();
     for viewpoint in instants {
-        let (roster, found) = resolve(manifest, account, &directory.users, viewpoint.at)?;
+        let (roster, found) = resolve(manifest, account, &directory.users, viewpoint.at);
         rosters.push(roster);
         warnings = found;
     }
-    Ok((rosters, warnings))
+    (rosters, warnings)
 }
 
 /// The inventories that belong to the rosters of an account: before and after, one for each instant.

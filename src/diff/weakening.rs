@@ -7,7 +7,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
-    manifest::{Exemption, Limits, Manifest, Recipient, Sourced, WhenFull, schedule::next_after},
+    manifest::{Exemption, Limits, Manifest, Recipient, Sourced, WhenFull, schedule::next_after, values::USER_NAME},
     roster::Entry,
 };
 
@@ -56,7 +56,7 @@ pub const POLICY: &[PolicyRow] = &[
     PolicyRow {
         field: "rotate-ahead",
         weaker: "shorter",
-        is_weaker: stays!(rotate_ahead, |before, after| after < before),
+        is_weaker: stays!(rotate_ahead, |before, after| after.time() < before.time()),
     },
     PolicyRow { field: "overlap", weaker: "shorter", is_weaker: stays!(overlap, |before, after| after < before) },
     PolicyRow { field: "quiet", weaker: "shorter", is_weaker: stays!(quiet, |before, after| after < before) },
@@ -226,6 +226,7 @@ fn written(notify: &Sourced<Vec<Recipient>>) -> Vec<String> {
     let text = |recipient: &Recipient| match recipient {
         Recipient::Address(address) => address.to_lowercase(),
         Recipient::Tag(tag) => format!("tag:{tag}"),
+        Recipient::UserName => USER_NAME.to_owned(),
     };
     notify.value.iter().map(text).collect()
 }

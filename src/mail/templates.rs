@@ -99,6 +99,7 @@ macro_rules! built_in {
 
 built_in!(
     Rotated = "rotated",
+    Retiring = "retiring",
     StillInUse = "still-in-use",
     Deactivated = "deactivated",
     Deleted = "deleted",

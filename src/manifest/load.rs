@@ -6,15 +6,15 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     Code, Diagnostic, Label, Manifest, Severity, Source,
     diagnostic::{Sources, quote},
-    duplicates, files,
+    duplicates, files, overlooked,
     parse::{self, Parsed},
     policy::{self, Context},
-    rules, settings, templates,
+    rules, schedule, secrets, settings, templates,
     written::{self, At},
 };
 
@@ -44,7 +44,9 @@ pub fn load(dir: &Path, now: DateTime<Utc>) -> Loaded {
     if files.is_empty() {
         return Loaded { manifest: None, diagnostics: unreadable };
     }
-    load_with(files, unreadable, now)
+    let mut loaded = load_with(files, unreadable, now);
+    loaded.diagnostics.extend(overlooked::warnings(dir));
+    loaded
 }
 
 /// Loads manifests that were read already, each with the path to show: those of a git revision, for example. Templates of
@@ -109,9 +111,20 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
     };
     let mut manifest = Manifest::default();
     let mut defaults = policy::built_in();
+    // Monthly, where no schedule says otherwise or one never comes.
+    let mut gap = TimeDelta::days(31);
+    policy::resolve_auto(&mut defaults, gap);
     if let Some(file) = shared.parsed {
-        let mut context = Context { source: &file.source, sources: &sources, now, diagnostics };
         let written::File { defaults: own, mail, limits, schedule, accounts, .. } = &file.file;
+        let mut context = Context { source: &file.source, sources: &sources, now, gap, diagnostics };
+        manifest.schedule =
+            schedule.as_ref().map(|own| settings::schedule(&own.value, &mut context)).unwrap_or_default();
+        gap = schedule::longest_gap(manifest.schedule.enforce(), now).unwrap_or(gap);
+        context.gap = gap;
+        policy::resolve_auto(&mut defaults, gap);
+        if let Some(enforce) = &manifest.schedule.enforce {
+            policy::check_schedule(&defaults, enforce, &mut context);
+        }
         if let Some(own) = own {
             defaults = policy::merge(&defaults, &own.value, &mut context);
             if let Some(secret) = own.value.secret.as_ref().filter(|secret| !secret.value.contains("{user}")) {
@@ -124,8 +137,6 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
         manifest.mail.language = defaults.language.value;
         manifest.mail.places.extend(defaults.language.source.clone().map(|source| ("language".to_owned(), source)));
         manifest.limits = limits.as_ref().map(|own| settings::limits(&own.value, &mut context)).unwrap_or_default();
-        manifest.schedule =
-            schedule.as_ref().map(|own| settings::schedule(&own.value, &mut context)).unwrap_or_default();
         if let Some(own) = accounts {
             let is_rejected = |account: &At<written::Account>, key: &str| file.rejected.contains(&account.span, key);
             manifest.accounts = settings::accounts(&own.value, is_rejected, &mut context);
@@ -133,7 +144,7 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
     }
     let layer = rules::Layer::new(defaults, &shared, &manifest.accounts);
     for file in parsed {
-        let mut context = Context { source: &file.source, sources: &sources, now, diagnostics };
+        let mut context = Context { source: &file.source, sources: &sources, now, gap, diagnostics };
         for rule in &file.file.rotate {
             manifest.rules.push(rules::rule(rule, &file.rejected, &layer, &mut context));
         }
@@ -144,6 +155,7 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
     diagnostics.extend(missing_sender(&manifest, &shared, &sources));
     diagnostics.extend(duplicates::rules(&manifest, &sources));
     diagnostics.extend(duplicates::exemptions(&manifest, &sources));
+    diagnostics.extend(secrets::collisions(&manifest, &sources));
     manifest.sources = sources;
     manifest
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Action, KeyRef, Need, Next, Reason, Step, Verb, Wait, next, simulate};
 use crate::{
-    inventory::{Inventory, KeyId, LastUse, State},
+    inventory::{Destination, Inventory, KeyId, LastUse, Readers, State},
     roster::{Entry, Roster},
 };
 
@@ -148,6 +148,7 @@ impl<'a> Walk<'a> {
                 }
                 Next::Need(Need::LastUse(key)) => self.rest(&key),
                 Next::Need(Need::Ledger) => self.state.ledger.confirmed = true,
+                Next::Need(Need::ResourcePolicy) => self.unexposed(),
                 Next::Wait { .. } | Next::Settled { .. } => break,
             }
         }
@@ -210,6 +211,13 @@ impl<'a> Walk<'a> {
     fn rest(&mut self, key: &KeyId) {
         for held in self.state.keys.iter_mut().filter(|held| held.id == *key) {
             held.last_use = LastUse::At { time: held.created, service: None, region: None };
+        }
+    }
+
+    /// From here on nobody outside the account reads the secret, as far as is known.
+    fn unexposed(&mut self) {
+        if let Destination::Own(secret) = &mut self.state.ledger.destination {
+            secret.readers = Readers::Inside;
         }
     }
 

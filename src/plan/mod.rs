@@ -12,6 +12,7 @@ mod limits;
 mod reason;
 mod rules;
 mod simulate;
+mod view;
 
 use std::{fmt, sync::Arc};
 
@@ -30,8 +31,8 @@ pub use self::{
     fingerprint::{Chain, Link, SCHEME, fingerprint, fingerprint_of},
     forecast::stay_in_use,
     limits::{Exceeded, exceeded},
-    reason::{Day, Duration, Reason, Wait},
-    rules::{due_at, next},
+    reason::{Day, Duration, LeakObstacle, Origin, Reason, Retirement, Wait},
+    rules::{RULES, Rule, decide, due_at, next},
     simulate::simulate,
 };
 
@@ -212,8 +213,10 @@ pub enum Action {
         ledger: LedgerWrite,
         /// The user's keys as planned: a run beside this one shows in a difference.
         expected: Vec<(KeyId, Status)>,
-        /// Whether an earlier run had begun with it, and no key came of that.
+        /// Whether an earlier run had begun with it, and no key came of that, or had made room for it.
         resumes: bool,
+        /// Whether a key was announced to go: what is done is not to count again.
+        made_room: bool,
     },
     /// Hand the pending key out: move `AWSCURRENT` to its version.
     Promote {
@@ -221,7 +224,7 @@ pub enum Action {
         /// The version that `AWSCURRENT` is on now; `None`: on none.
         from: Option<String>,
     },
-    /// Tell the owner about the key that is handed out now.
+    /// Tell the owner about the key that is handed out now, or about one that is to go.
     Notify {
         key: KeyId,
         notice: Box<Notice>,
@@ -250,9 +253,13 @@ impl Action {
         }
     }
 
-    /// Whether it begins a rotation; the others carry on what has begun.
+    /// Whether it begins something; the others carry on what has begun.
     pub fn starts_rotation(&self) -> bool {
-        matches!(self, Self::Create { resumes: false, .. })
+        match self {
+            Self::Create { resumes, .. } => !resumes,
+            Self::Notify { notice, .. } => matches!(notice.topic, Topic::Retiring { .. }),
+            Self::Promote { .. } | Self::Deactivate { .. } | Self::Delete { .. } => false,
+        }
     }
 
     /// The key it is about; `None` for a key that does not exist yet.
@@ -268,7 +275,7 @@ impl Action {
 }
 
 /// How a tag gets onto the user's secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LedgerWrite {
     /// Whether the secret exists: it is tagged, or else created empty with the tags.
     pub exists: bool,
@@ -282,15 +289,33 @@ pub struct LedgerWrite {
 /// What the owner is told, and by whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
+    pub topic: Topic,
     pub sender: Sender,
+    /// The manifest says that nobody is told: it is only noted.
+    pub to_nobody: bool,
     pub recipients: Vec<String>,
     /// Written to when every recipient is refused, or when there is none.
     pub fallback: Vec<String>,
     pub language: Language,
-    /// The key that the new one replaces, if it still works.
-    pub old: Option<KeyId>,
-    /// When the old key stops at the earliest.
-    pub old_stops: Option<DateTime<Utc>>,
+    /// Where it is noted that the owner was told.
+    pub ledger: LedgerWrite,
+}
+
+/// What a notice is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Topic {
+    /// The key was issued by keyrota. `old` is the key that it replaces, if that still works, and when that stops at the
+    /// earliest.
+    Issued { old: Option<(KeyId, DateTime<Utc>)> },
+    /// The key is to go although keyrota did not replace it.
+    Retiring {
+        why: Retirement,
+        last_use: LastUse,
+        /// The user's other key.
+        other: Option<KeyId>,
+        /// When it stops at the earliest.
+        stops: DateTime<Utc>,
+    },
 }
 
 /// What comes next for one user.
@@ -316,6 +341,8 @@ pub enum Need {
     Ledger,
     /// `GetAccessKeyLastUsed`.
     LastUse(KeyId),
+    /// `GetResourcePolicy`: who may read the secret that was there before.
+    ResourcePolicy,
 }
 
 /// From when the observation is, and for when a plan is made of it.
@@ -509,6 +536,7 @@ impl Need {
         match self {
             Self::Ledger => "secrets were not described".to_owned(),
             Self::LastUse(_) => "the last use of keys was not read".to_owned(),
+            Self::ResourcePolicy => "the resource policies of secrets were not read".to_owned(),
         }
     }
 }
@@ -518,6 +546,7 @@ impl fmt::Display for Need {
         match self {
             Self::Ledger => f.write_str("its secret was not described"),
             Self::LastUse(key) => write!(f, "the last use of {key} was not read"),
+            Self::ResourcePolicy => f.write_str("the resource policy of its secret was not read"),
         }
     }
 }

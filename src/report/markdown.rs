@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 pub use super::page::MOST_BYTES;
 use super::{
     Counts, Since,
-    change_text::{before_text, grave, headline, values, welcome},
+    change_text::{before_text, grave, welcome},
     page::{Content, Page, Section, masked, unbroken},
     roster_diff, template_diff,
     text::{self, Steps, assumption, day, unknown},
@@ -18,6 +18,7 @@ use crate::{
         Before, CausedWait, Comparison, Deletion, Field,
         review::{Broken, Compared},
     },
+    explain::Line,
     inventory::Account,
     manifest::{Diagnostic, Severity, shown},
     plan::{Change, KeyRef, Plan, Step, Verb, Wait, Waiting, fingerprint},
@@ -65,7 +66,7 @@ pub fn render(report: &Report<'_>, mask: bool) -> String {
 /// The totals, which no cut takes away.
 fn footer(plan: &Plan, revision: Option<&str>, accounts: &Accounts) -> String {
     let revision = revision.map_or_else(String::new, |revision| format!(", manifests at {}", code(revision)));
-    let as_of = plan.as_of.format("%Y-%m-%d %H:%M");
+    let as_of = unbroken(plan.as_of.format("%Y-%m-%d %H:%M"));
     let digest = fingerprint(plan).map_or_else(|| "none, something could not be read".to_owned(), |it| code(&it));
     let total = title_of_plan(plan);
     let (account, users) = (accounts.only(), plan.users());
@@ -210,7 +211,7 @@ fn whole_plan(page: &mut Page, plan: &Plan, accounts: &Accounts) {
 fn comparison(page: &mut Page, since: &Since<'_>, compared: &Compared, plan: &Plan, accounts: &Accounts) {
     let Compared { now, settings, templates, next_run: _ } = compared;
     page.push(&format!("### keyrota: {}\n\n", title_of_change(compared, plan)));
-    page.push(&format!("{}\n\n", headline(&code(&since.to_string()), compared)));
+    page.push(&compared_with(since, compared));
     for note in since.notes {
         page.push(&format!("> {}\n\n", words(note)));
     }
@@ -224,7 +225,7 @@ fn comparison(page: &mut Page, since: &Since<'_>, compared: &Compared, plan: &Pl
     let mut sections = vec![
         table("Leaves the scope, or gets weaker", 14_000, POLICIES, weaker_rows(now, &weaker, accounts)),
         table("Waits because of this change", 10_000, WAITING, caused_waits(now, accounts)),
-        table("Caused by this change", 30_000, CHANGES, caused_rows(now, accounts)),
+        table("Caused by this change", 38_000, CHANGES, caused_rows(now, accounts)),
     ];
     if let Some((at, beyond)) = &later {
         let run = format!("by the run of {} UTC", unbroken(at.format("%Y-%m-%d %H:%M")));
@@ -250,6 +251,16 @@ fn comparison(page: &mut Page, since: &Since<'_>, compared: &Compared, plan: &Pl
     let waiting = now.waiting.iter().map(|waiting| waiting_row(waiting, None, accounts)).collect();
     sections.push(folded("Waiting anyway", WAITING, waiting));
     page.sections(sections);
+}
+
+/// What weakens nothing: the rest stands in the title.
+fn compared_with(since: &Since<'_>, compared: &Compared) -> String {
+    let rest = match welcome(compared) {
+        parts if !parts.is_empty() => format!(": {}", parts.join(", ")),
+        _ if grave(compared).is_empty() => ": no one's policy changes".to_owned(),
+        _ => String::new(),
+    };
+    format!("Compared with {}{rest}.\n\n", code(&since.to_string()))
 }
 
 fn text_section(title: &str, language: &'static str, text: String) -> Section<'static> {
@@ -312,7 +323,7 @@ fn named(all: &[String]) -> String {
 
 const CHANGES: &str = "| | user | is done | why | then |\n|---|---|---|---|---|\n";
 const WAITING: &str = "| | user | waits | why | until, then |\n|---|---|---|---|---|\n";
-const POLICIES: &str = "| who | what | before | after | written in |\n|---|---|---|---|---|\n";
+const POLICIES: &str = "| who | what | change | written in |\n|---|---|---|---|\n";
 
 /// What can't be taken back comes first.
 fn gravity(change: &Change) -> usize {
@@ -342,8 +353,10 @@ fn change_row(change: &Change, before: Option<String>, accounts: &Accounts) -> S
     let Change { account, user, action, reason, destination: _, source: _, then: _, is_assumed } = change;
     let verb = action.verb();
     let steps = Steps::after(change);
-    let first =
-        format!("**{verb}** {}", if verb == Verb::Create { "new".to_owned() } else { key_words(&change.key(), true) });
+    let first = format!(
+        "**{verb}** {}",
+        if verb == Verb::Create { "a new key".to_owned() } else { key_words(&change.key(), true) }
+    );
     let at_once = steps.at_once.iter().map(|(step, key)| format!("**{}**", step_words(step, key.as_ref())));
     let done: Vec<String> = std::iter::once(first).chain(at_once).collect();
     let later: Vec<String> = steps
@@ -393,7 +406,8 @@ fn waiting_row(waiting: &Waiting, before: Option<String>, accounts: &Accounts) -
     let then = then.iter().map(|step| format!("{} {}", step.verb, unbroken(day(step.not_before))));
     let before = before.map(|before| unbroken_dates(&before));
     let when: Vec<String> = until.into_iter().chain(then).chain(before).collect();
-    let why = cell_words(&format!("{wait}{}", assumption(*is_assumed)));
+    let why = text::message(wait) + assumption(*is_assumed);
+    let why = cell_words(&why);
     let (user, why) = (accounts.user(account, user), unbroken_dates(&why));
     format!("| {glyph} | {user} | {word}{key} | {why} | {} |\n", when.join(", "))
 }
@@ -402,12 +416,8 @@ fn waiting_row(waiting: &Waiting, before: Option<String>, accounts: &Accounts) -
 fn weaker_rows(comparison: &Comparison, settings: &[&Field], accounts: &Accounts) -> Vec<String> {
     let mut rows = Rows::default();
     for member in &comparison.left {
-        let cells = [
-            "**leaves the scope**".to_owned(),
-            "in scope".to_owned(),
-            "not managed".to_owned(),
-            cell(&member.rule.to_string()),
-        ];
+        let was = format!("was: {}", unbroken_dates(&member.outlook.to_string()));
+        let cells = ["**leaves the scope**".to_owned(), was, cell(&member.rule.to_string())];
         rows.add(accounts.user(&member.account, &member.user), cells);
     }
     let weaker = |field: &Field| field.weaker;
@@ -422,7 +432,7 @@ fn other_rows(comparison: &Comparison, settings: &[&Field], accounts: &Accounts)
         let next = unbroken_dates(&member.outlook.to_string());
         rows.add(
             accounts.user(&member.account, &member.user),
-            ["enters the scope".to_owned(), "not managed".to_owned(), next, cell(&member.rule.to_string())],
+            ["enters the scope".to_owned(), next, cell(&member.rule.to_string())],
         );
     }
     rows.add_fields(comparison, |field| !field.weaker, accounts);
@@ -430,7 +440,7 @@ fn other_rows(comparison: &Comparison, settings: &[&Field], accounts: &Accounts)
         let [before, after] =
             [changed.outlook_before, changed.outlook_after].map(|outlook| unbroken_dates(&outlook.to_string()));
         let user = accounts.user(&changed.account, &changed.user);
-        rows.add(user, ["what comes next".to_owned(), before, after, String::new()]);
+        rows.add(user, ["what comes next".to_owned(), format!("{before} → {after}"), String::new()]);
     }
     rows.add_settings(settings);
     rows.render()
@@ -438,10 +448,10 @@ fn other_rows(comparison: &Comparison, settings: &[&Field], accounts: &Accounts)
 
 /// Rows in the order in which they came, those that say the same in one.
 #[derive(Default)]
-struct Rows(Vec<([String; 4], Vec<String>)>);
+struct Rows(Vec<([String; 3], Vec<String>)>);
 
 impl Rows {
-    fn add(&mut self, who: String, cells: [String; 4]) {
+    fn add(&mut self, who: String, cells: [String; 3]) {
         match self.0.iter_mut().find(|(known, _)| *known == cells) {
             Some((_, all)) => all.push(who),
             None => self.0.push((cells, vec![who])),
@@ -464,23 +474,34 @@ impl Rows {
     }
 
     fn render(self) -> Vec<String> {
-        let row = |([what, before, after, place], who): ([String; 4], Vec<String>)| {
+        let row = |([what, change, place], who): ([String; 3], Vec<String>)| {
             let more = who.len().saturating_sub(MOST_IN_ROW);
             let more = if more == 0 { String::new() } else { format!(" and {more} more") };
             let who = who[..who.len().min(MOST_IN_ROW)].join(", ");
-            format!("| {who}{more} | {what} | {before} | {after} | {place} |\n")
+            format!("| {who}{more} | {what} | {change} | {place} |\n")
         };
         self.0.into_iter().map(row).collect()
     }
 }
 
-fn field_cells(field: &Field) -> [String; 4] {
-    let what = if field.weaker { format!("{} **weaker**", cell(&field.name)) } else { cell(&field.name) };
-    let value = |line: &Option<crate::explain::Line>| {
+fn field_cells(field: &Field) -> [String; 3] {
+    let Field { name, before, after, weaker } = field;
+    let what = if *weaker { format!("{} **weaker**", cell(name)) } else { cell(name) };
+    let value = |line: &Option<Line>| {
         line.as_ref().map_or_else(|| "none".to_owned(), |line| unbroken_dates(&cell(&line.value)))
     };
-    let (_, places) = values(field);
-    [what, value(&field.before), value(&field.after), cell(&places)]
+    let place = |line: &Option<Line>| {
+        let source = line.as_ref()?.source.as_ref();
+        Some(source.map_or_else(|| "built-in".to_owned(), |source| cell(&source.to_string())))
+    };
+    // In spans of their own, so that a line can break between them.
+    let places = match (place(before), place(after)) {
+        (Some(before), Some(after)) if before == after => after,
+        (Some(before), Some(after)) => format!("{after}, before: {before}"),
+        (Some(before), None) => format!("before: {before}"),
+        (None, after) => after.unwrap_or_default(),
+    };
+    [what, format!("{} → {}", value(before), value(after)), places]
 }
 
 /// Dates within a sentence: see [`unbroken`].

@@ -250,7 +250,7 @@ fn mark(wait: &Wait) -> (char, &'static str, Style) {
 }
 
 /// What is not said by the word of [`mark`], nor by the last line: why something could not be read, once for all users.
-fn message(wait: &Wait) -> String {
+pub(super) fn message(wait: &Wait) -> String {
     if matches!(wait, Wait::Unreadable { .. }) {
         return String::new();
     }

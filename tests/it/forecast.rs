@@ -9,7 +9,7 @@ use keyrota::{
     },
     manifest::{self, Manifest},
     observe::Depth,
-    plan::{KeyRef, Plan, Verb},
+    plan::{Action, Change, KeyRef, Plan, Verb},
     report::Counts,
     sandbox::{IamUser, Sandbox, StoredSecret, StoredVersion, World},
     survey::{apply_all, plan_all, scope, survey},
@@ -37,14 +37,22 @@ fn account() -> Account {
     Account { id: "111122223333".to_owned(), name: None, partition: "aws".to_owned(), region: "eu-west-1".to_owned() }
 }
 
-/// Plans, and carries the plan out.
-fn plan_and_apply(sandbox: Sandbox, manifest: &Manifest, now: DateTime<Utc>) -> (Plan, Vec<Outcome>) {
+/// Plans, and carries the plan out; `starts_rotations` as a run that enforces, or one that tends.
+fn plan_and_apply(
+    sandbox: Sandbox,
+    manifest: &Manifest,
+    now: DateTime<Utc>,
+    starts_rotations: bool,
+) -> (Plan, Vec<Outcome>) {
     let clouds = [sandbox];
     async {
         let (scoped, _) = scope(&clouds, manifest, now).await.unwrap_or_else(|error| panic!("{error:?}"));
         let surveyed = survey(scoped, Depth::Plan, now, &|_| {}).await;
-        let plan = plan_all(&surveyed, now);
-        let run = Run { as_of: now, clock: &|| now, starts_rotations: true, may_start: &|| true, progress: &|_| {} };
+        let plan = match plan_all(&surveyed, now) {
+            plan if starts_rotations => plan,
+            plan => plan.without_new_rotations(None),
+        };
+        let run = Run { as_of: now, clock: &|| now, starts_rotations, may_start: &|| true, progress: &|_| {} };
         let applied = apply_all(&surveyed, &plan, &run).await;
         (plan, applied.outcomes)
     }
@@ -84,7 +92,7 @@ fn a_plan_counts_what_apply_does_in_every_golden_case() {
     let mut steps = 0;
     for case in golden::cases("plan") {
         let (sandbox, manifest, now) = planner::inputs(&case);
-        let (plan, outcomes) = plan_and_apply(sandbox, &manifest, now);
+        let (plan, outcomes) = plan_and_apply(sandbox, &manifest, now, true);
         assert_as_planned(&case.path.display().to_string(), &plan, &outcomes);
         steps += outcomes.len();
     }
@@ -105,9 +113,15 @@ fn a_plan_counts_what_apply_does_in_every_small_state() {
     for policy in policies {
         let manifest = manifest(policy);
         for states in states().chunks(CROWD) {
-            let sandbox = Sandbox::new(account(), world(states));
-            sandbox.set_now(t0());
-            let (plan, outcomes) = plan_and_apply(sandbox, &manifest, t0());
+            let sandbox = || {
+                let sandbox = Sandbox::new(account(), world(states));
+                sandbox.set_now(t0());
+                sandbox
+            };
+            let (plan, outcomes) = plan_and_apply(sandbox(), &manifest, t0(), false);
+            assert_as_planned(policy, &plan, &outcomes);
+            assert_eq!(Counts::of(&plan).create, created(&plan), "{policy}: a run that tends began a rotation");
+            let (plan, outcomes) = plan_and_apply(sandbox(), &manifest, t0(), true);
             assert_as_planned(policy, &plan, &outcomes);
             users += states.len();
             at_once +=
@@ -115,6 +129,13 @@ fn a_plan_counts_what_apply_does_in_every_small_state() {
         }
     }
     assert!(users > 5_000 && at_once > 500, "{users} states, {at_once} with a deletion in the run");
+}
+
+/// How many users' creations were begun by an earlier run: those may be carried on.
+fn created(plan: &Plan) -> usize {
+    let resumed = |change: &&Change| matches!(change.action, Action::Create { resumes: true, .. });
+    let then = |change: &Change| change.then.iter().filter(|step| step.same_run && step.verb == Verb::Create).count();
+    plan.changes.iter().filter(resumed).count() + plan.changes.iter().map(then).sum::<usize>()
 }
 
 /// The keys of one user, and the labels and tags of its secret.

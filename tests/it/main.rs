@@ -20,6 +20,7 @@ mod manifest;
 mod markdown;
 mod metrics;
 mod moto;
+mod outputs;
 mod planner;
 mod policies;
 mod readme;

@@ -43,6 +43,43 @@ fn a_warning_is_told_and_stops_nothing() {
     ran.says(&["warning[KR", "did you mean `ci-builder`?"]).shows(&["Plan: 1 to create"]);
 }
 
+/// Whoever wrote them believes that their rules hold.
+#[test]
+fn files_that_look_like_manifests_are_warned_of() {
+    let folder = folder();
+    folder.write("manifests/later.TOML", "version = 1\n");
+    std::fs::create_dir_all(folder.path("manifests/teams/a")).expect("a folder");
+    folder.write("manifests/teams/a/team.toml", "version = 1\n\n[[rotate]]\nusers = [\"alice\"]\n");
+    folder.write("manifests/teams/notes.txt", "nothing\n");
+    let plan = ["plan", "--sandbox", "sandbox.toml"];
+    for command in [&["check", "--at", "2026-11-23"][..], &plan] {
+        let ran = folder.run(command).exits(0);
+        let ran = ran.says(&["`later.TOML` is not read", "`team.toml` is not read", "manifests/teams/a/team.toml"]);
+        assert_eq!(ran.stderr.matches("warning[KR").count(), 2, "{command:?}: {}", ran.stderr);
+    }
+}
+
+/// Several accounts, or several names on one line, do not hide one.
+#[test]
+fn a_name_that_is_nobodys_is_warned_of_where_it_stands() {
+    let folder = folder();
+    folder.write("manifests/more.toml", "version = 1\n\n[[rotate]]\nusers = [\"alice\", \"alcie\", \"bob\"]\n");
+    let ran = folder.run(&on_sandbox(&["plan"])).exits(0);
+    ran.says(&[
+        "there is no user `alcie`",
+        "manifests/more.toml:4:19",
+        "did you mean `alice`?",
+        "there is no user `bob`",
+    ]);
+}
+
+#[test]
+fn verbose_may_be_said_more_than_once() {
+    for verbose in ["-v", "-vvv", "--verbose"] {
+        folder().run(&on_sandbox(&["plan", verbose])).exits(0).shows(&["Plan: 1 to create"]);
+    }
+}
+
 #[test]
 fn a_plan_for_a_person() {
     let ran = folder().run(&on_sandbox(&["plan"])).exits(0);
@@ -168,6 +205,11 @@ fn a_plan_beyond_a_limit_is_shown_and_refused() {
 fn a_plan_as_of_another_time() {
     let folder = folder();
     let day = folder.run(&on_sandbox(&["plan", "--at", "2026-11-27T08:00:00Z", "--format", "json"])).exits(0).json();
+    let text = folder.run(&on_sandbox(&["plan", "--at", "2026-11-27T08:00:00Z"])).exits(0);
+    let text = text.shows(&["move clients off one and deactivate it; assumes that who uses a key now goes on\n"]);
+    assert_eq!(text.stdout.matches("assumes").count(), 1, "{}", text.stdout);
+    let status = folder.run(&on_sandbox(&["status", "--at", "2026-11-27T08:00:00Z"])).exits(0);
+    status.shows(&["deactivate it; assumes that who uses a key now goes on\n"]);
     // The overlap is over. Who uses the keys of ci-full today is taken to go on: one of them must be moved off.
     assert_eq!((&day["as-of"], &day["summary"]["deactivate"]), (&json!("2026-11-27T08:00:00Z"), &json!(1)));
     assert_eq!(
