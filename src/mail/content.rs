@@ -278,8 +278,9 @@ struct Used {
 
 fn used(last_use: &LastUse, language: Language) -> Used {
     // What AWS writes where it does not know.
-    let known =
-        |text: &Option<String>| text.as_ref().filter(|text| !text.is_empty() && *text != "N/A").map(|text| untrusted::mail(text));
+    let known = |text: &Option<String>| {
+        text.as_ref().filter(|text| !text.is_empty() && *text != "N/A").map(|text| untrusted::mail(text))
+    };
     match last_use {
         LastUse::At { time, service, region } => {
             Used { time: Some(minute(*time, language)), service: known(service), region: known(region) }
