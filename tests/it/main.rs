@@ -4,6 +4,7 @@ mod action;
 mod architecture;
 mod aws;
 mod binary;
+mod calendar;
 mod command;
 mod compare;
 mod digest;
