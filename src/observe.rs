@@ -153,7 +153,7 @@ async fn observe_state(
     // What is read for one look may raise a question of another.
     let needed = |state: &State| {
         let of = |(_, look, entry): &&(usize, Look<'_>, &Entry)| need(look.roster, entry, state, look.viewpoint);
-        views.iter().find_map(|view| of(view))
+        views.iter().find_map(of)
     };
     while let Some(need) = needed(&state) {
         fetch(cloud, entry, &mut state, need).await?;

@@ -86,7 +86,10 @@ pub fn diagnostics(diagnostics: &[Diagnostic]) -> String {
     let mut page = Page::default();
     page.push(&format!("### keyrota: {title}\n"));
     if !diagnostics.is_empty() {
-        let rendered: Vec<String> = diagnostics.iter().map(|diagnostic| diagnostic.render(false)).collect();
+        // What stops keyrota comes first.
+        let mut sorted: Vec<&Diagnostic> = diagnostics.iter().collect();
+        sorted.sort_by_key(|diagnostic| diagnostic.severity);
+        let rendered: Vec<String> = sorted.iter().map(|diagnostic| diagnostic.render(false)).collect();
         let room = page.room();
         page.push(&format!("\n{}", fenced("text", &rendered.join("\n\n"), room)));
     }

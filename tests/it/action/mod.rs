@@ -162,7 +162,7 @@ fn a_broken_manifest_is_annotated() {
     let outcome = pull.run(&[]);
     assert!(!outcome.is_success, "{outcome:?}");
     assert_eq!((outcome.output("result"), outcome.output("digest")), ("invalid", ""));
-    let annotations: Vec<_> = outcome.log.lines().filter(|line| line.starts_with("::")).collect();
+    let annotations: Vec<_> = outcome.log.lines().filter(|line| line.starts_with("::error")).collect();
     let annotation =
         "::error file=manifests/team.toml,line=5,col=1,title=KR0007::unknown key `max-agee` in `[[rotate]]`";
     assert!(annotations.len() == 1 && annotations[0].starts_with(annotation), "{annotations:?}");
