@@ -58,8 +58,11 @@ pub const POLICY: &[PolicyRow] = &[
     PolicyRow {
         field: "rotate-ahead",
         weaker: "shorter",
-        is_weaker: stays!(rotate_ahead, |before, after| *after != RotateAhead::Auto(after.time())
-            && after.time() < before.time()),
+        // What `auto` comes to follows from the overlap and the schedule, which have rows of their own.
+        is_weaker: stays!(rotate_ahead, |before, after| match (before, after) {
+            (RotateAhead::Auto(_), RotateAhead::Auto(_)) => false,
+            (before, after) => after.time() < before.time(),
+        }),
     },
     PolicyRow { field: "overlap", weaker: "shorter", is_weaker: stays!(overlap, |before, after| after < before) },
     PolicyRow { field: "quiet", weaker: "shorter", is_weaker: stays!(quiet, |before, after| after < before) },
