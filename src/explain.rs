@@ -69,7 +69,8 @@ pub fn policy(entry: &Entry) -> Vec<Line> {
 /// What holds for whole runs: who sends mail, the limits, the schedule and the accounts.
 pub fn settings(manifest: &Manifest) -> Vec<Line> {
     // Templates are text that git compares well enough.
-    let Mail { from, from_arn, reply_to, configuration_set, fallback, digest, language, templates: _ } = &manifest.mail;
+    let Mail { from, from_arn, reply_to, configuration_set, region, fallback, digest, language, templates: _ } =
+        &manifest.mail;
     let Limits { max_actions, max_percent } = &manifest.limits;
     let Schedule { enforce, tend } = &manifest.schedule;
     let mut lines = vec![
@@ -77,6 +78,7 @@ pub fn settings(manifest: &Manifest) -> Vec<Line> {
         line("mail.from-arn", or_none(from_arn.as_deref()), None),
         line("mail.reply-to", or_none(reply_to.as_deref()), None),
         line("mail.configuration-set", or_none(configuration_set.as_deref()), None),
+        line("mail.region", or_none(region.as_deref()), None),
         line("mail.fallback", list(fallback), None),
         line("mail.digest", list(digest), None),
         line("mail.language", language.as_str(), None),

@@ -45,6 +45,9 @@ pub struct Schedules {
 pub struct Mail {
     pub address: String,
     pub domain: String,
+    /// Where SES sends; `None`: in the region of the stack.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
 }
 
 /// What the policies of one account must cover.
@@ -92,17 +95,17 @@ pub fn terraform(manifest: &Manifest) -> (Variables, Vec<Source>) {
     let expression = |written: &Option<crate::manifest::Sourced<String>>| written.as_ref().map(|at| at.value.clone());
     let schedules =
         Schedules { enforce: expression(&manifest.schedule.enforce), tend: expression(&manifest.schedule.tend) };
-    let mail = manifest.mail.from.as_deref().and_then(sender);
+    let mail = manifest.mail.from.as_deref().and_then(|from| sender(from, manifest.mail.region.as_deref()));
     let broad = |rule: &&Rule| !rule.groups.is_empty() && rule.users.is_empty() && rule.paths.is_empty();
     let broad = manifest.rules.iter().filter(broad).filter(|rule| rule.tags.is_empty());
     (Variables { schedules, mail, accounts }, broad.map(|rule| rule.source.clone()).collect())
 }
 
 /// `Name <name@example.com>` or `name@example.com`.
-fn sender(from: &str) -> Option<Mail> {
+fn sender(from: &str, region: Option<&str>) -> Option<Mail> {
     let address = from.strip_suffix('>').and_then(|rest| rest.rsplit_once('<')).map_or(from, |(_, address)| address);
     let (_, domain) = address.rsplit_once('@')?;
-    Some(Mail { address: address.to_owned(), domain: domain.to_owned() })
+    Some(Mail { address: address.to_owned(), domain: domain.to_owned(), region: region.map(str::to_owned) })
 }
 
 fn access(manifest: &Manifest, declared: Option<(&String, &DeclaredAccount)>) -> Access {
@@ -299,7 +302,7 @@ mod tests {
 
     #[test]
     fn the_sender_is_the_bare_address() {
-        let mail = sender("Security <security@mail.example.com>").expect("an address");
+        let mail = sender("Security <security@mail.example.com>", None).expect("an address");
         assert_eq!((mail.address.as_str(), mail.domain.as_str()), ("security@mail.example.com", "mail.example.com"));
     }
 }

@@ -11,6 +11,7 @@
 
 pub mod apply;
 pub mod aws;
+pub mod clock;
 pub mod cloud;
 pub mod compare;
 pub mod explain;
@@ -30,3 +31,4 @@ pub mod roster;
 pub mod sandbox;
 pub mod survey;
 pub mod tell;
+pub mod verdict;

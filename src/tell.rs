@@ -4,7 +4,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use chrono::{DateTime, Utc};
@@ -21,7 +21,9 @@ use crate::{
     },
     manifest::{Language, Mail},
     observe::fetch,
-    plan::{Action, Change, Courtesy, Need, Next, Notice, Plan, Reason, Wait, courtesies, letters, next_observed},
+    plan::{
+        self, Action, Change, Courtesy, Need, Next, Notice, Plan, Reason, Wait, courtesies, letters, next_observed,
+    },
     survey::Surveyed,
 };
 
@@ -38,6 +40,21 @@ pub struct Sent {
     pub result: Result<(), CallError>,
     /// What went wrong beside: a template that could not be filled in, a tag that could not be written.
     pub notes: Vec<String>,
+}
+
+/// Whether SES still takes mail. Once its daily quota is used up, nothing more is tried in a run.
+#[derive(Debug, Default)]
+pub struct Outbox(Mutex<Option<CallError>>);
+
+impl Outbox {
+    /// Why nothing more can be sent, if that is so.
+    fn closed(&self) -> Option<CallError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn close(&self, error: &CallError) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| error.clone());
+    }
 }
 
 /// Tells the owner of a key that was rotated. Told is who can act on it: one accepted message is enough. When every
@@ -64,7 +81,7 @@ pub(crate) async fn rotated(
     };
     let Notice { sender, recipients, fallback, language, .. } = notice;
     let letter = |content: &Rotated| Letter::new(mail, sender, *language, Content::Rotated(content.clone()), run.as_of);
-    let refused = match letter(&content).send_each(cloud, recipients, notes).await? {
+    let refused = match letter(&content).send_each(cloud, &run.outbox, recipients, notes).await? {
         Told::Accepted => return Ok(()),
         Told::Refused(refused) => refused,
     };
@@ -76,7 +93,7 @@ pub(crate) async fn rotated(
         notes.push(NO_ADDRESS.to_owned());
     }
     notes.extend(refused.iter().map(ToString::to_string));
-    match letter(&content).send_each(cloud, fallback, notes).await? {
+    match letter(&content).send_each(cloud, &run.outbox, fallback, notes).await? {
         Told::Accepted => Ok(()),
         Told::Refused(refused) => Err(nobody(&change.user, refused)),
     }
@@ -89,6 +106,11 @@ fn reason(refused: &[CallError]) -> String {
         [] => NO_ADDRESS.to_owned(),
         refused => refused.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
     }
+}
+
+fn unsent(to: &str, why: &str) -> CallError {
+    let (operation, message) = ("ses:SendEmail", why.to_owned());
+    CallError { kind: ErrorKind::Other, operation, subject: to.to_owned(), message }
 }
 
 fn nobody(user: &str, mut refused: Vec<CallError>) -> CallError {
@@ -127,19 +149,34 @@ impl Letter {
         }
     }
 
-    async fn send(&self, cloud: &impl Cloud, to: &str) -> Result<(), CallError> {
+    async fn send(&self, cloud: &impl Cloud, outbox: &Outbox, to: &str) -> Result<(), CallError> {
+        if let Some(error) = outbox.closed() {
+            return Err(error);
+        }
         let Text { subject, text, html } = self.text.clone();
         let (sender, tags) = (self.sender.clone(), self.tags.clone());
-        cloud.send_mail(&Message { sender, tags, to: to.to_owned(), subject, text, html }).await
+        let sent = cloud.send_mail(&Message { sender, tags, to: to.to_owned(), subject, text, html }).await;
+        if let Err(error) = &sent
+            && error.kind == ErrorKind::QuotaUsedUp
+        {
+            outbox.close(error);
+        }
+        sent
     }
 
     /// # Errors
     /// A failure that is not about the address, if no message was accepted.
-    async fn send_each(&self, cloud: &impl Cloud, to: &[String], notes: &mut Vec<String>) -> Result<Told, CallError> {
+    async fn send_each(
+        &self,
+        cloud: &impl Cloud,
+        outbox: &Outbox,
+        to: &[String],
+        notes: &mut Vec<String>,
+    ) -> Result<Told, CallError> {
         notes.extend(self.note.clone());
         let (mut accepted, mut refused, mut failed) = (false, Vec::new(), None);
         for to in to {
-            match self.send(cloud, to).await {
+            match self.send(cloud, outbox, to).await {
                 Ok(()) => accepted = true,
                 Err(error) if error.kind == ErrorKind::Refused => refused.push(error),
                 Err(error) => failed = Some(error),
@@ -170,7 +207,8 @@ pub async fn tell_all<C: Cloud>(
 ) {
     let Some(sender) = mail.sender() else { return };
     let office = Office { surveyed, mail, sender, run };
-    let due = office.due(applied).await;
+    let (due, mut unread) = office.due(applied).await;
+    applied.mail.append(&mut unread);
     let mut sent = office.tell(&due).await;
     applied.mail.append(&mut sent);
     office.digest(plan, applied, is_enforcing).await;
@@ -185,8 +223,9 @@ struct Office<'a, 'c, C> {
 }
 
 impl<C: Cloud> Office<'_, '_, C> {
-    /// What is to be told, by ledgers that were described: `ListSecrets` may lag behind what the run before noted.
-    async fn due(&self, applied: &mut Applied) -> Vec<Courtesy> {
+    /// What is to be told, by ledgers that were described: `ListSecrets` may lag behind what the run before noted. Beside
+    /// it, what can't be told now, because that failed.
+    async fn due(&self, applied: &mut Applied) -> (Vec<Courtesy>, Vec<Sent>) {
         let doubtful: Vec<_> = self.courtesies(applied).into_iter().filter(|courtesy| !courtesy.confirmed).collect();
         let users: BTreeSet<_> = doubtful.iter().map(|one| (&one.account, &one.user)).collect();
         let described = stream::iter(users)
@@ -194,15 +233,32 @@ impl<C: Cloud> Office<'_, '_, C> {
                 let Surveyed { cloud, roster, inventory } = self.account(account)?;
                 let entry = roster.entries.iter().find(|entry| entry.user.name == *user)?;
                 let mut state = inventory.users.get(user)?.clone().ok()?;
-                // Who can't be looked up now is told by the next run.
-                fetch(*cloud, entry, &mut state, Need::Ledger).await.ok()?;
-                Some(((account.id.clone(), user.clone()), state))
+                let described = fetch(*cloud, entry, &mut state, Need::Ledger).await;
+                Some(((account.id.clone(), user.clone()), described.map(|()| state)))
             })
             .buffered(CONCURRENCY)
             .collect::<Vec<_>>()
             .await;
-        applied.after.extend(described.into_iter().flatten());
-        self.courtesies(applied).into_iter().filter(|courtesy| courtesy.confirmed).collect()
+        let mut unread = Vec::new();
+        for ((account, user), described) in described.into_iter().flatten() {
+            match described {
+                Ok(state) => {
+                    applied.after.insert((account, user), state);
+                }
+                // The next run tells them.
+                Err(error) => {
+                    let of_user = |one: &&Courtesy| one.account.id == account && one.user == user;
+                    unread.extend(doubtful.iter().filter(of_user).map(|courtesy| Sent {
+                        kind: courtesy.kind,
+                        to: courtesy.recipients.join(", "),
+                        users: vec![user.clone()],
+                        result: Err(error.clone()),
+                        notes: Vec::new(),
+                    }));
+                }
+            }
+        }
+        (self.courtesies(applied).into_iter().filter(|courtesy| courtesy.confirmed).collect(), unread)
     }
 
     fn courtesies(&self, applied: &Applied) -> Vec<Courtesy> {
@@ -266,21 +322,34 @@ impl<C: Cloud> Office<'_, '_, C> {
             .map(|letter| async {
                 // What is not sent now is due again in the next run.
                 if !(self.run.may_start)() {
-                    return None;
+                    return Err(unsent(&letter.to, "the run was over before its turn"));
+                }
+                if let Some(error) = self.run.outbox.closed() {
+                    return Err(error);
                 }
                 let about = letter.about.iter().map(|&courtesy| courtesy.clone()).collect();
                 let content = Content::Courtesy { kind: letter.kind, about, because: because.clone() };
-                let cloud = self.account(&letter.about.first()?.account)?.cloud;
+                let account = letter.about.first().and_then(|courtesy| self.account(&courtesy.account));
+                let cloud = account.ok_or_else(|| unsent(&letter.to, "its account was not read"))?.cloud;
                 let finished = Letter::new(self.mail, &self.sender, letter.language, content, self.run.as_of);
-                let result = finished.send(cloud, &letter.to).await;
-                Some((result, finished.note))
+                let result = finished.send(cloud, &self.run.outbox, &letter.to).await;
+                Ok((result, finished.note))
             })
             .buffered(CONCURRENCY)
             .collect::<Vec<_>>()
             .await;
         let mut sent = Vec::new();
+        let mut left: BTreeMap<(Kind, String), (CallError, Vec<&plan::Letter<'_>>)> = BTreeMap::new();
         for (letter, result) in letters.iter().zip(results) {
-            let Some((result, note)) = result else { continue };
+            let (result, note) = match result {
+                Ok(tried) => tried,
+                Err(error) => {
+                    let untried =
+                        left.entry((letter.kind, error.message.clone())).or_insert_with(|| (error, Vec::new()));
+                    untried.1.push(letter);
+                    continue;
+                }
+            };
             for courtesy in &letter.about {
                 tally.0.entry(identity(courtesy)).or_default().push(result.clone());
             }
@@ -293,20 +362,33 @@ impl<C: Cloud> Office<'_, '_, C> {
                 notes: note.into_iter().collect(),
             });
         }
+        // What was not even tried is said once, whomever it is about.
+        sent.extend(left.into_iter().map(|((kind, _), (error, letters))| {
+            let to: BTreeSet<&str> = letters.iter().map(|letter| letter.to.as_str()).collect();
+            let users: BTreeSet<&str> =
+                letters.iter().flat_map(|letter| &letter.about).map(|courtesy| courtesy.user.as_str()).collect();
+            Sent {
+                kind,
+                to: to.into_iter().collect::<Vec<_>>().join(", "),
+                users: users.into_iter().map(str::to_owned).collect(),
+                result: Err(error),
+                notes: vec!["not tried: the next run sends it".to_owned()],
+            }
+        }));
         sent
     }
 
     async fn digest(&self, plan: &Plan, applied: &mut Applied, is_enforcing: bool) {
         let digest = self.summary(plan, applied);
-        let Digest { accounts, unfinished } = &digest;
+        let Digest { accounts, unfinished, unread } = &digest;
         let is_eventful = !applied.outcomes.is_empty() || !unfinished.is_empty();
-        let Some(first) = self.surveyed.first().filter(|_| is_eventful || (is_enforcing && !accounts.is_empty()))
-        else {
+        let has_news = !accounts.is_empty() || !unread.is_empty();
+        let Some(first) = self.surveyed.first().filter(|_| is_eventful || (is_enforcing && has_news)) else {
             return;
         };
         let letter = Letter::new(self.mail, &self.sender, self.mail.language, Content::Digest(digest), self.run.as_of);
         for to in &self.mail.digest {
-            let result = letter.send(first.cloud, to).await;
+            let result = letter.send(first.cloud, &self.run.outbox, to).await;
             let notes = letter.note.clone().into_iter().collect();
             applied.mail.push(Sent { kind: Kind::Digest, to: to.clone(), users: Vec::new(), result, notes });
         }
@@ -351,7 +433,15 @@ impl<C: Cloud> Office<'_, '_, C> {
                 accounts.push(one);
             }
         }
-        Digest { accounts, unfinished: applied.deferred.iter().map(|one| one.user.clone()).collect() }
+        Digest {
+            accounts,
+            unfinished: applied
+                .left()
+                .into_iter()
+                .map(|(cause, users)| format!("{} ({cause})", users.join(", ")))
+                .collect(),
+            unread: plan.accounts_unread.iter().map(ToString::to_string).collect(),
+        }
     }
 
     fn account(&self, account: &Account) -> Option<&Surveyed<'_, C>> {

@@ -15,6 +15,7 @@ use keyrota::{
 use super::args::{Color, Common, Format};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default().bold();
 
 pub struct Output {
@@ -58,6 +59,10 @@ impl Output {
 
     pub fn error(&self, message: impl fmt::Display) {
         self.talk(&format!("{ERROR}error{ERROR:#}: {message}\n"));
+    }
+
+    pub fn warning(&self, message: impl fmt::Display) {
+        self.talk(&format!("{WARNING}warning{WARNING:#}: {message}\n"));
     }
 
     pub fn hint(&self, message: impl fmt::Display) {

@@ -8,6 +8,7 @@ use keyrota::{
     report::{Report, Since, github, json, markdown, text},
     review::{Base, Place, Review, review},
     survey::Progress,
+    verdict::Verdict,
 };
 
 use super::{
@@ -32,8 +33,10 @@ pub async fn run<C: Cloud>(
             plan
         }
         Some((base, accounts)) => {
-            let Review { plan, comparison, warnings } = make_review(world, &base, &accounts).await?;
+            let Review { mut plan, comparison, warnings } = make_review(world, &base, &accounts).await?;
             output.diagnostics(&warnings);
+            plan.accounts_unread.iter().for_each(|account| output.error(account));
+            plan.accounts_unread.extend(world.unread.iter().cloned());
             let BaseManifests { revision: name, commit, manifest: _ } = &base;
             let notes = &accounts.notes;
             let since = Some(Since { revision: name, commit, comparison: &comparison, notes });
@@ -44,6 +47,9 @@ pub async fn run<C: Cloud>(
     if !within_limits(world, &plan) {
         return Ok(Exit::Limit);
     }
+    if Verdict::of(&plan, None).has_failures() {
+        return Ok(Exit::Failed);
+    }
     Ok(if args.detailed_exitcode && !plan.changes.is_empty() { Exit::Pending } else { Exit::Done })
 }
 
@@ -52,7 +58,7 @@ async fn make_review<C: Cloud>(
     base: &BaseManifests,
     accounts: &BaseAccounts<C>,
 ) -> Result<Review, Stop> {
-    let World { clouds, manifest, clock, common, output } = *world;
+    let World { clouds, manifest, clock, common, output, .. } = *world;
     let now = clock();
     let next_run = match (&common.at, &manifest.schedule.enforce) {
         (None, Some(enforce)) => next_after(&enforce.value, now),

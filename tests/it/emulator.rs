@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use keyrota::{
     aws::{Aws, Settings, Target, connect_with},
     inventory::KeyId,
@@ -50,6 +50,8 @@ pub struct Request {
     pub action: String,
     /// The access key id that signed it.
     pub caller: String,
+    /// The region that it was signed for.
+    pub region: Option<String>,
     pub user: Option<String>,
     pub key: Option<String>,
     pub secret: Option<String>,
@@ -96,6 +98,11 @@ impl Fault {
     /// The call is answered with this, and has no effect.
     pub fn body(action: &str, status: u16, body: &str) -> Self {
         Self::of(action).with("status", status).with("body", body)
+    }
+
+    /// The connection stays open for so long without an answer, and the call has no effect.
+    pub fn hang(action: &str, time: Duration) -> Self {
+        Self::of(action).with("hang", u64::try_from(time.as_millis()).expect("a short time"))
     }
 
     /// The true answer comes with every match of a regular expression replaced.
@@ -231,7 +238,7 @@ impl TestAccount {
     /// The adapter under test, as the account's root.
     pub async fn connect(&self) -> Aws {
         let connected = connect_with(&self.settings(), &[]).await;
-        connected.unwrap_or_else(|error| panic!("{error}")).remove(0)
+        connected.unwrap_or_else(|error| panic!("{error}")).accounts.remove(0)
     }
 
     /// The whole environment of a process that works in this account.
@@ -290,6 +297,11 @@ impl TestAccount {
     /// Ends every page of this list after so many entries.
     pub fn set_page_size(&self, action: &str, size: u32) {
         self.control("pages", json!({ "action": action, "size": size }))
+    }
+
+    /// Lets the `Date` of answers be off by so much.
+    pub fn set_date_off(&self, by: TimeDelta) {
+        self.control("date", json!({ "seconds": by.num_seconds() }))
     }
 
     /// Lets every call take this long.

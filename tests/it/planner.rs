@@ -45,8 +45,8 @@ fn plan(case: &Case) -> Plan {
     let clouds = [sandbox];
     async {
         let scoped = scope(&clouds, &manifest, now).await;
-        let (scoped, _) = scoped.unwrap_or_else(|error| panic!("{name}: {error:?}"));
-        plan_all(&survey(scoped, Depth::Plan, now, &|_| {}).await, now)
+        let scoped = scoped.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        plan_all(&survey(scoped.accounts, Depth::Plan, now, &|_| {}).await, now)
     }
     .now_or_never()
     .expect("the sandbox never waits")

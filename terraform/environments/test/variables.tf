@@ -45,7 +45,7 @@ variable "github" {
 
 variable "mail" {
   description = "The sender, as `keyrota export terraform` writes it. `null`: nobody is told of anything."
-  type        = object({ address = string, domain = string })
+  type        = object({ address = string, domain = string, region = optional(string) })
   default     = null
 }
 
@@ -61,7 +61,7 @@ variable "paused" {
 }
 
 variable "region" {
-  description = "Where the function runs, and mail leaves from."
+  description = "Where the function runs, and mail leaves from unless the manifests name another region for it."
   type        = string
   default     = "eu-west-1"
 }

@@ -74,7 +74,7 @@ variable "log_retention_days" {
 
 variable "mail" {
   description = "The sender, as `keyrota export terraform` writes it. `null`: nobody is told of anything."
-  type        = object({ address = string, domain = string })
+  type        = object({ address = string, domain = string, region = optional(string) })
   default     = null
 }
 

@@ -131,9 +131,16 @@ async fn a_user_that_cannot_be_read_is_held_and_counted_as_a_failure() {
     let denied = Fault::error("ListAccessKeys", 403, "AccessDenied", "No.").only("user", "ci-a");
     fixture.account.add_fault(denied);
     let function = fixture.start();
-    let report = function.invoke(&event("enforce")).expect("a run");
-    assert_eq!(outcomes(&report).len(), 3, "the other user is rotated");
-    assert_eq!(report["waiting"][0]["reason"], "unreadable");
+    let Failure { kind, message } = fails(&function, &event("enforce"));
+    assert_eq!(kind, "Unreadable");
+    assert!(
+        message.starts_with("1 user not read; the next run tries again\nci-a: permission `iam:ListAccessKeys`"),
+        "{message}"
+    );
+    assert_eq!(fixture.active_keys("ci-b").await.len(), 2, "the other user is rotated");
     let [stdout, _] = function.stop();
-    assert_eq!(Log::parse(&stdout).metric("Failures"), [1]);
+    let log = Log::parse(&stdout);
+    assert_eq!(log.metric("Failures"), [1]);
+    let report = log.lines.iter().find_map(|line| line["report"].as_str()).expect("the report is logged");
+    assert!(report.contains("unreadable"), "{report}");
 }

@@ -2,6 +2,7 @@
 //!
 //! The binary's clock is the real one. What is to be old is backdated, and what is to be over is over at once by policy.
 
+mod accounts;
 mod failures;
 mod interrupted;
 mod rotation;
