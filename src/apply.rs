@@ -409,7 +409,7 @@ async fn write_ledger(
     cloud.create_secret(&NewSecret { name: change.destination.clone(), description, tags, kms_key, replicate_to }).await
 }
 
-/// Issues a key and stores it. One that can't be stored is taken back at once.
+/// Issues a key and stores it. One that was not stored is taken back at once.
 async fn create(
     cloud: &impl Cloud,
     user: &str,
@@ -429,16 +429,29 @@ async fn create(
             return Err(error.into());
         }
     };
-    match cloud.put_secret_value(secret, &issued.key.version_id(), &secret_value(&issued)).await {
-        Ok(labels) => Ok((issued, labels)),
-        Err(error) => {
-            notes.push(match withdraw(cloud, user, &issued.key).await {
-                Ok(()) => format!("{} could not be stored and was deleted again", issued.key),
-                Err(left) => format!("{} could not be stored; the next run removes it ({left})", issued.key),
-            });
-            Err(error.into())
+    let version = issued.key.version_id();
+    let error = match cloud.put_secret_value(secret, &version, &secret_value(&issued)).await {
+        Ok(labels) => return Ok((issued, labels)),
+        Err(error) => error,
+    };
+    // The error may have come after the effect. A secret's first version is handed out at once, so that a key must not
+    // be taken back before it is known that it was not stored.
+    let stored = cloud.describe_secret(secret).await.map(|found| {
+        let versions = found.map(|found| found.versions).unwrap_or_default();
+        versions.into_iter().find(|stored| stored.id == version).map(|stored| stored.labels)
+    });
+    match stored {
+        Ok(Some(labels)) => {
+            notes.push(format!("{} was stored, although AWS answered: {error}", issued.key));
+            return Ok((issued, labels));
         }
+        Ok(None) => notes.push(match withdraw(cloud, user, &issued.key).await {
+            Ok(()) => format!("{} could not be stored and was deleted again", issued.key),
+            Err(left) => format!("{} could not be stored; the next run removes it ({left})", issued.key),
+        }),
+        Err(left) => notes.push(format!("whether {} was stored, the next run finds out ({left})", issued.key)),
     }
+    Err(error.into())
 }
 
 /// Clears the intent of a creation that was refused, if indeed no key came of it: a refusal may come from a proxy, after

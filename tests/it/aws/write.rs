@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::at;
 use crate::emulator::{Emulator, Fault, SentMail, TestAccount, account};
 
-fn new_secret(name: &str) -> NewSecret {
+pub fn new_secret(name: &str) -> NewSecret {
     NewSecret {
         name: name.to_owned(),
         description: "a description".to_owned(),
@@ -25,7 +25,7 @@ fn new_secret(name: &str) -> NewSecret {
     }
 }
 
-fn message(to: &str) -> Message {
+pub fn message(to: &str) -> Message {
     Message {
         sender: Sender {
             from: "Security <security@example.com>".to_owned(),

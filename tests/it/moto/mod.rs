@@ -3,10 +3,12 @@
 //! The binary's clock is the real one. What is to be old is backdated, and what is to be over is over at once by policy.
 
 mod accounts;
+mod answers;
 mod failures;
 mod interrupted;
 mod rotation;
 mod scope;
+mod unpatched;
 
 use std::collections::BTreeMap;
 
