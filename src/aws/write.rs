@@ -48,7 +48,7 @@ pub(super) async fn create_secret(aws: &Aws, secret: &NewSecret) -> Result<(), C
         .set_add_replica_regions(Some(replicas).filter(|replicas| !replicas.is_empty()));
     let operation = "secretsmanager:CreateSecret";
     let created = call(operation, name, request.send()).await?;
-    is_about(operation, name, created.name.as_deref())
+    is_about(operation, name, created.name.as_deref(), created.arn.as_deref())
 }
 
 pub(super) async fn tag_secret(aws: &Aws, name: &str, tags: &BTreeMap<String, String>) -> Result<(), CallError> {
@@ -87,12 +87,14 @@ async fn confirmed(
     }
 }
 
-/// Whether an answer is about the secret that was asked for.
-fn is_about(operation: &'static str, name: &str, answered: Option<&str>) -> Result<(), CallError> {
-    match answered {
-        Some(answered) if answered == name => Ok(()),
-        Some(other) => Err(malformed(operation, name, format!("it is about the secret {other}"))),
-        None => Err(malformed(operation, name, "it names no secret")),
+/// Whether an answer is about the secret that was asked for, by its name and its ARN: `arn:…:secret:NAME-AbCdEf`.
+fn is_about(operation: &'static str, name: &str, answered: Option<&str>, arn: Option<&str>) -> Result<(), CallError> {
+    let Some(answered) = answered else { return Err(malformed(operation, name, "it names no secret")) };
+    let in_arn = arn.and_then(|arn| arn.splitn(7, ':').nth(6)).unwrap_or_default();
+    match in_arn.strip_prefix(name) {
+        Some(rest) if answered == name && rest.starts_with('-') => Ok(()),
+        _ if answered == name => Err(malformed(operation, name, "its ARN is that of another secret")),
+        _ => Err(malformed(operation, name, format!("it is about the secret {answered}"))),
     }
 }
 
@@ -128,7 +130,7 @@ pub(super) async fn put_secret_value(
         .version_stages(PENDING);
     let operation = "secretsmanager:PutSecretValue";
     let stored = call(operation, name, request.send()).await?;
-    is_about(operation, name, stored.name.as_deref())?;
+    is_about(operation, name, stored.name.as_deref(), stored.arn.as_deref())?;
     let labels = stored.version_stages.unwrap_or_default();
     match stored.version_id {
         Some(stored) if stored != version => Err(malformed(operation, name, format!("it is about version {stored}"))),
@@ -153,7 +155,7 @@ pub(super) async fn move_label(
         .set_move_to_version_id(to.map(str::to_owned));
     let operation = "secretsmanager:UpdateSecretVersionStage";
     let moved = call(operation, name, request.send()).await?;
-    is_about(operation, name, moved.name.as_deref())
+    is_about(operation, name, moved.name.as_deref(), moved.arn.as_deref())
 }
 
 pub(super) async fn create_access_key(aws: &Aws, user: &str) -> Result<Issued, CallError> {

@@ -16,6 +16,8 @@ Control API, POST with JSON; every body names the `account`:
   requests  the calls of this account since last asked, in order of arrival, without values. A call that a fault holds
             adds an entry `Held` when it stands still.
   mail      the mail that was accepted.
+  calm      takes back all faults.
+  watch     user, secret: from now on each entry of `requests` holds their state right after the call. Answers that state.
 """
 
 import io
@@ -93,6 +95,7 @@ class Account:
     faults: list = field(default_factory=list)
     requests: list = field(default_factory=list)
     mail: list = field(default_factory=list)
+    watched: dict | None = None
     released: threading.Event = field(default_factory=threading.Event)
 
 
@@ -140,6 +143,11 @@ class Launcher:
                 return told
             case "mail":
                 return account.mail
+            case "calm":
+                account.faults.clear()
+            case "watch":
+                account.watched = given
+                return strict.state(number, **given)
             case _:
                 raise ValueError(f"no such control: {verb}")
         return None
@@ -155,6 +163,8 @@ class Launcher:
             account = self.account(number)
             account.requests.append(entry)
             fault = next((fault for fault in account.faults if fault.strikes(entry)), None)
+            if fault is not None:
+                entry["struck"] = True
         time.sleep(account.latency)
         if fault is not None and fault.delay:
             time.sleep(fault.delay / 1000)
@@ -168,6 +178,8 @@ class Launcher:
                 reply = self.ask_moto(environ, body, number, caller)
                 if entry["action"] == "SendEmail" and reply.status_code == 200:
                     account.mail.append(json.loads(body))
+                if account.watched:
+                    entry["state"] = strict.state(number, **account.watched)
         if fault is not None and fault.hold:
             if fault.after:
                 self.hold(account)

@@ -63,6 +63,31 @@ pub struct Request {
     pub status: Option<u16>,
     /// The error code.
     pub code: Option<String>,
+    /// Whether a [`Fault`] concerned it.
+    pub struck: bool,
+    /// What [`TestAccount::watch`] watches, right after the call.
+    pub state: Option<State>,
+}
+
+/// A user's keys and secret, whatever faults there are.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct State {
+    /// Oldest first.
+    pub keys: Vec<WatchedKey>,
+    /// The version that each label is on.
+    pub labels: BTreeMap<String, String>,
+    /// What each version holds.
+    pub values: BTreeMap<String, Option<String>>,
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A key in a [`State`].
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct WatchedKey {
+    pub id: String,
+    pub active: bool,
+    pub created: DateTime<Utc>,
+    pub secret: String,
 }
 
 /// A message that SES accepted.
@@ -337,6 +362,16 @@ impl TestAccount {
             *counts.entry(request.action).or_default() += 1;
         }
         counts
+    }
+
+    /// Takes back all faults.
+    pub fn calm(&self) {
+        self.control("calm", json!({}))
+    }
+
+    /// The state of a user and their secret; from now on each [`Request`] holds it, too.
+    pub fn watch(&self, user: &str, secret: &str) -> State {
+        self.control("watch", json!({ "user": user, "secret": secret, "region": self.region }))
     }
 
     /// What SES has accepted so far.

@@ -102,6 +102,8 @@ async fn no_write_takes_an_answer_about_something_else_for_its_own() {
     for (action, pattern, replacement) in [
         ("CreateSecret", r#""Name": "new""#, r#""Name": "news""#),
         ("PutSecretValue", r#""Name": "s""#, r#""Name": "t""#),
+        ("PutSecretValue", ":secret:s-", ":secret:t-"),
+        ("CreateSecret", r#""ARN": "[^"]*""#, r#""ARN": "new""#),
         ("PutSecretValue", r#""VersionId": "[^"]*""#, r#""VersionId": "another""#),
         ("PutSecretValue", r#""AWSPENDING""#, r#""AWSPREVIOUS""#),
         ("PutSecretValue", r#""VersionId": "[^"]*", "#, ""),
