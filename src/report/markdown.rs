@@ -34,6 +34,7 @@ pub fn render(report: &Report<'_>) -> String {
         _ => title_of_plan(plan),
     };
     page.push(&format!("### keyrota: {title}\n\n"));
+    page.push(&remarks(plan));
     match compared {
         None => {
             page.push(&deletions(&plan.changes));
@@ -77,6 +78,13 @@ pub fn diagnostics(diagnostics: &[Diagnostic]) -> String {
         page.push(&format!("\n{}", fenced("text", &rendered.join("\n\n"), room)));
     }
     page.end("")
+}
+
+/// What concerns no single change: accounts of which nothing is known, and warnings.
+fn remarks(plan: &Plan) -> String {
+    let unread = plan.accounts_unread.iter().map(|account| format!("**Not read:** {}\n\n", code(&account.to_string())));
+    let warnings = plan.warnings.iter().map(|warning| format!("**Warning:** {}\n\n", code(&warning.to_string())));
+    unread.chain(warnings).collect()
 }
 
 /// `1 to delete, 2 to create, 1 blocked`, deletions first.

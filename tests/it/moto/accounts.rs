@@ -1,7 +1,6 @@
 //! Several accounts, of which one can't be entered or read; and the key that keyrota itself runs with.
 
-use chrono::TimeDelta;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{AT_ONCE, keys, ledger, manifests, prepared, shared, store, user_with_key, writes};
 use crate::{
@@ -54,6 +53,7 @@ async fn assert_goes_on(here: &TestAccount, there: &TestAccount, folder: &Folder
     assert!(unread["error"].as_str().is_some_and(|error| !error.is_empty()));
     assert_eq!(plan["changes"][0]["account"], json!(here.id));
     folder.run_in(here, &["plan"]).exits(5).shows(&["! not read: ", &second, "Plan: 1 to create"]);
+    folder.run_in(here, &["plan", "--format", "markdown"]).exits(5).shows(&["**Not read:** `account "]);
     let status = folder.run_in(here, &["status", "--format", "json"]).exits(5).json();
     assert_eq!(status["accounts-unread"][0]["account"], json!(there.id));
     assert_eq!(status["users"][0]["user"], "ci");
@@ -179,87 +179,4 @@ async fn its_own_key_stops_when_all_else_is_done_and_told() {
     folder.run_in(&account, &["apply", "--yes"]).exits(0);
     let left = keys(&account, "a-keyrota").await;
     assert!(matches!(&left[..], [(key, true)] if *key != own.0), "{left:?}");
-}
-
-#[tokio::test]
-async fn a_wrong_clock_changes_nothing() {
-    let account = prepared().await;
-    user_with_key(&account, "ci", 95).await;
-    let folder = manifests("", "\"ci\"");
-    for (off, refused) in [(TimeDelta::days(-30), true), (TimeDelta::minutes(6), true), (TimeDelta::minutes(4), false)]
-    {
-        account.set_date_off(off);
-        account.take_requests();
-        let planned = folder.run_in(&account, &["plan"]).exits(0);
-        assert_eq!(planned.stderr.contains("this machine's clock says"), refused, "{planned:#?}");
-        let ran = folder.run_in(&account, &["apply", "--yes"]);
-        if refused {
-            let ran = ran.exits(1);
-            ran.says(&[
-                "nothing was changed: this machine's clock says 20",
-                "and AWS's says 20",
-                "hint: set this machine's clock",
-            ]);
-            assert_eq!(writes(&account.take_requests()), [] as [&str; 0]);
-        } else {
-            ran.exits(0).shows(&["Applied: 1 created"]);
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_denial_by_kms_names_the_permission_on_the_key() {
-    let account = prepared().await;
-    user_with_key(&account, "ci", 95).await;
-    let fault = Fault::error("PutSecretValue", 400, "AccessDeniedException", "Access to KMS is not allowed");
-    account.add_fault(fault.forever());
-    let ran = manifests("", "\"ci\"").run_in(&account, &["apply", "--yes"]).exits(5);
-    let ran = ran.shows(&[
-        "permission `kms:GenerateDataKey` is missing for the KMS key of /aws/iam/credentials/ci: Access to KMS",
-    ]);
-    assert!(!ran.stdout.contains("`secretsmanager:"), "{}", ran.stdout);
-}
-
-#[tokio::test]
-async fn mail_leaves_from_the_region_that_the_manifest_names() {
-    let account = account();
-    let elsewhere = TestAccount { region: "us-east-1".to_owned(), ..account.clone() };
-    elsewhere.allow_sender("example.com").await;
-    user_with_key(&account, "ci", 95).await;
-    let folder = manifests("", "\"ci\"");
-    folder.run_in(&account, &["apply", "--yes"]).exits(5);
-    assert_eq!(account.sent_mail().len(), 0, "the sender is not verified here");
-    folder.write("manifests/keyrota.toml", &(shared("") + "region = \"us-east-1\"\n"));
-    account.take_requests();
-    folder.run_in(&account, &["apply", "--yes"]).exits(0);
-    assert_eq!(account.sent_mail().len(), 1);
-    let sent: Vec<_> = account.take_requests().into_iter().filter(|request| request.action == "SendEmail").collect();
-    assert_eq!(sent[0].region.as_deref(), Some("us-east-1"));
-}
-
-#[tokio::test]
-async fn a_days_mail_that_is_used_up_is_tried_once_and_told_by_the_next_run() {
-    let account = prepared().await;
-    let users: Vec<String> = (0..12).map(|number| format!("ci-{number:02}")).collect();
-    for user in &users {
-        user_with_key(&account, user, 95).await;
-    }
-    let folder = manifests("", "\"ci-*\"");
-    let quota = Fault::error("SendEmail", 400, "ThrottlingException", "Daily message quota exceeded.");
-    account.add_fault(quota.skip(3).times(20));
-    account.take_requests();
-    let ran = folder.run_in(&account, &["apply", "--yes", "--json-into", "out.json"]).exits(5);
-    ran.shows(&[
-        "the daily quota of SES is used up",
-        "Applied: 12 created, 12 promoted, 3 notified; 9 not finished: run it again.",
-    ]);
-    let tried = account.count_requests()["SendEmail"];
-    assert!((4..=11).contains(&tried), "what is under way at the same time may still be refused: {tried}");
-    let report: Value = serde_json::from_str(&folder.read("out.json")).expect("JSON");
-    let deferred = report["deferred"].as_array().expect("a list");
-    assert_eq!(deferred.len(), 9);
-    assert!(deferred.iter().all(|one| one["cause"].as_str().is_some_and(|cause| cause.contains("daily quota"))));
-    for user in &users {
-        assert_eq!(keys(&account, user).await.len(), 2, "the old key stays until its owner was told");
-    }
 }

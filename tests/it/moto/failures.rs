@@ -1,5 +1,6 @@
 //! Calls that go wrong: for one user, and before anything begins.
 
+use chrono::TimeDelta;
 use serde_json::json;
 
 use super::{assert_hidden, destination, keys, ledger, manifests, prepared, shared, user_with_key, value, writes};
@@ -139,4 +140,43 @@ async fn without_credentials_there_is_a_remedy() {
     command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
     crate::command::Ran::of(command).exits(1).says(&["no AWS credentials", "hint: sign in"]);
     assert_eq!(account.take_requests(), []);
+}
+
+#[tokio::test]
+async fn a_wrong_clock_changes_nothing() {
+    let account = prepared().await;
+    user_with_key(&account, "ci", 95).await;
+    let folder = manifests("", "\"ci\"");
+    for (off, refused) in [(TimeDelta::days(-30), true), (TimeDelta::minutes(6), true), (TimeDelta::minutes(4), false)]
+    {
+        account.set_date_off(off);
+        account.take_requests();
+        let planned = folder.run_in(&account, &["plan"]).exits(0);
+        assert_eq!(planned.stderr.contains("this machine's clock says"), refused, "{planned:#?}");
+        let ran = folder.run_in(&account, &["apply", "--yes"]);
+        if refused {
+            let ran = ran.exits(1);
+            ran.says(&[
+                "nothing was changed: this machine's clock says 20",
+                "and AWS's says 20",
+                "hint: set this machine's clock",
+            ]);
+            assert_eq!(writes(&account.take_requests()), [] as [&str; 0]);
+        } else {
+            ran.exits(0).shows(&["Applied: 1 created"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_denial_by_kms_names_the_permission_on_the_key() {
+    let account = prepared().await;
+    user_with_key(&account, "ci", 95).await;
+    let fault = Fault::error("PutSecretValue", 400, "AccessDeniedException", "Access to KMS is not allowed");
+    account.add_fault(fault.forever());
+    let ran = manifests("", "\"ci\"").run_in(&account, &["apply", "--yes"]).exits(5);
+    let ran = ran.shows(&[
+        "permission `kms:GenerateDataKey` is missing for the KMS key of /aws/iam/credentials/ci: Access to KMS",
+    ]);
+    assert!(!ran.stdout.contains("`secretsmanager:"), "{}", ran.stdout);
 }

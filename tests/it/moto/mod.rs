@@ -6,6 +6,7 @@ mod accounts;
 mod answers;
 mod failures;
 mod interrupted;
+mod mail;
 mod rotation;
 mod scope;
 mod unpatched;
