@@ -2,28 +2,30 @@
 //!
 //! Each recipient gets a message of their own, so that a refused address costs no other its mail.
 
+mod letter;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 
+pub use self::letter::Outbox;
+pub(crate) use self::letter::rotated;
+use self::letter::{Letter, reason, unsent};
 use crate::{
     apply::{Applied, Outcome, Run, timestamp},
-    cloud::{CallError, Cloud, ErrorKind, Message, Sender},
+    cloud::{CallError, Cloud, ErrorKind, Sender},
     inventory::{Account, KeyId, State, TAG_REMINDED},
     mail::{
-        Kind, Text,
-        content::{AccountDigest, Content, Digest, Rotated},
-        render,
+        Kind,
+        content::{AccountDigest, Content, Digest},
     },
-    manifest::{Language, Mail},
+    manifest::Mail,
     observe::fetch,
-    plan::{
-        self, Action, Change, Courtesy, Need, Next, Notice, Plan, Reason, Wait, courtesies, letters, next_observed,
-    },
+    plan::{self, Action, Courtesy, Need, Next, Plan, Reason, Wait, courtesies, letters, next_observed},
     survey::Surveyed,
 };
 
@@ -40,157 +42,6 @@ pub struct Sent {
     pub result: Result<(), CallError>,
     /// What went wrong beside: a template that could not be filled in, a tag that could not be written.
     pub notes: Vec<String>,
-}
-
-/// Whether SES still takes mail. Once its daily quota is used up, nothing more is tried in a run.
-#[derive(Debug, Default)]
-pub struct Outbox(Mutex<Option<CallError>>);
-
-impl Outbox {
-    /// Why nothing more can be sent, if that is so.
-    fn closed(&self) -> Option<CallError> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn close(&self, error: &CallError) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| error.clone());
-    }
-}
-
-/// Tells the owner of a key that was rotated. Told is who can act on it: one accepted message is enough. When every
-/// recipient is refused, the fallback is written to instead, with the reason.
-///
-/// # Errors
-/// Nobody was told: the next run tries again.
-pub(crate) async fn rotated(
-    cloud: &impl Cloud,
-    mail: &Mail,
-    change: &Change,
-    key: &KeyId,
-    notice: &Notice,
-    run: &Run<'_>,
-    notes: &mut Vec<String>,
-) -> Result<(), CallError> {
-    let mut content = Rotated {
-        account: Arc::clone(&change.account),
-        user: change.user.clone(),
-        key: key.clone(),
-        secret: change.destination.clone(),
-        old: notice.old.clone().zip(notice.old_stops),
-        because: None,
-    };
-    let Notice { sender, recipients, fallback, language, .. } = notice;
-    let letter = |content: &Rotated| Letter::new(mail, sender, *language, Content::Rotated(content.clone()), run.as_of);
-    let refused = match letter(&content).send_each(cloud, &run.outbox, recipients, notes).await? {
-        Told::Accepted => return Ok(()),
-        Told::Refused(refused) => refused,
-    };
-    if fallback.is_empty() {
-        return Err(nobody(&change.user, refused));
-    }
-    content.because = Some(reason(&refused));
-    if refused.is_empty() {
-        notes.push(NO_ADDRESS.to_owned());
-    }
-    notes.extend(refused.iter().map(ToString::to_string));
-    match letter(&content).send_each(cloud, &run.outbox, fallback, notes).await? {
-        Told::Accepted => Ok(()),
-        Told::Refused(refused) => Err(nobody(&change.user, refused)),
-    }
-}
-
-const NO_ADDRESS: &str = "the user has no address";
-
-fn reason(refused: &[CallError]) -> String {
-    match refused {
-        [] => NO_ADDRESS.to_owned(),
-        refused => refused.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
-    }
-}
-
-fn unsent(to: &str, why: &str) -> CallError {
-    let (operation, message) = ("ses:SendEmail", why.to_owned());
-    CallError { kind: ErrorKind::Other, operation, subject: to.to_owned(), message }
-}
-
-fn nobody(user: &str, mut refused: Vec<CallError>) -> CallError {
-    refused.pop().unwrap_or_else(|| CallError {
-        kind: ErrorKind::Refused,
-        operation: "ses:SendEmail",
-        subject: user.to_owned(),
-        message: NO_ADDRESS.to_owned(),
-    })
-}
-
-/// A finished mail without a recipient.
-struct Letter {
-    sender: Sender,
-    tags: BTreeMap<String, String>,
-    text: Text,
-    note: Option<String>,
-}
-
-enum Told {
-    Accepted,
-    /// By every address, and why; none if there was no address.
-    Refused(Vec<CallError>),
-}
-
-impl Letter {
-    fn new(mail: &Mail, sender: &Sender, language: Language, content: Content, as_of: DateTime<Utc>) -> Self {
-        let (text, flaw) = render(&mail.templates, language, &content);
-        let run = as_of.format("%Y%m%dT%H%M%SZ").to_string();
-        let tags = [("kind", content.kind().to_string()), ("run", run)];
-        Self {
-            sender: sender.clone(),
-            tags: tags.map(|(name, value)| (name.to_owned(), value)).into(),
-            text,
-            note: flaw.map(|flaw| format!("keyrota's own template was used instead of {flaw}")),
-        }
-    }
-
-    async fn send(&self, cloud: &impl Cloud, outbox: &Outbox, to: &str) -> Result<(), CallError> {
-        if let Some(error) = outbox.closed() {
-            return Err(error);
-        }
-        let Text { subject, text, html } = self.text.clone();
-        let (sender, tags) = (self.sender.clone(), self.tags.clone());
-        let sent = cloud.send_mail(&Message { sender, tags, to: to.to_owned(), subject, text, html }).await;
-        if let Err(error) = &sent
-            && error.kind == ErrorKind::QuotaUsedUp
-        {
-            outbox.close(error);
-        }
-        sent
-    }
-
-    /// # Errors
-    /// A failure that is not about the address, if no message was accepted.
-    async fn send_each(
-        &self,
-        cloud: &impl Cloud,
-        outbox: &Outbox,
-        to: &[String],
-        notes: &mut Vec<String>,
-    ) -> Result<Told, CallError> {
-        notes.extend(self.note.clone());
-        let (mut accepted, mut refused, mut failed) = (false, Vec::new(), None);
-        for to in to {
-            match self.send(cloud, outbox, to).await {
-                Ok(()) => accepted = true,
-                Err(error) if error.kind == ErrorKind::Refused => refused.push(error),
-                Err(error) => failed = Some(error),
-            }
-        }
-        if accepted {
-            notes.extend(refused.iter().chain(&failed).map(ToString::to_string));
-            return Ok(Told::Accepted);
-        }
-        match failed {
-            Some(error) => Err(error),
-            None => Ok(Told::Refused(refused)),
-        }
-    }
 }
 
 /// Tells owners what they should know after a run, notes it in their ledgers, and sends the digest. `is_enforcing` says
