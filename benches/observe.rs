@@ -1,5 +1,5 @@
 //! What a run costs: calls, wall time and peak memory of a plan and of an apply, with 30 ms a call; the same reads one
-//! after the other; and the planner alone. `cargo bench` prints a table, with the targets beside.
+//! after the other; the review of a change; and the planner alone. `cargo bench` prints a table, with the targets beside.
 //!
 //! The account is the sandbox behind a wrapper that counts calls and lets each take 30 ms, page by page. So this
 //! measures how keyrota orders its calls, not the SDK, the network or AWS's throttling. Each line is a process of its
@@ -17,13 +17,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use keyrota::{
     apply::Run,
     cloud::{CallError, Cloud, Issued, Message, NewSecret, Relevant},
+    diff::review::{Place, Review, review},
     inventory::{
-        Account, CURRENT, Destination, Inventory, Key, KeyId, LastUse, Ledger, Secret, SecretRecord, State, Status,
-        TAG_NOTIFIED, TAG_OWNER, User, Version,
+        Account, CURRENT, Destination, Inventory, Key, KeyId, LastUse, Ledger, Readers, Secret, SecretRecord, State,
+        Status, TAG_NOTIFIED, TAG_OWNER, User, Version,
     },
     manifest::{self, Manifest},
     observe::Depth,
     plan::plan,
+    report::{Report, Since, json, markdown},
     roster::resolve,
     sandbox::{IamUser, Sandbox, StoredSecret, StoredVersion, World},
     survey::{apply_all, plan_all, scope, survey},
@@ -42,12 +44,13 @@ const USERS_A_PAGE: usize = 1000;
 const SECRETS_A_PAGE: usize = 100;
 
 /// What one process of the benchmark measures.
-const LINES: [(&str, &str, usize); 6] = [
+const LINES: [(&str, &str, usize); 7] = [
     ("plan", "plan, 1,000 users", 1_000),
     ("apply", "plan and apply, 1,000 users", 1_000),
     ("plan", "plan, 5,000 users", 5_000),
     ("apply", "plan and apply, 5,000 users", 5_000),
     ("one-by-one", "plan, 1,000 users, one call at a time", 1_000),
+    ("review", "plan --base, 5,000 rotations caused", 5_000),
     ("planner", "the planner alone, 100,000 users", 100_000),
 ];
 
@@ -59,6 +62,7 @@ fn main() {
         "plan" => observe_and(users, usize::MAX, false),
         "apply" => observe_and(users, usize::MAX, true),
         "one-by-one" => observe_and(users, 1, false),
+        "review" => (0, reviewed(users)),
         _ => (0, planner(users)),
     };
     println!("{calls} {seconds} {}", peak_memory());
@@ -78,6 +82,7 @@ fn table() {
         let [calls, seconds, memory] = numbers[..] else { panic!("{name}: {output}") };
         let (target, met) = match what {
             "planner" => ("< 0.2 s".to_owned(), seconds < 0.2),
+            "review" => ("< 3 s".to_owned(), seconds < 3.0),
             "one-by-one" => (format!("≥ 8 times as long: {:.0}", seconds / together), seconds >= 8.0 * together),
             _ => {
                 let most = users + 30 + 12 * users / DUE;
@@ -125,14 +130,41 @@ fn observe_and(users: usize, at_a_time: usize, carry_out: bool) -> (usize, f64) 
     (clouds[0].calls.get(), began.elapsed().as_secs_f64())
 }
 
+/// Reviews a change of the manifests by which so many users enter the scope, each with a key that is due, and writes the
+/// page. Returns the seconds that it took, beside the calls.
+fn reviewed(users: usize) -> f64 {
+    let mut world = world(users);
+    for key in world.users.iter_mut().flat_map(|user| &mut user.keys) {
+        key.created = now() - TimeDelta::days(95);
+    }
+    let sandbox = Sandbox::new(account(), world);
+    sandbox.set_now(now());
+    let (before, after) = (Manifest::default(), manifest());
+    let account = Some(account());
+    let places = [Place { cloud: &sandbox, before: account.clone(), after: account }];
+    let later = Some(now() + TimeDelta::days(8));
+    let began = Instant::now();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let reviewed = runtime.block_on(review(&places, Ok(&before), &after, now().into(), later, &|_| {}));
+    let Review { plan, comparison, .. } = reviewed.expect("the sandbox lists");
+    let since = Some(Since { revision: "main", commit: "0123456789", comparison: &comparison, notes: &[] });
+    let report = Report { plan: &plan, revision: None, since, applied: None };
+    let (page, json) = (markdown::render(&report, false), json::render(&report));
+    let seconds = began.elapsed().as_secs_f64();
+    assert!(plan.changes.len() == users && !json.is_empty());
+    assert!(page.len() < markdown::MOST_BYTES, "{} bytes", page.len());
+    seconds
+}
+
 /// Plans so many users who were read already. Returns the seconds that it took.
 fn planner(users: usize) -> f64 {
     let known: Vec<User> = (0..users).map(user).collect();
-    let (roster, _) = resolve(&manifest(), &account(), &known, now()).expect("a roster");
+    let (roster, _) = resolve(&manifest(), &account(), &known, now());
     let state = |number| {
         let id = key_id(number);
         let version = Version { id: id.version_id(), labels: vec![CURRENT.to_owned()] };
-        let secret = Secret { versions: vec![version], notified: Some(id), ..Secret::default() };
+        let secret =
+            Secret { versions: vec![version], notified: Some(id), readers: Readers::Inside, ..Secret::default() };
         let ledger = Ledger { confirmed: true, destination: Destination::Own(secret) };
         State { keys: vec![key(number)], ledger }
     };
@@ -247,6 +279,10 @@ impl Cloud for Slow {
     async fn describe_secret(&self, name: &str) -> Result<Option<SecretRecord>, CallError> {
         self.call().await;
         self.sandbox.describe_secret(name).await
+    }
+    async fn resource_policy(&self, name: &str) -> Result<Option<String>, CallError> {
+        self.call().await;
+        self.sandbox.resource_policy(name).await
     }
     async fn access_keys(&self, user: &str) -> Result<Vec<Key>, CallError> {
         self.call().await;

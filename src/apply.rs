@@ -12,7 +12,8 @@ use std::{
 use chrono::{DateTime, SecondsFormat, Utc};
 use futures::{StreamExt, stream};
 
-use self::step::{Step, Stored};
+pub(crate) use self::step::write_ledger;
+use self::step::{Memory, Step, Stored};
 use crate::{
     cloud::{CallError, Cloud, ErrorKind},
     inventory::{Account, Destination, Inventory, KeyId, State},
@@ -217,7 +218,7 @@ async fn live(
 ) -> Result<(), Cause> {
     let Lived { outcomes, state, .. } = lived;
     let mut change = first.clone();
-    let mut issued = None;
+    let mut memory = Memory::default();
     loop {
         if !(run.may_start)() {
             return Err(Cause::Stopped);
@@ -225,7 +226,7 @@ async fn live(
         let mut notes = Vec::new();
         let now = (run.clock)();
         let step = Step { cloud, mail: &roster.mail, change: &change, run, now, is_first: outcomes.is_empty() };
-        let (result, stored) = match step.carry_out(&mut issued, &mut notes).await {
+        let (result, stored) = match step.carry_out(&mut memory, &mut notes).await {
             Ok(stored) => (Ok(()), stored),
             // Nobody's change failed: there is no more mail for anyone today.
             Err(Failure::Failed(error)) if error.kind == ErrorKind::QuotaUsedUp => return Err(Cause::NoMail(error)),

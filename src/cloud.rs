@@ -42,6 +42,18 @@ pub struct CallError {
     pub message: String,
 }
 
+impl CallError {
+    /// The failure without what it was about: it is the same for every user whom a missing permission concerns.
+    pub fn cause(&self) -> String {
+        let Self { kind, operation, .. } = self;
+        match kind {
+            ErrorKind::Denied => format!("permission `{operation}` is missing"),
+            ErrorKind::Throttled => format!("{operation} is still throttled"),
+            _ => format!("{operation} failed"),
+        }
+    }
+}
+
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { kind, operation, subject, message } = self;
@@ -144,6 +156,8 @@ pub trait Cloud {
     async fn secrets(&self) -> Result<Vec<SecretRecord>, CallError>;
     /// `DescribeSecret` by exact name; `None` if there is no such secret.
     async fn describe_secret(&self, name: &str) -> Result<Option<SecretRecord>, CallError>;
+    /// `GetResourcePolicy`: the policy's JSON; `None` if the secret has none.
+    async fn resource_policy(&self, name: &str) -> Result<Option<String>, CallError>;
     /// `ListAccessKeys`; last uses are [`LastUse::Unread`].
     async fn access_keys(&self, user: &str) -> Result<Vec<Key>, CallError>;
     /// [`Cloud::access_keys`], again for a while until they are as `shown` says: IAM may lag behind what was just done.

@@ -1,9 +1,15 @@
 //! The effective policy of one user in words, a line a field, each with the place it was written at. Shared by `explain`,
 //! by what a change of the manifests changes, and by the roster's diff.
 
+use sha2::{Digest, Sha256};
+
 use crate::{
-    manifest::{DeclaredAccount, Limits, Mail, Manifest, Policy, Recipient, Schedule, Source, Sourced, WhenFull},
-    plan::{Day, Duration},
+    mail::Templates,
+    manifest::{
+        DeclaredAccount, Limits, Mail, Manifest, Policy, Recipient, RotateAhead, Schedule, Source, Sourced, WhenFull,
+        values::USER_NAME,
+    },
+    plan::{Day, Duration, Wait},
     roster::Entry,
 };
 
@@ -41,16 +47,20 @@ pub fn policy(entry: &Entry) -> Vec<Line> {
         let until = exemption.ends.map_or_else(String::new, |ends| format!(" (before {})", Day(ends)));
         lines.push(line("exempt", format!("{}{until}", exemption.reason), Some(&exemption.source)));
     }
-    for (name, field) in [
-        ("max-age", max_age),
-        ("rotate-ahead", rotate_ahead),
-        ("overlap", overlap),
-        ("quiet", quiet),
-        ("patience", patience),
-        ("hold", hold),
-    ] {
+    if let Some(conflict) = &entry.conflict {
+        // The rest is what the first of the rules says; nothing is done to the user.
+        lines.push(line("blocked", Wait::from(conflict).to_string(), None));
+    }
+    for (name, field) in
+        [("max-age", max_age), ("overlap", overlap), ("quiet", quiet), ("patience", patience), ("hold", hold)]
+    {
         lines.push(line(name, Duration(field.value).to_string(), field.source.as_ref()));
     }
+    let ahead = match rotate_ahead.value {
+        RotateAhead::Auto(time) => format!("auto ({})", Duration(time)),
+        RotateAhead::Fixed(time) => Duration(time).to_string(),
+    };
+    lines.insert(lines.len() - 4, line("rotate-ahead", ahead, rotate_ahead.source.as_ref()));
     let reissue = reissue_before.value.map_or_else(|| "none".to_owned(), |before| Day(before).to_string());
     lines.push(line("reissue-before", reissue, reissue_before.source.as_ref()));
     let full = match when_full.value {
@@ -68,21 +78,26 @@ pub fn policy(entry: &Entry) -> Vec<Line> {
 
 /// What holds for whole runs: who sends mail, the limits, the schedule and the accounts.
 pub fn settings(manifest: &Manifest) -> Vec<Line> {
-    // Templates are text that git compares well enough.
-    let Mail { from, from_arn, reply_to, configuration_set, region, fallback, digest, language, templates: _ } =
+    let Mail { from, from_arn, reply_to, configuration_set, region, fallback, digest, language, templates, places } =
         &manifest.mail;
     let Limits { max_actions, max_percent } = &manifest.limits;
     let Schedule { enforce, tend } = &manifest.schedule;
     let mut lines = vec![
-        line("mail.from", or_none(from.as_deref()), None),
-        line("mail.from-arn", or_none(from_arn.as_deref()), None),
-        line("mail.reply-to", or_none(reply_to.as_deref()), None),
-        line("mail.configuration-set", or_none(configuration_set.as_deref()), None),
-        line("mail.region", or_none(region.as_deref()), None),
-        line("mail.fallback", list(fallback), None),
-        line("mail.digest", list(digest), None),
-        line("mail.language", language.as_str(), None),
+        line("mail.from", or_none(from.as_deref()), places.get("from")),
+        line("mail.from-arn", or_none(from_arn.as_deref()), places.get("from-arn")),
+        line("mail.reply-to", or_none(reply_to.as_deref()), places.get("reply-to")),
+        line("mail.configuration-set", or_none(configuration_set.as_deref()), places.get("configuration-set")),
+        line("mail.region", or_none(region.as_deref()), places.get("region")),
+        line("mail.fallback", list(fallback), places.get("fallback")),
+        line("mail.digest", list(digest), places.get("digest")),
+        line("mail.language", language.as_str(), places.get("language")),
     ];
+    for name in Templates::names() {
+        // What it says is shown as a difference; here it only has to differ.
+        let own = templates.own().any(|own| own == name);
+        let value = if own { format!("own text {}", short_hash(templates.text(&name))) } else { OWN.to_owned() };
+        lines.push(line(format!("templates/{name}"), value, places.get(&name)));
+    }
     for (name, limit) in [("limits.max-actions", max_actions), ("limits.max-percent", max_percent)] {
         let value = limit.as_ref().map_or_else(|| "none".to_owned(), |limit| limit.value.to_string());
         lines.push(line(name, value, limit.as_ref().and_then(|limit| limit.source.as_ref())));
@@ -96,6 +111,13 @@ pub fn settings(manifest: &Manifest) -> Vec<Line> {
         lines.push(line(format!("accounts.{name}"), format!("{id}, role {role}, region {region}"), Some(source)));
     }
     lines
+}
+
+/// The value of a template that the team did not write.
+const OWN: &str = "keyrota's own";
+
+fn short_hash(text: &str) -> String {
+    Sha256::digest(text)[..4].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn line(name: impl Into<String>, value: impl Into<String>, source: Option<&Source>) -> Line {
@@ -120,6 +142,7 @@ fn recipients(notify: &Sourced<Vec<Recipient>>, entry: &Entry) -> String {
         .map(|recipient| match recipient {
             Recipient::Address(address) => address.clone(),
             Recipient::Tag(tag) => format!("tag:{tag}"),
+            Recipient::UserName => USER_NAME.to_owned(),
         })
         .collect();
     let resolved = match entry.recipients.is_empty() {

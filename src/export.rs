@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::{
     inventory::Account,
-    manifest::{DeclaredAccount, Manifest, Pattern, Rule, Source},
+    manifest::{self, DeclaredAccount, Manifest, Pattern, Rule, Source},
     roster::holds_in,
 };
 
@@ -40,13 +40,16 @@ pub struct Schedules {
     pub tend: Option<String>,
 }
 
-/// The sender. Its SES identity is either of the two.
+/// The sender. Its SES identity is either of the two, unless another account's is named.
 #[derive(Debug, Serialize)]
 pub struct Mail {
     pub address: String,
     pub domain: String,
+    /// The ARN of the identity that another account lets this one send for.
+    pub from_arn: Option<String>,
+    /// The name of the configuration set that mail is sent with.
+    pub configuration_set: Option<String>,
     /// Where SES sends; `None`: in the region of the stack.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
 }
 
@@ -95,17 +98,24 @@ pub fn terraform(manifest: &Manifest) -> (Variables, Vec<Source>) {
     let expression = |written: &Option<crate::manifest::Sourced<String>>| written.as_ref().map(|at| at.value.clone());
     let schedules =
         Schedules { enforce: expression(&manifest.schedule.enforce), tend: expression(&manifest.schedule.tend) };
-    let mail = manifest.mail.from.as_deref().and_then(|from| sender(from, manifest.mail.region.as_deref()));
+    let mail = sender(&manifest.mail);
     let broad = |rule: &&Rule| !rule.groups.is_empty() && rule.users.is_empty() && rule.paths.is_empty();
     let broad = manifest.rules.iter().filter(broad).filter(|rule| rule.tags.is_empty());
     (Variables { schedules, mail, accounts }, broad.map(|rule| rule.source.clone()).collect())
 }
 
 /// `Name <name@example.com>` or `name@example.com`.
-fn sender(from: &str, region: Option<&str>) -> Option<Mail> {
+fn sender(mail: &manifest::Mail) -> Option<Mail> {
+    let from = mail.from.as_deref()?;
     let address = from.strip_suffix('>').and_then(|rest| rest.rsplit_once('<')).map_or(from, |(_, address)| address);
     let (_, domain) = address.rsplit_once('@')?;
-    Some(Mail { address: address.to_owned(), domain: domain.to_owned(), region: region.map(str::to_owned) })
+    Some(Mail {
+        address: address.to_owned(),
+        domain: domain.to_owned(),
+        from_arn: mail.from_arn.clone(),
+        configuration_set: mail.configuration_set.clone(),
+        region: mail.region.clone(),
+    })
 }
 
 fn access(manifest: &Manifest, declared: Option<(&String, &DeclaredAccount)>) -> Access {
@@ -302,7 +312,8 @@ mod tests {
 
     #[test]
     fn the_sender_is_the_bare_address() {
-        let mail = sender("Security <security@mail.example.com>", None).expect("an address");
+        let from = Some("Security <security@mail.example.com>".to_owned());
+        let mail = sender(&manifest::Mail { from, ..manifest::Mail::default() }).expect("an address");
         assert_eq!((mail.address.as_str(), mail.domain.as_str()), ("security@mail.example.com", "mail.example.com"));
     }
 }

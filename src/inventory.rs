@@ -25,6 +25,9 @@ pub const TAG_NOTIFIED_AT: &str = "keyrota:notified-at";
 pub const TAG_DEACTIVATING: &str = "keyrota:deactivating";
 /// Tag that names the key keyrota deactivated, and when: `<key id>@<RFC 3339>`.
 pub const TAG_DEACTIVATED: &str = "keyrota:deactivated";
+/// Tag that names a key whose owner was told that it goes although nothing of keyrota's replaced it:
+/// `<key id>@<RFC 3339>`. Empty once the new key that needed its place is under way.
+pub const TAG_ANNOUNCED: &str = "keyrota:announced";
 /// Tag that says what else the owner was told last: `<kind of mail>/<key id>@<RFC 3339>`.
 pub const TAG_REMINDED: &str = "keyrota:reminded";
 
@@ -144,6 +147,8 @@ pub struct SecretRecord {
     pub deleted: Option<DateTime<Utc>>,
     /// The regions it is replicated to. Only `DescribeSecret` tells.
     pub replicas: Vec<String>,
+    /// The region of the secret that this one is a replica of, or its own.
+    pub primary_region: Option<String>,
 }
 
 /// One labelled version of a secret.
@@ -183,6 +188,10 @@ pub enum Destination {
     Foreign,
     /// A secret that is scheduled for deletion.
     BeingDeleted,
+    /// A copy of a secret in another region, which can't be written to.
+    Replica {
+        primary: String,
+    },
     Own(Secret),
 }
 
@@ -196,27 +205,45 @@ pub struct Secret {
     pub notified: Option<KeyId>,
     pub notified_at: Option<DateTime<Utc>>,
     /// keyrota was about to deactivate this key.
-    pub deactivating: Option<Deactivation>,
+    pub deactivating: Option<KeyAt>,
     /// keyrota deactivated this key.
-    pub deactivated: Option<Deactivation>,
+    pub deactivated: Option<KeyAt>,
+    /// The owner of this key was told that it goes.
+    pub announced: Option<KeyAt>,
     /// What the owner was told last, beside the new key.
     pub reminded: Option<Reminder>,
     pub replicas: Vec<String>,
+    pub readers: Readers,
 }
 
-/// The value of `keyrota:deactivated` and `keyrota:deactivating`.
+/// Whether its resource policy lets anyone outside the account read a secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Readers {
+    /// Not asked for yet: the planner asks before a key is stored.
+    #[default]
+    Unread,
+    /// Nobody outside.
+    Inside,
+    /// Who, in words.
+    Outside(String),
+}
+
+/// A key and an instant: the value of `keyrota:deactivated`, `keyrota:deactivating` and `keyrota:announced`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Deactivation {
+pub struct KeyAt {
     pub key: KeyId,
     pub at: DateTime<Utc>,
 }
 
-/// The value of `keyrota:reminded`.
+/// The value of `keyrota:reminded`: `<kind of mail>/<key id>@<RFC 3339>`, and `/<RFC 3339>` where it began earlier.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Reminder {
     pub kind: Kind,
     pub key: KeyId,
+    /// When the owner was told last.
     pub at: DateTime<Utc>,
+    /// When the owner was told first.
+    pub first: DateTime<Utc>,
 }
 
 /// Everything observed in one account, by user name as IAM spells it.

@@ -13,7 +13,7 @@ pub mod apply;
 pub mod aws;
 pub mod clock;
 pub mod cloud;
-pub mod compare;
+pub mod diff;
 pub mod explain;
 #[cfg(feature = "cli")]
 pub mod export;
@@ -25,7 +25,7 @@ pub mod manifest;
 pub mod observe;
 pub mod plan;
 pub mod report;
-pub mod review;
+pub mod resource_policy;
 pub mod roster;
 #[cfg(feature = "cli")]
 pub mod sandbox;

@@ -3,18 +3,19 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use chrono::{DateTime, Utc};
+use chrono::DateTime;
 use futures::{StreamExt, stream};
 
 use crate::{
     cloud::{CallError, Cloud, ErrorKind, Relevant},
     inventory::{
-        Deactivation, Destination, Inventory, KeyId, LastUse, Ledger, Reminder, Secret, SecretRecord, State,
-        TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT, TAG_NOTIFIED, TAG_NOTIFIED_AT, TAG_OWNER, TAG_REMINDED,
-        TAG_USER, User,
+        Destination, Inventory, KeyAt, KeyId, LastUse, Ledger, Readers, Reminder, Secret, SecretRecord, State,
+        TAG_ANNOUNCED, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT, TAG_NOTIFIED, TAG_NOTIFIED_AT, TAG_OWNER,
+        TAG_REMINDED, TAG_USER, User,
     },
     mail::Kind,
-    plan::{Need, Next, next_observed},
+    plan::{Need, Viewpoint, need},
+    resource_policy::readers,
     roster::{Entry, Roster},
 };
 
@@ -51,11 +52,11 @@ pub async fn directory(cloud: &impl Cloud, relevant: Relevant<'_>) -> Result<Dir
     Ok(Directory { users: users?, secrets })
 }
 
-/// A roster, and an instant to plan it for.
+/// A roster, and what to plan it for.
 #[derive(Clone, Copy)]
 pub struct Look<'a> {
     pub roster: &'a Roster,
-    pub now: DateTime<Utc>,
+    pub viewpoint: Viewpoint,
 }
 
 /// Reads the users of the roster, many at a time. `progress` is called once for each.
@@ -64,10 +65,11 @@ pub async fn observe(
     roster: &Roster,
     directory: &Directory,
     depth: Depth,
-    now: DateTime<Utc>,
+    viewpoint: impl Into<Viewpoint>,
     progress: &(dyn Fn() + Sync),
 ) -> Inventory {
-    observe_for(cloud, &[Look { roster, now }], directory, depth, progress).await.swap_remove(0)
+    let look = Look { roster, viewpoint: viewpoint.into() };
+    observe_for(cloud, &[look], directory, depth, progress).await.swap_remove(0)
 }
 
 /// Reads the users of several rosters of one account, each user once: what one look needs is not read again for another.
@@ -134,11 +136,13 @@ async fn observe_state(
         Some(seen) => seen.clone()?.keys,
         None => cloud.access_keys(&entry.user.name).await?,
     };
+    let region = &cloud.account().region;
     let ledger = match &directory.secrets {
-        Some(secrets) => ledger(secrets.get(&entry.secret), entry, false)?,
-        // Nothing is ever due for a user without keys.
-        None if keys.is_empty() => ledger(None, entry, false)?,
-        None => ledger(cloud.describe_secret(&entry.secret).await?.as_ref(), entry, true)?,
+        // The secret may be another user's, and nothing is done to this one. Nor is anything ever due without keys.
+        _ if entry.conflict.is_some() => ledger(None, entry, region, false)?,
+        Some(secrets) => ledger(secrets.get(&entry.secret), entry, region, false)?,
+        None if keys.is_empty() => ledger(None, entry, region, false)?,
+        None => ledger(cloud.describe_secret(&entry.secret).await?.as_ref(), entry, region, true)?,
     };
     let mut state = State { keys, ledger };
     if depth == Depth::Everything {
@@ -147,12 +151,11 @@ async fn observe_state(
         }
     }
     // What is read for one look may raise a question of another.
-    while let Some((entry, need)) =
-        views.iter().find_map(|(_, look, entry)| match next_observed(look.roster, entry, Some(Ok(&state)), look.now) {
-            Next::Need(need) => Some((entry, need)),
-            _ => None,
-        })
-    {
+    let needed = |state: &State| {
+        let of = |(_, look, entry): &&(usize, Look<'_>, &Entry)| need(look.roster, entry, state, look.viewpoint);
+        views.iter().find_map(|view| of(view))
+    };
+    while let Some(need) = needed(&state) {
         fetch(cloud, entry, &mut state, need).await?;
     }
     Ok(state)
@@ -164,7 +167,16 @@ async fn observe_state(
 /// The failed call; the state is as it was.
 pub async fn fetch(cloud: &impl Cloud, entry: &Entry, state: &mut State, need: Need) -> Result<(), CallError> {
     match need {
-        Need::Ledger => state.ledger = ledger(cloud.describe_secret(&entry.secret).await?.as_ref(), entry, true)?,
+        Need::Ledger => {
+            let record = cloud.describe_secret(&entry.secret).await?;
+            state.ledger = ledger(record.as_ref(), entry, &cloud.account().region, true)?;
+        }
+        Need::ResourcePolicy => {
+            let policy = cloud.resource_policy(&entry.secret).await?;
+            if let Destination::Own(secret) = &mut state.ledger.destination {
+                secret.readers = readers(policy.as_deref(), cloud.account());
+            }
+        }
         Need::LastUse(id) => {
             let last_use = match cloud.last_use(&id).await? {
                 // The planner would ask for ever.
@@ -183,12 +195,16 @@ pub async fn fetch(cloud: &impl Cloud, entry: &Entry, state: &mut State, need: N
 ///
 /// # Errors
 /// A tag that doesn't read as keyrota writes it: better held than misread.
-fn ledger(record: Option<&SecretRecord>, entry: &Entry, confirmed: bool) -> Result<Ledger, CallError> {
+fn ledger(record: Option<&SecretRecord>, entry: &Entry, region: &str, confirmed: bool) -> Result<Ledger, CallError> {
+    let primary = record.and_then(|record| record.primary_region.clone()).filter(|primary| primary != region);
     let destination = match record {
         None => Destination::Absent,
         Some(record) if !is_own(record, &entry.user) => Destination::Foreign,
         Some(record) if record.deleted.is_some() => Destination::BeingDeleted,
-        Some(record) => Destination::Own(secret(record)?),
+        Some(record) => match primary {
+            Some(primary) => Destination::Replica { primary },
+            None => Destination::Own(secret(record)?),
+        },
     };
     Ok(Ledger { confirmed, destination })
 }
@@ -215,35 +231,46 @@ pub(crate) fn tag_value(text: &str) -> String {
 
 fn secret(record: &SecretRecord) -> Result<Secret, CallError> {
     let tag = |name: &str| record.tags.get(name).map(String::as_str);
-    let bad = |name: &str| malformed("secretsmanager:DescribeSecret", &record.name, &format!("bad tag `{name}`"));
+    let bad = |name: &str| {
+        let (secret, value) = (&record.name, tag(name).unwrap_or_default());
+        let message = format!(
+            "its tag `{name}` holds `{value}`, which keyrota did not write; look at why, then remove the tag: \
+             aws secretsmanager untag-resource --secret-id {secret} --tag-keys {name}"
+        );
+        malformed("secretsmanager:DescribeSecret", secret, &message)
+    };
     let time =
         |name: &str, text: &str| DateTime::parse_from_rfc3339(text).map(|time| time.to_utc()).map_err(|_| bad(name));
     let instant = |name: &str| tag(name).map(|text| time(name, text)).transpose();
-    let deactivation = |name: &str| {
+    let key_at = |name: &str| {
         let parse = |text: &str| {
             let (key, at) = text.split_once('@').ok_or_else(|| bad(name))?;
-            Ok(Deactivation { key: KeyId::new(key), at: time(name, at)? })
+            Ok(KeyAt { key: KeyId::new(key), at: time(name, at)? })
         };
-        tag(name).map(parse).transpose()
+        // Emptied where removing it would be a call of its own.
+        tag(name).filter(|text| !text.is_empty()).map(parse).transpose()
     };
     Ok(Secret {
         versions: record.versions.clone(),
         intent: instant(TAG_INTENT)?,
         notified: tag(TAG_NOTIFIED).map(KeyId::new),
         notified_at: instant(TAG_NOTIFIED_AT)?,
-        deactivating: deactivation(TAG_DEACTIVATING)?,
-        deactivated: deactivation(TAG_DEACTIVATED)?,
+        deactivating: key_at(TAG_DEACTIVATING)?,
+        deactivated: key_at(TAG_DEACTIVATED)?,
+        announced: key_at(TAG_ANNOUNCED)?,
         reminded: tag(TAG_REMINDED).and_then(reminder),
         replicas: record.replicas.clone(),
+        readers: Readers::Unread,
     })
 }
 
 /// What can't be read counts as nothing: a mail too many is better than a rotation that is held.
 fn reminder(text: &str) -> Option<Reminder> {
     let (kind, rest) = text.split_once('/')?;
-    let (key, at) = rest.split_once('@')?;
-    let at = DateTime::parse_from_rfc3339(at).ok()?.to_utc();
-    Some(Reminder { kind: Kind::named(kind)?, key: KeyId::new(key), at })
+    let (key, times) = rest.split_once('@')?;
+    let (last, first) = times.split_once('/').unwrap_or((times, times));
+    let time = |text| Some(DateTime::parse_from_rfc3339(text).ok()?.to_utc());
+    Some(Reminder { kind: Kind::named(kind)?, key: KeyId::new(key), at: time(last)?, first: time(first)? })
 }
 
 fn malformed(operation: &'static str, subject: &str, message: &str) -> CallError {

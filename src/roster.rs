@@ -1,7 +1,8 @@
 //! Who is in scope: the manifest resolved against the users of one account.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{HashMap, HashSet, hash_map},
+    ops::Range,
     sync::Arc,
 };
 
@@ -10,9 +11,9 @@ use chrono::{DateTime, Utc};
 use crate::{
     inventory::{Account, User},
     manifest::{
-        Code, Diagnostic, Exemption, Mail, Manifest, Pattern, Policy, Recipient, Rule, Source,
+        Code, Diagnostic, Exemption, Label, Mail, Manifest, Pattern, Policy, Recipient, Rule, Source,
         diagnostic::{nearest, quote},
-        values::is_bare_address,
+        values::{addresses_in, is_bare_address},
     },
 };
 
@@ -41,8 +42,43 @@ pub struct Entry {
     pub secret: String,
     /// Whom to tell: addresses, and tags resolved. Empty with [`Entry::tell_nobody`] unset: nobody can be told.
     pub recipients: Vec<String>,
+    /// What `notify` names, and the user has no address in.
+    pub without_address: Vec<WithoutAddress>,
     /// The exemption that holds now.
     pub exempt: Option<Exemption>,
+    /// What the manifests say twice of this user: nothing is done until someone decides.
+    pub conflict: Option<Conflict>,
+}
+
+/// Where an address should be, and is none.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum WithoutAddress {
+    /// The user has no such tag.
+    NoTag(String),
+    /// The user's tag of this name says something else.
+    Tag(String),
+    UserName,
+}
+
+impl WithoutAddress {
+    /// Says so of a user.
+    pub fn of(&self, user: &str) -> String {
+        let user = quote(user);
+        match self {
+            Self::NoTag(tag) => format!("{user} has no tag {}", quote(tag)),
+            Self::Tag(tag) => format!("the tag {} of {user} holds no mail address", quote(tag)),
+            Self::UserName => format!("the name of {user} is no mail address"),
+        }
+    }
+}
+
+/// Two places in the manifests that contradict each other for a user that exists.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Conflict {
+    /// Two rules of the same rank select it.
+    AmbiguousRules { rules: [Source; 2] },
+    /// Another user has the same secret. Each place is what selects the one and the other.
+    SharedSecret { secret: String, other: String, places: [Source; 2] },
 }
 
 impl Entry {
@@ -54,19 +90,19 @@ impl Entry {
 
 /// The users of an account that the manifest selects, each with its policy, and the warnings.
 ///
-/// A user whose tags or groups could not be read is in the roster if any rule might select it: it is held there.
-///
-/// # Errors
-/// Two rules of the same rank that select one user, and two users that would share one secret.
+/// A user whose tags or groups could not be read is in the roster if any rule might select it: it is held there. A tag or
+/// a new user can make two rules or two secrets collide without a change of the manifests, so that concerns these users
+/// alone (see [`Conflict`]), and the rest goes on.
+#[must_use]
 pub fn resolve(
     manifest: &Manifest,
     account: &Account,
     users: &[User],
     now: DateTime<Utc>,
-) -> Result<(Roster, Vec<Diagnostic>), Vec<Diagnostic>> {
+) -> (Roster, Vec<Diagnostic>) {
     let index = Index::new(manifest, account);
     let mut matched = vec![false; index.rules.len()];
-    let (mut entries, mut errors, mut unmanaged) = (Vec::new(), Vec::new(), 0);
+    let (mut entries, mut warnings, mut unmanaged) = (Vec::new(), Vec::new(), 0);
     for user in users {
         let candidates = index.candidates(user);
         for candidate in &candidates {
@@ -75,23 +111,28 @@ pub fn resolve(
         match choose(&candidates, user) {
             Choice::Nobody => unmanaged += 1,
             Choice::One(candidate) => entries.push(entry(index.rules[candidate.rule], user, manifest, account, now)),
-            Choice::Both(one, other) => errors.push(ambiguous(manifest, &index, user, one, other)),
+            Choice::Both(one, other) => {
+                let rules = [index.rules[one.rule], index.rules[other.rule]];
+                let (places, warning) = ambiguous(manifest, user, rules, one.is_exact);
+                warnings.push(warning);
+                let conflict = Some(Conflict::AmbiguousRules { rules: places });
+                entries.push(Entry { conflict, ..entry(rules[0], user, manifest, account, now) });
+            }
         }
     }
     entries.sort_by(|a, b| a.user.name.cmp(&b.user.name));
-    errors.extend(shared_secrets(manifest, &entries));
-    if !errors.is_empty() {
-        return Err(errors);
-    }
+    warnings.extend(shared_secrets(manifest, &mut entries));
     let unmatched = index.rules.iter().zip(&matched).filter(|(_, matched)| !**matched);
-    let warnings = unmatched.enumerate().map(|(index, (rule, _))| {
+    warnings.extend(unmatched.enumerate().map(|(index, (rule, _))| {
         // Looking for what was meant takes long when most rules select nobody, and then it is no typing mistake.
         let names = if index < SUGGESTIONS { users } else { &[] };
         unmatched_rule(manifest, rule, account, names)
-    });
-    let warnings = warnings.collect();
+    }));
+    let matching = index.rules.iter().zip(&matched).filter(|(_, matched)| **matched);
+    let known: HashSet<String> = users.iter().map(|user| user.name.to_ascii_lowercase()).collect();
+    warnings.extend(matching.flat_map(|(rule, _)| unmatched_names(manifest, rule, account, users, &known)));
     let roster = Roster { account: account.clone(), entries, unmanaged, mail: manifest.mail.clone() };
-    Ok((roster, warnings))
+    (roster, warnings)
 }
 
 /// Whether any rule could select a user of this name and path, whatever its tags and groups.
@@ -197,32 +238,45 @@ fn entry(rule: &Rule, user: &User, manifest: &Manifest, account: &Account, now: 
             && exemption.account.as_ref().is_none_or(|name| is_account(name, account))
             && exemption.ends.is_none_or(|ends| now < ends)
     };
+    let (recipients, without_address) = recipients(&rule.policy.notify.value, user);
     Entry {
         user: user.clone(),
         rule: rule.source.clone(),
         policy: rule.policy.clone(),
         secret: rule.policy.secret.value.replace("{user}", &user.name).replace(',', "_"),
-        recipients: recipients(&rule.policy.notify.value, user),
+        recipients,
+        without_address,
         exempt: manifest.exemptions.iter().find(exempts).cloned(),
+        conflict: None,
     }
 }
 
-fn recipients(notify: &[Recipient], user: &User) -> Vec<String> {
-    let mut recipients: Vec<String> = Vec::new();
+/// The addresses, each once, and where there is none.
+fn recipients(notify: &[Recipient], user: &User) -> (Vec<String>, Vec<WithoutAddress>) {
+    let (mut recipients, mut without) = (Vec::<String>::new(), Vec::new());
     for recipient in notify {
-        let address = match recipient {
-            Recipient::Address(address) => address.as_str(),
-            Recipient::Tag(key) => match tag(user, key).map(str::trim) {
-                Some(value) if is_bare_address(value) => value,
-                // A tag that holds something else is as good as no tag.
-                _ => continue,
+        let addresses = match recipient {
+            Recipient::Address(address) => Ok(vec![address.as_str()]),
+            Recipient::UserName if is_bare_address(&user.name) => Ok(vec![user.name.as_str()]),
+            Recipient::UserName => Err(WithoutAddress::UserName),
+            Recipient::Tag(key) => match tag(user, key).map(addresses_in) {
+                None => Err(WithoutAddress::NoTag(key.clone())),
+                Some(addresses) if addresses.is_empty() => Err(WithoutAddress::Tag(key.clone())),
+                Some(addresses) => Ok(addresses),
             },
         };
-        if !recipients.iter().any(|known| known.eq_ignore_ascii_case(address)) {
-            recipients.push(address.to_owned());
+        match addresses {
+            Ok(addresses) => {
+                for address in addresses {
+                    if !recipients.iter().any(|known| known.eq_ignore_ascii_case(address)) {
+                        recipients.push(address.to_owned());
+                    }
+                }
+            }
+            Err(reason) => without.push(reason),
         }
     }
-    recipients
+    (recipients, without)
 }
 
 /// The value of a tag. IAM compares the keys of tags without case.
@@ -251,75 +305,142 @@ fn any_or_empty(patterns: &[Pattern], name: &str) -> bool {
     patterns.is_empty() || any(patterns, name)
 }
 
-fn ambiguous(manifest: &Manifest, index: &Index, user: &User, one: Candidate, other: Candidate) -> Diagnostic {
-    let is_exact = one.is_exact;
-    let (one, other) = (index.rules[one.rule], index.rules[other.rule]);
-    let message = format!("two rules select {}", quote(&user.name));
-    let label = |rule: &Rule| manifest.sources.label(&rule.source, why(rule, user));
+/// The two places, and the warning that shows them.
+fn ambiguous(manifest: &Manifest, user: &User, rules: [&Rule; 2], is_exact: bool) -> ([Source; 2], Diagnostic) {
+    let message = format!("two rules select {}: nothing is done to it", quote(&user.name));
+    let labels = rules.map(|rule| {
+        let (selectors, first) = why(rule, user);
+        manifest.sources.label_part(&rule.source, &first, selectors)
+    });
     let help = match is_exact {
         true => "take the user out of one of them, or add it to `except` there",
         false => {
             "name the user exactly in the rule that is to hold (an exact name wins), or add it to `except` in the other"
         }
     };
-    Diagnostic::error(Code::AmbiguousRules, message, label(one)).label(label(other)).help(help)
+    let places = [place(&labels[0]), place(&labels[1])];
+    let [one, other] = labels;
+    (places, Diagnostic::warning(Code::AmbiguousRules, message, one).label(other).help(help))
 }
 
-/// By which of its selectors a rule selects a user.
-fn why(rule: &Rule, user: &User) -> String {
+fn place(label: &Label) -> Source {
+    Source { file: label.file().into(), line: label.line }
+}
+
+/// By which of its selectors a rule selects a user, and where the first of them stands.
+fn why(rule: &Rule, user: &User) -> (String, Range<usize>) {
     let first = |key: &str, patterns: &[Pattern], names: &[&str]| {
         let pattern = patterns.iter().find(|pattern| names.iter().any(|name| pattern.matches(name)))?;
-        Some(format!("{key} ({})", quote(&pattern.text)))
+        Some((format!("{key} ({})", quote(&pattern.text)), pattern.span.clone()))
     };
     let groups: Vec<&str> = user.groups.iter().map(String::as_str).collect();
-    let mut selectors: Vec<String> = Vec::new();
+    let mut selectors = Vec::new();
     selectors.extend(first("`users`", &rule.users, &[&user.name]));
     for (key, values) in &rule.tags {
         selectors.extend(first(&format!("tag {}", quote(key)), values, &[tag(user, key).unwrap_or_default()]));
     }
     selectors.extend(first("`groups`", &rule.groups, &groups));
     selectors.extend(first("`path`", &rule.paths, &[&user.path]));
-    format!("selects it by {}", selectors.join(", "))
+    let span = selectors.first().map_or(0..0, |(_, span)| span.clone());
+    let texts: Vec<String> = selectors.into_iter().map(|(text, _)| text).collect();
+    (format!("selects it by {}", texts.join(", ")), span)
 }
 
-fn shared_secrets(manifest: &Manifest, entries: &[Entry]) -> Vec<Diagnostic> {
-    let mut owners: BTreeMap<&str, &Entry> = BTreeMap::new();
-    let mut errors = Vec::new();
-    for entry in entries {
-        let Some(other) = owners.insert(&entry.secret, entry) else { continue };
-        let (name, other_name) = (quote(&entry.user.name), quote(&other.user.name));
-        let message = format!("users {other_name} and {name} would share the secret {}", quote(&entry.secret));
-        let mut diagnostic = Diagnostic::error(
-            Code::SharedSecret,
-            message,
-            manifest.sources.label(&entry.rule, format!("selects {name}")),
-        );
-        if other.rule == entry.rule {
-            diagnostic.labels[0].text = format!("selects {other_name} and {name}");
-        } else {
-            diagnostic = diagnostic.label(manifest.sources.label(&other.rule, format!("selects {other_name}")));
+/// Sets the conflict of users that have the same secret, and says so.
+fn shared_secrets(manifest: &Manifest, entries: &mut [Entry]) -> Vec<Diagnostic> {
+    let mut owners: HashMap<String, usize> = HashMap::new();
+    let mut pairs = Vec::new();
+    for (index, entry) in entries.iter().enumerate() {
+        match owners.entry(entry.secret.clone()) {
+            hash_map::Entry::Occupied(first) => pairs.push((*first.get(), index)),
+            hash_map::Entry::Vacant(vacant) => {
+                vacant.insert(index);
+            }
         }
-        let same_without_comma = entry.user.name.replace(',', "_") == other.user.name.replace(',', "_");
+    }
+    let rules: HashMap<&Source, &Rule> = match pairs.is_empty() {
+        true => HashMap::new(),
+        false => manifest.rules.iter().map(|rule| (&rule.source, rule)).collect(),
+    };
+    let label = |entry: &Entry| {
+        let rule = rules.get(&entry.rule);
+        let span = rule.and_then(|rule| rule.users.iter().find(|user| user.matches(&entry.user.name)));
+        let span = span.map_or(0..0, |user| user.span.clone());
+        manifest.sources.label_part(&entry.rule, &span, format!("selects {}", quote(&entry.user.name)))
+    };
+    let mut warnings = Vec::new();
+    for (one, other) in pairs {
+        let (first, second) = (&entries[one], &entries[other]);
+        let (name, other_name) = (quote(&second.user.name), quote(&first.user.name));
+        let secret = first.secret.clone();
+        let message =
+            format!("users {other_name} and {name} would share the secret {}: nothing is done to them", quote(&secret));
+        let (first_label, mut label) = (label(first), label(second));
+        let places = [place(&first_label), place(&label)];
+        let same_without_comma = first.user.name.replace(',', "_") == second.user.name.replace(',', "_");
         let help = match same_without_comma {
             true => {
                 "names of secrets can't hold `,`, which becomes `_`; give one of the users a rule with another `secret`"
             }
             false => "give one of the users a rule with another `secret`",
         };
-        errors.push(diagnostic.help(help));
+        let is_same = first_label.file() == label.file() && first_label.span == label.span;
+        if is_same {
+            label.text = format!("selects {other_name} and {name}");
+        }
+        let mut warning = Diagnostic::warning(Code::SharedSecret, message, label).help(help);
+        if !is_same {
+            warning = warning.label(first_label);
+        }
+        warnings.push(warning);
+        let names = [first.user.name.clone(), second.user.name.clone()];
+        let [here, there] = places;
+        let conflict =
+            |other: &str, places| Conflict::SharedSecret { secret: secret.clone(), other: other.to_owned(), places };
+        let conflicts = [conflict(&names[1], [here.clone(), there.clone()]), conflict(&names[0], [there, here])];
+        for (index, conflict) in [one, other].into_iter().zip(conflicts) {
+            // Who must decide between two rules first may find that nothing is shared then.
+            entries[index].conflict.get_or_insert(conflict);
+        }
     }
-    errors
+    warnings
+}
+
+/// The names in a rule that are no user's, while others are: most likely a mistake, and nothing else tells.
+fn unmatched_names(
+    manifest: &Manifest,
+    rule: &Rule,
+    account: &Account,
+    users: &[User],
+    known: &HashSet<String>,
+) -> Vec<Diagnostic> {
+    let exact = rule.users.iter().zip(&rule.user_spans).filter(|(user, _)| user.is_exact());
+    let unknown = exact.filter(|(user, _)| !known.contains(&user.text.to_ascii_lowercase()));
+    let warning = |(position, (user, span)): (usize, (&Pattern, &Range<usize>))| {
+        let near = (position < SUGGESTIONS).then(|| nearest(&user.text, users.iter().map(|user| user.name.as_str())));
+        let help = match near.flatten() {
+            Some(near) => format!("did you mean {}?", quote(near)),
+            None => "correct the name; if the user is gone, remove it from the list".to_owned(),
+        };
+        let label = manifest.sources.label_span(&rule.source.file, span.clone(), "");
+        let label = label.unwrap_or_else(|| manifest.sources.label(&rule.source, ""));
+        let message = format!("there is no user {} in account {account}", quote(&user.text));
+        Diagnostic::warning(Code::NameUnmatched, message, label).help(help)
+    };
+    unknown.enumerate().map(warning).collect()
 }
 
 fn unmatched_rule(manifest: &Manifest, rule: &Rule, account: &Account, users: &[User]) -> Diagnostic {
     let message = format!("the rule selects no user of account {account}");
-    let label = manifest.sources.label(&rule.source, "");
     let names = || users.iter().map(|user| user.name.as_str());
     let exact = rule.users.iter().filter(|user| user.is_exact() && !names().any(|name| user.matches(name)));
     let meant = exact.take(3).find_map(|user| Some((user, nearest(&user.text, names())?)));
-    let help = match meant {
-        Some((user, near)) => format!("there is no user {}; did you mean {}?", quote(&user.text), quote(near)),
-        None => "look for a misspelt selector; if the users are gone, remove the rule".to_owned(),
+    let (span, help) = match meant {
+        Some((user, near)) => {
+            (user.span.clone(), format!("there is no user {}; did you mean {}?", quote(&user.text), quote(near)))
+        }
+        None => (0..0, "look for a misspelt selector; if the users are gone, remove the rule".to_owned()),
     };
+    let label = manifest.sources.label_part(&rule.source, &span, "");
     Diagnostic::warning(Code::RuleUnmatched, message, label).help(help)
 }

@@ -1,7 +1,7 @@
 //! From manifests and accounts to a plan: the part of a run that changes nothing, the same for the command and the
 //! Lambda.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use chrono::{DateTime, Utc};
 
@@ -11,7 +11,7 @@ use crate::{
     inventory::{Inventory, KeyId, UnreadAccount},
     manifest::{Code, Diagnostic, Mail, Manifest},
     observe::{Depth, Directory, directory, observe},
-    plan::{Change, Plan, Verb, Warning, plan},
+    plan::{Change, Plan, Verb, Viewpoint, Warning, plan},
     roster::{Roster, relevant, resolve},
     tell::tell_all,
 };
@@ -28,8 +28,6 @@ pub struct Surveyed<'a, C> {
 pub enum SurveyError {
     /// The users or secrets of no account could be listed.
     Read(Vec<UnreadAccount>),
-    /// The manifests contradict themselves for users that exist.
-    Manifest(Vec<Diagnostic>),
 }
 
 /// Told of how a survey goes on, for a progress bar.
@@ -59,7 +57,7 @@ pub struct Scope<'a, C> {
 /// that can't be listed stops no other.
 ///
 /// # Errors
-/// No account can be listed; every contradiction in the manifests.
+/// No account can be listed.
 pub async fn scope<'a, C: Cloud>(
     clouds: &'a [C],
     manifest: &Manifest,
@@ -70,61 +68,75 @@ pub async fn scope<'a, C: Cloud>(
         let is_relevant = |name: &str, path: &str| relevant(manifest, account, name, path);
         let directory = match directory(cloud, &is_relevant).await {
             Ok(directory) => directory,
-            Err(error) => return Ok(Err(UnreadAccount::new(account, &error))),
+            Err(error) => return Err(UnreadAccount::new(account, &error)),
         };
-        let (roster, warnings) = resolve(manifest, account, &directory.users, now).map_err(SurveyError::Manifest)?;
-        Ok(Ok((Scoped { cloud, directory, roster }, warnings)))
+        let (roster, warnings) = resolve(manifest, account, &directory.users, now);
+        Ok((Scoped { cloud, directory, roster }, warnings))
     };
-    let (mut accounts, mut unread) = (Vec::new(), Vec::new());
-    let mut warnings: Option<Vec<Diagnostic>> = None;
+    let (mut accounts, mut unread, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
     for result in futures::future::join_all(clouds.iter().map(one)).await {
-        let (account, found) = match result? {
-            Ok(listed) => listed,
-            Err(error) => {
-                unread.push(error);
-                continue;
+        match result {
+            Ok((account, found)) => {
+                accounts.push(account);
+                warnings.push(found);
             }
-        };
-        accounts.push(account);
-        // A rule that selects nobody here may select someone in another account.
-        warnings = Some(match warnings {
-            None => found,
-            Some(before) => before.into_iter().filter(|one| found.iter().any(|other| is_same(one, other))).collect(),
-        });
+            Err(error) => unread.push(error),
+        }
     }
     if accounts.is_empty() && !unread.is_empty() {
         return Err(SurveyError::Read(unread));
     }
-    let mut warnings = warnings.unwrap_or_default();
-    // Or in one of which nobody knows.
+    let mut warnings = merged(warnings);
+    // A rule that selects nobody may do so in an account of which nobody knows.
     warnings.retain(|warning| unread.is_empty() || warning.code != Code::RuleUnmatched);
     Ok(Scope { accounts, unread, warnings })
 }
 
-/// Whether two accounts gave the same warning: the wording may name the account.
-fn is_same(one: &Diagnostic, other: &Diagnostic) -> bool {
-    (one.code, one.file(), one.line()) == (other.code, other.file(), other.line())
+/// The warnings of all accounts. A rule that selects nobody in one account may select someone in another, so that is
+/// said only where it is true of all.
+pub(crate) fn merged(accounts: Vec<Vec<Diagnostic>>) -> Vec<Diagnostic> {
+    let count = accounts.len();
+    // The wording may name the account.
+    let place = |warning: &Diagnostic| (warning.code, warning.file().to_owned(), warning.line(), warning.column());
+    let mut unmatched: HashMap<_, usize> = HashMap::new();
+    for warning in accounts.iter().flatten().filter(|warning| warning.code == Code::RuleUnmatched) {
+        *unmatched.entry(place(warning)).or_default() += 1;
+    }
+    let mut merged: Vec<Diagnostic> = Vec::new();
+    for warning in accounts.into_iter().flatten() {
+        let is_told = match warning.code {
+            // Said once, by whichever account comes first.
+            Code::RuleUnmatched => unmatched.remove(&place(&warning)).is_some_and(|accounts| accounts == count),
+            _ => true,
+        };
+        if is_told {
+            merged.push(warning);
+        }
+    }
+    merged
 }
 
 /// Reads the users in scope of every account.
 pub async fn survey<'a, C: Cloud>(
     scoped: Vec<Scoped<'a, C>>,
     depth: Depth,
-    now: DateTime<Utc>,
+    viewpoint: impl Into<Viewpoint>,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Vec<Surveyed<'a, C>> {
+    let viewpoint = viewpoint.into();
     let accounts = scoped.into_iter().map(|Scoped { cloud, directory, roster }| async move {
         progress(Progress::InScope(roster.entries.len()));
-        let inventory = observe(cloud, &roster, &directory, depth, now, &|| progress(Progress::Read)).await;
+        let inventory = observe(cloud, &roster, &directory, depth, viewpoint, &|| progress(Progress::Read)).await;
         Surveyed { cloud, roster, inventory }
     });
     futures::future::join_all(accounts).await
 }
 
 /// One plan for all accounts.
-pub fn plan_all<C: Cloud>(surveyed: &[Surveyed<'_, C>], now: DateTime<Utc>) -> Plan {
-    let mut plans = surveyed.iter().map(|one| plan(&one.roster, &one.inventory, now));
-    let mut all = plans.next().unwrap_or_else(|| Plan::empty(now));
+pub fn plan_all<C: Cloud>(surveyed: &[Surveyed<'_, C>], viewpoint: impl Into<Viewpoint>) -> Plan {
+    let viewpoint = viewpoint.into();
+    let mut plans = surveyed.iter().map(|one| plan(&one.roster, &one.inventory, viewpoint));
+    let mut all = plans.next().unwrap_or_else(|| Plan::empty(viewpoint.at));
     plans.for_each(|plan| all.extend(plan));
     all.warnings.extend(surveyed.iter().filter_map(own_key));
     all
@@ -154,7 +166,7 @@ pub async fn carry_out<C: Cloud>(
     run: &Run<'_>,
 ) -> Applied {
     let is_last =
-        |change: &&Change| plan.warnings.iter().any(|warning| warning.concerns(change) && stops(warning, change, plan));
+        |change: &&Change| plan.warnings.iter().any(|warning| warning.concerns(change) && stops(warning, change));
     let (last, others): (Vec<_>, Vec<_>) = plan.changes.iter().partition(is_last);
     let mut applied = apply_changes(surveyed, plan, &others, run).await;
     let waits = |change: &&Change| {
@@ -169,11 +181,11 @@ pub async fn carry_out<C: Cloud>(
 }
 
 /// Whether carrying the change out, with what follows at once, stops the key that the warning is about.
-fn stops(warning: &Warning, change: &Change, plan: &Plan) -> bool {
+fn stops(warning: &Warning, change: &Change) -> bool {
     let Warning::OwnKey { key, .. } = warning;
     let is_it = |verb: Verb, of: Option<&KeyId>| matches!(verb, Verb::Deactivate | Verb::Delete) && of == Some(key);
     is_it(change.action.verb(), change.action.key())
-        || change.then.iter().any(|next| next.not_before <= plan.as_of && is_it(next.verb, next.key.as_ref()))
+        || change.then.iter().any(|step| step.same_run && is_it(step.verb, step.key.existing()))
 }
 
 /// Applies a plan that [`plan_all`] made of the same survey; all accounts at the same time.

@@ -13,10 +13,10 @@ use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 
 pub use self::letter::Outbox;
-pub(crate) use self::letter::rotated;
+pub(crate) use self::letter::owner;
 use self::letter::{Letter, reason, unsent};
 use crate::{
-    apply::{Applied, Outcome, Run, timestamp},
+    apply::{Applied, Outcome, Run, timestamp, write_ledger},
     cloud::{CallError, Cloud, ErrorKind, Sender},
     inventory::{Account, KeyId, State, TAG_REMINDED},
     mail::{
@@ -25,7 +25,7 @@ use crate::{
     },
     manifest::Mail,
     observe::fetch,
-    plan::{self, Action, Courtesy, Need, Next, Plan, Reason, Wait, courtesies, letters, next_observed},
+    plan::{self, Action, Courtesy, Need, Next, Origin, Plan, Reason, Verb, Wait, courtesies, letters, next_observed},
     survey::Surveyed,
 };
 
@@ -60,6 +60,8 @@ pub async fn tell_all<C: Cloud>(
     let office = Office { surveyed, mail, sender, run };
     let (due, mut unread) = office.due(applied).await;
     applied.mail.append(&mut unread);
+    let (due, mut refused) = office.notable(due, applied).await;
+    applied.mail.append(&mut refused);
     let mut sent = office.tell(&due).await;
     applied.mail.append(&mut sent);
     office.digest(plan, applied, is_enforcing).await;
@@ -112,19 +114,59 @@ impl<C: Cloud> Office<'_, '_, C> {
         (self.courtesies(applied).into_iter().filter(|courtesy| courtesy.confirmed).collect(), unread)
     }
 
+    /// Those of which it can be noted that their owner was told; and what became of the others. Whoever may not note it
+    /// tells nobody, or owners would be told by every run.
+    async fn notable(&self, due: Vec<Courtesy>, applied: &Applied) -> (Vec<Courtesy>, Vec<Sent>) {
+        let has_tagged = |courtesy: &Courtesy| {
+            applied.outcomes.iter().any(|Outcome { change, result, .. }| {
+                let is_tag = matches!(change.action.verb(), Verb::Create | Verb::Notify | Verb::Deactivate);
+                result.is_ok() && is_tag && change.account == courtesy.account && change.user == courtesy.user
+            })
+        };
+        let users: BTreeMap<(String, String), &Courtesy> = due
+            .iter()
+            .filter(|courtesy| !has_tagged(courtesy))
+            .map(|courtesy| ((courtesy.account.id.clone(), courtesy.user.clone()), courtesy))
+            .collect();
+        let failed: BTreeMap<(String, String), CallError> = stream::iter(users)
+            .map(|(who, Courtesy { account, user, secret, ledger, .. })| async move {
+                let cloud = self.account(account)?.cloud;
+                let noted = write_ledger(cloud, user, secret, ledger, []).await;
+                Some((who, noted.err()?))
+            })
+            .buffered(CONCURRENCY)
+            .filter_map(|failed| async { failed })
+            .collect()
+            .await;
+        let (mut notable, mut refused) = (Vec::new(), Vec::new());
+        for courtesy in due {
+            match failed.get(&(courtesy.account.id.clone(), courtesy.user.clone())) {
+                None => notable.push(courtesy),
+                Some(error) => refused.push(Sent {
+                    kind: courtesy.kind,
+                    to: courtesy.recipients.first().or(courtesy.fallback.first()).cloned().unwrap_or_default(),
+                    users: vec![courtesy.user],
+                    result: Err(error.clone()),
+                    notes: vec!["not sent, because it could not be noted that it was".to_owned()],
+                }),
+            }
+        }
+        (notable, refused)
+    }
+
     fn courtesies(&self, applied: &Applied) -> Vec<Courtesy> {
         let now = (self.run.clock)();
         let mut all = Vec::new();
         for Surveyed { roster, inventory, .. } in self.surveyed {
-            let mut deleted: BTreeMap<&str, Vec<&KeyId>> = BTreeMap::new();
+            let mut deleted: BTreeMap<&str, Vec<(&KeyId, Origin)>> = BTreeMap::new();
             for Outcome { change, result, .. } in &applied.outcomes {
                 let Action::Delete { key, .. } = &change.action else { continue };
-                // Nobody ever had the key that an interrupted run left.
-                if result.is_ok()
-                    && *change.account == roster.account
-                    && !matches!(change.reason, Reason::Orphan { .. })
-                {
-                    deleted.entry(&change.user).or_default().push(key);
+                let origin = match change.reason {
+                    Reason::HoldOver { origin, .. } => origin,
+                    _ => Origin::Inactive,
+                };
+                if result.is_ok() && *change.account == roster.account {
+                    deleted.entry(&change.user).or_default().push((key, origin));
                 }
             }
             let state = |user: &str| -> Option<&State> {
@@ -337,8 +379,9 @@ impl<'a> Tally<'a> {
             }
         }
         let tag = |courtesy: &'a Courtesy| {
-            let Courtesy { kind, account, user, key, secret, .. } = courtesy;
-            (&**account, user.as_str(), format!("{kind}/{key}@{}", timestamp(now)), secret.as_str())
+            let Courtesy { kind, account, user, key, secret, began, .. } = courtesy;
+            let first = began.map_or_else(String::new, |first| format!("/{}", timestamp(first)));
+            (&**account, user.as_str(), format!("{kind}/{key}@{}{first}", timestamp(now)), secret.as_str())
         };
         told.into_values().map(tag).collect()
     }

@@ -11,12 +11,12 @@ use super::{Failure, Run, timestamp};
 use crate::{
     cloud::{CallError, Cloud, ErrorKind, Issued, NewSecret},
     inventory::{
-        CURRENT, Key, KeyId, PENDING, Status, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT, TAG_NOTIFIED,
-        TAG_NOTIFIED_AT, TAG_OWNER, TAG_USER,
+        CURRENT, Key, KeyId, PENDING, Status, TAG_ANNOUNCED, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT,
+        TAG_NOTIFIED, TAG_NOTIFIED_AT, TAG_OWNER, TAG_USER,
     },
     manifest::Mail,
     observe::tag_value,
-    plan::{Action, Change, LedgerWrite},
+    plan::{Action, Change, LedgerWrite, Topic},
     tell,
 };
 
@@ -25,6 +25,15 @@ pub(super) struct Stored {
     pub key: KeyId,
     /// The labels of its version, as `PutSecretValue` answered.
     pub labels: Vec<String>,
+}
+
+/// What one action of a user leaves for the next.
+#[derive(Default)]
+pub(super) struct Memory {
+    /// The key that was created, with its secret part, until it is verified.
+    issued: Option<Issued>,
+    /// Whether this run has tagged the user's secret: then it may.
+    has_tagged: bool,
 }
 
 /// One change, about to be made.
@@ -40,26 +49,27 @@ pub(super) struct Step<'a, C> {
 
 impl<C: Cloud> Step<'_, C> {
     /// Returns what a creation yields.
-    pub async fn carry_out(
-        &self,
-        issued: &mut Option<Issued>,
-        notes: &mut Vec<String>,
-    ) -> Result<Option<Stored>, Failure> {
+    pub async fn carry_out(&self, memory: &mut Memory, notes: &mut Vec<String>) -> Result<Option<Stored>, Failure> {
         let Self { cloud, mail, change, run, now, .. } = *self;
         let (user, secret) = (change.user.as_str(), change.destination.as_str());
         match &change.action {
-            Action::Create { ledger, expected, resumes: _ } => {
+            Action::Create { ledger, expected, resumes: _, made_room } => {
                 let keys = self.as_planned(expected).await?;
-                write_ledger(cloud, change, ledger, [(TAG_INTENT.to_owned(), timestamp(now))]).await?;
+                let mut tags = vec![(TAG_INTENT.to_owned(), timestamp(now))];
+                if *made_room {
+                    tags.push((TAG_ANNOUNCED.to_owned(), String::new()));
+                }
+                write_ledger(cloud, user, secret, ledger, tags).await?;
+                memory.has_tagged = true;
                 let (new, labels) = create(cloud, user, secret, &keys, notes).await?;
                 let stored = Stored { key: new.key.clone(), labels };
-                *issued = Some(new);
+                memory.issued = Some(new);
                 return Ok(Some(stored));
             }
             Action::Promote { key, from } => {
                 // After an interruption the secret is gone from memory, and keyrota reads no secret values: the key was
                 // stored by the run that received it, and IAM had the time since then to propagate it.
-                if let Some(issued) = issued.take_if(|issued| issued.key == *key) {
+                if let Some(issued) = memory.issued.take_if(|issued| issued.key == *key) {
                     cloud.verify(&issued).await?;
                 }
                 let version = key.version_id();
@@ -72,16 +82,29 @@ impl<C: Cloud> Step<'_, C> {
                 cloud.move_label(secret, PENDING, Some(&version), None).await?;
             }
             Action::Notify { key, notice } => {
-                tell::rotated(cloud, mail, change, key, notice, run, notes).await?;
-                let tags = [(TAG_NOTIFIED, key.to_string()), (TAG_NOTIFIED_AT, timestamp(now))];
-                cloud.tag_secret(secret, &tags.map(|(name, value)| (name.to_owned(), value)).into()).await?;
+                // Whoever may not note that the owner was told does not tell them, or they would be told by every run.
+                if !memory.has_tagged {
+                    write_ledger(cloud, user, secret, &notice.ledger, []).await?;
+                }
+                if !notice.to_nobody {
+                    tell::owner(cloud, mail, change, key, notice, run, notes).await?;
+                }
+                let tags = match notice.topic {
+                    Topic::Issued { .. } => {
+                        vec![(TAG_NOTIFIED.to_owned(), key.to_string()), (TAG_NOTIFIED_AT.to_owned(), timestamp(now))]
+                    }
+                    Topic::Retiring { .. } => vec![(TAG_ANNOUNCED.to_owned(), format!("{key}@{}", timestamp(now)))],
+                };
+                cloud.tag_secret(secret, &tags.into_iter().collect()).await?;
+                memory.has_tagged = true;
             }
             Action::Deactivate { key, ledger, expected } => {
                 self.as_planned(expected).await?;
                 let note = format!("{key}@{}", timestamp(now));
                 // Noted before, so that a cut after the call is known; and after, so that a cut before the call does not
                 // look like someone's taking it back.
-                write_ledger(cloud, change, ledger, [(TAG_DEACTIVATING.to_owned(), note.clone())]).await?;
+                write_ledger(cloud, user, secret, ledger, [(TAG_DEACTIVATING.to_owned(), note.clone())]).await?;
+                memory.has_tagged = true;
                 cloud.deactivate_access_key(user, key).await?;
                 cloud.tag_secret(secret, &[(TAG_DEACTIVATED.to_owned(), note)].into()).await?;
             }
@@ -127,26 +150,27 @@ impl<C: Cloud> Step<'_, C> {
 }
 
 /// Tags the user's secret, or creates it empty with the tags.
-async fn write_ledger(
+pub(crate) async fn write_ledger(
     cloud: &impl Cloud,
-    change: &Change,
+    user: &str,
+    secret: &str,
     ledger: &LedgerWrite,
-    tags: impl Into<BTreeMap<String, String>>,
+    tags: impl IntoIterator<Item = (String, String)>,
 ) -> Result<(), CallError> {
     let LedgerWrite { exists, user_arn, kms_key, replicate_to } = ledger;
-    let mut tags = tags.into();
+    let mut tags: BTreeMap<String, String> = tags.into_iter().collect();
     tags.insert(TAG_USER.to_owned(), tag_value(user_arn));
     if *exists {
-        cloud.tag_secret(&change.destination, &tags).await?;
+        cloud.tag_secret(secret, &tags).await?;
         if !replicate_to.is_empty() {
-            cloud.replicate_secret(&change.destination, replicate_to, kms_key.as_deref()).await?;
+            cloud.replicate_secret(secret, replicate_to, kms_key.as_deref()).await?;
         }
         return Ok(());
     }
-    tags.insert(TAG_OWNER.to_owned(), tag_value(&change.user));
-    let description = format!("Access key of the IAM user {}, rotated by keyrota", change.user);
+    tags.insert(TAG_OWNER.to_owned(), tag_value(user));
+    let description = format!("Access key of the IAM user {user}, rotated by keyrota");
     let (kms_key, replicate_to) = (kms_key.clone(), replicate_to.clone());
-    cloud.create_secret(&NewSecret { name: change.destination.clone(), description, tags, kms_key, replicate_to }).await
+    cloud.create_secret(&NewSecret { name: secret.to_owned(), description, tags, kms_key, replicate_to }).await
 }
 
 /// Issues a key and stores it. One that was not stored is taken back at once.

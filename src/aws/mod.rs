@@ -118,6 +118,10 @@ impl Cloud for Aws {
         read::secret(self, name).await
     }
 
+    async fn resource_policy(&self, name: &str) -> Result<Option<String>, CallError> {
+        read::resource_policy(self, name).await
+    }
+
     async fn access_keys(&self, user: &str) -> Result<Vec<Key>, CallError> {
         read::access_keys(self, user).await
     }

@@ -184,6 +184,7 @@ pub(super) async fn secrets(aws: &Aws) -> Result<Vec<SecretRecord>, CallError> {
                 versions: versions(secret.secret_versions_to_stages),
                 deleted: secret.deleted_date.map(|date| time(operation, &name, Some(date))).transpose()?,
                 replicas: Vec::new(),
+                primary_region: secret.primary_region.filter(|region| !region.is_empty()),
                 name,
             })
         })
@@ -197,7 +198,14 @@ pub(super) async fn secret(aws: &Aws, name: &str) -> Result<Option<SecretRecord>
         answer => answer?,
     };
     let DescribeSecretOutput {
-        arn, name: found, tags, version_ids_to_stages, deleted_date, replication_status, ..
+        arn,
+        name: found,
+        tags,
+        version_ids_to_stages,
+        deleted_date,
+        replication_status,
+        primary_region,
+        ..
     } = answer;
     let found = present(operation, name, "secret name", found)?;
     // AWS takes names and (partial) ARNs here; what it answers must be what was meant.
@@ -214,7 +222,19 @@ pub(super) async fn secret(aws: &Aws, name: &str) -> Result<Option<SecretRecord>
         replicas: replicas
             .map(|replica| present(operation, name, "region of a replica", replica.region))
             .collect::<Result<_, _>>()?,
+        primary_region: primary_region.filter(|region| !region.is_empty()),
     }))
+}
+
+/// A secret without a policy is answered without one, so what must be there is the secret's name.
+pub(super) async fn resource_policy(aws: &Aws, name: &str) -> Result<Option<String>, CallError> {
+    let operation = "secretsmanager:GetResourcePolicy";
+    let answer = call(operation, name, aws.secrets.get_resource_policy().secret_id(name).send()).await?;
+    let found = present(operation, name, "secret name", answer.name)?;
+    if found != name {
+        return Err(malformed(operation, name, format!("it is about the secret {found}")));
+    }
+    Ok(answer.resource_policy.filter(|policy| !policy.is_empty()))
 }
 
 /// Follows the pages of a list. `page` answers a page and where the next one begins.

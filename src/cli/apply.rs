@@ -30,6 +30,10 @@ use super::{
 pub async fn run<C: Cloud>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Exit, Stop> {
     let World { common, output, clock, .. } = *world;
     let approval = Approval::read(args)?;
+    if let Some(refusal) = approval.as_ref().and_then(Approval::outdated) {
+        output.error(refusal);
+        return Ok(Exit::NotApproved);
+    }
     let revision = git::revision(&common.manifests);
     let (surveyed, plan) = make_plan(world).await?;
     match output.format {

@@ -1,8 +1,9 @@
 //! `apply --digest D --approved FILE`: nothing is applied that was not approved.
 
-use std::{collections::BTreeSet, fmt, path::PathBuf};
+use std::{collections::BTreeMap, fmt, path::PathBuf};
 
-use keyrota::plan::{Change, Identity, Plan, digest, digest_of};
+use chrono::TimeDelta;
+use keyrota::plan::{Chain, Change, Duration, Link, Plan, Verb, fingerprint, fingerprint_of};
 use serde::Deserialize;
 
 use super::{args::ApplyArgs, world::Stop};
@@ -13,13 +14,23 @@ pub struct Approval {
     approved: Option<Approved>,
 }
 
+/// The approved plan.
 struct Approved {
     path: PathBuf,
-    changes: BTreeSet<Identity>,
+    /// `None`: it was written by an earlier keyrota, which did not note when steps follow.
+    chains: Option<Vec<Chain>>,
 }
 
 /// Why a plan is not the approved one.
 pub enum Refusal {
+    /// What was approved says too little of what follows.
+    Outdated {
+        what: String,
+    },
+    /// Nobody knows what the plan would be.
+    Unreadable {
+        users: usize,
+    },
     OtherDigest {
         approved: String,
         planned: String,
@@ -30,81 +41,191 @@ pub enum Refusal {
         digest: String,
         approved: String,
     },
-    New {
-        changes: Vec<Change>,
+    /// A line for each difference.
+    Beyond {
+        lines: Vec<String>,
     },
 }
 
 /// As much of the plan's JSON as approval depends on.
 #[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
 struct Document {
     version: u32,
     changes: Vec<ApprovedChange>,
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
 struct ApprovedChange {
     account: String,
     user: String,
     action: String,
-    key: Option<String>,
+    key_ref: Option<String>,
     destination: String,
+    then: Vec<ApprovedStep>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct ApprovedStep {
+    action: String,
+    key_ref: Option<String>,
+    offset_hours: Option<i64>,
 }
 
 impl Approval {
     /// What the arguments ask for, if anything.
     pub fn read(args: &ApplyArgs) -> Result<Option<Self>, Stop> {
         let Some(digest) = args.digest.clone() else { return Ok(None) };
-        let approved = match &args.approved {
-            Some(path) => Some(Approved { path: path.clone(), changes: changes(path)? }),
-            None => None,
-        };
+        let approved = args.approved.clone().map(Approved::read).transpose()?;
         Ok(Some(Self { digest, approved }))
     }
 
-    /// Whether the plan does no more than what was approved. What follows an approved change within the run is part of
-    /// it.
+    /// Whether it was given for plans of another kind. Can be told without looking at any account.
+    pub fn outdated(&self) -> Option<Refusal> {
+        let Self { digest, approved } = self;
+        let what = match approved {
+            _ if digest.starts_with("r1:") => format!("the digest `{digest}`"),
+            Some(Approved { path, chains: None, .. }) => path.display().to_string(),
+            _ => return None,
+        };
+        Some(Refusal::Outdated { what })
+    }
+
+    /// Whether the plan does no more than what was approved, not sooner, and with the same keys and places.
     pub fn covers(&self, plan: &Plan) -> Result<(), Refusal> {
         let Self { digest: wanted, approved } = self;
-        match approved {
-            None => {
-                let planned = digest(plan);
-                let refusal = || Refusal::OtherDigest { approved: wanted.clone(), planned: planned.clone() };
-                if planned == *wanted { Ok(()) } else { Err(refusal()) }
-            }
-            Some(Approved { path, changes }) => {
-                let digest = digest_of(changes.iter().cloned());
-                if digest != *wanted {
-                    return Err(Refusal::OtherFile { path: path.clone(), digest, approved: wanted.clone() });
-                }
-                let is_new = |change: &&Change| !changes.contains(&change.identity());
-                let changes: Vec<Change> = plan.changes.iter().filter(is_new).cloned().collect();
-                if changes.is_empty() { Ok(()) } else { Err(Refusal::New { changes }) }
-            }
+        let Some(planned) = fingerprint(plan) else {
+            return Err(Refusal::Unreadable { users: plan.unreadable().count() });
+        };
+        let Some(Approved { path, chains }) = approved else {
+            let refusal = || Refusal::OtherDigest { approved: wanted.clone(), planned: planned.clone() };
+            return if planned == *wanted { Ok(()) } else { Err(refusal()) };
+        };
+        let chains = chains.as_deref().unwrap_or_default();
+        let digest = fingerprint_of(chains.iter().cloned());
+        if digest != *wanted {
+            return Err(Refusal::OtherFile { path: path.clone(), digest, approved: wanted.clone() });
         }
+        let approved: BTreeMap<(&str, &str), &Chain> =
+            chains.iter().map(|chain| ((chain.account.as_str(), chain.user.as_str()), chain)).collect();
+        let beyond = |change: &Change| {
+            let approved = approved.get(&(change.account.id.as_str(), change.user.as_str()));
+            differences(change, approved.copied())
+        };
+        let lines: Vec<String> = plan.changes.iter().flat_map(beyond).collect();
+        if lines.is_empty() { Ok(()) } else { Err(Refusal::Beyond { lines }) }
     }
 }
 
-fn changes(path: &PathBuf) -> Result<BTreeSet<Identity>, Stop> {
-    let shown = path.display();
-    let text = std::fs::read_to_string(path).map_err(|error| Stop::new(format!("{shown}: {error}")))?;
-    let document: Document = serde_json::from_str(&text).map_err(|error| {
-        Stop::new(format!("{shown} is no plan: {error}")).hint("`keyrota plan --json-into FILE` writes one")
-    })?;
-    if document.version != 1 {
-        let version = document.version;
-        return Err(Stop::new(format!("{shown} is a plan of version {version}; this keyrota knows version 1")));
+impl Approved {
+    fn read(path: PathBuf) -> Result<Self, Stop> {
+        let shown = path.display();
+        let text = std::fs::read_to_string(&path).map_err(|error| Stop::new(format!("{shown}: {error}")))?;
+        let document: Document = serde_json::from_str(&text).map_err(|error| {
+            Stop::new(format!("{shown} is no plan: {error}")).hint("`keyrota plan --json-into FILE` writes one")
+        })?;
+        let Document { version, changes } = document;
+        if version != 1 {
+            return Err(Stop::new(format!("{shown} is a plan of version {version}; this keyrota knows version 1")));
+        }
+        let unknown = |action: String| Stop::new(format!("{shown} is no plan: `{action}` is no action"));
+        let mut chains = Some(Vec::new());
+        for change in changes {
+            match (chain(change).map_err(unknown)?, &mut chains) {
+                (Some(chain), Some(chains)) => chains.push(chain),
+                _ => chains = None,
+            }
+        }
+        Ok(Self { path, chains })
     }
-    let identity = |change: ApprovedChange| {
-        let ApprovedChange { account, user, action, key, destination } = change;
-        Identity::new(&account, &user, &action, key.as_deref().unwrap_or_default(), &destination)
+}
+
+/// `None` if it was written before steps had offsets.
+///
+/// # Errors
+/// An action that there is not.
+fn chain(change: ApprovedChange) -> Result<Option<Chain>, String> {
+    let ApprovedChange { account, user, action, key_ref, destination, then } = change;
+    let first = ApprovedStep { action, key_ref, offset_hours: Some(0) };
+    let mut links = Vec::new();
+    for ApprovedStep { action, key_ref, offset_hours } in std::iter::once(first).chain(then) {
+        let verb = Verb::ALL.into_iter().find(|verb| verb.as_str() == action).ok_or(action)?;
+        let (Some(key), Some(hours)) = (key_ref, offset_hours) else { return Ok(None) };
+        links.push(Link { verb, key, hours });
+    }
+    Ok(Some(Chain { account, user, destination, links }))
+}
+
+/// What a change does beyond what was approved, a line each.
+fn differences(change: &Change, approved: Option<&Chain>) -> Vec<String> {
+    let planned = change.chain();
+    let glyph = change.action.verb().glyph();
+    let whole = || {
+        let Change { account, user, action, reason, .. } = change;
+        vec![format!("{glyph} {user}: {} {} in {account}, {reason}", action.verb(), change.key())]
     };
-    Ok(document.changes.into_iter().map(identity).collect())
+    let Some(approved) = approved else { return whole() };
+    let user = &change.user;
+    let same = |one: &Link, other: &Link| (one.verb, &one.key) == (other.verb, &other.key);
+    // Steps of the same run that were taken meanwhile are fine. A later step alone would come sooner than approved.
+    let at_once = approved.links.iter().take_while(|link| link.hours == 0);
+    let first = planned.links.first().and_then(|first| at_once.clone().position(|link| same(link, first)));
+    let Some(first) = first else { return whole() };
+    let mut lines = Vec::new();
+    if planned.destination != approved.destination {
+        lines.push(format!(
+            "{glyph} {user}: the credential goes to `{}`, approved was `{}`",
+            planned.destination, approved.destination
+        ));
+    }
+    let line =
+        |link: &Link, but: &str| format!("{} {user}: {} {}, {but}", link.verb.glyph(), step(link), when(link.hours));
+    let mut rest = &approved.links[first..];
+    for link in &planned.links {
+        match rest.iter().position(|approved| same(approved, link)) {
+            Some(position) if link.hours >= rest[position].hours => rest = &rest[position + 1..],
+            Some(position) => {
+                let approved = when(rest[position].hours);
+                lines.push(line(link, &format!("approved was {approved}")));
+                rest = &rest[position + 1..];
+            }
+            None => lines.push(line(link, "which was not approved")),
+        }
+    }
+    lines
+}
+
+fn step(link: &Link) -> String {
+    let key = match link.key.as_str() {
+        "new" => "the new key",
+        "new-2" => "the key after that",
+        key => key,
+    };
+    format!("{} {key}", link.verb)
+}
+
+fn when(hours: i64) -> String {
+    match hours {
+        0 => "at once".to_owned(),
+        hours => format!("{} after the first step", Duration(TimeDelta::hours(hours))),
+    }
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Outdated { what } => {
+                write!(
+                    f,
+                    "{what} is of an earlier keyrota, which did not approve what follows: plan again and have that approved; nothing was changed"
+                )
+            }
+            Self::Unreadable { users } => {
+                let users = if *users == 1 { "1 user".to_owned() } else { format!("{users} users") };
+                write!(f, "{users} could not be read: such a plan has no digest, and can't be the approved one")
+            }
             Self::OtherDigest { approved, planned } => {
                 write!(f, "the plan is not the approved one: its digest is {planned}, and {approved} was approved")
             }
@@ -115,14 +236,9 @@ impl fmt::Display for Refusal {
                     path.display()
                 )
             }
-            Self::New { changes } => {
+            Self::Beyond { lines } => {
                 f.write_str("the plan has changes that were not approved:")?;
-                for change in changes {
-                    let Change { account, user, action, reason, .. } = change;
-                    let key = action.key().map_or("new key", |key| key.as_str());
-                    write!(f, "\n  {} {user}: {} {key} in {account}, {reason}", action.verb().glyph(), action.verb())?;
-                }
-                Ok(())
+                lines.iter().try_for_each(|line| write!(f, "\n  {line}"))
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{
-    Args, Parser, Subcommand, ValueEnum,
+    ArgAction, Args, Parser, Subcommand, ValueEnum,
     builder::{PossibleValuesParser, TypedValueParser},
 };
 use keyrota::{mail::Kind, manifest::Language};
@@ -18,7 +18,7 @@ Exit codes:
   2   changes pending (plan --detailed-exitcode only)
   3   a limit was exceeded, nothing changed
   4   the plan is not the approved one, nothing changed
-  5   some changes failed or were not finished; run it again
+  5   some changes failed or were not finished, or a user could not be read; run it again
   64  usage")]
 pub struct Cli {
     #[command(subcommand)]
@@ -151,12 +151,15 @@ pub struct Common {
     /// Write the plan as Markdown into this file as well
     #[arg(long, global = true, value_name = "FILE")]
     pub markdown_into: Option<PathBuf>,
+    /// Hide account ids and mail addresses in text and Markdown: for public pages and logs
+    #[arg(long, global = true)]
+    pub mask: bool,
     /// When to colour; `NO_COLOR` is honoured
     #[arg(long, global = true, value_enum, default_value_t)]
     pub color: Color,
-    /// Show the calls to AWS
-    #[arg(long, short, global = true)]
-    pub verbose: bool,
+    /// Show the calls to AWS; repeating it (-vvv), as other tools want it, shows the same
+    #[arg(long, short, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

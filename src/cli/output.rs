@@ -33,7 +33,7 @@ impl Output {
             Color::Never => false,
             Color::Auto => terminal && !no_color && !dumb,
         };
-        if common.verbose {
+        if common.verbose > 0 {
             tracing_subscriber::fmt()
                 .with_env_filter("off,keyrota=debug")
                 .with_writer(io::stderr)

@@ -2,11 +2,12 @@
 
 use keyrota::{
     cloud::Cloud,
+    diff::review::{Base, Place, Review, review},
     git,
     inventory::Account,
-    manifest::schedule::next_after,
-    report::{Report, Since, github, json, markdown, text},
-    review::{Base, Place, Review, review},
+    manifest::{Code, schedule::next_after},
+    plan::Viewpoint,
+    report::{Report, Since, github, json, markdown, masked, text},
     survey::Progress,
     verdict::Verdict,
 };
@@ -33,10 +34,12 @@ pub async fn run<C: Cloud>(
             plan
         }
         Some((base, accounts)) => {
-            let Review { mut plan, comparison, warnings } = make_review(world, &base, &accounts).await?;
-            output.diagnostics(&warnings);
+            let Review { mut plan, comparison, mut warnings } = make_review(world, &base, &accounts).await?;
             plan.accounts_unread.iter().for_each(|account| output.error(account));
             plan.accounts_unread.extend(world.unread.iter().cloned());
+            // A rule that selects nobody may do so in an account that could not be read.
+            warnings.retain(|warning| plan.accounts_unread.is_empty() || warning.code != Code::RuleUnmatched);
+            output.diagnostics(&warnings);
             let BaseManifests { revision: name, commit, manifest: _ } = &base;
             let notes = &accounts.notes;
             let since = Some(Since { revision: name, commit, comparison: &comparison, notes });
@@ -59,7 +62,7 @@ async fn make_review<C: Cloud>(
     accounts: &BaseAccounts<C>,
 ) -> Result<Review, Stop> {
     let World { clouds, manifest, clock, common, output, .. } = *world;
-    let now = clock();
+    let (now, observed) = (clock(), world.viewpoint().observed);
     let next_run = match (&common.at, &manifest.schedule.enforce) {
         (None, Some(enforce)) => next_after(&enforce.value, now),
         _ => None,
@@ -83,7 +86,8 @@ async fn make_review<C: Cloud>(
         Progress::InScope(users) => bar.inc_length(users as u64),
         Progress::Read => bar.inc(1),
     };
-    let reviewed = review(&places, manifest_before.clone(), manifest, now, next_run, &progress).await;
+    let reviewed =
+        review(&places, manifest_before.clone(), manifest, Viewpoint { observed, at: now }, next_run, &progress).await;
     bar.finish_and_clear();
     reviewed.map_err(|error| stop_survey(error, output))
 }
@@ -91,17 +95,18 @@ async fn make_review<C: Cloud>(
 fn show<C: Cloud>(world: &World<'_, C>, report: &Report<'_>) -> Result<(), Stop> {
     let World { common, output, .. } = *world;
     output.data(&match output.format {
-        Format::Text => as_text(report),
+        Format::Text => as_text(report, common.mask),
         Format::Json => json::render(report),
-        Format::Markdown => markdown::render(report),
-        Format::Github => github::blocked(report.plan) + &as_text(report),
+        Format::Markdown => markdown::render(report, common.mask),
+        Format::Github => github::blocked(report.plan) + &as_text(report, common.mask),
     });
     write_reports(common, report)
 }
 
-fn as_text(report: &Report<'_>) -> String {
-    match &report.since {
+fn as_text(report: &Report<'_>, mask: bool) -> String {
+    let text = match &report.since {
         Some(since) => text::since(since, report.plan),
         None => text::plan(report.plan),
-    }
+    };
+    if mask { masked(&text) } else { text }
 }

@@ -11,10 +11,11 @@ use keyrota::{
     inventory::{Account, UnreadAccount},
     manifest::{self, Code, DeclaredAccount, Manifest, schedule::next_after},
     observe::Depth,
-    plan::{Plan, exceeded},
+    plan::{Plan, Viewpoint, exceeded},
     report::{Report, json, markdown, text},
     sandbox::Sandbox,
     survey::{Progress, Scope, Scoped, SurveyError, Surveyed, plan_all, scope, survey},
+    verdict::Verdict,
 };
 
 use super::{
@@ -43,8 +44,19 @@ pub struct World<'a, C> {
     pub manifest: &'a Manifest,
     /// The clock; pinned by the sandbox's `now` and by `--at`.
     pub clock: &'a (dyn Fn() -> DateTime<Utc> + Sync),
+    /// When the accounts are looked at, whatever `--at` says.
+    pub observed: DateTime<Utc>,
     pub common: &'a Common,
     pub output: &'a Output,
+}
+
+impl<C> World<'_, C> {
+    /// For when to plan, and of when the observation is.
+    pub fn viewpoint(&self) -> Viewpoint {
+        let at = (self.clock)();
+        // Without `--at` the clock goes on.
+        Viewpoint { observed: if self.common.at.is_some() { self.observed } else { at }, at }
+    }
 }
 
 /// Runs a task on the accounts that the arguments name.
@@ -124,8 +136,11 @@ async fn try_with(common: &Common, output: &Output, task: Task) -> Result<Exit, 
             }
             sandbox.set_now(now);
             let clouds = [sandbox];
-            let world = World { clouds: &clouds, unread: &[], manifest: &manifest, clock: &|| now, common, output };
             let changes = matches!(task, Task::Apply(_));
+            // Where the plan is carried out, the time has come.
+            let observed = if changes { now } else { real_now };
+            let world =
+                World { clouds: &clouds, unread: &[], manifest: &manifest, clock: &|| now, observed, common, output };
             let accounts = BaseAccounts { clouds: Vec::new(), caller: None, notes: Vec::new() };
             let exit = run(&world, task, base.map(|base| (base, accounts))).await;
             if changes && matches!(exit, Ok(Exit::Done | Exit::Failed)) {
@@ -148,6 +163,7 @@ async fn try_with(common: &Common, output: &Output, task: Task) -> Result<Exit, 
                 unread: &unread,
                 manifest: &manifest,
                 clock: &|| if at { now } else { Utc::now() },
+                observed: real_now,
                 common,
                 output,
             };
@@ -172,24 +188,26 @@ async fn run<C: Cloud>(
 
 /// `keyrota status`
 async fn status<C: Cloud>(world: &World<'_, C>) -> Result<Exit, Stop> {
-    let now = (world.clock)();
-    let (surveyed, unread) = look(world, Depth::Everything, now).await?;
+    let viewpoint = world.viewpoint();
+    let (surveyed, unread) = look(world, Depth::Everything, viewpoint).await?;
     let accounts: Vec<_> = surveyed.iter().map(|one| (&one.roster, &one.inventory)).collect();
     world.output.data(&match world.output.format {
-        Format::Json => json::status(&accounts, &unread, now),
+        Format::Json => json::status(&accounts, &unread, viewpoint),
         Format::Text | Format::Markdown | Format::Github => {
             let unread = unread.iter().map(|account| text::unread(account) + "\n");
-            text::status(&accounts, now) + &unread.collect::<String>()
+            text::status(&accounts, viewpoint) + &unread.collect::<String>()
         }
     });
-    Ok(if unread.is_empty() { Exit::Done } else { Exit::Failed })
+    let mut plan = plan_all(&surveyed, viewpoint);
+    plan.accounts_unread = unread;
+    Ok(if Verdict::of(&plan, None).has_failures() { Exit::Failed } else { Exit::Done })
 }
 
 /// Observes all accounts and plans.
 pub async fn make_plan<'a, C: Cloud>(world: &World<'a, C>) -> Result<(Vec<Surveyed<'a, C>>, Plan), Stop> {
-    let now = (world.clock)();
-    let (surveyed, unread) = look(world, Depth::Plan, now).await?;
-    let mut plan = plan_all(&surveyed, now);
+    let viewpoint = world.viewpoint();
+    let (surveyed, unread) = look(world, Depth::Plan, viewpoint).await?;
+    let mut plan = plan_all(&surveyed, viewpoint);
     plan.accounts_unread = unread;
     Ok((surveyed, plan))
 }
@@ -198,15 +216,15 @@ pub async fn make_plan<'a, C: Cloud>(world: &World<'a, C>) -> Result<(Vec<Survey
 pub async fn look<'a, C: Cloud>(
     world: &World<'a, C>,
     depth: Depth,
-    now: DateTime<Utc>,
+    viewpoint: Viewpoint,
 ) -> Result<(Vec<Surveyed<'a, C>>, Vec<UnreadAccount>), Stop> {
     let bar = world.output.progress("Reading keys");
     let progress = |progress| match progress {
         Progress::InScope(users) => bar.inc_length(users as u64),
         Progress::Read => bar.inc(1),
     };
-    let (scoped, unread) = scoped(world, now).await?;
-    let surveyed = survey(scoped, depth, now, &progress).await;
+    let (scoped, unread) = scoped(world, viewpoint.at).await?;
+    let surveyed = survey(scoped, depth, viewpoint, &progress).await;
     bar.finish_and_clear();
     if let Err(off) = clock::check(world.clouds) {
         world.output.warning(&off);
@@ -234,17 +252,9 @@ pub async fn scoped<'a, C: Cloud>(
 }
 
 /// Says why there is no plan.
-pub fn stop_survey(error: SurveyError, output: &Output) -> Stop {
-    match error {
-        SurveyError::Manifest(diagnostics) => {
-            output.diagnostics(&diagnostics);
-            Stop::said()
-        }
-        SurveyError::Read(accounts) => {
-            accounts.iter().for_each(|account| output.error(account));
-            Stop::said()
-        }
-    }
+pub fn stop_survey(SurveyError::Read(accounts): SurveyError, output: &Output) -> Stop {
+    accounts.iter().for_each(|account| output.error(account));
+    Stop::said()
 }
 
 /// Says which limits are exceeded.
@@ -268,7 +278,7 @@ pub fn write_reports(common: &Common, report: &Report<'_>) -> Result<(), Stop> {
         write(path, json::render(report))?;
     }
     if let Some(path) = &common.markdown_into {
-        write(path, markdown::render(report))?;
+        write(path, markdown::render(report, common.mask))?;
     }
     Ok(())
 }

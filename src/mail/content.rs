@@ -12,7 +12,7 @@ use super::{
 use crate::{
     inventory::{Account, Key, KeyId, LastUse},
     manifest::Language,
-    plan::{Courtesy, Verb},
+    plan::{Courtesy, LedgerWrite, Retirement, Verb},
 };
 
 /// When examples are from; any instant would do.
@@ -28,6 +28,7 @@ const MOST_ENTRIES: usize = 100;
 #[derive(Clone, Debug)]
 pub enum Content {
     Rotated(Rotated),
+    Retiring(Retiring),
     /// Every other kind that owners get; about one key at least.
     Courtesy {
         kind: Kind,
@@ -47,6 +48,22 @@ pub struct Rotated {
     pub secret: String,
     /// The key that the new one replaces, if it still works, and when it stops at the earliest.
     pub old: Option<(KeyId, DateTime<Utc>)>,
+    /// Why this goes to the fallback instead of the owner.
+    pub because: Option<String>,
+}
+
+/// *Your key will stop.*
+#[derive(Clone, Debug)]
+pub struct Retiring {
+    pub account: Arc<Account>,
+    pub user: String,
+    pub key: KeyId,
+    pub why: Retirement,
+    pub last_use: LastUse,
+    /// The user's other key.
+    pub other: Option<KeyId>,
+    /// When it stops at the earliest.
+    pub stops: DateTime<Utc>,
     /// Why this goes to the fallback instead of the owner.
     pub because: Option<String>,
 }
@@ -78,6 +95,7 @@ impl Content {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Rotated(_) => Kind::Rotated,
+            Self::Retiring(_) => Kind::Retiring,
             Self::Courtesy { kind, .. } => *kind,
             Self::Digest(_) => Kind::Digest,
         }
@@ -87,6 +105,7 @@ impl Content {
     pub(super) fn values(&self, language: Language) -> Value {
         match self {
             Self::Rotated(rotated) => rotated.values(language),
+            Self::Retiring(retiring) => retiring.values(language),
             Self::Courtesy { kind: _, about, because } => {
                 let deadline = about.iter().filter_map(|one| one.deadline).min();
                 let items: Vec<Value> = about.iter().map(|courtesy| item(courtesy, language)).collect();
@@ -113,6 +132,13 @@ impl Content {
                     ([only], Some((old, _))) => *old = only.id.clone(),
                     ([first, second], Some((old, _))) => (*old, *key) = (first.id.clone(), second.id.clone()),
                     _ => {}
+                }
+            }
+            Self::Retiring(Retiring { account: to, user: name, key, last_use, other, .. }) => {
+                (*to, *name) = (Arc::clone(account), user.to_owned());
+                if let [first, rest @ ..] = &keys[..] {
+                    (*key, *last_use) = (first.id.clone(), first.last_use.clone());
+                    *other = rest.first().map(|second| second.id.clone());
                 }
             }
             Self::Courtesy { about, .. } => {
@@ -151,6 +177,27 @@ impl Rotated {
             secret_url => secret_url(account, secret),
             old => old.as_ref().map(|(old, _)| clean(old.as_str())),
             deadline => old.as_ref().map(|(_, stops)| day(*stops, language)),
+            because => because.as_deref().map(clean),
+        }
+    }
+}
+
+impl Retiring {
+    fn values(&self, language: Language) -> Value {
+        let Self { account, user, key, why, last_use, other, stops, because } = self;
+        let Used { time, service, region } = used(last_use, language);
+        context! {
+            user => clean(user),
+            account => clean(&account.to_string()),
+            key => clean(key.as_str()),
+            reason => why.as_str(),
+            used => time,
+            service => service,
+            used_region => region,
+            other => other.as_ref().map(|other| clean(other.as_str())),
+            user_url => user_url(account, user),
+            deadline => day(*stops, language),
+            deactivate => update_command(user, key, "Inactive"),
             because => because.as_deref().map(clean),
         }
     }
@@ -200,13 +247,8 @@ impl AccountDigest {
 }
 
 fn item(courtesy: &Courtesy, language: Language) -> Value {
-    let Courtesy { account, user, key, secret, last_use, reason, since, deadline, .. } = courtesy;
-    let (used, service, used_region) = match last_use {
-        LastUse::At { time, service, region } => (Some(minute(*time, language)), service.clone(), region.clone()),
-        LastUse::Never | LastUse::Unread => (None, None, None),
-    };
-    // What AWS writes where it does not know.
-    let known = |text: Option<String>| text.filter(|text| !text.is_empty() && text != "N/A").map(|text| clean(&text));
+    let Courtesy { account, user, key, secret, last_use, reason, since, began, deadline, .. } = courtesy;
+    let Used { time, service, region } = used(last_use, language);
     context! {
         user => clean(user),
         account => clean(&account.to_string()),
@@ -215,14 +257,34 @@ fn item(courtesy: &Courtesy, language: Language) -> Value {
         secret => clean(secret),
         secret_url => secret_url(account, secret),
         user_url => user_url(account, user),
-        used => used,
-        service => known(service),
-        used_region => known(used_region),
+        used => time,
+        service => service,
+        used_region => region,
         reason => *reason,
         since => since.map(|since| day(since, language)),
+        began => began.map(|began| day(began, language)),
         deadline => deadline.map(|deadline| day(deadline, language)),
         activate => update_command(user, key, "Active"),
         deactivate => update_command(user, key, "Inactive"),
+    }
+}
+
+/// A last use in words, as far as it is known.
+struct Used {
+    time: Option<String>,
+    service: Option<String>,
+    region: Option<String>,
+}
+
+fn used(last_use: &LastUse, language: Language) -> Used {
+    // What AWS writes where it does not know.
+    let known =
+        |text: &Option<String>| text.as_ref().filter(|text| !text.is_empty() && *text != "N/A").map(|text| clean(text));
+    match last_use {
+        LastUse::At { time, service, region } => {
+            Used { time: Some(minute(*time, language)), service: known(service), region: known(region) }
+        }
+        LastUse::Never | LastUse::Unread => Used { time: None, service: None, region: None },
     }
 }
 
@@ -298,16 +360,45 @@ pub fn examples(kind: Kind, now: DateTime<Utc>) -> Vec<Content> {
             let without = Rotated { old: None, because: because(), ..rotated.clone() };
             vec![Content::Rotated(rotated), Content::Rotated(without)]
         }
+        Kind::Retiring => {
+            let last_use = LastUse::At {
+                time: now - TimeDelta::days(40),
+                service: Some("s3".to_owned()),
+                region: Some("eu-west-1".to_owned()),
+            };
+            let example = |why: Retirement| Retiring {
+                account: Arc::clone(&account),
+                user: "svc-reports".to_owned(),
+                key: KeyId::new("AKIAEXAMPLEREPORTS01"),
+                why,
+                last_use: last_use.clone(),
+                other: Some(KeyId::new("AKIAEXAMPLEREPORTS02")),
+                stops: now + TimeDelta::days(7),
+                because: None,
+            };
+            let bare = Retiring {
+                last_use: LastUse::Never,
+                other: None,
+                because: because(),
+                ..example(Retirement::MakesRoom)
+            };
+            Retirement::ALL.into_iter().map(example).chain([bare]).map(Content::Retiring).collect()
+        }
         Kind::Digest => digest_examples(&account),
         Kind::StillInUse | Kind::Deactivated | Kind::Deleted | Kind::Blocked | Kind::Upcoming => {
             let reasons: &[Option<&'static str>] = match kind {
                 Kind::Blocked => &[
                     Some("two-keys-in-use"),
+                    Some("stale-secret"),
+                    Some("leaked-key"),
+                    Some("overdue"),
+                    Some("overdue-in-use"),
                     Some("reactivated"),
                     Some("ambiguous-orphan"),
                     Some("orphan-is-only-key"),
                 ],
-                Kind::Upcoming => &[Some("two-keys"), Some("replacement-not-stored")],
+                Kind::Upcoming => &[Some("two-keys")],
+                Kind::Deactivated | Kind::Deleted => &[None, Some("orphan"), Some("retired")],
                 _ => &[None],
             };
             let used = |service: Option<&str>| LastUse::At {
@@ -324,11 +415,13 @@ pub fn examples(kind: Kind, now: DateTime<Utc>) -> Vec<Content> {
                 last_use,
                 reason,
                 since: (kind == Kind::Deactivated || reason == Some("reactivated")).then(|| now - TimeDelta::days(1)),
+                began: (kind == Kind::Blocked && user.ends_with('1')).then(|| now - TimeDelta::days(7)),
                 deadline: (!matches!(kind, Kind::Deleted | Kind::Blocked)).then(|| now + TimeDelta::days(13)),
                 recipients: Vec::new(),
                 fallback: Vec::new(),
                 language: Language::English,
                 confirmed: true,
+                ledger: LedgerWrite::default(),
             };
             let several = |last_use: LastUse| {
                 let named = |(index, reason): (usize, &Option<&'static str>)| {
@@ -369,8 +462,15 @@ fn digest_examples(account: &Arc<Account>) -> Vec<Content> {
     let some = blocked(&["two-keys-in-use", "foreign-secret"]);
     let all = blocked(&[
         "two-keys-in-use",
+        "stale-secret",
+        "leaked-key",
+        "overdue-in-use",
         "foreign-secret",
         "secret-being-deleted",
+        "exposed-secret",
+        "replica-secret",
+        "ambiguous-rules",
+        "shared-secret",
         "no-recipient",
         "reactivated",
         "ambiguous-orphan",

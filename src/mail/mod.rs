@@ -23,6 +23,8 @@ pub use self::{
 pub enum Kind {
     /// A new key is ready.
     Rotated,
+    /// A key goes although keyrota did not replace it.
+    Retiring,
     /// The old key was used since then.
     StillInUse,
     /// The old key stopped; it can be taken back for a while.
@@ -37,8 +39,9 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Rotated,
+        Self::Retiring,
         Self::StillInUse,
         Self::Deactivated,
         Self::Deleted,
@@ -51,6 +54,7 @@ impl Kind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Rotated => "rotated",
+            Self::Retiring => "retiring",
             Self::StillInUse => "still-in-use",
             Self::Deactivated => "deactivated",
             Self::Deleted => "deleted",

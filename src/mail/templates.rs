@@ -51,6 +51,21 @@ impl Templates {
         (name, text)
     }
 
+    /// The names of the team's own.
+    pub fn own(&self) -> impl Iterator<Item = &str> {
+        self.own.keys().map(String::as_str)
+    }
+
+    /// The text that a name stands for: the team's, else keyrota's.
+    pub fn text(&self, name: &str) -> &str {
+        let mails = || Kind::ALL.into_iter().flat_map(|kind| Language::ALL.map(|language| (kind, language)));
+        let built_in = |name: &str| {
+            let mail = mails().find(|(kind, language)| self::name(*kind, *language) == name);
+            mail.map_or(include_str!("templates/layout.html.jinja"), |(kind, language)| built_in(kind, language))
+        };
+        self.own.get(name).map_or_else(|| built_in(name), String::as_str)
+    }
+
     pub(super) fn layout(&self) -> &str {
         self.own.get(LAYOUT).map_or(include_str!("templates/layout.html.jinja"), String::as_str)
     }
@@ -75,6 +90,7 @@ macro_rules! built_in {
 
 built_in!(
     Rotated = "rotated",
+    Retiring = "retiring",
     StillInUse = "still-in-use",
     Deactivated = "deactivated",
     Deleted = "deleted",

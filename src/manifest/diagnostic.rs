@@ -175,6 +175,11 @@ impl Sources {
         self.0.insert(file.path.clone(), file);
     }
 
+    /// Labels a span of a file.
+    pub fn label_span(&self, file: &str, span: Range<usize>, text: impl Into<String>) -> Option<Label> {
+        Some(Label::new(self.0.get(file)?, span, text))
+    }
+
     /// Labels a line. For a manifest that was not loaded from text, the line's number is all there is.
     pub fn label(&self, source: &Source, text: impl Into<String>) -> Label {
         match self.0.get(&source.file) {
@@ -189,6 +194,16 @@ impl Sources {
                 let file = Arc::new(SourceFile::new(&source.file, String::new()));
                 Label { line: source.line, ..Label::new(&file, 0..0, text) }
             }
+        }
+    }
+}
+
+impl Sources {
+    /// Labels a part of a file, or the line if it is not known which part.
+    pub fn label_part(&self, source: &Source, span: &Range<usize>, text: impl Into<String>) -> Label {
+        match self.0.get(&source.file).filter(|_| !span.is_empty()) {
+            Some(file) => Label::new(file, span.clone(), text),
+            None => self.label(source, text),
         }
     }
 }

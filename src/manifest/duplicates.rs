@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    Code, DeclaredAccount, Diagnostic, Exemption, Manifest, Pattern, Rule, Source,
+    Code, DeclaredAccount, Diagnostic, Exemption, Label, Manifest, Pattern, Rule, Source,
     diagnostic::{Sources, quote},
 };
 
@@ -17,14 +17,13 @@ pub(super) fn rules(manifest: &Manifest, sources: &Sources) -> Vec<Diagnostic> {
             if rule.except.iter().any(|except| except.matches(&user.text)) {
                 continue;
             }
-            let other = seen.insert(&user.text, &accounts, &rule.source);
+            let named = Named { rule: &rule.source, user };
             // A name that stands twice in one list is no contradiction.
-            if let Some(other) = other.filter(|other| **other != rule.source) {
+            if let Some(other) = seen.insert(named, &accounts).filter(|other| other.rule != named.rule) {
                 let message = format!("two rules name {}", quote(&user.text));
-                let diagnostic =
-                    Diagnostic::error(Code::DuplicateRule, message, sources.label(&rule.source, "this rule"))
-                        .label(sources.label(other, "and this one"))
-                        .help("take the user out of one of them, or give them different `accounts`");
+                let diagnostic = Diagnostic::error(Code::DuplicateRule, message, named.label(sources, "this rule"))
+                    .label(other.label(sources, "and this one"))
+                    .help("take the user out of one of them, or give them different `accounts`");
                 diagnostics.push(diagnostic);
             }
         }
@@ -49,14 +48,28 @@ pub(super) fn exemptions(manifest: &Manifest, sources: &Sources) -> Vec<Diagnost
     diagnostics
 }
 
+/// A name in the list of a rule.
+#[derive(Clone, Copy)]
+struct Named<'a> {
+    rule: &'a Source,
+    user: &'a Pattern,
+}
+
+impl Named<'_> {
+    /// The list may be long, so it is the name that is pointed at.
+    fn label(&self, sources: &Sources, text: &str) -> Label {
+        sources.label_part(self.rule, &self.user.span, text)
+    }
+}
+
 /// The rules that name a user, by account.
 #[derive(Default)]
-struct Seen<'a>(HashMap<String, BTreeMap<Option<String>, &'a Source>>);
+struct Seen<'a>(HashMap<String, BTreeMap<Option<String>, Named<'a>>>);
 
 impl<'a> Seen<'a> {
     /// Adds a rule; gives one that named the user before, in the same account. `None` stands for all accounts.
-    fn insert(&mut self, user: &str, accounts: &[Option<String>], rule: &'a Source) -> Option<&'a Source> {
-        let rules = self.0.entry(user.to_ascii_lowercase()).or_default();
+    fn insert(&mut self, named: Named<'a>, accounts: &[Option<String>]) -> Option<Named<'a>> {
+        let rules = self.0.entry(named.user.text.to_ascii_lowercase()).or_default();
         let mut other = None;
         for account in accounts {
             let before = match account {
@@ -64,7 +77,7 @@ impl<'a> Seen<'a> {
                 Some(_) => rules.get(account).or_else(|| rules.get(&None)),
             };
             other = other.or(before.copied());
-            rules.insert(account.clone(), rule);
+            rules.insert(account.clone(), named);
         }
         other
     }
@@ -76,7 +89,7 @@ fn selects_by_name_alone(rule: &Rule) -> bool {
 
 /// The ids of the accounts that a rule holds in; `None` stands for all. Which undeclared accounts a glob matches is
 /// unknown.
-fn known_accounts(rule: &Rule, declared: &BTreeMap<String, DeclaredAccount>) -> Vec<Option<String>> {
+pub(super) fn known_accounts(rule: &Rule, declared: &BTreeMap<String, DeclaredAccount>) -> Vec<Option<String>> {
     if rule.accounts.is_empty() {
         return vec![None];
     }

@@ -7,15 +7,15 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Code, Diagnostic, Label, Manifest, Severity,
+    Code, Diagnostic, Label, Manifest, Severity, Source,
     diagnostic::{SourceFile, Sources, quote},
-    duplicates,
+    duplicates, overlooked,
     parse::{self, Parsed},
     policy::{self, Context},
-    rules, settings, templates,
+    rules, schedule, secrets, settings, templates,
     written::{self, At},
 };
 
@@ -79,7 +79,9 @@ pub fn load(dir: &Path, now: DateTime<Utc>) -> Loaded {
             }
         }
     }
-    load_with(files, unreadable, now)
+    let mut loaded = load_with(files, unreadable, now);
+    loaded.diagnostics.extend(overlooked::warnings(dir));
+    loaded
 }
 
 /// Loads manifests that were read already, each with the path to show: those of a git revision, for example. Templates of
@@ -91,11 +93,16 @@ pub fn load_files(files: Vec<(String, Vec<u8>)>, now: DateTime<Utc>) -> Loaded {
 fn load_with(mut files: Vec<(String, Vec<u8>)>, mut diagnostics: Vec<Diagnostic>, now: DateTime<Utc>) -> Loaded {
     files.sort();
     let (templates, files): (Vec<_>, Vec<_>) = files.into_iter().partition(|(path, _)| templates::is_template(path));
+    let paths: Vec<String> = templates.iter().map(|(path, _)| path.clone()).collect();
     let templates = templates::load(templates, &mut diagnostics);
     let parsed: Vec<Parsed> =
         files.iter().filter_map(|(path, bytes)| parse::parse(path, bytes, &SCHEMA, &mut diagnostics)).collect();
     let mut manifest = validate(&parsed, now, &mut diagnostics);
     manifest.mail.templates = Arc::new(templates);
+    manifest.mail.places.extend(paths.into_iter().filter_map(|path| {
+        let name = Path::new(&path).file_name()?.to_string_lossy().into_owned();
+        Some((name, Source { file: Arc::from(path), line: 1 }))
+    }));
     diagnostics.sort_by(|a, b| a.position().cmp(&b.position()));
     let is_sound = !diagnostics.iter().any(Diagnostic::stops_a_run);
     Loaded { manifest: is_sound.then_some(manifest), diagnostics }
@@ -160,9 +167,20 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
     };
     let mut manifest = Manifest::default();
     let mut defaults = policy::built_in();
+    // Monthly, where no schedule says otherwise or one never comes.
+    let mut gap = TimeDelta::days(31);
+    policy::resolve_auto(&mut defaults, gap);
     if let Some(file) = shared.parsed {
-        let mut context = Context { source: &file.source, sources: &sources, now, diagnostics };
         let written::File { defaults: own, mail, limits, schedule, accounts, .. } = &file.file;
+        let mut context = Context { source: &file.source, sources: &sources, now, gap, diagnostics };
+        manifest.schedule =
+            schedule.as_ref().map(|own| settings::schedule(&own.value, &mut context)).unwrap_or_default();
+        gap = schedule::longest_gap(manifest.schedule.enforce(), now).unwrap_or(gap);
+        context.gap = gap;
+        policy::resolve_auto(&mut defaults, gap);
+        if let Some(enforce) = &manifest.schedule.enforce {
+            policy::check_schedule(&defaults, enforce, &mut context);
+        }
         if let Some(own) = own {
             defaults = policy::merge(&defaults, &own.value, &mut context);
             if let Some(secret) = own.value.secret.as_ref().filter(|secret| !secret.value.contains("{user}")) {
@@ -173,9 +191,8 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
         }
         manifest.mail = mail.as_ref().map(|own| settings::mail(&own.value, &mut context)).unwrap_or_default();
         manifest.mail.language = defaults.language.value;
+        manifest.mail.places.extend(defaults.language.source.clone().map(|source| ("language".to_owned(), source)));
         manifest.limits = limits.as_ref().map(|own| settings::limits(&own.value, &mut context)).unwrap_or_default();
-        manifest.schedule =
-            schedule.as_ref().map(|own| settings::schedule(&own.value, &mut context)).unwrap_or_default();
         if let Some(own) = accounts {
             let is_rejected = |account: &At<written::Account>, key: &str| file.rejected.contains(&account.span, key);
             manifest.accounts = settings::accounts(&own.value, is_rejected, &mut context);
@@ -183,7 +200,7 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
     }
     let layer = rules::Layer::new(defaults, &shared, &manifest.accounts);
     for file in parsed {
-        let mut context = Context { source: &file.source, sources: &sources, now, diagnostics };
+        let mut context = Context { source: &file.source, sources: &sources, now, gap, diagnostics };
         for rule in &file.file.rotate {
             manifest.rules.push(rules::rule(rule, &file.rejected, &layer, &mut context));
         }
@@ -194,6 +211,7 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
     diagnostics.extend(missing_sender(&manifest, &shared, &sources));
     diagnostics.extend(duplicates::rules(&manifest, &sources));
     diagnostics.extend(duplicates::exemptions(&manifest, &sources));
+    diagnostics.extend(secrets::collisions(&manifest, &sources));
     manifest.sources = sources;
     manifest
 }

@@ -1,6 +1,6 @@
 //! The desired state: `manifests/*.toml`, loaded, checked and merged.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, ops::Range, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -10,10 +10,12 @@ mod code;
 pub(crate) mod diagnostic;
 mod duplicates;
 mod load;
+mod overlooked;
 mod parse;
 mod policy;
 mod rules;
 pub mod schedule;
+mod secrets;
 mod settings;
 mod shape;
 mod templates;
@@ -26,7 +28,7 @@ pub use load::{Loaded, load, load_files};
 pub use written::json_schema;
 
 /// A place in a manifest.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Source {
     /// The path as the user would write it, e.g. `manifests/payments.toml`.
     pub file: Arc<str>,
@@ -69,6 +71,8 @@ pub struct Rule {
     pub accounts: Vec<Pattern>,
     /// Empty lists select everyone; a rule has at least one of users, tags, groups and paths.
     pub users: Vec<Pattern>,
+    /// Where each of `users` stands: bytes of the file.
+    pub(crate) user_spans: Vec<Range<usize>>,
     pub tags: BTreeMap<String, Vec<Pattern>>,
     pub groups: Vec<Pattern>,
     pub paths: Vec<Pattern>,
@@ -80,7 +84,7 @@ pub struct Rule {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     pub max_age: Sourced<TimeDelta>,
-    pub rotate_ahead: Sourced<TimeDelta>,
+    pub rotate_ahead: Sourced<RotateAhead>,
     pub reissue_before: Sourced<Option<DateTime<Utc>>>,
     pub overlap: Sourced<TimeDelta>,
     pub quiet: Sourced<TimeDelta>,
@@ -96,6 +100,23 @@ pub struct Policy {
     pub language: Sourced<Language>,
 }
 
+/// How long before `max-age` a key is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RotateAhead {
+    /// As long as it takes that no key gets older than `max-age`: the longest time between two runs of
+    /// `[schedule] enforce`, plus `overlap`, plus an hour; a day less than `max-age` at most.
+    Auto(TimeDelta),
+    Fixed(TimeDelta),
+}
+
+impl RotateAhead {
+    pub fn time(self) -> TimeDelta {
+        match self {
+            Self::Auto(time) | Self::Fixed(time) => time,
+        }
+    }
+}
+
 /// What to do when a key is due and both slots hold active keys that are in use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenFull {
@@ -109,8 +130,10 @@ pub enum WhenFull {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recipient {
     Address(String),
-    /// The value of this tag of the IAM user.
+    /// The addresses in this tag of the IAM user.
     Tag(String),
+    /// The user's name, which is an address.
+    UserName,
 }
 
 /// The language of mail.
@@ -136,13 +159,22 @@ impl Language {
 }
 
 /// An exact name or a glob with `*` and `?`; compares without case, as IAM does.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Pattern {
     /// As written.
     pub text: String,
     matcher: wildmatch::WildMatch,
     /// How many bytes come before the first wildcard.
     literal: usize,
+    /// Where it stands in its file, in bytes; empty where it stands in none.
+    pub(crate) span: Range<usize>,
+}
+
+/// Where it stands makes no difference.
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.text, &self.matcher) == (&other.text, &other.matcher)
+    }
 }
 
 impl Pattern {
@@ -151,7 +183,14 @@ impl Pattern {
             text: text.to_owned(),
             matcher: wildmatch::WildMatch::new_case_insensitive(text),
             literal: text.find(['*', '?']).unwrap_or(text.len()),
+            span: 0..0,
         }
+    }
+
+    /// The same pattern, with its place.
+    #[must_use]
+    pub(crate) fn at(self, span: &Range<usize>) -> Self {
+        Self { span: span.clone(), ..self }
     }
 
     /// Compares with case, as AWS does for tags and paths.
@@ -215,6 +254,8 @@ pub struct Mail {
     pub language: Language,
     /// The mails that the team writes itself.
     pub templates: Arc<Templates>,
+    /// Where each of the above was written, by its key, or by the name of the template.
+    pub places: BTreeMap<String, Source>,
 }
 
 impl Mail {
@@ -233,11 +274,29 @@ pub struct Limits {
     pub max_percent: Option<Sourced<u32>>,
 }
 
-/// `[schedule]`: EventBridge expressions, UTC.
+/// `[schedule]`: EventBridge expressions, UTC. What is not written is as in [`Schedule::ENFORCE`] and
+/// [`Schedule::TEND`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Schedule {
     pub enforce: Option<Sourced<String>>,
     pub tend: Option<Sourced<String>>,
+}
+
+impl Schedule {
+    /// Monthly: when rotations start.
+    pub const ENFORCE: &str = "cron(0 8 1 * ? *)";
+    /// Daily: when rotations under way are carried on.
+    pub const TEND: &str = "cron(0 8 * * ? *)";
+
+    /// When rotations start.
+    pub fn enforce(&self) -> &str {
+        self.enforce.as_ref().map_or(Self::ENFORCE, |enforce| &enforce.value)
+    }
+
+    /// When rotations under way are carried on.
+    pub fn tend(&self) -> &str {
+        self.tend.as_ref().map_or(Self::TEND, |tend| &tend.value)
+    }
 }
 
 /// One `[accounts.NAME]` table.

@@ -5,7 +5,7 @@ use std::{ops::Range, sync::Arc};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Code, Diagnostic, Label, Language, Policy, Recipient, Source, Sourced, WhenFull,
+    Code, Diagnostic, Label, Language, Policy, Recipient, RotateAhead, Source, Sourced, WhenFull,
     diagnostic::{SourceFile, Sources},
     values::{self, Wrong},
     written::{self, At},
@@ -16,6 +16,8 @@ pub(super) struct Context<'a> {
     pub source: &'a Arc<SourceFile>,
     pub sources: &'a Sources,
     pub now: DateTime<Utc>,
+    /// The longest time between two runs of `[schedule] enforce`.
+    pub gap: TimeDelta,
     pub diagnostics: &'a mut Vec<Diagnostic>,
 }
 
@@ -62,10 +64,10 @@ pub(super) fn built_in() -> Policy {
     }
     Policy {
         max_age: own(TimeDelta::days(90)),
-        rotate_ahead: own(TimeDelta::zero()),
+        rotate_ahead: own(RotateAhead::Auto(TimeDelta::zero())),
         reissue_before: own(None),
         overlap: own(TimeDelta::days(7)),
-        quiet: own(TimeDelta::days(2)),
+        quiet: own(TimeDelta::days(8)),
         patience: own(TimeDelta::days(14)),
         hold: own(TimeDelta::days(14)),
         when_full: own(WhenFull::Block),
@@ -98,9 +100,12 @@ pub(super) fn merge(base: &Policy, written: &written::Policy, context: &mut Cont
         replicate_to,
         language,
     } = written;
-    let policy = Policy {
+    let mut policy = Policy {
         max_age: layer(&base.max_age, max_age, context, duration),
-        rotate_ahead: layer(&base.rotate_ahead, rotate_ahead, context, duration),
+        rotate_ahead: layer(&base.rotate_ahead, rotate_ahead, context, |c, at| {
+            let ahead = c.accept(&at.span, values::ahead(&at.value.0))?;
+            Some(ahead.map_or(RotateAhead::Auto(TimeDelta::zero()), RotateAhead::Fixed))
+        }),
         reissue_before: layer(&base.reissue_before, reissue_before, context, |c, at| {
             reissue_before_date(c, at).map(Some)
         }),
@@ -120,10 +125,22 @@ pub(super) fn merge(base: &Policy, written: &written::Policy, context: &mut Cont
         replicate_to: layer(&base.replicate_to, replicate_to, context, |c, at| c.list(at, values::region)),
         language: layer(&base.language, language, context, |c, at| c.accept(&at.span, values::language(&at.value))),
     };
-    if [max_age, rotate_ahead, overlap, hold].into_iter().any(Option::is_some) {
+    resolve_auto(&mut policy, context.gap);
+    if rotate_ahead.is_some() || [max_age, overlap, hold].into_iter().any(Option::is_some) {
         check_ages(&policy, context);
     }
+    if [overlap, quiet].into_iter().any(Option::is_some) {
+        check_quiet(&policy, context);
+    }
     policy
+}
+
+/// Says what `rotate-ahead = "auto"` amounts to.
+pub(super) fn resolve_auto(policy: &mut Policy, gap: TimeDelta) {
+    if let RotateAhead::Auto(time) = &mut policy.rotate_ahead.value {
+        let wanted = gap + policy.overlap.value + TimeDelta::hours(1);
+        *time = wanted.min(policy.max_age.value - TimeDelta::days(1)).max(TimeDelta::zero());
+    }
 }
 
 fn layer<V: Clone, W>(
@@ -153,7 +170,14 @@ fn reissue_before_date(context: &mut Context, at: &At<written::Instant>) -> Opti
 /// Complains about ages that contradict each other. Called for a layer that sets one of them.
 fn check_ages(policy: &Policy, context: &mut Context) {
     let Policy { max_age, rotate_ahead, overlap, hold, .. } = policy;
-    let labels = |values: &[(&str, &Sourced<TimeDelta>)]| -> Vec<Label> {
+    let lives = max_age.value - rotate_ahead.value.time();
+    // What is always due is replaced whenever `enforce` runs.
+    let replaced = match rotate_ahead.value {
+        RotateAhead::Auto(_) => lives.max(context.gap),
+        RotateAhead::Fixed(_) => lives,
+    };
+    let reached = lives + context.gap + overlap.value;
+    let labels = |values: &[(&str, Sourced<TimeDelta>)]| -> Vec<Label> {
         let written = values.iter().filter_map(|(name, value)| Some((name, value, value.source.as_ref()?)));
         let mut labels: Vec<Label> = written
             .map(|(name, value, source)| context.sources.label(source, format!("`{name}` is {}", in_days(value.value))))
@@ -168,23 +192,23 @@ fn check_ages(policy: &Policy, context: &mut Context) {
             code: Code::Ages,
             severity: super::Severity::Error,
             message: message.to_owned(),
-            labels: labels(&[("max-age", max_age)]),
+            labels: labels(&[("max-age", max_age.clone())]),
             help: Some("write the age at which a key is replaced, e.g. `max-age = \"90d\"`".to_owned()),
         }
-    } else if rotate_ahead.value >= max_age.value {
-        let (ahead, age) = (in_days(rotate_ahead.value), in_days(max_age.value));
+    } else if rotate_ahead.value.time() >= max_age.value {
+        let (ahead, age) = (in_days(rotate_ahead.value.time()), in_days(max_age.value));
         Diagnostic {
             code: Code::Ages,
             severity: super::Severity::Error,
             message: format!(
                 "`rotate-ahead` ({ahead}) leaves nothing of `max-age` ({age}): every new key would be due at once"
             ),
-            labels: labels(&[("rotate-ahead", rotate_ahead), ("max-age", max_age)]),
+            labels: labels(&[("rotate-ahead", rotate_ahead.map_time()), ("max-age", max_age.clone())]),
             help: Some("make `rotate-ahead` shorter than `max-age`".to_owned()),
         }
-    } else if overlap.value + hold.value >= max_age.value - rotate_ahead.value {
-        let replaced = in_days(max_age.value - rotate_ahead.value);
+    } else if overlap.value + hold.value >= replaced {
         let both = in_days(overlap.value + hold.value);
+        let replaced = in_days(replaced);
         Diagnostic {
             code: Code::SlowRotation,
             severity: super::Severity::Warning,
@@ -192,19 +216,87 @@ fn check_ages(policy: &Policy, context: &mut Context) {
                 "a key is replaced after {replaced}, but the one before it stays for {both} (`overlap` and `hold`)"
             ),
             labels: labels(&[
-                ("overlap", overlap),
-                ("hold", hold),
-                ("max-age", max_age),
-                ("rotate-ahead", rotate_ahead),
+                ("overlap", overlap.clone()),
+                ("hold", hold.clone()),
+                ("max-age", max_age.clone()),
+                ("rotate-ahead", rotate_ahead.map_time()),
             ]),
             help: Some(
                 "a user has two keys at most, so the next rotation would wait; shorten `overlap` or `hold`".to_owned(),
             ),
         }
+    } else if reached > max_age.value {
+        late(
+            policy,
+            reached,
+            labels(&[
+                ("rotate-ahead", rotate_ahead.map_time()),
+                ("max-age", max_age.clone()),
+                ("overlap", overlap.clone()),
+            ]),
+            context.gap,
+        )
     } else {
         return;
     };
     context.diagnostics.push(complaint);
+}
+
+/// `max-age` can't be kept, and how it could.
+fn late(policy: &Policy, reached: TimeDelta, labels: Vec<Label>, gap: TimeDelta) -> Diagnostic {
+    let (age, reached) = (in_days(policy.max_age.value), in_days(reached));
+    let needed = gap + policy.overlap.value;
+    let help = match needed + TimeDelta::days(1) < policy.max_age.value {
+        true => format!(
+            "write `rotate-ahead = \"auto\"`, or at least `{}`: the longest time between two runs of `enforce` ({}), and `overlap`",
+            in_days(needed),
+            in_days(gap)
+        ),
+        false => format!(
+            "`enforce` runs every {} at the longest: run it more often, or make `overlap` shorter or `max-age` longer",
+            in_days(gap)
+        ),
+    };
+    Diagnostic {
+        code: Code::LateRotation,
+        severity: super::Severity::Warning,
+        message: format!("keys reach an age of {reached} before they stop, `max-age` is {age}"),
+        labels,
+        help: Some(help),
+    }
+}
+
+/// Complains about a schedule with which even the built-in policy is late.
+pub(super) fn check_schedule(built_in: &Policy, enforce: &Sourced<String>, context: &mut Context) {
+    let Policy { max_age, rotate_ahead, overlap, .. } = built_in;
+    let reached = max_age.value - rotate_ahead.value.time() + context.gap + overlap.value;
+    let Some(source) = enforce.source.as_ref().filter(|_| reached > max_age.value) else { return };
+    let labels = vec![context.sources.label(source, "")];
+    let complaint = late(built_in, reached, labels, context.gap);
+    context.diagnostics.push(complaint);
+}
+
+/// A job that runs daily looks idle in between.
+fn check_quiet(policy: &Policy, context: &mut Context) {
+    let Policy { quiet, overlap, .. } = policy;
+    if overlap.value.is_zero() || quiet.value >= TimeDelta::days(1) {
+        return;
+    }
+    let Some(source) = quiet.source.as_ref().or(overlap.source.as_ref()) else { return };
+    let message = format!(
+        "`quiet` is {}: a key that is used daily counts as not in use, and is deactivated when `overlap` ({}) is over",
+        in_days(quiet.value),
+        in_days(overlap.value)
+    );
+    let label = context.sources.label(source, "");
+    let help = "write `quiet = \"8d\"`, so that a weekly job counts as a use";
+    context.diagnostics.push(Diagnostic::warning(Code::ShortQuiet, message, label).help(help));
+}
+
+impl Sourced<RotateAhead> {
+    fn map_time(&self) -> Sourced<TimeDelta> {
+        Sourced { value: self.value.time(), source: self.source.clone() }
+    }
 }
 
 /// As a manifest would say it.

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
+    ops::Range,
     sync::Arc,
 };
 
@@ -111,7 +112,8 @@ pub(super) fn rule(rule: &At<written::Rotate>, rejected: &Rejected, layer: &Laye
     let accounts = patterns(accounts, Matches::Account, context, |at, pattern, context| {
         layer.check_account(at, pattern, context);
     });
-    let users = patterns(users, Matches::User, context, |_, _, _| ());
+    let mut user_spans = Vec::new();
+    let users = users_of(users, &mut user_spans, context);
     let groups = patterns(groups, Matches::Group, context, |_, _, _| ());
     let except = patterns(except, Matches::User, context, |_, _, _| ());
     let paths = match (path, paths) {
@@ -136,7 +138,7 @@ pub(super) fn rule(rule: &At<written::Rotate>, rejected: &Rejected, layer: &Laye
         let help = format!("write e.g. {}", quote(&format!("{}/{{user}}", secret.value.trim_end_matches('/'))));
         context.error(Code::SecretName, message, &secret.span, help);
     }
-    Rule { source: context.place(&rule.span), accounts, users, tags, groups, paths, except, policy }
+    Rule { source: context.place(&rule.span), accounts, users, user_spans, tags, groups, paths, except, policy }
 }
 
 fn refuse_empty<T>(name: &str, value: &Option<At<T>>, is_empty: impl Fn(&T) -> bool, context: &mut Context) {
@@ -156,6 +158,17 @@ fn patterns(
     let read = |at: &At<String>| {
         let pattern = context.accept(&at.span, values::pattern(&at.value, matches))?;
         check(at, &pattern, context);
+        Some(pattern.at(&at.span))
+    };
+    entries.filter_map(read).collect()
+}
+
+/// The names of users, and where each stands.
+fn users_of(list: &Option<At<Vec<At<String>>>>, spans: &mut Vec<Range<usize>>, context: &mut Context) -> Vec<Pattern> {
+    let entries = list.iter().flat_map(|list| &list.value);
+    let read = |at: &At<String>| {
+        let pattern = context.accept(&at.span, values::pattern(&at.value, Matches::User))?;
+        spans.push(at.span.clone());
         Some(pattern)
     };
     entries.filter_map(read).collect()
@@ -164,7 +177,7 @@ fn patterns(
 fn one_or_many<T>(whole: &At<T>, entries: &[At<String>], matches: Matches, context: &mut Context) -> Vec<Pattern> {
     let read = |at: &At<String>| {
         let span = if at.span.is_empty() { &whole.span } else { &at.span };
-        context.accept(span, values::pattern(&at.value, matches))
+        context.accept(span, values::pattern(&at.value, matches)).map(|pattern| pattern.at(span))
     };
     entries.iter().filter_map(read).collect()
 }
@@ -176,7 +189,7 @@ fn tag_patterns(
     let mut patterns = BTreeMap::new();
     for (key, tag) in tags {
         let allowed = &tag.value.0;
-        let message = match values::pattern(key, Matches::Tag) {
+        let message = match values::pattern(key, Matches::TagKey) {
             _ if allowed.is_empty() => format!("the tag {} has no values, so the rule selects nobody", quote(key)),
             Ok(pattern) if pattern.is_exact() => {
                 patterns.insert(key.clone(), one_or_many(tag, allowed, Matches::Tag, context));

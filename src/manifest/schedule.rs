@@ -1,6 +1,6 @@
 //! Schedule expressions as EventBridge reads them, in UTC.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use croner::{
     Cron,
     parser::{CronParser, Seconds, Year},
@@ -18,6 +18,37 @@ pub fn next_after(expression: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>>
     let fields = expression.strip_prefix("cron(")?.strip_suffix(')')?;
     cron(fields).ok()?.find_next_occurrence(&now, false).ok()
 }
+
+/// The longest time between two runs, looking a year ahead; `None` if it runs less than twice. Where a schedule runs many
+/// times a day, it is less than a day too long.
+pub fn longest_gap(expression: &str, now: DateTime<Utc>) -> Option<TimeDelta> {
+    if let Some(rate) = expression.strip_prefix("rate(").and_then(|rest| rest.strip_suffix(')')) {
+        let (count, unit) = rate.split_once(' ')?;
+        let unit = match unit.trim_end_matches('s') {
+            "minute" => TimeDelta::minutes(1),
+            "hour" => TimeDelta::hours(1),
+            _ => TimeDelta::days(1),
+        };
+        return unit.checked_mul(count.parse().ok()?);
+    }
+    let cron = cron(expression.strip_prefix("cron(")?.strip_suffix(')')?).ok()?;
+    let next = |after: DateTime<Utc>| cron.find_next_occurrence(&after, false).ok();
+    let (mut at, mut longest, horizon) = (next(now)?, None, now + TimeDelta::days(400));
+    for run in 0_u32.. {
+        // The first runs one by one; then a day at a time.
+        let following = next(if run < MOST_RUNS { at } else { at + TimeDelta::hours(23) });
+        let Some(following) = following else { break };
+        longest = longest.max(Some(following - at));
+        at = following;
+        if at > horizon {
+            break;
+        }
+    }
+    longest
+}
+
+/// More runs than this in a row tell all gaps within a few days.
+const MOST_RUNS: u32 = 500;
 
 /// Refuses what EventBridge would refuse.
 pub(super) fn check(expression: &str) -> Result<(), Wrong> {

@@ -19,6 +19,15 @@ pub(super) fn mail(written: &written::Mail, context: &mut Context) -> Mail {
     let many = |list: &Option<At<Vec<At<String>>>>, context: &mut Context| {
         list.as_ref().map(|list| context.accept_all(&list.value, values::address)).unwrap_or_default()
     };
+    let spans = [
+        ("from", from.as_ref().map(|at| &at.span)),
+        ("from-arn", from_arn.as_ref().map(|at| &at.span)),
+        ("reply-to", reply_to.as_ref().map(|at| &at.span)),
+        ("configuration-set", configuration_set.as_ref().map(|at| &at.span)),
+        ("fallback", fallback.as_ref().map(|at| &at.span)),
+        ("digest", digest.as_ref().map(|at| &at.span)),
+    ];
+    let places = spans.into_iter().filter_map(|(key, span)| Some((key.to_owned(), context.place(span?)))).collect();
     Mail {
         from: one(from, context),
         from_arn: from_arn.as_ref().and_then(|at| context.accept(&at.span, values::identity_arn(&at.value))),
@@ -29,6 +38,7 @@ pub(super) fn mail(written: &written::Mail, context: &mut Context) -> Mail {
         region: region.as_ref().and_then(|at| context.accept(&at.span, values::region(&at.value))),
         fallback: many(fallback, context),
         digest: many(digest, context),
+        places,
         ..Mail::default()
     }
 }

@@ -8,6 +8,9 @@ use super::{Code, Language, Pattern, Recipient, diagnostic::quote};
 /// Longer durations are refused, so that adding one to any date can't overflow.
 const LONGEST: TimeDelta = TimeDelta::days(3650);
 
+/// In `notify`: the user's name, which is an address.
+pub(crate) const USER_NAME: &str = "user-name";
+
 /// Why a value is refused, and what to write instead.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Wrong {
@@ -18,6 +21,17 @@ pub(super) struct Wrong {
 
 fn wrong<T>(code: Code, message: impl Into<String>, help: impl Into<String>) -> Result<T, Wrong> {
     Err(Wrong { code, message: message.into(), help: help.into() })
+}
+
+/// Reads `auto` as `None`.
+pub(super) fn ahead(text: &str) -> Result<Option<TimeDelta>, Wrong> {
+    if text == "auto" {
+        return Ok(None);
+    }
+    if text.trim().eq_ignore_ascii_case("auto") {
+        return wrong(Code::Duration, format!("{} is not a duration", quote(text)), "write `auto`");
+    }
+    duration(text).map(Some)
 }
 
 /// A whole number of hours, days (24 hours) or weeks: `36h`, `90d`, `2w`.
@@ -132,6 +146,8 @@ pub(super) enum Matches {
     User,
     Group,
     Path,
+    TagKey,
+    /// The value of a tag, which may be empty.
     Tag,
     Account,
 }
@@ -143,7 +159,7 @@ impl Matches {
             Self::User => ("IAM user names", "+=,.@_-", 64),
             Self::Group => ("IAM group names", "+=,.@_-", 128),
             Self::Path => ("IAM paths", "/+=,.@_-:", 512),
-            Self::Tag => ("IAM tags", " _.:/=+-@", 256),
+            Self::TagKey | Self::Tag => ("IAM tags", " _.:/=+-@", 256),
             Self::Account => ("account names", "._-", 64),
         }
     }
@@ -155,10 +171,11 @@ pub(super) fn pattern(text: &str, matches: Matches) -> Result<Pattern, Wrong> {
     let no = |message: String, help: String| wrong(Code::Pattern, message, help);
     let written = quote(text);
     let is_fine = |c: char| {
-        let is_letter = if matches == Matches::Tag { c.is_alphanumeric() } else { c.is_ascii_alphanumeric() };
+        let is_tag = matches!(matches, Matches::Tag | Matches::TagKey);
+        let is_letter = if is_tag { c.is_alphanumeric() } else { c.is_ascii_alphanumeric() };
         is_letter || punctuation.contains(c) || c == '*' || c == '?'
     };
-    if text.is_empty() {
+    if text.is_empty() && matches != Matches::Tag {
         return no("an empty pattern matches nothing".to_owned(), "leave it out, or write `*` for any".to_owned());
     }
     if let Some(bad) = text.chars().find(|c| !is_fine(*c)) {
@@ -191,14 +208,20 @@ pub(super) fn pattern(text: &str, matches: Matches) -> Result<Pattern, Wrong> {
         }
     }
     Ok(match matches {
-        Matches::Path | Matches::Tag => Pattern::case_sensitive(text),
+        Matches::Path | Matches::TagKey | Matches::Tag => Pattern::case_sensitive(text),
         Matches::User | Matches::Group | Matches::Account => Pattern::new(text),
     })
 }
 
-/// A mail address, or `tag:NAME`.
+/// A mail address, `tag:NAME`, or `user-name`.
 pub(super) fn recipient(text: &str) -> Result<Recipient, Wrong> {
+    let plain = text.trim().to_ascii_lowercase().replace('_', "-");
     match text.split_once(':') {
+        _ if text == USER_NAME => Ok(Recipient::UserName),
+        _ if plain == USER_NAME || plain == "username" => {
+            let help = format!("write {} if the names of the users are mail addresses", quote(USER_NAME));
+            wrong(Code::Address, format!("{} is not a mail address", quote(text)), help)
+        }
         Some(("tag", name)) if name.trim() == name && !name.is_empty() => Ok(Recipient::Tag(name.to_owned())),
         Some((prefix, name)) if prefix.trim().eq_ignore_ascii_case("tag") => {
             let name = if name.trim().is_empty() { "email" } else { name.trim() };
@@ -236,6 +259,25 @@ pub(crate) fn is_bare_address(text: &str) -> bool {
         !label.is_empty() && label.chars().all(is_word) && !label.starts_with('-') && !label.ends_with('-')
     };
     local_is_fine && domain.len() <= 253 && domain.contains('.') && domain.split('.').all(label_is_fine)
+}
+
+/// The addresses in a tag's value. IAM allows letters, digits, spaces and `_.:/=+-@` there, so several are separated by
+/// spaces, `:` or `/`; what else may come out of other hands (`,` and `;`) separates as well.
+pub(crate) fn addresses_in(text: &str) -> Vec<&str> {
+    let mut addresses = Vec::new();
+    for part in text.split(|c: char| c.is_whitespace() || ",;".contains(c)) {
+        // An address may itself hold `/`: it is taken apart only if it is none as it stands.
+        for separators in [&[][..], &[':'], &[':', '/']] {
+            let pieces = part.split(separators).map(|piece| piece.trim_matches(['<', '>']));
+            let found: Vec<&str> = pieces.clone().filter(|piece| is_bare_address(piece)).collect();
+            let is_last = separators.len() == 2;
+            if is_last || found.len() == pieces.filter(|piece| piece.contains('@')).count() && !found.is_empty() {
+                addresses.extend(found);
+                break;
+            }
+        }
+    }
+    addresses
 }
 
 /// The ARN of an SES identity: a domain or an address.
@@ -413,6 +455,10 @@ mod tests {
             assert!(address(text).is_err(), "{text}");
         }
         assert_eq!(recipient("tag:Owner:mail"), Ok(Recipient::Tag("Owner:mail".to_owned())));
+        assert_eq!(recipient("user-name"), Ok(Recipient::UserName));
+        for text in ["username", "user_name", "User-Name", " user-name", "user"] {
+            assert!(recipient(text).is_err(), "{text}");
+        }
         for text in ["eu-west-1", "us-gov-east-1", "ap-southeast-7", "cn-northwest-1", "us-iso-east-1"] {
             assert!(region(text).is_ok(), "{text}");
         }
@@ -441,6 +487,35 @@ mod tests {
     }
 
     #[test]
+    fn a_tag_may_hold_several_addresses() {
+        let both = &["a@x.example", "b@x.example"][..];
+        for (text, expected) in [
+            ("a@x.example", &["a@x.example"][..]),
+            (" a@x.example ", &["a@x.example"]),
+            ("a@x.example:b@x.example", both),
+            ("a@x.example b@x.example", both),
+            ("a@x.example;b@x.example", both),
+            ("a@x.example, b@x.example", both),
+            ("a@x.example/b@x.example", both),
+            ("a@x.example : b@x.example", both),
+            ("a@x.example\tb@x.example", both),
+            ("mailto:a@x.example", &["a@x.example"]),
+            ("team/a@x.example", &["team/a@x.example"]),
+            ("team/a@x.example b@x.example", &["team/a@x.example", "b@x.example"]),
+            ("team/a@x.example:b@x.example", &["team/a@x.example", "b@x.example"]),
+            ("Ana <a@x.example>", &["a@x.example"]),
+            ("a@x.example:b@", &["a@x.example"]),
+            ("ask Bob", &[]),
+            ("a@x", &[]),
+            ("@", &[]),
+            (":/ ;,", &[]),
+            ("", &[]),
+        ] {
+            assert_eq!(addresses_in(text), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn patterns_compare_as_aws_does() {
         for (text, matches, name, expected) in [
             ("CI-*", Matches::User, "ci-deployer", true),
@@ -449,12 +524,17 @@ mod tests {
             ("*x*", Matches::User, "axb", true),
             ("payments", Matches::Tag, "Payments", false),
             ("señal *", Matches::Tag, "señal roja", true),
+            ("", Matches::Tag, "", true),
+            ("", Matches::Tag, "x", false),
             ("/ci/*", Matches::Path, "/ci/", true),
             ("/ci/*", Matches::Path, "/CI/x/", false),
             ("/ci/", Matches::Path, "/ci/x/", false),
             ("*/ci/", Matches::Path, "/a/ci/", true),
         ] {
             assert_eq!(pattern(text, matches).map(|pattern| pattern.matches(name)), Ok(expected), "{text} {name}");
+        }
+        for matches in [Matches::User, Matches::Group, Matches::Path, Matches::TagKey, Matches::Account] {
+            assert!(pattern("", matches).is_err(), "only a tag's value may be empty");
         }
         // A name shorter than the literal part, or cut within a character, is no match and no panic.
         assert!(!Pattern::new("ñandú-*").matches("ñ"));

@@ -74,17 +74,17 @@ pub(super) struct Rotate {
 pub(super) struct Policy {
     /// An active key this old is replaced. Default: 90d.
     pub max_age: Option<At<Duration>>,
-    /// Also replaces keys that would get too old within this time. With a monthly schedule, `31d` means that no key
-    /// ever gets older than `max-age`. Default: 0d.
-    #[schemars(extend("examples" = ["31d"]))]
-    pub rotate_ahead: Option<At<Duration>>,
+    /// Also replaces keys that would get too old within this time. `auto` is the longest time between two runs of
+    /// `[schedule] enforce`, plus `overlap`, plus an hour: no key gets older than `max-age`. Default: auto.
+    #[schemars(extend("examples" = ["auto", "38d"]))]
+    pub rotate_ahead: Option<At<Ahead>>,
     /// Keys created before this date are replaced now: how a leak is handled.
     pub reissue_before: Option<At<Instant>>,
     /// The old and the new key both work for this long. Default: 7d.
     #[schemars(extend("examples" = ["7d"]))]
     pub overlap: Option<At<Duration>>,
-    /// An old key that was used within this time is still in use. Default: 2d.
-    #[schemars(extend("examples" = ["2d"]))]
+    /// An old key that was used within this time is still in use: a weekly job is. Default: 8d.
+    #[schemars(extend("examples" = ["8d"]))]
     pub quiet: Option<At<Duration>>,
     /// An old key that is still in use is kept this much longer, then deactivated all the same. Default: 14d.
     #[schemars(extend("examples" = ["14d"]))]
@@ -94,11 +94,12 @@ pub(super) struct Policy {
     pub hold: Option<At<Duration>>,
     /// When a key is due and the user has two active keys in use. Default: block.
     pub when_full: Option<At<WhenFull>>,
-    /// Mail addresses, or `tag:NAME` for the address in this tag of the IAM user. Required here or in `[defaults]`;
-    /// `[]` says nobody, on purpose.
+    /// Mail addresses, `tag:NAME` for those in this tag of the IAM user, or `user-name` where its name is an address.
+    /// Required here or in `[defaults]`; `[]` says nobody, on purpose.
     #[schemars(extend("examples" = [["tag:email"]]))]
     pub notify: Option<At<Vec<At<String>>>>,
-    /// The name of the secret that holds the credential; `{user}` stands for the user's name.
+    /// The name of the secret that holds the credential; `{user}` stands for the user's name. Two rules may not have
+    /// names that could be the same for different users.
     #[schemars(extend("examples" = ["/aws/iam/credentials/{user}"]))]
     pub secret: Option<At<String>>,
     /// The KMS key that encrypts the secret: its id, ARN or alias. Default: the account's key for Secrets Manager.
@@ -289,6 +290,21 @@ impl JsonSchema for Duration {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         let examples = ["90d", "2w", "36h"];
         json_schema!({ "title": "duration", "type": "string", "pattern": "^[0-9]+[hdw]$", "examples": examples })
+    }
+}
+
+/// A duration, or `auto`; `values::ahead` reads it.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Ahead(pub String);
+
+impl JsonSchema for Ahead {
+    fn schema_name() -> Cow<'static, str> {
+        "Ahead".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "title": "duration or auto", "type": "string", "pattern": "^(auto|[0-9]+[hdw])$" })
     }
 }
 

@@ -3,24 +3,26 @@
 //!
 //! It is read off the state *after* a run: whatever the owner should know and the ledger does not say they were told. So
 //! a mail that could not be sent is due again in the next run, with nothing kept but the tag `keyrota:reminded`. Where
-//! there is no ledger nobody is reminded, for nothing could say when to stop: the digest names those users.
+//! there is no secret of the user's yet, one without a value is made to note it. At somebody else's nothing can be
+//! noted: the digest names those users.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Next, Wait, due_at, next};
+use super::{LedgerWrite, Next, Origin, Wait, due_at, next, view::View};
 use crate::{
-    inventory::{Account, Destination, KeyId, LastUse, Secret, State},
+    inventory::{Account, Destination, KeyId, LastUse, Reminder, Secret, State},
     mail::Kind,
     manifest::Language,
     roster::{Entry, Roster},
 };
 
-/// *Still in use* comes at most every third day, *blocked* once a week. Daily runs don't begin at the same second, hence
-/// a few hours less.
+/// *Still in use* comes at most every third day; *blocked* when it begins, after a week, then monthly. Daily runs don't
+/// begin at the same second, hence a few hours less.
 const STILL_IN_USE_AGAIN: TimeDelta = TimeDelta::hours(3 * 24 - 6);
 const BLOCKED_AGAIN: TimeDelta = TimeDelta::hours(7 * 24 - 6);
+const BLOCKED_STILL: TimeDelta = TimeDelta::hours(30 * 24 - 6);
 
 /// How long before a rotation its owner is asked to make room for the new key.
 const UPCOMING: TimeDelta = TimeDelta::days(14);
@@ -39,14 +41,18 @@ pub struct Courtesy {
     pub reason: Option<&'static str>,
     /// When it was deactivated.
     pub since: Option<DateTime<Utc>>,
+    /// When the owner was told of the same first, if this is not the first time.
+    pub began: Option<DateTime<Utc>>,
     /// When it is deactivated (*still in use*), deleted (*deactivated*) or to be replaced (*upcoming*), at the earliest.
     pub deadline: Option<DateTime<Utc>>,
     pub recipients: Vec<String>,
     /// Written to when every recipient is refused, or when there is none.
     pub fallback: Vec<String>,
     pub language: Language,
-    /// `false` while the ledger is known from `ListSecrets` only: nobody is told on its word, lest they be told twice.
+    /// `false` while the ledger is known from `ListSecrets` only: nobody is told on its word, or they would be told twice.
     pub confirmed: bool,
+    /// Where it is noted that the owner was told.
+    pub ledger: LedgerWrite,
 }
 
 /// One mail to one address: everything of one kind.
@@ -64,21 +70,27 @@ pub struct Letter<'a> {
 pub fn courtesies<'a>(
     roster: &Roster,
     state: impl Fn(&str) -> Option<&'a State>,
-    deleted: &BTreeMap<&str, Vec<&KeyId>>,
+    deleted: &BTreeMap<&str, Vec<(&KeyId, Origin)>>,
     now: DateTime<Utc>,
 ) -> Vec<Courtesy> {
     let account = Arc::new(roster.account.clone());
     let mut courtesies = Vec::new();
     for entry in roster.entries.iter().filter(|entry| entry.exempt.is_none() && entry.user.unreadable.is_none()) {
         let Some(state) = state(&entry.user.name) else { continue };
-        let Destination::Own(secret) = &state.ledger.destination else { continue };
+        let empty = Secret::default();
+        let secret = match &state.ledger.destination {
+            Destination::Own(secret) => secret,
+            Destination::Absent => &empty,
+            Destination::Foreign | Destination::BeingDeleted | Destination::Replica { .. } => continue,
+        };
         if entry.tell_nobody() {
             continue;
         }
+        let ledger = View::new(roster, entry, state, now).ledger_write();
         let deleted = deleted.get(entry.user.name.as_str()).map(Vec::as_slice).unwrap_or_default();
         let topics = gone(state, secret, deleted).into_iter().chain(pending(roster, entry, state, secret, now));
         courtesies.extend(topics.map(|topic| {
-            let Topic { kind, key, reason, since, deadline } = topic;
+            let Topic { kind, key, reason, since, began, deadline } = topic;
             let last_use = state.key(&key).map_or(LastUse::Unread, |key| key.last_use.clone());
             Courtesy {
                 kind,
@@ -89,11 +101,13 @@ pub fn courtesies<'a>(
                 last_use,
                 reason,
                 since,
+                began,
                 deadline,
                 recipients: entry.recipients.clone(),
                 fallback: roster.mail.fallback.clone(),
                 language: entry.policy.language.value,
                 confirmed: state.ledger.confirmed,
+                ledger: ledger.clone(),
             }
         }));
     }
@@ -124,63 +138,71 @@ struct Topic {
     key: KeyId,
     reason: Option<&'static str>,
     since: Option<DateTime<Utc>>,
+    began: Option<DateTime<Utc>>,
     deadline: Option<DateTime<Utc>>,
 }
 
+impl Topic {
+    fn new(kind: Kind, key: KeyId) -> Self {
+        Self { kind, key, reason: None, since: None, began: None, deadline: None }
+    }
+}
+
 /// The keys that this run deleted, and one that is gone although its owner heard last that it could be taken back.
-fn gone(state: &State, secret: &Secret, deleted: &[&KeyId]) -> Vec<Topic> {
-    let mut keys: Vec<&KeyId> = deleted.to_vec();
+fn gone(state: &State, secret: &Secret, deleted: &[(&KeyId, Origin)]) -> Vec<Topic> {
+    let topic =
+        |key: &KeyId, origin: Origin| Topic { reason: origin.as_str(), ..Topic::new(Kind::Deleted, key.clone()) };
+    let mut topics: Vec<Topic> = deleted.iter().map(|(key, origin)| topic(key, *origin)).collect();
     if let Some(reminded) = secret.reminded.as_ref().filter(|reminded| reminded.kind == Kind::Deactivated)
         && state.key(&reminded.key).is_none()
-        && !keys.contains(&&reminded.key)
+        && !topics.iter().any(|topic| topic.key == reminded.key)
     {
-        keys.push(&reminded.key);
+        let is_retired = secret.announced.as_ref().is_some_and(|announced| announced.key == reminded.key);
+        topics.push(topic(&reminded.key, if is_retired { Origin::Retired } else { Origin::Replaced }));
     }
-    let topic =
-        |key: &KeyId| Topic { kind: Kind::Deleted, key: key.clone(), reason: None, since: None, deadline: None };
-    keys.into_iter().map(topic).collect()
+    topics
 }
 
 /// What the user waits for, as far as it concerns its owner.
 fn pending(roster: &Roster, entry: &Entry, state: &State, secret: &Secret, now: DateTime<Utc>) -> Option<Topic> {
     // When the owner was last told the same.
-    let told = |kind: Kind, key: &KeyId| {
-        secret.reminded.as_ref().filter(|last| last.kind == kind && last.key == *key).map(|last| last.at)
-    };
-    let lately = |last: Option<DateTime<Utc>>, pause: TimeDelta| last.is_some_and(|last| now - last < pause);
+    let told = |kind: Kind, key: &KeyId| secret.reminded.as_ref().filter(|last| last.kind == kind && last.key == *key);
+    let within = |last: DateTime<Utc>, pause: TimeDelta| now - last < pause;
     let (topic, is_told) = match next(roster, entry, state, now) {
         Next::Wait { key: Some(key), wait: Wait::StillInUse { .. }, until } => {
-            // The mail about the new key said when the old one stops: that counts as well.
-            let last = told(Kind::StillInUse, &key).max(secret.notified_at);
-            let topic = Topic { kind: Kind::StillInUse, key, reason: None, since: None, deadline: until };
-            (topic, lately(last, STILL_IN_USE_AGAIN))
+            // The mail about the new key, or that this one goes, said when it stops: that counts as well.
+            let announced = secret.announced.as_ref().filter(|announced| announced.key == key).map(|one| one.at);
+            let reminded = told(Kind::StillInUse, &key).map(|last| last.at);
+            let last = reminded.max(secret.notified_at).max(announced);
+            let is_told = last.is_some_and(|last| within(last, STILL_IN_USE_AGAIN));
+            (Topic { deadline: until, ..Topic::new(Kind::StillInUse, key) }, is_told)
         }
         Next::Wait { key: Some(key), wait: Wait::InHold, until } => {
             // A key that its owner deactivated is no news to them.
             let since = secret.deactivated.as_ref().filter(|deactivated| deactivated.key == key)?.at;
             let is_told = told(Kind::Deactivated, &key).is_some();
-            (Topic { kind: Kind::Deactivated, key, reason: None, since: Some(since), deadline: until }, is_told)
+            let view = View::new(roster, entry, state, now);
+            let reason = view.origin(state.key(&key)?).as_str();
+            (Topic { reason, since: Some(since), deadline: until, ..Topic::new(Kind::Deactivated, key) }, is_told)
         }
-        Next::Wait { key: Some(key), wait: wait @ Wait::ReplacementNotStored { .. }, until } => {
-            let is_told = told(Kind::Upcoming, &key).is_some();
-            (Topic { kind: Kind::Upcoming, key, reason: Some(wait.code()), since: None, deadline: until }, is_told)
-        }
-        Next::Wait { key: Some(key), wait, .. } if wait.is_blocked() => {
+        Next::Wait { key: Some(key), wait, .. } if wait.is_blocked() || matches!(wait, Wait::Overdue { .. }) => {
             let last = told(Kind::Blocked, &key);
+            let pause = |last: &Reminder| if last.at == last.first { BLOCKED_AGAIN } else { BLOCKED_STILL };
+            let is_told = last.is_some_and(|last| within(last.at, pause(last)));
+            let began = last.map(|last| last.first);
             let since = match wait {
                 Wait::Reactivated { since } => Some(since),
                 _ => None,
             };
-            let topic = Topic { kind: Kind::Blocked, key, reason: Some(wait.code()), since, deadline: None };
-            (topic, lately(last, BLOCKED_AGAIN))
+            (Topic { reason: Some(wait.code()), since, began, ..Topic::new(Kind::Blocked, key) }, is_told)
         }
         Next::Settled { next_rotation: Some(at) } if at - now <= UPCOMING => {
             let active = || state.keys.iter().filter(|key| key.is_active());
             // With a free place the rotation asks nothing of anyone.
             let due = active().find(|key| due_at(key, &entry.policy) == at).filter(|_| active().count() > 1)?;
             let is_told = told(Kind::Upcoming, &due.id).is_some();
-            let (key, reason) = (due.id.clone(), Some("two-keys"));
-            (Topic { kind: Kind::Upcoming, key, reason, since: None, deadline: Some(at) }, is_told)
+            let topic = Topic::new(Kind::Upcoming, due.id.clone());
+            (Topic { reason: Some("two-keys"), deadline: Some(at), ..topic }, is_told)
         }
         Next::Wait { .. } | Next::Settled { .. } | Next::Change(..) | Next::Need(_) => return None,
     };

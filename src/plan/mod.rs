@@ -5,31 +5,34 @@
 //! again gives the change after that: one small planner yields the next change, the chain shown in a plan, and the loop
 //! that `apply` runs.
 
-mod chain;
 mod courtesy;
-mod digest;
+mod fingerprint;
+mod forecast;
 mod limits;
 mod reason;
 mod rules;
 mod simulate;
+mod view;
 
 use std::{fmt, sync::Arc};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
+use self::forecast::{Outset, used_until};
 use crate::{
-    cloud::Sender,
-    inventory::{Account, Inventory, Key, KeyId, State, Status, UnreadAccount},
+    cloud::{CallError, Sender},
+    inventory::{Account, Inventory, Key, KeyId, LastUse, State, Status, UnreadAccount},
     manifest::{Language, Source},
     roster::{Entry, Roster},
 };
 
 pub use self::{
     courtesy::{Courtesy, Letter, courtesies, letters},
-    digest::{Identity, digest, digest_of},
+    fingerprint::{Chain, Link, SCHEME, fingerprint, fingerprint_of},
+    forecast::stay_in_use,
     limits::{Exceeded, exceeded},
-    reason::{Day, Duration, Reason, Wait},
-    rules::{due_at, next},
+    reason::{Day, Duration, LeakObstacle, Origin, Reason, Retirement, Wait},
+    rules::{RULES, Rule, decide, due_at, next},
     simulate::simulate,
 };
 
@@ -95,19 +98,81 @@ pub struct Change {
     pub destination: String,
     /// The `[[rotate]]` that selects the user.
     pub source: Source,
-    /// What follows if nobody uses the old key any more: the earliest dates.
-    pub then: Vec<Following>,
+    /// Everything that follows, up to where the next rotation begins or a person is needed.
+    pub then: Vec<Step>,
+    /// Whether it rests on keys being used as they were observed to be: see [`stay_in_use`].
+    pub is_assumed: bool,
 }
 
-/// A change that follows another one.
+impl Change {
+    /// The key that it is about; of a creation the one that it yields.
+    pub fn key(&self) -> KeyRef {
+        self.action.key().map_or(KeyRef::New, |key| KeyRef::Existing(key.clone()))
+    }
+
+    /// What is done in one run, in order: itself, and what follows at once.
+    pub fn in_run(&self) -> impl Iterator<Item = (Verb, KeyRef)> {
+        let then = self.then.iter().take_while(|step| step.same_run).map(|step| (step.verb, step.key.clone()));
+        std::iter::once((self.action.verb(), self.key())).chain(then)
+    }
+}
+
+/// One step that follows a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Following {
+pub struct Step {
     pub verb: Verb,
-    /// `None`: the key does not exist yet.
-    pub key: Option<KeyId>,
+    pub key: KeyRef,
+    /// The earliest instant, if nobody uses the old key from now on.
     pub not_before: DateTime<Utc>,
+    /// How long after the first step, as if nobody had used the old key lately either: the same from day to day.
+    pub offset: TimeDelta,
+    /// Whether `apply` takes it in the same run as the first step.
+    pub same_run: bool,
+    /// Whether it rests on nobody using the old key, which is in use or may be.
+    pub if_unused: bool,
+    /// When it is taken at the latest, if it rests on that; `None` then: not while the key is in use.
+    pub latest: Option<DateTime<Utc>>,
     /// See [`Action::starts_rotation`].
     pub starts_rotation: bool,
+}
+
+/// A key that a step is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KeyRef {
+    Existing(KeyId),
+    /// The key that the chain's first creation yields.
+    New,
+    /// The key that comes after that.
+    AfterNew,
+}
+
+impl KeyRef {
+    /// The id, or `new` and `new-2`: for programs.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Existing(key) => key.as_str(),
+            Self::New => "new",
+            Self::AfterNew => "new-2",
+        }
+    }
+
+    /// The id of a key that exists.
+    pub fn existing(&self) -> Option<&KeyId> {
+        match self {
+            Self::Existing(key) => Some(key),
+            Self::New | Self::AfterNew => None,
+        }
+    }
+}
+
+impl fmt::Display for KeyRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Existing(key) => key.as_str(),
+            Self::New => "the new key",
+            Self::AfterNew => "the key after that",
+        })
+    }
 }
 
 /// A user for whom nothing is done now, because of something.
@@ -120,6 +185,10 @@ pub struct Waiting {
     pub source: Source,
     /// When time alone makes a difference.
     pub until: Option<DateTime<Utc>>,
+    /// What comes then.
+    pub then: Vec<Step>,
+    /// Whether it rests on keys being used as they were observed to be: see [`stay_in_use`].
+    pub is_assumed: bool,
 }
 
 /// A user whose keys are as they should be.
@@ -180,8 +249,10 @@ pub enum Action {
         ledger: LedgerWrite,
         /// The user's keys as planned: a run beside this one shows in a difference.
         expected: Vec<(KeyId, Status)>,
-        /// Whether an earlier run had begun with it, and no key came of that.
+        /// Whether an earlier run had begun with it, and no key came of that, or had made room for it.
         resumes: bool,
+        /// Whether a key was announced to go: what is done is not to count again.
+        made_room: bool,
     },
     /// Hand the pending key out: move `AWSCURRENT` to its version.
     Promote {
@@ -189,7 +260,7 @@ pub enum Action {
         /// The version that `AWSCURRENT` is on now; `None`: on none.
         from: Option<String>,
     },
-    /// Tell the owner about the key that is handed out now.
+    /// Tell the owner about the key that is handed out now, or about one that is to go.
     Notify {
         key: KeyId,
         notice: Box<Notice>,
@@ -218,9 +289,13 @@ impl Action {
         }
     }
 
-    /// Whether it begins a rotation; the others carry on what has begun.
+    /// Whether it begins something; the others carry on what has begun.
     pub fn starts_rotation(&self) -> bool {
-        matches!(self, Self::Create { resumes: false, .. })
+        match self {
+            Self::Create { resumes, .. } => !resumes,
+            Self::Notify { notice, .. } => matches!(notice.topic, Topic::Retiring { .. }),
+            Self::Promote { .. } | Self::Deactivate { .. } | Self::Delete { .. } => false,
+        }
     }
 
     /// The key it is about; `None` for a key that does not exist yet.
@@ -236,7 +311,7 @@ impl Action {
 }
 
 /// How a tag gets onto the user's secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LedgerWrite {
     /// Whether the secret exists: it is tagged, or else created empty with the tags.
     pub exists: bool,
@@ -250,15 +325,33 @@ pub struct LedgerWrite {
 /// What the owner is told, and by whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
+    pub topic: Topic,
     pub sender: Sender,
+    /// The manifest says that nobody is told: it is only noted.
+    pub to_nobody: bool,
     pub recipients: Vec<String>,
     /// Written to when every recipient is refused, or when there is none.
     pub fallback: Vec<String>,
     pub language: Language,
-    /// The key that the new one replaces, if it still works.
-    pub old: Option<KeyId>,
-    /// When the old key stops at the earliest.
-    pub old_stops: Option<DateTime<Utc>>,
+    /// Where it is noted that the owner was told.
+    pub ledger: LedgerWrite,
+}
+
+/// What a notice is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Topic {
+    /// The key was issued by keyrota. `old` is the key that it replaces, if that still works, and when that stops at the
+    /// earliest.
+    Issued { old: Option<(KeyId, DateTime<Utc>)> },
+    /// The key is to go although keyrota did not replace it.
+    Retiring {
+        why: Retirement,
+        last_use: LastUse,
+        /// The user's other key.
+        other: Option<KeyId>,
+        /// When it stops at the earliest.
+        stops: DateTime<Utc>,
+    },
 }
 
 /// What comes next for one user.
@@ -284,55 +377,133 @@ pub enum Need {
     Ledger,
     /// `GetAccessKeyLastUsed`.
     LastUse(KeyId),
+    /// `GetResourcePolicy`: who may read the secret that was there before.
+    ResourcePolicy,
+}
+
+/// From when the observation is, and for when a plan is made of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Viewpoint {
+    pub observed: DateTime<Utc>,
+    /// Later: a forecast, for which [`stay_in_use`] holds.
+    pub at: DateTime<Utc>,
+}
+
+/// Observed and planned at one instant.
+impl From<DateTime<Utc>> for Viewpoint {
+    fn from(now: DateTime<Utc>) -> Self {
+        Self { observed: now, at: now }
+    }
 }
 
 /// Plans one account.
 #[must_use]
-pub fn plan(roster: &Roster, inventory: &Inventory, now: DateTime<Utc>) -> Plan {
+pub fn plan(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Viewpoint>) -> Plan {
+    let viewpoint = viewpoint.into();
+    let now = viewpoint.at;
     let account = Arc::new(roster.account.clone());
     let mut plan = Plan { unmanaged: roster.unmanaged, ..Plan::empty(now) };
     for entry in &roster.entries {
         let user = entry.user.name.clone();
-        let observed = inventory.users.get(&user);
-        plan.keys += observed.and_then(|state| state.as_ref().ok()).map_or(0, |state| state.keys.len());
+        let observed = inventory.users.get(&user).map(Result::as_ref);
+        plan.keys += observed.and_then(Result::ok).map_or(0, |state| state.keys.len());
         let account = Arc::clone(&account);
-        match next_observed(roster, entry, observed.map(Result::as_ref), now) {
+        let outset = Outset { roster, entry, now };
+        let forecast = Forecast::new(roster, entry, observed, viewpoint);
+        let (state, is_assumed) = (forecast.state.as_ref(), forecast.is_assumed);
+        match forecast.next {
             Next::Change(action, reason) => {
-                let state = observed.and_then(|state| state.as_ref().ok()).expect("only a state that was read changes");
-                let then = chain::following(roster, entry, state, &action, now);
+                let state = state.expect("only a state that was read changes");
+                let then = outset.after(state, &action);
                 let (destination, source) = (entry.secret.clone(), entry.rule.clone());
-                plan.changes.push(Change { account, user, action, reason, destination, source, then });
+                plan.changes.push(Change { account, user, action, reason, destination, source, then, is_assumed });
             }
             Next::Wait { key, wait, until } => {
-                plan.waiting.push(Waiting { account, user, key, wait, source: entry.rule.clone(), until });
+                let then = match state {
+                    Some(state) if until.is_some() && !wait.is_exempt() => outset.after_wait(state),
+                    _ => Vec::new(),
+                };
+                let source = entry.rule.clone();
+                plan.waiting.push(Waiting { account, user, key, wait, source, until, then, is_assumed });
             }
             Next::Settled { next_rotation } => plan.settled.push(Settled { account, user, next_rotation }),
             Next::Need(need) => {
-                let wait = Wait::Unreadable { error: need.to_string() };
-                plan.waiting.push(Waiting { account, user, key: None, wait, source: entry.rule.clone(), until: None });
+                let (wait, source) =
+                    (Wait::Unreadable { error: need.to_string(), cause: need.cause() }, entry.rule.clone());
+                let (key, until, then) = (None, None, Vec::new());
+                plan.waiting.push(Waiting { account, user, key, wait, source, until, then, is_assumed });
             }
         }
     }
     plan
 }
 
+/// What comes next for one user at a viewpoint.
+pub struct Forecast {
+    pub next: Next,
+    /// Whether it would be something else if the keys in use were not used any more.
+    pub is_assumed: bool,
+    /// The state that it is told of.
+    state: Option<State>,
+}
+
+impl Forecast {
+    #[must_use]
+    pub fn new(
+        roster: &Roster,
+        entry: &Entry,
+        observed: Option<Result<&State, &CallError>>,
+        viewpoint: Viewpoint,
+    ) -> Self {
+        let Viewpoint { observed: since, at } = viewpoint;
+        let as_observed = next_observed(roster, entry, observed, at);
+        let Some(Ok(state)) = observed else { return Self { next: as_observed, is_assumed: false, state: None } };
+        let used = used_until(state, entry, since, at);
+        if used == *state {
+            return Self { next: as_observed, is_assumed: false, state: Some(used) };
+        }
+        let mut next = next_observed(roster, entry, Some(Ok(&used)), at);
+        let is_assumed = next != as_observed;
+        // What is shown is when the key was used in fact.
+        if let Next::Wait { key: Some(key), wait: Wait::StillInUse { last_used }, .. } = &mut next
+            && let Some(LastUse::At { time, .. }) = state.key(key).map(|key| &key.last_use)
+        {
+            *last_used = *time;
+        }
+        Self { next, is_assumed, state: Some(used) }
+    }
+}
+
 /// [`next`] for a user whose state may not have been read.
 pub fn next_observed(
     roster: &Roster,
     entry: &Entry,
-    observed: Option<Result<&State, &crate::cloud::CallError>>,
+    observed: Option<Result<&State, &CallError>>,
     now: DateTime<Utc>,
 ) -> Next {
-    let unreadable = |error: String| Next::Wait { key: None, wait: Wait::Unreadable { error }, until: None };
+    let unreadable = |error: String, cause: String| {
+        let wait = Wait::Unreadable { error, cause };
+        Next::Wait { key: None, wait, until: None }
+    };
     if let Some(exemption) = &entry.exempt {
         let (reason, until) = (exemption.reason.clone(), exemption.ends);
         return Next::Wait { key: None, wait: Wait::Exempt { reason }, until };
     }
     match (&entry.user.unreadable, observed) {
-        (Some(error), _) | (None, Some(Err(error))) => unreadable(error.to_string()),
-        (None, None) => unreadable("its keys were not read".to_owned()),
+        (Some(error), _) | (None, Some(Err(error))) => unreadable(error.to_string(), error.cause()),
+        (None, None) => unreadable("its keys were not read".to_owned(), "they were not read".to_owned()),
         (None, Some(Ok(state))) => next(roster, entry, state, now),
     }
+}
+
+/// What is yet to be read of a user before it can be told what one run does to it: what comes next, and all that follows
+/// at once.
+pub fn need(roster: &Roster, entry: &Entry, state: &State, viewpoint: Viewpoint) -> Option<Need> {
+    if entry.exempt.is_some() || entry.user.unreadable.is_some() {
+        return None;
+    }
+    let Viewpoint { observed, at } = viewpoint;
+    Outset { roster, entry, now: at }.need(&used_until(state, entry, observed, at))
 }
 
 impl Plan {
@@ -357,14 +528,17 @@ impl Plan {
         let Self { as_of, changes, mut waiting, settled, unmanaged, keys, accounts_unread, warnings } = self;
         let (put_off, mut changes): (Vec<_>, Vec<_>) =
             changes.into_iter().partition(|change| change.action.starts_rotation());
-        for change in &mut changes {
-            let carried_on = change.then.iter().take_while(|following| !following.starts_rotation).count();
-            change.then.truncate(carried_on);
-        }
+        let carried_on = |then: &mut Vec<Step>| {
+            let steps = then.iter().take_while(|step| !step.starts_rotation).count();
+            then.truncate(steps);
+        };
+        changes.iter_mut().for_each(|change| carried_on(&mut change.then));
+        waiting.iter_mut().for_each(|waiting| carried_on(&mut waiting.then));
         waiting.extend(put_off.into_iter().map(|change| {
-            let Change { account, user, action, reason, destination: _, source, then: _ } = change;
+            let Change { account, user, action, reason, destination: _, source, then: _, is_assumed } = change;
             let key = action.key().or_else(|| reason.key()).cloned();
-            Waiting { account, user, key, wait: Wait::RotationsPaused { reason }, source, until: enforce }
+            let (wait, until, then) = (Wait::RotationsPaused { reason }, enforce, Vec::new());
+            Waiting { account, user, key, wait, source, until, then, is_assumed }
         }));
         waiting.sort_by(|a, b| (&a.account, &a.user).cmp(&(&b.account, &b.user)));
         Self { as_of, changes, waiting, settled, unmanaged, keys, accounts_unread, warnings }
@@ -382,9 +556,14 @@ impl Plan {
         self.warnings.extend(warnings);
     }
 
-    /// How many changes of one kind come first.
+    /// How many steps of one kind a run takes: those that come first, and those that follow at once.
     pub fn count(&self, verb: Verb) -> usize {
-        self.changes.iter().filter(|change| change.action.verb() == verb).count()
+        self.changes.iter().flat_map(Change::in_run).filter(|(step, _)| *step == verb).count()
+    }
+
+    /// The users of whom something could not be read: nobody knows what is to be done for them.
+    pub fn unreadable(&self) -> impl Iterator<Item = &Waiting> {
+        self.waiting.iter().filter(|waiting| matches!(waiting.wait, Wait::Unreadable { .. }))
     }
 
     /// How many users are in scope.
@@ -398,11 +577,23 @@ impl Plan {
     }
 }
 
+impl Need {
+    /// What was not read, without the user.
+    fn cause(&self) -> String {
+        match self {
+            Self::Ledger => "secrets were not described".to_owned(),
+            Self::LastUse(_) => "the last use of keys was not read".to_owned(),
+            Self::ResourcePolicy => "the resource policies of secrets were not read".to_owned(),
+        }
+    }
+}
+
 impl fmt::Display for Need {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ledger => f.write_str("its secret was not described"),
             Self::LastUse(key) => write!(f, "the last use of {key} was not read"),
+            Self::ResourcePolicy => f.write_str("the resource policy of its secret was not read"),
         }
     }
 }

@@ -4,7 +4,11 @@ use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::inventory::KeyId;
+use crate::{
+    inventory::KeyId,
+    manifest::Source,
+    roster::{Conflict, WithoutAddress},
+};
 
 /// Why a change is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,14 +27,71 @@ pub enum Reason {
     Superseded { last_used: Option<DateTime<Utc>> },
     /// The old key is still in use, but `patience` is over.
     PatienceOver { last_used: Option<DateTime<Utc>> },
-    /// A new key is due, and this key, of two that work, is not in use: its slot is needed.
+    /// A new key is due, and this key, of two that work, is not in use: its slot is needed, and its owner was told.
     MakesRoom { last_used: Option<DateTime<Utc>> },
-    /// An interrupted run left a key that nobody can have.
+    /// Too old, not in use, and replaced by hand: its owner was told.
+    OverAge { last_used: Option<DateTime<Utc>> },
+    /// Created before `reissue-before`, and another key took its place.
+    Leaked { before: DateTime<Utc> },
+    /// The key is about to be deactivated: its owner hears of it first.
+    Retiring { why: Retirement, last_used: Option<DateTime<Utc>>, stops: DateTime<Utc> },
+    /// An interrupted run left a key that hardly anybody can have.
     Orphan { intent: DateTime<Utc> },
     /// An interrupted run deactivated the key and could not note it.
     Interrupted,
     /// The key was inactive for `hold`.
-    HoldOver { since: Option<DateTime<Utc>> },
+    HoldOver { since: Option<DateTime<Utc>>, origin: Origin },
+    /// The key is inactive, and a key that is reissued needs its place at once.
+    FreesPlace { leaked: KeyId },
+}
+
+/// How a key that is deleted came to be inactive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A key of keyrota's replaced it.
+    Replaced,
+    /// Its owner was told that it goes.
+    Retired,
+    /// A creation that was cut short may have left it.
+    Orphan,
+    /// Somebody else deactivated it.
+    Inactive,
+}
+
+impl Origin {
+    /// Stable, kebab-case: for the templates of mails; `None` where a rotation is finished.
+    pub fn as_str(self) -> Option<&'static str> {
+        match self {
+            Self::Replaced => None,
+            Self::Retired => Some("retired"),
+            Self::Orphan => Some("orphan"),
+            Self::Inactive => Some("inactive"),
+        }
+    }
+}
+
+/// Why a key that works is to go although no key of keyrota's replaced it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Retirement {
+    /// A new key needs its place.
+    MakesRoom,
+    /// It is too old, and a key made by hand took its place.
+    OverAge,
+    /// It was created before `reissue-before`.
+    Leaked,
+}
+
+impl Retirement {
+    pub const ALL: [Self; 3] = [Self::MakesRoom, Self::OverAge, Self::Leaked];
+
+    /// Stable, kebab-case: for the templates of mails.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MakesRoom => "makes-room",
+            Self::OverAge => "over-age",
+            Self::Leaked => "leaked",
+        }
+    }
 }
 
 impl Reason {
@@ -43,9 +104,13 @@ impl Reason {
             | Self::Superseded { .. }
             | Self::PatienceOver { .. }
             | Self::MakesRoom { .. }
+            | Self::OverAge { .. }
+            | Self::Leaked { .. }
+            | Self::Retiring { .. }
             | Self::Orphan { .. }
             | Self::Interrupted
-            | Self::HoldOver { .. } => None,
+            | Self::HoldOver { .. }
+            | Self::FreesPlace { .. } => None,
         }
     }
 
@@ -60,9 +125,13 @@ impl Reason {
             Self::Superseded { .. } => "superseded",
             Self::PatienceOver { .. } => "patience-over",
             Self::MakesRoom { .. } => "makes-room",
+            Self::OverAge { .. } => "over-age",
+            Self::Leaked { .. } => "leaked",
+            Self::Retiring { .. } => "retiring",
             Self::Orphan { .. } => "orphan",
             Self::Interrupted => "interrupted",
             Self::HoldOver { .. } => "hold-over",
+            Self::FreesPlace { .. } => "frees-place",
         }
     }
 }
@@ -80,12 +149,29 @@ impl fmt::Display for Reason {
             Self::Superseded { last_used } => write!(f, "replaced, {}", Used(*last_used)),
             Self::PatienceOver { last_used } => write!(f, "the time it was given is over; {}", Used(*last_used)),
             Self::MakesRoom { last_used } => write!(f, "{}, and a new key needs its place", Used(*last_used)),
-            Self::Orphan { intent } => {
-                write!(f, "left by a run that was cut short on {}; nobody has its secret", Day(*intent))
+            Self::OverAge { last_used } => write!(f, "too old, replaced by hand, and {}", Used(*last_used)),
+            Self::Leaked { before } => {
+                write!(f, "from before {}, and another key took its place: stopped on request", Day(*before))
             }
+            Self::Retiring { why, last_used, stops } => {
+                let why = match why {
+                    Retirement::MakesRoom => "a new key needs its place",
+                    Retirement::OverAge => "it is too old and was replaced by hand",
+                    Retirement::Leaked => "it is to be stopped on request",
+                };
+                write!(f, "{why}; {}; its owner is told before it stops on {}", Used(*last_used), Day(*stops))
+            }
+            Self::Orphan { intent } => write!(
+                f,
+                "made when a run was cut short on {}, stored nowhere and never used: most likely nobody has its secret",
+                Day(*intent)
+            ),
             Self::Interrupted => f.write_str("finishes a deactivation that was cut short"),
-            Self::HoldOver { since: Some(since) } => write!(f, "inactive, and not used since {}", Day(*since)),
-            Self::HoldOver { since: None } => f.write_str("inactive and never used"),
+            Self::HoldOver { since: Some(since), origin: _ } => {
+                write!(f, "inactive, and not used since {}", Day(*since))
+            }
+            Self::HoldOver { since: None, origin: _ } => f.write_str("inactive and never used"),
+            Self::FreesPlace { leaked } => write!(f, "inactive, and {leaked}, which is reissued, needs its place now"),
         }
     }
 }
@@ -99,15 +185,26 @@ pub enum Wait {
     },
     Unreadable {
         error: String,
+        /// The same of every user of whom the same can't be read: which permission is missing, for example.
+        cause: String,
     },
     InOverlap,
     StillInUse {
         last_used: DateTime<Utc>,
     },
     InHold,
-    /// The old key is due, but its replacement was made by hand and is not in the ledger.
-    ReplacementNotStored {
+    /// Its owner was told that the key goes, and has the overlap to object.
+    Announced {
+        why: Retirement,
+    },
+    /// Too old and still in use, beside a newer key that was made by hand.
+    Overdue {
+        last_used: DateTime<Utc>,
         replacement: KeyId,
+    },
+    /// keyrota deactivated the key a moment ago, and IAM still lists it as active: its listings lag.
+    JustDeactivated {
+        since: DateTime<Utc>,
     },
     /// A change is due that this run may not make: it only carries on what has begun.
     RotationsPaused {
@@ -120,13 +217,69 @@ pub enum Wait {
     SecretBeingDeleted {
         secret: String,
     },
-    NoRecipient,
-    TwoKeysInUse,
+    /// What the secret hands out does not work.
+    StaleSecret {
+        secret: String,
+        /// The key that it hands out, and whether it still exists.
+        key: KeyId,
+        exists: bool,
+        /// Whether another key of the user works.
+        other_works: bool,
+    },
+    TwoKeysInUse {
+        /// The one to move off.
+        move_off: KeyId,
+        /// Whether the other one is what the secret hands out.
+        is_by_hand: bool,
+    },
+    /// A key that is to be reissued goes on working.
+    LeakedKey {
+        leaked: KeyId,
+        obstacle: LeakObstacle,
+    },
+    /// Too old and still in use beside a newer key made by hand, and `patience` is over.
+    OverdueInUse {
+        last_used: DateTime<Utc>,
+        replacement: KeyId,
+    },
+    /// Its resource policy lets someone outside the account read it.
+    ExposedSecret {
+        secret: String,
+        to: String,
+    },
+    /// A replica can't be written to.
+    ReplicaSecret {
+        secret: String,
+        primary: String,
+    },
+    AmbiguousRules {
+        rules: [Source; 2],
+    },
+    SharedSecret {
+        secret: String,
+        other: String,
+        places: [Source; 2],
+    },
+    NoRecipient {
+        user: String,
+        without: Vec<WithoutAddress>,
+    },
     Reactivated {
         since: DateTime<Utc>,
     },
     AmbiguousOrphan,
     OrphanIsOnlyKey,
+}
+
+/// What keeps a key that is to be reissued alive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LeakObstacle {
+    /// The other key is in use and not concerned: it can't make room.
+    OtherInUse { other: KeyId },
+    /// The other key is inactive, may be taken back for a while, and holds the place.
+    OtherInHold { other: KeyId },
+    /// The other key was made by hand and nothing uses it: nobody may have it.
+    ReplacementUnused { other: KeyId },
 }
 
 impl Wait {
@@ -138,12 +291,21 @@ impl Wait {
             | Self::InOverlap
             | Self::StillInUse { .. }
             | Self::InHold
-            | Self::ReplacementNotStored { .. }
+            | Self::Announced { .. }
+            | Self::Overdue { .. }
+            | Self::JustDeactivated { .. }
             | Self::RotationsPaused { .. } => false,
             Self::ForeignSecret { .. }
             | Self::SecretBeingDeleted { .. }
-            | Self::NoRecipient
-            | Self::TwoKeysInUse
+            | Self::StaleSecret { .. }
+            | Self::TwoKeysInUse { .. }
+            | Self::LeakedKey { .. }
+            | Self::OverdueInUse { .. }
+            | Self::ExposedSecret { .. }
+            | Self::ReplicaSecret { .. }
+            | Self::AmbiguousRules { .. }
+            | Self::SharedSecret { .. }
+            | Self::NoRecipient { .. }
             | Self::Reactivated { .. }
             | Self::AmbiguousOrphan
             | Self::OrphanIsOnlyKey => true,
@@ -162,12 +324,21 @@ impl Wait {
             Self::InOverlap => "in-overlap",
             Self::StillInUse { .. } => "still-in-use",
             Self::InHold => "in-hold",
-            Self::ReplacementNotStored { .. } => "replacement-not-stored",
+            Self::Announced { .. } => "announced",
+            Self::Overdue { .. } => "overdue",
+            Self::JustDeactivated { .. } => "just-deactivated",
             Self::RotationsPaused { .. } => "rotations-paused",
             Self::ForeignSecret { .. } => "foreign-secret",
             Self::SecretBeingDeleted { .. } => "secret-being-deleted",
-            Self::NoRecipient => "no-recipient",
-            Self::TwoKeysInUse => "two-keys-in-use",
+            Self::StaleSecret { .. } => "stale-secret",
+            Self::TwoKeysInUse { .. } => "two-keys-in-use",
+            Self::LeakedKey { .. } => "leaked-key",
+            Self::OverdueInUse { .. } => "overdue-in-use",
+            Self::ExposedSecret { .. } => "exposed-secret",
+            Self::ReplicaSecret { .. } => "replica-secret",
+            Self::AmbiguousRules { .. } => "ambiguous-rules",
+            Self::SharedSecret { .. } => "shared-secret",
+            Self::NoRecipient { .. } => "no-recipient",
             Self::Reactivated { .. } => "reactivated",
             Self::AmbiguousOrphan => "ambiguous-orphan",
             Self::OrphanIsOnlyKey => "orphan-is-only-key",
@@ -179,14 +350,23 @@ impl fmt::Display for Wait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exempt { reason } => write!(f, "exempt: {reason}"),
-            Self::Unreadable { error } => f.write_str(error),
+            Self::Unreadable { error, .. } => f.write_str(error),
             Self::InOverlap => f.write_str("replaced; both keys work during the overlap"),
             Self::StillInUse { last_used } => write!(f, "to be deactivated, but still in use: {}", Used(Some(*last_used))),
             Self::InHold => f.write_str("inactive; can be activated again until it is deleted"),
-            Self::ReplacementNotStored { replacement } => write!(
+            Self::Announced { why } => f.write_str(match why {
+                Retirement::MakesRoom => "not in use, and a new key needs its place: its owner was told",
+                Retirement::OverAge => "too old, replaced by hand and not in use: its owner was told",
+                Retirement::Leaked => "to be stopped on request: its owner was told",
+            }),
+            Self::Overdue { last_used, replacement } => write!(
                 f,
-                "due, but {replacement} replaced it by hand: deactivate it when nothing needs it, or wait for the rotation"
+                "overdue: too old and still in use, {}, though {replacement} was made by hand to replace it: move what uses it",
+                Used(Some(*last_used))
             ),
+            Self::JustDeactivated { since } => {
+                write!(f, "deactivated on {}; IAM still lists it as active, which may lag", Day(*since))
+            }
             Self::RotationsPaused { reason } => write!(f, "{reason}; rotations start with the next `enforce`"),
             Self::ForeignSecret { secret } => write!(
                 f,
@@ -195,12 +375,67 @@ impl fmt::Display for Wait {
             Self::SecretBeingDeleted { secret } => {
                 write!(f, "the secret `{secret}` is scheduled for deletion: restore it, or choose another name with `secret`")
             }
-            Self::NoRecipient => {
-                f.write_str("nobody can be told: tag the user as `notify` says, or set `fallback` in `[mail]`")
+            Self::ExposedSecret { secret, to } => write!(
+                f,
+                "the secret `{secret}` can be read from outside the account, by {to}: correct its resource policy, or choose another name with `secret`"
+            ),
+            Self::ReplicaSecret { secret, primary } => write!(
+                f,
+                "the secret `{secret}` is a replica of one in {primary}, and can't be written to: promote it to a secret of its own, or choose another name with `secret`"
+            ),
+            Self::AmbiguousRules { rules: [one, other] } => write!(
+                f,
+                "two rules select it, {one} and {other}: name it exactly in the one that is to hold, or add it to `except` in the other"
+            ),
+            Self::SharedSecret { secret, other, places: [here, there] } => write!(
+                f,
+                "it would share the secret `{secret}` with `{other}` ({here} selects the one, {there} the other): give one of them a rule with another `secret`"
+            ),
+            Self::NoRecipient { user, without } => {
+                let without: Vec<String> = without.iter().map(|without| without.of(user)).collect();
+                let fix = "put an address there, or set `fallback` in `[mail]`";
+                write!(f, "nobody can be told: {}; {fix}", without.join("; "))
             }
-            Self::TwoKeysInUse => {
-                f.write_str("a new key is due, but both slots hold keys in use: move clients off one and deactivate it")
+            Self::StaleSecret { secret, key, exists, other_works } => {
+                let (state, first) = match exists {
+                    true => ("inactive", "activate it again, or "),
+                    false => ("gone", ""),
+                };
+                let then = match other_works {
+                    true => "set `reissue-before` to today, which issues a new key into it",
+                    false => "delete the secret, or exempt the user, if nothing needs it any more",
+                };
+                write!(f, "the secret `{secret}` hands out {key}, which is {state}: {first}{then}")
             }
+            Self::TwoKeysInUse { move_off, is_by_hand: true } => write!(
+                f,
+                "a new key is due, but both places hold keys in use: move clients off {move_off}, which keyrota did not issue, and deactivate it"
+            ),
+            Self::TwoKeysInUse { move_off, is_by_hand: false } => write!(
+                f,
+                "a new key is due, but both places hold keys in use: move clients off {move_off} and deactivate it"
+            ),
+            Self::LeakedKey { leaked, obstacle } => {
+                write!(f, "{leaked} is to be reissued and still works: ")?;
+                match obstacle {
+                    LeakObstacle::OtherInUse { other } => write!(
+                        f,
+                        "{other} holds the other place and is in use; move clients off one of them, and deactivate it"
+                    ),
+                    LeakObstacle::OtherInHold { other } => {
+                        write!(f, "the inactive {other} holds the other place; delete it, and a new key comes at once")
+                    }
+                    LeakObstacle::ReplacementUnused { other } => write!(
+                        f,
+                        "nothing uses {other}, which was made by hand beside it; put that to use, or delete it, and a new key comes at once"
+                    ),
+                }
+            }
+            Self::OverdueInUse { last_used, replacement } => write!(
+                f,
+                "overdue: too old and still in use, {}; move what uses it to {replacement}, and deactivate it",
+                Used(Some(*last_used))
+            ),
             Self::Reactivated { since } => write!(
                 f,
                 "deactivated on {}, and activated again by someone: exempt the user, or deactivate the key",
@@ -212,6 +447,15 @@ impl fmt::Display for Wait {
             Self::OrphanIsOnlyKey => f.write_str(
                 "a run was cut short, and the key it left is the user's only active one: activate another, or remove the secret's tag `keyrota:intent` to keep it",
             ),
+        }
+    }
+}
+
+impl From<&Conflict> for Wait {
+    fn from(conflict: &Conflict) -> Self {
+        match conflict.clone() {
+            Conflict::AmbiguousRules { rules } => Self::AmbiguousRules { rules },
+            Conflict::SharedSecret { secret, other, places } => Self::SharedSecret { secret, other, places },
         }
     }
 }

@@ -1,358 +1,403 @@
-//! The lifecycle: what comes next for one user. First rule that matches wins.
-//!
-//! The numbers in the comments are those of the lifecycle in ARCHITECTURE.md.
+//! The lifecycle: what comes next for one user. [`RULES`] is the table, in the numbering of ARCHITECTURE.md; the first
+//! row that has something to say decides.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{LedgerWrite, Need, Next, Notice, Reason, Wait, expectation};
+use super::{
+    Action, LeakObstacle, Need, Next, Reason, Retirement, Wait,
+    view::{View, last_use, later, waits},
+};
 use crate::{
-    inventory::{CURRENT, Destination, Key, KeyId, LastUse, PENDING, Secret, State, Version},
+    inventory::{Destination, Key, Readers, Secret, State},
     manifest::{Policy, WhenFull},
-    plan::Action,
     roster::{Entry, Roster},
 };
 
-/// A key created this close to `keyrota:intent` may be what an interrupted creation left. A Lambda runs no longer.
-const ORPHAN_WINDOW: TimeDelta = TimeDelta::minutes(15);
+/// A deactivated key that is listed as active again so soon is a listing that lags, not a person who took it back.
+const LISTINGS_LAG: TimeDelta = TimeDelta::hours(1);
 
-/// A mail that is later than this after the key was issued restarts the overlap: its deadline must be one that the
-/// owner can still keep.
-const LATE_MAIL: TimeDelta = TimeDelta::days(1);
+/// A key of a creation that was cut short was made within this time after `keyrota:intent`. A Lambda runs no longer.
+const ORPHAN_AFTER: TimeDelta = TimeDelta::minutes(15);
+
+/// How far the clocks of keyrota and IAM may differ.
+const CLOCK_DIFFERENCE: TimeDelta = TimeDelta::minutes(5);
+
+/// One row of the lifecycle.
+pub struct Rule {
+    /// As ARCHITECTURE.md numbers it.
+    pub name: &'static str,
+    /// `None`: it has nothing to say of this state.
+    decide: fn(&View<'_>) -> Result<Option<Next>, Need>,
+}
+
+/// The lifecycle, first match first.
+pub const RULES: [Rule; 15] = [
+    Rule { name: "1 obstacle", decide: obstacle },
+    Rule { name: "1 stale secret", decide: stale_secret },
+    Rule { name: "1 no keys", decide: no_keys },
+    Rule { name: "2 promote", decide: promote },
+    Rule { name: "3 orphan", decide: orphan },
+    Rule { name: "6 reactivated", decide: reactivated },
+    Rule { name: "3 interrupted", decide: interrupted },
+    Rule { name: "7 nothing active", decide: nothing_active },
+    Rule { name: "4 reissue", decide: reissue },
+    Rule { name: "4 due", decide: due },
+    Rule { name: "5 notify", decide: notify },
+    Rule { name: "6 superseded", decide: superseded },
+    Rule { name: "6 replaced by hand", decide: replaced_by_hand },
+    Rule { name: "7 delete", decide: delete_after_hold },
+    Rule { name: "8 settled", decide: settled },
+];
 
 /// Decides what comes next for a user whose state was read. Total and pure.
 pub fn next(roster: &Roster, entry: &Entry, state: &State, now: DateTime<Utc>) -> Next {
+    decide(roster, entry, state, now).1
+}
+
+/// What comes next, with the row of [`RULES`] that says so.
+pub fn decide(roster: &Roster, entry: &Entry, state: &State, now: DateTime<Utc>) -> (&'static str, Next) {
     let view = View::new(roster, entry, state, now);
-    match view.decide() {
-        // What ListSecrets says may be five minutes old: nothing is done on its word.
-        Ok(Next::Change(..)) if !state.ledger.confirmed => Next::Need(Need::Ledger),
-        Ok(next) => next,
-        Err(need) => Next::Need(need),
+    for Rule { name, decide } in &RULES {
+        let next = match decide(&view) {
+            Ok(None) => continue,
+            // What ListSecrets says may be five minutes old: nothing is done, and nobody called, on its word.
+            Ok(Some(Next::Change(..))) if !state.ledger.confirmed => Next::Need(Need::Ledger),
+            // A secret that was there before may be one that others read.
+            Ok(Some(Next::Change(Action::Create { .. }, _)))
+                if view.secret.is_some_and(|secret| secret.readers == Readers::Unread) =>
+            {
+                Next::Need(Need::ResourcePolicy)
+            }
+            Ok(Some(Next::Wait { wait, .. })) if wait.is_blocked() && !state.ledger.confirmed => {
+                Next::Need(Need::Ledger)
+            }
+            Ok(Some(next)) => next,
+            Err(need) => Next::Need(need),
+        };
+        return (name, next);
     }
+    unreachable!("the last rule always has something to say")
 }
 
 /// When a key becomes due: `max-age` less `rotate-ahead` after its creation, or at `reissue-before` if it is older.
 /// A date to come reissues nothing yet, for every key made before it would be due again at once.
 pub fn due_at(key: &Key, policy: &Policy) -> DateTime<Utc> {
-    let by_age = later(later(key.created, policy.max_age.value), -policy.rotate_ahead.value);
+    let by_age = later(later(key.created, policy.max_age.value), -policy.rotate_ahead.value.time());
     match policy.reissue_before.value {
         Some(before) if key.created < before => by_age.min(before),
         _ => by_age,
     }
 }
 
-struct View<'a> {
-    roster: &'a Roster,
-    entry: &'a Entry,
-    policy: &'a Policy,
-    state: &'a State,
-    secret: Option<&'a Secret>,
-    now: DateTime<Utc>,
-}
-
-impl<'a> View<'a> {
-    fn new(roster: &'a Roster, entry: &'a Entry, state: &'a State, now: DateTime<Utc>) -> Self {
-        let secret = match &state.ledger.destination {
-            Destination::Own(secret) => Some(secret),
-            Destination::Absent | Destination::Foreign | Destination::BeingDeleted => None,
-        };
-        View { roster, entry, policy: &entry.policy, state, secret, now }
+/// A person must mend the place where the credential goes, or name someone to tell.
+fn obstacle(view: &View<'_>) -> Result<Option<Next>, Need> {
+    if view.state.keys.is_empty() {
+        return Ok(None);
     }
-
-    fn decide(&self) -> Result<Next, Need> {
-        // Users without keys get none: there is nothing that could go wrong with them either.
-        if self.state.keys.is_empty() {
-            return Ok(Next::Settled { next_rotation: None });
+    if let Some(conflict) = &view.entry.conflict {
+        return Ok(Some(Next::Wait { key: None, wait: conflict.into(), until: None }));
+    }
+    let secret = view.entry.secret.clone();
+    let wait = match &view.state.ledger.destination {
+        Destination::Foreign => Some(Wait::ForeignSecret { secret }),
+        Destination::BeingDeleted => Some(Wait::SecretBeingDeleted { secret }),
+        Destination::Replica { primary } => Some(Wait::ReplicaSecret { secret, primary: primary.clone() }),
+        Destination::Own(Secret { readers: Readers::Outside(to), .. }) => {
+            Some(Wait::ExposedSecret { secret, to: to.clone() })
         }
-        if let Some(wait) = self.obstacle() {
-            return Ok(Next::Wait { key: None, wait, until: None });
-        }
-        if let Some(next) = self.promote() {
-            return Ok(next);
-        }
-        if let Some(next) = self.orphan()? {
-            return Ok(next);
-        }
-        if let Some(next) = self.reactivated() {
-            return Ok(next);
-        }
-        if let Some(next) = self.interrupted() {
-            return Ok(next);
-        }
-        let Some(current) = self.current() else {
-            return match self.state.keys.iter().find(|key| self.deactivated_at(key).is_some()) {
-                Some(key) => self.after_hold(key),
-                None => Ok(Next::Settled { next_rotation: None }),
+        Destination::Absent | Destination::Own(_) => {
+            let nobody = view.entry.recipients.is_empty() && view.roster.mail.fallback.is_empty();
+            let wait = || Wait::NoRecipient {
+                user: view.entry.user.name.clone(),
+                without: view.entry.without_address.clone(),
             };
-        };
-        let other = self.state.keys.iter().find(|key| key.id != current.id);
-        if self.is_due(current) {
-            return self.rotate(current, other);
+            (nobody && !view.entry.tell_nobody()).then(wait)
         }
-        if self.is_stored(current) && !self.is_told(current) {
-            return Ok(self.notify(current, other));
-        }
-        match other {
-            Some(other) if other.is_active() => self.retire(current, other),
-            Some(other) if self.deactivated_at(other).is_some() => self.after_hold(other),
-            _ => Ok(Next::Settled { next_rotation: Some(due_at(current, self.policy)) }),
-        }
-    }
+    };
+    Ok(wait.map(|wait| Next::Wait { key: None, wait, until: None }))
+}
 
-    /// Rule 1, the part that a person must mend.
-    fn obstacle(&self) -> Option<Wait> {
-        let secret = self.entry.secret.clone();
-        match self.state.ledger.destination {
-            Destination::Foreign => Some(Wait::ForeignSecret { secret }),
-            Destination::BeingDeleted => Some(Wait::SecretBeingDeleted { secret }),
-            Destination::Absent | Destination::Own(_) => {
-                let nobody = self.entry.recipients.is_empty() && self.roster.mail.fallback.is_empty();
-                (nobody && !self.entry.tell_nobody()).then_some(Wait::NoRecipient)
-            }
-        }
+/// What clients are handed out does not work, and nothing is under way that would mend it. A reissue is: someone asked for
+/// a new key.
+fn stale_secret(view: &View<'_>) -> Result<Option<Next>, Need> {
+    let Some(key) = view.handed_out() else { return Ok(None) };
+    let held = view.state.key(&key);
+    let is_mended = view.pending().is_some() || view.state.keys.iter().any(|key| view.is_leaked(key));
+    if held.is_some_and(Key::is_active) || is_mended {
+        return Ok(None);
     }
+    let (exists, other_works) = (held.is_some(), view.current().is_some());
+    let wait = Wait::StaleSecret { secret: view.entry.secret.clone(), key: key.clone(), exists, other_works };
+    Ok(Some(Next::Wait { key: Some(key), wait, until: None }))
+}
 
-    /// Rule 2: a key is stored and works, but is not handed out yet.
-    fn promote(&self) -> Option<Next> {
-        let pending = self.version_with(PENDING)?;
-        let key = self.state.key(&KeyId::of_version(&pending.id)?).filter(|key| key.is_active())?;
-        let from = self.version_with(CURRENT).map(|version| version.id.clone());
-        Some(Next::Change(Action::Promote { key: key.id.clone(), from }, Reason::Stored))
-    }
+/// Users without keys get none.
+fn no_keys(view: &View<'_>) -> Result<Option<Next>, Need> {
+    Ok(view.state.keys.is_empty().then_some(Next::Settled { next_rotation: None }))
+}
 
-    /// Rule 3: a creation was cut short between `CreateAccessKey` and `PutSecretValue`.
-    fn orphan(&self) -> Result<Option<Next>, Need> {
-        let Some(intent) = self.secret.and_then(|secret| secret.intent) else { return Ok(None) };
-        let mut candidates = Vec::new();
-        for key in &self.state.keys {
-            let near = (key.created - intent).abs() <= ORPHAN_WINDOW;
-            if near && !self.is_in_a_version(key) && last_use(key)?.is_none() {
-                candidates.push(key);
-            }
-        }
-        let wait = |key: &Key, wait| Next::Wait { key: Some(key.id.clone()), wait, until: None };
-        Ok(match candidates[..] {
-            [] => None,
-            [key] if !key.is_active() => Some(self.delete(key, Reason::Orphan { intent })),
-            [key] if self.state.keys.iter().any(|other| other.id != key.id && other.is_active()) => {
-                Some(self.deactivate(key, Reason::Orphan { intent }))
-            }
-            [key] => Some(wait(key, Wait::OrphanIsOnlyKey)),
-            [key, ..] => Some(wait(key, Wait::AmbiguousOrphan)),
-        })
-    }
+/// A key is stored and works, but is not handed out yet.
+fn promote(view: &View<'_>) -> Result<Option<Next>, Need> {
+    let promotion = |key: &Key| {
+        let from = view.current_version().map(|version| version.id.clone());
+        Next::Change(Action::Promote { key: key.id.clone(), from }, Reason::Stored)
+    };
+    Ok(view.pending().map(promotion))
+}
 
-    /// Rule 6, second part, before anything else may touch the user: someone took a deactivation back.
-    fn reactivated(&self) -> Option<Next> {
-        let key = self.state.keys.iter().find(|key| key.is_active() && self.deactivated_at(key).is_some())?;
-        let since = self.deactivated_at(key)?;
-        Some(Next::Wait { key: Some(key.id.clone()), wait: Wait::Reactivated { since }, until: None })
-    }
-
-    /// A deactivation was cut short after `UpdateAccessKey`: it is repeated, so that the ledger knows of it and the
-    /// hold begins.
-    fn interrupted(&self) -> Option<Next> {
-        let started = self.secret?.deactivating.as_ref()?;
-        let key = self.state.key(&started.key).filter(|key| !key.is_active() && self.deactivated_at(key).is_none())?;
-        self.current()?;
-        Some(self.deactivate(key, Reason::Interrupted))
-    }
-
-    /// Rule 4: the current key is due.
-    fn rotate(&self, current: &Key, other: Option<&Key>) -> Result<Next, Need> {
-        match other {
-            None => Ok(self.create(current)),
-            Some(other) if !other.is_active() => self.after_hold(other),
-            // A rotation is under way: the stored key is what clients are handed out, so the old one goes first, and
-            // its owner keeps the overlap that was promised.
-            Some(other) if self.is_superseded_by_stored(other, current) => {
-                if !self.is_told(current) {
-                    return Ok(self.notify(current, Some(other)));
-                }
-                let overlap_ends = later(self.issued(current), self.policy.overlap.value);
-                if overlap_ends > self.now {
-                    return Ok(waits(other, Wait::InOverlap, overlap_ends));
-                }
-                self.make_room(other, later(overlap_ends, self.policy.patience.value))
-            }
-            Some(other) => {
-                let (current_used, other_used) = (last_use(current)?, last_use(other)?);
-                let key = if (current_used, current.created) < (other_used, other.created) { current } else { other };
-                self.make_room(key, later(due_at(current, self.policy), self.policy.patience.value))
-            }
+/// A creation was cut short between `CreateAccessKey` and `PutSecretValue`. What looks like the key that it left may be
+/// someone's all the same: it is deactivated, and deleted no sooner than after the hold.
+fn orphan(view: &View<'_>) -> Result<Option<Next>, Need> {
+    let Some(intent) = view.intent() else { return Ok(None) };
+    let mut candidates = Vec::new();
+    for key in &view.state.keys {
+        if view.may_be_orphan(key) && view.deactivated_at(key).is_none() && last_use(key)?.is_none() {
+            candidates.push(key);
         }
     }
+    let wait = |key: &Key, wait| Next::Wait { key: Some(key.id.clone()), wait, until: None };
+    Ok(match candidates[..] {
+        [] => None,
+        [key] if view.others_work(key) => Some(view.deactivate(key, Reason::Orphan { intent })),
+        [key] if !key.is_active() => None,
+        [key] => Some(wait(key, Wait::OrphanIsOnlyKey)),
+        [key, ..] => Some(wait(key, Wait::AmbiguousOrphan)),
+    })
+}
 
-    /// Frees a slot of two that hold active keys.
-    fn make_room(&self, key: &Key, patience_ends: DateTime<Utc>) -> Result<Next, Need> {
-        let last_used = last_use(key)?;
-        // A key made an hour ago and not used yet is being rolled out by someone: its creation counts as a use.
-        let seen = last_used.unwrap_or(key.created);
-        Ok(match self.policy.when_full.value {
-            _ if !self.is_in_use(seen) => self.deactivate(key, Reason::MakesRoom { last_used }),
-            WhenFull::Block => Next::Wait { key: Some(key.id.clone()), wait: Wait::TwoKeysInUse, until: None },
-            WhenFull::RetireOldest if patience_ends > self.now => {
-                waits(key, Wait::StillInUse { last_used: seen }, patience_ends)
-            }
-            WhenFull::RetireOldest => self.deactivate(key, Reason::PatienceOver { last_used }),
-        })
+/// Someone took a deactivation back: nothing else may touch the user.
+fn reactivated(view: &View<'_>) -> Result<Option<Next>, Need> {
+    let taken_back = view.state.keys.iter().find_map(|key| {
+        let since = view.deactivated_at(key).filter(|_| key.is_active())?;
+        Some((key, since))
+    });
+    let Some((key, since)) = taken_back else { return Ok(None) };
+    let lag = later(since, LISTINGS_LAG);
+    if lag > view.now {
+        return Ok(Some(waits(key, Wait::JustDeactivated { since }, lag)));
     }
+    Ok(Some(Next::Wait { key: Some(key.id.clone()), wait: Wait::Reactivated { since }, until: None }))
+}
 
-    /// Rule 6: an active key beside the current one, which is not due.
-    fn retire(&self, current: &Key, other: &Key) -> Result<Next, Need> {
-        let settled = Next::Settled { next_rotation: Some(due_at(current, self.policy)) };
-        if !self.is_superseded_by_stored(other, current) {
-            // The new key was made by hand. Its owner was told nothing, so nothing is taken from them.
-            let wait = Wait::ReplacementNotStored { replacement: current.id.clone() };
-            return Ok(if self.is_due(other) { waits(other, wait, due_at(current, self.policy)) } else { settled });
-        }
-        let overlap_ends = later(self.issued(current), self.policy.overlap.value);
-        if overlap_ends > self.now {
-            return Ok(waits(other, Wait::InOverlap, overlap_ends));
-        }
-        let patience_ends = later(overlap_ends, self.policy.patience.value);
-        Ok(match last_use(other)? {
-            Some(time) if self.is_in_use(time) && patience_ends > self.now => {
-                waits(other, Wait::StillInUse { last_used: time }, patience_ends)
-            }
-            Some(time) if self.is_in_use(time) => {
-                self.deactivate(other, Reason::PatienceOver { last_used: Some(time) })
-            }
-            last_used => self.deactivate(other, Reason::Superseded { last_used }),
-        })
+/// A deactivation was cut short after `UpdateAccessKey`: it is repeated, so that the ledger knows of it and the hold
+/// begins.
+fn interrupted(view: &View<'_>) -> Result<Option<Next>, Need> {
+    let Some(started) = view.secret.and_then(|secret| secret.deactivating.as_ref()) else { return Ok(None) };
+    let key = view.state.key(&started.key).filter(|key| !key.is_active() && view.deactivated_at(key).is_none());
+    Ok(key.filter(|key| view.others_work(key)).map(|key| view.deactivate(key, Reason::Interrupted)))
+}
+
+/// An inactive key never causes a new one.
+fn nothing_active(view: &View<'_>) -> Result<Option<Next>, Need> {
+    if view.current().is_some() {
+        return Ok(None);
     }
-
-    /// Rules 4 and 7: an inactive key is deleted once it was inactive for `hold`.
-    fn after_hold(&self, key: &Key) -> Result<Next, Need> {
-        let last_used = last_use(key)?;
-        // A use after the deactivation means that someone had activated it for a while: the hold begins again.
-        let since = self.deactivated_at(key).max(last_used);
-        let reason = Reason::HoldOver { since };
-        Ok(match since.map(|since| later(since, self.policy.hold.value)) {
-            Some(until) if until > self.now => waits(key, Wait::InHold, until),
-            _ => self.delete(key, reason),
-        })
-    }
-
-    fn create(&self, current: &Key) -> Next {
-        let key = current.id.clone();
-        let expires = later(current.created, self.policy.max_age.value);
-        let reason = match self.policy.reissue_before.value {
-            _ if expires <= self.now => {
-                Reason::Expired { key, age: self.now - current.created, max_age: self.policy.max_age.value }
-            }
-            Some(before) if current.created < before && before <= self.now => Reason::Reissue { key, before },
-            _ => Reason::ExpiresSoon { key, expires },
-        };
-        // An intent from the time of the current key was fulfilled by it, and only its tag was left behind.
-        let begun = later(current.created, ORPHAN_WINDOW);
-        let resumes = self.secret.and_then(|secret| secret.intent).is_some_and(|intent| intent > begun);
-        let expected = expectation(&self.state.keys);
-        Next::Change(Action::Create { ledger: self.ledger_write(), expected, resumes }, reason)
-    }
-
-    fn notify(&self, current: &Key, other: Option<&Key>) -> Next {
-        let old = other.filter(|other| other.is_active() && other.created < current.created);
-        let told = if self.now > later(current.created, LATE_MAIL) { self.now } else { current.created };
-        let notice = Notice {
-            // Manifests in which somebody is to be told have a sender.
-            sender: self.roster.mail.sender().unwrap_or_default(),
-            recipients: self.entry.recipients.clone(),
-            fallback: self.roster.mail.fallback.clone(),
-            language: self.policy.language.value,
-            old: old.map(|old| old.id.clone()),
-            old_stops: old.map(|_| later(told, self.policy.overlap.value)),
-        };
-        Next::Change(Action::Notify { key: current.id.clone(), notice: Box::new(notice) }, Reason::NotTold)
-    }
-
-    fn deactivate(&self, key: &Key, reason: Reason) -> Next {
-        let expected = expectation(&self.state.keys);
-        Next::Change(Action::Deactivate { key: key.id.clone(), ledger: self.ledger_write(), expected }, reason)
-    }
-
-    fn delete(&self, key: &Key, reason: Reason) -> Next {
-        let tags = self.secret.map(|secret| (&secret.deactivating, &secret.deactivated));
-        let clear = tags.is_some_and(|(a, b)| [a, b].into_iter().flatten().any(|tag| tag.key == key.id));
-        Next::Change(Action::Delete { key: key.id.clone(), expected: expectation(&self.state.keys), clear }, reason)
-    }
-
-    fn ledger_write(&self) -> LedgerWrite {
-        let region = &self.roster.account.region;
-        let replicated = self.secret.map_or(&[][..], |secret| &secret.replicas);
-        let wanted = self.policy.replicate_to.value.iter();
-        LedgerWrite {
-            exists: self.secret.is_some(),
-            user_arn: self.entry.user.arn.clone(),
-            kms_key: self.policy.kms_key.value.clone(),
-            replicate_to: wanted.filter(|to| *to != region && !replicated.contains(to)).cloned().collect(),
-        }
-    }
-
-    /// The key that the ledger hands out, if it works; else the newest that works.
-    fn current(&self) -> Option<&'a Key> {
-        let active = || self.state.keys.iter().filter(|key| key.is_active());
-        active()
-            .find(|key| self.is_stored(key))
-            .or_else(|| active().max_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id))))
-    }
-
-    fn version_with(&self, label: &str) -> Option<&'a Version> {
-        self.secret?.versions.iter().find(|version| version.labels.iter().any(|l| l == label))
-    }
-
-    fn is_in_a_version(&self, key: &Key) -> bool {
-        let id = key.id.version_id();
-        self.secret.is_some_and(|secret| secret.versions.iter().any(|version| version.id == id))
-    }
-
-    /// Whether the ledger hands this key out.
-    fn is_stored(&self, key: &Key) -> bool {
-        self.version_with(CURRENT).and_then(|version| KeyId::of_version(&version.id)).is_some_and(|id| id == key.id)
-    }
-
-    fn is_superseded_by_stored(&self, other: &Key, current: &Key) -> bool {
-        self.is_stored(current) && (other.created < current.created || self.is_due(other))
-    }
-
-    fn is_told(&self, key: &Key) -> bool {
-        self.entry.tell_nobody() || self.secret.is_some_and(|secret| secret.notified.as_ref() == Some(&key.id))
-    }
-
-    fn is_due(&self, key: &Key) -> bool {
-        due_at(key, self.policy) <= self.now
-    }
-
-    fn is_in_use(&self, last_used: DateTime<Utc>) -> bool {
-        !self.policy.quiet.value.is_zero() && later(last_used, self.policy.quiet.value) > self.now
-    }
-
-    /// When keyrota deactivated this key.
-    fn deactivated_at(&self, key: &Key) -> Option<DateTime<Utc>> {
-        self.secret?.deactivated.as_ref().filter(|tag| tag.key == key.id).map(|tag| tag.at)
-    }
-
-    /// When the overlap of a stored key began.
-    fn issued(&self, key: &Key) -> DateTime<Utc> {
-        let told = self.secret.filter(|secret| secret.notified.as_ref() == Some(&key.id)).and_then(|s| s.notified_at);
-        told.filter(|told| *told > later(key.created, LATE_MAIL)).unwrap_or(key.created)
+    match view.state.keys.iter().find(|key| view.deactivated_at(key).is_some()) {
+        Some(key) => after_hold(view, key).map(Some),
+        None => Ok(Some(Next::Settled { next_rotation: None })),
     }
 }
 
-/// `None`: never used. Unknown is neither: the planner asks.
-fn last_use(key: &Key) -> Result<Option<DateTime<Utc>>, Need> {
-    match &key.last_use {
-        LastUse::Unread => Err(Need::LastUse(key.id.clone())),
-        LastUse::Never => Ok(None),
-        LastUse::At { time, .. } => Ok(Some(*time)),
+/// A key was created before `reissue-before`, and works: it waits for nothing that its rule sets to `0d`.
+fn reissue(view: &View<'_>) -> Result<Option<Next>, Need> {
+    let Some((current, other)) = view.pair() else { return Ok(None) };
+    if !view.is_leaked(current) {
+        // The leaked key of two is the older one. Beside a stored key it is superseded like any other.
+        return match other.filter(|other| view.is_leaked(other) && !view.is_stored(current)) {
+            Some(other) => stop_leaked(view, other, current).map(Some),
+            None => Ok(None),
+        };
+    }
+    let Some(other) = other else { return Ok(Some(view.create(current))) };
+    if !other.is_active() {
+        return free_place(view, current, other).map(Some);
+    }
+    if view.is_rotating(current, other) {
+        return Ok(None);
+    }
+    let leaving = if view.is_stored(current) { other } else { view.less_recently_used(current, other)? };
+    if !view.is_leaked(leaving) && view.is_in_use(leaving)? {
+        let obstacle = LeakObstacle::OtherInUse { other: leaving.id.clone() };
+        return Ok(Some(leak(view, current, obstacle, None)));
+    }
+    let patience = view.is_leaked(leaving).then_some(view.policy.patience.value);
+    retire_announced(view, leaving, Retirement::MakesRoom, patience).map(Some)
+}
+
+/// The older of two keys is leaked, and the newer one was made by hand. It goes once the newer one is seen to work.
+fn stop_leaked(view: &View<'_>, leaked: &Key, replacement: &Key) -> Result<Next, Need> {
+    if !view.is_used(replacement)? {
+        return Ok(leak(view, leaked, LeakObstacle::ReplacementUnused { other: replacement.id.clone() }, None));
+    }
+    retire_announced(view, leaked, Retirement::Leaked, Some(view.policy.patience.value))
+}
+
+/// The place that a reissue needs is held by an inactive key. One that is leaked itself is never taken back.
+fn free_place(view: &View<'_>, leaked: &Key, inactive: &Key) -> Result<Next, Need> {
+    let at_once = || view.delete(inactive, Reason::FreesPlace { leaked: leaked.id.clone() });
+    if view.may_be_orphan(inactive) {
+        // It may be someone's, and that someone gets a day.
+        let since = view.deactivated_at(inactive).map(|since| later(since, View::LEAST_ORPHAN_HOLD));
+        return Ok(match since.filter(|until| *until > view.now) {
+            Some(until) => waits(inactive, Wait::InHold, until),
+            None => at_once(),
+        });
+    }
+    if inactive.created < view.policy.reissue_before.value.unwrap_or(view.now) {
+        return Ok(at_once());
+    }
+    Ok(match after_hold(view, inactive)? {
+        Next::Wait { until, .. } => leak(view, leaked, LeakObstacle::OtherInHold { other: inactive.id.clone() }, until),
+        next => next,
+    })
+}
+
+fn leak(view: &View<'_>, leaked: &Key, obstacle: LeakObstacle, until: Option<DateTime<Utc>>) -> Next {
+    debug_assert!(view.is_leaked(leaked), "only a leaked key is called so");
+    let wait = Wait::LeakedKey { leaked: leaked.id.clone(), obstacle };
+    Next::Wait { key: Some(leaked.id.clone()), wait, until }
+}
+
+/// The current key is due.
+fn due(view: &View<'_>) -> Result<Option<Next>, Need> {
+    let Some((current, other)) = view.pair().filter(|(current, _)| view.is_due(current)) else { return Ok(None) };
+    let Some(other) = other else { return Ok(Some(view.create(current))) };
+    if !other.is_active() {
+        return after_hold(view, other).map(Some);
+    }
+    if view.is_rotating(current, other) {
+        // A rotation is under way: the old key goes first, as its owner was promised.
+        return Ok(None);
+    }
+    // What the secret hands out never makes room; of two keys that are in no ledger the less recently used one does.
+    let is_stored = view.is_stored(current);
+    let leaving = if is_stored { other } else { view.less_recently_used(current, other)? };
+    let patience = match view.policy.when_full.value {
+        WhenFull::Block => None,
+        WhenFull::RetireOldest => Some(view.policy.patience.value),
+    };
+    if patience.is_none() && view.is_in_use(leaving)? {
+        let wait = Wait::TwoKeysInUse { move_off: leaving.id.clone(), is_by_hand: is_stored };
+        return Ok(Some(Next::Wait { key: Some(leaving.id.clone()), wait, until: None }));
+    }
+    retire_announced(view, leaving, Retirement::MakesRoom, patience).map(Some)
+}
+
+/// Retires a key that nothing of keyrota's replaced: its owner is told, has the overlap, and loses it when it is not in
+/// use, or when `patience` is over where there is any.
+fn retire_announced(view: &View<'_>, key: &Key, why: Retirement, patience: Option<TimeDelta>) -> Result<Next, Need> {
+    let last_used = last_use(key)?;
+    let overlap = view.policy.overlap.value;
+    let Some(announced) = view.announced_at(key) else {
+        return Ok(view.announce(key, why, last_used, later(view.now, overlap)));
+    };
+    let overlap_ends = later(announced, overlap);
+    if !view.is_over(announced, overlap) {
+        return Ok(waits(key, Wait::Announced { why }, overlap_ends));
+    }
+    if view.is_in_use(key)?
+        && let Some(patience) = patience
+    {
+        if !view.is_over(overlap_ends, patience) {
+            let last_used = last_used.unwrap_or(key.created);
+            return Ok(waits(key, Wait::StillInUse { last_used }, later(overlap_ends, patience)));
+        }
+        return Ok(view.deactivate(key, Reason::PatienceOver { last_used }));
+    }
+    let reason = match (why, view.policy.reissue_before.value) {
+        (Retirement::Leaked, Some(before)) => Reason::Leaked { before },
+        (Retirement::OverAge, _) => Reason::OverAge { last_used },
+        (Retirement::MakesRoom | Retirement::Leaked, _) => Reason::MakesRoom { last_used },
+    };
+    Ok(view.deactivate(key, reason))
+}
+
+/// The owner does not know of the key that is handed out.
+fn notify(view: &View<'_>) -> Result<Option<Next>, Need> {
+    let Some((current, other)) = view.pair() else { return Ok(None) };
+    Ok((view.is_stored(current) && !view.is_told(current)).then(|| view.notify(current, other)))
+}
+
+/// An older key beside the one that the secret hands out.
+fn superseded(view: &View<'_>) -> Result<Option<Next>, Need> {
+    let Some((current, Some(other))) = view.pair() else { return Ok(None) };
+    if !other.is_active() || !view.is_rotating(current, other) {
+        return Ok(None);
+    }
+    let (overlap, patience) = (view.policy.overlap.value, view.policy.patience.value);
+    let issued = view.issued(current);
+    let overlap_ends = later(issued, overlap);
+    if !view.is_over(issued, overlap) {
+        return Ok(Some(waits(other, Wait::InOverlap, overlap_ends)));
+    }
+    let last_used = last_use(other)?;
+    Ok(Some(match last_used {
+        Some(time) if view.is_recent(time) && !view.is_over(overlap_ends, patience) => {
+            waits(other, Wait::StillInUse { last_used: time }, later(overlap_ends, patience))
+        }
+        Some(time) if view.is_recent(time) => view.deactivate(other, Reason::PatienceOver { last_used }),
+        _ => view.deactivate(other, Reason::Superseded { last_used }),
+    }))
+}
+
+/// An older key that is over age, beside a newer one that was made by hand.
+fn replaced_by_hand(view: &View<'_>) -> Result<Option<Next>, Need> {
+    let Some((current, Some(other))) = view.pair() else { return Ok(None) };
+    if !other.is_active() || view.is_stored(current) {
+        return Ok(None);
+    }
+    if !view.is_due(other) {
+        let next_rotation = Some(due_at(other, view.policy).min(due_at(current, view.policy)));
+        return Ok(Some(Next::Settled { next_rotation }));
+    }
+    if !view.is_in_use(other)? {
+        return retire_announced(view, other, Retirement::OverAge, None).map(Some);
+    }
+    // Its clients could move since there is something to move to.
+    let since = due_at(other, view.policy).max(current.created);
+    let last_used = last_use(other)?.unwrap_or(other.created);
+    let replacement = current.id.clone();
+    let patience = view.policy.patience.value;
+    Ok(Some(match view.is_over(since, patience) {
+        false => waits(other, Wait::Overdue { last_used, replacement }, later(since, patience)),
+        true => {
+            let wait = Wait::OverdueInUse { last_used, replacement };
+            Next::Wait { key: Some(other.id.clone()), wait, until: None }
+        }
+    }))
+}
+
+/// An inactive key that keyrota deactivated.
+fn delete_after_hold(view: &View<'_>) -> Result<Option<Next>, Need> {
+    let Some((_, Some(other))) = view.pair() else { return Ok(None) };
+    match view.deactivated_at(other).filter(|_| !other.is_active()) {
+        Some(_) => after_hold(view, other).map(Some),
+        None => Ok(None),
     }
 }
 
-fn waits(key: &Key, wait: Wait, until: DateTime<Utc>) -> Next {
-    Next::Wait { key: Some(key.id.clone()), wait, until: Some(until) }
+fn settled(view: &View<'_>) -> Result<Option<Next>, Need> {
+    Ok(Some(Next::Settled { next_rotation: view.current().map(|current| due_at(current, view.policy)) }))
 }
 
-/// Saturates, so that no duration in a manifest can make the planner panic.
-fn later(time: DateTime<Utc>, by: TimeDelta) -> DateTime<Utc> {
-    let limit = if by < TimeDelta::zero() { DateTime::<Utc>::MIN_UTC } else { DateTime::<Utc>::MAX_UTC };
-    time.checked_add_signed(by).unwrap_or(limit)
+/// An inactive key is deleted once it was inactive for `hold`; what may be someone's is kept a day at least.
+fn after_hold(view: &View<'_>, key: &Key) -> Result<Next, Need> {
+    let last_used = last_use(key)?;
+    // A use after the deactivation means that someone had activated it for a while: the hold begins again.
+    let since = view.deactivated_at(key).max(last_used);
+    let Some(begins) = since else { return Ok(view.delete(key, Reason::HoldOver { since, origin: view.origin(key) })) };
+    let hold = view.policy.hold.value;
+    let ends = later(begins, hold);
+    if view.may_be_orphan(key) && later(begins, View::LEAST_ORPHAN_HOLD) > view.now {
+        return Ok(waits(key, Wait::InHold, ends.max(later(begins, View::LEAST_ORPHAN_HOLD))));
+    }
+    Ok(match view.is_over(begins, hold) {
+        false => waits(key, Wait::InHold, ends),
+        true => view.delete(key, Reason::HoldOver { since, origin: view.origin(key) }),
+    })
+}
+
+/// Whether a key created then may be what a creation with this intent left.
+pub(super) fn is_near(created: DateTime<Utc>, intent: DateTime<Utc>) -> bool {
+    (later(intent, -CLOCK_DIFFERENCE)..=later(intent, ORPHAN_AFTER)).contains(&created)
 }

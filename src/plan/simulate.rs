@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
-use super::Action;
+use super::{Action, Topic};
 use crate::inventory::{
-    CURRENT, Deactivation, Destination, Key, KeyId, LastUse, PENDING, Secret, State, Status, Version,
+    CURRENT, Destination, Key, KeyAt, KeyId, LastUse, PENDING, Readers, Secret, State, Status, Version,
 };
 
 const PREVIOUS: &str = "AWSPREVIOUS";
@@ -18,6 +18,7 @@ pub fn simulate(action: &Action, state: &State, now: DateTime<Utc>, issued: &Key
             after.keys.push(Key { id, status: Status::Active, created: now, last_use: LastUse::Never });
             let secret = ledger(&mut after);
             secret.intent = Some(now);
+            secret.announced = None;
             for version in &mut secret.versions {
                 version.labels.retain(|label| label != PENDING);
             }
@@ -47,16 +48,21 @@ pub fn simulate(action: &Action, state: &State, now: DateTime<Utc>, issued: &Key
             secret.intent = None;
             drop_deprecated(secret);
         }
-        Action::Notify { key, .. } => {
+        Action::Notify { key, notice } => {
             let secret = ledger(&mut after);
-            secret.notified = Some(key.clone());
-            secret.notified_at = Some(now);
+            match notice.topic {
+                Topic::Issued { .. } => {
+                    secret.notified = Some(key.clone());
+                    secret.notified_at = Some(now);
+                }
+                Topic::Retiring { .. } => secret.announced = Some(KeyAt { key: key.clone(), at: now }),
+            }
         }
         Action::Deactivate { key, .. } => {
             for held in after.keys.iter_mut().filter(|held| held.id == *key) {
                 held.status = Status::Inactive;
             }
-            let deactivation = Deactivation { key: key.clone(), at: now };
+            let deactivation = KeyAt { key: key.clone(), at: now };
             let secret = ledger(&mut after);
             secret.deactivating = Some(deactivation.clone());
             secret.deactivated = Some(deactivation);
@@ -77,11 +83,14 @@ pub fn simulate(action: &Action, state: &State, now: DateTime<Utc>, issued: &Key
 fn ledger(state: &mut State) -> &mut Secret {
     let destination = &mut state.ledger.destination;
     if !matches!(destination, Destination::Own(_)) {
-        *destination = Destination::Own(Secret::default());
+        // A secret of keyrota's own making has no resource policy.
+        *destination = Destination::Own(Secret { readers: Readers::Inside, ..Secret::default() });
     }
     match destination {
         Destination::Own(secret) => secret,
-        Destination::Absent | Destination::Foreign | Destination::BeingDeleted => unreachable!("set just above"),
+        Destination::Absent | Destination::Foreign | Destination::BeingDeleted | Destination::Replica { .. } => {
+            unreachable!("set just above")
+        }
     }
 }
 

@@ -5,14 +5,18 @@ use serde_json::{Value, json};
 
 use super::{
     Since,
-    json::{JsonChange, JsonSource, JsonWaiting, Summary, change, names, source, summary, timestamp, waiting},
+    json::{
+        JsonChange, JsonSource, JsonWaiting, Summary, change, is_false, names, source, summary, timestamp, waiting,
+    },
 };
 use crate::{
-    compare::{Changed, Comparison, Field, Member, Outlook},
+    diff::{
+        Before, Caused, CausedWait, Changed, Comparison, Dated, Deletion, Field, Member, Outlook,
+        review::{Broken, NextRun},
+    },
     explain::Line,
     manifest::{Diagnostic, Severity},
-    plan::digest,
-    review::{Broken, NextRun},
+    plan::fingerprint,
 };
 
 #[derive(Serialize)]
@@ -39,6 +43,8 @@ struct JsonBase<'a> {
 struct JsonCompared<'a> {
     scope: Scope<'a>,
     settings: Vec<JsonField>,
+    /// Users that leave, policies and settings that get weaker.
+    weakened: usize,
     #[serde(flatten)]
     effects: Effects<'a>,
     /// The next scheduled run, if it does something else than a run now.
@@ -56,16 +62,57 @@ struct Scope<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct Effects<'a> {
-    caused: Vec<JsonChange<'a>>,
+    caused: Vec<JsonCaused<'a>>,
     caused_blocked: Vec<JsonWaiting<'a>>,
+    /// Held or exempt because of the change, or held for something else than before.
+    caused_waiting: Vec<JsonCausedWait<'a>>,
     averted: Vec<JsonChange<'a>>,
+    /// Keys that are deleted because of the change, or at another time.
+    deletions: Vec<JsonDeletion>,
+}
+
+#[derive(Serialize)]
+struct JsonCaused<'a> {
+    #[serde(flatten)]
+    change: JsonChange<'a>,
+    /// The steps that were planned for the user before the change.
+    before: Vec<JsonDated>,
+}
+
+#[derive(Serialize)]
+struct JsonCausedWait<'a> {
+    #[serde(flatten)]
+    waiting: JsonWaiting<'a>,
+    before: Vec<JsonDated>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct JsonDated {
+    action: &'static str,
+    key_ref: String,
+    not_before: String,
+    same_run: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct JsonDeletion {
+    account: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_name: Option<String>,
+    user: String,
+    key_ref: String,
+    not_before: String,
+    at_once: bool,
+    was: Option<String>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct JsonNextRun<'a> {
     as_of: String,
-    digest: String,
+    digest: Option<String>,
     summary: Summary,
     #[serde(flatten)]
     effects: Effects<'a>,
@@ -95,7 +142,7 @@ struct JsonChanged<'a> {
     after: JsonOutlook,
 }
 
-/// An action's name, `held`, `blocked`, `exempt` or `settled`, and until when, or when the next rotation begins.
+/// An action's name, `held`, `blocked`, `unreadable`, `exempt` or `settled`, and until when, or when the next rotation begins.
 #[derive(Serialize)]
 struct JsonOutlook {
     state: &'static str,
@@ -107,6 +154,8 @@ struct JsonField {
     field: String,
     before: Option<JsonValue>,
     after: Option<JsonValue>,
+    #[serde(skip_serializing_if = "is_false")]
+    weaker: bool,
 }
 
 /// A value and its `file:line`; none if it is keyrota's own default.
@@ -128,6 +177,7 @@ pub(super) fn change_document(since: Since<'_>) -> ChangeDocument<'_> {
             changed: compared.now.changed.iter().map(changed).collect(),
         },
         settings: compared.settings.iter().map(field).collect(),
+        weakened: compared.weakened(),
         effects: effects(&compared.now),
         next_run: compared.later().map(next_run),
     });
@@ -154,19 +204,38 @@ pub fn diagnostic(diagnostic: &Diagnostic) -> Value {
     })
 }
 
-fn effects(comparison: &Comparison) -> Effects<'_> {
+fn effects<'a>(comparison: &'a Comparison) -> Effects<'a> {
+    let steps = |before: &Before| before.steps(comparison.at).iter().map(dated).collect();
+    let is_blocked = |wait: &&CausedWait| wait.is_new && wait.waiting.wait.is_blocked();
+    let caused = |caused: &'a Caused| JsonCaused { change: change(&caused.change), before: steps(&caused.before) };
+    let wait = |wait: &'a CausedWait| JsonCausedWait { waiting: waiting(&wait.waiting), before: steps(&wait.before) };
     Effects {
-        caused: comparison.caused.iter().map(change).collect(),
-        caused_blocked: comparison.blocked.iter().map(waiting).collect(),
+        caused: comparison.caused.iter().map(caused).collect(),
+        caused_blocked: comparison.waits.iter().filter(is_blocked).map(|wait| waiting(&wait.waiting)).collect(),
+        caused_waiting: comparison.waits.iter().filter(|wait| !is_blocked(wait)).map(wait).collect(),
         averted: comparison.averted.iter().map(change).collect(),
+        deletions: comparison.deletions().into_iter().map(deletion).collect(),
     }
+}
+
+fn dated(dated: &Dated) -> JsonDated {
+    let Dated { verb, key, at, in_run } = dated;
+    let (action, key_ref) = (verb.as_str(), key.as_str().to_owned());
+    JsonDated { action, key_ref, not_before: timestamp(*at), same_run: *in_run }
+}
+
+fn deletion(deletion: Deletion) -> JsonDeletion {
+    let Deletion { account, user, key, at, at_once, was } = deletion;
+    let (account, account_name) = (account.id.clone(), account.name.clone());
+    let (key_ref, not_before, was) = (key.as_str().to_owned(), timestamp(at), was.map(timestamp));
+    JsonDeletion { account, account_name, user, key_ref, not_before, at_once, was }
 }
 
 fn next_run(run: &NextRun) -> JsonNextRun<'_> {
     let NextRun { plan, comparison } = run;
     JsonNextRun {
         as_of: timestamp(plan.as_of),
-        digest: digest(plan),
+        digest: fingerprint(plan),
         summary: summary(plan),
         effects: effects(comparison),
     }
@@ -179,7 +248,7 @@ fn member(member: &Member) -> JsonMember<'_> {
 }
 
 fn changed(changed: &Changed) -> JsonChanged<'_> {
-    let Changed { account, user, rule, before: _, after: _, outlook_before, outlook_after } = changed;
+    let Changed { account, user, rule, before: _, after: _, weaker: _, outlook_before, outlook_after } = changed;
     let (account, account_name) = names(account);
     JsonChanged {
         account,
@@ -193,8 +262,9 @@ fn changed(changed: &Changed) -> JsonChanged<'_> {
 }
 
 fn field(field: &Field) -> JsonField {
-    let Field { name, before, after } = field;
-    JsonField { field: name.clone(), before: before.as_ref().map(value), after: after.as_ref().map(value) }
+    let Field { name, before, after, weaker } = field;
+    let (before, after) = (before.as_ref().map(value), after.as_ref().map(value));
+    JsonField { field: name.clone(), before, after, weaker: *weaker }
 }
 
 fn value(line: &Line) -> JsonValue {
@@ -206,6 +276,7 @@ fn outlook(outlook: Outlook) -> JsonOutlook {
         Outlook::Change(verb) => (verb.as_str(), None),
         Outlook::Held(until) => ("held", until),
         Outlook::Blocked => ("blocked", None),
+        Outlook::Unreadable => ("unreadable", None),
         Outlook::Exempt => ("exempt", None),
         Outlook::Settled(at) => ("settled", at),
     };

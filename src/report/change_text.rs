@@ -1,19 +1,26 @@
 //! What a change of the manifests does, for a person (`plan --base`).
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use super::{
     Since,
-    text::{self, BOLD, DIM, GREEN, RED, YELLOW, aligned, change_line, printable, waiting_line},
+    text::{self, BOLD, DIM, GREEN, RED, YELLOW, aligned, change_line, day, printable, waiting_line},
 };
 use crate::{
-    compare::{Changed, Comparison, Field, Member},
+    diff::{
+        Caused, CausedWait, Changed, Comparison, Dated, Deletion, Field, Member,
+        review::{Broken, Compared},
+    },
     explain::Line,
-    plan::{Change, Plan, Waiting},
-    review::{Broken, Compared},
+    plan::{Change, Plan, Verb},
+    report::template_diff,
 };
 
-/// Who enters, leaves and changes; what that causes; what is pending anyway; then one line that counts.
+/// The most lines of changed templates that are shown.
+const MOST_LINES: usize = 200;
+
+/// What is deleted and what gets weaker; who enters, leaves and changes; what that causes; what is pending anyway; then
+/// one line that counts.
 pub fn since(since: &Since<'_>, plan: &Plan) -> String {
     let mut out = String::new();
     for note in since.notes {
@@ -35,43 +42,91 @@ pub fn since(since: &Since<'_>, plan: &Plan) -> String {
 }
 
 fn comparison(since: &Since<'_>, compared: &Compared, plan: &Plan) -> String {
-    let Compared { now, settings, next_run: _ } = compared;
-    let mut out = headline(&since.to_string(), now) + "\n";
-    out += &section("Enter the scope:", now.entered.iter().map(|user| member_line('+', user)));
+    let Compared { now, settings, templates, next_run: _ } = compared;
+    let later = compared.later().map(|run| (run.plan.as_of, run.comparison.beyond(now)));
+    let mut out = headline(&since.to_string(), compared) + "\n";
+    let mut deletions = now.deletions();
+    deletions.extend(later.iter().flat_map(|(_, beyond)| beyond.deletions()));
+    out += &section("Deletes for good:", deletions.iter().map(deletion_line));
+    let weaker = now.changed.iter().filter(|changed| !changed.weaker.is_empty());
     out += &section("Leave the scope:", now.left.iter().map(|user| member_line('-', user)));
-    out += &section("Other policy:", now.changed.iter().flat_map(changed_lines));
-    out += &section("Other settings:", settings.iter().map(|field| field_line("", field)));
+    out += &section("Weaker policy:", weaker.flat_map(changed_lines));
+    out +=
+        &section("Weaker settings:", settings.iter().filter(|field| field.weaker).map(|field| field_line("", field)));
     out += &section("Caused by this change:", effects(now));
     out += &section("No longer planned:", now.averted.iter().map(plain_line));
-    if let Some(run) = compared.later() {
-        let at = run.plan.as_of.format("%Y-%m-%d %H:%M");
-        let beyond = run.comparison.beyond(now);
-        out += &section(&format!("Caused by the next scheduled run, {at} UTC:"), effects(&beyond));
+    if let Some((at, beyond)) = &later {
+        let at = at.format("%Y-%m-%d %H:%M");
+        out += &section(&format!("Caused by the next scheduled run, {at} UTC:"), effects(beyond));
         out += &section(&format!("No longer planned by then, {at} UTC:"), beyond.averted.iter().map(plain_line));
     }
+    let other = now.changed.iter().filter(|changed| changed.weaker.is_empty());
+    out += &section("Enter the scope:", now.entered.iter().map(|user| member_line('+', user)));
+    out += &section("Other policy:", other.flat_map(changed_lines));
+    out +=
+        &section("Other settings:", settings.iter().filter(|field| !field.weaker).map(|field| field_line("", field)));
+    out += &section("Templates of mails:", bounded(&template_diff(templates)).into_iter());
     out += &section("Pending anyway:", now.pending.iter().map(change_line));
-    let waiting = plan.waiting.iter().filter(|waiting| !now.blocked.contains(waiting));
-    out += &section("Waiting:", waiting.map(waiting_line));
+    out += &section("Waiting anyway:", now.waiting.iter().map(waiting_line));
+    out += &section("Could not be read:", plan.unreadable().map(waiting_line));
     out + "\n" + &text::summary(plan) + "\n"
 }
 
 /// One line that a tired person can stop at.
-pub(super) fn headline(since: &str, comparison: &Comparison) -> String {
-    if comparison.keeps_policies() {
-        return format!("Compared with {since}: no one's policy changes.");
+pub(super) fn headline(since: &str, compared: &Compared) -> String {
+    let mut parts = welcome(compared);
+    // Who leaves comes right after who enters: `2 users enter the scope, 1 user leaves it`.
+    let at = usize::from(!compared.now.entered.is_empty());
+    parts.splice(at..at, grave(compared));
+    match parts {
+        parts if parts.is_empty() => format!("Compared with {since}: no one's policy changes."),
+        parts => format!("Compared with {since}: {}.", parts.join(", ")),
     }
-    let Comparison { entered, left, changed, .. } = comparison;
-    let users = |count: usize, one: &str, many: &str| match count {
-        0 => None,
-        1 => Some(format!("1 user {one}")),
-        count => Some(format!("{count} users {many}")),
+}
+
+/// `3 users leave the scope, 2 policies get weaker, mail settings change`.
+pub(super) fn grave(compared: &Compared) -> Vec<String> {
+    let Compared { now, settings, .. } = compared;
+    let scope = if now.entered.is_empty() { "the scope" } else { "it" };
+    let kinds = |weaker: bool| -> BTreeSet<&'static str> {
+        settings.iter().filter(|field| field.weaker == weaker).map(|field| kind_of_setting(&field.name)).collect()
     };
+    let weaker = kinds(true);
+    let left = counted(now.left.len(), &format!("user leaves {scope}"), &format!("users leave {scope}"));
+    let weakened = counted(now.weakened(), "policy gets weaker", "policies get weaker");
+    let settings = weaker.iter().map(|kind| format!("{kind} change and get weaker"));
+    let others = kinds(false).difference(&weaker).map(|kind| format!("{kind} change")).collect::<Vec<_>>();
+    left.into_iter().chain(weakened).chain(settings).chain(others).collect()
+}
+
+/// `1 user enters the scope, 2 users get another policy`: what weakens nothing.
+pub(super) fn welcome(compared: &Compared) -> Vec<String> {
+    let now = &compared.now;
+    let other = now.changed.len() - now.weakened();
     let parts = [
-        users(entered.len(), "enters the scope", "enter the scope"),
-        users(left.len(), "leaves it", "leave it"),
-        users(changed.len(), "gets another policy", "get another policy"),
+        counted(now.entered.len(), "user enters the scope", "users enter the scope"),
+        counted(other, "user gets another policy", "users get another policy"),
     ];
-    format!("Compared with {since}: {}.", parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
+    parts.into_iter().flatten().collect()
+}
+
+fn counted(count: usize, one: &str, many: &str) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        count => Some(format!("{count} {many}")),
+    }
+}
+
+fn kind_of_setting(name: &str) -> &'static str {
+    match name.split(['.', '/']).next() {
+        Some("mail") => "mail settings",
+        Some("templates") => "templates of mails",
+        Some("limits") => "limits",
+        Some("schedule") => "schedules",
+        Some("accounts") => "accounts",
+        _ => "settings",
+    }
 }
 
 /// `-> ` keeps to what every terminal can show.
@@ -82,21 +137,50 @@ pub(super) fn values(field: &Field) -> (String, String) {
         Some(None) => "built-in".to_owned(),
         None => "-".to_owned(),
     };
-    let Field { name: _, before, after } = field;
+    let Field { name: _, before, after, weaker: _ } = field;
     (format!("{} -> {}", value(before), value(after)), format!("{} -> {}", place(before), place(after)))
 }
 
+/// What the steps were to be, where that is worth saying: `before: deactivate 2026-11-30, delete 2026-12-14`.
+pub(super) fn before_text(steps: &[Dated]) -> Option<String> {
+    let taken = steps.iter().filter(|step| !matches!(step.verb, Verb::Promote | Verb::Notify));
+    let steps: Vec<String> = taken
+        .map(|Dated { verb, key: _, at, in_run }| match in_run {
+            true => format!("{verb} at once"),
+            false => format!("{verb} {}", day(*at)),
+        })
+        .collect();
+    (!steps.is_empty()).then(|| format!("before: {}", steps.join(", ")))
+}
+
 fn effects(comparison: &Comparison) -> impl Iterator<Item = String> {
-    comparison
-        .caused
-        .iter()
-        .map(change_line)
-        .chain(comparison.blocked.iter().map(|waiting: &Waiting| waiting_line(waiting)))
+    let with_before = |line: String, steps: &[Dated]| match before_text(steps) {
+        Some(before) => format!("{line}; {DIM}{before}{DIM:#}"),
+        None => line,
+    };
+    let caused =
+        move |Caused { change, before }: &Caused| with_before(change_line(change), &before.steps(comparison.at));
+    let waits = move |wait: &CausedWait| {
+        let CausedWait { waiting, is_new: _, before } = wait;
+        let then: Vec<String> =
+            waiting.then.iter().map(|step| format!("{} {}", step.verb, day(step.not_before))).collect();
+        let then = if then.is_empty() { String::new() } else { format!("; {DIM}then {}{DIM:#}", then.join(", ")) };
+        with_before(waiting_line(waiting) + &then, &before.steps(comparison.at))
+    };
+    comparison.caused.iter().map(caused).chain(comparison.waits.iter().map(waits))
 }
 
 fn section(title: &str, lines: impl Iterator<Item = String>) -> String {
     let lines = aligned(lines);
     if lines.is_empty() { lines } else { format!("\n{BOLD}{title}{BOLD:#}\n{lines}") }
+}
+
+fn deletion_line(deletion: &Deletion) -> String {
+    let Deletion { account, user, key, at, at_once, was } = deletion;
+    let when = if *at_once { "at once".to_owned() } else { format!("from {}", day(*at)) };
+    let was = was.map_or_else(String::new, |was| format!("before: from {}", day(was)));
+    let (user, account) = (printable(user), printable(&account.to_string()));
+    format!("{RED}-{RED:#} {user}\t{account}\t{key}\t{when}\t{was}")
 }
 
 fn member_line(glyph: char, member: &Member) -> String {
@@ -110,7 +194,7 @@ fn member_line(glyph: char, member: &Member) -> String {
 }
 
 fn changed_lines(changed: &Changed) -> Vec<String> {
-    let Changed { account: _, user, rule: _, before: _, after: _, outlook_before, outlook_after } = changed;
+    let Changed { user, outlook_before, outlook_after, .. } = changed;
     let user = printable(user);
     let fields = changed.fields();
     let mut lines: Vec<String> = Vec::new();
@@ -127,7 +211,17 @@ fn field_line(user: &str, field: &Field) -> String {
     let (values, places) = values(field);
     let glyph = if user.is_empty() { " " } else { "~" };
     let columns = if user.is_empty() { format!("{glyph} ") } else { format!("{YELLOW}{glyph}{YELLOW:#} {user}") };
-    format!("{columns}\t{}\t{values}\t{DIM}{places}{DIM:#}", field.name)
+    let weaker = if field.weaker { " (weaker)" } else { "" };
+    format!("{columns}\t{}{weaker}\t{values}\t{DIM}{places}{DIM:#}", field.name)
+}
+
+fn bounded(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = text.lines().take(MOST_LINES).map(|line| format!("  {}", printable(line))).collect();
+    let more = text.lines().count().saturating_sub(MOST_LINES);
+    if more > 0 {
+        lines.push(format!("  … {more} more lines"));
+    }
+    lines
 }
 
 /// A change that is not made needs no dates.

@@ -12,7 +12,7 @@ use crate::{
     apply::{Deferred, Outcome},
     inventory::{Account, Inventory, Key, LastUse, UnreadAccount},
     manifest::Source,
-    plan::{Change, Following, Next, Plan, Wait, Waiting, Warning, digest, next_observed},
+    plan::{Change, Forecast, Next, Plan, Step, Viewpoint, Wait, Waiting, Warning, fingerprint},
     roster::{Entry, Roster},
     tell::Sent,
 };
@@ -35,7 +35,7 @@ fn document<'a>(report: &Report<'a>) -> Document<'a> {
         version: 1,
         as_of: timestamp(plan.as_of),
         revision,
-        digest: digest(plan),
+        digest: fingerprint(plan),
         summary: summary(plan),
         changes: plan.changes.iter().map(change).collect(),
         waiting: plan.waiting.iter().map(waiting).collect(),
@@ -54,7 +54,8 @@ struct Document<'a> {
     version: u32,
     as_of: String,
     revision: Option<&'a str>,
-    digest: String,
+    /// `None`: something could not be read.
+    digest: Option<String>,
     summary: Summary,
     changes: Vec<JsonChange<'a>>,
     waiting: Vec<JsonWaiting<'a>>,
@@ -74,9 +75,9 @@ struct Document<'a> {
 }
 
 pub(super) fn summary(plan: &Plan) -> Summary {
-    let Counts { create, promote, notify, deactivate, delete, blocked, held, exempt, settled, unmanaged } =
+    let Counts { create, promote, notify, deactivate, delete, blocked, unreadable, held, exempt, settled, unmanaged } =
         Counts::of(plan);
-    Summary { create, promote, notify, deactivate, delete, blocked, held, exempt, settled, unmanaged }
+    Summary { create, promote, notify, deactivate, delete, blocked, unreadable, held, exempt, settled, unmanaged }
 }
 
 #[derive(Serialize)]
@@ -87,6 +88,7 @@ pub(super) struct Summary {
     deactivate: usize,
     delete: usize,
     blocked: usize,
+    unreadable: usize,
     held: usize,
     exempt: usize,
     settled: usize,
@@ -102,11 +104,16 @@ pub(super) struct JsonChange<'a> {
     user: &'a str,
     action: &'static str,
     key: Option<&'a str>,
+    /// The key, or `new` for one that does not exist yet.
+    key_ref: String,
     reason: &'static str,
     message: String,
     destination: &'a str,
     source: JsonSource<'a>,
-    then: Vec<JsonFollowing<'a>>,
+    then: Vec<JsonStep<'a>>,
+    /// It rests on keys being used as they were observed to be.
+    #[serde(skip_serializing_if = "is_false")]
+    assumed: bool,
 }
 
 #[derive(Serialize)]
@@ -117,10 +124,20 @@ pub(super) struct JsonSource<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct JsonFollowing<'a> {
+pub(super) struct JsonStep<'a> {
     action: &'static str,
     key: Option<&'a str>,
+    /// The key, or `new` and `new-2` for ones that do not exist yet.
+    key_ref: &'a str,
     not_before: String,
+    /// After the first step, at the earliest.
+    offset_hours: i64,
+    same_run: bool,
+    /// It is taken only once nobody uses the old key, at `latest` in any case.
+    #[serde(skip_serializing_if = "is_false")]
+    if_unused: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latest: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -136,6 +153,15 @@ pub(super) struct JsonWaiting<'a> {
     until: Option<String>,
     message: String,
     source: JsonSource<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    then: Vec<JsonStep<'a>>,
+    #[serde(skip_serializing_if = "is_false")]
+    assumed: bool,
+}
+
+/// What serde asks for to leave out what is not so.
+pub(super) fn is_false(value: &bool) -> bool {
+    !value
 }
 
 #[derive(Serialize)]
@@ -199,12 +225,18 @@ fn sent(sent: &Sent) -> JsonSent<'_> {
 }
 
 /// Renders every user in scope, with its keys and what comes next.
-pub fn status(accounts: &[(&Roster, &Inventory)], unread_accounts: &[UnreadAccount], now: DateTime<Utc>) -> String {
+pub fn status(
+    accounts: &[(&Roster, &Inventory)],
+    unread_accounts: &[UnreadAccount],
+    viewpoint: impl Into<Viewpoint>,
+) -> String {
+    let viewpoint = viewpoint.into();
     let users = accounts.iter().flat_map(|(roster, inventory)| {
-        roster.entries.iter().map(move |entry| user_status(roster, entry, inventory, now))
+        roster.entries.iter().map(move |entry| user_status(roster, entry, inventory, viewpoint))
     });
     let accounts_unread = unread_accounts.iter().map(unread).collect();
-    let document = StatusDocument { version: 1, as_of: timestamp(now), users: users.collect(), accounts_unread };
+    let as_of = timestamp(viewpoint.at);
+    let document = StatusDocument { version: 1, as_of, users: users.collect(), accounts_unread };
     serde_json::to_string_pretty(&document).expect("no map has keys other than strings") + "\n"
 }
 
@@ -226,7 +258,7 @@ struct UserStatus<'a> {
     account_name: Option<&'a str>,
     user: &'a str,
     keys: Vec<KeyStatus<'a>>,
-    /// An action's name, `held`, `blocked`, `settled`.
+    /// An action's name, `held`, `blocked`, `unreadable`, `settled`.
     next: &'static str,
     reason: Option<&'static str>,
     /// When the wait ends, or the next rotation begins.
@@ -247,14 +279,14 @@ fn user_status<'a>(
     roster: &'a Roster,
     entry: &'a Entry,
     inventory: &'a Inventory,
-    now: DateTime<Utc>,
+    viewpoint: Viewpoint,
 ) -> UserStatus<'a> {
     let observed = inventory.users.get(&entry.user.name).map(Result::as_ref);
-    let (next, reason, until) = match next_observed(roster, entry, observed, now) {
+    let (next, reason, until) = match Forecast::new(roster, entry, observed, viewpoint).next {
         Next::Change(action, reason) => (action.verb().as_str(), Some(reason.code()), None),
         Next::Wait { wait, until, .. } => (state(&wait), Some(wait.code()), until),
         Next::Settled { next_rotation } => ("settled", None, next_rotation),
-        Next::Need(_) => ("held", Some("unreadable"), None),
+        Next::Need(_) => ("unreadable", Some("unreadable"), None),
     };
     let keys = observed.and_then(Result::ok).map_or(&[][..], |state| &state.keys);
     let (account, account_name) = names(&roster.account);
@@ -280,11 +312,15 @@ fn key_status(key: &Key) -> KeyStatus<'_> {
 }
 
 fn state(wait: &Wait) -> &'static str {
-    if wait.is_blocked() { "blocked" } else { "held" }
+    match wait {
+        Wait::Unreadable { .. } => "unreadable",
+        wait if wait.is_blocked() => "blocked",
+        _ => "held",
+    }
 }
 
 pub(super) fn change(change: &Change) -> JsonChange<'_> {
-    let Change { account, user, action, reason, destination, source: from, then } = change;
+    let Change { account, user, action, reason, destination, source: from, then, is_assumed } = change;
     let (account, account_name) = names(account);
     JsonChange {
         account,
@@ -292,25 +328,32 @@ pub(super) fn change(change: &Change) -> JsonChange<'_> {
         user,
         action: action.verb().as_str(),
         key: action.key().map(|key| key.as_str()),
+        key_ref: change.key().as_str().to_owned(),
         reason: reason.code(),
         message: reason.to_string(),
         destination,
         source: source(from),
-        then: then.iter().map(following).collect(),
+        then: then.iter().map(step).collect(),
+        assumed: *is_assumed,
     }
 }
 
-fn following(following: &Following) -> JsonFollowing<'_> {
-    let Following { verb, key, not_before, starts_rotation: _ } = following;
-    JsonFollowing {
+fn step(step: &Step) -> JsonStep<'_> {
+    let Step { verb, key, not_before, offset, same_run, if_unused, latest, starts_rotation: _ } = step;
+    JsonStep {
         action: verb.as_str(),
-        key: key.as_ref().map(|key| key.as_str()),
+        key: key.existing().map(|key| key.as_str()),
+        key_ref: key.as_str(),
         not_before: timestamp(*not_before),
+        offset_hours: offset.num_hours(),
+        same_run: *same_run,
+        if_unused: *if_unused,
+        latest: latest.map(timestamp),
     }
 }
 
 pub(super) fn waiting(waiting: &Waiting) -> JsonWaiting<'_> {
-    let Waiting { account, user, key, wait, source: from, until } = waiting;
+    let Waiting { account, user, key, wait, source: from, until, then, is_assumed } = waiting;
     let (account, account_name) = names(account);
     JsonWaiting {
         account,
@@ -322,6 +365,8 @@ pub(super) fn waiting(waiting: &Waiting) -> JsonWaiting<'_> {
         until: until.map(timestamp),
         message: wait.to_string(),
         source: source(from),
+        then: then.iter().map(step).collect(),
+        assumed: *is_assumed,
     }
 }
 

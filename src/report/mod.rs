@@ -9,6 +9,9 @@ pub mod json;
 #[cfg(feature = "cli")]
 pub mod markdown;
 pub mod metrics;
+pub mod outputs;
+#[cfg(feature = "cli")]
+mod page;
 #[cfg(feature = "cli")]
 mod roster_diff;
 #[cfg(feature = "cli")]
@@ -17,13 +20,17 @@ pub mod text;
 use std::fmt;
 
 #[cfg(feature = "cli")]
-pub use roster_diff::roster_diff;
+pub use page::masked;
+#[cfg(feature = "cli")]
+pub use roster_diff::{roster_diff, template_diff};
 
 use crate::{
     apply::{Applied, Failure},
-    compare::Outlook,
+    diff::{
+        Outlook,
+        review::{Broken, Compared},
+    },
     plan::{Day, Plan, Verb},
-    review::{Broken, Compared},
 };
 
 /// One run: its plan, and what became of it.
@@ -65,6 +72,7 @@ impl fmt::Display for Outlook {
             Self::Held(Some(until)) => write!(f, "held until {}", Day(*until)),
             Self::Held(None) => f.write_str("held"),
             Self::Blocked => f.write_str("blocked"),
+            Self::Unreadable => f.write_str("unreadable"),
             Self::Exempt => f.write_str("exempt"),
             Self::Settled(Some(at)) => write!(f, "rotates {}", Day(*at)),
             Self::Settled(None) => f.write_str("nothing to rotate"),
@@ -72,7 +80,7 @@ impl fmt::Display for Outlook {
     }
 }
 
-/// How many users the plan has of each kind.
+/// What a run does, step by step, and how many users wait for what.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     pub create: usize,
@@ -81,6 +89,8 @@ pub struct Counts {
     pub deactivate: usize,
     pub delete: usize,
     pub blocked: usize,
+    /// Users of whom something could not be read.
+    pub unreadable: usize,
     /// Without the exempt.
     pub held: usize,
     pub exempt: usize,
@@ -92,6 +102,7 @@ impl Counts {
     pub fn of(plan: &Plan) -> Self {
         let blocked = plan.waiting.iter().filter(|waiting| waiting.wait.is_blocked()).count();
         let exempt = plan.waiting.iter().filter(|waiting| waiting.wait.is_exempt()).count();
+        let unreadable = plan.unreadable().count();
         Self {
             create: plan.count(Verb::Create),
             promote: plan.count(Verb::Promote),
@@ -99,7 +110,8 @@ impl Counts {
             deactivate: plan.count(Verb::Deactivate),
             delete: plan.count(Verb::Delete),
             blocked,
-            held: plan.waiting.len() - blocked - exempt,
+            unreadable,
+            held: plan.waiting.len() - blocked - exempt - unreadable,
             exempt,
             settled: plan.settled.len(),
             unmanaged: plan.unmanaged,

@@ -3,7 +3,7 @@
 use similar::TextDiff;
 
 use crate::{
-    compare::{Changed, Comparison, Member},
+    diff::{Changed, Comparison, Member, review::Template},
     explain::{Line, RULE},
     inventory::Account,
     report::text::printable,
@@ -18,7 +18,7 @@ pub fn roster_diff(comparison: &Comparison) -> String {
         comparison.entered.iter().map(|member| (name(&member.account, &member.user), Vec::new(), lines(member)));
     let left = comparison.left.iter().map(|member| (name(&member.account, &member.user), lines(member), Vec::new()));
     let changed = comparison.changed.iter().map(|changed| {
-        let Changed { account, user, rule: _, before, after, outlook_before: _, outlook_after: _ } = changed;
+        let Changed { account, user, before, after, .. } = changed;
         (name(account, user), before.iter().collect(), after.iter().collect())
     });
     let mut users: Vec<_> = entered.chain(left).chain(changed).collect();
@@ -46,4 +46,13 @@ fn diff(name: &str, before: &[&Line], after: &[&Line]) -> String {
     let (old, new) = (header("a", before), header("b", after));
     let (before, after) = (text(before), text(after));
     TextDiff::from_lines(&before, &after).unified_diff().context_radius(1).header(&old, &new).to_string()
+}
+
+/// How the texts of templates differ, with a "file" for each.
+pub fn template_diff(templates: &[Template]) -> String {
+    let one = |Template { name, before, after }: &Template| {
+        let (old, new) = (format!("a/templates/{name}"), format!("b/templates/{name}"));
+        TextDiff::from_lines(before, after).unified_diff().context_radius(2).header(&old, &new).to_string()
+    };
+    templates.iter().map(one).collect()
 }

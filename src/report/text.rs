@@ -1,6 +1,7 @@
 //! For a person: one line a key, aligned, the counts last. Colour never carries meaning alone.
 
 use std::{
+    collections::BTreeMap,
     fmt::{self, Write as _},
     io::Write as _,
 };
@@ -14,7 +15,7 @@ use super::{Counts, Report, result_word};
 use crate::{
     apply::{Applied, Failure, Outcome},
     inventory::{Account, Inventory, Key, LastUse, State, UnreadAccount},
-    plan::{Change, Day, Following, Next, Plan, Verb, Wait, Waiting, next_observed},
+    plan::{Change, Day, Forecast, KeyRef, Next, Plan, Step, Verb, Viewpoint, Wait, Waiting},
     roster::{Entry, Roster},
     tell::Sent,
 };
@@ -86,41 +87,59 @@ pub fn applied(report: &Report<'_>) -> String {
     if let Some(undone) = list(undone.into_iter()) {
         let _ = write!(text, "; {RED}{undone}{RED:#}");
     }
-    text + ".\n"
-}
-
-/// Every user in scope, a line a key: age, last use, what comes next and when.
-pub fn status(accounts: &[(&Roster, &Inventory)], now: DateTime<Utc>) -> String {
-    let mut text = String::new();
-    for (roster, inventory) in accounts {
-        text += &heading(&roster.account);
-        let title = ["user", "key", "status", "created", "age", "last used", "next"].join("\t");
-        let title = format!("  {BOLD}{title}{BOLD:#}");
-        let lines = roster.entries.iter().flat_map(|entry| status_lines(roster, entry, inventory, now));
-        text += &aligned(std::iter::once(title).chain(lines));
-        let _ = writeln!(text, "\n{} in scope, {} unmanaged.", users(roster.entries.len()), roster.unmanaged);
+    text += ".\n";
+    if let Some(unknown) = unknown(report.plan) {
+        text += &(unknown + "\n");
     }
     text
 }
 
-fn status_lines(roster: &Roster, entry: &Entry, inventory: &Inventory, now: DateTime<Utc>) -> Vec<String> {
-    let observed = inventory.users.get(&entry.user.name).map(Result::as_ref);
+/// Every user in scope, a line a key: age, last use, what comes next and when.
+pub fn status(accounts: &[(&Roster, &Inventory)], viewpoint: impl Into<Viewpoint>) -> String {
+    let viewpoint = viewpoint.into();
+    let mut text = String::new();
+    let mut unreadable = Causes::default();
+    for (roster, inventory) in accounts {
+        text += &heading(&roster.account);
+        let title = ["user", "key", "status", "created", "age", "last used", "next"].join("\t");
+        let title = format!("  {BOLD}{title}{BOLD:#}");
+        let lines = roster.entries.iter().flat_map(|entry| {
+            let observed = inventory.users.get(&entry.user.name).map(Result::as_ref);
+            let next = Forecast::new(roster, entry, observed, viewpoint);
+            if let Next::Wait { wait: Wait::Unreadable { cause, .. }, .. } = &next.next {
+                unreadable.add(cause);
+            }
+            status_lines(entry, observed.and_then(Result::ok), next, viewpoint.at)
+        });
+        let lines: Vec<String> = lines.collect();
+        text += &aligned(std::iter::once(title).chain(lines));
+        let _ = writeln!(text, "\n{} in scope, {} unmanaged.", users(roster.entries.len()), roster.unmanaged);
+    }
+    let all = accounts.iter().map(|(roster, _)| roster.entries.len()).sum();
+    if let Some(unknown) = unreadable.sentence(all) {
+        text += &(unknown + "\n");
+    }
+    text
+}
+
+fn status_lines(entry: &Entry, state: Option<&State>, next: Forecast, now: DateTime<Utc>) -> Vec<String> {
     let user = printable(&entry.user.name);
-    let (about, next) = match next_observed(roster, entry, observed, now) {
-        Next::Change(action, reason) => (action.key().cloned(), format!("{} now: {reason}", action.verb())),
+    let assumed = assumption(next.is_assumed);
+    let (about, next) = match next.next {
+        Next::Change(action, reason) => {
+            (action.key().cloned(), format!("{} now: {}{assumed}", action.verb(), printable(&reason.to_string())))
+        }
+        Next::Wait { wait: Wait::Unreadable { .. }, .. } => (None, "unreadable".to_owned()),
         Next::Wait { key, wait, until } => {
             let (_, word, _) = mark(&wait);
             let until = until.map_or_else(String::new, |until| format!(" until {}", last_day(&wait, until)));
-            (key, format!("{word}{until}: {}", message(&wait)))
+            (key, format!("{word}{until}: {}{assumed}", message(&wait)))
         }
         Next::Settled { next_rotation: Some(at) } => (None, format!("rotate {}", day(at))),
         Next::Settled { next_rotation: None } => (None, "nothing to rotate".to_owned()),
         Next::Need(need) => (None, format!("unknown: {need}")),
     };
-    let keys = match observed {
-        Some(Ok(State { keys, .. })) => &keys[..],
-        _ => &[],
-    };
+    let keys = state.map_or(&[][..], |state| &state.keys);
     if keys.is_empty() {
         return vec![format!("  {user}\t-\t\t\t\t\t{next}")];
     }
@@ -149,48 +168,115 @@ pub(super) fn heading(account: &Account) -> String {
 }
 
 pub(super) fn change_line(change: &Change) -> String {
-    let Change { account: _, user, action, reason, destination: _, source: _, then } = change;
+    let Change { account: _, user, action, reason, destination: _, source: _, then: _, is_assumed } = change;
     let verb = action.verb();
     let style = style(verb);
     let key = action.key().map_or("new key", |key| key.as_str());
-    let user = printable(user);
-    format!("{style}{}{style:#} {user}\t{style}{verb}{style:#}\t{key}\t{reason}{}", verb.glyph(), then_text(then))
+    let (user, then, assumed) = (printable(user), then_text(change), assumption(*is_assumed));
+    let glyph = verb.glyph();
+    format!("{style}{glyph}{style:#} {user}\t{style}{verb}{style:#}\t{key}\t{reason}{then}{assumed}")
 }
 
-/// Only what comes on a later day is worth a date: the rest happens in the same run.
-fn then_text(then: &[Following]) -> String {
-    let dated: Vec<String> = then
+/// What follows in the same run, then what follows later, with its earliest dates.
+fn then_text(change: &Change) -> String {
+    let following = Steps::after(change);
+    let at_once: Vec<String> = following.at_once.iter().map(|(step, key)| words(step, key.as_ref())).collect();
+    let later: Vec<String> = following
+        .later
         .iter()
-        .filter(|following| matches!(following.verb, Verb::Deactivate | Verb::Delete))
-        .map(|following| format!("{} {}", following.verb, day(following.not_before)))
+        .map(|(step, key)| format!("{} {}", words(step, key.as_ref()), day(step.not_before)))
         .collect();
-    if dated.is_empty() { String::new() } else { format!("; {DIM}then {}{DIM:#}", dated.join(", ")) }
+    let mut text = String::new();
+    if !at_once.is_empty() {
+        let _ = write!(text, "; at once also {}", at_once.join(", "));
+    }
+    if !later.is_empty() {
+        let _ = write!(text, "; {DIM}then {}{}{DIM:#}", later.join(", "), following.condition());
+    }
+    text
+}
+
+fn words(step: &Step, key: Option<&KeyRef>) -> String {
+    match (step.verb, key) {
+        (Verb::Create, _) => "create a new key".to_owned(),
+        (verb, Some(key)) => format!("{verb} {key}"),
+        (verb, None) => verb.to_string(),
+    }
+}
+
+/// The steps after the first one that are worth a word, each with its key where that is not obvious: it is if the line
+/// names it already.
+pub(super) struct Steps<'a> {
+    pub at_once: Vec<(&'a Step, Option<KeyRef>)>,
+    pub later: Vec<(&'a Step, Option<KeyRef>)>,
+}
+
+impl<'a> Steps<'a> {
+    pub fn after(change: &'a Change) -> Self {
+        let replaced = change.reason.key().map(|key| KeyRef::Existing(key.clone()));
+        let mut named: Vec<KeyRef> = std::iter::once(change.key()).chain(replaced).collect();
+        let mut created = vec![change.key()];
+        let mut steps = Self { at_once: Vec::new(), later: Vec::new() };
+        for step in &change.then {
+            let key = step.key.clone();
+            match step.verb {
+                Verb::Create => created.push(key.clone()),
+                // A key that is created is handed out and announced: that goes without saying.
+                Verb::Promote | Verb::Notify if created.contains(&key) && change.action.key().is_none() => continue,
+                Verb::Promote | Verb::Notify if created[1..].contains(&key) => continue,
+                Verb::Promote | Verb::Notify | Verb::Deactivate | Verb::Delete => {}
+            }
+            let name = (!named.contains(&key)).then(|| key.clone());
+            named.push(key);
+            let list = if step.same_run { &mut steps.at_once } else { &mut steps.later };
+            list.push((step, name));
+        }
+        steps
+    }
+
+    /// On what the later steps rest.
+    pub fn condition(&self) -> String {
+        let Some((step, _)) = self.later.iter().find(|(step, _)| step.if_unused) else { return String::new() };
+        match step.latest.filter(|_| step.verb == Verb::Deactivate) {
+            Some(latest) => format!(" (once nothing uses it; deactivated by {} at the latest)", day(latest)),
+            None => " (once nothing uses it)".to_owned(),
+        }
+    }
+}
+
+pub(super) fn assumption(is_assumed: bool) -> &'static str {
+    if is_assumed { "; assumes that who uses a key now goes on" } else { "" }
 }
 
 pub(super) fn waiting_line(waiting: &Waiting) -> String {
-    let Waiting { account: _, user, key, wait, source: _, until } = waiting;
+    let Waiting { account: _, user, key, wait, source: _, until, then: _, is_assumed } = waiting;
     let (glyph, word, style) = mark(wait);
     let key = key.as_ref().map_or("", |key| key.as_str());
     let until = until.map_or_else(String::new, |until| format!("; {DIM}until {}{DIM:#}", last_day(wait, until)));
-    format!("{style}{glyph}{style:#} {}\t{style}{word}{style:#}\t{key}\t{}{until}", printable(user), message(wait))
+    let (user, message, assumed) = (printable(user), message(wait), assumption(*is_assumed));
+    format!("{style}{glyph}{style:#} {user}\t{style}{word}{style:#}\t{key}\t{message}{until}{assumed}")
 }
 
 fn mark(wait: &Wait) -> (char, &'static str, Style) {
     match wait {
+        Wait::Unreadable { .. } => ('?', "unreadable", RED),
         wait if wait.is_blocked() => ('!', "blocked", RED),
         wait if wait.is_exempt() => (' ', "exempt", DIM),
         _ => (' ', "held", DIM),
     }
 }
 
-/// What is not said by the word of [`mark`].
-fn message(wait: &Wait) -> String {
+/// What is not said by the word of [`mark`], nor by the last line: why something could not be read, once for all users.
+pub(super) fn message(wait: &Wait) -> String {
+    if matches!(wait, Wait::Unreadable { .. }) {
+        return String::new();
+    }
     let message = printable(&wait.to_string());
     message.strip_prefix("exempt: ").map_or(message.clone(), str::to_owned)
 }
 
 /// An exemption ends after the day that the manifest names: that day is shown. Other waits end at an instant.
-fn last_day(wait: &Wait, until: DateTime<Utc>) -> String {
+pub(super) fn last_day(wait: &Wait, until: DateTime<Utc>) -> String {
     day(if wait.is_exempt() { until - TimeDelta::seconds(1) } else { until })
 }
 
@@ -221,27 +307,86 @@ fn mail_lines(sent: &Sent) -> Vec<String> {
     std::iter::once(line).chain(notes).collect()
 }
 
-/// `Plan: 1 to create, 0 to deactivate, 0 to delete; 1 blocked, 3 exempt.`
+/// `Plan: 1 to create, 0 to deactivate, 0 to delete; 1 blocked, 3 exempt.` What could not be read comes last.
 pub(super) fn summary(plan: &Plan) -> String {
+    match (known(plan), unknown(plan)) {
+        (Some(known), Some(unknown)) => format!("{known}\n{unknown}"),
+        (known, unknown) => known.or(unknown).unwrap_or_default(),
+    }
+}
+
+/// `None` if nothing is known of anybody.
+fn known(plan: &Plan) -> Option<String> {
     let counts = Counts::of(plan);
-    let waiting = [(counts.blocked, "blocked"), (counts.held, "held"), (counts.exempt, "exempt")];
+    let waiting = [
+        (counts.blocked, "blocked"),
+        (counts.unreadable, "unreadable"),
+        (counts.held, "held"),
+        (counts.exempt, "exempt"),
+    ];
     let waiting = list(waiting.into_iter());
+    let readable = plan.users() - counts.unreadable;
     if plan.changes.is_empty() {
-        let waiting = waiting.map_or_else(String::new, |waiting| format!("{waiting}. "));
         let next = plan.next_rotation().map_or_else(String::new, |(at, settled)| {
             format!(", next rotation {} ({})", day(at), printable(&settled.user))
         });
-        return format!("No changes. {waiting}{} in scope{next}.", users(plan.users()));
+        let waiting = waiting.map_or_else(String::new, |waiting| format!("{waiting}. "));
+        return match counts.unreadable {
+            0 => Some(format!("No changes. {waiting}{} in scope{next}.", users(readable))),
+            _ if readable == 0 => None,
+            _ => Some(format!(
+                "Nothing to do for the {} that could be read{next}. {}",
+                users(readable),
+                waiting.trim_end()
+            )),
+        };
     }
+    // A key that is created is handed out and announced in the same run: that goes without saying.
+    let own = |verb: Verb| {
+        let with_creation = |change: &&Change| change.in_run().any(|(step, _)| step == Verb::Create);
+        let steps = plan.changes.iter().filter(with_creation).flat_map(Change::in_run);
+        steps.filter(|(step, _)| *step == verb).count()
+    };
     let mut text = format!("Plan: {} to create", counts.create);
     for (count, verb) in [(counts.promote, Verb::Promote), (counts.notify, Verb::Notify)] {
-        if count > 0 {
-            let _ = write!(text, ", {count} to {verb}");
+        if count > own(verb) {
+            let _ = write!(text, ", {} to {verb}", count - own(verb));
         }
     }
     let _ = write!(text, ", {} to deactivate, {} to delete", counts.deactivate, counts.delete);
-    waiting.map_or_else(String::new, |waiting| format!("; {waiting}")).chars().for_each(|c| text.push(c));
-    text + "."
+    Some(text + &waiting.map_or_else(String::new, |waiting| format!("; {waiting}")) + ".")
+}
+
+/// How many users could not be read, and why; `None` if all were.
+pub(super) fn unknown(plan: &Plan) -> Option<String> {
+    let mut causes = Causes::default();
+    for waiting in &plan.waiting {
+        if let Wait::Unreadable { cause, .. } = &waiting.wait {
+            causes.add(cause);
+        }
+    }
+    causes.sentence(plan.users())
+}
+
+/// Why users could not be read: a missing permission is named once, and not for each user.
+#[derive(Default)]
+pub(super) struct Causes(BTreeMap<String, usize>);
+
+impl Causes {
+    pub fn add(&mut self, cause: &str) {
+        *self.0.entry(printable(cause)).or_default() += 1;
+    }
+
+    pub fn sentence(&self, all: usize) -> Option<String> {
+        let unreadable: usize = self.0.values().sum();
+        let causes: Vec<String> = match self.0.len() {
+            0 => return None,
+            1 => self.0.keys().cloned().collect(),
+            _ => self.0.iter().map(|(cause, count)| format!("{cause} ({})", users(*count))).collect(),
+        };
+        let of = if all == 1 { "1 user".to_owned() } else { format!("{unreadable} of {all} users") };
+        Some(format!("{of} could not be read, and what they need is not known: {}.", causes.join("; ")))
+    }
 }
 
 fn users(count: usize) -> String {

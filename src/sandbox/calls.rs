@@ -38,6 +38,10 @@ impl Cloud for Sandbox {
         Ok(self.inspect(|world| secrets_manager::describe_secret(world, &self.account, name)))
     }
 
+    async fn resource_policy(&self, name: &str) -> Result<Option<String>, CallError> {
+        self.change(|world| secrets_manager::resource_policy(world, name))
+    }
+
     async fn access_keys(&self, user: &str) -> Result<Vec<Key>, CallError> {
         self.inspect(|world| iam::access_keys(world, user))
     }

@@ -76,6 +76,8 @@ struct WrittenSecret {
     #[serde(default)]
     replicas: Vec<Spanned<String>>,
     deleted: Option<Spanned<Datetime>>,
+    policy: Option<Spanned<String>>,
+    primary_region: Option<Spanned<String>>,
     #[serde(default)]
     versions: Vec<WrittenVersion>,
 }
@@ -228,8 +230,18 @@ impl Reader<'_> {
     }
 
     fn secret(&self, written: WrittenSecret, own_region: &str) -> Result<StoredSecret, SandboxError> {
-        let WrittenSecret { name, description, tags, kms_key, replicas, deleted, versions } = written;
+        let WrittenSecret { name, description, tags, kms_key, replicas, deleted, policy, primary_region, versions } =
+            written;
         self.check(&name, rules::secret_name)?;
+        policy.iter().try_for_each(|policy| self.check(policy, rules::policy))?;
+        if let Some(primary) = &primary_region {
+            self.check(primary, rules::region)?;
+            if primary.get_ref() == own_region {
+                let text =
+                    format!("`{own_region}` is the account's own region: leave it out where a secret is no replica");
+                return Err(self.error(Some(primary.span()), &text));
+            }
+        }
         let mut seen = BTreeSet::new();
         for replica in &replicas {
             self.check(replica, rules::region)?;
@@ -261,6 +273,8 @@ impl Reader<'_> {
             kms_key,
             replicas: replicas.into_iter().map(Spanned::into_inner).collect(),
             deleted: deleted.map(|deleted| self.time(&deleted)).transpose()?,
+            policy: policy.map(Spanned::into_inner),
+            primary_region: primary_region.map(Spanned::into_inner),
             versions: versions.into_iter().map(|version| self.version(version)).collect::<Result<_, _>>()?,
         })
     }

@@ -62,6 +62,14 @@ pub(super) fn secret_name(name: &str) -> Result<(), String> {
     })
 }
 
+/// `PutResourcePolicy`: a JSON object of up to 20,480 characters.
+pub(super) fn policy(text: &str) -> Result<(), String> {
+    let is_object = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).is_ok();
+    require(is_object && text.chars().count() <= 20_480, || {
+        "this can't be a resource policy: write a JSON object with a `Statement`".to_owned()
+    })
+}
+
 /// `ClientRequestToken`, which becomes the version's id: 32 to 64 characters.
 pub(super) fn version_id(id: &str) -> Result<(), String> {
     require((32..=64).contains(&id.chars().count()), || {

@@ -117,7 +117,7 @@ fn write_user(text: &mut Text, user: &IamUser) {
 }
 
 fn write_secret(text: &mut Text, secret: &StoredSecret) {
-    let StoredSecret { name, description, tags, kms_key, replicas, deleted, versions } = secret;
+    let StoredSecret { name, description, tags, kms_key, replicas, deleted, policy, primary_region, versions } = secret;
     text.table("secrets");
     text.field("name", string(name));
     text.text("description", Some(description.as_str()).filter(|description| !description.is_empty()));
@@ -127,6 +127,8 @@ fn write_secret(text: &mut Text, secret: &StoredSecret) {
     if let Some(deleted) = deleted {
         text.field("deleted", time(deleted));
     }
+    text.text("policy", policy.as_deref());
+    text.text("primary-region", primary_region.as_deref());
     for version in versions {
         let StoredVersion { id, labels, digest } = version;
         text.table("secrets.versions");

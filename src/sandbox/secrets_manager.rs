@@ -28,6 +28,12 @@ pub(super) fn describe_secret(world: &World, account: &Account, name: &str) -> O
     world.secret(name).map(|secret| describe(secret, account))
 }
 
+/// `GetResourcePolicy`, which AWS refuses for a secret that is scheduled for deletion.
+pub(super) fn resource_policy(world: &mut World, name: &str) -> Result<Option<String>, CallError> {
+    let call = Call { operation: "secretsmanager:GetResourcePolicy", secret: name };
+    call.find_readable(world).map(|secret| secret.policy.clone())
+}
+
 /// `CreateSecret` without a value: no version exists then.
 pub(super) fn create_secret(world: &mut World, account: &Account, secret: &NewSecret) -> Result<(), CallError> {
     let call = Call { operation: "secretsmanager:CreateSecret", secret: &secret.name };
@@ -58,8 +64,7 @@ pub(super) fn create_secret(world: &mut World, account: &Account, secret: &NewSe
         tags: tags.clone(),
         kms_key: kms_key.clone(),
         replicas,
-        deleted: None,
-        versions: Vec::new(),
+        ..StoredSecret::default()
     });
     Ok(())
 }
@@ -210,6 +215,19 @@ impl Call<'_> {
 
     /// The secret, if it may be written to.
     fn find<'w>(&self, world: &'w mut World) -> Result<&'w mut StoredSecret, CallError> {
+        let secret = self.find_readable(world)?;
+        if let Some(primary) = &secret.primary_region {
+            let text = format!(
+                "InvalidRequestException: You can't perform this operation on a replica secret. Call it in the primary \
+                 region, {primary}."
+            );
+            return Err(self.fail(ErrorKind::Conflict, text));
+        }
+        Ok(secret)
+    }
+
+    /// The secret, if it is there to be used.
+    fn find_readable<'w>(&self, world: &'w mut World) -> Result<&'w mut StoredSecret, CallError> {
         let Some(secret) = world.secrets.iter_mut().find(|secret| secret.name == self.secret) else {
             let text = "ResourceNotFoundException: Secrets Manager can't find the specified secret.";
             return Err(self.fail(ErrorKind::NotFound, text.to_owned()));
@@ -259,7 +277,8 @@ fn put_label_on(secret: &mut StoredSecret, label: &str, id: Option<&str>) {
 }
 
 fn describe(secret: &StoredSecret, account: &Account) -> SecretRecord {
-    let StoredSecret { name, description: _, tags, kms_key: _, replicas, deleted, versions } = secret;
+    let StoredSecret { name, description: _, tags, kms_key: _, replicas, deleted, policy: _, primary_region, versions } =
+        secret;
     let labelled = versions.iter().filter(|version| !version.labels.is_empty());
     SecretRecord {
         name: name.clone(),
@@ -268,6 +287,7 @@ fn describe(secret: &StoredSecret, account: &Account) -> SecretRecord {
         versions: labelled.map(|v| Version { id: v.id.clone(), labels: v.labels.clone() }).collect(),
         deleted: *deleted,
         replicas: replicas.clone(),
+        primary_region: primary_region.clone(),
     }
 }
 

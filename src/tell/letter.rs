@@ -13,11 +13,11 @@ use crate::{
     inventory::KeyId,
     mail::{
         Text,
-        content::{Content, Rotated},
+        content::{Content, Retiring, Rotated},
         render,
     },
     manifest::{Language, Mail},
-    plan::{Change, Notice},
+    plan::{Change, Notice, Topic},
 };
 
 /// Whether SES still takes mail. Once its daily quota is used up, nothing more is tried in a run.
@@ -35,12 +35,12 @@ impl Outbox {
     }
 }
 
-/// Tells the owner of a key that was rotated. Told is who can act on it: one accepted message is enough. When every
-/// recipient is refused, the fallback is written to instead, with the reason.
+/// Tells the owner of a key that was rotated, or of one that is to go. Told is who can act on it: one accepted message is
+/// enough. When every recipient is refused, the fallback is written to instead, with the reason.
 ///
 /// # Errors
 /// Nobody was told: the next run tries again.
-pub(crate) async fn rotated(
+pub(crate) async fn owner(
     cloud: &impl Cloud,
     mail: &Mail,
     change: &Change,
@@ -49,29 +49,40 @@ pub(crate) async fn rotated(
     run: &Run<'_>,
     notes: &mut Vec<String>,
 ) -> Result<(), CallError> {
-    let mut content = Rotated {
-        account: Arc::clone(&change.account),
-        user: change.user.clone(),
-        key: key.clone(),
-        secret: change.destination.clone(),
-        old: notice.old.clone().zip(notice.old_stops),
-        because: None,
+    let Notice { topic, sender, recipients, fallback, language, .. } = notice;
+    let content = |because: Option<String>| match topic.clone() {
+        Topic::Issued { old } => Content::Rotated(Rotated {
+            account: Arc::clone(&change.account),
+            user: change.user.clone(),
+            key: key.clone(),
+            secret: change.destination.clone(),
+            old,
+            because,
+        }),
+        Topic::Retiring { why, last_use, other, stops } => Content::Retiring(Retiring {
+            account: Arc::clone(&change.account),
+            user: change.user.clone(),
+            key: key.clone(),
+            why,
+            last_use,
+            other,
+            stops,
+            because,
+        }),
     };
-    let Notice { sender, recipients, fallback, language, .. } = notice;
-    let letter = |content: &Rotated| Letter::new(mail, sender, *language, Content::Rotated(content.clone()), run.as_of);
-    let refused = match letter(&content).send_each(cloud, &run.outbox, recipients, notes).await? {
+    let letter = |because: Option<String>| Letter::new(mail, sender, *language, content(because), run.as_of);
+    let refused = match letter(None).send_each(cloud, &run.outbox, recipients, notes).await? {
         Told::Accepted => return Ok(()),
         Told::Refused(refused) => refused,
     };
     if fallback.is_empty() {
         return Err(nobody(&change.user, refused));
     }
-    content.because = Some(reason(&refused));
     if refused.is_empty() {
         notes.push(NO_ADDRESS.to_owned());
     }
     notes.extend(refused.iter().map(ToString::to_string));
-    match letter(&content).send_each(cloud, &run.outbox, fallback, notes).await? {
+    match letter(Some(reason(&refused))).send_each(cloud, &run.outbox, fallback, notes).await? {
         Told::Accepted => Ok(()),
         Told::Refused(refused) => Err(nobody(&change.user, refused)),
     }

@@ -2,12 +2,15 @@
 
 A user's first key is a hundred days old: ministack has no clock to set. Where it names another resource than AWS does
 when it looks for a policy, it is corrected: a secret that does not exist is authorized by an ARN with a made-up suffix,
-and users by the ARN that they have, path included, also where only a key of theirs is named; mail by its sender. And a
-secret that is created without a value has no version yet.
+and users by the ARN that they have, path included, also where only a key of theirs is named; mail by its sender. A
+secret that is created without a value has no version yet. Two things that it does not know
+are added: `iam:PermissionsBoundary`, the boundary of the role that a request is about, and the variable `${aws:username}`
+in the policies of users.
 """
 
+import contextvars
+import dataclasses
 import json
-
 import os
 import socket
 import sys
@@ -23,7 +26,7 @@ sys.argv = sys.argv[:1]
 output, sys.stdout = sys.stdout, sys.stderr
 
 from ministack import app  # noqa: E402: it reads the environment when imported
-from ministack.core import iam_actions  # noqa: E402
+from ministack.core import iam_actions, iam_evaluator  # noqa: E402
 from ministack.services import iam, secretsmanager  # noqa: E402
 
 create = iam._IAM_HANDLERS["CreateAccessKey"]
@@ -54,12 +57,16 @@ def create_secret_without_version(request):
 secretsmanager._create_secret = create_secret_without_version
 
 extract = iam_actions.extract_resource_arn
+# The boundary that the request at hand would give to a role.
+requested_boundary = contextvars.ContextVar("requested_boundary", default=None)
 
 
 def extract_resource_arn(service, method, path, headers, body, parameters, region, account):
     found = extract(service, method, path, headers, body, parameters, region, account)
+    if service == "iam":
+        requested_boundary.set(iam._p(parameters, "PermissionsBoundary") or None)
     if service == "secretsmanager" and found != "*":
-        if not secretsmanager._resolve(found.split(":secret:", 1)[1])[1]:
+        if not secretsmanager._resolve(found)[1]:
             return f"{found}-aBcDeF"
     if service == "ses" and path == "/v2/email/outbound-emails":
         sender = json.loads(body)["FromEmailAddress"].rpartition("<")[2].rstrip(">")
@@ -72,6 +79,52 @@ def extract_resource_arn(service, method, path, headers, body, parameters, regio
 
 
 iam_actions.extract_resource_arn = extract_resource_arn
+
+resolve = iam_evaluator._resolve_condition_key
+
+
+def resolve_condition_key(key, context):
+    if key.lower() == "iam:permissionsboundary":
+        role = iam._roles.get(context.resource_arn.rpartition(":role/")[2].rpartition("/")[2])
+        return role.get("PermissionsBoundary") if role else requested_boundary.get()
+    return resolve(key, context)
+
+
+iam_evaluator._resolve_condition_key = resolve_condition_key
+
+
+resolve_principal = iam_evaluator.resolve_principal
+
+
+def with_name(value, name):
+    if isinstance(value, str):
+        return value.replace("${aws:username}", name)
+    if isinstance(value, list):
+        return [with_name(one, name) for one in value]
+    if isinstance(value, dict):
+        return {key: with_name(one, name) for key, one in value.items()}
+    return value
+
+
+def resolve_principal_by_name(*arguments):
+    principal = resolve_principal(*arguments)
+    name = getattr(principal, "keys", {}).get("aws:username")
+    if name and principal.policies is not None:
+        principal.policies = [
+            [
+                dataclasses.replace(
+                    statement,
+                    resources=with_name(statement.resources, name),
+                    conditions=with_name(statement.conditions, name),
+                )
+                for statement in policy
+            ]
+            for policy in principal.policies
+        ]
+    return principal
+
+
+iam_evaluator.resolve_principal = resolve_principal_by_name
 
 
 def watch():

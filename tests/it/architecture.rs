@@ -77,12 +77,14 @@ fn the_planner_is_pure() {
         "tracing",
         "Utc::now",
         "Instant::",
-        "print",
+        "print!(",
+        "println!(",
         "rand::",
     ];
-    for (path, code) in
-        sources().iter().filter(|(path, _)| path.contains("/src/plan/") || path.ends_with("/src/compare.rs"))
-    {
+    for (path, code) in sources().iter().filter(|(path, _)| {
+        path.contains("/src/plan/")
+            || ["/src/diff/mod.rs", "/src/diff/weakening.rs"].iter().any(|pure| path.ends_with(pure))
+    }) {
         for impure in impure {
             assert!(!code.contains(impure), "{path} names `{impure}`");
         }
@@ -109,4 +111,33 @@ fn nothing_is_left_undone() {
             assert!(!code.contains(stub), "{path} has a `{stub}`");
         }
     }
+}
+
+/// Whoever could replace a package on its index could otherwise reach what builds and tests keyrota.
+#[test]
+fn what_pip_installs_is_pinned_by_its_hash() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let tracked = Command::new("git").args(["ls-files", "-z"]).current_dir(root).output().expect("git runs");
+    let tracked = String::from_utf8(tracked.stdout).expect("paths in UTF-8");
+    let (mut installs, mut lists) = (0, 0);
+    for path in tracked.split_terminator('\0').filter(|path| *path != "tests/it/architecture.rs") {
+        let Ok(text) = fs::read_to_string(root.join(path)) else { continue };
+        let is_list = path.starts_with("tests/emulator/") || path.starts_with("scripts/requirements");
+        if is_list && path.ends_with(".txt") {
+            lists += 1;
+            let packages: Vec<&str> = text.lines().filter(|line| line.contains("==")).collect();
+            let hashed = packages.iter().filter(|line| line.ends_with('\\')).count();
+            assert!(!packages.is_empty() && hashed == packages.len(), "{path}: a package without a hash");
+            continue;
+        }
+        let count = ["pip install", "pip\" install", "\"pip\",\n            \"install\""]
+            .map(|call| text.matches(call).count());
+        let count: usize = count.iter().sum();
+        assert!(
+            text.matches("--require-hashes").count() >= count,
+            "{path}: `pip install` without `--require-hashes`: anything could come"
+        );
+        installs += count;
+    }
+    assert!(installs >= 4 && lists >= 5, "the calls and lists are where this test looks for them: {installs}, {lists}");
 }

@@ -151,7 +151,7 @@ fn an_exemption_is_a_change_of_policy() {
 #[test]
 fn a_broken_base_is_shown_and_the_head_is_planned_alone() {
     let broken =
-        [rule(r#""day-100""#, "max-agee = \"60d\"\n"), rule(r#""day-1*""#, "") + "\n" + &rule(r#""day-?00""#, "")];
+        [rule(r#""day-100""#, "max-agee = \"60d\"\n"), rule(r#""day-100""#, "") + "\n" + &rule(r#""day-100""#, "")];
     for broken in broken {
         let repository = Repository::with_rule(&broken);
         change(&repository, &rule(r#""day-100""#, ""));
@@ -163,6 +163,16 @@ fn a_broken_base_is_shown_and_the_head_is_planned_alone() {
         assert_eq!((plan["base"]["errors"].as_array().map(Vec::len), plan.get("caused")), (Some(1), None));
         assert_eq!(names(&plan["changes"]), ["day-100"]);
     }
+}
+
+/// Rules that collide for a user that exists are no broken manifests: the user is blocked before, and free after.
+#[test]
+fn a_collision_is_compared_like_anything_else() {
+    let repository = Repository::with_rule(&(rule(r#""day-1*""#, "") + "\n" + &rule(r#""day-?00""#, "")));
+    change(&repository, &rule(r#""day-100""#, ""));
+    let plan = repository.plan_json(&["--base", "HEAD"]);
+    assert_eq!(names(&plan["caused"]), ["day-100"]);
+    assert_eq!(names(&plan["scope"]["left"]), ["day-10"]);
 }
 
 /// Another secret is another ledger of the same keys.

@@ -51,7 +51,7 @@ fn the_approved_plan_is_applied_with_what_follows() {
 fn fewer_changes_are_fine_with_the_plan_at_hand() {
     let (repository, digest) = approved();
     repository.write("manifests/team.toml", "version = 1\n\n[[rotate]]\nusers = [\"day-100\"]\n");
-    assert_refused(&repository, &digest, None, &["the plan is not the approved one: its digest is r1:"]);
+    assert_refused(&repository, &digest, None, &["the plan is not the approved one: its digest is r2:"]);
     let ran = apply(&repository, &digest, Some("plan.json"));
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(ran.stdout.contains("Applied: 1 created"), "{}", ran.stdout);
@@ -78,7 +78,12 @@ fn what_is_new_is_named() {
 fn another_destination_or_key_is_another_change() {
     let (repository, digest) = approved();
     repository.write("manifests/team.toml", &format!("version = 1\n\n{RULE}secret = \"elsewhere/{{user}}\"\n"));
-    assert_refused(&repository, &digest, Some("plan.json"), &["+ day-100: create new key"]);
+    assert_refused(
+        &repository,
+        &digest,
+        Some("plan.json"),
+        &["+ day-100: the credential goes to `elsewhere/day-100`, approved was `/aws/iam/credentials/day-100`"],
+    );
     let (repository, digest) = approved();
     let text = sandbox(&repository).replace("AKIAEXAMPLEDAY100KEY\", created = 2026-08-15T08:00:00Z",
         "AKIAEXAMPLEOTHERKEY1\", created = 2026-01-01, status = \"inactive\" }, { id = \"AKIAEXAMPLEDAY100KEY\", created = 2026-08-15T08:00:00Z");
@@ -98,9 +103,9 @@ fn the_file_must_be_what_the_digest_stands_for() {
         &repository,
         &digest,
         Some("plan.json"),
-        &["plan.json is not the approved plan: its digest is r1:", &digest],
+        &["plan.json is not the approved plan: its digest is r2:", &digest],
     );
-    assert_refused(&repository, "r1:000000000000", Some("plan.json"), &["r1:000000000000 was approved"]);
+    assert_refused(&repository, "r2:000000000000", Some("plan.json"), &["r2:000000000000 was approved"]);
 }
 
 #[test]
@@ -126,4 +131,96 @@ fn the_digest_means_what_is_done_and_not_when() {
     assert_eq!(later["digest"], digest.as_str());
     let as_of = later["changes"][0]["message"].as_str().expect("a message").to_owned();
     assert_ne!(repository.plan_json(&[])["changes"][0]["message"], as_of.as_str(), "the wording differs");
+}
+
+/// The attack of a pull request that is merged after the plan was approved: the same first step, and then at once what
+/// was approved for later.
+#[test]
+fn what_follows_is_approved_as_well() {
+    let (repository, digest) = approved();
+    for (policy, sentences) in [
+        (
+            "overlap = \"0d\"\nquiet = \"0d\"\nhold = \"0d\"\n",
+            &[
+                "~ day-100: deactivate AKIAEXAMPLEDAY100KEY at once, approved was 7d after the first step",
+                "- day-100: delete AKIAEXAMPLEDAY100KEY at once, approved was 21d after the first step",
+            ][..],
+        ),
+        ("hold = \"13d\"\n", &["- day-70: delete AKIAEXAMPLEDAY070KEY 20d after the first step, approved was 21d"]),
+        (
+            "overlap = \"167h\"\n",
+            &["~ day-70: deactivate AKIAEXAMPLEDAY070KEY 167h after the first step, approved was 7d"],
+        ),
+    ] {
+        repository.write("manifests/team.toml", &format!("version = 1\n\n{RULE}{policy}"));
+        assert_refused(&repository, &digest, Some("plan.json"), sentences);
+        assert_refused(&repository, &digest, None, &["the plan is not the approved one"]);
+    }
+}
+
+#[test]
+fn later_is_fine() {
+    let (repository, digest) = approved();
+    repository.write("manifests/team.toml", &format!("version = 1\n\n{RULE}overlap = \"8d\"\nhold = \"30d\"\n"));
+    let ran = apply(&repository, &digest, Some("plan.json"));
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.stdout.contains("Applied: 2 created, 2 promoted"), "{}", ran.stdout);
+}
+
+/// Whether the old key is used does not change what was approved: it goes once nothing uses it.
+#[test]
+fn a_use_of_the_old_key_is_no_other_plan() {
+    let rule = "[[rotate]]\nusers = [\"day-100\"]\noverlap = \"0d\"\nquiet = \"2d\"\n";
+    let repository = Repository::with_rule(rule);
+    let idle = repository.plan_json(&[]);
+    let text = sandbox(&repository)
+        .replace("created = 2026-08-15T08:00:00Z", "created = 2026-08-15T08:00:00Z, last-used = 2026-11-22T20:00:00Z");
+    repository.write("sandbox.toml", &text);
+    let used = repository.plan_json(&[]);
+    assert_eq!(used["digest"], idle["digest"]);
+    assert_eq!((&idle["summary"]["deactivate"], &used["summary"]["deactivate"]), (&1.into(), &0.into()));
+    let step = &used["changes"][0]["then"][1];
+    assert_eq!(
+        (step["action"].as_str(), step["not-before"].as_str()),
+        (Some("deactivate"), Some("2026-11-24T20:00:00Z"))
+    );
+    assert_eq!((&step["same-run"], step["latest"].as_str()), (&false.into(), Some("2026-12-07T08:00:00Z")));
+    assert_eq!(step["offset-hours"], 0);
+    // Its last use is read for the plan already: what the plan counts must be what is done.
+    let ran = repository.plan(&[]);
+    let sentence =
+        "then deactivate 2026-11-24, delete 2026-12-08 (once nothing uses it; deactivated by 2026-12-07 at the latest)";
+    assert!(ran.stdout.contains(sentence), "{}", ran.stdout);
+}
+
+#[test]
+fn a_digest_of_the_earlier_kind_is_refused() {
+    let (repository, digest) = approved();
+    let again = ["r1:0123456789ab` is of an earlier keyrota", "plan again"];
+    for file in [None, Some("plan.json")] {
+        assert_refused(&repository, "r1:0123456789ab", file, &again);
+        let ran = apply(&repository, "r1:0123456789ab", file);
+        assert_eq!((ran.stderr.lines().count(), ran.stdout.as_str()), (1, ""), "{ran:?}");
+    }
+    let path = repository.path().join("plan.json");
+    let mut plan: Value = serde_json::from_str(&fs::read_to_string(&path).expect("a plan")).expect("JSON");
+    for step in plan["changes"][0]["then"].as_array_mut().expect("a list") {
+        step.as_object_mut().expect("an object").remove("offset-hours");
+    }
+    fs::write(&path, plan.to_string()).expect("a file");
+    assert_refused(&repository, &digest, Some("plan.json"), &["plan.json is of an earlier keyrota", "plan again"]);
+}
+
+#[test]
+fn a_plan_of_which_something_is_not_known_has_no_digest() {
+    let (repository, digest) = approved();
+    let broken = "\n[[secrets]]\nname = \"/aws/iam/credentials/day-70\"\ntags = { Owner = \"day-70\", \"keyrota:intent\" = \"soon\" }\n";
+    let text = sandbox(&repository) + broken;
+    repository.write("sandbox.toml", &text);
+    let ran = repository.plan(&["--format", "json"]);
+    let plan: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    assert_eq!((ran.code, &plan["digest"]), (Some(5), &Value::Null));
+    for file in [None, Some("plan.json")] {
+        assert_refused(&repository, &digest, file, &["1 user could not be read: such a plan has no digest"]);
+    }
 }

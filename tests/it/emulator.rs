@@ -454,7 +454,18 @@ fn install(folder: &Path, requirements: &Path) {
     let requirements = requirements.to_str().expect("a checkout with a UTF-8 path");
     run(
         &folder.join("bin/python"),
-        &["-m", "pip", "install", "-q", "--no-input", "--disable-pip-version-check", "--no-deps", "-r", requirements],
+        &[
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--no-input",
+            "--disable-pip-version-check",
+            "--no-deps",
+            "--require-hashes",
+            "-r",
+            requirements,
+        ],
         "These tests need an emulator of AWS from PyPI (once; it is kept in target/emulators). Is PyPI reachable?",
     );
 }

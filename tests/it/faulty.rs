@@ -35,7 +35,7 @@ impl Mode {
     /// treated apart from other errors in two places only.
     pub fn of(operation: &str) -> &'static [Self] {
         match operation {
-            "users" | "secrets" | "describe_secret" | "access_keys" | "last_use" | "verify" => {
+            "users" | "secrets" | "describe_secret" | "resource_policy" | "access_keys" | "last_use" | "verify" => {
                 &[Self::ErrorBefore, Self::CutBefore]
             }
             "create_access_key" | "send_mail" => {
@@ -120,6 +120,9 @@ impl Cloud for Faulty<'_> {
     }
     async fn describe_secret(&self, name: &str) -> Result<Option<SecretRecord>, CallError> {
         self.read("describe_secret", self.sandbox.describe_secret(name)).await
+    }
+    async fn resource_policy(&self, name: &str) -> Result<Option<String>, CallError> {
+        self.read("resource_policy", self.sandbox.resource_policy(name)).await
     }
     async fn access_keys(&self, user: &str) -> Result<Vec<Key>, CallError> {
         self.read("access_keys", self.sandbox.access_keys(user)).await

@@ -7,7 +7,7 @@ use comrak::{Arena, Options, nodes::NodeValue, parse_document};
 use keyrota::{
     inventory::{Account, KeyId},
     manifest::Source,
-    plan::{Action, Change, Plan, Reason, Settled, Wait, Waiting},
+    plan::{Action, Change, Origin, Plan, Reason, Settled, Wait, Waiting},
     report::{
         Report,
         markdown::{MOST_BYTES, cell, code, render},
@@ -59,7 +59,7 @@ fn source(file: &str) -> Source {
 
 fn delete(user: &str, key: &str) -> Change {
     let action = Action::Delete { key: KeyId::new(key), expected: Vec::new(), clear: false };
-    let (reason, destination) = (Reason::HoldOver { since: None }, "secret".to_owned());
+    let (reason, destination) = (Reason::HoldOver { since: None, origin: Origin::Inactive }, "secret".to_owned());
     Change {
         account: account(),
         user: user.to_owned(),
@@ -68,16 +68,125 @@ fn delete(user: &str, key: &str) -> Change {
         destination,
         source: source("a.toml"),
         then: vec![],
+        is_assumed: false,
     }
 }
 
 fn waits(user: &str, wait: Wait) -> Waiting {
     let (key, source) = (Some(KeyId::new("AKIAEXAMPLEWAITS0001")), source("a.toml"));
-    Waiting { account: account(), user: user.to_owned(), key, wait, source, until: None }
+    Waiting {
+        account: account(),
+        user: user.to_owned(),
+        key,
+        wait,
+        source,
+        until: None,
+        then: vec![],
+        is_assumed: false,
+    }
+}
+
+/// Some 420 rotations, some users whom a person must help, and a change that most users leave by: whatever is cut, these
+/// are there, and the page says where the rest is.
+#[test]
+fn what_matters_survives_the_cut() {
+    let repository = Repository::with_rule("[[rotate]]\nusers = [\"leaves-*\", \"due-0000\"]\n");
+    let mut sandbox = "now = 2026-11-23T08:00:00Z\naccount = \"111122223333\"\nregion = \"eu-west-1\"\n".to_owned();
+    let mut user = |name: &str, keys: &[(&str, &str)]| {
+        let keys =
+            keys.iter().map(|(id, dates)| format!("{{ id = \"{id}\", {dates} }}")).collect::<Vec<_>>().join(", ");
+        sandbox += &format!("\n[[users]]\nname = \"{name}\"\nkeys = [{keys}]\n");
+    };
+    for number in 0..420 {
+        user(&format!("due-{number:04}"), &[(&format!("AKIADUE{number:013}"), "created = 2026-08-01")]);
+    }
+    for number in 0..30 {
+        let (one, other) = (format!("AKIABUSYONE{number:09}"), format!("AKIABUSYTWO{number:09}"));
+        let used = "created = 2026-01-01, last-used = 2026-11-23";
+        user(&format!("busy-{number:04}"), &[(&one, used), (&other, used)]);
+        user(&format!("leaves-{number:04}"), &[(&format!("AKIALEAVES{number:010}"), "created = 2026-11-01")]);
+    }
+    user(
+        "gone",
+        &[
+            ("AKIAGONEOLD000000001", "created = 2026-01-01, status = \"inactive\""),
+            ("AKIAGONENEW000000002", "created = 2026-08-01"),
+        ],
+    );
+    repository.write("sandbox.toml", &sandbox);
+    repository.write("manifests/team.toml", "version = 1\n\n[[rotate]]\nusers = [\"due-*\", \"busy-*\", \"gone\"]\n");
+    let markdown = repository.plan(&["--base", "HEAD", "--format", "markdown"]).stdout;
+    assert!(markdown.len() < MOST_BYTES && markdown.len() > MOST_BYTES / 2, "{} bytes", markdown.len());
+    let (title, rest) = markdown.split_once('\n').expect("lines");
+    assert_eq!(title, "### keyrota: this change causes 1 to delete, 420 to create, 30 blocked; 30 users leave it");
+    for needed in [
+        "**Deletes for good:** `…0001` of `gone`\n",
+        "**Leaves the scope, or gets weaker: 1**",
+        "| `leaves-0000`, `leaves-0001`,",
+        "and 22 more | **leaves the scope**",
+        "**Waits because of this change: 30**",
+        "`busy-0029` | **blocked**",
+        "**Caused by this change: 420**",
+        "| `-` | `gone` | **delete** `…0001`, **create a new key** |",
+        "more** did not fit here; the job's log and the plan's JSON have them all.",
+        "<sub>In all, with what is pending anyway: 1 to delete, 421 to create, 30 blocked; 451 in scope of account",
+    ] {
+        assert!(rest.contains(needed), "{needed:?} is not in\n{markdown}");
+    }
+    outside_of_code(&markdown);
+}
+
+/// No table is wider than five columns, and no date breaks at the end of a line.
+#[test]
+fn tables_are_narrow_and_dates_hold_together() {
+    let repository = Repository::with_rule("[[rotate]]\nusers = [\"day-*\"]\n");
+    repository
+        .write("manifests/team.toml", "version = 1\n\n[[rotate]]\nusers = [\"*\"]\nmax-age = \"60d\"\nhold = \"3d\"\n");
+    for arguments in [&["--base", "HEAD"][..], &[]] {
+        let markdown = repository.plan(&[&["--format", "markdown"], arguments].concat()).stdout;
+        let rows: Vec<&str> = markdown.lines().filter(|line| line.starts_with('|')).collect();
+        assert!(rows.len() > 4, "{markdown}");
+        for row in rows {
+            assert!(row.matches('|').count() <= 6, "{row}");
+            assert!(!row.contains("2026-") && !row.contains("2027-"), "a date that breaks in {row}");
+        }
+        assert!(markdown.contains("2026\u{2011}1"), "{markdown}");
+    }
+}
+
+#[test]
+fn account_ids_and_addresses_are_hidden_on_request() {
+    let repository = Repository::with_rule("[[rotate]]\nusers = [\"day-*\"]\n");
+    let mail = "\n[mail]\nfrom = \"Security <security@example.com>\"\nfallback = [\"ops@example.org\"]\n";
+    let shared = std::fs::read_to_string(repository.path().join("manifests/keyrota.toml")).expect("a manifest") + mail;
+    repository.write("manifests/keyrota.toml", &shared);
+    for format in ["markdown", "text"] {
+        let shown = repository.plan(&["--base", "HEAD", "--format", format]).stdout;
+        let masked = repository.plan(&["--base", "HEAD", "--format", format, "--mask"]).stdout;
+        for hidden in ["111122223333", "security@example.com", "ops@example.org"] {
+            assert!(!masked.contains(hidden), "{hidden} in\n{masked}");
+        }
+        assert!(shown.contains("security@example.com"), "{shown}");
+        assert_eq!(shown.contains("111122223333"), masked.contains("…3333"), "{masked}");
+        assert!(masked.contains("s…@e…"), "{masked}");
+        // The digest is twelve digits as well, some day.
+        let digest = |text: &str| text.split_once("r2:").map(|(_, rest)| rest[..12].to_owned());
+        assert_eq!(digest(&masked), digest(&shown));
+    }
+    use keyrota::report::masked;
+    for (text, hidden) in [
+        ("arn:aws:iam::111122223333:user/x", "arn:aws:iam::…3333:user/x"),
+        ("r2:111122223333", "r2:111122223333"),
+        ("a111122223333 1111222233334 11112222333", "a111122223333 1111222233334 11112222333"),
+        ("<a.b+c@sub.example.com>, @octocat", "<a…@s…>, @octocat"),
+        ("é@example.com ü x@y", "é@example.com ü x…@y…"),
+    ] {
+        assert_eq!(masked(text), hidden);
+    }
 }
 
 fn markdown(plan: &Plan) -> String {
-    render(&Report { plan, revision: Some("0123abc"), since: None, applied: None })
+    render(&Report { plan, revision: Some("0123abc"), since: None, applied: None }, false)
 }
 
 /// The text outside of code, the code spans, and the cells of each table row; fails on what must not be there.
@@ -128,7 +237,7 @@ fn a_plan_of_hostile_names() {
         let mut plan = Plan::empty(now());
         plan.changes.push(delete(hostile, "AKIAEXAMPLEDELETE001"));
         plan.waiting.push(waits(hostile, Wait::Exempt { reason: hostile.to_owned() }));
-        plan.waiting.push(waits(hostile, Wait::Unreadable { error: hostile.to_owned() }));
+        plan.waiting.push(waits(hostile, Wait::Unreadable { error: hostile.to_owned(), cause: hostile.to_owned() }));
         plan.waiting.push(waits(hostile, Wait::ForeignSecret { secret: hostile.to_owned() }));
         plan.settled.push(Settled { account: account(), user: hostile.to_owned(), next_rotation: Some(now()) });
         let (text, _) = outside_of_code(&markdown(&plan));
@@ -176,7 +285,8 @@ fn keys_are_shown_by_their_last_four_characters() {
 fn counts_and_deletions_come_first() {
     let mut plan = Plan::empty(now());
     plan.changes.push(delete("someone", "AKIAEXAMPLEDELETE001"));
-    plan.waiting.push(waits("other", Wait::TwoKeysInUse));
+    plan.waiting
+        .push(waits("other", Wait::TwoKeysInUse { move_off: KeyId::new("AKIAMOVEOFF000000001"), is_by_hand: false }));
     let markdown = markdown(&plan);
     let mut lines = markdown.lines().filter(|line| !line.is_empty());
     assert_eq!(lines.next(), Some("### keyrota: 1 to delete, 1 blocked"));

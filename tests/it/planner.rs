@@ -1,10 +1,11 @@
 //! The lifecycle, one golden case a rule: manifests and a simulated account in, the plan and what follows out.
 
+use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use keyrota::{
-    manifest,
+    manifest::{self, Manifest},
     observe::Depth,
-    plan::Plan,
+    plan::{KeyRef, Plan, Verb},
     report::{json::timestamp, text},
     sandbox::Sandbox,
     survey::{plan_all, scope, survey},
@@ -29,8 +30,8 @@ fn check(mut case: Case) -> Vec<String> {
         .collect()
 }
 
-/// The plan of the case's account at the time to which its sandbox pins the clock.
-fn plan(case: &Case) -> Plan {
+/// The case's account and manifests, and the time to which its sandbox pins the clock.
+pub fn inputs(case: &Case) -> (Sandbox, Manifest, DateTime<Utc>) {
     let name = case.path.display().to_string();
     let sandbox = case.section("sandbox.toml").unwrap_or_else(|| panic!("{name} has no sandbox.toml"));
     let sandbox = Sandbox::parse(sandbox, "sandbox.toml").unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -42,29 +43,41 @@ fn plan(case: &Case) -> Plan {
         let mistakes: Vec<String> = loaded.diagnostics.iter().map(|mistake| mistake.render(false)).collect();
         panic!("{name}: {}", mistakes.join("\n"));
     };
+    (sandbox, manifest, now)
+}
+
+fn plan(case: &Case) -> Plan {
+    let (sandbox, manifest, now) = inputs(case);
     let clouds = [sandbox];
     async {
         let scoped = scope(&clouds, &manifest, now).await;
-        let scoped = scoped.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        let scoped = scoped.unwrap_or_else(|error| panic!("{}: {error:?}", case.path.display()));
         plan_all(&survey(scoped.accounts, Depth::Plan, now, &|_| {}).await, now)
     }
     .now_or_never()
     .expect("the sandbox never waits")
 }
 
-/// Every change, and every change that follows it, with its earliest time. The text plan leaves out what happens at
-/// once.
+/// Every change, and every step that follows it, with its earliest time and, if it rests on the old key being unused,
+/// its latest. The text plan leaves out what goes without saying.
 fn chains(plan: &Plan) -> String {
-    let line = |user: &str, verb: &str, key: Option<&str>, at| {
-        format!("{user} {verb} {} {}\n", key.unwrap_or("(new)"), timestamp(at))
+    let line = |user: &str, verb: Verb, key: &KeyRef, at| {
+        let key = match key {
+            KeyRef::Existing(key) => key.to_string(),
+            unborn => format!("({})", unborn.as_str()),
+        };
+        format!("{user} {verb} {key} {}", timestamp(at))
     };
     let mut lines = String::new();
     for change in &plan.changes {
-        let (verb, key) = (change.action.verb().as_str(), change.action.key());
-        lines += &line(&change.user, verb, key.map(|key| key.as_str()), plan.as_of);
-        for next in &change.then {
-            let key = next.key.as_ref().map(|key| key.as_str());
-            lines += &line(&change.user, next.verb.as_str(), key, next.not_before);
+        lines += &(line(&change.user, change.action.verb(), &change.key(), plan.as_of) + "\n");
+        for step in &change.then {
+            lines += &line(&change.user, step.verb, &step.key, step.not_before);
+            if step.if_unused {
+                let latest = step.latest.map_or_else(|| "while in use: never".to_owned(), timestamp);
+                lines += &format!(" if unused, else {latest}");
+            }
+            lines.push('\n');
         }
     }
     lines

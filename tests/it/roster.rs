@@ -6,6 +6,7 @@ use keyrota::{
     cloud::{CallError, ErrorKind},
     inventory::{Account, User},
     manifest::{self, Diagnostic, Manifest},
+    plan::Wait,
     roster::{self, Roster},
 };
 use serde::Deserialize;
@@ -80,7 +81,7 @@ fn users_of(test: Vec<TestUser>) -> Vec<User> {
     test.into_iter().map(user).collect()
 }
 
-pub fn resolve_case(case: &Case, manifest: &Manifest) -> Result<(Roster, Vec<Diagnostic>), Vec<Diagnostic>> {
+pub fn resolve_case(case: &Case, manifest: &Manifest) -> (Roster, Vec<Diagnostic>) {
     let section = case.section("users").expect("a section of users");
     let test: TestAccount = toml::from_str(section).unwrap_or_else(|error| panic!("{}: {error}", case.path.display()));
     roster::resolve(manifest, &account(&test.id, test.name.as_deref()), &users_of(test.user), now())
@@ -91,15 +92,18 @@ fn show(case: &Case) -> String {
     with_folder(case, |folder| {
         let loaded = manifest::load(folder, now());
         let manifest = loaded.manifest.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics));
-        let (roster, warnings) = resolve_case(case, &manifest).expect("a roster");
+        let (roster, warnings) = resolve_case(case, &manifest);
         let mut text = String::new();
         for entry in &roster.entries {
             let exempt = entry.exempt.as_ref().map(|exempt| format!("; exempt: {}", exempt.reason)).unwrap_or_default();
             let nobody = if entry.tell_nobody() { "; tells nobody" } else { "" };
             let recipients = entry.recipients.join(", ");
             let age = entry.policy.max_age.value.num_days();
+            let without: String =
+                entry.without_address.iter().map(|one| format!("; {}", one.of(&entry.user.name))).collect();
+            let conflict = entry.conflict.as_ref().map(|conflict| format!("; blocked: {}", Wait::from(conflict)));
             let line = format!("{} by {}: {age}d, {}, [{recipients}]", entry.user.name, entry.rule, entry.secret);
-            text += &format!("{line}{exempt}{nobody}\n");
+            text += &format!("{line}{exempt}{nobody}{without}{}\n", conflict.unwrap_or_default());
         }
         text += &format!("unmanaged: {}\n", roster.unmanaged);
         for warning in warnings {
@@ -146,8 +150,7 @@ fn a_full_account_resolves_against_many_rules() {
     let names: String = (0..2_000).map(|n| format!("[[rotate]]\nusers = [\"user-{n}\"]\n")).collect();
     let manifest = manifest(&(globs + &names));
     let users: Vec<User> = (0..5_000).rev().map(|n| user(&format!("USER-{n}"))).chain([user("team7-x")]).collect();
-    let (roster, warnings) =
-        roster::resolve(&manifest, &account("111122223333", None), &users, now()).expect("a roster");
+    let (roster, warnings) = roster::resolve(&manifest, &account("111122223333", None), &users, now());
     assert_eq!((roster.entries.len(), roster.unmanaged, warnings.len()), (2_001, 3_000, 499));
     assert!(roster.entries.is_sorted_by(|a, b| a.user.name < b.user.name));
 }

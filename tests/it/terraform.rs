@@ -41,7 +41,12 @@ fn check_file(path: &Path, expected: &str) -> Result<(), String> {
 
 /// The statements of a file with `${jsonencode(NAME)}` and `${index}` filled in; without those that have no resources.
 pub fn statements(file: &str, values: &BTreeMap<&str, Value>) -> Vec<Value> {
-    let mut text = read(&terraform().join(format!("modules/access/statements/{file}.json.tftpl")));
+    statements_of(&format!("access/statements/{file}"), values)
+}
+
+/// The same for a file of any module.
+pub fn statements_of(file: &str, values: &BTreeMap<&str, Value>) -> Vec<Value> {
+    let mut text = read(&terraform().join(format!("modules/{file}.json.tftpl")));
     for (name, value) in values {
         text = text.replace(&format!("${{jsonencode({name})}}"), &value.to_string());
         text = text.replace(&format!("${{{name}}}"), &value.to_string());
@@ -104,11 +109,24 @@ fn the_policies_allow_the_calls_that_the_code_makes_and_no_others() {
     assert!(!allowed.contains("secretsmanager:GetSecretValue"));
 }
 
+/// Everything that the policies of the execution role allow must fit into the boundary, whatever the manifests say.
+#[test]
+fn the_boundary_has_room_for_the_policies() {
+    let actions = |path: &str| -> BTreeSet<String> {
+        let text = read(&terraform().join("modules").join(path));
+        text.split('"').filter(|text| is_action(text)).map(str::to_owned).collect()
+    };
+    let mut needed: BTreeSet<String> =
+        STATEMENTS.iter().flat_map(|file| actions(&format!("access/statements/{file}.json.tftpl"))).collect();
+    needed.extend(actions("function/main.tf"));
+    assert_eq!(actions("boundary/boundary.json.tftpl"), needed);
+}
+
 /// `service:Action`, and no condition key (`kms:ViaService`), which AWS writes alike.
 fn is_action(text: &str) -> bool {
     const KEYS: [&str; 4] =
         ["ses:FromAddress", "kms:ViaService", "kms:ResourceAliases", "secretsmanager:AddReplicaRegions"];
-    let services = ["iam", "kms", "secretsmanager", "ses", "sts"];
+    let services = ["iam", "kms", "logs", "secretsmanager", "ses", "sqs", "sts"];
     text.split_once(':').is_some_and(|(service, action)| {
         services.contains(&service)
             && action.starts_with(|c: char| c.is_ascii_uppercase())

@@ -21,7 +21,7 @@ use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-use crate::event::{Mode, mode};
+use crate::event::{Event, Mode, mode};
 
 /// No user is begun later than this before the deadline, in milliseconds: the longest change, which waits for IAM to
 /// propagate a key, takes about as long.
@@ -64,7 +64,7 @@ impl Function {
     ///
     /// # Errors
     /// Nothing could be begun, a limit was exceeded, or changes failed: the others are made all the same.
-    pub async fn invoke(&self, event: LambdaEvent<Value>) -> Result<Value, Stop> {
+    pub async fn invoke(&self, event: LambdaEvent<Event>) -> Result<Value, Stop> {
         let LambdaEvent { payload, context } = event;
         let mode = mode(&payload)?;
         let now = Utc::now();
@@ -264,14 +264,9 @@ fn measure(surveyed: &[Surveyed<'_, Aws>], report: &Report<'_>) {
 }
 
 impl From<SurveyError> for Stop {
-    fn from(error: SurveyError) -> Self {
-        match error {
-            SurveyError::Manifest(diagnostics) => broken(&diagnostics),
-            SurveyError::Read(accounts) => {
-                let accounts = accounts.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
-                Self { kind: "Unreadable", message: format!("nothing was changed, {accounts}") }
-            }
-        }
+    fn from(SurveyError::Read(accounts): SurveyError) -> Self {
+        let accounts = accounts.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        Self { kind: "Unreadable", message: format!("nothing was changed, {accounts}") }
     }
 }
 

@@ -27,6 +27,7 @@ module "payments_prod" {
 
   region              = var.region
   access              = var.accounts["payments-prod"]
+  boundary            = { users = var.boundary_users["payments-prod"] }
   execution_role_arns = local.trust.execution_role_arns
   plan_role_arns      = local.trust.plan_role_arns
 }
@@ -48,6 +49,7 @@ module "payments_test" {
 
   region              = var.region
   access              = var.accounts["payments-test"]
+  boundary            = { users = var.boundary_users["payments-test"] }
   execution_role_arns = local.trust.execution_role_arns
   plan_role_arns      = local.trust.plan_role_arns
 }

@@ -40,6 +40,7 @@ module "rotation" {
   schedules       = var.schedules
   mail            = var.mail
   accounts        = var.accounts
+  boundary        = var.boundary
   mail_identity   = "domain"
   test_recipients = var.test_recipients
   alarm_emails    = var.alarm_emails

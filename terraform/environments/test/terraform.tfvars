@@ -9,3 +9,13 @@ github = {
   repository_ids = { owner = 1234567, repository = 890123456 }
   state          = { bucket = "example-terraform-state", key = "keyrota/test.tfstate" }
 }
+
+# What keyrota could ever reach, whatever the manifests say. Whoever ships manifests can't change it.
+boundary = {
+  roles = ["arn:aws:iam::111122223333:role/keyrota", "arn:aws:iam::444455556666:role/keyrota"]
+}
+
+boundary_users = {
+  payments-prod = ["arn:aws:iam::111122223333:user/ci-*", "arn:aws:iam::111122223333:user/svc-*", "arn:aws:iam::111122223333:user/platform-*"]
+  payments-test = ["/robots/", "arn:aws:iam::444455556666:user/ci-*", "arn:aws:iam::444455556666:user/svc-*", "arn:aws:iam::444455556666:user/platform-*"]
+}

@@ -29,6 +29,21 @@ variable "architecture" {
   default     = "arm64"
 }
 
+variable "boundary" {
+  description = "What the function could ever reach, whatever the manifests say: users by ARN or path, roles by ARN."
+  type = object({
+    users   = optional(list(string), [])
+    roles   = optional(list(string), [])
+    secrets = optional(list(string), ["*"])
+  })
+}
+
+variable "boundary_users" {
+  description = "Whose keys could ever be rotated in the other accounts: ARNs or paths, by the account's name in the manifests."
+  type        = map(list(string))
+  default     = {}
+}
+
 variable "github" {
   description = "The repository of the manifests, for the roles of its workflows; see the module `github`. `null`: no such roles."
   type = object({
@@ -45,7 +60,7 @@ variable "github" {
 
 variable "mail" {
   description = "The sender, as `keyrota export terraform` writes it. `null`: nobody is told of anything."
-  type        = object({ address = string, domain = string, region = optional(string) })
+  type        = object({ address = string, domain = string, from_arn = optional(string), configuration_set = optional(string), region = optional(string) })
   default     = null
 }
 

@@ -15,12 +15,14 @@ module "mail" {
   source = "../../modules/mail"
   count  = var.mail == null ? 0 : 1
 
-  identity        = var.mail_identity == "domain" ? var.mail.domain : var.mail.address
-  create          = var.create_mail_identity
-  test_recipients = var.test_recipients
-  account_id      = local.account_id
-  partition       = local.partition
-  region          = coalesce(var.mail.region, var.region)
+  identity          = var.mail_identity == "domain" ? var.mail.domain : var.mail.address
+  from_arn          = var.mail.from_arn
+  configuration_set = var.mail.configuration_set
+  create            = var.create_mail_identity
+  test_recipients   = var.test_recipients
+  account_id        = local.account_id
+  partition         = local.partition
+  region            = coalesce(var.mail.region, var.region)
 }
 
 # The account of the function itself, where the manifests name no role for it.
@@ -37,14 +39,29 @@ module "access" {
 
 module "reader" {
   source   = "../../modules/reader"
-  for_each = { for name, access in local.own : name => access if length(access.templates) > 0 }
+  for_each = merge([for access in values(local.own) : { for template in access.templates : template => access }]...)
 
   name         = var.name
   account_id   = local.account_id
   partition    = local.partition
   region       = coalesce(each.value.region, var.region)
-  templates    = each.value.templates
+  template     = each.key
   kms_key_arns = each.value.kms_keys
+}
+
+# Not of today's manifests: whoever ships those may not change the boundary.
+module "boundary" {
+  source = "../../modules/boundary"
+  count  = var.permissions_boundary_arn == null ? 1 : 0
+
+  name           = var.name
+  account_id     = local.account_id
+  partition      = local.partition
+  users          = try(var.boundary.users, [])
+  roles          = try(var.boundary.roles, [])
+  secrets        = try(var.boundary.secrets, [])
+  log_group_arns = ["arn:${local.partition}:logs:${var.region}:${local.account_id}:log-group:/aws/lambda/${var.name}:*"]
+  queue_arns     = ["arn:${local.partition}:sqs:${var.region}:${local.account_id}:${var.name}-failed"]
 }
 
 module "function" {
@@ -61,17 +78,12 @@ module "function" {
   log_retention_days       = var.log_retention_days
   kms_key_arn              = local.kms_key_arn
   region                   = var.region
-  permissions_boundary_arn = var.permissions_boundary_arn
+  permissions_boundary_arn = local.boundary_arn
 
   policies = merge(
     length(local.caller) == 0 ? {} : { caller = jsonencode({ Version = "2012-10-17", Statement = local.caller }) },
     { for access in values(module.access) : "rotation" => access.execution },
   )
-  # Not those of today's manifests: whoever ships manifests may not change the boundary.
-  boundary_actions = distinct(concat(
-    flatten([for statement in local.caller_statements : statement.Action]),
-    flatten([for access in values(module.access) : access.actions]),
-  ))
 }
 
 module "schedule" {
@@ -115,7 +127,7 @@ module "github" {
   state              = var.github.state
   execution_role_arn = module.function.role_arn
   schedule_role_arn  = module.schedule.role_arn
-  boundary_arn       = module.function.boundary_arn
+  boundary_arn       = local.boundary_arn
   kms_key_arn        = local.kms_key_arn
   account_id         = local.account_id
   partition          = local.partition
@@ -137,13 +149,14 @@ locals {
   partition   = data.aws_partition.current.partition
   kms_key_arn = var.kms_key_arn == null ? module.key[0].arn : var.kms_key_arn
 
-  own        = { for name, access in var.accounts : name => access if access.role == null }
-  roles      = sort([for access in values(var.accounts) : replace(access.role, "{partition}", local.partition) if access.role != null])
-  plan_roles = [for role in local.roles : "${role}-plan"]
+  boundary_arn = var.permissions_boundary_arn == null ? module.boundary[0].arn : var.permissions_boundary_arn
+  own          = { for name, access in var.accounts : name => access if access.role == null }
+  roles        = sort([for access in values(var.accounts) : replace(access.role, "{partition}", local.partition) if access.role != null])
+  plan_roles   = [for role in local.roles : "${role}-plan"]
 
   # Mail leaves from here, whichever account it is about.
   caller_statements = jsondecode(templatefile("${path.module}/../../modules/access/statements/caller.json.tftpl", {
-    mail_identities = flatten(module.mail[*].identity_arns)
+    mail_identities = flatten(module.mail[*].arns)
     mail_from       = try(var.mail.address, "")
     roles           = local.roles
   })).Statement

@@ -3,6 +3,11 @@ output "alarm_topic_arn" {
   value       = module.alarms.topic_arn
 }
 
+output "boundary_policy" {
+  description = "The permissions boundary of the function's role; `null` where it has one of your own."
+  value       = one(module.boundary[*].policy)
+}
+
 output "deploy_role_arn" {
   description = "For the workflow that ships manifests."
   value       = one(module.github[*].deploy_role_arn)
@@ -38,7 +43,7 @@ output "queue_names" {
   value       = [module.function.queue_name, module.schedule.queue_name]
 }
 
-output "reader_policy_arn" {
-  description = "Attach it to users: each reads its own secret. `null` if no users of this account rotate."
-  value       = one([for reader in values(module.reader) : reader.arn])
+output "reader_policy_arns" {
+  description = "By the template of the secrets' names: attach each to its users, who then read their own secrets. Empty if no users of this account rotate."
+  value       = { for template, reader in module.reader : template => reader.arn }
 }

@@ -40,6 +40,21 @@ variable "architecture" {
   default     = "arm64"
 }
 
+variable "boundary" {
+  description = "What the function could ever reach, whatever the manifests say; see the module `boundary`. A person sets it. Needed unless `permissions_boundary_arn` is given."
+  type = object({
+    users   = optional(list(string), [])
+    roles   = optional(list(string), [])
+    secrets = optional(list(string), ["*"])
+  })
+  default = null
+
+  validation {
+    condition     = var.permissions_boundary_arn != null || try(length(var.boundary.users) + length(var.boundary.roles), 0) > 0
+    error_message = "Say whose keys could ever be rotated, e.g. `boundary = { users = [\"/ci/\"], roles = [\"arn:aws:iam::444455556666:role/keyrota\"] }`: who ships manifests can't reach beyond it."
+  }
+}
+
 variable "create_mail_identity" {
   description = "Whether to create the sender's SES identity; `false` if it exists already."
   type        = bool
@@ -74,7 +89,7 @@ variable "log_retention_days" {
 
 variable "mail" {
   description = "The sender, as `keyrota export terraform` writes it. `null`: nobody is told of anything."
-  type        = object({ address = string, domain = string, region = optional(string) })
+  type        = object({ address = string, domain = string, from_arn = optional(string), configuration_set = optional(string), region = optional(string) })
   default     = null
 }
 
@@ -124,7 +139,7 @@ variable "paused" {
 }
 
 variable "permissions_boundary_arn" {
-  description = "A permissions boundary of your own for the execution role. `null`: one that allows just the actions that the role uses."
+  description = "A permissions boundary of your own for the execution role, instead of `boundary`."
   type        = string
   default     = null
 }

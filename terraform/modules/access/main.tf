@@ -16,7 +16,22 @@ locals {
     tags  = length(grant.tags) == 0 ? {} : { StringLike = { for key, values in grant.tags : "iam:ResourceTag/${key}" => values } }
   }]
 
+  # Whoever plans a pull request must see the users that it adds, before any policy names them: the plan role reads the
+  # whole account, whatever the manifests say. It reads no secret's value.
+  everyone    = ["arn:${var.partition}:iam::${var.account_id}:user/*"]
+  all_secrets = ["arn:${var.partition}:secretsmanager:*:${var.account_id}:secret:*"]
+
   plan = concat(
+    jsondecode(templatefile("${path.module}/statements/plan.json.tftpl", {
+      in_bulk          = var.read_in_bulk ? ["*"] : []
+      one_by_one       = var.read_in_bulk ? [] : ["*"]
+      users_one_by_one = var.read_in_bulk ? [] : local.everyone
+      secrets          = local.all_secrets
+    })).Statement,
+    jsondecode(templatefile("${path.module}/statements/plan-users.json.tftpl", { index = 0, users = local.everyone, tags = {} })).Statement,
+  )
+
+  read = concat(
     jsondecode(templatefile("${path.module}/statements/plan.json.tftpl", {
       in_bulk          = var.read_in_bulk ? ["*"] : []
       one_by_one       = var.read_in_bulk ? [] : ["*"]
@@ -58,7 +73,7 @@ locals {
 
   # A statement without resources says nothing, and IAM refuses it; so with an empty condition.
   documents = {
-    for name, statements in { plan = local.plan, execution = concat(local.plan, local.write) } : name => jsonencode({
+    for name, statements in { plan = local.plan, execution = concat(local.read, local.write) } : name => jsonencode({
       Version = "2012-10-17"
       Statement = [
         for statement in statements : {

@@ -1,14 +1,9 @@
-output "actions" {
-  description = "All that the role could ever need, whatever the manifests say: for a permissions boundary that does not change with them."
-  value       = sort(distinct(flatten([for statement in concat(local.plan, local.write) : statement.Action])))
-}
-
 output "execution" {
   description = "The policy of a role that rotates keys in this account."
   value       = local.documents.execution
 }
 
 output "plan" {
-  description = "The policy of a role that plans for this account and changes nothing."
+  description = "The policy of a role that plans for this account and changes nothing: it reads the whole account, so that it can plan for users that no policy names yet."
   value       = local.documents.plan
 }

@@ -15,15 +15,26 @@ module "access" {
 }
 
 module "reader" {
-  source = "../reader"
-  count  = length(var.access.templates) > 0 ? 1 : 0
+  source   = "../reader"
+  for_each = toset(var.access.templates)
 
   name         = local.name
   account_id   = local.account_id
   partition    = data.aws_partition.current.partition
   region       = local.region
-  templates    = var.access.templates
+  template     = each.key
   kms_key_arns = var.access.kms_keys
+}
+
+module "boundary" {
+  source = "../boundary"
+  count  = var.permissions_boundary_arn == null ? 1 : 0
+
+  name       = local.name
+  account_id = local.account_id
+  partition  = data.aws_partition.current.partition
+  users      = try(var.boundary.users, [])
+  secrets    = try(var.boundary.secrets, [])
 }
 
 resource "aws_iam_role" "this" {
@@ -32,6 +43,8 @@ resource "aws_iam_role" "this" {
   name        = each.value.name
   path        = local.path
   description = each.value.description
+  # Who ships manifests writes the policies below, and can't reach beyond this.
+  permissions_boundary = var.permissions_boundary_arn == null ? module.boundary[0].arn : var.permissions_boundary_arn
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"

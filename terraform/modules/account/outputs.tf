@@ -3,9 +3,9 @@ output "plan_role_arn" {
   value       = try(aws_iam_role.this["plan"].arn, null)
 }
 
-output "reader_policy_arn" {
-  description = "The policy with which users read their own secrets; `null` if no rule's secrets have the user's name."
-  value       = one(module.reader[*].arn)
+output "reader_policy_arns" {
+  description = "The policies with which users read their own secrets, by the template of the secrets' names."
+  value       = { for template, reader in module.reader : template => reader.arn }
 }
 
 output "role_arn" {

@@ -15,9 +15,29 @@ variable "access" {
   })
 }
 
+variable "boundary" {
+  description = "What the roles could ever reach here, whatever the manifests say; see the module `boundary`. A person sets it. Needed unless `permissions_boundary_arn` is given."
+  type = object({
+    users   = list(string)
+    secrets = optional(list(string), ["*"])
+  })
+  default = null
+
+  validation {
+    condition     = var.permissions_boundary_arn != null || try(length(var.boundary.users), 0) > 0
+    error_message = "Say whose keys could ever be rotated in this account, e.g. `boundary = { users = [\"/ci/\"] }`: who ships manifests can't reach beyond it."
+  }
+}
+
 variable "execution_role_arns" {
   description = "Who may assume the role that rotates keys: the function's execution role."
   type        = list(string)
+}
+
+variable "permissions_boundary_arn" {
+  description = "A permissions boundary of your own for the roles, instead of `boundary`."
+  type        = string
+  default     = null
 }
 
 variable "plan_role_arns" {

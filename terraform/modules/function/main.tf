@@ -69,7 +69,7 @@ resource "aws_lambda_function_event_invoke_config" "this" {
 resource "aws_iam_role" "this" {
   name                 = var.name
   description          = "Carries out what the manifests of ${var.name} say"
-  permissions_boundary = coalesce(var.permissions_boundary_arn, aws_iam_policy.boundary.arn)
+  permissions_boundary = var.permissions_boundary_arn
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
@@ -87,28 +87,6 @@ resource "aws_iam_role_policy" "this" {
   name   = each.key
   role   = aws_iam_role.this.id
   policy = each.value
-}
-
-# Whoever may write the role's policies can't make it do anything else than it does.
-resource "aws_iam_policy" "boundary" {
-  # checkov:skip=CKV_AWS_289:a boundary grants nothing; the role's own policies name the resources.
-  # checkov:skip=CKV_AWS_355:a boundary grants nothing; the role's own policies name the resources.
-  # checkov:skip=CKV_AWS_286:a boundary grants nothing; the role's own policies name the resources.
-  # checkov:skip=CKV_AWS_287:a boundary grants nothing; the role's own policies name the resources.
-  # checkov:skip=CKV_AWS_288:a boundary grants nothing; the role's own policies name the resources.
-  # checkov:skip=CKV_AWS_290:a boundary grants nothing; the role's own policies name the resources.
-  name        = "${var.name}-boundary"
-  description = "The most that the role ${var.name} could ever do"
-
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Sid      = "AtMost"
-      Effect   = "Allow"
-      Action   = sort(distinct(concat(local.runtime_actions, var.boundary_actions)))
-      Resource = "*"
-    }]
-  })
 }
 
 locals {
@@ -133,7 +111,6 @@ locals {
       Condition = { StringEquals = { "kms:ViaService" = "sqs.${var.region}.amazonaws.com" } }
     },
   ]
-  runtime_actions = flatten(local.runtime[*].Action)
   policies = merge(
     { runtime = jsonencode({ Version = "2012-10-17", Statement = local.runtime }) },
     var.policies,

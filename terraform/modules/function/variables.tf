@@ -9,11 +9,6 @@ variable "architecture" {
   }
 }
 
-variable "boundary_actions" {
-  description = "The actions that the role's policies may ever allow, beside those that any function needs."
-  type        = list(string)
-}
-
 variable "kms_key_arn" {
   description = "The key for log, queue and environment."
   type        = string
@@ -63,9 +58,8 @@ variable "package" {
 }
 
 variable "permissions_boundary_arn" {
-  description = "A permissions boundary of your own for the role. `null`: one that allows just the actions that the role uses."
+  description = "The permissions boundary of the role: who may write its policies can't reach beyond it."
   type        = string
-  default     = null
 }
 
 variable "policies" {

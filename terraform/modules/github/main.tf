@@ -74,7 +74,7 @@ locals {
 
   here = "${var.region}:${var.account_id}"
   # What a `terraform apply` of new manifests reads and changes.
-  deploy = [
+  deploy = concat(local.roles, [
     {
       Sid      = "ReadState"
       Effect   = "Allow"
@@ -121,23 +121,6 @@ locals {
         "arn:${var.partition}:scheduler:${local.here}:schedule/${var.name}/*",
         "arn:${var.partition}:scheduler:${local.here}:schedule-group/${var.name}",
       ]
-    },
-    {
-      Sid      = "HandRolesOn"
-      Effect   = "Allow"
-      Action   = ["iam:PassRole"]
-      Resource = [var.execution_role_arn, var.schedule_role_arn]
-      Condition = {
-        StringEquals = { "iam:PassedToService" = ["lambda.amazonaws.com", "scheduler.amazonaws.com"] }
-      }
-    },
-    {
-      # Only within the boundary, and never its own role or the boundary itself.
-      Sid       = "WritePolicies"
-      Effect    = "Allow"
-      Action    = ["iam:DeleteRolePolicy", "iam:PutRolePolicy"]
-      Resource  = [var.execution_role_arn]
-      Condition = { StringEquals = { "iam:PermissionsBoundary" = var.boundary_arn } }
     },
     {
       Sid    = "ReadRoles"
@@ -209,5 +192,13 @@ locals {
       Action   = ["sts:AssumeRole"]
       Resource = var.deploy_role_arns
     },
-  ]
+  ])
+
+  # In a file, so that keyrota's own tests read the same one and try to get around it in an emulator.
+  roles = jsondecode(templatefile("${path.module}/roles.json.tftpl", {
+    execution_role = [var.execution_role_arn]
+    passed_roles   = [var.execution_role_arn, var.schedule_role_arn]
+    boundary       = var.boundary_arn
+    boundaries     = [var.boundary_arn]
+  })).Statement
 }

@@ -1,5 +1,5 @@
 resource "aws_sesv2_email_identity" "sender" {
-  count = var.create ? 1 : 0
+  count = var.create && var.from_arn == null ? 1 : 0
 
   email_identity = var.identity
   region         = var.region
@@ -14,6 +14,7 @@ resource "aws_sesv2_email_identity" "recipient" {
 }
 
 locals {
+  here      = "arn:${var.partition}:ses:${var.region}:${var.account_id}"
   is_domain = !strcontains(var.identity, "@")
   # Known after the first apply.
   tokens = try(aws_sesv2_email_identity.sender[0].dkim_signing_attributes[0].tokens, [])

@@ -3,10 +3,22 @@ variable "account_id" {
   type        = string
 }
 
+variable "configuration_set" {
+  description = "The configuration set that mail is sent with; it exists already."
+  type        = string
+  default     = null
+}
+
 variable "create" {
   description = "Whether to create the sender's identity; `false` if it exists already."
   type        = bool
   default     = true
+}
+
+variable "from_arn" {
+  description = "The ARN of the identity that mail is sent for, if another account owns it. Then none is created here."
+  type        = string
+  default     = null
 }
 
 variable "identity" {

@@ -1,27 +1,34 @@
-# Attach it to the users, or to a group of them: each reads the secret that bears its own name, and no one else's.
+# Attach it to the users whose secrets are called so, or to a group of them: each reads the secret that bears its own name
+# and is tagged as its own. The tag matters: with other rules, the same name may be another user's secret.
+#
+# The statements are a JSON file, so that keyrota's own tests read the same one and try it in an emulator.
 resource "aws_iam_policy" "this" {
-  name        = "${var.name}-reader"
+  name        = "${var.name}-reader-${local.slug}-${substr(sha1(var.template), 0, 6)}"
   description = "Lets an IAM user read its own access key from Secrets Manager"
 
   policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = concat(
-      [{
-        Sid    = "ReadOwnSecret"
-        Effect = "Allow"
-        Action = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]
-        # `$$` keeps Terraform from filling in what IAM fills in. The name's last six characters are Secrets Manager's.
-        Resource = [for template in var.templates :
-          "arn:${var.partition}:secretsmanager:${var.region}:${var.account_id}:secret:${replace(template, "{user}", "$${aws:username}")}-??????"
-        ]
-      }],
-      length(var.kms_key_arns) == 0 ? [] : [{
-        Sid       = "DecryptOwnSecret"
-        Effect    = "Allow"
-        Action    = ["kms:Decrypt"]
-        Resource  = var.kms_key_arns
-        Condition = { StringEquals = { "kms:ViaService" = "secretsmanager.${var.region}.amazonaws.com" } }
-      }],
-    )
+    Version   = "2012-10-17"
+    Statement = [for statement in local.statements : statement if length(statement.Resource) > 0]
   })
+}
+
+locals {
+  # Stable, tells people what it is for, and differs where the template does.
+  slug = trim(substr(replace(var.template, "/[^A-Za-z0-9]+/", "-"), 0, 60), "-")
+
+  # `$$` keeps Terraform from filling in what IAM fills in.
+  user  = "$${aws:username}"
+  users = "arn:${var.partition}:iam::${var.account_id}:user"
+
+  statements = jsondecode(templatefile("${path.module}/statements.json.tftpl", {
+    user = local.user
+    # As keyrota tags them.
+    own = ["${local.users}/${local.user}", "${local.users}/*/${local.user}"]
+    # The name's last six characters are Secrets Manager's.
+    secrets = [
+      "arn:${var.partition}:secretsmanager:${var.region}:${var.account_id}:secret:${replace(var.template, "{user}", local.user)}-??????"
+    ]
+    kms_keys = var.kms_key_arns
+    via      = "secretsmanager.${var.region}.amazonaws.com"
+  })).Statement
 }

@@ -10,7 +10,7 @@ variable "kms_key_arns" {
 }
 
 variable "name" {
-  description = "The policy's name is this and `-reader`."
+  description = "The policy's name begins with this and `-reader`."
   type        = string
 }
 
@@ -24,12 +24,12 @@ variable "region" {
   type        = string
 }
 
-variable "templates" {
-  description = "The names of the secrets, with `{user}` for the user's name."
-  type        = list(string)
+variable "template" {
+  description = "The name of the secrets, with `{user}` for the user's name."
+  type        = string
 
   validation {
-    condition     = length(var.templates) > 0 && alltrue([for template in var.templates : strcontains(template, "{user}")])
+    condition     = strcontains(var.template, "{user}")
     error_message = "A name without `{user}` would let every user read the same secret."
   }
 }

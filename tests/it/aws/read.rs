@@ -238,6 +238,9 @@ async fn no_answer_that_lacks_something_is_taken_for_an_empty_one() {
         ("ListSecrets", "SecretList", "Secrets"),
         ("DescribeSecret", r#""ARN": "[^"]*","#, ""),
         ("DescribeSecret", "^.*$", ""),
+        ("GetResourcePolicy", r#""Name": "[^"]*""#, r#""Alias": "s""#),
+        ("GetResourcePolicy", r#""Name": "s""#, r#""Name": "t""#),
+        ("GetResourcePolicy", "^.*$", "<html>"),
     ];
     for (action, pattern, replacement) in malformed {
         account.add_fault(Fault::replace(action, pattern, replacement).times(1));
@@ -246,6 +249,7 @@ async fn no_answer_that_lacks_something_is_taken_for_an_empty_one() {
             "GetAccessKeyLastUsed" => aws.last_use(&key).await.err(),
             "GetAccountAuthorizationDetails" => aws.users(&|_, _| true).await.err(),
             "ListSecrets" => aws.secrets().await.err(),
+            "GetResourcePolicy" => aws.resource_policy("s").await.err(),
             _ => aws.describe_secret("s").await.err(),
         };
         let error = error.unwrap_or_else(|| panic!("{action} with {pattern} as {replacement:?} was believed"));

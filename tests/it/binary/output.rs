@@ -43,12 +43,49 @@ fn a_warning_is_told_and_stops_nothing() {
     ran.says(&["warning[KR", "did you mean `ci-builder`?"]).shows(&["Plan: 1 to create"]);
 }
 
+/// Whoever wrote them believes that their rules hold.
+#[test]
+fn files_that_look_like_manifests_are_warned_of() {
+    let folder = folder();
+    folder.write("manifests/later.TOML", "version = 1\n");
+    std::fs::create_dir_all(folder.path("manifests/teams/a")).expect("a folder");
+    folder.write("manifests/teams/a/team.toml", "version = 1\n\n[[rotate]]\nusers = [\"alice\"]\n");
+    folder.write("manifests/teams/notes.txt", "nothing\n");
+    let plan = ["plan", "--sandbox", "sandbox.toml"];
+    for command in [&["check", "--at", "2026-11-23"][..], &plan] {
+        let ran = folder.run(command).exits(0);
+        let ran = ran.says(&["`later.TOML` is not read", "`team.toml` is not read", "manifests/teams/a/team.toml"]);
+        assert_eq!(ran.stderr.matches("warning[KR").count(), 2, "{command:?}: {}", ran.stderr);
+    }
+}
+
+/// Several accounts, or several names on one line, do not hide one.
+#[test]
+fn a_name_that_is_nobodys_is_warned_of_where_it_stands() {
+    let folder = folder();
+    folder.write("manifests/more.toml", "version = 1\n\n[[rotate]]\nusers = [\"alice\", \"alcie\", \"bob\"]\n");
+    let ran = folder.run(&on_sandbox(&["plan"])).exits(0);
+    ran.says(&[
+        "there is no user `alcie`",
+        "manifests/more.toml:4:19",
+        "did you mean `alice`?",
+        "there is no user `bob`",
+    ]);
+}
+
+#[test]
+fn verbose_may_be_said_more_than_once() {
+    for verbose in ["-v", "-vvv", "--verbose"] {
+        folder().run(&on_sandbox(&["plan", verbose])).exits(0).shows(&["Plan: 1 to create"]);
+    }
+}
+
 #[test]
 fn a_plan_for_a_person() {
     let ran = folder().run(&on_sandbox(&["plan"])).exits(0);
     let expected = "\
 Account 111122223333, eu-west-1
-+ ci-deployer  create   new key               AKIADEPLOYER00000001 is 95d old, the limit is 90d; then deactivate 2026-11-30, delete 2026-12-14
++ ci-deployer  create   new key               AKIADEPLOYER00000001 is 95d old, the limit is 90d; then deactivate 2026-11-30, delete 2026-12-14 (once nothing uses it; deactivated by 2026-12-14 at the latest)
 ! ci-full      blocked  AKIAFULL000000000001  a new key is due, but both slots hold keys in use: move clients off one and deactivate it
   ci-overlap   held     AKIAOVERLAP000000001  replaced; both keys work during the overlap; until 2026-11-27
   ci-vendor    exempt                         rotated by hand, SEC-412; until 2026-12-31
@@ -63,32 +100,45 @@ fn a_plan_for_a_program() {
     let plan = folder().run(&on_sandbox(&["plan", "--format", "json"])).exits(0).json();
     let digest = plan["digest"].clone();
     let source = json!({ "file": "manifests/team.toml", "line": 3 });
-    let then = |action: &str, key: Option<&str>, at: &str| json!({ "action": action, "key": key, "not-before": at });
+    let then = |action: &str, key: Option<&str>, at: &str, hours: u32| {
+        let (key_ref, same_run) = (key.unwrap_or("new"), hours == 0);
+        json!({
+            "action": action, "key": key, "key-ref": key_ref, "not-before": at, "offset-hours": hours, "same-run": same_run,
+        })
+    };
+    let if_unused = |mut step: Value, latest: &str| {
+        step["if-unused"] = true.into();
+        step["latest"] = latest.into();
+        step
+    };
     let waiting = |user: &str, key: Option<&str>, state: &str, reason: &str, until: Option<&str>, message: &str| {
         json!({
             "account": "111122223333", "user": user, "key": key, "state": state, "reason": reason, "until": until,
             "message": message, "source": source,
         })
     };
-    let expected = json!({
+    let mut expected = json!({
         "version": 1,
         "as-of": "2026-11-23T08:00:00Z",
         "revision": null,
         "digest": digest,
         "summary": {
-            "create": 1, "promote": 0, "notify": 0, "deactivate": 0, "delete": 0,
-            "blocked": 1, "held": 1, "exempt": 1, "settled": 1, "unmanaged": 1,
+            "create": 1, "promote": 1, "notify": 1, "deactivate": 0, "delete": 0,
+            "blocked": 1, "unreadable": 0, "held": 1, "exempt": 1, "settled": 1, "unmanaged": 1,
         },
         "changes": [{
-            "account": "111122223333", "user": "ci-deployer", "action": "create", "key": null,
+            "account": "111122223333", "user": "ci-deployer", "action": "create", "key": null, "key-ref": "new",
             "reason": "expired", "message": "AKIADEPLOYER00000001 is 95d old, the limit is 90d",
             "destination": "/aws/iam/credentials/ci-deployer",
             "source": source,
             "then": [
-                then("promote", None, "2026-11-23T08:00:00Z"),
-                then("notify", None, "2026-11-23T08:00:00Z"),
-                then("deactivate", Some("AKIADEPLOYER00000001"), "2026-11-30T08:00:00Z"),
-                then("delete", Some("AKIADEPLOYER00000001"), "2026-12-14T08:00:00Z"),
+                then("promote", None, "2026-11-23T08:00:00Z", 0),
+                then("notify", None, "2026-11-23T08:00:00Z", 0),
+                if_unused(
+                    then("deactivate", Some("AKIADEPLOYER00000001"), "2026-11-30T08:00:00Z", 168),
+                    "2026-12-14T08:00:00Z",
+                ),
+                if_unused(then("delete", Some("AKIADEPLOYER00000001"), "2026-12-14T08:00:00Z", 504), "2026-12-28T08:00:00Z"),
             ],
         }],
         "waiting": [
@@ -105,6 +155,11 @@ fn a_plan_for_a_program() {
             ),
         ],
     });
+    let old = Some("AKIAOVERLAP000000001");
+    expected["waiting"][1]["then"] = json!([
+        if_unused(then("deactivate", old, "2026-11-27T08:00:00Z", 96), "2026-12-11T08:00:00Z"),
+        if_unused(then("delete", old, "2026-12-11T08:00:00Z", 432), "2026-12-25T08:00:00Z"),
+    ]);
     assert_eq!(plan, expected, "{plan:#}");
 }
 
@@ -116,7 +171,7 @@ fn the_digest_names_what_a_plan_does_and_nothing_else() {
     };
     let folder = folder();
     let monday = digest(&folder, "2026-11-23T08:00:00Z");
-    let hash = monday.strip_prefix("r1:").unwrap_or_else(|| panic!("{monday}"));
+    let hash = monday.strip_prefix("r2:").unwrap_or_else(|| panic!("{monday}"));
     assert!(hash.len() == 12 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')), "{monday}");
     assert_eq!(digest(&folder, "2026-11-24T08:00:00Z"), monday, "a day later the same is to be done");
     assert_ne!(digest(&folder, "2026-11-27T08:00:00Z"), monday, "now an overlap is over as well");
@@ -150,8 +205,18 @@ fn a_plan_beyond_a_limit_is_shown_and_refused() {
 fn a_plan_as_of_another_time() {
     let folder = folder();
     let day = folder.run(&on_sandbox(&["plan", "--at", "2026-11-27T08:00:00Z", "--format", "json"])).exits(0).json();
-    // The overlap is over, and nothing has used the keys of ci-full for days.
-    assert_eq!((&day["as-of"], &day["summary"]["deactivate"]), (&json!("2026-11-27T08:00:00Z"), &json!(2)));
+    let text = folder.run(&on_sandbox(&["plan", "--at", "2026-11-27T08:00:00Z"])).exits(0);
+    let text = text.shows(&["move clients off one and deactivate it; assumes that who uses a key now goes on\n"]);
+    assert_eq!(text.stdout.matches("assumes").count(), 1, "{}", text.stdout);
+    let status = folder.run(&on_sandbox(&["status", "--at", "2026-11-27T08:00:00Z"])).exits(0);
+    status.shows(&["deactivate it; assumes that who uses a key now goes on\n"]);
+    // The overlap is over. Who uses the keys of ci-full today is taken to go on: one of them must be moved off.
+    assert_eq!((&day["as-of"], &day["summary"]["deactivate"]), (&json!("2026-11-27T08:00:00Z"), &json!(1)));
+    assert_eq!(
+        (&day["waiting"][0]["user"], &day["waiting"][0]["reason"]),
+        (&json!("ci-full"), &json!("two-keys-in-use"))
+    );
+    assert_eq!((&day["waiting"][0]["assumed"], &day["changes"][0].get("assumed")), (&json!(true), &None));
     let date = folder.run(&on_sandbox(&["plan", "--at", "2026-12-05", "--format", "json"])).exits(0).json();
     assert_eq!(date["as-of"], "2026-12-05T00:00:00Z");
     let enforce = folder.run(&on_sandbox(&["plan", "--at", "enforce", "--format", "json"])).exits(0).json();

@@ -18,7 +18,8 @@ const SCHEDULER_EVENT: &str = r#"{
 
 #[tokio::test]
 async fn what_eventbridge_sends_by_itself_is_enforce() {
-    for event in [RULE_EVENT, SCHEDULER_EVENT, "{}", r#"{"mode": "enforce", "from": "a person"}"#] {
+    let bare = r#"{"source": "aws.events", "detail-type": "Scheduled Event"}"#;
+    for event in [RULE_EVENT, SCHEDULER_EVENT, bare, r#"{"mode": "enforce"}"#] {
         let fixture = Fixture::new().await;
         fixture.user("ci-deploy", 95).await;
         let event = serde_json::from_str(event).expect("JSON");
@@ -32,19 +33,50 @@ async fn anything_else_is_refused_and_nothing_is_called() {
     let fixture = Fixture::new().await;
     fixture.user("ci-deploy", 95).await;
     let function = fixture.start();
-    for (event, what) in [
-        (json!({ "mode": "apply" }), r#"there is no mode "apply""#),
-        (json!({ "mode": "Plan" }), r#"there is no mode "Plan""#),
-        (json!({ "mode": "a\nb" }), r#"there is no mode "a\nb""#),
-        (json!({ "mode": "" }), r#"there is no mode """#),
-        (json!({ "mode": null }), "the event's `mode` is not a text"),
-        (json!({ "mode": ["plan"] }), "the event's `mode` is not a text"),
-        (json!({ "Mode": "plan" }), "the event has no `mode` and is not EventBridge's own"),
-        (json!("plan"), "the event is not a JSON object"),
-        (json!(["plan"]), "the event is not a JSON object"),
-        (json!(null), "the event is not a JSON object"),
-    ] {
-        let Failure { kind, message } = function.invoke(&event).expect_err("refused");
+    let no_schedule = "the event has no `mode` and is not that of a schedule of EventBridge";
+    let unknown = |name: &str| format!("the event has the field {name:?} beside `mode`, which keyrota doesn't know");
+    let broken_schedules = [
+        r#"{"detail-type": {}}"#,
+        r#"{"detail-type": "Scheduled Event"}"#,
+        r#"{"source": "aws.events"}"#,
+        r#"{"source": ["aws.events"], "detail-type": "Scheduled Event"}"#,
+        r#"{"source": "aws.events", "detail-type": ["Scheduled Event"]}"#,
+        r#"{"source": "aws.ec2", "detail-type": "EC2 Instance State-change Notification", "detail": {}}"#,
+        r#"{"source": "acme.ops", "detail-type": "Scheduled Event", "detail": {}}"#,
+        r#"{"source": "aws.events", "detail-type": "Scheduled Event", "detail": 1}"#,
+        r#"{"source": "aws.events", "detail-type": "Scheduled Event", "time": {}}"#,
+        r#"{"source": "aws.events", "detail-type": "Scheduled Event", "resources": "all"}"#,
+        r#"{"Mode": "plan"}"#,
+        "{}",
+    ];
+    let cases = [
+        (r#"{"mode": "apply"}"#, r#"there is no mode "apply""#.to_owned()),
+        (r#"{"mode": "Plan"}"#, r#"there is no mode "Plan""#.to_owned()),
+        (r#"{"mode": "a\nb"}"#, r#"there is no mode "a\nb""#.to_owned()),
+        (r#"{"mode": ""}"#, r#"there is no mode """#.to_owned()),
+        (r#"{"mode": null}"#, "the event's `mode` is not a text".to_owned()),
+        (r#"{"mode": ["plan"]}"#, "the event's `mode` is not a text".to_owned()),
+        (r#"{"mode": {"mode": "plan"}}"#, "the event's `mode` is not a text".to_owned()),
+        (r#"{"mode": "plan", "mode": "enforce"}"#, r#"the event has the field "mode" twice"#.to_owned()),
+        (r#"{"mode": "enforce", "mode": "enforce"}"#, r#"the event has the field "mode" twice"#.to_owned()),
+        (r#"{"mode": "enforce", "dry-run": true}"#, unknown("dry-run")),
+        (r#"{"source": "aws.events", "detail-type": "Scheduled Event", "mode": "tend"}"#, unknown("source")),
+        (
+            r#"{"source": "acme", "source": "aws.events", "detail-type": "Scheduled Event"}"#,
+            r#"the event has the field "source" twice"#.to_owned(),
+        ),
+        (r#""plan""#, "the event is not a JSON object".to_owned()),
+        (r#"["plan"]"#, "the event is not a JSON object".to_owned()),
+        ("null", "the event is not a JSON object".to_owned()),
+        ("true", "the event is not a JSON object".to_owned()),
+        ("7", "the event is not a JSON object".to_owned()),
+        ("-7", "the event is not a JSON object".to_owned()),
+        ("7.5", "the event is not a JSON object".to_owned()),
+    ];
+    let refused = broken_schedules.map(|event| (event, no_schedule.to_owned())).into_iter().chain(cases);
+    for (event, what) in refused {
+        let answer = function.invoke_text(Duration::from_secs(900), event.to_owned());
+        let Failure { kind, message } = answer.expect_err(event);
         let expected = format!(r#"{what}: send {{"mode": "enforce"}}, {{"mode": "tend"}} or {{"mode": "plan"}}"#);
         assert_eq!((kind.as_str(), message), ("BadEvent", expected), "{event}");
     }

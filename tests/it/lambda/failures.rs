@@ -69,15 +69,20 @@ async fn broken_manifests_are_all_shown_and_nothing_is_called() {
 }
 
 #[tokio::test]
-async fn contradictions_found_only_with_the_users_at_hand_change_nothing() {
+async fn rules_that_collide_for_a_user_stop_nobody_else() {
     let fixture = Fixture::new().await;
     fixture.user("ci-a", 95).await;
+    fixture.user("ci-b", 95).await;
     fixture.write("more.toml", "version = 1\n[[rotate]]\nusers = [\"*-a\"]\n");
     let function = fixture.start();
-    let Failure { kind, message } = fails(&function, &event("enforce"));
-    assert_eq!(kind, "BadManifest");
-    assert!(message.contains("two rules select `ci-a`"), "{message}");
-    assert_eq!(fixture.writes(), [""; 0]);
+    let report = function.invoke(&event("enforce")).expect("a run");
+    assert_eq!(outcomes(&report), ["create ci-b", "promote ci-b", "notify ci-b"]);
+    let blocked = &report["waiting"][0];
+    assert_eq!((&blocked["user"], &blocked["reason"]), (&json!("ci-a"), &json!("ambiguous-rules")));
+    let [stdout, _] = function.stop();
+    let log = Log::parse(&stdout);
+    let warnings = log.messages(&["WARN"]);
+    assert!(warnings.contains(&"two rules select `ci-a`: nothing is done to it"), "{warnings:?}");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use keyrota::{
         render,
     },
     manifest::Language,
-    plan::Courtesy,
+    plan::{Courtesy, LedgerWrite},
 };
 
 use super::{account, at, t0};
@@ -106,11 +106,13 @@ fn hostile(text: &str) -> [Content; 2] {
         last_use,
         reason: Some("reactivated"),
         since: Some(at(0)),
+        began: None,
         deadline: Some(at(7)),
         recipients: vec![],
         fallback: vec![],
         language: Language::English,
         confirmed: true,
+        ledger: LedgerWrite::default(),
     };
     let about = |kind| Courtesy { kind, ..courtesy.clone() };
     [

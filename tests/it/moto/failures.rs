@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{assert_hidden, destination, keys, ledger, manifests, prepared, shared, user_with_key, value, writes};
 use crate::{
-    command::Folder,
+    command::{Folder, Ran},
     emulator::{Fault, account},
 };
 
@@ -65,7 +65,7 @@ async fn throttled_reads_are_repeated() {
 }
 
 #[tokio::test]
-async fn a_user_that_cannot_be_read_is_held_and_the_exit_code_says_so() {
+async fn a_user_that_cannot_be_read_is_left_alone_and_the_exit_code_says_so() {
     let account = prepared().await;
     user_with_key(&account, "anna", 95).await;
     user_with_key(&account, "bert", 95).await;
@@ -73,17 +73,49 @@ async fn a_user_that_cannot_be_read_is_held_and_the_exit_code_says_so() {
     account.add_fault(Fault::error("ListAccessKeys", 403, "AccessDenied", "no").only("user", "anna").forever());
     let folder = manifests("", "\"anna\", \"bert\"");
     let plan = folder.run_in(&account, &["plan", "--format", "json"]).exits(5).json();
+    assert_eq!((&plan["summary"]["unreadable"], &plan["summary"]["held"]), (&json!(1), &json!(0)));
     let waiting = &plan["waiting"][0];
     assert_eq!(
         (&waiting["user"], &waiting["state"], &waiting["reason"]),
-        (&json!("anna"), &json!("held"), &json!("unreadable"))
+        (&json!("anna"), &json!("unreadable"), &json!("unreadable"))
     );
     assert!(waiting["message"].as_str().is_some_and(|text| text.contains("permission `iam:ListAccessKeys`")));
+    let ran = folder.run_in(&account, &["plan", "--detailed-exitcode"]).exits(5);
+    assert_last_line(&ran, "1 of 2 users could not be read, and what they need is not known: ");
     let ran = folder.run_in(&account, &["apply", "--yes"]).exits(5);
-    ran.shows(&["Applied: 1 created, 1 promoted, 1 notified."]);
+    let ran = ran.shows(&["Applied: 1 created, 1 promoted, 1 notified."]);
+    assert_last_line(&ran, "1 of 2 users could not be read, and what they need is not known: ");
     assert_eq!(keys(&account, "bert").await.len(), 2);
     let created = account.take_requests().into_iter().filter(|request| request.action == "CreateAccessKey");
     assert_eq!(created.filter_map(|request| request.user).collect::<Vec<_>>(), ["bert"]);
+}
+
+/// Nothing is known of anybody: that must not look like nothing to do.
+#[tokio::test]
+async fn where_no_user_can_be_read_no_command_is_calm() {
+    let account = prepared().await;
+    for user in ["anna", "bert", "carl"] {
+        user_with_key(&account, user, 95).await;
+    }
+    account.add_fault(Fault::error("ListAccessKeys", 403, "AccessDenied", "no").forever());
+    let folder = manifests("", "\"anna\", \"bert\", \"carl\"");
+    for command in [&["plan"][..], &["status"], &["apply", "--yes"], &["plan", "--detailed-exitcode"]] {
+        let ran = folder.run_in(&account, command).exits(5);
+        assert!(!ran.stdout.contains("No changes"), "{command:?}\n{}", ran.stdout);
+        assert_eq!(ran.stdout.matches("iam:ListAccessKeys").count(), 1, "{command:?}\n{}", ran.stdout);
+        assert_last_line(
+            &ran,
+            "3 of 3 users could not be read, and what they need is not known: permission `iam:ListAccessKeys` is missing.",
+        );
+    }
+    let status = folder.run_in(&account, &["status", "--format", "json"]).exits(5).json();
+    assert!(status["users"].as_array().is_some_and(|users| users.iter().all(|user| user["next"] == "unreadable")));
+}
+
+#[track_caller]
+fn assert_last_line(ran: &Ran, start: &str) {
+    let last = ran.stdout.lines().next_back().unwrap_or_default();
+    assert!(last.starts_with(start), "{last:?} does not start with {start:?}");
 }
 
 #[tokio::test]

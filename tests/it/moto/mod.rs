@@ -4,6 +4,7 @@
 
 mod accounts;
 mod answers;
+mod destinations;
 mod failures;
 mod interrupted;
 mod mail;

@@ -84,6 +84,8 @@ fn everything_that_calls_leave_behind_is_written_and_read_again() {
         let (time, service) = (at("2026-11-01T01:02:03.5Z"), Some("s3".to_owned()));
         world.users[0].keys[0].last_use = LastUse::At { time, service, region: None };
         world.secrets[0].deleted = Some(at("2026-11-02T00:00:00Z"));
+        world.secrets[0].policy = Some("{\"Statement\": \"it's\"}".to_owned());
+        world.secrets[0].primary_region = Some("us-east-1".to_owned());
         world.secrets[0].tags = [("aws:cloudformation:stack".to_owned(), "x".to_owned())].into();
     });
     let new = NewSecret {
@@ -204,6 +206,9 @@ fn mistakes_in_secrets_are_told_too() {
     rejects(&format!("{secret}replicas = [\"us-east-1\"]"), 4, &["`us-east-1`", "own region"]);
     rejects(&format!("{secret}replicas = [\"Mars\"]"), 4, &["`Mars`"]);
     rejects(&format!("{secret}replicas = [\"eu-west-1\", \"eu-west-1\"]"), 4, &["another replica"]);
+    rejects(&format!("{secret}primary-region = \"us-east-1\""), 4, &["`us-east-1`", "no replica"]);
+    rejects(&format!("{secret}primary-region = \"Mars\""), 4, &["`Mars`"]);
+    rejects(&format!("{secret}policy = \"all\""), 4, &["resource policy", "JSON object"]);
     rejects(&format!("{secret}value = \"x\""), 4, &["unknown field `value`"]);
 }
 

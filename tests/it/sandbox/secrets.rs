@@ -92,6 +92,32 @@ fn a_secret_that_is_being_deleted_can_be_described_but_not_written_to() {
 }
 
 #[test]
+fn a_replica_can_be_described_but_not_written_to() {
+    let primary_region = Some("us-east-1".to_owned());
+    let replica = StoredSecret { primary_region: primary_region.clone(), ..secret(NAME) };
+    let sandbox = with(vec![], vec![replica]);
+    let before = sandbox.snapshot();
+    let check = |result, operation| {
+        refused(&sandbox, &before, result, ErrorKind::Conflict, operation, NAME, "InvalidRequestException");
+    };
+    check(ready(sandbox.tag_secret(NAME, &tags(&[("Owner", "bob")]))), TAG);
+    check(put(&sandbox, FIRST, "{}").map(drop), PUT);
+    assert_eq!(ready(sandbox.describe_secret(NAME)).unwrap().unwrap().primary_region, primary_region);
+}
+
+#[test]
+fn the_resource_policy_is_told_as_it_was_written() {
+    let policy = Some(r#"{"Statement": []}"#.to_owned());
+    let sandbox = with(vec![], vec![StoredSecret { policy: policy.clone(), ..secret(NAME) }, secret("other")]);
+    assert_eq!(ready(sandbox.resource_policy(NAME)), Ok(policy));
+    assert_eq!(ready(sandbox.resource_policy("other")), Ok(None));
+    let before = sandbox.snapshot();
+    let result = ready(sandbox.resource_policy("nobody's"));
+    let operation = "secretsmanager:GetResourcePolicy";
+    refused(&sandbox, &before, result, ErrorKind::NotFound, operation, "nobody's", "ResourceNotFoundException");
+}
+
+#[test]
 fn unknown_secrets_are_not_found() {
     // Names of secrets, unlike those of users, compare with case.
     let sandbox = with(vec![], vec![secret(&NAME.to_uppercase())]);

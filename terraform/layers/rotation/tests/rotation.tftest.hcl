@@ -34,6 +34,10 @@ mock_provider "aws" {
 variables {
   region  = "eu-west-1"
   package = "main.tf" # any file will do
+  boundary = {
+    users = ["arn:aws:iam::111122223333:user/ci-*"]
+    roles = ["arn:aws:iam::444455556666:role/keyrota"]
+  }
   accounts = {
     caller = {
       grants          = [{ users = ["arn:{partition}:iam::{account}:user/ci-*"], tags = {} }]
@@ -48,7 +52,7 @@ variables {
   }
 }
 
-run "needs_no_more_than_region_package_and_accounts" {
+run "needs_no_more_than_region_package_boundary_and_accounts" {
   assert {
     condition     = output.function_name == "keyrota" && output.execution_role_arn == "arn:aws:iam::111122223333:role/keyrota"
     error_message = "the function has the stack's name"
@@ -58,7 +62,7 @@ run "needs_no_more_than_region_package_and_accounts" {
     error_message = "nothing that was not asked for"
   }
   assert {
-    condition     = output.reader_policy_arn != null
+    condition     = toset(keys(output.reader_policy_arns)) == toset(["/aws/iam/credentials/{user}"])
     error_message = "users of this account can read their secrets"
   }
 }
@@ -81,8 +85,92 @@ run "sends_mail_from_another_region" {
     mail = { address = "security@example.com", domain = "example.com", region = "us-east-1" }
   }
   assert {
-    condition     = module.mail[0].identity_arns == ["arn:aws:ses:us-east-1:111122223333:identity/security@example.com"]
+    condition     = module.mail[0].arns == ["arn:aws:ses:us-east-1:111122223333:identity/security@example.com"]
     error_message = "the policy names the identity of the region that sends"
+  }
+}
+
+run "names_the_configuration_set_and_the_other_accounts_identity" {
+  variables {
+    mail = {
+      address           = "security@example.com"
+      domain            = "example.com"
+      from_arn          = "arn:aws:ses:eu-west-1:444455556666:identity/example.com"
+      configuration_set = "keyrota"
+    }
+  }
+  assert {
+    condition = module.mail[0].arns == [
+      "arn:aws:ses:eu-west-1:444455556666:identity/example.com",
+      "arn:aws:ses:eu-west-1:111122223333:configuration-set/keyrota",
+    ]
+    error_message = "the policy names what mail is sent with"
+  }
+}
+
+run "has_a_boundary" {
+  assert {
+    condition = [for one in jsondecode(output.boundary_policy).Statement : one.Resource if contains(one.Action, "iam:CreateAccessKey")] == [
+      ["arn:aws:iam::111122223333:user/ci-*"]
+    ]
+    error_message = "with the users that a person set"
+  }
+}
+
+run "has_the_same_boundary_whatever_the_manifests_say" {
+  variables {
+    mail = { address = "other@example.com", domain = "example.com", configuration_set = "keyrota" }
+    accounts = {
+      caller = {
+        grants          = [{ users = ["arn:{partition}:iam::{account}:user/*"], tags = { team = ["payments"] } }]
+        never           = ["arn:{partition}:iam::{account}:user/admin"]
+        secrets         = ["arn:{partition}:secretsmanager:{region}:{account}:secret:elsewhere/*-??????"]
+        templates       = ["elsewhere/{user}", "there/{user}"]
+        replicated      = ["arn:{partition}:secretsmanager:{region}:{account}:secret:elsewhere/*-??????"]
+        replica_regions = ["eu-central-1"]
+        kms_keys        = ["arn:aws:kms:eu-west-1:111122223333:key/11111111-2222-3333-4444-555555555555"]
+        kms_aliases     = ["alias/keys"]
+      }
+      other = {
+        id              = "777788889999"
+        role            = "arn:{partition}:iam::777788889999:role/keyrota"
+        grants          = []
+        never           = []
+        secrets         = []
+        templates       = []
+        replicated      = []
+        replica_regions = []
+        kms_keys        = []
+        kms_aliases     = []
+      }
+    }
+  }
+  assert {
+    condition     = output.boundary_policy == run.has_a_boundary.boundary_policy
+    error_message = "manifests don't change it"
+  }
+  assert {
+    condition     = toset(keys(output.reader_policy_arns)) == toset(["elsewhere/{user}", "there/{user}"])
+    error_message = "each template has a reader policy"
+  }
+}
+
+run "refuses_to_be_without_a_boundary" {
+  command = plan
+  variables {
+    boundary = null
+  }
+  expect_failures = [var.boundary]
+}
+
+run "takes_a_boundary_of_ones_own" {
+  variables {
+    boundary                 = null
+    permissions_boundary_arn = "arn:aws:iam::111122223333:policy/ours"
+  }
+  assert {
+    condition     = output.boundary_policy == null
+    error_message = "instead of another"
   }
 }
 
@@ -104,7 +192,7 @@ run "serves_other_accounts_only" {
     }
   }
   assert {
-    condition     = output.reader_policy_arn == null
+    condition     = output.reader_policy_arns == {}
     error_message = "no user of this account rotates"
   }
 }

@@ -68,8 +68,21 @@ run "writes_policies_within_the_boundary_only" {
     error_message = "the deploy role can't raise itself"
   }
   assert {
+    condition = toset(flatten([for one in jsondecode(aws_iam_role_policy.deploy.policy).Statement : one.Action if one.Effect == "Deny" && contains(one.Resource, "*")])) == toset([
+      "iam:AttachRolePolicy", "iam:CreateAccessKey", "iam:CreateLoginProfile", "iam:CreateRole", "iam:CreateUser", "iam:DeleteRolePermissionsBoundary",
+      "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy", "iam:UpdateAccessKey", "iam:UpdateLoginProfile",
+    ])
+    error_message = "whatever else is granted to it"
+  }
+  assert {
+    condition = [for one in jsondecode(aws_iam_role_policy.deploy.policy).Statement : one.Resource if contains(one.Action, "iam:CreatePolicyVersion")] == [
+      ["arn:aws:iam::111122223333:policy/keyrota-boundary"]
+    ]
+    error_message = "the boundary stays as it is"
+  }
+  assert {
     condition = length([
-      for action in flatten([for one in jsondecode(aws_iam_role_policy.deploy.policy).Statement : one.Action]) : action
+      for action in flatten([for one in jsondecode(aws_iam_role_policy.deploy.policy).Statement : one.Action if one.Effect == "Allow"]) : action
       if startswith(action, "secretsmanager:") || endswith(action, "AccessKey") || endswith(action, "*")
     ]) == 0
     error_message = "the deploy role has nothing to do with keys and secrets"

@@ -17,7 +17,7 @@ run "verifies_a_domain" {
     error_message = "the domain is the identity, where mail leaves from"
   }
   assert {
-    condition     = output.identity_arns == ["arn:aws:ses:eu-west-1:111122223333:identity/example.com"]
+    condition     = output.arns == ["arn:aws:ses:eu-west-1:111122223333:identity/example.com"]
     error_message = "the policy names the domain"
   }
 }
@@ -32,7 +32,7 @@ run "verifies_an_address_and_test_recipients" {
     error_message = "recipients are verified for the SES sandbox"
   }
   assert {
-    condition = output.identity_arns == [
+    condition = output.arns == [
       "arn:aws:ses:eu-west-1:111122223333:identity/security@example.com",
       "arn:aws:ses:eu-west-1:111122223333:identity/ci@example.com",
     ]
@@ -49,8 +49,26 @@ run "leaves_an_existing_identity_alone" {
     create = false
   }
   assert {
-    condition     = length(aws_sesv2_email_identity.sender) == 0 && length(output.identity_arns) == 1
+    condition     = length(aws_sesv2_email_identity.sender) == 0 && length(output.arns) == 1
     error_message = "it is named and not created"
+  }
+}
+
+run "sends_with_a_configuration_set_for_another_accounts_identity" {
+  variables {
+    from_arn          = "arn:aws:ses:eu-west-1:444455556666:identity/example.com"
+    configuration_set = "keyrota"
+  }
+  assert {
+    condition     = length(aws_sesv2_email_identity.sender) == 0
+    error_message = "the identity is the other account's"
+  }
+  assert {
+    condition = output.arns == [
+      "arn:aws:ses:eu-west-1:444455556666:identity/example.com",
+      "arn:aws:ses:eu-west-1:111122223333:configuration-set/keyrota",
+    ]
+    error_message = "the policy names both"
   }
 }
 

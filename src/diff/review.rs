@@ -8,14 +8,15 @@ use futures::future::join_all;
 
 use crate::{
     cloud::Cloud,
-    compare::{Comparison, Field, Side, compare, fields},
+    diff::{Comparison, Field, Side, compare, fields, weakening},
     explain::settings,
-    inventory::{Account, Inventory, LastUse, UnreadAccount},
+    inventory::{Account, Inventory, UnreadAccount},
+    mail::Templates,
     manifest::{Diagnostic, Manifest},
     observe::{Depth, Directory, Look, directory, observe_for},
-    plan::Plan,
+    plan::{Plan, Viewpoint},
     roster::{Roster, relevant, resolve},
-    survey::{Progress, SurveyError},
+    survey::{Progress, SurveyError, merged},
 };
 
 /// An account that either version of the manifests looks at.
@@ -40,10 +41,20 @@ pub struct Review {
 /// Both versions hold.
 pub struct Compared {
     pub now: Comparison,
-    /// What differs for whole runs: mail, limits, schedule, accounts.
+    /// What differs for whole runs: mail, limits, schedule, accounts. What gets weaker comes first.
     pub settings: Vec<Field>,
+    /// The templates among them, with their texts.
+    pub templates: Vec<Template>,
     /// The next scheduled run, if the manifests schedule one.
     pub next_run: Option<NextRun>,
+}
+
+/// A template of a mail that differs.
+pub struct Template {
+    pub name: String,
+    /// keyrota's own, where the team has none.
+    pub before: String,
+    pub after: String,
 }
 
 /// What the next scheduled run will do if nothing else happens before it, and clients go on as they do.
@@ -58,8 +69,14 @@ pub struct Broken(pub Vec<Diagnostic>);
 impl Compared {
     /// Whether the change makes no difference, neither now nor to the next scheduled run.
     pub fn is_empty(&self) -> bool {
-        let Self { now, settings, next_run, .. } = self;
+        let Self { now, settings, templates: _, next_run } = self;
         now.is_empty() && settings.is_empty() && next_run.as_ref().is_none_or(|run| run.comparison.is_empty())
+    }
+
+    /// How many users leave, and how many policies and settings get weaker.
+    pub fn weakened(&self) -> usize {
+        let settings = self.settings.iter().filter(|field| field.weaker).count();
+        self.now.left.len() + self.now.weakened() + settings
     }
 
     /// The next scheduled run, if it does something else than a run now.
@@ -68,48 +85,40 @@ impl Compared {
     }
 }
 
-/// Observes all accounts once and compares. `next_run` is when rotations start next.
+/// Observes all accounts once and compares, as of `viewpoint`. `next_run` is when rotations start next.
 ///
 /// # Errors
-/// An account that can't be listed, and contradictions in the manifests after the change.
+/// An account that can't be listed.
 pub async fn review<C: Cloud>(
     places: &[Place<'_, C>],
     base: Base<'_>,
     head: &Manifest,
-    now: DateTime<Utc>,
+    viewpoint: Viewpoint,
     next_run: Option<DateTime<Utc>>,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Review, SurveyError> {
-    let instants: Vec<DateTime<Utc>> = std::iter::once(now).chain(next_run).collect();
+    let later = next_run.map(|at| Viewpoint { at, ..viewpoint });
+    let instants: Vec<Viewpoint> = std::iter::once(viewpoint).chain(later).collect();
     let valid_base = base.as_ref().ok().copied();
     let listing = join_all(places.iter().map(|place| list(place, valid_base, head))).await;
     let (places, listed, unread) = readable(places, listing)?;
-    let mut warnings: Option<Vec<Diagnostic>> = None;
+    let mut warnings = Vec::new();
     let mut after = Vec::new();
-    for (place, directory) in places.iter().zip(&listed) {
+    for (place, directory) in places.iter().copied().zip(&listed) {
         let Some(account) = &place.after else {
             after.push(Vec::new());
             continue;
         };
-        let (rosters, found) = resolve_for(head, account, directory, &instants).map_err(SurveyError::Manifest)?;
+        let (rosters, found) = resolve_for(head, account, directory, &instants);
         after.push(rosters);
-        // A rule that selects nobody here may select someone in another account.
-        warnings = Some(match warnings {
-            None => found,
-            Some(before) => before.into_iter().filter(|warning| found.contains(warning)).collect(),
-        });
+        warnings.push(found);
     }
-    let before = base.and_then(|base| {
-        let mut before = Vec::new();
-        let mut errors = Vec::new();
-        for (place, directory) in places.iter().zip(&listed) {
-            match place.before.as_ref().map(|account| resolve_for(base, account, directory, &instants)) {
-                Some(Ok((rosters, _))) => before.push(rosters),
-                Some(Err(found)) => errors.extend(found),
-                None => before.push(Vec::new()),
-            }
-        }
-        if errors.is_empty() { Ok((base, before)) } else { Err(errors) }
+    let before = base.map(|base| {
+        let resolved = |(place, directory): (&Place<'_, C>, &Directory)| {
+            let account = place.before.as_ref();
+            account.map(|account| resolve_for(base, account, directory, &instants).0).unwrap_or_default()
+        };
+        (base, places.iter().copied().zip(&listed).map(resolved).collect())
     });
     let (base, before) = match before {
         Ok((base, before)) => (Ok(base), before),
@@ -118,16 +127,7 @@ pub async fn review<C: Cloud>(
     let rosters: Vec<[Vec<Roster>; 2]> = before.into_iter().zip(after).map(|(before, after)| [before, after]).collect();
     let observing = places.iter().zip(&rosters).zip(&listed);
     let observing = observing.map(|((place, both), listed)| observe_both(place, both, listed, &instants, progress));
-    let mut inventories = join_all(observing).await;
-    if let Some(then) = next_run {
-        for (rosters, inventories) in rosters.iter().zip(&mut inventories) {
-            for (rosters, inventories) in rosters.iter().zip(inventories) {
-                if let ([_, roster], [_, inventory]) = (&rosters[..], &mut inventories[..]) {
-                    stay_in_use(inventory, roster, now, then);
-                }
-            }
-        }
-    }
+    let inventories = join_all(observing).await;
     let compare_at = |instant: usize| {
         let side = |version: usize| -> Vec<Side<'_>> {
             let places = rosters.iter().zip(&inventories);
@@ -146,12 +146,32 @@ pub async fn review<C: Cloud>(
     let comparison = match base {
         Ok(base) => Ok(Compared {
             now: comparison,
-            settings: fields(&settings(base), &settings(head)),
+            settings: changed_settings(base, head, viewpoint.at),
+            templates: changed_templates(base, head),
             next_run: later.map(|(plan, comparison)| NextRun { plan, comparison }),
         }),
         Err(errors) => Err(Broken(errors)),
     };
-    Ok(Review { plan, comparison, warnings: warnings.unwrap_or_default() })
+    Ok(Review { plan, comparison, warnings: merged(warnings) })
+}
+
+/// The settings of whole runs that differ; the weaker ones first.
+pub fn changed_settings(before: &Manifest, after: &Manifest, now: DateTime<Utc>) -> Vec<Field> {
+    let mut settings = fields(&settings(before), &settings(after));
+    for field in &mut settings {
+        field.weaker = weakening::of_setting(&field.name, before, after, now);
+    }
+    settings.sort_by_key(|field| !field.weaker);
+    settings
+}
+
+/// The templates that differ.
+pub fn changed_templates(before: &Manifest, after: &Manifest) -> Vec<Template> {
+    let texts = |manifest: &Manifest, name: &str| manifest.mail.templates.text(name).to_owned();
+    Templates::names()
+        .map(|name| Template { before: texts(before, &name), after: texts(after, &name), name })
+        .filter(|template| template.before != template.after)
+        .collect()
 }
 
 type Readable<'a, 'b, C> = (Vec<&'a Place<'b, C>>, Vec<Directory>, Vec<UnreadAccount>);
@@ -199,31 +219,16 @@ fn resolve_for(
     manifest: &Manifest,
     account: &Account,
     directory: &Directory,
-    instants: &[DateTime<Utc>],
-) -> Result<(Vec<Roster>, Vec<Diagnostic>), Vec<Diagnostic>> {
+    instants: &[Viewpoint],
+) -> (Vec<Roster>, Vec<Diagnostic>) {
     let mut rosters = Vec::new();
     let mut warnings = Vec::new();
-    for now in instants {
-        let (roster, found) = resolve(manifest, account, &directory.users, *now)?;
+    for viewpoint in instants {
+        let (roster, found) = resolve(manifest, account, &directory.users, viewpoint.at);
         rosters.push(roster);
         warnings = found;
     }
-    Ok((rosters, warnings))
-}
-
-/// Clients go on as they do: a key that is in use now will be in use then. Without that, every forecast would find
-/// all keys unused.
-fn stay_in_use(inventory: &mut Inventory, roster: &Roster, now: DateTime<Utc>, then: DateTime<Utc>) {
-    for entry in &roster.entries {
-        let Some(Ok(state)) = inventory.users.get_mut(&entry.user.name) else { continue };
-        for key in &mut state.keys {
-            if let LastUse::At { time, .. } = &mut key.last_use
-                && now - *time < entry.policy.quiet.value
-            {
-                *time = then;
-            }
-        }
-    }
+    (rosters, warnings)
 }
 
 /// The inventories that belong to the rosters of an account: before and after, one for each instant.
@@ -231,12 +236,12 @@ async fn observe_both<C: Cloud>(
     place: &Place<'_, C>,
     [before, after]: &[Vec<Roster>; 2],
     directory: &Directory,
-    instants: &[DateTime<Utc>],
+    instants: &[Viewpoint],
     progress: &(dyn Fn(Progress) + Sync),
 ) -> [Vec<Inventory>; 2] {
     let mut looks = Vec::new();
     for rosters in [before, after] {
-        looks.extend(rosters.iter().zip(instants).map(|(roster, now)| Look { roster, now: *now }));
+        looks.extend(rosters.iter().zip(instants).map(|(roster, viewpoint)| Look { roster, viewpoint: *viewpoint }));
     }
     let users: BTreeSet<_> = looks.iter().flat_map(|look| &look.roster.entries).map(|entry| &entry.user.name).collect();
     progress(Progress::InScope(users.len()));

@@ -1,0 +1,282 @@
+//! What counts as weaker when it goes from one value to another: one table. A field of the policy or a setting that has no
+//! row fails a test, and so does a row without a case.
+//!
+//! Weaker is what lets keys get older, gives people less time or fewer words, lets more happen at once, or sends
+//! credentials and mail elsewhere. It need not be wrong; it must not go unseen.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::{
+    manifest::{Exemption, Limits, Manifest, Recipient, Sourced, WhenFull, schedule::next_after, values::USER_NAME},
+    roster::Entry,
+};
+
+/// A field of a user's policy.
+pub struct PolicyRow {
+    /// As [`crate::explain::policy`] names it.
+    pub field: &'static str,
+    /// When it is weaker, in words.
+    pub weaker: &'static str,
+    /// Before, and after: `None` if the user left the scope.
+    is_weaker: fn(&Entry, Option<&Entry>) -> bool,
+}
+
+/// A setting of whole runs.
+pub struct SettingRow {
+    /// As [`crate::explain::settings`] names it, up to the name that its user gave.
+    pub field: &'static str,
+    /// When it is weaker, in words.
+    pub weaker: &'static str,
+    is_weaker: fn(&Manifest, &Manifest, DateTime<Utc>) -> bool,
+}
+
+/// Compares a field of both policies while the user stays.
+macro_rules! stays {
+    ($field:ident, |$before:ident, $after:ident| $weaker:expr) => {
+        |before, after| {
+            after.is_some_and(|after| {
+                let ($before, $after) = (&before.policy.$field.value, &after.policy.$field.value);
+                $weaker
+            })
+        }
+    };
+}
+
+/// The fields of a policy.
+pub const POLICY: &[PolicyRow] = &[
+    PolicyRow { field: "scope", weaker: "the user leaves it", is_weaker: |_, after| after.is_none() },
+    PolicyRow {
+        field: "exempt",
+        weaker: "added, or for longer",
+        is_weaker: |before, after| {
+            after.is_some_and(|after| longer_exempt(before.exempt.as_ref(), after.exempt.as_ref()))
+        },
+    },
+    PolicyRow { field: "max-age", weaker: "longer", is_weaker: stays!(max_age, |before, after| after > before) },
+    PolicyRow {
+        field: "rotate-ahead",
+        weaker: "shorter",
+        is_weaker: stays!(rotate_ahead, |before, after| after.time() < before.time()),
+    },
+    PolicyRow { field: "overlap", weaker: "shorter", is_weaker: stays!(overlap, |before, after| after < before) },
+    PolicyRow { field: "quiet", weaker: "shorter", is_weaker: stays!(quiet, |before, after| after < before) },
+    PolicyRow { field: "patience", weaker: "shorter", is_weaker: stays!(patience, |before, after| after < before) },
+    PolicyRow { field: "hold", weaker: "shorter", is_weaker: stays!(hold, |before, after| after < before) },
+    PolicyRow {
+        field: "reissue-before",
+        weaker: "removed, or earlier",
+        // No date is earlier than any.
+        is_weaker: stays!(reissue_before, |before, after| after < before),
+    },
+    PolicyRow {
+        field: "when-full",
+        weaker: "`retire-oldest`: keys in use are deactivated",
+        is_weaker: stays!(when_full, |before, after| (*before, *after) == (WhenFull::Block, WhenFull::RetireOldest)),
+    },
+    PolicyRow {
+        field: "notify",
+        weaker: "fewer or other people are told",
+        is_weaker: |before, after| {
+            after.is_some_and(|after| {
+                lacks(&before.recipients, &after.recipients)
+                    || lacks(&written(&before.policy.notify), &written(&after.policy.notify))
+            })
+        },
+    },
+    PolicyRow {
+        field: "secret",
+        weaker: "the credential goes elsewhere",
+        is_weaker: |before, after| after.is_some_and(|after| after.secret != before.secret),
+    },
+    PolicyRow {
+        field: "kms-key",
+        weaker: "removed, or another one",
+        is_weaker: stays!(kms_key, |before, after| before.is_some() && before != after),
+    },
+    PolicyRow {
+        field: "replicate-to",
+        weaker: "the credential is in more places",
+        is_weaker: stays!(replicate_to, |before, after| lacks(after, before)),
+    },
+    PolicyRow { field: "language", weaker: "never", is_weaker: |_, _| false },
+];
+
+/// The settings of whole runs.
+pub const SETTINGS: &[SettingRow] = &[
+    SettingRow {
+        field: "mail.from",
+        weaker: "removed, or another sender",
+        is_weaker: |before, after, _| before.mail.from.is_some() && before.mail.from != after.mail.from,
+    },
+    SettingRow { field: "mail.from-arn", weaker: "never", is_weaker: |_, _, _| false },
+    SettingRow {
+        field: "mail.reply-to",
+        weaker: "removed, or other people",
+        is_weaker: |before, after, _| before.mail.reply_to.is_some() && before.mail.reply_to != after.mail.reply_to,
+    },
+    SettingRow { field: "mail.configuration-set", weaker: "never", is_weaker: |_, _, _| false },
+    SettingRow { field: "mail.region", weaker: "never", is_weaker: |_, _, _| false },
+    SettingRow {
+        field: "mail.fallback",
+        weaker: "fewer or other people are told",
+        is_weaker: |before, after, _| lacks(&before.mail.fallback, &after.mail.fallback),
+    },
+    SettingRow {
+        field: "mail.digest",
+        weaker: "fewer or other people are told",
+        is_weaker: |before, after, _| lacks(&before.mail.digest, &after.mail.digest),
+    },
+    SettingRow { field: "mail.language", weaker: "never", is_weaker: |_, _, _| false },
+    SettingRow { field: "templates/", weaker: "never: its text is shown", is_weaker: |_, _, _| false },
+    SettingRow {
+        field: "limits.max-actions",
+        weaker: "removed, or higher",
+        is_weaker: |before, after, _| looser(|limits| &limits.max_actions, before, after),
+    },
+    SettingRow {
+        field: "limits.max-percent",
+        weaker: "removed, or higher",
+        is_weaker: |before, after, _| looser(|limits| &limits.max_percent, before, after),
+    },
+    SettingRow {
+        field: "schedule.enforce",
+        weaker: "later or rarer",
+        is_weaker: |before, after, now| {
+            let expression = |manifest: &Manifest| {
+                manifest.schedule.enforce.as_ref().map_or(ENFORCE, |enforce| &enforce.value).to_owned()
+            };
+            rarer(&expression(before), &expression(after), now)
+        },
+    },
+    SettingRow {
+        field: "schedule.tend",
+        weaker: "later or rarer",
+        is_weaker: |before, after, now| {
+            let expression =
+                |manifest: &Manifest| manifest.schedule.tend.as_ref().map_or(TEND, |tend| &tend.value).to_owned();
+            rarer(&expression(before), &expression(after), now)
+        },
+    },
+    SettingRow {
+        field: "accounts.",
+        weaker: "removed, or another id",
+        is_weaker: |before, after, _| {
+            let ids = |manifest: &Manifest| manifest.accounts.values().map(|one| one.id.clone()).collect::<Vec<_>>();
+            lacks(&ids(before), &ids(after)) || (before.accounts.is_empty() != after.accounts.is_empty())
+        },
+    },
+];
+
+/// What Terraform schedules where the manifests say nothing.
+const ENFORCE: &str = "cron(0 8 1 * ? *)";
+const TEND: &str = "cron(0 8 * * ? *)";
+
+/// A run that comes this much later is a later one: people move runs by an hour without a thought.
+const LATER: TimeDelta = TimeDelta::days(1);
+
+/// For how long a schedule is looked at, and how many of its runs.
+const HORIZON: TimeDelta = TimeDelta::days(800);
+const MOST_RUNS: usize = 1_000;
+
+/// The fields of a user's policy that get weaker.
+pub fn of_policy(before: &Entry, after: Option<&Entry>) -> Vec<&'static str> {
+    POLICY.iter().filter(|row| (row.is_weaker)(before, after)).map(|row| row.field).collect()
+}
+
+/// Whether a setting, by its name, gets weaker.
+pub fn of_setting(name: &str, before: &Manifest, after: &Manifest, now: DateTime<Utc>) -> bool {
+    row_of(name).is_some_and(|row| match row.field {
+        // Of several accounts each is looked at by itself.
+        "accounts." => {
+            let one = |manifest: &Manifest| Manifest {
+                accounts: manifest
+                    .accounts
+                    .iter()
+                    .filter(|(own, _)| name[row.field.len()..] == ***own)
+                    .map(|(name, account)| (name.clone(), account.clone()))
+                    .collect(),
+                ..Manifest::default()
+            };
+            !one(before).accounts.is_empty() && (row.is_weaker)(&one(before), &one(after), now)
+        }
+        _ => (row.is_weaker)(before, after, now),
+    })
+}
+
+/// The row of a setting: its name, or how its name begins.
+pub fn row_of(name: &str) -> Option<&'static SettingRow> {
+    SETTINGS.iter().find(|row| match row.field.ends_with(['.', '/']) {
+        true => name.starts_with(row.field),
+        false => name == row.field,
+    })
+}
+
+fn longer_exempt(before: Option<&Exemption>, after: Option<&Exemption>) -> bool {
+    match (before, after) {
+        (_, None) => false,
+        (None, Some(_)) => true,
+        (Some(before), Some(after)) => match (before.ends, after.ends) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(before), Some(after)) => after > before,
+        },
+    }
+}
+
+fn written(notify: &Sourced<Vec<Recipient>>) -> Vec<String> {
+    let text = |recipient: &Recipient| match recipient {
+        Recipient::Address(address) => address.to_lowercase(),
+        Recipient::Tag(tag) => format!("tag:{tag}"),
+        Recipient::UserName => USER_NAME.to_owned(),
+    };
+    notify.value.iter().map(text).collect()
+}
+
+/// Whether something of the first list is not in the second.
+fn lacks(before: &[String], after: &[String]) -> bool {
+    before.iter().any(|one| !after.iter().any(|other| other.eq_ignore_ascii_case(one)))
+}
+
+fn looser(limit: fn(&Limits) -> &Option<Sourced<u32>>, before: &Manifest, after: &Manifest) -> bool {
+    let value = |manifest: &Manifest| limit(&manifest.limits).as_ref().map(|limit| limit.value);
+    match (value(before), value(after)) {
+        (None, _) => false,
+        (Some(_), None) => true,
+        (Some(before), Some(after)) => after > before,
+    }
+}
+
+/// Whether runs of the second schedule begin later or come less often.
+fn rarer(before: &str, after: &str, now: DateTime<Utc>) -> bool {
+    match (runs(before, now), runs(after, now)) {
+        (None, _) => false,
+        (Some(_), None) => true,
+        (Some((first, gap)), Some((other_first, other_gap))) => other_first >= first + LATER || other_gap > gap,
+    }
+}
+
+/// When a schedule comes next, and the longest time between two of its runs; `None` if it never comes.
+fn runs(expression: &str, now: DateTime<Utc>) -> Option<(DateTime<Utc>, TimeDelta)> {
+    if let Some(rate) = expression.strip_prefix("rate(").and_then(|rest| rest.strip_suffix(')')) {
+        let (count, unit) = rate.split_once(' ')?;
+        let count: i32 = count.parse().ok()?;
+        let unit = match unit.trim_end_matches('s') {
+            "minute" => TimeDelta::minutes(1),
+            "hour" => TimeDelta::hours(1),
+            _ => TimeDelta::days(1),
+        };
+        // Only EventBridge knows when it began.
+        return Some((now, unit * count));
+    }
+    let first = next_after(expression, now)?;
+    let (mut last, mut gap) = (first, TimeDelta::zero());
+    for _ in 0..MOST_RUNS {
+        let Some(next) = next_after(expression, last) else { return Some((first, TimeDelta::MAX)) };
+        gap = gap.max(next - last);
+        last = next;
+        if last - first > HORIZON {
+            break;
+        }
+    }
+    Some((first, gap))
+}

@@ -1,0 +1,323 @@
+//! Finds users that would share a secret, as far as that shows without the account: a user could then read another's
+//! credential, and a rotation of the one would take it from the other.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{
+    Code, Diagnostic, Label, Manifest, Pattern, Rule,
+    diagnostic::{Sources, quote},
+    duplicates::known_accounts,
+};
+
+/// What stands for the user's name in a template.
+const USER: &str = "{user}";
+
+/// Users that are named exactly and have the same secret, and templates of which that could be true.
+pub(super) fn collisions(manifest: &Manifest, sources: &Sources) -> Vec<Diagnostic> {
+    let rules: Vec<Reach> = manifest.rules.iter().map(|rule| Reach::of(rule, manifest)).collect();
+    let mut diagnostics = named_users(&rules, sources);
+    diagnostics.extend(templates(&rules, sources));
+    diagnostics
+}
+
+/// A rule, and the accounts it holds in; `None` stands for all.
+struct Reach<'a> {
+    rule: &'a Rule,
+    accounts: Vec<Option<String>>,
+}
+
+impl<'a> Reach<'a> {
+    fn of(rule: &'a Rule, manifest: &Manifest) -> Self {
+        Self { rule, accounts: known_accounts(rule, &manifest.accounts) }
+    }
+
+    fn template(&self) -> &'a str {
+        &self.rule.policy.secret.value
+    }
+
+    /// Whether both could hold in one account. A rule for accounts of which none is declared may hold anywhere.
+    fn meets(&self, other: &Self) -> bool {
+        let anywhere = |accounts: &[Option<String>]| accounts.is_empty() || accounts.contains(&None);
+        anywhere(&self.accounts)
+            || anywhere(&other.accounts)
+            || self.accounts.iter().any(|account| other.accounts.contains(account))
+    }
+
+    fn excepts(&self, user: &str) -> bool {
+        self.rule.except.iter().any(|except| except.matches(user))
+    }
+
+    /// The patterns of its users; without `users`, anyone.
+    fn users(&self) -> Vec<Option<&'a Pattern>> {
+        match self.rule.users.as_slice() {
+            [] => vec![None],
+            users => users.iter().map(Some).collect(),
+        }
+    }
+
+    fn label(&self, user: Option<&Pattern>, sources: &Sources, text: &str) -> Label {
+        match user {
+            Some(user) => sources.label_part(&self.rule.source, &user.span, text),
+            None => sources.label(&self.rule.source, text),
+        }
+    }
+}
+
+/// The secret of a user, as the roster names it.
+fn fill(template: &str, user: &str) -> String {
+    template.replace(USER, user).replace(',', "_")
+}
+
+/// Two names that stand in manifests. Each name is looked at once.
+fn named_users(rules: &[Reach], sources: &Sources) -> Vec<Diagnostic> {
+    let mut seen: HashMap<String, Vec<(&Reach, &Pattern)>> = HashMap::new();
+    let mut diagnostics = Vec::new();
+    for reach in rules {
+        for user in reach.rule.users.iter().filter(|user| user.is_exact() && !reach.excepts(&user.text)) {
+            let secret = fill(reach.template(), &user.text);
+            let owners = seen.entry(secret.clone()).or_default();
+            // The same name in two rules is another mistake.
+            let other = owners
+                .iter()
+                .find(|(other, name)| !name.text.eq_ignore_ascii_case(&user.text) && other.meets(reach))
+                .copied();
+            if let Some((other, name)) = other {
+                let message = format!(
+                    "users {} and {} would share the secret {}",
+                    quote(&name.text),
+                    quote(&user.text),
+                    quote(&secret)
+                );
+                let comma = name.text.contains(',') || user.text.contains(',');
+                let help = match comma {
+                    true => {
+                        "names of secrets can't hold `,`, which becomes `_`; give one of the users a rule with another `secret`"
+                    }
+                    false => "give one of the users a rule with another `secret`",
+                };
+                let diagnostic =
+                    Diagnostic::error(Code::SharedSecret, message, reach.label(Some(user), sources, "this user"))
+                        .label(other.label(Some(name), sources, "and this one"))
+                        .help(help);
+                diagnostics.push(diagnostic);
+            }
+            owners.push((reach, user));
+        }
+    }
+    diagnostics
+}
+
+/// Two different templates of which one, filled in for one user, may be the other, filled in for another: with `…/{user}`
+/// and `…/admin-{user}`, `bob` could have the secret of `admin-bob`. One complaint for each two.
+fn templates(rules: &[Reach], sources: &Sources) -> Vec<Diagnostic> {
+    let mut by_template: BTreeMap<&str, Vec<&Reach>> = BTreeMap::new();
+    for reach in rules {
+        by_template.entry(reach.template()).or_default().push(reach);
+    }
+    // In the order of the text before `{user}`, those that begin with another's stand together behind it.
+    let mut templates: Vec<_> =
+        by_template.iter().map(|(template, rules)| (around(template), *template, rules)).collect();
+    templates.sort_by_key(|((before, _), template, _)| (*before, *template));
+    let mut diagnostics = Vec::new();
+    for (position, ((before, after), one, ones)) in templates.iter().enumerate() {
+        let nested = templates[position + 1..].iter().take_while(|((other, _), ..)| other.starts_with(before));
+        for ((_, other_after), other, others) in nested {
+            // Most templates differ at their ends, and that is cheap to see.
+            let may_end_alike = after.ends_with(other_after) || other_after.ends_with(after);
+            if may_end_alike && could_coincide(&tokens(one, None), &tokens(other, None)) {
+                diagnostics.extend(first_collision(one, ones, other, others, sources));
+            }
+        }
+    }
+    diagnostics
+}
+
+/// What stands before the first `{user}` and after the last; without any, the whole for both.
+fn around(template: &str) -> (&str, &str) {
+    let before = template.split(USER).next().unwrap_or(template);
+    (before, template.rsplit(USER).next().unwrap_or(template))
+}
+
+fn first_collision(
+    one: &str,
+    ones: &[&Reach],
+    other: &str,
+    others: &[&Reach],
+    sources: &Sources,
+) -> Option<Diagnostic> {
+    let filled = |template: &str, rules: &[&Reach]| -> Vec<Vec<(Option<usize>, Vec<Token>)>> {
+        let patterns = |reach: &&Reach| {
+            let users = reach.users();
+            users.iter().enumerate().map(|(at, user)| (user.map(|_| at), tokens(template, *user))).collect()
+        };
+        rules.iter().map(patterns).collect()
+    };
+    let (filled_ones, filled_others) = (filled(one, ones), filled(other, others));
+    for (first, first_users) in ones.iter().zip(&filled_ones) {
+        for (second, second_users) in others.iter().zip(&filled_others) {
+            if !first.meets(second) {
+                continue;
+            }
+            for (user, first_tokens) in first_users {
+                for (other_user, second_tokens) in second_users {
+                    let (user, other_user) =
+                        (user.map(|at| &first.rule.users[at]), other_user.map(|at| &second.rule.users[at]));
+                    if is_ruled_out(first, one, user, second, other, other_user)
+                        || !could_coincide(first_tokens, second_tokens)
+                    {
+                        continue;
+                    }
+                    return Some(complaint([(first, one, user), (second, other, other_user)], sources));
+                }
+            }
+        }
+    }
+    None
+}
+
+/// Two names are told apart exactly, elsewhere. Where one name stands, the other user is known, and may be excepted.
+fn is_ruled_out(
+    first: &Reach,
+    one: &str,
+    user: Option<&Pattern>,
+    second: &Reach,
+    other: &str,
+    other_user: Option<&Pattern>,
+) -> bool {
+    let exact = |user: Option<&Pattern>| user.filter(|user| user.is_exact()).map(|user| user.text.clone());
+    match (exact(user), exact(other_user)) {
+        (Some(_), Some(_)) => true,
+        (Some(name), None) => is_excepted((first, one, &name), (second, other)),
+        (None, Some(name)) => is_excepted((second, other, &name), (first, one)),
+        (None, None) => false,
+    }
+}
+
+fn is_excepted((reach, template, name): (&Reach, &str, &str), (second, other): (&Reach, &str)) -> bool {
+    let secret = fill(template, name);
+    let (start, end) = other.split_once(USER).unwrap_or((other, ""));
+    let its_user = secret.strip_prefix(start).and_then(|rest| rest.strip_suffix(end));
+    reach.excepts(name) || its_user.is_some_and(|user| second.excepts(user) || user.eq_ignore_ascii_case(name))
+}
+
+fn complaint(sides: [(&Reach, &str, Option<&Pattern>); 2], sources: &Sources) -> Diagnostic {
+    let [(_, one, _), (_, other, _)] = sides;
+    let message = format!("two users could have one secret: {} and {} can be the same name", quote(one), quote(other));
+    let label = |(reach, template, user): (&Reach, &str, Option<&Pattern>)| match &reach.rule.policy.secret.source {
+        Some(source) if *source.file != *reach.rule.source.file || source.line > reach.rule.source.line => {
+            sources.label(source, "")
+        }
+        _ => reach.label(user, sources, &format!("has the secret {}", quote(template))),
+    };
+    let help = "let `/`, which names of users can't hold, tell them apart, e.g. `/aws/iam/credentials/admin/{user}` beside \
+                `/aws/iam/credentials/{user}`; or let the rules select names that can't meet";
+    Diagnostic::error(Code::SecretsMeet, message, label(sides[1])).label(label(sides[0])).help(help)
+}
+
+/// A part of what a secret's name may look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Token {
+    /// Of the template.
+    Char(char),
+    /// Of a user's name, which compares without case.
+    Letter(char),
+    /// `?` in the pattern of a user.
+    One,
+    /// `*` there.
+    Many,
+}
+
+/// The template with a pattern of users filled in; `None`: any user.
+fn tokens(template: &str, user: Option<&Pattern>) -> Vec<Token> {
+    let letter = |c: char| match c {
+        '*' => Token::Many,
+        '?' => Token::One,
+        // As the roster writes it.
+        ',' => Token::Char('_'),
+        c => Token::Letter(c.to_ascii_lowercase()),
+    };
+    let name: Vec<Token> = user.map_or_else(|| vec![Token::Many], |user| user.text.chars().map(letter).collect());
+    let mut tokens = Vec::new();
+    for (index, part) in template.split(USER).enumerate() {
+        if index > 0 {
+            tokens.extend_from_slice(&name);
+        }
+        tokens.extend(part.chars().map(Token::Char));
+    }
+    tokens
+}
+
+/// Whether there is a text that both describe. Wildcards stand for what names of users may hold.
+fn could_coincide(one: &[Token], other: &[Token]) -> bool {
+    // What is left of the other, by how much of it: `true` if it may be the same as what is left of the one.
+    let mut next: Vec<bool> = Vec::new();
+    for at in (0..=one.len()).rev() {
+        let mut row = vec![false; other.len() + 1];
+        for other_at in (0..=other.len()).rev() {
+            let (a, b) = (one.get(at), other.get(other_at));
+            row[other_at] = match (a, b) {
+                (None, None) => true,
+                (Some(Token::Many), Some(Token::Many)) => next[other_at] || row[other_at + 1],
+                (Some(Token::Many), Some(b)) => next[other_at] || is_of_a_name(*b) && row[other_at + 1],
+                (Some(Token::Many), None) => next[other_at],
+                (Some(a), Some(Token::Many)) => row[other_at + 1] || is_of_a_name(*a) && next[other_at],
+                (None, Some(Token::Many)) => row[other_at + 1],
+                (Some(a), Some(b)) => may_be_same(*a, *b) && next[other_at + 1],
+                (None, Some(_)) | (Some(_), None) => false,
+            };
+        }
+        next = row;
+    }
+    next[0]
+}
+
+/// Whether it may stand in the name of a user, the comma replaced.
+fn is_of_a_name(token: Token) -> bool {
+    match token {
+        Token::Char(c) | Token::Letter(c) => c.is_ascii_alphanumeric() || "+=.@_-".contains(c),
+        Token::One | Token::Many => true,
+    }
+}
+
+fn may_be_same(a: Token, b: Token) -> bool {
+    match (a, b) {
+        (Token::Char(a), Token::Char(b)) => a == b,
+        (Token::Char(a) | Token::Letter(a), Token::Char(b) | Token::Letter(b)) => a.eq_ignore_ascii_case(&b),
+        (Token::One | Token::Many, other) | (other, Token::One | Token::Many) => is_of_a_name(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn coincide(one: (&str, &str), other: (&str, &str)) -> bool {
+        let tokens = |(template, user): (&str, &str)| tokens(template, Some(&Pattern::new(user)));
+        let forth = could_coincide(&tokens(one), &tokens(other));
+        assert_eq!(forth, could_coincide(&tokens(other), &tokens(one)), "{one:?} {other:?}");
+        forth
+    }
+
+    #[test]
+    fn templates_meet_where_a_name_may_stand() {
+        for (one, other, expected) in [
+            (("/x/{user}", "*"), ("/x/admin-{user}", "*"), true),
+            (("/x/{user}", "ci-*"), ("/x/admin-{user}", "bob"), false),
+            (("/x/{user}", "admin-*"), ("/x/admin-{user}", "bob"), true),
+            (("/x/{user}", "ADMIN-B?B"), ("/x/admin-{user}", "bob"), true),
+            (("/x/{user}", "admin-?"), ("/x/admin-{user}", "bob"), false),
+            (("/x/{user}", "*"), ("/x/y/{user}", "*"), false),
+            (("/x/{user}", "*"), ("/x/{user}/y", "*"), false),
+            (("/x/{user}", "*"), ("/X/{user}", "*"), false),
+            (("a-{user}", "*"), ("{user}-a", "*"), true),
+            (("a-{user}", "*"), ("{user}/a", "*"), false),
+            (("{user}", "a,*"), ("x_{user}", "*"), false),
+            (("{user}", "a,*"), ("a_{user}", "*"), true),
+            (("x/y", "a"), ("x/{user}", "*"), true),
+            (("x/y", "a"), ("x/{user}", "z*"), false),
+            (("{user}/{user}", "*"), ("a/{user}", "*"), true),
+        ] {
+            assert_eq!(coincide(one, other), expected, "{one:?} {other:?}");
+        }
+    }
+}

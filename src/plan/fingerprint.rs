@@ -1,0 +1,81 @@
+//! What a plan does, without its wording: to compare the plan that was approved with the one that is applied, and the
+//! plans of two versions of the manifests.
+
+use sha2::{Digest, Sha256};
+
+use super::{Change, Plan, Step, Verb, Waiting};
+
+/// What digests of this kind begin with.
+pub const SCHEME: &str = "r2:";
+
+/// Everything that is done to one user, from the first step on: which steps, with which keys, how long after the first
+/// one, and where the credential goes; no ages, dates or wording. Compares equal while the change means the same.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Chain {
+    /// The account's id.
+    pub account: String,
+    pub user: String,
+    /// The secret's name.
+    pub destination: String,
+    /// In their order; never empty for a change.
+    pub links: Vec<Link>,
+}
+
+/// One step of a [`Chain`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Link {
+    pub verb: Verb,
+    /// The key's id, or `new` and `new-2` for keys that do not exist yet.
+    pub key: String,
+    /// Whole hours after the first step, at the earliest.
+    pub hours: i64,
+}
+
+impl Link {
+    fn of(step: &Step) -> Self {
+        Self { verb: step.verb, key: step.key.as_str().to_owned(), hours: step.offset.num_hours() }
+    }
+}
+
+impl Change {
+    /// What it does to whom, now and later.
+    pub fn chain(&self) -> Chain {
+        let Self { account, user, action, reason: _, destination, source: _, then, is_assumed: _ } = self;
+        let first = Link { verb: action.verb(), key: self.key().as_str().to_owned(), hours: 0 };
+        let links = std::iter::once(first).chain(then.iter().map(Link::of)).collect();
+        Chain { account: account.id.clone(), user: user.clone(), destination: destination.clone(), links }
+    }
+}
+
+impl Waiting {
+    /// What comes when the wait is over; without steps if that takes a person.
+    pub fn chain(&self) -> Chain {
+        let Self { account, user, then, .. } = self;
+        let links = then.iter().map(Link::of).collect();
+        Chain { account: account.id.clone(), user: user.clone(), destination: String::new(), links }
+    }
+}
+
+/// A short name for what a plan does: it keeps it from day to day while it means the same. `None`: something could not be
+/// read, and nobody can approve what is not known.
+#[must_use]
+pub fn fingerprint(plan: &Plan) -> Option<String> {
+    let is_known = plan.unreadable().next().is_none() && plan.accounts_unread.is_empty();
+    is_known.then(|| fingerprint_of(plan.changes.iter().map(Change::chain)))
+}
+
+/// `r2:` and 12 hex digits of SHA-256 over the sorted chains.
+#[must_use]
+pub fn fingerprint_of(chains: impl IntoIterator<Item = Chain>) -> String {
+    let mut lines: Vec<String> = chains.into_iter().map(line).collect();
+    lines.sort_unstable();
+    let hash = Sha256::digest(lines.concat());
+    hash[..6].iter().fold(SCHEME.to_owned(), |digest, byte| digest + &format!("{byte:02x}"))
+}
+
+/// Neither a name nor an id can hold a tab or a line break, so the fields can't run into each other.
+fn line(chain: Chain) -> String {
+    let Chain { account, user, destination, links } = chain;
+    let links: String = links.iter().map(|Link { verb, key, hours }| format!("\t{verb}\t{key}\t{hours}")).collect();
+    format!("{account}\t{user}\t{destination}{links}\n")
+}

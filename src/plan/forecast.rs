@@ -1,0 +1,231 @@
+//! What follows: the planner run on simulated states, with the clock put forward while it waits.
+//!
+//! The steps that follow at once are exact: what they depend on is read first ([`need`]). Those that follow later rest
+//! on nobody using the old key any more, and say until when it works at the latest if somebody does.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Action, KeyRef, Need, Next, Reason, Step, Verb, Wait, next, simulate};
+use crate::{
+    inventory::{Destination, Inventory, KeyId, LastUse, Readers, State},
+    roster::{Entry, Roster},
+};
+
+/// Stand for the ids of the keys that planned creations will yield, in their order.
+const UNBORN: [&str; 2] = ["new", "new-2"];
+
+/// No rotation has more steps, not even one that is due again on the way; a longer chain would be a planner that never
+/// settles.
+const MOST_STEPS: usize = 24;
+
+/// For whom and when: what stays the same along a chain.
+#[derive(Clone, Copy)]
+pub(super) struct Outset<'a> {
+    pub roster: &'a Roster,
+    pub entry: &'a Entry,
+    pub now: DateTime<Utc>,
+}
+
+impl Outset<'_> {
+    /// The steps of the rotation that `first` belongs to. Ends where the next rotation would begin, or where a person
+    /// is needed.
+    pub fn after(self, state: &State, first: &Action) -> Vec<Step> {
+        let mut walk = Walk::new(self, state);
+        walk.take(first);
+        walk.to_the_end();
+        walk.steps.split_off(1)
+    }
+
+    /// The steps that come when the wait is over, if time alone ends it.
+    pub fn after_wait(self, state: &State) -> Vec<Step> {
+        let mut walk = Walk::new(self, state);
+        walk.to_the_end();
+        walk.steps
+    }
+
+    /// What must be read before it can be told what is done in one run: for the next change, and for all that follow it
+    /// at once.
+    pub fn need(self, state: &State) -> Option<Need> {
+        let mut walk = Walk::new(self, state);
+        while walk.steps.len() < MOST_STEPS {
+            match walk.next() {
+                Next::Need(need) => return Some(need),
+                Next::Change(action, reason) if !walk.begins_the_next(&action, &reason) => walk.take(&action),
+                Next::Change(..) | Next::Wait { .. } | Next::Settled { .. } => return None,
+            }
+        }
+        None
+    }
+}
+
+/// Who uses a key at `observed` goes on using it until `at`. Without that, every forecast would find all keys unused.
+pub fn stay_in_use(inventory: &mut Inventory, roster: &Roster, observed: DateTime<Utc>, at: DateTime<Utc>) {
+    for entry in &roster.entries {
+        if let Some(Ok(state)) = inventory.users.get_mut(&entry.user.name) {
+            *state = used_until(state, entry, observed, at);
+        }
+    }
+}
+
+/// The state at `at` as a forecast assumes it: see [`stay_in_use`].
+pub(crate) fn used_until(state: &State, entry: &Entry, observed: DateTime<Utc>, at: DateTime<Utc>) -> State {
+    let mut state = state.clone();
+    if at > observed {
+        for key in state.keys.iter_mut().filter(|key| key.is_active()) {
+            if let LastUse::At { time, .. } = &mut key.last_use
+                && is_used(*time, entry, observed)
+            {
+                *time = at;
+            }
+        }
+    }
+    state
+}
+
+/// Whether a key that was last used then is in use.
+fn is_used(last_used: DateTime<Utc>, entry: &Entry, now: DateTime<Utc>) -> bool {
+    now - last_used < entry.policy.quiet.value
+}
+
+/// A way through simulated states.
+struct Walk<'a> {
+    outset: Outset<'a>,
+    state: State,
+    /// The earliest instant of the next step, as if the old key was unused all the time.
+    at: DateTime<Utc>,
+    /// How much later than [`Self::at`] it is for keys that were used lately.
+    delay: TimeDelta,
+    /// How much later still it is at the latest, if somebody goes on using the old key.
+    slack: Option<TimeDelta>,
+    /// Whether a step rests on nobody using the old key: then no later one is certain either.
+    is_assumed: bool,
+    waited: bool,
+    /// Keys of which it is not known that they are unused.
+    doubtful: Vec<KeyId>,
+    born: usize,
+    steps: Vec<Step>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(outset: Outset<'a>, state: &State) -> Self {
+        let used = |last_use: &LastUse| match last_use {
+            LastUse::At { time, .. } => is_used(*time, outset.entry, outset.now),
+            LastUse::Unread => true,
+            LastUse::Never => false,
+        };
+        Self {
+            outset,
+            state: state.clone(),
+            at: outset.now,
+            delay: TimeDelta::zero(),
+            slack: None,
+            is_assumed: false,
+            waited: false,
+            doubtful: state.keys.iter().filter(|key| used(&key.last_use)).map(|key| key.id.clone()).collect(),
+            born: 0,
+            steps: Vec::new(),
+        }
+    }
+
+    fn next(&self) -> Next {
+        next(self.outset.roster, self.outset.entry, &self.state, self.at)
+    }
+
+    fn to_the_end(&mut self) {
+        while self.steps.len() < MOST_STEPS {
+            match self.next() {
+                Next::Change(action, reason) if self.begins_the_next(&action, &reason) => break,
+                Next::Change(action, _) => self.take(&action),
+                Next::Wait { key: Some(key), wait: Wait::StillInUse { last_used }, until: Some(until) } => {
+                    let idle = last_used + self.outset.entry.policy.quiet.value;
+                    self.delay += idle.min(until) - self.at;
+                    self.waited = true;
+                    self.rest(&key);
+                }
+                Next::Wait { until: Some(until), .. } if until > self.at => {
+                    self.waited = true;
+                    self.at = until;
+                }
+                Next::Need(Need::LastUse(key)) => self.rest(&key),
+                Next::Need(Need::Ledger) => self.state.ledger.confirmed = true,
+                Next::Need(Need::ResourcePolicy) => self.unexposed(),
+                Next::Wait { .. } | Next::Settled { .. } => break,
+            }
+        }
+    }
+
+    /// Whether a key that this chain created is replaced because of its age: that is another rotation.
+    fn begins_the_next(&self, action: &Action, reason: &Reason) -> bool {
+        let replaced = reason.key().map(|key| self.name(key));
+        let is_new = matches!(replaced, Some(KeyRef::New | KeyRef::AfterNew));
+        action.verb() == Verb::Create
+            && (self.born >= UNBORN.len() || (is_new && !matches!(reason, Reason::Reissue { .. })))
+    }
+
+    fn take(&mut self, action: &Action) {
+        let verb = action.verb();
+        let id = KeyId::new(UNBORN.get(self.born).copied().unwrap_or_default());
+        let key = self.name(action.key().unwrap_or(&id));
+        if verb == Verb::Create {
+            self.born += 1;
+        }
+        let not_before = self.at + self.delay;
+        if let (Verb::Deactivate, true, Some(key)) = (verb, self.waited, action.key())
+            && self.doubtful.contains(key)
+        {
+            self.is_assumed = true;
+            self.slack = self.latest(key).map(|latest| (latest - not_before).max(TimeDelta::zero()));
+        }
+        let latest = self.slack.map(|slack| not_before + slack).filter(|_| self.is_assumed);
+        self.steps.push(Step {
+            verb,
+            key,
+            not_before,
+            offset: self.at - self.outset.now,
+            same_run: !self.waited,
+            if_unused: self.is_assumed,
+            latest,
+            starts_rotation: action.starts_rotation(),
+        });
+        self.state = simulate(action, &self.state, self.at, &id);
+    }
+
+    /// When a key is deactivated that is used all the time; `None`: never, a person is needed.
+    fn latest(&self, key: &KeyId) -> Option<DateTime<Utc>> {
+        let Outset { roster, entry, .. } = self.outset;
+        let (mut state, mut at) = (self.state.clone(), self.at);
+        for _ in 0..MOST_STEPS {
+            for used in state.keys.iter_mut().filter(|held| held.id == *key) {
+                used.last_use = LastUse::At { time: at, service: None, region: None };
+            }
+            match next(roster, entry, &state, at) {
+                Next::Change(Action::Deactivate { key: deactivated, .. }, _) if deactivated == *key => return Some(at),
+                Next::Wait { until: Some(until), .. } if until > at => at = until,
+                _ => return None,
+            }
+        }
+        None
+    }
+
+    /// From here on the key counts as unused.
+    fn rest(&mut self, key: &KeyId) {
+        for held in self.state.keys.iter_mut().filter(|held| held.id == *key) {
+            held.last_use = LastUse::At { time: held.created, service: None, region: None };
+        }
+    }
+
+    /// From here on nobody outside the account reads the secret, as far as is known.
+    fn unexposed(&mut self) {
+        if let Destination::Own(secret) = &mut self.state.ledger.destination {
+            secret.readers = Readers::Inside;
+        }
+    }
+
+    fn name(&self, key: &KeyId) -> KeyRef {
+        match UNBORN.iter().position(|unborn| *unborn == key.as_str()) {
+            Some(0) => KeyRef::New,
+            Some(_) => KeyRef::AfterNew,
+            None => KeyRef::Existing(key.clone()),
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! One user as the rules see it: what the ledger says of each key, what the policy makes of its age, and the changes
+//! that follow from that, with everything that carrying them out needs.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{
+    Action, LedgerWrite, Need, Next, Notice, Origin, Reason, Retirement, Topic, Wait, expectation, rules::is_near,
+};
+use crate::{
+    inventory::{CURRENT, Destination, Key, KeyAt, KeyId, LastUse, PENDING, Secret, State, Version},
+    manifest::Policy,
+    roster::{Entry, Roster},
+};
+
+/// A mail that is later than this after the key was issued restarts the overlap: its deadline must be one that the
+/// owner can still keep.
+const LATE_MAIL: TimeDelta = TimeDelta::days(1);
+
+/// How long after its overlap and patience an announcement still counts. Who heard longer ago hears again.
+const ANNOUNCEMENT_LASTS: TimeDelta = TimeDelta::days(30);
+
+/// A key made by hand is seen to work if something used it within this time, or within a longer `quiet`: a weekly job is a
+/// use.
+const SEEN_TO_WORK: TimeDelta = TimeDelta::days(8);
+
+/// What is due within the hour is due, so that no run is a month late for seconds.
+const MOST_SLACK: TimeDelta = TimeDelta::hours(1);
+
+pub(super) struct View<'a> {
+    pub roster: &'a Roster,
+    pub entry: &'a Entry,
+    pub policy: &'a Policy,
+    pub state: &'a State,
+    pub secret: Option<&'a Secret>,
+    pub now: DateTime<Utc>,
+}
+
+impl<'a> View<'a> {
+    /// A key that may be someone's is kept inactive for a day at least, whatever `hold` says.
+    pub const LEAST_ORPHAN_HOLD: TimeDelta = TimeDelta::hours(24);
+
+    pub fn new(roster: &'a Roster, entry: &'a Entry, state: &'a State, now: DateTime<Utc>) -> Self {
+        let secret = match &state.ledger.destination {
+            Destination::Own(secret) => Some(secret),
+            Destination::Absent | Destination::Foreign | Destination::BeingDeleted | Destination::Replica { .. } => {
+                None
+            }
+        };
+        View { roster, entry, policy: &entry.policy, state, secret, now }
+    }
+
+    // What the ledger says.
+
+    /// The key that the ledger hands out, if it works; else the newest that works.
+    pub fn current(&self) -> Option<&'a Key> {
+        let active = || self.state.keys.iter().filter(|key| key.is_active());
+        active()
+            .find(|key| self.is_stored(key))
+            .or_else(|| active().max_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id))))
+    }
+
+    /// The current key, and the other one.
+    pub fn pair(&self) -> Option<(&'a Key, Option<&'a Key>)> {
+        let current = self.current()?;
+        Some((current, self.state.keys.iter().find(|key| key.id != current.id)))
+    }
+
+    /// The key that waits to be handed out, if it works.
+    pub fn pending(&self) -> Option<&'a Key> {
+        let version = self.version_with(PENDING)?;
+        self.state.key(&KeyId::of_version(&version.id)?).filter(|key| key.is_active())
+    }
+
+    pub fn current_version(&self) -> Option<&'a Version> {
+        self.version_with(CURRENT)
+    }
+
+    /// The key that clients are handed out, whether it works or not; `None` also for what keyrota did not store.
+    pub fn handed_out(&self) -> Option<KeyId> {
+        KeyId::of_version(&self.current_version()?.id)
+    }
+
+    /// Whether the ledger hands this key out.
+    pub fn is_stored(&self, key: &Key) -> bool {
+        self.handed_out().is_some_and(|id| id == key.id)
+    }
+
+    /// Since when a creation is under way.
+    pub fn intent(&self) -> Option<DateTime<Utc>> {
+        self.secret?.intent
+    }
+
+    /// Whether a creation that was cut short may have left this key.
+    pub fn may_be_orphan(&self, key: &Key) -> bool {
+        let id = key.id.version_id();
+        let is_in_a_version = self.secret.is_some_and(|secret| secret.versions.iter().any(|version| version.id == id));
+        self.intent().is_some_and(|intent| is_near(key.created, intent)) && !is_in_a_version
+    }
+
+    /// When keyrota deactivated this key.
+    pub fn deactivated_at(&self, key: &Key) -> Option<DateTime<Utc>> {
+        at(&self.secret?.deactivated, key)
+    }
+
+    /// When the owner was told that this key goes, if not too long ago.
+    pub fn announced_at(&self, key: &Key) -> Option<DateTime<Utc>> {
+        let lasts = [self.policy.overlap.value, self.policy.patience.value, ANNOUNCEMENT_LASTS];
+        let ends = |announced| lasts.into_iter().fold(announced, later);
+        at(&self.secret?.announced, key).filter(|announced| ends(*announced) > self.now)
+    }
+
+    /// How an inactive key came to be so.
+    pub fn origin(&self, key: &Key) -> Origin {
+        if self.may_be_orphan(key) {
+            Origin::Orphan
+        } else if self.deactivated_at(key).is_none() {
+            Origin::Inactive
+        } else if self.secret.is_some_and(|secret| at(&secret.announced, key).is_some()) {
+            Origin::Retired
+        } else {
+            Origin::Replaced
+        }
+    }
+
+    /// Whether the owner knows of the key that is handed out.
+    pub fn is_told(&self, key: &Key) -> bool {
+        self.entry.tell_nobody() || self.secret.is_some_and(|secret| secret.notified.as_ref() == Some(&key.id))
+    }
+
+    /// When the overlap of a stored key began.
+    pub fn issued(&self, key: &Key) -> DateTime<Utc> {
+        let told = self.secret.filter(|secret| secret.notified.as_ref() == Some(&key.id)).and_then(|s| s.notified_at);
+        told.filter(|told| *told > later(key.created, LATE_MAIL)).unwrap_or(key.created)
+    }
+
+    /// Whether the secret hands out a newer key: clients are moving from the older one.
+    pub fn is_rotating(&self, current: &Key, other: &Key) -> bool {
+        self.is_stored(current) && other.created < current.created
+    }
+
+    pub fn others_work(&self, key: &Key) -> bool {
+        self.state.keys.iter().any(|other| other.id != key.id && other.is_active())
+    }
+
+    // What the policy makes of it.
+
+    pub fn is_due(&self, key: &Key) -> bool {
+        let lives = self.policy.max_age.value - self.policy.rotate_ahead.value.time();
+        self.is_leaked(key) || self.is_over(key.created, lives)
+    }
+
+    /// Whether the key was created before `reissue-before`, and works.
+    pub fn is_leaked(&self, key: &Key) -> bool {
+        let is_before = |before: DateTime<Utc>| before <= self.now && key.created < before;
+        key.is_active() && self.policy.reissue_before.value.is_some_and(is_before)
+    }
+
+    /// Whether a time that began then is over, or is within the hour.
+    pub fn is_over(&self, began: DateTime<Utc>, lasts: TimeDelta) -> bool {
+        later(later(began, lasts), -slack(lasts)) <= self.now
+    }
+
+    /// Whether a use then means that the key is in use.
+    pub fn is_recent(&self, used: DateTime<Utc>) -> bool {
+        !self.policy.quiet.value.is_zero() && !self.is_over(used, self.policy.quiet.value)
+    }
+
+    /// Whether the key is in use. One that was made an hour ago and not used yet is being rolled out by someone: its
+    /// creation counts as a use.
+    pub fn is_in_use(&self, key: &Key) -> Result<bool, Need> {
+        Ok(self.is_recent(last_use(key)?.unwrap_or(key.created)))
+    }
+
+    /// Whether something uses the key, as far as can be seen, whatever `quiet` says.
+    pub fn is_used(&self, key: &Key) -> Result<bool, Need> {
+        let within = self.policy.quiet.value.max(SEEN_TO_WORK);
+        Ok(last_use(key)?.is_some_and(|used| later(used, within) > self.now))
+    }
+
+    pub fn less_recently_used<'k>(&self, one: &'k Key, other: &'k Key) -> Result<&'k Key, Need> {
+        let used = (last_use(one)?, last_use(other)?);
+        Ok(if (used.0, one.created) < (used.1, other.created) { one } else { other })
+    }
+
+    // The changes.
+
+    pub fn create(&self, current: &Key) -> Next {
+        let key = current.id.clone();
+        let expires = later(current.created, self.policy.max_age.value);
+        let reason = match self.policy.reissue_before.value {
+            _ if expires <= self.now => {
+                Reason::Expired { key, age: self.now - current.created, max_age: self.policy.max_age.value }
+            }
+            Some(before) if self.is_leaked(current) => Reason::Reissue { key, before },
+            _ => Reason::ExpiresSoon { key, expires },
+        };
+        // A place that was made for it is part of a rotation that has begun.
+        let made_room = self.secret.is_some_and(|secret| secret.announced.is_some());
+        let resumes = self.intent().is_some() || made_room;
+        let expected = expectation(&self.state.keys);
+        Next::Change(Action::Create { ledger: self.ledger_write(), expected, resumes, made_room }, reason)
+    }
+
+    pub fn notify(&self, current: &Key, other: Option<&Key>) -> Next {
+        let old = other.filter(|other| other.is_active() && other.created < current.created);
+        let told = if self.now > later(current.created, LATE_MAIL) { self.now } else { current.created };
+        let old = old.map(|old| (old.id.clone(), later(told, self.policy.overlap.value)));
+        let notice = self.notice(Topic::Issued { old });
+        Next::Change(Action::Notify { key: current.id.clone(), notice }, Reason::NotTold)
+    }
+
+    pub fn announce(&self, key: &Key, why: Retirement, last_used: Option<DateTime<Utc>>, stops: DateTime<Utc>) -> Next {
+        let other = self.state.keys.iter().find(|other| other.id != key.id).map(|other| other.id.clone());
+        let topic = Topic::Retiring { why, last_use: key.last_use.clone(), other, stops };
+        let notice = self.notice(topic);
+        Next::Change(Action::Notify { key: key.id.clone(), notice }, Reason::Retiring { why, last_used, stops })
+    }
+
+    fn notice(&self, topic: Topic) -> Box<Notice> {
+        Box::new(Notice {
+            topic,
+            // Manifests in which somebody is to be told have a sender.
+            sender: self.roster.mail.sender().unwrap_or_default(),
+            to_nobody: self.entry.tell_nobody(),
+            recipients: self.entry.recipients.clone(),
+            fallback: self.roster.mail.fallback.clone(),
+            language: self.policy.language.value,
+            ledger: self.ledger_write(),
+        })
+    }
+
+    pub fn deactivate(&self, key: &Key, reason: Reason) -> Next {
+        let expected = expectation(&self.state.keys);
+        Next::Change(Action::Deactivate { key: key.id.clone(), ledger: self.ledger_write(), expected }, reason)
+    }
+
+    pub fn delete(&self, key: &Key, reason: Reason) -> Next {
+        let tags = self.secret.map(|secret| (&secret.deactivating, &secret.deactivated));
+        let clear = tags.is_some_and(|(a, b)| [a, b].into_iter().flatten().any(|tag| tag.key == key.id));
+        Next::Change(Action::Delete { key: key.id.clone(), expected: expectation(&self.state.keys), clear }, reason)
+    }
+
+    pub fn ledger_write(&self) -> LedgerWrite {
+        let region = &self.roster.account.region;
+        let replicated = self.secret.map_or(&[][..], |secret| &secret.replicas);
+        let wanted = self.policy.replicate_to.value.iter();
+        LedgerWrite {
+            exists: self.secret.is_some(),
+            user_arn: self.entry.user.arn.clone(),
+            kms_key: self.policy.kms_key.value.clone(),
+            replicate_to: wanted.filter(|to| *to != region && !replicated.contains(to)).cloned().collect(),
+        }
+    }
+
+    fn version_with(&self, label: &str) -> Option<&'a Version> {
+        self.secret?.versions.iter().find(|version| version.labels.iter().any(|l| l == label))
+    }
+}
+
+/// `None`: never used. Unknown is neither: the planner asks.
+pub(super) fn last_use(key: &Key) -> Result<Option<DateTime<Utc>>, Need> {
+    match &key.last_use {
+        LastUse::Unread => Err(Need::LastUse(key.id.clone())),
+        LastUse::Never => Ok(None),
+        LastUse::At { time, .. } => Ok(Some(*time)),
+    }
+}
+
+pub(super) fn waits(key: &Key, wait: Wait, until: DateTime<Utc>) -> Next {
+    Next::Wait { key: Some(key.id.clone()), wait, until: Some(until) }
+}
+
+/// Saturates, so that no duration in a manifest can make the planner panic.
+pub(super) fn later(time: DateTime<Utc>, by: TimeDelta) -> DateTime<Utc> {
+    let limit = if by < TimeDelta::zero() { DateTime::<Utc>::MIN_UTC } else { DateTime::<Utc>::MAX_UTC };
+    time.checked_add_signed(by).unwrap_or(limit)
+}
+
+/// An hour, but a small part of a short time.
+fn slack(window: TimeDelta) -> TimeDelta {
+    MOST_SLACK.min(window / 24)
+}
+
+fn at(tag: &Option<KeyAt>, key: &Key) -> Option<DateTime<Utc>> {
+    tag.as_ref().filter(|tag| tag.key == key.id).map(|tag| tag.at)
+}

@@ -1,0 +1,41 @@
+# The most that a role of keyrota could ever do. It names what a person sets and nothing of the manifests: whoever ships
+# manifests writes the role's policies, and can't reach beyond this.
+#
+# The document is a JSON file, so that keyrota's own tests read the same one and try to get around it in an emulator.
+
+resource "aws_iam_policy" "this" {
+  # checkov:skip=CKV_AWS_289:a boundary grants nothing; what could be escalated with names users and roles.
+  # checkov:skip=CKV_AWS_355:a boundary grants nothing; what could be escalated with names users and roles.
+  # checkov:skip=CKV_AWS_286:a boundary grants nothing; what could be escalated with names users and roles.
+  # checkov:skip=CKV_AWS_287:a boundary grants nothing; what could be escalated with names users and roles.
+  # checkov:skip=CKV_AWS_288:a boundary grants nothing; what could be escalated with names users and roles.
+  # checkov:skip=CKV_AWS_290:a boundary grants nothing; what could be escalated with names users and roles.
+  name        = "${var.name}-boundary"
+  description = "The most that the role ${var.name} could ever do"
+  policy      = local.policy
+
+  lifecycle {
+    precondition {
+      condition     = length(local.policy) <= 6144
+      error_message = "The boundary is longer than the 6,144 characters that IAM allows. Name users by paths, or by fewer ARNs."
+    }
+  }
+}
+
+locals {
+  document = jsondecode(templatefile("${path.module}/boundary.json.tftpl", {
+    # A path stands for all users below it.
+    users = [for user in var.users :
+      startswith(user, "/") ? "arn:${var.partition}:iam::${var.account_id}:user${user}*" : user
+    ]
+    secrets = [for secret in var.secrets : "arn:${var.partition}:secretsmanager:*:${var.account_id}:secret:${secret}-??????"]
+    roles   = var.roles
+    logs    = var.log_group_arns
+    queues  = var.queue_arns
+  }))
+  # A statement without resources says nothing, and IAM refuses it.
+  policy = jsonencode({
+    Version   = local.document.Version
+    Statement = [for statement in local.document.Statement : statement if length(statement.Resource) > 0]
+  })
+}

@@ -1,0 +1,55 @@
+variable "account_id" {
+  description = "The account's id."
+  type        = string
+}
+
+variable "log_group_arns" {
+  description = "Where the role may write logs."
+  type        = list(string)
+  default     = []
+}
+
+variable "name" {
+  description = "The policy's name is this and `-boundary`."
+  type        = string
+}
+
+variable "partition" {
+  description = "The account's partition."
+  type        = string
+}
+
+variable "queue_arns" {
+  description = "Queues to which the role may send."
+  type        = list(string)
+  default     = []
+}
+
+variable "roles" {
+  description = "ARNs of the roles in other accounts that the role could ever assume."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for role in var.roles : can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:role/[^*?]+$", role))])
+    error_message = "Name each role by its whole ARN, without wildcards."
+  }
+}
+
+variable "secrets" {
+  description = "Names of the secrets that the role could ever write to; `*` is a wildcard. No role reads one."
+  type        = list(string)
+  default     = ["*"]
+}
+
+variable "users" {
+  description = "The users whose keys the role could ever rotate: ARNs, or paths (`/ci/` is everyone below it)."
+  type        = list(string)
+
+  validation {
+    condition = alltrue([for user in var.users :
+      can(regex("^/[^*?]+/$", user)) || can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:user/.*[^/*?].*$", user))
+    ])
+    error_message = "Write a path that begins and ends with `/`, or an ARN such as `arn:aws:iam::111122223333:user/ci-*`. All users of the account are too many: an administrator may be one of them."
+  }
+}

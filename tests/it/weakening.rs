@@ -1,0 +1,245 @@
+//! What counts as weaker: a case for each row of the table, and a row for each field and setting.
+
+use chrono::{DateTime, Utc};
+use keyrota::{
+    diff::{
+        review::{changed_settings, changed_templates},
+        weakening::{POLICY, SETTINGS, of_policy, row_of},
+    },
+    explain,
+    inventory::{Account, User},
+    manifest::{self, Manifest},
+    report::template_diff,
+    roster::{Roster, resolve},
+};
+
+fn now() -> DateTime<Utc> {
+    "2026-11-23T08:00:00Z".parse().expect("a time")
+}
+
+fn manifest(files: &[(&str, &str)]) -> Manifest {
+    let files = files.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect();
+    let loaded = manifest::load_files(files, now());
+    loaded.manifest.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics))
+}
+
+fn roster(rule: &str) -> Roster {
+    let account = Account {
+        id: "111122223333".to_owned(),
+        name: None,
+        partition: "aws".to_owned(),
+        region: "eu-west-1".to_owned(),
+    };
+    let user = User {
+        name: "ci".to_owned(),
+        arn: "arn:aws:iam::111122223333:user/ci".to_owned(),
+        path: "/".to_owned(),
+        tags: [("email", "owner@example.com"), ("team", "team@example.com")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+        groups: vec![],
+        unreadable: None,
+    };
+    let shared =
+        "version = 1\n[defaults]\nnotify = [\"tag:email\", \"b@example.com\"]\n[mail]\nfrom = \"a@example.com\"\n";
+    let manifest = manifest(&[("keyrota.toml", shared), ("team.toml", &format!("version = 1\n{rule}"))]);
+    resolve(&manifest, &account, &[user], now()).0
+}
+
+/// Field, before, after: going there is weaker, and coming back is not.
+const CASES: &[(&str, &str, &str)] = &[
+    ("scope", "", "LEAVES"),
+    ("exempt", "", "EXEMPT"),
+    ("exempt", "EXEMPT until = 2026-12-31", "EXEMPT until = 2027-12-31"),
+    ("exempt", "EXEMPT until = 2026-12-31", "EXEMPT"),
+    ("max-age", "max-age = \"60d\"", "max-age = \"3650d\""),
+    ("max-age", "", "max-age = \"91d\""),
+    ("rotate-ahead", "rotate-ahead = \"31d\"", "rotate-ahead = \"30d\""),
+    ("reissue-before", "reissue-before = 2026-11-01", ""),
+    ("reissue-before", "reissue-before = 2026-11-01", "reissue-before = 2026-10-01"),
+    ("overlap", "overlap = \"7d\"", "overlap = \"167h\""),
+    ("quiet", "quiet = \"2d\"", "quiet = \"0d\""),
+    ("patience", "patience = \"14d\"", "patience = \"1d\""),
+    ("hold", "hold = \"14d\"", "hold = \"0d\""),
+    ("when-full", "", "when-full = \"retire-oldest\""),
+    ("notify", "", "notify = [\"tag:email\"]"),
+    ("notify", "", "notify = []"),
+    ("kms-key", "kms-key = \"alias/own\"", ""),
+    ("replicate-to", "", "replicate-to = [\"eu-central-1\"]"),
+];
+
+/// Weaker both ways: elsewhere is elsewhere.
+const ELSEWHERE: &[(&str, &str, &str)] = &[
+    ("secret", "", "secret = \"elsewhere/{user}\""),
+    ("kms-key", "kms-key = \"alias/own\"", "kms-key = \"alias/other\""),
+    ("notify", "notify = [\"tag:email\"]", "notify = [\"tag:team\"]"),
+    ("notify", "notify = [\"c@example.com\"]", "notify = [\"d@example.com\"]"),
+];
+
+/// Not weaker either way, and yet a change.
+const NEVER: &[(&str, &str, &str)] = &[
+    ("language", "", "language = \"es\""),
+    ("notify", "notify = [\"B@example.com\", \"tag:email\"]", "notify = [\"tag:email\", \"b@example.com\"]"),
+];
+
+fn rule(case: &str) -> String {
+    let rule = "[[rotate]]\nusers = [\"ci\"]\n";
+    match case.strip_prefix("EXEMPT") {
+        Some(until) => format!("{rule}\n[[exempt]]\nuser = \"ci\"\nreason = \"by hand\"\n{until}\n"),
+        None if case == "LEAVES" => rule.replace("\"ci\"", "\"nobody\""),
+        None => format!("{rule}{case}\n"),
+    }
+}
+
+fn weaker(before: &str, after: &str) -> Vec<&'static str> {
+    let (before, after) = (roster(&rule(before)), roster(&rule(after)));
+    before.entries.first().map(|before| of_policy(before, after.entries.first())).unwrap_or_default()
+}
+
+#[test]
+fn each_field_of_a_policy() {
+    for (field, before, after) in CASES {
+        assert_eq!(weaker(before, after), [*field], "{before:?} -> {after:?}");
+        assert!(weaker(after, before).is_empty(), "{after:?} -> {before:?}");
+    }
+    for (field, before, after) in ELSEWHERE {
+        assert_eq!(
+            (weaker(before, after), weaker(after, before)),
+            (vec![*field], vec![*field]),
+            "{before:?} <-> {after:?}"
+        );
+    }
+    for (field, before, after) in NEVER {
+        assert_eq!(
+            (weaker(before, after), weaker(after, before)),
+            (vec![], vec![]),
+            "{field}: {before:?} <-> {after:?}"
+        );
+    }
+    let all = || CASES.iter().chain(ELSEWHERE).chain(NEVER);
+    for row in POLICY {
+        assert!(all().any(|(field, ..)| *field == row.field), "`{}` ({}) has no case", row.field, row.weaker);
+    }
+    let exempt = roster(&rule("EXEMPT"));
+    for line in explain::policy(&exempt.entries[0]).into_iter().filter(|line| line.name != explain::RULE) {
+        assert!(POLICY.iter().any(|row| row.field == line.name), "`{}` has no row", line.name);
+    }
+}
+
+/// Setting, before, after: going there is weaker, and coming back is not.
+const SETTING_CASES: &[(&str, &str, &str)] = &[
+    ("mail.from", "[mail]\nfrom = \"a@example.com\"", ""),
+    (
+        "mail.reply-to",
+        "[mail]\nfrom = \"a@example.com\"\nreply-to = \"b@example.com\"",
+        "[mail]\nfrom = \"a@example.com\"",
+    ),
+    (
+        "mail.fallback",
+        "[mail]\nfrom = \"a@example.com\"\nfallback = [\"b@example.com\", \"c@example.com\"]",
+        "[mail]\nfrom = \"a@example.com\"\nfallback = [\"c@example.com\"]",
+    ),
+    (
+        "mail.digest",
+        "[mail]\nfrom = \"a@example.com\"\ndigest = [\"b@example.com\"]",
+        "[mail]\nfrom = \"a@example.com\"",
+    ),
+    ("limits.max-actions", "[limits]\nmax-actions = 5", ""),
+    ("limits.max-actions", "[limits]\nmax-actions = 5", "[limits]\nmax-actions = 6"),
+    ("limits.max-percent", "[limits]\nmax-percent = 30", "[limits]\nmax-percent = 31"),
+    (
+        "schedule.enforce",
+        "[schedule]\nenforce = \"cron(0 8 1 * ? *)\"",
+        "[schedule]\nenforce = \"cron(0 8 1 1 ? 2030)\"",
+    ),
+    ("schedule.enforce", "", "[schedule]\nenforce = \"cron(0 8 15 * ? *)\""),
+    ("schedule.enforce", "[schedule]\nenforce = \"rate(1 day)\"", "[schedule]\nenforce = \"rate(2 days)\""),
+    ("schedule.enforce", "[schedule]\nenforce = \"rate(7 days)\"", "[schedule]\nenforce = \"cron(0 8 1 */2 ? *)\""),
+    ("schedule.tend", "", "[schedule]\ntend = \"cron(0 8 ? * MON *)\""),
+    ("schedule.tend", "", "[schedule]\ntend = \"cron(0 8 1 1 ? 2020)\""),
+    (
+        "accounts.",
+        "[accounts.b]\nid = \"444455556666\"\n[accounts.a]\nid = \"111122223333\"",
+        "[accounts.a]\nid = \"111122223333\"",
+    ),
+];
+
+const OTHER_SETTINGS: &[(&str, &str, &str)] = &[
+    ("mail.from", "[mail]\nfrom = \"a@example.com\"", "[mail]\nfrom = \"b@example.com\""),
+    ("accounts.", "[accounts.a]\nid = \"111122223333\"", "[accounts.a]\nid = \"444455556666\""),
+];
+
+const CALM_SETTINGS: &[(&str, &str, &str)] = &[
+    (
+        "mail.from-arn",
+        "[mail]\nfrom = \"a@example.com\"",
+        "[mail]\nfrom = \"a@example.com\"\nfrom-arn = \"arn:aws:ses:eu-west-1:111122223333:identity/example.com\"",
+    ),
+    (
+        "mail.configuration-set",
+        "[mail]\nfrom = \"a@example.com\"",
+        "[mail]\nfrom = \"a@example.com\"\nconfiguration-set = \"keyrota\"",
+    ),
+    ("mail.language", "", "[defaults]\nlanguage = \"es\""),
+    ("schedule.enforce", "[schedule]\nenforce = \"cron(0 8 1 * ? *)\"", "[schedule]\nenforce = \"cron(0 9 1 * ? *)\""),
+    ("accounts.", "[accounts.a]\nid = \"111122223333\"", "[accounts.a]\nid = \"111122223333\"\nrole = \"keyrota\""),
+];
+
+#[test]
+fn each_setting_of_whole_runs() {
+    let shared = |text: &str| {
+        let text = format!("version = 1\n{text}\n");
+        manifest(&[("keyrota.toml", &text)])
+    };
+    let flags = |before: &str, after: &str| -> Vec<(String, bool)> {
+        let fields = changed_settings(&shared(before), &shared(after), now());
+        fields.into_iter().map(|field| (field.name, field.weaker)).collect()
+    };
+    let is = |flags: &[(String, bool)], name: &str, weaker: bool| {
+        assert!(flags.iter().any(|(own, flag)| own.starts_with(name) && *flag == weaker), "{name} in {flags:?}");
+        assert!(weaker || flags.iter().all(|(_, flag)| !flag), "{name} in {flags:?}");
+    };
+    for (name, before, after) in SETTING_CASES {
+        is(&flags(before, after), name, true);
+        is(&flags(after, before), name, false);
+    }
+    for (name, before, after) in OTHER_SETTINGS {
+        is(&flags(before, after), name, true);
+        is(&flags(after, before), name, true);
+    }
+    for (name, before, after) in CALM_SETTINGS {
+        is(&flags(before, after), name, false);
+        is(&flags(after, before), name, false);
+    }
+    let all = || SETTING_CASES.iter().chain(OTHER_SETTINGS).chain(CALM_SETTINGS);
+    for row in SETTINGS.iter().filter(|row| row.field != "templates/") {
+        assert!(all().any(|(name, ..)| *name == row.field), "`{}` ({}) has no case", row.field, row.weaker);
+    }
+    let accounts = shared("[accounts.a]\nid = \"111122223333\"");
+    for line in explain::settings(&accounts) {
+        assert!(row_of(&line.name).is_some(), "`{}` has no row", line.name);
+    }
+}
+
+#[test]
+fn a_template_is_shown_as_a_difference() {
+    let shared = ("keyrota.toml", "version = 1\n[mail]\nfrom = \"a@example.com\"\n");
+    let with = |text: &str| manifest(&[shared, ("manifests/templates/deleted.en.jinja", text)]);
+    let (none, one, other) =
+        (manifest(&[shared]), with("Subject: Gone\n\nAsk us.\n"), with("Subject: Gone\n\nAsk someone.\n"));
+    let fields = changed_settings(&one, &other, now());
+    let [field] = &fields[..] else { panic!("{fields:?}") };
+    assert_eq!((field.name.as_str(), field.weaker), ("templates/deleted.en.jinja", false));
+    let place = field.after.as_ref().and_then(|line| line.source.as_ref()).map(ToString::to_string);
+    assert_eq!(place.as_deref(), Some("manifests/templates/deleted.en.jinja:1"));
+    let diff = template_diff(&changed_templates(&one, &other));
+    assert!(diff.contains("-Ask us.\n+Ask someone.\n"), "{diff}");
+    // Where the team had none, it is compared with keyrota's own.
+    let diff = template_diff(&changed_templates(&none, &other));
+    assert!(diff.contains("--- a/templates/deleted.en.jinja") && diff.contains("+Ask someone.\n"), "{diff}");
+    assert_eq!(
+        changed_settings(&none, &other, now())[0].before.as_ref().map(|line| line.value.as_str()),
+        Some("keyrota's own")
+    );
+    assert!(changed_settings(&one, &one, now()).is_empty() && changed_templates(&one, &one).is_empty());
+}
