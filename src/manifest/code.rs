@@ -104,14 +104,14 @@ codes! {
     Template = "KR0039",
     /// A `from-arn` or `configuration-set` that SES can't have.
     MailIdentity = "KR0040",
-    /// `rotate-ahead` and the schedule let keys get older than `max-age`.
-    LateRotation = "KR0045",
-    /// `quiet` is so short that a key in daily use counts as not in use.
-    ShortQuiet = "KR0046",
     /// A file that looks like a manifest and is not read: in a folder below, or with another case in its name.
     Overlooked = "KR0041",
     /// A name in `users` that is no user's, where the rule selects others.
     NameUnmatched = "KR0042",
+    /// `rotate-ahead` and the schedule let keys get older than `max-age`.
+    LateRotation = "KR0045",
+    /// `quiet` is so short that a key in daily use counts as not in use.
+    ShortQuiet = "KR0046",
     /// Two rules whose `secret`s can be the same name for different users.
     SecretsMeet = "KR0047",
 }

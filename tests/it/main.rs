@@ -5,6 +5,7 @@ mod architecture;
 mod attack;
 mod aws;
 mod binary;
+mod calendar;
 mod command;
 mod compare;
 mod digest;

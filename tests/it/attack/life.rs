@@ -51,14 +51,20 @@ enum Begin {
     Leaked,
 }
 
-const SLOWLY: &str = "overlap = \"7d\"\nquiet = \"2d\"\nhold = \"14d\"";
-const AT_ONCE: &str = "overlap = \"0d\"\nquiet = \"0d\"\nhold = \"0d\"";
+// The days end before the new key is due.
+const SLOWLY: &str = "rotate-ahead = \"0d\"\noverlap = \"7d\"\nquiet = \"2d\"\nhold = \"14d\"";
+const AT_ONCE: &str = "rotate-ahead = \"0d\"\noverlap = \"0d\"\nquiet = \"0d\"\nhold = \"0d\"";
 
 pub const LIVES: &[Life] = &[
     Life { name: "slowly", defaults: SLOWLY, days: &[0, 1, 9, 10, 25, 26, 41], begin: Begin::Stored },
     Life { name: "the first time", defaults: SLOWLY, days: &[0, 1, 9, 10, 25, 26, 41], begin: Begin::Unknown },
     Life { name: "at once", defaults: AT_ONCE, days: &[0, 1, 2, 3], begin: Begin::Stored },
-    Life { name: "orphan", defaults: SLOWLY, days: &[0, 1, 2, 16, 17, 25, 26, 41, 42, 57], begin: Begin::Orphan },
+    Life {
+        name: "orphan",
+        defaults: SLOWLY,
+        days: &[0, 1, 15, 16, 24, 25, 40, 41, 55, 56, 71, 72, 87],
+        begin: Begin::Orphan,
+    },
     Life { name: "leak", defaults: AT_ONCE, days: &[0, 1, 2, 3], begin: Begin::Leaked },
 ];
 
