@@ -19,6 +19,8 @@ pub mod explain;
 pub mod export;
 #[cfg(feature = "cli")]
 pub mod git;
+#[cfg(feature = "cli")]
+pub mod github;
 pub mod inventory;
 pub mod mail;
 pub mod manifest;
@@ -31,4 +33,5 @@ pub mod roster;
 pub mod sandbox;
 pub mod survey;
 pub mod tell;
+pub mod untrusted;
 pub mod verdict;

@@ -9,6 +9,7 @@ use crate::{cloud::Sender, mail::Templates};
 mod code;
 pub(crate) mod diagnostic;
 mod duplicates;
+pub mod files;
 mod load;
 mod overlooked;
 mod parse;
@@ -23,7 +24,7 @@ pub(crate) mod values;
 mod written;
 
 pub use code::Code;
-pub use diagnostic::{Diagnostic, Label, Severity};
+pub use diagnostic::{Diagnostic, Label, Severity, shown};
 pub use load::{Loaded, load, load_files};
 pub use written::json_schema;
 
@@ -71,8 +72,6 @@ pub struct Rule {
     pub accounts: Vec<Pattern>,
     /// Empty lists select everyone; a rule has at least one of users, tags, groups and paths.
     pub users: Vec<Pattern>,
-    /// Where each of `users` stands: bytes of the file.
-    pub(crate) user_spans: Vec<Range<usize>>,
     pub tags: BTreeMap<String, Vec<Pattern>>,
     pub groups: Vec<Pattern>,
     pub paths: Vec<Pattern>,

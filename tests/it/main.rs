@@ -14,6 +14,7 @@ mod faulty;
 mod forecast;
 mod git;
 mod golden;
+mod hostile;
 mod lambda;
 mod lives;
 mod mail;

@@ -9,7 +9,7 @@ use keyrota::{
     clock::{self, ClockOff},
     cloud::Cloud,
     inventory::UnreadAccount,
-    manifest::{self, Code, Diagnostic, Manifest, schedule::next_after},
+    manifest::{self, Code, Diagnostic, Manifest, schedule::next_after, shown},
     observe::Depth,
     plan::{Verb, exceeded},
     report::{Counts, Report, json, metrics, result_word},
@@ -181,8 +181,8 @@ fn finish(report: &Report<'_>) -> Result<Value, Stop> {
 }
 
 fn broken(diagnostics: &[Diagnostic]) -> Stop {
-    let errors: Vec<_> = diagnostics.iter().filter(|diagnostic| diagnostic.stops_a_run()).collect();
-    let texts = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    let errors: Vec<_> = diagnostics.iter().filter(|diagnostic| diagnostic.stops_a_run()).cloned().collect();
+    let texts = shown(&errors).0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     let (count, s) = (errors.len(), if errors.len() == 1 { "" } else { "s" });
     Stop { kind: "BadManifest", message: format!("nothing was changed, the manifests have {count} error{s}\n{texts}") }
 }

@@ -99,11 +99,11 @@ impl Figures {
         faults.into_iter().for_each(|(kind, count)| *self.faults.entry(kind).or_default() += count);
     }
 
-    fn print(&self) {
+    fn print(&self, name: &str) {
         let Self { lives, runs, calls, faults, actions, failed_runs, violations } = self;
         let struck: usize = faults.values().sum();
         eprintln!(
-            "attack: {lives} lives, {runs} runs, {calls} calls; {struck} faults at {} kinds of calls {faults:?}; \
+            "attack, {name}: {lives} lives, {runs} runs, {calls} calls; {struck} faults at {} kinds of calls {faults:?}; \
              {failed_runs} runs said that something failed; {} violations",
             actions.len(),
             violations.len()
@@ -139,6 +139,7 @@ async fn attack(emulators: &[&Emulator], part: usize) -> Figures {
     let mut all = Figures::default();
     let mut number = 0;
     for life in LIVES {
+        let mut one = Figures::default();
         let strikes = strikes(life, emulators[0]).await;
         assert!(strikes.len() > 100, "{} has only {} faults", life.name, strikes.len());
         let chosen = strikes.into_iter().filter(|_| {
@@ -150,10 +151,12 @@ async fn attack(emulators: &[&Emulator], part: usize) -> Figures {
             .buffer_unordered(4);
         while let Some(figures) = lived.next().await {
             figures.violations.iter().for_each(|violation| eprintln!("{violation}\n"));
-            all.add(figures);
+            one.add(figures);
         }
+        one.print(life.name);
+        all.add(one);
     }
-    all.print();
+    all.print("all");
     all
 }
 
