@@ -4,7 +4,7 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use keyrota::{
-    aws::{self, Aws, ConnectError},
+    aws::{self, Aws, ConnectError, Connected},
     cloud::Cloud,
     git::{self, AtRevision, GitError},
     inventory::Account,
@@ -81,7 +81,7 @@ pub async fn connect_base(base: &BaseManifests, head: &Manifest, clouds: &[Aws],
         let name =
             declared.first().map_or_else(|| "of the caller".to_owned(), |(name, a)| format!("{} ({name})", a.id));
         match aws::connect(&declared).await {
-            Ok(connected) => {
+            Ok(Connected { accounts: connected, problems: _ }) => {
                 for cloud in connected {
                     if declared.is_empty() {
                         accounts.caller = Some(cloud.account().id.clone());

@@ -17,7 +17,7 @@ use super::{
 };
 
 pub async fn run<C: Cloud>(world: &World<'_, C>, user: &str) -> Result<Exit, Stop> {
-    let scoped = scoped(world, (world.clock)()).await?;
+    let (scoped, _) = scoped(world, (world.clock)()).await?;
     let users: Vec<_> = scoped.iter().flat_map(|one| &one.directory.users).map(|user| &user.name).collect();
     let found: Vec<_> = scoped
         .iter()

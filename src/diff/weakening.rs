@@ -121,6 +121,7 @@ pub const SETTINGS: &[SettingRow] = &[
         is_weaker: |before, after, _| before.mail.reply_to.is_some() && before.mail.reply_to != after.mail.reply_to,
     },
     SettingRow { field: "mail.configuration-set", weaker: "never", is_weaker: |_, _, _| false },
+    SettingRow { field: "mail.region", weaker: "never", is_weaker: |_, _, _| false },
     SettingRow {
         field: "mail.fallback",
         weaker: "fewer or other people are told",

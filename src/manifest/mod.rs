@@ -246,6 +246,8 @@ pub struct Mail {
     pub reply_to: Option<String>,
     /// The SES configuration set to send with.
     pub configuration_set: Option<String>,
+    /// The region whose SES sends; `None`: that of the caller.
+    pub region: Option<String>,
     pub fallback: Vec<String>,
     pub digest: Vec<String>,
     /// Of the digest: that of `[defaults]`.
@@ -259,8 +261,8 @@ pub struct Mail {
 impl Mail {
     /// In whose name mail goes out; `None` where nobody is ever told.
     pub fn sender(&self) -> Option<Sender> {
-        let Self { from, from_arn, reply_to, configuration_set, .. } = self.clone();
-        Some(Sender { from: from?, from_arn, reply_to, configuration_set })
+        let Self { from, from_arn, reply_to, configuration_set, region, .. } = self.clone();
+        Some(Sender { from: from?, from_arn, reply_to, configuration_set, region })
     }
 }
 

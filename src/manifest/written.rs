@@ -148,6 +148,9 @@ pub(super) struct Mail {
     /// The SES configuration set to send with. Its events carry the tags `run` and `kind`.
     #[schemars(extend("examples" = ["keyrota"]))]
     pub configuration_set: Option<At<String>>,
+    /// The region whose SES sends the mail. Without it: that of the caller's credentials.
+    #[schemars(extend("examples" = ["eu-west-1"]))]
+    pub region: Option<At<String>>,
     /// Who is told when the owner can't be.
     #[schemars(extend("examples" = [["security@example.com"]]))]
     pub fallback: Option<At<Vec<At<String>>>>,

@@ -60,7 +60,8 @@ impl Waiting {
 /// read, and nobody can approve what is not known.
 #[must_use]
 pub fn fingerprint(plan: &Plan) -> Option<String> {
-    (plan.unreadable().next().is_none()).then(|| fingerprint_of(plan.changes.iter().map(Change::chain)))
+    let is_known = plan.unreadable().next().is_none() && plan.accounts_unread.is_empty();
+    is_known.then(|| fingerprint_of(plan.changes.iter().map(Change::chain)))
 }
 
 /// `r2:` and 12 hex digits of SHA-256 over the sorted chains.

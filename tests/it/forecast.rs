@@ -13,6 +13,7 @@ use keyrota::{
     report::Counts,
     sandbox::{IamUser, Sandbox, StoredSecret, StoredVersion, World},
     survey::{apply_all, plan_all, scope, survey},
+    tell::Outbox,
 };
 
 use crate::{golden, planner};
@@ -46,13 +47,20 @@ fn plan_and_apply(
 ) -> (Plan, Vec<Outcome>) {
     let clouds = [sandbox];
     async {
-        let (scoped, _) = scope(&clouds, manifest, now).await.unwrap_or_else(|error| panic!("{error:?}"));
-        let surveyed = survey(scoped, Depth::Plan, now, &|_| {}).await;
+        let scoped = scope(&clouds, manifest, now).await.unwrap_or_else(|error| panic!("{error:?}"));
+        let surveyed = survey(scoped.accounts, Depth::Plan, now, &|_| {}).await;
         let plan = match plan_all(&surveyed, now) {
             plan if starts_rotations => plan,
             plan => plan.without_new_rotations(None),
         };
-        let run = Run { as_of: now, clock: &|| now, starts_rotations, may_start: &|| true, progress: &|_| {} };
+        let run = Run {
+            as_of: now,
+            clock: &|| now,
+            starts_rotations,
+            may_start: &|| true,
+            progress: &|_| {},
+            outbox: Outbox::default(),
+        };
         let applied = apply_all(&surveyed, &plan, &run).await;
         (plan, applied.outcomes)
     }
