@@ -24,11 +24,11 @@ macro_rules! codes {
 }
 
 codes! {
-    /// The folder of manifests is missing or can't be listed.
+    /// The folder of manifests is missing, behind a link, or can't be listed.
     FolderUnreadable = "KR0001",
     /// The folder holds no `*.toml`.
     FolderEmpty = "KR0002",
-    /// A manifest can't be read.
+    /// A manifest can't be read: it is a link, no regular file, too large, or its name does not show what it is.
     FileUnreadable = "KR0003",
     /// A manifest is not UTF-8.
     NotUtf8 = "KR0004",

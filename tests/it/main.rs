@@ -13,6 +13,7 @@ mod faulty;
 mod forecast;
 mod git;
 mod golden;
+mod hostile;
 mod lambda;
 mod lives;
 mod mail;
