@@ -414,16 +414,15 @@ fn unmatched_names(
     users: &[User],
     known: &HashSet<String>,
 ) -> Vec<Diagnostic> {
-    let exact = rule.users.iter().zip(&rule.user_spans).filter(|(user, _)| user.is_exact());
-    let unknown = exact.filter(|(user, _)| !known.contains(&user.text.to_ascii_lowercase()));
-    let warning = |(position, (user, span)): (usize, (&Pattern, &Range<usize>))| {
+    let exact = rule.users.iter().filter(|user| user.is_exact());
+    let unknown = exact.filter(|user| !known.contains(&user.text.to_ascii_lowercase()));
+    let warning = |(position, user): (usize, &Pattern)| {
         let near = (position < SUGGESTIONS).then(|| nearest(&user.text, users.iter().map(|user| user.name.as_str())));
         let help = match near.flatten() {
             Some(near) => format!("did you mean {}?", quote(near)),
             None => "correct the name; if the user is gone, remove it from the list".to_owned(),
         };
-        let label = manifest.sources.label_span(&rule.source.file, span.clone(), "");
-        let label = label.unwrap_or_else(|| manifest.sources.label(&rule.source, ""));
+        let label = manifest.sources.label_part(&rule.source, &user.span, "");
         let message = format!("there is no user {} in account {account}", quote(&user.text));
         Diagnostic::warning(Code::NameUnmatched, message, label).help(help)
     };

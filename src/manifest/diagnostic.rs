@@ -183,11 +183,6 @@ impl Sources {
         self.0.insert(file.path.clone(), file);
     }
 
-    /// Labels a span of a file.
-    pub fn label_span(&self, file: &str, span: Range<usize>, text: impl Into<String>) -> Option<Label> {
-        Some(Label::new(self.0.get(file)?, span, text))
-    }
-
     /// Labels a line. For a manifest that was not loaded from text, the line's number is all there is.
     pub fn label(&self, source: &Source, text: impl Into<String>) -> Label {
         match self.0.get(&source.file) {

@@ -72,8 +72,6 @@ pub struct Rule {
     pub accounts: Vec<Pattern>,
     /// Empty lists select everyone; a rule has at least one of users, tags, groups and paths.
     pub users: Vec<Pattern>,
-    /// Where each of `users` stands: bytes of the file.
-    pub(crate) user_spans: Vec<Range<usize>>,
     pub tags: BTreeMap<String, Vec<Pattern>>,
     pub groups: Vec<Pattern>,
     pub paths: Vec<Pattern>,

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    ops::Range,
     sync::Arc,
 };
 
@@ -112,8 +111,7 @@ pub(super) fn rule(rule: &At<written::Rotate>, rejected: &Rejected, layer: &Laye
     let accounts = patterns(accounts, Matches::Account, context, |at, pattern, context| {
         layer.check_account(at, pattern, context);
     });
-    let mut user_spans = Vec::new();
-    let users = users_of(users, &mut user_spans, context);
+    let users = patterns(users, Matches::User, context, |_, _, _| ());
     let groups = patterns(groups, Matches::Group, context, |_, _, _| ());
     let except = patterns(except, Matches::User, context, |_, _, _| ());
     let paths = match (path, paths) {
@@ -138,7 +136,7 @@ pub(super) fn rule(rule: &At<written::Rotate>, rejected: &Rejected, layer: &Laye
         let help = format!("write e.g. {}", quote(&format!("{}/{{user}}", secret.value.trim_end_matches('/'))));
         context.error(Code::SecretName, message, &secret.span, help);
     }
-    Rule { source: context.place(&rule.span), accounts, users, user_spans, tags, groups, paths, except, policy }
+    Rule { source: context.place(&rule.span), accounts, users, tags, groups, paths, except, policy }
 }
 
 fn refuse_empty<T>(name: &str, value: &Option<At<T>>, is_empty: impl Fn(&T) -> bool, context: &mut Context) {
@@ -159,17 +157,6 @@ fn patterns(
         let pattern = context.accept(&at.span, values::pattern(&at.value, matches))?;
         check(at, &pattern, context);
         Some(pattern.at(&at.span))
-    };
-    entries.filter_map(read).collect()
-}
-
-/// The names of users, and where each stands.
-fn users_of(list: &Option<At<Vec<At<String>>>>, spans: &mut Vec<Range<usize>>, context: &mut Context) -> Vec<Pattern> {
-    let entries = list.iter().flat_map(|list| &list.value);
-    let read = |at: &At<String>| {
-        let pattern = context.accept(&at.span, values::pattern(&at.value, Matches::User))?;
-        spans.push(at.span.clone());
-        Some(pattern)
     };
     entries.filter_map(read).collect()
 }
