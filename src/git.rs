@@ -5,7 +5,15 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use git2::{ErrorCode, FileMode, Object, Repository, StatusOptions, Tree};
+use git2::{ErrorCode, FileMode, ObjectType, Repository, StatusOptions, Tree, TreeEntry};
+
+use crate::{
+    manifest::files::{Budget, Files, LARGEST_FILE, Refused},
+    untrusted::{is_visible, printable},
+};
+
+/// The folder of the team's own templates, beside the manifests.
+const TEMPLATES: &str = "templates";
 
 /// The manifests of one commit.
 #[derive(Debug)]
@@ -13,7 +21,7 @@ pub struct AtRevision {
     /// The commit's full id.
     pub commit: String,
     /// Paths as [`crate::manifest::load`] would show them, and contents; empty if the commit has no such folder.
-    pub files: Vec<(String, Vec<u8>)>,
+    pub files: Files,
 }
 
 /// Why the manifests at a revision can't be had.
@@ -25,10 +33,11 @@ pub struct GitError {
     pub hint: Option<String>,
 }
 
-/// Reads the `*.toml` directly in `folder`, a folder of the work tree, as they are at `revision`.
+/// Reads the `*.toml` and the templates of `folder`, a folder of the work tree, as they are at `revision`.
 ///
 /// # Errors
-/// No repository or one without a work tree, an unknown revision, and a manifest there that is no plain file.
+/// No repository or one without a work tree, an unknown revision, and what [`crate::manifest::load`] would refuse:
+/// links, submodules, and files that are too many or too large.
 pub fn manifests_at(folder: &Path, revision: &str) -> Result<AtRevision, GitError> {
     let (repository, inside) = open(folder)?;
     let object = repository.revparse_single(revision).map_err(|error| unknown(&repository, revision, &error))?;
@@ -39,9 +48,30 @@ pub fn manifests_at(folder: &Path, revision: &str) -> Result<AtRevision, GitErro
     let tree = commit.tree().map_err(|error| incomplete(revision, &error))?;
     let files = match subtree(&repository, tree, &inside, revision)? {
         Some(tree) => manifests(&repository, &tree, folder, revision)?,
-        None => Vec::new(),
+        None => Files::new(),
     };
     Ok(AtRevision { commit: commit.id().to_string(), files })
+}
+
+/// What is checked out.
+#[derive(Debug)]
+pub struct Commits {
+    pub head: String,
+    /// As far as they were fetched.
+    pub parents: Vec<String>,
+}
+
+/// The commit that is checked out where `folder` is, and its parents.
+///
+/// # Errors
+/// No repository, one of another user's, or one without a commit.
+pub fn commits(folder: &Path) -> Result<Commits, GitError> {
+    let (repository, _) = open(folder)?;
+    let head = repository.head().and_then(|head| head.peel_to_commit());
+    let head = head.map_err(|error| incomplete("HEAD", &error))?;
+    // A shallow clone knows the ids of parents that it does not have.
+    let parents = head.parents().map(|parent| parent.id().to_string()).collect();
+    Ok(Commits { head: head.id().to_string(), parents })
 }
 
 /// The commit of the manifests in `folder`, with `-dirty` after it if they differ from it; `None` if it can't be told:
@@ -84,10 +114,21 @@ fn open(folder: &Path) -> Result<(Repository, PathBuf), GitError> {
     let repository = Repository::discover(&absolute).map_err(|error| match error.code() {
         ErrorCode::NotFound => GitError::new(format!("`{shown}` is not in a git repository"))
             .hint("`--base` compares with an earlier commit of the manifests; leave it out where there is none"),
-        ErrorCode::Owner => GitError::new(format!("the git repository of `{shown}` belongs to another user"))
-            .hint("if you trust it: git config --global --add safe.directory \"$PWD\""),
+        ErrorCode::Owner => {
+            GitError::new(format!("the git repository of `{shown}` belongs to another user")).hint(format!(
+                "if you trust it, as a job in a container does that did not check it out itself: \
+                 git config --global --add safe.directory {}",
+                shell_word(&work_tree_of(&absolute))
+            ))
+        }
         _ => GitError::new(format!("the git repository of `{shown}` can't be read: {}", error.message())),
     })?;
+    if let Some(within) = within_another(&repository) {
+        let message = format!("`{shown}` is in a submodule or another repository within `{}`", within.display());
+        let hint =
+            "a revision would be one of its own: keep the manifests in the repository itself, or run keyrota there";
+        return Err(GitError::new(message).hint(hint));
+    }
     let outside = || GitError::new(format!("`{shown}` is not in the work tree of its git repository"));
     let bare = || {
         outside()
@@ -96,6 +137,25 @@ fn open(folder: &Path) -> Result<(Repository, PathBuf), GitError> {
     let work_tree = repository.workdir().ok_or_else(bare)?.canonicalize().map_err(|_| outside())?;
     let inside = absolute.strip_prefix(&work_tree).map_err(|_| outside())?.to_owned();
     Ok((repository, inside))
+}
+
+/// The work tree that keyrota was called from, if the repository is another one somewhere within it.
+fn within_another(repository: &Repository) -> Option<PathBuf> {
+    let own = repository.workdir()?.canonicalize().ok()?;
+    let here = Repository::discover(".").ok()?.workdir()?.canonicalize().ok()?;
+    (own != here && own.starts_with(&here)).then_some(here)
+}
+
+/// Where the work tree begins, as far as can be told of a repository that may not be opened.
+fn work_tree_of(folder: &Path) -> PathBuf {
+    folder.ancestors().find(|path| path.join(".git").exists()).unwrap_or(folder).to_owned()
+}
+
+/// A path as a shell takes it.
+fn shell_word(path: &Path) -> String {
+    let path = path.display().to_string();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    if path.chars().all(is_plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
 fn unknown(repository: &Repository, revision: &str, error: &git2::Error) -> GitError {
@@ -132,46 +192,92 @@ fn subtree<'r>(
     revision: &str,
 ) -> Result<Option<Tree<'r>>, GitError> {
     let mut tree = tree;
+    let mut path = PathBuf::new();
     for component in folder.components() {
         let Component::Normal(name) = component else { continue };
+        path.push(name);
         let Some(entry) = tree.get_path(Path::new(name)).ok() else { return Ok(None) };
-        let object = entry.to_object(repository).map_err(|error| incomplete(revision, &error))?;
-        tree = match object.into_tree() {
-            Ok(tree) => tree,
-            Err(_) => {
-                let folder = folder.display();
-                return Err(GitError::new(format!("at `{revision}`, `{folder}` is not a folder but a file or a link")));
-            }
-        };
+        tree = folder_of(repository, &entry, &path, revision)?;
     }
     Ok(Some(tree))
 }
 
-fn manifests(
-    repository: &Repository,
-    tree: &Tree<'_>,
-    folder: &Path,
+fn folder_of<'r>(
+    repository: &'r Repository,
+    entry: &TreeEntry<'_>,
+    path: &Path,
     revision: &str,
-) -> Result<Vec<(String, Vec<u8>)>, GitError> {
-    let mut files = Vec::new();
-    for entry in tree {
-        let Ok(name) = entry.name() else { continue };
-        if Path::new(name).extension().is_none_or(|extension| extension != "toml") {
-            continue;
+) -> Result<Tree<'r>, GitError> {
+    let path = printable(&path.to_string_lossy());
+    let place = format!("at `{revision}`, `{path}`");
+    match entry.kind() {
+        Some(ObjectType::Tree) => {}
+        Some(ObjectType::Commit) => {
+            return Err(GitError::new(format!("{place} is a submodule, whose manifests are another repository's"))
+                .hint("keep the manifests in the repository itself, or run keyrota within the submodule"));
         }
-        let path = folder.join(name).to_string_lossy().into_owned();
-        if entry.filemode() == i32::from(FileMode::Link) {
-            let message = format!("at `{revision}`, `{path}` is a symbolic link, which can't be followed there");
-            return Err(GitError::new(message).hint("replace the link by the file that it leads to"));
+        _ if entry.filemode() == i32::from(FileMode::Link) => {
+            return Err(GitError::new(format!("{place} is a symbolic link, and no folder"))
+                .hint("name the folder itself: what a link leads to is not what was reviewed"));
         }
-        let object = entry.to_object(repository).map_err(|error| incomplete(revision, &error))?;
-        let blob = object.as_blob().ok_or_else(|| not_a_file(&path, revision, &object))?;
-        files.push((path, blob.content().to_vec()));
+        _ => return Err(GitError::new(format!("{place} is not a folder but a file"))),
+    }
+    let object = entry.to_object(repository).map_err(|error| incomplete(revision, &error))?;
+    object.into_tree().map_err(|_| GitError::new(format!("{place} is no folder")))
+}
+
+fn manifests(repository: &Repository, tree: &Tree<'_>, folder: &Path, revision: &str) -> Result<Files, GitError> {
+    let mut budget = Budget::default();
+    let mut files = files_of(repository, tree, folder, "toml", revision, &mut budget)?;
+    if let Some(entry) = tree.get_name(TEMPLATES) {
+        let folder = folder.join(TEMPLATES);
+        let tree = folder_of(repository, &entry, &folder, revision)?;
+        files.extend(files_of(repository, &tree, &folder, "jinja", revision, &mut budget)?);
     }
     Ok(files)
 }
 
-fn not_a_file(path: &str, revision: &str, object: &Object<'_>) -> GitError {
-    let kind = object.kind().map_or("object", |kind| kind.str());
-    GitError::new(format!("at `{revision}`, `{path}` is a {kind}, and no file"))
+/// The files whose names end so, directly in a tree. Their sizes are looked up before anything is read.
+fn files_of(
+    repository: &Repository,
+    tree: &Tree<'_>,
+    folder: &Path,
+    extension: &str,
+    revision: &str,
+    budget: &mut Budget,
+) -> Result<Files, GitError> {
+    let database = repository.odb().map_err(|error| incomplete(revision, &error))?;
+    let mut files = Files::new();
+    for entry in tree {
+        let name = String::from_utf8_lossy(entry.name_bytes());
+        if Path::new(&*name).extension().is_none_or(|own| own != extension) {
+            continue;
+        }
+        let path = folder.join(&*name).to_string_lossy().into_owned();
+        let place = format!("at `{revision}`, `{}`", printable(&path));
+        if entry.name().is_err() || !is_visible(&name) {
+            let message = format!("{place} has a name with characters that can't be seen or are not UTF-8");
+            return Err(GitError::new(message).hint("rename the file there, or compare with a later revision"));
+        }
+        let refused = |refused: Refused| {
+            GitError::new(format!("{place} {refused}"))
+                .hint("put a file of text in its place there, or compare with another revision")
+        };
+        match entry.kind() {
+            _ if entry.filemode() == i32::from(FileMode::Link) => return Err(refused(Refused::Link)),
+            Some(ObjectType::Blob) => {}
+            Some(ObjectType::Commit) => {
+                return Err(GitError::new(format!("{place} is a submodule, and no file")));
+            }
+            _ => return Err(refused(Refused::Folder)),
+        }
+        let (size, _) = database.read_header(entry.id()).map_err(|error| incomplete(revision, &error))?;
+        if size as u64 > LARGEST_FILE {
+            return Err(refused(Refused::TooLarge));
+        }
+        budget.take(size as u64).map_err(|exceeded| GitError::new(format!("at `{revision}`, {exceeded}")))?;
+        let blob = repository.find_blob(entry.id()).map_err(|error| incomplete(revision, &error))?;
+        files.push((path, blob.content().to_vec()));
+    }
+    Ok(files)
 }

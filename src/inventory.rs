@@ -181,6 +181,7 @@ pub struct Ledger {
 }
 
 /// What stands at the name where the user's credential goes.
+#[expect(clippy::large_enum_variant, reason = "there is one a user, and nearly all are `Own`")]
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Destination {
     Absent,

@@ -18,6 +18,8 @@ pub mod explain;
 pub mod export;
 #[cfg(feature = "cli")]
 pub mod git;
+#[cfg(feature = "cli")]
+pub mod github;
 pub mod inventory;
 pub mod mail;
 pub mod manifest;
@@ -30,3 +32,4 @@ pub mod roster;
 pub mod sandbox;
 pub mod survey;
 pub mod tell;
+pub mod untrusted;

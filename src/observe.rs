@@ -139,7 +139,7 @@ async fn observe_state(
     let region = &cloud.account().region;
     let ledger = match &directory.secrets {
         // The secret may be another user's, and nothing is done to this one. Nor is anything ever due without keys.
-        _ if entry.conflict.is_some() => ledger(None, entry, region, false)?,
+        _ if entry.conflict.is_some() => ledger(None, entry, region, true)?,
         Some(secrets) => ledger(secrets.get(&entry.secret), entry, region, false)?,
         None if keys.is_empty() => ledger(None, entry, region, false)?,
         None => ledger(cloud.describe_secret(&entry.secret).await?.as_ref(), entry, region, true)?,

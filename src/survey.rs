@@ -72,28 +72,31 @@ pub async fn scope<'a, C: Cloud>(
     Ok((scoped, merged(warnings)))
 }
 
-/// The warnings of all accounts. A rule that selects nobody in one account may select someone in another, so that is
-/// said only where it is true of all.
+/// The warnings of all accounts. Who is not in one account may be in another, so that is said only where it is true of
+/// all.
 pub(crate) fn merged(accounts: Vec<Vec<Diagnostic>>) -> Vec<Diagnostic> {
     let count = accounts.len();
     // The wording may name the account.
     let place = |warning: &Diagnostic| (warning.code, warning.file().to_owned(), warning.line(), warning.column());
     let mut unmatched: HashMap<_, usize> = HashMap::new();
-    for warning in accounts.iter().flatten().filter(|warning| warning.code == Code::RuleUnmatched) {
+    for warning in accounts.iter().flatten().filter(|warning| is_absence(warning.code)) {
         *unmatched.entry(place(warning)).or_default() += 1;
     }
     let mut merged: Vec<Diagnostic> = Vec::new();
     for warning in accounts.into_iter().flatten() {
-        let is_told = match warning.code {
-            // Said once, by whichever account comes first.
-            Code::RuleUnmatched => unmatched.remove(&place(&warning)).is_some_and(|accounts| accounts == count),
-            _ => true,
-        };
+        // Said once, by whichever account comes first.
+        let is_told =
+            !is_absence(warning.code) || unmatched.remove(&place(&warning)).is_some_and(|accounts| accounts == count);
         if is_told {
             merged.push(warning);
         }
     }
     merged
+}
+
+/// Whether it says that somebody is not there.
+fn is_absence(code: Code) -> bool {
+    matches!(code, Code::RuleUnmatched | Code::NameUnmatched)
 }
 
 /// Reads the users in scope of every account.

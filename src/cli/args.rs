@@ -50,10 +50,27 @@ pub enum Command {
     /// Print what other tools must know of the manifests, offline
     #[command(subcommand)]
     Export(Export),
+    /// The steps of the action for GitHub, which takes everything from the environment
+    Action {
+        #[command(subcommand)]
+        step: ActionStep,
+    },
     /// Print the JSON Schema of the manifests
     Schema,
     /// Print completions for a shell
     Completions { shell: clap_complete::Shell },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ActionStep {
+    /// Check the manifests and, where there are credentials, plan
+    Plan,
+    /// Write the job's summary and the pull request's comment
+    Publish,
+    /// Fail on errors, and on what `fail-on` names
+    Verdict,
+    /// Plan again and exit with 4 if the plan does anything beyond the approved one; changes nothing
+    Confirm(ApplyArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -151,6 +168,9 @@ pub struct Common {
     /// Write the plan as Markdown into this file as well
     #[arg(long, global = true, value_name = "FILE")]
     pub markdown_into: Option<PathBuf>,
+    /// Where the action's outputs go.
+    #[arg(skip)]
+    pub outputs_into: Option<PathBuf>,
     /// Hide account ids and mail addresses in text and Markdown: for public pages and logs
     #[arg(long, global = true)]
     pub mask: bool,

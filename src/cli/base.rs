@@ -117,7 +117,8 @@ pub fn in_version(manifest: &Manifest, account: &Account, caller: Option<&str>) 
     Some(Account { name: Some(name.clone()), ..account.clone() })
 }
 
-fn stop_git(error: &GitError) -> Stop {
+/// Says why the manifests at a revision can't be had.
+pub fn stop_git(error: &GitError) -> Stop {
     let stop = Stop::new(error);
     match &error.hint {
         Some(hint) => stop.hint(hint),

@@ -1,5 +1,6 @@
 //! Reads the arguments, runs one command, and turns what became of it into an exit code.
 
+mod action;
 mod apply;
 mod approval;
 mod args;
@@ -46,7 +47,7 @@ impl From<Exit> for ExitCode {
 }
 
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let mut cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
             // Nothing is left to tell anyone if even this can't be written.
@@ -54,6 +55,11 @@ pub fn main() -> ExitCode {
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
         }
     };
+    if matches!(cli.command, Command::Action { .. }) {
+        // It writes into a workflow's log and nowhere else.
+        cli.common.format = args::Format::Github;
+        cli.common.color = args::Color::Never;
+    }
     let output = Output::new(&cli.common);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime of one thread needs nothing that could be missing");
@@ -73,6 +79,7 @@ async fn run(cli: Cli, output: &Output) -> Exit {
             None => mail::example(&common, &args, output),
             Some(user) => world::with(&common, output, world::Task::Preview { args, user }).await,
         },
+        Command::Action { step } => action::run(step, common, output).await,
         Command::Plan(args) => world::with(&common, output, world::Task::Plan(args)).await,
         Command::Apply(args) => world::with(&common, output, world::Task::Apply(args)).await,
         Command::Status => world::with(&common, output, world::Task::Status).await,

@@ -1,15 +1,18 @@
-//! Data goes to stdout, talk to stderr, both coloured on a terminal only.
+//! Data goes to stdout, talk to stderr, both coloured on a terminal only. Nothing that came from outside steers either:
+//! what a renderer forgot to escape is escaped here, and in a workflow's log only keyrota's own annotations are commands.
 
 use std::{
     fmt,
     io::{self, IsTerminal, Write},
+    sync::Mutex,
 };
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use keyrota::{
-    manifest::Diagnostic,
+    manifest::{Diagnostic, shown},
     report::{github, text::styled},
+    untrusted,
 };
 
 use super::args::{Color, Common, Format};
@@ -21,6 +24,17 @@ pub struct Output {
     pub format: Format,
     color_stdout: bool,
     color_stderr: bool,
+    /// What turns the runner's commands on again, in a workflow's log.
+    stopped: Option<String>,
+    said: Mutex<Vec<Said>>,
+}
+
+/// What was told on stderr, for those who show it elsewhere as well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    Error(String),
+    Hint(String),
+    Diagnostic(Diagnostic),
 }
 
 impl Output {
@@ -35,47 +49,127 @@ impl Output {
         if common.verbose > 0 {
             tracing_subscriber::fmt()
                 .with_env_filter("off,keyrota=debug")
-                .with_writer(io::stderr)
+                .with_writer(|| Guarded(io::stderr()))
                 .with_ansi(color(io::stderr().is_terminal()))
                 .init();
         }
-        Self {
+        let output = Self {
             format: common.format,
             color_stdout: color(io::stdout().is_terminal()),
             color_stderr: color(io::stderr().is_terminal()),
-        }
+            stopped: (common.format == Format::Github).then(token),
+            said: Mutex::default(),
+        };
+        output.stop_commands();
+        output
     }
 
     /// Writes data. A reader that has gone away (`| head`) is no error.
     pub fn data(&self, text: &str) {
-        let _ = write!(io::stdout().lock(), "{}", styled(text, self.color_stdout));
+        let text = match self.format {
+            Format::Json => untrusted::json(text),
+            _ => untrusted::page(&styled(text, self.color_stdout).to_string()),
+        };
+        let _ = io::stdout().lock().write_all(text.as_bytes());
+    }
+
+    /// Writes workflow commands, which the runner obeys; nothing in another format.
+    pub fn annotations(&self, commands: &str) {
+        let Some(token) = self.stopped.as_ref().filter(|_| !commands.is_empty()) else { return };
+        // In one piece, so that nothing else is written while commands are on.
+        let text = format!("::{token}::\n{commands}::stop-commands::{token}\n");
+        let _ = io::stdout().lock().write_all(text.as_bytes());
     }
 
     /// Writes talk.
     pub fn talk(&self, text: &str) {
-        let _ = write!(io::stderr().lock(), "{}", styled(text, self.color_stderr));
+        let text = untrusted::page(&styled(text, self.color_stderr).to_string());
+        let _ = io::stderr().lock().write_all(text.as_bytes());
     }
 
+    /// Says what is wrong; in a workflow also as an annotation of the job.
     pub fn error(&self, message: impl fmt::Display) {
+        self.failure(message, None);
+    }
+
+    /// Says what is wrong, and what to do about it.
+    pub fn failure(&self, message: impl fmt::Display, hint: Option<&str>) {
+        let message = untrusted::lines(&message.to_string());
         self.talk(&format!("{ERROR}error{ERROR:#}: {message}\n"));
+        let hinted = hint.map_or_else(|| message.clone(), |hint| format!("{message}\n{hint}"));
+        self.annotations(&github::message("error", &hinted));
+        self.remember(Said::Error(message));
+        if let Some(hint) = hint {
+            self.hint(hint);
+        }
     }
 
     pub fn hint(&self, message: impl fmt::Display) {
+        let message = untrusted::lines(&message.to_string());
         self.talk(&format!("\n{HINT}hint{HINT:#}: {message}\n"));
+        self.remember(Said::Hint(message));
+    }
+
+    /// What is not right, and no reason to stop.
+    pub fn warning(&self, message: impl fmt::Display) {
+        self.annotated("warning", &message.to_string());
+    }
+
+    /// What should be known of a run.
+    pub fn notice(&self, message: impl fmt::Display) {
+        self.annotated("notice", &message.to_string());
+    }
+
+    /// In a workflow the annotation shows it in the log as well.
+    fn annotated(&self, level: &str, message: &str) {
+        match self.stopped {
+            Some(_) => self.annotations(&github::message(level, message)),
+            None => self.talk(&format!("{HINT}{level}{HINT:#}: {}\n", untrusted::lines(message))),
+        }
+    }
+
+    /// Everything that was told so far.
+    pub fn said(&self) -> Vec<Said> {
+        self.said.lock().map(|said| said.clone()).unwrap_or_default()
+    }
+
+    fn remember(&self, said: Said) {
+        if let Ok(mut all) = self.said.lock() {
+            all.push(said);
+        }
+    }
+
+    fn stop_commands(&self) {
+        if let Some(token) = &self.stopped {
+            let _ = writeln!(io::stdout().lock(), "::stop-commands::{token}");
+        }
     }
 
     /// Shows diagnostics, then, if they stop the command, a line that counts the errors.
     pub fn diagnostics(&self, diagnostics: &[Diagnostic]) {
-        for diagnostic in diagnostics {
+        // The action checks before it plans, which checks again.
+        let said = self.said();
+        let is_new = |diagnostic: &&Diagnostic| {
+            let told = |said: &Said| matches!(said, Said::Diagnostic(told) if told.says_the_same(diagnostic));
+            !said.iter().any(told)
+        };
+        let diagnostics: Vec<Diagnostic> = diagnostics.iter().filter(is_new).cloned().collect();
+        let (shown, more) = shown(&diagnostics);
+        for diagnostic in shown {
             self.talk(&(diagnostic.render(self.color_stderr) + "\n"));
+            self.remember(Said::Diagnostic(diagnostic.clone()));
         }
-        if self.format == Format::Github {
-            self.data(&github::diagnostics(diagnostics));
+        if more > 0 {
+            self.talk(&format!("{more} more mistakes are not shown\n"));
         }
+        self.annotations(&github::diagnostics(&diagnostics));
         match diagnostics.iter().filter(|diagnostic| diagnostic.stops_a_run()).count() {
+            // Each is annotated where it is, so that their number is only said.
             0 => {}
-            1 => self.error("the manifests have 1 error; nothing was changed"),
-            errors => self.error(format!("the manifests have {errors} errors; nothing was changed")),
+            1 => self.talk(&format!("{ERROR}error{ERROR:#}: the manifests have 1 error; nothing was changed\n")),
+            errors => {
+                self.talk(&format!("{ERROR}error{ERROR:#}: the manifests have {errors} errors; nothing was changed\n"))
+            }
         }
     }
 
@@ -85,5 +179,35 @@ impl Output {
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
         bar.set_style(style.expect("the template above is well-formed"));
         bar.with_message(message)
+    }
+}
+
+impl Drop for Output {
+    /// The steps that follow may have commands of their own.
+    fn drop(&mut self) {
+        if let Some(token) = &self.stopped {
+            let _ = writeln!(io::stdout().lock(), "::{token}::");
+        }
+    }
+}
+
+/// Nobody who writes a manifest can know it.
+fn token() -> String {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).expect("the system has random numbers");
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The log of calls, which shows what AWS answered.
+struct Guarded(io::Stderr);
+
+impl Write for Guarded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write_all(untrusted::page(&String::from_utf8_lossy(bytes)).as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 }

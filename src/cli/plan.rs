@@ -89,11 +89,11 @@ async fn make_review<C: Cloud>(
 
 fn show<C: Cloud>(world: &World<'_, C>, report: &Report<'_>) -> Result<(), Stop> {
     let World { common, output, .. } = *world;
+    output.annotations(&github::blocked(report.plan));
     output.data(&match output.format {
-        Format::Text => as_text(report, common.mask),
+        Format::Text | Format::Github => as_text(report, common.mask),
         Format::Json => json::render(report),
         Format::Markdown => markdown::render(report, common.mask),
-        Format::Github => github::blocked(report.plan) + &as_text(report, common.mask),
     });
     write_reports(common, report)
 }

@@ -11,13 +11,13 @@ use keyrota::{
     manifest::{self, DeclaredAccount, Manifest, schedule::next_after},
     observe::Depth,
     plan::{Plan, Viewpoint, exceeded},
-    report::{Report, json, markdown, text},
+    report::{Report, json, markdown, outputs::outputs, text},
     sandbox::Sandbox,
     survey::{Progress, Scoped, SurveyError, Surveyed, plan_all, scope, survey},
 };
 
 use super::{
-    Exit, apply,
+    Exit, action, apply,
     args::{ApplyArgs, Common, Format, PlanArgs, PreviewArgs},
     base::{BaseAccounts, BaseManifests, connect_base, load_base},
     explain, mail,
@@ -30,8 +30,15 @@ pub enum Task {
     Plan(PlanArgs),
     Apply(ApplyArgs),
     Status,
-    Explain { user: String },
-    Preview { args: PreviewArgs, user: String },
+    Explain {
+        user: String,
+    },
+    Preview {
+        args: PreviewArgs,
+        user: String,
+    },
+    /// Plans, and compares with what was approved.
+    Confirm(ApplyArgs),
 }
 
 /// What every such command works with.
@@ -83,11 +90,10 @@ impl Stop {
     }
 
     pub fn say(&self, output: &Output) {
-        if let Some(message) = &self.message {
-            output.error(message);
-        }
-        if let Some(hint) = &self.hint {
-            output.hint(hint);
+        match (&self.message, &self.hint) {
+            (Some(message), hint) => output.failure(message, hint.as_deref()),
+            (None, Some(hint)) => output.hint(hint),
+            (None, None) => {}
         }
     }
 
@@ -174,6 +180,7 @@ async fn run<C: Cloud>(
     match task {
         Task::Plan(args) => plan::run(world, &args, base).await,
         Task::Apply(args) => apply::run(world, &args).await,
+        Task::Confirm(args) => action::confirm::run(world, &args).await,
         Task::Status => status(world).await,
         Task::Explain { user } => explain::run(world, &user).await,
         Task::Preview { args, user } => mail::of_user(world, &args, &user).await,
@@ -256,6 +263,10 @@ pub fn write_reports(common: &Common, report: &Report<'_>) -> Result<(), Stop> {
     if let Some(path) = &common.markdown_into {
         write(path, markdown::render(report, common.mask))?;
     }
+    if let Some(path) = &common.outputs_into {
+        // That a limit is exceeded is said by the exit code.
+        write(path, action::outputs_json(&outputs(report, false)))?;
+    }
     Ok(())
 }
 
@@ -322,8 +333,7 @@ async fn connect(declared: &BTreeMap<String, DeclaredAccount>, output: &Output) 
     aws::connect(&declared).await.map_err(|ConnectError { problems }| {
         for Problem { account, message, hint } in problems {
             let place = account.map_or_else(String::new, |(name, source)| format!("account {name} ({source}): "));
-            output.error(format!("{place}{message}"));
-            output.hint(hint);
+            output.failure(format!("{place}{message}"), Some(&hint.to_string()));
         }
         Stop::said()
     })

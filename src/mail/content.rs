@@ -13,6 +13,7 @@ use crate::{
     inventory::{Account, Key, KeyId, LastUse},
     manifest::Language,
     plan::{Courtesy, LedgerWrite, Retirement, Verb},
+    untrusted,
 };
 
 /// When examples are from; any instant would do.
@@ -110,7 +111,7 @@ impl Content {
                 context! {
                     items => items,
                     deadline => deadline.map(|deadline| day(deadline, language)),
-                    because => because.as_deref().map(clean),
+                    because => because.as_deref().map(untrusted::mail),
                 }
             }
             Self::Digest(digest) => digest.values(),
@@ -167,15 +168,15 @@ impl Rotated {
     fn values(&self, language: Language) -> Value {
         let Self { account, user, key, secret, old, because } = self;
         context! {
-            user => clean(user),
-            account => clean(&account.to_string()),
-            region => clean(&account.region),
-            key => clean(key.as_str()),
-            secret => clean(secret),
+            user => untrusted::mail(user),
+            account => untrusted::mail(&account.to_string()),
+            region => untrusted::mail(&account.region),
+            key => untrusted::mail(key.as_str()),
+            secret => untrusted::mail(secret),
             secret_url => secret_url(account, secret),
-            old => old.as_ref().map(|(old, _)| clean(old.as_str())),
+            old => old.as_ref().map(|(old, _)| untrusted::mail(old.as_str())),
             deadline => old.as_ref().map(|(_, stops)| day(*stops, language)),
-            because => because.as_deref().map(clean),
+            because => because.as_deref().map(untrusted::mail),
         }
     }
 }
@@ -185,18 +186,18 @@ impl Retiring {
         let Self { account, user, key, why, last_use, other, stops, because } = self;
         let Used { time, service, region } = used(last_use, language);
         context! {
-            user => clean(user),
-            account => clean(&account.to_string()),
-            key => clean(key.as_str()),
+            user => untrusted::mail(user),
+            account => untrusted::mail(&account.to_string()),
+            key => untrusted::mail(key.as_str()),
             reason => why.as_str(),
             used => time,
             service => service,
             used_region => region,
-            other => other.as_ref().map(|other| clean(other.as_str())),
+            other => other.as_ref().map(|other| untrusted::mail(other.as_str())),
             user_url => user_url(account, user),
             deadline => day(*stops, language),
             deactivate => update_command(user, key, "Inactive"),
-            because => because.as_deref().map(clean),
+            because => because.as_deref().map(untrusted::mail),
         }
     }
 }
@@ -215,7 +216,7 @@ impl Digest {
             deleted => all(Verb::Delete),
             failed => accounts.iter().map(|one| one.failed.len()).sum::<usize>(),
             blocked => accounts.iter().map(|one| one.blocked.len()).sum::<usize>(),
-            unfinished => unfinished.iter().map(|user| clean(user)).collect::<Vec<_>>(),
+            unfinished => unfinished.iter().map(|user| untrusted::mail(user)).collect::<Vec<_>>(),
         }
     }
 }
@@ -224,17 +225,19 @@ impl AccountDigest {
     fn values(&self) -> Value {
         let Self { account, done, failed, blocked } = self;
         let verbs = |verbs: &[Verb]| verbs.iter().map(|verb| verb.as_str()).collect::<Vec<_>>();
-        let done_ =
-            done.iter().take(MOST_ENTRIES).map(|(user, all)| context! { user => clean(user), actions => verbs(all) });
+        let done_ = done
+            .iter()
+            .take(MOST_ENTRIES)
+            .map(|(user, all)| context! { user => untrusted::mail(user), actions => verbs(all) });
         let failed_ = failed.iter().take(MOST_ENTRIES).map(
-            |(user, verb, error)| context! { user => clean(user), action => verb.as_str(), error => clean(error) },
+            |(user, verb, error)| context! { user => untrusted::mail(user), action => verb.as_str(), error => untrusted::mail(error) },
         );
         let blocked_ = blocked.iter().take(MOST_ENTRIES).map(
-            |(user, reason, details)| context! { user => clean(user), reason => *reason, details => clean(details) },
+            |(user, reason, details)| context! { user => untrusted::mail(user), reason => *reason, details => untrusted::mail(details) },
         );
         let more = [done.len(), failed.len(), blocked.len()].map(|all| all.saturating_sub(MOST_ENTRIES));
         context! {
-            account => clean(&account.to_string()),
+            account => untrusted::mail(&account.to_string()),
             done => done_.collect::<Vec<_>>(),
             failed => failed_.collect::<Vec<_>>(),
             blocked => blocked_.collect::<Vec<_>>(),
@@ -247,11 +250,11 @@ fn item(courtesy: &Courtesy, language: Language) -> Value {
     let Courtesy { account, user, key, secret, last_use, reason, since, began, deadline, .. } = courtesy;
     let Used { time, service, region } = used(last_use, language);
     context! {
-        user => clean(user),
-        account => clean(&account.to_string()),
-        region => clean(&account.region),
-        key => clean(key.as_str()),
-        secret => clean(secret),
+        user => untrusted::mail(user),
+        account => untrusted::mail(&account.to_string()),
+        region => untrusted::mail(&account.region),
+        key => untrusted::mail(key.as_str()),
+        secret => untrusted::mail(secret),
         secret_url => secret_url(account, secret),
         user_url => user_url(account, user),
         used => time,
@@ -275,8 +278,9 @@ struct Used {
 
 fn used(last_use: &LastUse, language: Language) -> Used {
     // What AWS writes where it does not know.
-    let known =
-        |text: &Option<String>| text.as_ref().filter(|text| !text.is_empty() && *text != "N/A").map(|text| clean(text));
+    let known = |text: &Option<String>| {
+        text.as_ref().filter(|text| !text.is_empty() && *text != "N/A").map(|text| untrusted::mail(text))
+    };
     match last_use {
         LastUse::At { time, service, region } => {
             Used { time: Some(minute(*time, language)), service: known(service), region: known(region) }
@@ -285,18 +289,11 @@ fn used(last_use: &LastUse, language: Language) -> Used {
     }
 }
 
-/// What stands in a mail holds no control characters, and none that change the direction of text or can't be seen: a tag
-/// or an answer of AWS must not pass for something else.
-fn clean(text: &str) -> String {
-    let is_hidden = |c: char| matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    text.chars().filter(|c| !is_hidden(*c)).map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
 /// The command that changes a key's status, for a POSIX shell.
 fn update_command(user: &str, key: &KeyId, status: &str) -> String {
     // A name that starts with a dash would be read as an option.
     let space = if user.starts_with('-') { '=' } else { ' ' };
-    let (user, key) = (quoted(&clean(user)), quoted(&clean(key.as_str())));
+    let (user, key) = (quoted(&untrusted::mail(user)), quoted(&untrusted::mail(key.as_str())));
     format!("aws iam update-access-key --user-name{space}{user} --access-key-id {key} --status {status}")
 }
 

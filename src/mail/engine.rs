@@ -3,7 +3,13 @@
 //! A template's first line is `Subject: …`. Below it, an empty line ends a paragraph, as in Markdown; the functions
 //! `notice`, `heading`, `fact`, `code`, `command` and `button` and the filter `strong` stand for what looks different in the two.
 
-use minijinja::{AutoEscape, Environment, Error, HtmlEscape, UndefinedBehavior, Value, context, syntax::SyntaxConfig};
+use std::io;
+
+use minijinja::{
+    AutoEscape, Environment, Error, ErrorKind, HtmlEscape, UndefinedBehavior, Value, context,
+    machinery::{Token, tokenize},
+    syntax::SyntaxConfig,
+};
 
 use super::{LAYOUT, Templates, Text, content::Content};
 use crate::manifest::Language;
@@ -22,8 +28,50 @@ pub struct Flaw {
     pub message: String,
 }
 
-/// Fills in the templates of a mail.
-pub fn render(templates: &Templates, language: Language, content: &Content) -> Result<Text, Flaw> {
+/// What a team's template may use up. It is text that anyone may propose: loops within loops and strings that double
+/// must end, in the check and in the function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// With examples, when the manifests are loaded: about 10 MB of data.
+    Example,
+    /// With real data, of which there may be more: about 100 MB.
+    Mail,
+}
+
+impl Limit {
+    /// In minijinja's measure: an instruction, or 64 bytes of data.
+    fn fuel(self) -> u64 {
+        match self {
+            Self::Example => 200_000,
+            Self::Mail => 2_000_000,
+        }
+    }
+}
+
+/// No mail is longer, in bytes: SES takes no larger ones.
+const LONGEST: usize = 4 << 20;
+
+/// No template has more parts than this: names, marks and stretches of text. keyrota's own have a few hundred.
+const MOST_TOKENS: usize = 5_000;
+
+/// Looks at a team's template before it is filled in: fuel bounds what most operations take, but not adding lists, which
+/// is put off until the list is read and may have doubled forty times by then.
+pub fn inspect(template: &str) -> Result<(), Flaw> {
+    for (count, token) in tokenize(template, false, syntax()).enumerate() {
+        // What is no token is told when the template is filled in, with its place.
+        let Ok((token, span)) = token else { return Ok(()) };
+        let message = match token {
+            _ if count >= MOST_TOKENS => format!("it has more than {MOST_TOKENS} parts"),
+            Token::Plus => "`+` can't be used: `~` joins texts".to_owned(),
+            _ => continue,
+        };
+        return Err(Flaw { template: String::new(), line: Some(span.start_line as usize), message });
+    }
+    Ok(())
+}
+
+/// Fills in the templates of a mail. The limit is for a team's own; keyrota's are known to end.
+pub fn render(templates: &Templates, language: Language, content: &Content, limit: Limit) -> Result<Text, Flaw> {
     let kind = content.kind();
     let (name, template) = templates.mail(kind, language);
     let (subject, body) = split(template).ok_or_else(|| Flaw {
@@ -32,10 +80,11 @@ pub fn render(templates: &Templates, language: Language, content: &Content) -> R
         message: format!("the first line must be the subject: `{SUBJECT} …`"),
     })?;
     let values = content.values(language);
-    let (plain, html) = (plain(), html());
-    let fill = |environment: &Environment, text: &str| {
-        environment.render_named_str(&name, text, values.clone()).map_err(|error| flaw(&name, &error))
-    };
+    let (mut plain, mut html) = (plain(), html());
+    let fuel = (!templates.are_built_in()).then(|| limit.fuel());
+    plain.set_fuel(fuel);
+    html.set_fuel(fuel);
+    let fill = |environment: &Environment, text: &str| fill(environment, &name, text, values.clone());
     let subject = one_line(&fill(&plain, subject)?);
     if subject.is_empty() {
         return Err(Flaw { template: name, line: Some(1), message: "the subject is empty".to_owned() });
@@ -48,8 +97,33 @@ pub fn render(templates: &Templates, language: Language, content: &Content) -> R
         kind => kind.as_str(),
         language => language.as_str(),
     };
-    let html = html.render_named_str(LAYOUT, templates.layout(), page).map_err(|error| flaw(LAYOUT, &error))?;
+    let html = self::fill(&html, LAYOUT, templates.layout(), page)?;
     Ok(Text { subject, text, html })
+}
+
+fn fill(environment: &Environment, name: &str, template: &str, values: Value) -> Result<String, Flaw> {
+    let mut text = Bounded(Vec::new());
+    let filled =
+        environment.template_from_named_str(name, template).and_then(|t| t.render_captured_to(values, &mut text));
+    filled.map_err(|error| flaw(name, &error))?;
+    Ok(String::from_utf8_lossy(&text.0).into_owned())
+}
+
+/// Takes no more than a mail may hold.
+struct Bounded(Vec<u8>);
+
+impl io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > LONGEST {
+            return Err(io::Error::other(format!("the mail would be longer than {LONGEST} bytes")));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The subject's template, and the rest with an empty line in its place, so that errors tell the right line.
@@ -99,6 +173,8 @@ fn environment(is_html: bool) -> Environment<'static> {
     environment.set_auto_escape_callback(move |_| if is_html { AutoEscape::Html } else { AutoEscape::None });
     // A line that holds nothing but `{% … %}` leaves no empty line, which would end a paragraph.
     environment.set_syntax(syntax());
+    // Puts off what it adds, as `+` does.
+    environment.remove_filter("chain");
     environment
 }
 
@@ -174,7 +250,11 @@ fn escaped(value: &Value) -> String {
 }
 
 fn flaw(template: &str, error: &Error) -> Flaw {
-    let detail = error.detail().map_or_else(String::new, |detail| format!(": {detail}"));
     let template = error.name().unwrap_or(template).to_owned();
-    Flaw { template, line: error.line(), message: format!("{}{detail}", error.kind()) }
+    let message = match error.kind() {
+        ErrorKind::OutOfFuel => "it takes too much: loops within loops, or text that grows without end".to_owned(),
+        ErrorKind::WriteFailure => format!("it makes a mail of more than {LONGEST} bytes"),
+        kind => format!("{kind}{}", error.detail().map_or_else(String::new, |detail| format!(": {detail}"))),
+    };
+    Flaw { template, line: error.line(), message }
 }

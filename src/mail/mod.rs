@@ -11,6 +11,7 @@ mod templates;
 
 use std::fmt;
 
+use self::engine::Limit;
 use crate::manifest::Language;
 
 pub use self::{
@@ -87,10 +88,10 @@ pub struct Text {
 /// Fills in the templates of a mail. One of the team's that fails is replaced by keyrota's own, and the flaw returned:
 /// what a mail looks like is never a reason not to send it.
 pub fn render(templates: &Templates, language: Language, content: &content::Content) -> (Text, Option<Flaw>) {
-    match engine::render(templates, language, content) {
+    match engine::render(templates, language, content, Limit::Mail) {
         Ok(text) => (text, None),
         Err(flaw) => {
-            let own = engine::render(&Templates::default(), language, content);
+            let own = engine::render(&Templates::default(), language, content, Limit::Mail);
             (own.expect("tests fill in every built-in template"), Some(flaw))
         }
     }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Flaw, Kind, content, engine};
+use super::{
+    Flaw, Kind, content,
+    engine::{self, Limit},
+};
 use crate::manifest::Language;
 
 /// The name of the template that the HTML of every mail is put into.
@@ -29,6 +32,7 @@ impl Templates {
     /// # Errors
     /// What is wrong with it, with the line where known.
     pub fn replace(&mut self, name: &str, text: String) -> Result<(), Flaw> {
+        engine::inspect(&text).map_err(|flaw| Flaw { template: name.to_owned(), ..flaw })?;
         let mut templates = Self::default();
         templates.own.insert(name.to_owned(), text);
         for kind in Kind::ALL {
@@ -36,12 +40,17 @@ impl Templates {
                 Language::ALL.into_iter().filter(|language| name == LAYOUT || name == self::name(kind, *language))
             {
                 for example in content::examples(kind, content::EXAMPLE_TIME) {
-                    engine::render(&templates, language, &example)?;
+                    engine::render(&templates, language, &example, Limit::Example)?;
                 }
             }
         }
         self.own.append(&mut templates.own);
         Ok(())
+    }
+
+    /// Whether all are keyrota's own.
+    pub(super) fn are_built_in(&self) -> bool {
+        self.own.is_empty()
     }
 
     /// The text of a mail's template, and its name.

@@ -24,11 +24,11 @@ macro_rules! codes {
 }
 
 codes! {
-    /// The folder of manifests is missing or can't be listed.
+    /// The folder of manifests is missing, behind a link, or can't be listed.
     FolderUnreadable = "KR0001",
     /// The folder holds no `*.toml`.
     FolderEmpty = "KR0002",
-    /// A manifest can't be read.
+    /// A manifest can't be read: it is a link, no regular file, too large, or its name does not show what it is.
     FileUnreadable = "KR0003",
     /// A manifest is not UTF-8.
     NotUtf8 = "KR0004",
@@ -104,14 +104,14 @@ codes! {
     Template = "KR0039",
     /// A `from-arn` or `configuration-set` that SES can't have.
     MailIdentity = "KR0040",
-    /// `rotate-ahead` and the schedule let keys get older than `max-age`.
-    LateRotation = "KR0045",
-    /// `quiet` is so short that a key in daily use counts as not in use.
-    ShortQuiet = "KR0046",
     /// A file that looks like a manifest and is not read: in a folder below, or with another case in its name.
     Overlooked = "KR0041",
     /// A name in `users` that is no user's, where the rule selects others.
     NameUnmatched = "KR0042",
+    /// `rotate-ahead` and the schedule let keys get older than `max-age`.
+    LateRotation = "KR0045",
+    /// `quiet` is so short that a key in daily use counts as not in use.
+    ShortQuiet = "KR0046",
     /// Two rules whose `secret`s can be the same name for different users.
     SecretsMeet = "KR0047",
 }

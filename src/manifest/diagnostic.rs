@@ -2,12 +2,15 @@
 
 use std::{collections::BTreeMap, fmt, ops::Range, sync::Arc};
 
-use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use super::{Code, Source};
+use crate::untrusted::{self, printable};
 
 /// Labels further apart than this many lines are shown as two excerpts, so that a diagnostic stays short.
 const EXCERPT_LINES: usize = 12;
+/// How many mistakes are shown at once: more are no help, and a file can be made to have a hundred thousand.
+const MOST_SHOWN: usize = 500;
 /// Quoted text longer than this many characters is cut.
 const QUOTE_LIMIT: usize = 80;
 
@@ -98,6 +101,11 @@ impl Diagnostic {
         self.labels.first().map_or(1, |label| label.column)
     }
 
+    /// Whether two are of the same mistake, however grave it is.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        (self.code, &self.message, self.position()) == (other.code, &other.message, other.position())
+    }
+
     /// Where it is in the order of files and lines.
     pub(crate) fn position(&self) -> (&str, usize) {
         (self.file(), self.labels.first().map_or(0, |label| label.span.start))
@@ -109,12 +117,12 @@ impl Diagnostic {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
-        let mut group = Group::with_title(level.primary_title(self.message.as_str()).id(self.code.as_str()));
+        let mut group = Group::with_title(level.primary_title(untrusted::lines(&self.message)).id(self.code.as_str()));
         for excerpt in excerpts(&self.labels) {
             group = excerpt.add_to(group);
         }
         if let Some(help) = &self.help {
-            group = group.element(Level::HELP.message(normalize_untrusted_str(help)));
+            group = group.element(Level::HELP.message(untrusted::lines(help)));
         }
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         renderer.render(&[group])
@@ -209,18 +217,21 @@ impl fmt::Debug for Sources {
     }
 }
 
-/// Text of a manifest within a message: cut if long, without control characters.
+/// Text of a manifest within a message: cut if long, without anything hidden.
 pub(crate) fn quote(text: &str) -> String {
-    // Characters that change the direction of text or take no space could make it look like something else.
-    let is_hidden =
-        |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
-    let escape = |c: char| c.is_control() || is_hidden(c);
-    let escaped = |c: char| if escape(c) { c.escape_default().to_string() } else { c.to_string() };
-    let mut quoted: String = text.chars().take(QUOTE_LIMIT).map(escaped).collect();
-    if text.chars().nth(QUOTE_LIMIT).is_some() {
-        quoted.push('…');
+    untrusted::quoted(text, QUOTE_LIMIT)
+}
+
+/// Those that are shown, errors before warnings where not all can be, in order; and how many are not.
+pub fn shown(diagnostics: &[Diagnostic]) -> (Vec<&Diagnostic>, usize) {
+    let mut shown: Vec<&Diagnostic> = diagnostics.iter().collect();
+    let more = shown.len().saturating_sub(MOST_SHOWN);
+    if more > 0 {
+        shown.sort_by_key(|diagnostic| diagnostic.severity);
+        shown.truncate(MOST_SHOWN);
+        shown.sort_by(|a, b| a.position().cmp(&b.position()));
     }
-    format!("`{quoted}`")
+    (shown, more)
 }
 
 /// `a`, `b` or `c`.
@@ -283,22 +294,22 @@ impl<'a> Excerpt<'a> {
     /// Only the excerpt's own lines are handed to the renderer: it reads all it is given, and files may be long.
     fn add_to(self, group: Group<'a>) -> Group<'a> {
         if self.file.text.is_empty() {
-            let origin = Origin::path(&*self.file.path);
+            let origin = Origin::path(printable(&self.file.path));
             // A line that is known without its text is worth showing; line 1 of nothing is not.
             let line = self.first;
             return group.element(if line > 1 { origin.line(line) } else { origin });
         }
         let (start, end) = (self.file.line_span(self.first).start, self.file.line_span(self.last).end);
-        let text = &self.file.text[start..end];
-        let mut snippet = Snippet::source(text).line_start(self.first).path(&*self.file.path);
+        let (text, place) = untrusted::source(&self.file.text[start..end]);
+        let mut snippet = Snippet::source(text).line_start(self.first).path(printable(&self.file.path));
         for (kind, label) in self.labels {
             // A span of several lines is shown by its first: what is wrong is said in words.
             let line_end = self.file.line_span(label.line).end.max(label.span.start);
-            let span = label.span.start - start..label.span.end.clamp(label.span.start, line_end) - start;
-            let annotation = kind.span(span);
+            let end = label.span.end.clamp(label.span.start, line_end);
+            let annotation = kind.span(place(label.span.start - start)..place(end - start));
             snippet = snippet.annotation(match label.text.as_str() {
                 "" => annotation,
-                text => annotation.label(normalize_untrusted_str(text)),
+                text => annotation.label(untrusted::lines(text)),
             });
         }
         group.element(snippet)

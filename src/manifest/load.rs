@@ -1,7 +1,6 @@
 //! From a folder to a [`Manifest`], with every mistake of every file.
 
 use std::{
-    fs, io,
     ops::Range,
     path::Path,
     sync::{Arc, LazyLock},
@@ -11,8 +10,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     Code, Diagnostic, Label, Manifest, Severity, Source,
-    diagnostic::{SourceFile, Sources, quote},
-    duplicates, overlooked,
+    diagnostic::{Sources, quote},
+    duplicates, files, overlooked,
     parse::{self, Parsed},
     policy::{self, Context},
     rules, schedule, secrets, settings, templates,
@@ -40,44 +39,10 @@ impl Loaded {
 
 /// Loads the `*.toml` directly in a folder.
 pub fn load(dir: &Path, now: DateTime<Utc>) -> Loaded {
-    let names = match toml_names(dir) {
-        Ok(names) => names,
-        Err(error) => {
-            let message = format!("the manifests can't be listed: {error}");
-            let help = match error.kind() {
-                io::ErrorKind::NotFound => "there is no such folder; create it, or name another with `--manifests DIR`",
-                io::ErrorKind::NotADirectory => "this is a file; name the folder it is in with `--manifests DIR`",
-                _ => "make the folder readable for the user that runs keyrota",
-            };
-            return only(Diagnostic::error(Code::FolderUnreadable, message, whole_file(dir)).help(help));
-        }
-    };
-    if names.is_empty() {
-        let message = "the folder holds no manifests";
-        let help = "write rules to a file whose name ends in `.toml`, or name another folder with `--manifests DIR`";
-        return only(Diagnostic::error(Code::FolderEmpty, message, whole_file(dir)).help(help));
-    }
-    let (mut files, mut unreadable) = (Vec::new(), Vec::new());
-    for name in names {
-        let path = dir.join(name);
-        match fs::read(&path) {
-            Ok(bytes) => files.push((path.to_string_lossy().into_owned(), bytes)),
-            Err(error) => {
-                let message = format!("the manifest can't be read: {error}");
-                let help = "make the file readable for the user that runs keyrota, or rename it if it is no manifest";
-                unreadable.push(Diagnostic::error(Code::FileUnreadable, message, whole_file(&path)).help(help));
-            }
-        }
-    }
-    for path in templates::paths(&dir.join(templates::FOLDER)) {
-        match fs::read(&path) {
-            Ok(bytes) => files.push((path.to_string_lossy().into_owned(), bytes)),
-            Err(error) => {
-                let message = format!("the template can't be read: {error}");
-                let help = "make the file readable for the user that runs keyrota";
-                unreadable.push(Diagnostic::error(Code::FileUnreadable, message, whole_file(&path)).help(help));
-            }
-        }
+    let mut unreadable = Vec::new();
+    let files = files::read(dir, &mut unreadable);
+    if files.is_empty() {
+        return Loaded { manifest: None, diagnostics: unreadable };
     }
     let mut loaded = load_with(files, unreadable, now);
     loaded.diagnostics.extend(overlooked::warnings(dir));
@@ -106,27 +71,6 @@ fn load_with(mut files: Vec<(String, Vec<u8>)>, mut diagnostics: Vec<Diagnostic>
     diagnostics.sort_by(|a, b| a.position().cmp(&b.position()));
     let is_sound = !diagnostics.iter().any(Diagnostic::stops_a_run);
     Loaded { manifest: is_sound.then_some(manifest), diagnostics }
-}
-
-fn only(diagnostic: Diagnostic) -> Loaded {
-    Loaded { manifest: None, diagnostics: vec![diagnostic] }
-}
-
-fn whole_file(path: &Path) -> Label {
-    Label::new(&Arc::new(SourceFile::new(&path.to_string_lossy(), String::new())), 0..0, "")
-}
-
-/// The names of the files that end in `.toml`.
-fn toml_names(dir: &Path) -> io::Result<Vec<std::ffi::OsString>> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(dir)? {
-        let name = entry?.file_name();
-        if Path::new(&name).extension().is_some_and(|extension| extension == "toml") {
-            names.push(name);
-        }
-    }
-    names.sort();
-    Ok(names)
 }
 
 /// What `keyrota.toml` was meant to say, as far as it could be read.

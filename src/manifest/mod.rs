@@ -9,6 +9,7 @@ use crate::{cloud::Sender, mail::Templates};
 mod code;
 pub(crate) mod diagnostic;
 mod duplicates;
+pub mod files;
 mod load;
 mod overlooked;
 mod parse;
@@ -23,7 +24,7 @@ pub(crate) mod values;
 mod written;
 
 pub use code::Code;
-pub use diagnostic::{Diagnostic, Label, Severity};
+pub use diagnostic::{Diagnostic, Label, Severity, shown};
 pub use load::{Loaded, load, load_files};
 pub use written::json_schema;
 

@@ -5,7 +5,7 @@ use std::{ops::Range, sync::Arc};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Code, Diagnostic, Label, Language, Policy, Recipient, RotateAhead, Source, Sourced, WhenFull,
+    Code, Diagnostic, Label, Language, Policy, Recipient, RotateAhead, Severity, Source, Sourced, WhenFull,
     diagnostic::{SourceFile, Sources},
     values::{self, Wrong},
     written::{self, At},
@@ -186,60 +186,51 @@ fn check_ages(policy: &Policy, context: &mut Context) {
         labels.sort_by_key(|label| label.file() != &*context.source.path);
         labels
     };
-    let complaint = if max_age.value <= TimeDelta::zero() {
-        let message = "`max-age` is zero: every key would be due at once";
-        Diagnostic {
-            code: Code::Ages,
-            severity: super::Severity::Error,
-            message: message.to_owned(),
-            labels: labels(&[("max-age", max_age.clone())]),
-            help: Some("write the age at which a key is replaced, e.g. `max-age = \"90d\"`".to_owned()),
-        }
+    let complaint = |severity, code, message: String, labels, help: String| Diagnostic {
+        code,
+        severity,
+        message,
+        labels,
+        help: Some(help),
+    };
+    let mut complaints = Vec::new();
+    if max_age.value <= TimeDelta::zero() {
+        let message = "`max-age` is zero: every key would be due at once".to_owned();
+        let help = "write the age at which a key is replaced, e.g. `max-age = \"90d\"`".to_owned();
+        let labels = labels(&[("max-age", max_age.clone())]);
+        complaints.push(complaint(Severity::Error, Code::Ages, message, labels, help));
     } else if rotate_ahead.value.time() >= max_age.value {
         let (ahead, age) = (in_days(rotate_ahead.value.time()), in_days(max_age.value));
-        Diagnostic {
-            code: Code::Ages,
-            severity: super::Severity::Error,
-            message: format!(
-                "`rotate-ahead` ({ahead}) leaves nothing of `max-age` ({age}): every new key would be due at once"
-            ),
-            labels: labels(&[("rotate-ahead", rotate_ahead.map_time()), ("max-age", max_age.clone())]),
-            help: Some("make `rotate-ahead` shorter than `max-age`".to_owned()),
-        }
-    } else if overlap.value + hold.value >= replaced {
-        let both = in_days(overlap.value + hold.value);
-        let replaced = in_days(replaced);
-        Diagnostic {
-            code: Code::SlowRotation,
-            severity: super::Severity::Warning,
-            message: format!(
+        let message =
+            format!("`rotate-ahead` ({ahead}) leaves nothing of `max-age` ({age}): every new key would be due at once");
+        let labels = labels(&[("rotate-ahead", rotate_ahead.map_time()), ("max-age", max_age.clone())]);
+        let help = "make `rotate-ahead` shorter than `max-age`".to_owned();
+        complaints.push(complaint(Severity::Error, Code::Ages, message, labels, help));
+    } else {
+        if overlap.value + hold.value >= replaced {
+            let (both, replaced) = (in_days(overlap.value + hold.value), in_days(replaced));
+            let message = format!(
                 "a key is replaced after {replaced}, but the one before it stays for {both} (`overlap` and `hold`)"
-            ),
-            labels: labels(&[
+            );
+            let labels = labels(&[
                 ("overlap", overlap.clone()),
                 ("hold", hold.clone()),
                 ("max-age", max_age.clone()),
                 ("rotate-ahead", rotate_ahead.map_time()),
-            ]),
-            help: Some(
-                "a user has two keys at most, so the next rotation would wait; shorten `overlap` or `hold`".to_owned(),
-            ),
+            ]);
+            let help = "a user has two keys at most, so the next rotation would wait; shorten `overlap` or `hold`";
+            complaints.push(complaint(Severity::Warning, Code::SlowRotation, message, labels, help.to_owned()));
         }
-    } else if reached > max_age.value {
-        late(
-            policy,
-            reached,
-            labels(&[
+        if reached > max_age.value {
+            let labels = labels(&[
                 ("rotate-ahead", rotate_ahead.map_time()),
                 ("max-age", max_age.clone()),
                 ("overlap", overlap.clone()),
-            ]),
-            context.gap,
-        )
-    } else {
-        return;
-    };
-    context.diagnostics.push(complaint);
+            ]);
+            complaints.push(late(policy, reached, labels, context.gap));
+        }
+    }
+    context.diagnostics.extend(complaints);
 }
 
 /// `max-age` can't be kept, and how it could.
@@ -259,7 +250,7 @@ fn late(policy: &Policy, reached: TimeDelta, labels: Vec<Label>, gap: TimeDelta)
     };
     Diagnostic {
         code: Code::LateRotation,
-        severity: super::Severity::Warning,
+        severity: Severity::Warning,
         message: format!("keys reach an age of {reached} before they stop, `max-age` is {age}"),
         labels,
         help: Some(help),

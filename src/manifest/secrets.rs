@@ -1,7 +1,7 @@
 //! Finds users that would share a secret, as far as that shows without the account: a user could then read another's
 //! credential, and a rotation of the one would take it from the other.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{
     Code, Diagnostic, Label, Manifest, Pattern, Rule,
@@ -71,6 +71,8 @@ fn fill(template: &str, user: &str) -> String {
 /// Two names that stand in manifests. Each name is looked at once.
 fn named_users(rules: &[Reach], sources: &Sources) -> Vec<Diagnostic> {
     let mut seen: HashMap<String, Vec<(&Reach, &Pattern)>> = HashMap::new();
+    // A name may stand in any number of rules; once is enough to compare with.
+    let mut known = HashSet::new();
     let mut diagnostics = Vec::new();
     for reach in rules {
         for user in reach.rule.users.iter().filter(|user| user.is_exact() && !reach.excepts(&user.text)) {
@@ -101,7 +103,9 @@ fn named_users(rules: &[Reach], sources: &Sources) -> Vec<Diagnostic> {
                         .help(help);
                 diagnostics.push(diagnostic);
             }
-            owners.push((reach, user));
+            if known.insert((secret, user.text.to_ascii_lowercase(), &reach.accounts)) {
+                owners.push((reach, user));
+            }
         }
     }
     diagnostics

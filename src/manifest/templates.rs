@@ -1,10 +1,6 @@
 //! A team's own templates of mails, from `templates/` in the folder of the manifests.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
 use super::{
     Code, Diagnostic, Label,
@@ -15,15 +11,7 @@ use crate::mail::Templates;
 /// The folder, beside the manifests.
 pub(super) const FOLDER: &str = "templates";
 
-const EXTENSION: &str = "jinja";
-
-/// The `*.jinja` of a folder. One that does not exist, or can't be listed, holds none: there need not be any.
-pub(super) fn paths(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut paths: Vec<_> = entries.map(|entry| entry.path()).filter(|path| has_extension(path)).collect();
-    paths.sort();
-    paths
-}
+pub(super) const EXTENSION: &str = "jinja";
 
 pub(super) fn is_template(path: &str) -> bool {
     has_extension(Path::new(path))

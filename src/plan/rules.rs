@@ -215,7 +215,7 @@ fn reissue(view: &View<'_>) -> Result<Option<Next>, Need> {
     if view.is_rotating(current, other) {
         return Ok(None);
     }
-    let leaving = if view.is_stored(current) { other } else { view.less_recently_used(current, other)? };
+    let leaving = if view.is_stored(current) { other } else { view.leaving(current, other)? };
     if !view.is_leaked(leaving) && view.is_in_use(leaving)? {
         let obstacle = LeakObstacle::OtherInUse { other: leaving.id.clone() };
         return Ok(Some(leak(view, current, obstacle, None)));
@@ -269,9 +269,9 @@ fn due(view: &View<'_>) -> Result<Option<Next>, Need> {
         // A rotation is under way: the old key goes first, as its owner was promised.
         return Ok(None);
     }
-    // What the secret hands out never makes room; of two keys that are in no ledger the less recently used one does.
+    // What the secret hands out never makes room; of two keys that are in no ledger one does.
     let is_stored = view.is_stored(current);
-    let leaving = if is_stored { other } else { view.less_recently_used(current, other)? };
+    let leaving = if is_stored { other } else { view.leaving(current, other)? };
     let patience = match view.policy.when_full.value {
         WhenFull::Block => None,
         WhenFull::RetireOldest => Some(view.policy.patience.value),

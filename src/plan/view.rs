@@ -177,9 +177,17 @@ impl<'a> View<'a> {
         Ok(last_use(key)?.is_some_and(|used| later(used, within) > self.now))
     }
 
-    pub fn less_recently_used<'k>(&self, one: &'k Key, other: &'k Key) -> Result<&'k Key, Need> {
-        let used = (last_use(one)?, last_use(other)?);
-        Ok(if (used.0, one.created) < (used.1, other.created) { one } else { other })
+    /// Which of two keys that keyrota did not issue is to go: the one whose owner was told so already; of two that are in
+    /// use the older one, which stays the same from day to day; else the one that was not used for longer.
+    pub fn leaving<'k>(&self, one: &'k Key, other: &'k Key) -> Result<&'k Key, Need> {
+        if let Some(announced) = [one, other].into_iter().find(|key| self.announced_at(key).is_some()) {
+            return Ok(announced);
+        }
+        let used = |key: &Key| -> Result<_, Need> {
+            let last_used = if self.is_in_use(one)? && self.is_in_use(other)? { None } else { last_use(key)? };
+            Ok((last_used, key.created, key.id.clone()))
+        };
+        Ok(if used(one)? < used(other)? { one } else { other })
     }
 
     // The changes.

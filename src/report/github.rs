@@ -1,14 +1,14 @@
 //! Workflow commands of GitHub Actions: annotations at the line of the manifest that they are about.
 
 use crate::{
-    manifest::{Diagnostic, Severity},
+    manifest::{Diagnostic, Severity, shown},
     plan::Plan,
-    report::text::printable,
+    untrusted::{workflow_message, workflow_property},
 };
 
 /// Each mistake where it was made. Errors come first, for GitHub shows only ten of each kind a step.
 pub fn diagnostics(diagnostics: &[Diagnostic]) -> String {
-    let mut sorted: Vec<&Diagnostic> = diagnostics.iter().collect();
+    let (mut sorted, _) = shown(diagnostics);
     sorted.sort_by_key(|diagnostic| diagnostic.severity);
     let annotation = |diagnostic: &Diagnostic| {
         let level = match diagnostic.severity {
@@ -32,19 +32,13 @@ pub fn blocked(plan: &Plan) -> String {
     blocked.map(annotation).collect()
 }
 
+/// An `error`, `warning` or `notice` that is not about a line of a manifest.
+pub fn message(level: &str, message: &str) -> String {
+    format!("::{level} title=keyrota::{}\n", workflow_message(message))
+}
+
 fn annotate(level: &str, (file, line, column): (&str, usize, Option<usize>), title: &str, message: &str) -> String {
     let column = column.map_or_else(String::new, |column| format!(",col={column}"));
-    let (file, title) = (property(file), property(title));
-    format!("::{level} file={file},line={line}{column},title={title}::{}\n", data(message))
-}
-
-/// As the runner decodes messages. Other control characters must not reach the log.
-fn data(text: &str) -> String {
-    let lines: Vec<String> = text.lines().map(printable).collect();
-    lines.join("\n").replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
-}
-
-/// As the runner decodes properties.
-fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
+    let (file, title) = (workflow_property(file), workflow_property(title));
+    format!("::{level} file={file},line={line}{column},title={title}::{}\n", workflow_message(message))
 }

@@ -20,13 +20,14 @@ use crate::{
     },
     explain::Line,
     inventory::Account,
-    manifest::{Diagnostic, Severity},
+    manifest::{Diagnostic, Severity, shown},
     plan::{Change, KeyRef, Plan, Step, Verb, Wait, Waiting, fingerprint},
-    report::{Report, text::printable},
+    report::Report,
+    untrusted::{cell, cell_words, fenced, words},
 };
 
-/// A longer value is cut.
-const MOST_CHARACTERS: usize = 300;
+pub use crate::untrusted::code;
+
 /// So many are named in one line.
 const MOST_NAMED: usize = 50;
 /// So many users that the same happens to are named in a row.
@@ -86,10 +87,13 @@ pub fn diagnostics(diagnostics: &[Diagnostic]) -> String {
     let mut page = Page::default();
     page.push(&format!("### keyrota: {title}\n"));
     if !diagnostics.is_empty() {
+        let (mut shown, more) = shown(diagnostics);
         // What stops keyrota comes first.
-        let mut sorted: Vec<&Diagnostic> = diagnostics.iter().collect();
-        sorted.sort_by_key(|diagnostic| diagnostic.severity);
-        let rendered: Vec<String> = sorted.iter().map(|diagnostic| diagnostic.render(false)).collect();
+        shown.sort_by_key(|diagnostic| diagnostic.severity);
+        let mut rendered: Vec<String> = shown.into_iter().map(|diagnostic| diagnostic.render(false)).collect();
+        if more > 0 {
+            rendered.push(format!("{more} more mistakes are not shown"));
+        }
         let room = page.room();
         page.push(&format!("\n{}", fenced("text", &rendered.join("\n\n"), room)));
     }
@@ -518,102 +522,6 @@ fn unbroken_dates(text: &str) -> String {
         out += &rest[..start];
         out += &if is_date(word) { unbroken(word) } else { word.to_owned() };
         rest = &rest[start + length..];
-    }
-    out + rest
-}
-
-/// A code span that no content can leave, outside of a table.
-pub fn code(text: &str) -> String {
-    let text = harmless(text);
-    let fence = "`".repeat(longest_run(&text) + 1);
-    let pad = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
-    format!("{fence}{pad}{text}{pad}{fence}")
-}
-
-/// A code span within a table. Cells are split before spans are read, so that a pipe must be escaped even here; and a
-/// backslash, which might stand before one.
-pub fn cell(text: &str) -> String {
-    if text.is_empty() {
-        return String::new();
-    }
-    code(&text.replace('\\', "\\\\").replace('|', "\\|"))
-}
-
-/// A sentence as it is if it holds letters and plain marks only, else within a code span.
-fn words(text: &str) -> String {
-    if is_plain(text) { harmless(text) } else { code(text) }
-}
-
-fn cell_words(text: &str) -> String {
-    if is_plain(text) { harmless(text) } else { cell(text) }
-}
-
-fn is_plain(text: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || " .,:;()'-…".contains(c);
-    // A list or a heading begins with a mark, a link with a scheme or `www.`.
-    text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(plain) && !text.contains("www.")
-}
-
-fn fenced(language: &str, text: &str, room: usize) -> String {
-    let lines: Vec<String> = text.lines().map(harmless_line).collect();
-    let fence = "`".repeat(lines.iter().map(|line| longest_run(line)).max().unwrap_or(0).max(2) + 1);
-    let mut shown = String::new();
-    for (position, line) in lines.iter().enumerate() {
-        if shown.len() + line.len() + 2 * fence.len() + 120 > room {
-            let left = lines.len() - position;
-            return format!("{fence}{language}\n{shown}{fence}\n\n**{left} more lines** did not fit here.\n");
-        }
-        shown += &(line.clone() + "\n");
-    }
-    format!("{fence}{language}\n{shown}{fence}\n")
-}
-
-fn longest_run(text: &str) -> usize {
-    text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
-}
-
-/// One line without control characters, keys cut to their last four characters, and not too long.
-fn harmless(text: &str) -> String {
-    let text = harmless_line(text);
-    match text.char_indices().nth(MOST_CHARACTERS) {
-        // A backslash must not lose what it escapes.
-        Some((end, _)) => text[..end].trim_end_matches('\\').to_owned() + "…",
-        None => text,
-    }
-}
-
-fn harmless_line(text: &str) -> String {
-    let invisible = |c: char| {
-        matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-    };
-    let visible = printable(text).chars().fold(String::new(), |mut text, c| {
-        if invisible(c) {
-            text.extend(c.escape_unicode());
-        } else {
-            text.push(c);
-        }
-        text
-    });
-    without_key_ids(&visible)
-}
-
-/// Replaces ids of access keys (`AKIA…`, `ASIA…`) by their last four characters.
-fn without_key_ids(text: &str) -> String {
-    const SHORTEST: usize = 16;
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(start) = rest.find("AKIA").into_iter().chain(rest.find("ASIA")).min() {
-        let length = rest[start..].find(|c: char| !c.is_ascii_uppercase() && !c.is_ascii_digit());
-        let end = length.map_or(rest.len(), |length| start + length);
-        out += &rest[..start];
-        if end - start >= SHORTEST {
-            out.push('…');
-            out += &rest[end - 4..end];
-        } else {
-            out += &rest[start..end];
-        }
-        rest = &rest[end..];
     }
     out + rest
 }

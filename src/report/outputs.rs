@@ -92,7 +92,9 @@ fn of_change(compared: &Compared) -> Outputs {
     let both = |count: &dyn Fn(&Comparison) -> usize| count(now) + count(&later);
     let changes =
         both(&|comparison| comparison.caused.len() + comparison.waits.iter().filter(|wait| !wait.is_new).count());
-    let result = match (changes, compared.is_empty()) {
+    let blocked = both(&Comparison::blocked);
+    // As in a plan: who is blocked is no longer rotated.
+    let result = match (changes + blocked, compared.is_empty()) {
         (1.., _) => Verdict::Changes,
         (0, false) => Verdict::Policy,
         (0, true) => Verdict::NoChanges,
@@ -102,7 +104,7 @@ fn of_change(compared: &Compared) -> Outputs {
         create: both(&|comparison| comparison.count(Verb::Create)),
         deactivate: both(&|comparison| comparison.count(Verb::Deactivate)),
         delete: both(&|comparison| comparison.count(Verb::Delete)),
-        blocked: both(&Comparison::blocked),
+        blocked,
         entered: now.entered.len(),
         left: now.left.len(),
         weakened: compared.weakened(),

@@ -12,6 +12,7 @@ use tabwriter::TabWriter;
 
 pub use super::change_text::since;
 use super::{Counts, Report, result_word};
+pub use crate::untrusted::printable;
 use crate::{
     apply::{Applied, Failure, Outcome},
     inventory::{Account, Inventory, Key, LastUse, State},
@@ -399,18 +400,6 @@ pub fn aligned(lines: impl Iterator<Item = String>) -> String {
     let bytes = writer.into_inner().expect("memory takes what is written to it");
     let text = String::from_utf8(bytes).expect("lines are text");
     text.lines().fold(String::new(), |text, line| text + line.trim_end() + "\n")
-}
-
-/// What comes from tags, manifests and answers of AWS must not steer the terminal.
-pub fn printable(text: &str) -> String {
-    text.chars().fold(String::new(), |mut text, c| {
-        if c.is_control() {
-            text.extend(c.escape_default())
-        } else {
-            text.push(c)
-        }
-        text
-    })
 }
 
 pub(super) fn day(time: DateTime<Utc>) -> String {

@@ -186,7 +186,7 @@ fn links_and_folders_among_the_manifests() {
     repository.write("manifests/folder.toml/x", "");
     repository.commit();
     fs::remove_dir_all(repository.path().join("manifests/folder.toml")).expect("a removed folder");
-    refused(&repository.plan(&["--base", "HEAD"]), &["`manifests/folder.toml` is a tree, and no file"]);
+    refused(&repository.plan(&["--base", "HEAD"]), &["`manifests/folder.toml` is a folder, and no file"]);
 }
 
 #[test]

@@ -10,8 +10,9 @@ use keyrota::{
     plan::{Action, Change, Origin, Plan, Reason, Settled, Wait, Waiting},
     report::{
         Report,
-        markdown::{MOST_BYTES, cell, code, render},
+        markdown::{MOST_BYTES, code, render},
     },
+    untrusted::cell,
 };
 
 use crate::repository::Repository;
@@ -324,7 +325,7 @@ fn mistakes_as_annotations() {
         line.starts_with("::error file=manifests/a%2Cb%3Ac%25.toml,line=3,col=1,title=KR0007::unknown key `odd`%0A"),
         "{line}"
     );
-    assert_eq!(ran.stdout.lines().filter(|line| line.starts_with("::error")).count(), 1);
+    assert_eq!(ran.stdout.lines().filter(|line| line.starts_with("::error ")).count(), 1);
     // Who is blocked is told at the rule that selects the user.
     repository.git(&["clean", "--quiet", "--force"]);
     repository.write("manifests/team.toml", "version = 1\n\n[[rotate]]\nusers = [\"spare-busy\"]\n");

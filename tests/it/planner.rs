@@ -1,22 +1,63 @@
 //! The lifecycle, one golden case a rule: manifests and a simulated account in, the plan and what follows out.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use keyrota::{
     manifest::{self, Manifest},
     observe::Depth,
-    plan::{KeyRef, Plan, Verb},
+    plan::{KeyRef, Plan, RULES, Verb, decide},
     report::{json::timestamp, text},
     sandbox::Sandbox,
-    survey::{plan_all, scope, survey},
+    survey::{Surveyed, plan_all, scope, survey},
 };
 
 use crate::golden::{self, Case};
 
 #[test]
-fn each_rule_has_a_case() {
+fn each_case_is_planned_as_expected() {
     let wrong: Vec<String> = golden::cases("plan").into_iter().flat_map(check).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A row of the lifecycle without a case fails.
+#[test]
+fn each_rule_has_a_case() {
+    let decided: BTreeSet<&str> = golden::cases("plan").iter().flat_map(deciding_rules).collect();
+    let without: Vec<&str> = RULES.iter().map(|rule| rule.name).filter(|name| !decided.contains(name)).collect();
+    assert!(without.is_empty(), "no case in tests/cases/plan is decided by {without:?}");
+}
+
+/// The rows that say what comes next for the users of a case.
+fn deciding_rules(case: &Case) -> Vec<&'static str> {
+    let (sandbox, manifest, now) = inputs(case);
+    let clouds = [sandbox];
+    let surveyed = survey_case(&clouds, &manifest, now, case);
+    let mut rules = Vec::new();
+    for one in &surveyed {
+        for entry in one.roster.entries.iter().filter(|entry| entry.exempt.is_none()) {
+            if let Some(Ok(state)) = one.inventory.users.get(&entry.user.name) {
+                rules.push(decide(&one.roster, entry, state, now).0);
+            }
+        }
+    }
+    rules
+}
+
+fn survey_case<'a>(
+    clouds: &'a [Sandbox],
+    manifest: &Manifest,
+    now: DateTime<Utc>,
+    case: &Case,
+) -> Vec<Surveyed<'a, Sandbox>> {
+    async {
+        let scoped = scope(clouds, manifest, now).await;
+        let (scoped, _) = scoped.unwrap_or_else(|error| panic!("{}: {error:?}", case.path.display()));
+        survey(scoped, Depth::Plan, now, &|_| {}).await
+    }
+    .now_or_never()
+    .expect("the sandbox never waits")
 }
 
 /// Compares both outputs of a case; returns how they differ.
@@ -49,13 +90,7 @@ pub fn inputs(case: &Case) -> (Sandbox, Manifest, DateTime<Utc>) {
 fn plan(case: &Case) -> Plan {
     let (sandbox, manifest, now) = inputs(case);
     let clouds = [sandbox];
-    async {
-        let scoped = scope(&clouds, &manifest, now).await;
-        let (scoped, _) = scoped.unwrap_or_else(|error| panic!("{}: {error:?}", case.path.display()));
-        plan_all(&survey(scoped, Depth::Plan, now, &|_| {}).await, now)
-    }
-    .now_or_never()
-    .expect("the sandbox never waits")
+    plan_all(&survey_case(&clouds, &manifest, now, case), now)
 }
 
 /// Every change, and every step that follows it, with its earliest time and, if it rests on the old key being unused,

@@ -146,6 +146,7 @@ fn the_policies_allow_the_tags_that_the_code_writes() {
         inventory::TAG_DEACTIVATING,
         inventory::TAG_DEACTIVATED,
         inventory::TAG_REMINDED,
+        inventory::TAG_ANNOUNCED,
     ];
     let constants = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/inventory.rs")).matches("const TAG_").count();
     assert_eq!(constants, tags.len(), "a tag is missing in this test");

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use keyrota::{
     apply::{Outcome, Run},
     aws::{self, Aws},
-    manifest::{self, Diagnostic, Manifest, schedule::next_after},
+    manifest::{self, Diagnostic, Manifest, schedule::next_after, shown},
     observe::Depth,
     plan::{Verb, exceeded},
     report::{Counts, Report, json, metrics, result_word},
@@ -130,8 +130,8 @@ async fn connect(manifest: &Manifest) -> Result<Vec<Aws>, Stop> {
 }
 
 fn broken(diagnostics: &[Diagnostic]) -> Stop {
-    let errors: Vec<_> = diagnostics.iter().filter(|diagnostic| diagnostic.stops_a_run()).collect();
-    let texts = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    let errors: Vec<_> = diagnostics.iter().filter(|diagnostic| diagnostic.stops_a_run()).cloned().collect();
+    let texts = shown(&errors).0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     let (count, s) = (errors.len(), if errors.len() == 1 { "" } else { "s" });
     Stop { kind: "BadManifest", message: format!("nothing was changed, the manifests have {count} error{s}\n{texts}") }
 }

@@ -50,7 +50,7 @@ variable "github" {
     repository        = string
     repository_ids    = optional(object({ owner = number, repository = number }))
     oidc_provider_arn = optional(string)
-    plan_subjects     = optional(list(string), ["pull_request"])
+    plan_subjects     = optional(list(string), ["pull_request", "ref:refs/heads/main", "environment:production"])
     deploy_subjects   = optional(list(string), ["environment:production"])
     deploy_role_arns  = optional(list(string), [])
     state             = optional(object({ bucket = string, key = string }))

@@ -62,6 +62,7 @@ locals {
   # The tags that keyrota keeps on the secrets, and no others.
   tag_keys = [
     "Owner",
+    "keyrota:announced",
     "keyrota:deactivated",
     "keyrota:deactivating",
     "keyrota:intent",

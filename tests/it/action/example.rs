@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use super::{
-    PullRequest, event,
+    PullRequest,
     lint::actionlint,
     runner::{Job, root, yaml},
 };
@@ -75,9 +75,9 @@ async fn it_runs() {
             "example/keyrota" => {
                 let workspace = checkout.as_ref().expect("a checkout comes first").path();
                 let environment = std::mem::take(&mut environment);
-                let event = event("example/access-keys");
+                let event = pull.event("example/access-keys");
                 let github = &pull.github.url;
-                let job = Job { workspace, github, event_name: "pull_request", event, environment };
+                let job = Job { workspace, github, event_name: "pull_request", event, environment, run: (1, 1) };
                 let mut inputs: Vec<(&str, &str)> = Vec::new();
                 for (name, value) in step["with"].as_object().expect("inputs") {
                     inputs.push((name, value.as_str().expect("text")));

@@ -1,10 +1,15 @@
 //! The action, run step by step over a real history, with GitHub on loopback.
 
+mod comments;
+mod errors;
+mod events;
 mod example;
+mod expression;
 mod github;
 mod install;
 mod lint;
 mod runner;
+mod workflows;
 
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
@@ -12,13 +17,14 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use self::{
-    github::{BOT, GitHub},
+    github::{BOT, Fault, GitHub},
     runner::{Job, Outcome},
 };
 use crate::repository::{Repository, SANDBOX, binary};
 
 const RULE: &str = "[[rotate]]\nusers = [\"day-100\"]\n";
-const MARKER: &str = "<!-- keyrota:plan manifests -->\n";
+/// What each of the comments begins with.
+const MARKER: &str = "<!-- keyrota:plan manifests run=";
 
 /// A pull request to a repository, with the runner's checkout of it and a keyrota that plans in a sandbox.
 struct PullRequest {
@@ -64,14 +70,35 @@ impl PullRequest {
     }
 
     fn run(&self, inputs: &[(&str, &str)]) -> Outcome {
-        self.run_as("pull_request", event("example/access-keys"), 2, inputs)
+        self.run_as("pull_request", self.event("example/access-keys"), 2, inputs)
     }
 
     fn run_as(&self, event_name: &str, event: Value, depth: u32, inputs: &[(&str, &str)]) -> Outcome {
-        let checkout = self.checkout(depth);
-        let job = Job { workspace: checkout.path(), github: &self.github.url, event_name, event, environment: vec![] };
+        self.run_in(&self.checkout(depth), event_name, event, (1, 1), inputs)
+    }
+
+    /// In a checkout, as the run with this number.
+    fn run_in(
+        &self,
+        checkout: &Repository,
+        event_name: &str,
+        event: Value,
+        run: (u64, u64),
+        inputs: &[(&str, &str)],
+    ) -> Outcome {
+        let (workspace, github) = (checkout.path(), &self.github.url);
+        let job = Job { workspace, github, event_name, event, environment: vec![], run };
         let binary = self.binary.to_str().expect("UTF-8");
         job.run(&[&[("binary", binary)], inputs].concat())
+    }
+
+    /// Pull request 7, from a branch of this repository, or of another.
+    fn event(&self, head: &str) -> Value {
+        let sha = self.origin.git(&["rev-parse", "change"]);
+        json!({
+            "pull_request": { "number": 7, "head": { "sha": sha, "repo": { "full_name": head } } },
+            "repository": { "full_name": "example/access-keys", "private": true },
+        })
     }
 
     /// The comments of the action's own.
@@ -81,46 +108,37 @@ impl PullRequest {
     }
 }
 
-/// Pull request 7, from a branch of this repository.
-fn event(head: &str) -> Value {
-    json!({
-        "pull_request": { "number": 7, "head": { "repo": { "full_name": head } } },
-        "repository": { "full_name": "example/access-keys" },
-    })
-}
-
 #[test]
 fn a_change_of_scope_is_shown_once_and_kept_up_to_date() {
     let pull = PullRequest::new();
     // A person who writes the marker, or quotes the action, gets no say.
-    pull.github.comment("octocat", &format!("{MARKER}mine"));
+    pull.github.comment("octocat", &format!("{MARKER}1.1 head=x -->\nmine"));
     pull.github.comment(BOT, &format!("> {MARKER}quoted by another workflow"));
     (0..120).for_each(|_| pull.github.comment("octocat", "LGTM"));
     pull.push("[[rotate]]\nusers = [\"day-100\", \"spare\", \"spare-busy\"]\n");
     let outcome = pull.run(&[]);
     assert!(outcome.is_success, "{outcome:?}");
     let outputs = ["result", "changes", "create", "deactivate", "delete", "blocked"].map(|name| outcome.output(name));
-    assert_eq!(outputs, ["changes", "1", "0", "0", "1", "1"]);
+    assert_eq!(outputs, ["changes", "1", "1", "0", "1", "1"]);
     assert!(outcome.output("digest").starts_with("r2:"), "{outcome:?}");
     let own = pull.own_comments();
     assert_eq!(own.len(), 2, "{own:?}");
-    let title = "### keyrota: this change causes 1 to delete, 1 to create, 1 blocked\n\nCompared with `HEAD^1 (";
-    assert!(own[1].starts_with(&format!("{MARKER}{title}")), "{}", own[1]);
-    assert!(
-        own[1].ends_with(&outcome.summary.trim_end_matches('\n').to_owned())
-            || own[1].trim_end().ends_with(outcome.summary.trim_end())
+    let head = pull.origin.git(&["rev-parse", "change"]);
+    let title = "### keyrota: this change causes 1 to delete, 1 to create, 1 blocked";
+    assert!(own[1].starts_with(&format!("{MARKER}1.1 head={head} -->\n{title}")), "{}", own[1]);
+    assert!(own[1].contains(outcome.summary.trim()), "the summary is the same: {}", outcome.summary);
+    let footer = format!(
+        "<sub>`manifests` at commit `{}` of this pull request, by [run 1]({}/example/access-keys/actions/runs/1/attempts/1).</sub>",
+        &head[..10],
+        pull.github.url
     );
+    assert!(own[1].contains(&footer), "{}", own[1]);
     assert!(
         outcome.log.contains("::warning file=manifests/team.toml,line=3,title=blocked::spare-busy: "),
         "{}",
         outcome.log
     );
     assert!(outcome.log.contains("Caused by this change:"), "the log has the plan: {}", outcome.log);
-
-    // The same again is not even written.
-    pull.github.take_requests();
-    pull.run(&[]);
-    assert!(pull.github.take_requests().iter().all(|request| request.starts_with("GET ")));
 
     // A second push edits the comment, and a third that takes everything back does too.
     pull.push("[[rotate]]\nusers = [\"day-100\", \"day-70\"]\nmax-age = \"60d\"\n");
@@ -134,7 +152,7 @@ fn a_change_of_scope_is_shown_once_and_kept_up_to_date() {
     let own = pull.own_comments();
     assert!(own.len() == 2 && own[1].contains("this change causes nothing to be done"), "{own:?}");
     let others = pull.github.comments().into_iter().filter(|comment| comment.login == "octocat");
-    assert!(others.into_iter().all(|comment| ["LGTM", &format!("{MARKER}mine")].contains(&comment.body.as_str())));
+    assert!(others.into_iter().all(|comment| comment.body == "LGTM" || comment.body.ends_with("mine")));
 
     // Someone deletes the comment: a new one is written when there is something to say.
     pull.github.remove_comments();
@@ -162,12 +180,12 @@ fn a_broken_manifest_is_annotated() {
     let outcome = pull.run(&[]);
     assert!(!outcome.is_success, "{outcome:?}");
     assert_eq!((outcome.output("result"), outcome.output("digest")), ("invalid", ""));
-    let annotations: Vec<_> = outcome.log.lines().filter(|line| line.starts_with("::error")).collect();
+    let annotations: Vec<_> = outcome.log.lines().filter(|line| line.starts_with("::error ")).collect();
     let annotation =
         "::error file=manifests/team.toml,line=5,col=1,title=KR0007::unknown key `max-agee` in `[[rotate]]`";
     assert!(annotations.len() == 1 && annotations[0].starts_with(annotation), "{annotations:?}");
     assert!(outcome.summary.starts_with("### keyrota: the manifests have 1 error\n\n```text\nerror[KR0007]"));
-    assert_eq!(pull.github.comments().len(), 0);
+    assert!(pull.own_comments()[0].contains("the manifests have 1 error"), "{:?}", pull.own_comments());
     // A comment that shows an older plan is not left standing.
     pull.push("[[rotate]]\nusers = [\"day-*\"]\n");
     pull.run(&[]);
@@ -207,7 +225,7 @@ fn a_fork_is_checked_and_nothing_else() {
     for head in [json!("someone/access-keys"), Value::Null] {
         let pull = PullRequest::new();
         pull.push("[[rotate]]\nusers = [\"day-*\"]\n");
-        let mut event = event("someone/access-keys");
+        let mut event = pull.event("someone/access-keys");
         if head.is_null() {
             // The fork was deleted.
             event["pull_request"]["head"]["repo"] = Value::Null;
@@ -268,12 +286,18 @@ fn what_it_fails_on() {
 fn what_the_person_who_set_it_up_must_know() {
     let pull = PullRequest::new();
     pull.push("[[rotate]]\nusers = [\"day-*\"]\n");
-    let own = || event("example/access-keys");
+    let own = || pull.event("example/access-keys");
     for (outcome, sentence) in [
         (pull.run_as("pull_request", own(), 1, &[]), "use actions/checkout with `fetch-depth: 2` and without `ref`"),
         (pull.run_as("pull_request_target", own(), 2, &[]), "use the event `pull_request`"),
         (pull.run(&[("command", "apply")]), "`command: apply`: write `check` or `plan`"),
-        (pull.run(&[("fail-on", "never")]), "`fail-on: never`: write `error`, `blocked` or `changes`"),
+        (
+            pull.run(&[("fail-on", "never")]),
+            "`fail-on: never`: write `error`, `blocked`, `weakened`, `policy` or `changes`",
+        ),
+        (pull.run(&[("comment", "yes")]), "`comment: yes`: write `true` or `false`"),
+        (pull.run(&[("mask", "1")]), "`mask: 1`: write `true` or `false`"),
+        (pull.run(&[("base", "--output=x")]), "`base: --output=x`: write a branch, a tag or a commit"),
         (pull.run(&[("binary", "missing")]), "`binary: missing` is no executable file"),
         (pull.run(&[("manifests", "missing")]), "::error file=missing"),
     ] {
@@ -284,20 +308,25 @@ fn what_the_person_who_set_it_up_must_know() {
 #[test]
 fn inputs_are_no_commands() {
     let pull = PullRequest::new();
+    pull.push("[[rotate]]\nusers = [\"day-*\"]\n");
     let checkout = pull.checkout(2);
     let hostile = "$(touch pwned)`touch pwned`';touch pwned;'";
-    let event = event("example/access-keys");
+    let event = pull.event("example/access-keys");
     let job = Job {
         workspace: checkout.path(),
         github: &pull.github.url,
         event_name: "pull_request",
         event,
         environment: vec![],
+        run: (1, 1),
     };
     let binary = pull.binary.to_str().expect("UTF-8");
-    for input in ["command", "manifests", "version", "binary", "comment", "fail-on"] {
+    let action = runner::yaml(&runner::root().join("action.yml"));
+    for input in action["inputs"].as_object().expect("inputs").keys() {
         let outcome = job.run(&[("binary", binary), (input, hostile)]);
-        assert!(!outcome.is_success || input == "version" || input == "comment", "{input}: {outcome:?}");
+        // A token only makes the comment fail, and a label may be anything.
+        let means_something = ["version", "token", "label"].contains(&input.as_str());
+        assert_eq!(outcome.is_success, means_something, "{input}: {outcome:?}");
         assert!(!checkout.path().join("pwned").exists(), "{input} was run");
     }
 }
@@ -306,10 +335,11 @@ fn inputs_are_no_commands() {
 fn a_comment_that_can_not_be_written_is_a_warning() {
     let pull = PullRequest::new();
     pull.push("[[rotate]]\nusers = [\"day-*\", \"spare\"]\n");
-    pull.github.fail(&[403]);
+    pull.github.fail(&[Fault::None, Fault::None, Fault::Said(403, "Resource not accessible by integration")]);
     let outcome = pull.run(&[]);
     assert!(outcome.is_success, "{outcome:?}");
-    let warning = "::warning title=keyrota::the comment could not be written: 403 X; the job needs `permissions: pull-requests: write`";
+    let warning = "::warning title=keyrota::the comment could not be written: GitHub answers 403, \
+                   `Resource not accessible by integration`; the job needs `permissions: pull-requests: write`";
     assert!(outcome.log.contains(warning), "{}", outcome.log);
     assert!(outcome.summary.contains("1 to delete"), "{}", outcome.summary);
     assert_eq!(pull.github.comments().len(), 0);

@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::github::TOKEN;
+use super::{expression::Context, github::TOKEN};
 use crate::emulator::python;
 
 /// A job in which the action is one step.
@@ -21,6 +21,8 @@ pub struct Job<'a> {
     pub event: Value,
     /// What earlier steps of the job have set, e.g. credentials.
     pub environment: Vec<(&'static str, String)>,
+    /// The number of the workflow's run, and how often it was tried.
+    pub run: (u64, u64),
 }
 
 /// What became of a run of the action.
@@ -32,6 +34,8 @@ pub struct Outcome {
     pub summary: String,
     /// What the job's log shows.
     pub log: String,
+    /// What `plan-json` names.
+    pub plan: Value,
 }
 
 impl Outcome {
@@ -59,12 +63,17 @@ impl Job<'_> {
         let action = yaml(&root().join("action.yml"));
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut context = self.context(&action, inputs);
-        let mut outcome =
-            Outcome { is_success: true, outputs: BTreeMap::new(), summary: String::new(), log: String::new() };
+        let mut outcome = Outcome {
+            is_success: true,
+            outputs: BTreeMap::new(),
+            summary: String::new(),
+            log: String::new(),
+            plan: Value::Null,
+        };
         let files = Files::new(folder.path(), &self.event);
         for step in action["runs"]["steps"].as_array().expect("steps") {
             assert_eq!(step["shell"], "bash");
-            assert_eq!(step.get("if"), None, "this runner knows no conditions");
+            assert_eq!(step.get("if"), None, "a step that may be left out leaves no result");
             let script = folder.path().join("step.sh");
             fs::write(&script, step["run"].as_str().expect("a script")).expect("a file");
             let environment = step["env"].as_object().expect("an environment").iter();
@@ -83,7 +92,7 @@ impl Job<'_> {
             outcome.log += &String::from_utf8_lossy(&output.stderr);
             if let Some(id) = step["id"].as_str() {
                 for (name, value) in files.take_outputs() {
-                    context.0.insert(format!("steps.{id}.outputs.{name}"), value);
+                    context.set(&format!("steps.{id}.outputs.{name}"), &value);
                 }
             }
             if !output.status.success() {
@@ -95,31 +104,39 @@ impl Job<'_> {
             let value = context.expand(output["value"].as_str().expect("an expression"));
             outcome.outputs.insert(name.clone(), value);
         }
+        if let Ok(plan) = fs::read_to_string(outcome.output("plan-json")) {
+            outcome.plan = serde_json::from_str(&plan).expect("JSON");
+            // A runner keeps it until the job ends.
+            let kept = self.workspace.join(".git/plan.json");
+            fs::write(&kept, plan).expect("a file");
+            outcome.outputs.insert("plan-json".to_owned(), kept.display().to_string());
+        }
         outcome.summary = fs::read_to_string(&files.summary).unwrap_or_default();
         outcome
     }
 
     fn context(&self, action: &Value, inputs: &[(&str, &str)]) -> Context {
-        let mut context = Context(BTreeMap::new());
-        for (name, input) in action["inputs"].as_object().expect("inputs") {
-            context.0.insert(format!("inputs.{name}"), input["default"].as_str().expect("a default").to_owned());
+        let mut context = Context::default();
+        context.set("github.token", TOKEN);
+        context.set("github.action_repository", "example/keyrota");
+        let defaults = action["inputs"].as_object().expect("inputs");
+        for (name, input) in defaults {
+            let default = context.expand(input["default"].as_str().expect("a default"));
+            context.set(&format!("inputs.{name}"), &default);
         }
         for (name, value) in inputs {
-            let known = context.0.insert(format!("inputs.{name}"), (*value).to_owned());
-            assert!(known.is_some(), "the action has no input {name}");
+            assert!(defaults.contains_key(*name), "the action has no input {name}");
+            context.set(&format!("inputs.{name}"), value);
         }
-        context.0.insert("github.token".to_owned(), TOKEN.to_owned());
-        context.0.insert("github.action_repository".to_owned(), "example/keyrota".to_owned());
         context
     }
 
     fn runner_environment(&self, files: &Files) -> Vec<(&'static str, String)> {
         let path = |path: &Path| path.display().to_string();
+        let (id, attempt) = self.run;
         vec![
             ("PATH", std::env::var("PATH").unwrap_or_default()),
             ("HOME", "/nonexistent".to_owned()),
-            // Nothing is to be left behind beside the script.
-            ("PYTHONDONTWRITEBYTECODE", "1".to_owned()),
             ("CI", "true".to_owned()),
             ("GITHUB_ACTIONS", "true".to_owned()),
             ("GITHUB_ACTION_PATH", path(root())),
@@ -129,25 +146,12 @@ impl Job<'_> {
             ("GITHUB_EVENT_PATH", path(&files.event)),
             ("GITHUB_OUTPUT", path(&files.output)),
             ("GITHUB_REPOSITORY", "example/access-keys".to_owned()),
+            ("GITHUB_RUN_ATTEMPT", attempt.to_string()),
+            ("GITHUB_RUN_ID", id.to_string()),
             ("GITHUB_STEP_SUMMARY", path(&files.summary)),
             ("GITHUB_WORKSPACE", path(self.workspace)),
             ("RUNNER_TEMP", path(&files.temporary)),
         ]
-    }
-}
-
-/// The values that expressions can name.
-struct Context(BTreeMap<String, String>);
-
-impl Context {
-    /// Replaces each `${{ … }}`. What a step did not put out is empty, as on GitHub; any other name is a mistake.
-    fn expand(&self, text: &str) -> String {
-        let Some((before, rest)) = text.split_once("${{") else { return text.to_owned() };
-        let (name, after) = rest.split_once("}}").expect("an expression that ends");
-        let name = name.trim();
-        let value = self.0.get(name).cloned();
-        let value = value.or_else(|| name.starts_with("steps.").then(String::new));
-        before.to_owned() + &value.unwrap_or_else(|| panic!("the expression {name} is not known")) + &self.expand(after)
     }
 }
 
@@ -175,13 +179,18 @@ impl Files {
 
     /// What a step has put out; each step starts anew.
     fn take_outputs(&self) -> Vec<(String, String)> {
-        let text = fs::read_to_string(&self.output).unwrap_or_default();
-        // A step that puts nothing out has no such file.
-        let _ = fs::remove_file(&self.output);
-        let pair = |line: &str| {
-            let (name, value) = line.split_once('=').expect("name=value");
-            (name.to_owned(), value.to_owned())
-        };
-        text.lines().map(pair).collect()
+        take_pairs(&self.output)
     }
+}
+
+/// The lines `name=value` of a file, which is gone afterwards.
+pub fn take_pairs(path: &Path) -> Vec<(String, String)> {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    // A step that puts nothing out has no such file.
+    let _ = fs::remove_file(path);
+    let pair = |line: &str| {
+        let (name, value) = line.split_once('=').expect("name=value");
+        (name.to_owned(), value.to_owned())
+    };
+    text.lines().map(pair).collect()
 }

@@ -38,8 +38,10 @@ fn a_whole_life_in_english() {
             "0 rotated: New access key for ci-deployer: the old one stops on 30 November 2026",
             "7 still-in-use: The old access key of ci-deployer is still in use: it stops on 14 December 2026",
             "10 still-in-use: The old access key of ci-deployer is still in use: it stops on 14 December 2026",
-            "13 deactivated: The old access key of ci-deployer is deactivated: you can take it back until 20 December 2026",
-            "27 deleted: The old access key of ci-deployer is deleted",
+            "13 still-in-use: The old access key of ci-deployer is still in use: it stops on 14 December 2026",
+            "16 still-in-use: The old access key of ci-deployer is still in use: it stops on 14 December 2026",
+            "19 deactivated: The old access key of ci-deployer is deactivated: you can take it back until 26 December 2026",
+            "33 deleted: The old access key of ci-deployer is deleted",
         ]
     );
 }
@@ -52,8 +54,10 @@ fn a_whole_life_in_spanish() {
             "0 rotated: Nueva clave de acceso para ci-deployer: la anterior deja de funcionar el 30 de noviembre de 2026",
             "7 still-in-use: La clave de acceso anterior de ci-deployer sigue en uso: deja de funcionar el 14 de diciembre de 2026",
             "10 still-in-use: La clave de acceso anterior de ci-deployer sigue en uso: deja de funcionar el 14 de diciembre de 2026",
-            "13 deactivated: La clave de acceso anterior de ci-deployer está desactivada: puede recuperarla hasta el 20 de diciembre de 2026",
-            "27 deleted: La clave de acceso anterior de ci-deployer está eliminada",
+            "13 still-in-use: La clave de acceso anterior de ci-deployer sigue en uso: deja de funcionar el 14 de diciembre de 2026",
+            "16 still-in-use: La clave de acceso anterior de ci-deployer sigue en uso: deja de funcionar el 14 de diciembre de 2026",
+            "19 deactivated: La clave de acceso anterior de ci-deployer está desactivada: puede recuperarla hasta el 26 de diciembre de 2026",
+            "33 deleted: La clave de acceso anterior de ci-deployer está eliminada",
         ]
     );
 }
@@ -66,8 +70,10 @@ fn a_whole_life_in_portuguese() {
             "0 rotated: Nova chave de acesso para ci-deployer: a anterior deixa de funcionar em 30 de novembro de 2026",
             "7 still-in-use: A chave de acesso anterior de ci-deployer ainda está em uso: ela deixa de funcionar em 14 de dezembro de 2026",
             "10 still-in-use: A chave de acesso anterior de ci-deployer ainda está em uso: ela deixa de funcionar em 14 de dezembro de 2026",
-            "13 deactivated: A chave de acesso anterior de ci-deployer está desativada: você pode recuperá-la até 20 de dezembro de 2026",
-            "27 deleted: A chave de acesso anterior de ci-deployer foi excluída",
+            "13 still-in-use: A chave de acesso anterior de ci-deployer ainda está em uso: ela deixa de funcionar em 14 de dezembro de 2026",
+            "16 still-in-use: A chave de acesso anterior de ci-deployer ainda está em uso: ela deixa de funcionar em 14 de dezembro de 2026",
+            "19 deactivated: A chave de acesso anterior de ci-deployer está desativada: você pode recuperá-la até 26 de dezembro de 2026",
+            "33 deleted: A chave de acesso anterior de ci-deployer foi excluída",
         ]
     );
 }
@@ -175,7 +181,7 @@ fn someone_who_takes_a_key_back_hears_weekly_that_it_blocks() {
 #[test]
 fn who_must_make_room_is_asked_in_time() {
     let sandbox = sandbox(vec![user("bob", "owner@example.com")]);
-    let manifest = everyone();
+    let manifest = manifest("[[rotate]]\nusers = [\"*\"]\nrotate-ahead = \"0d\"\n");
     for day in [0, 7, 21] {
         run_day(&sandbox, &manifest, day, true);
     }
@@ -186,7 +192,7 @@ fn who_must_make_room_is_asked_in_time() {
         world.users[0].keys.push(second);
     });
     let mut told = Vec::new();
-    for day in 61..105 {
+    for day in 61..130 {
         sandbox.change(|world| {
             for key in &mut world.users[0].keys {
                 let time = at(day) - TimeDelta::hours(1);
@@ -202,7 +208,7 @@ fn who_must_make_room_is_asked_in_time() {
             "76 upcoming: The access key of bob is to be replaced on 21 February 2027: please make room",
             "90 blocked: The key rotation of bob is blocked: please act",
             "97 blocked: The key rotation of bob is blocked: please act",
-            "104 blocked: The key rotation of bob is blocked: please act",
+            "127 blocked: The key rotation of bob is blocked: please act",
         ]
     );
 }
