@@ -29,6 +29,7 @@ use keyrota::{
     roster::resolve,
     sandbox::{IamUser, Sandbox, StoredSecret, StoredVersion, World},
     survey::{apply_all, plan_all, scope, survey},
+    tell::Outbox,
 };
 use secrecy::SecretString;
 use tokio::sync::Semaphore;
@@ -109,12 +110,19 @@ fn observe_and(users: usize, at_a_time: usize, carry_out: bool) -> (usize, f64) 
     let began = Instant::now();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     runtime.block_on(async {
-        let (scoped, _) = scope(&clouds, &manifest, now()).await.expect("the sandbox lists");
-        let surveyed = survey(scoped, Depth::Plan, now(), &|_| {}).await;
+        let scoped = scope(&clouds, &manifest, now()).await.expect("the sandbox lists");
+        let surveyed = survey(scoped.accounts, Depth::Plan, now(), &|_| {}).await;
         let plan = plan_all(&surveyed, now());
         assert_eq!(plan.changes.len(), users / DUE);
         if carry_out {
-            let run = Run { as_of: now(), clock: &now, starts_rotations: true, may_start: &|| true, progress: &|_| {} };
+            let run = Run {
+                as_of: now(),
+                clock: &now,
+                starts_rotations: true,
+                may_start: &|| true,
+                progress: &|_| {},
+                outbox: Outbox::default(),
+            };
             let applied = apply_all(&surveyed, &plan, &run).await;
             assert!(applied.outcomes.iter().all(|outcome| outcome.result.is_ok()));
         }

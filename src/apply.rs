@@ -1,7 +1,8 @@
 //! Carries a plan out. As much as possible, behaviour does *not* live here but in the planner, where it can be tested
-//! without an account: this is one `match` over the actions, and the order of the calls within each.
-//!
-//! Each action is cut so that a process that dies between any two calls leaves a state from which the planner goes on.
+//! without an account: each user is carried from one change to the next, and `step` knows the calls within one.
+
+mod leak;
+mod step;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,20 +11,16 @@ use std::{
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use futures::{StreamExt, stream};
-use secrecy::{ExposeSecret, SecretString};
-use serde_json::json;
 
+pub(crate) use self::step::write_ledger;
+use self::step::{Memory, Step, Stored};
 use crate::{
-    cloud::{CallError, Cloud, ErrorKind, Issued, NewSecret},
-    inventory::{
-        Account, CURRENT, Destination, Inventory, KeyId, PENDING, SecretRecord, State, Status, TAG_ANNOUNCED,
-        TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT, TAG_NOTIFIED, TAG_NOTIFIED_AT, TAG_OWNER, TAG_USER,
-    },
-    manifest::Mail,
-    observe::{fetch, tag_value},
-    plan::{Action, Change, LedgerWrite, Need, Next, Topic, Verb, next, simulate},
+    cloud::{CallError, Cloud, ErrorKind},
+    inventory::{Account, Destination, Inventory, KeyId, State},
+    observe::fetch,
+    plan::{Change, Need, Next, Verb, next, simulate},
     roster::{Entry, Roster},
-    tell::{self, Sent},
+    tell::{Outbox, Sent},
 };
 
 /// Users carried through their changes at the same time. IAM throttles writes well below its reads.
@@ -55,7 +52,7 @@ pub enum Failure {
 pub struct Applied {
     /// In the order of the plan; the changes of one user follow each other.
     pub outcomes: Vec<Outcome>,
-    /// Users with changes that were not started, or not finished, because the run was asked to stop.
+    /// Users with changes that were not started, or not finished, and failed in none of them.
     pub deferred: Vec<Deferred>,
     /// The states of the users with changes as the run leaves them, by account id and name.
     pub after: BTreeMap<(String, String), State>,
@@ -68,9 +65,59 @@ pub struct Applied {
 pub struct Deferred {
     pub account: Arc<Account>,
     pub user: String,
+    pub cause: Cause,
+}
+
+/// Why a user's changes were left to the next run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Cause {
+    /// The run was interrupted, or its time was over.
+    #[error("the run was stopped before its turn")]
+    Stopped,
+    /// What comes next can't be told without a read that failed.
+    #[error("{0}")]
+    Unread(CallError),
+    /// The owner can't be told today.
+    #[error("{0}")]
+    NoMail(CallError),
+    /// keyrota runs with a key of this user, and it stops: that is done when everything else is done.
+    #[error("done last: keyrota itself runs with its key")]
+    Last,
+}
+
+impl Cause {
+    /// Whether something failed, other than that the run was over.
+    pub fn is_failure(&self) -> bool {
+        match self {
+            Self::Unread(_) | Self::NoMail(_) => true,
+            Self::Stopped | Self::Last => false,
+        }
+    }
 }
 
 impl Applied {
+    /// The users that were left to the next run, by cause.
+    pub fn left(&self) -> Vec<(String, Vec<&str>)> {
+        let mut left: Vec<(String, Vec<&str>)> = Vec::new();
+        for Deferred { user, cause, .. } in &self.deferred {
+            let cause = cause.to_string();
+            match left.iter_mut().find(|(known, _)| *known == cause) {
+                Some((_, users)) => users.push(user),
+                None => left.push((cause, vec![user])),
+            }
+        }
+        left
+    }
+
+    /// Adds what was done later in the same run.
+    pub fn extend(&mut self, other: Self) {
+        let Self { outcomes, deferred, after, mail } = other;
+        self.outcomes.extend(outcomes);
+        self.deferred.extend(deferred);
+        self.after.extend(after);
+        self.mail.extend(mail);
+    }
+
     /// How many changes were not made, whatever the reason.
     pub fn failures(&self) -> usize {
         self.outcomes.iter().filter(|outcome| outcome.result.is_err()).count()
@@ -94,6 +141,8 @@ pub struct Run<'a> {
     /// Asked before every change. A change that has begun is finished: half of one is what nobody wants.
     pub may_start: &'a (dyn Fn() -> bool + Sync),
     pub progress: &'a (dyn Fn(&Outcome) + Sync),
+    /// Whether SES still takes mail.
+    pub outbox: Outbox,
 }
 
 /// Carries each user through its changes until it is settled or must wait; many users at a time. One user's failure
@@ -119,12 +168,12 @@ pub async fn apply(
         .await;
     users.sort_by_key(|(position, _)| *position);
     let mut applied = Applied::default();
-    for (position, Lived { outcomes, is_finished, state }) in users {
+    for (position, Lived { outcomes, left, state }) in users {
         let user = changes[position].user.clone();
         applied.outcomes.extend(outcomes);
-        if !is_finished {
+        if let Some(cause) = left {
             let Change { account, user, .. } = &changes[position];
-            applied.deferred.push(Deferred { account: Arc::clone(account), user: user.clone() });
+            applied.deferred.push(Deferred { account: Arc::clone(account), user: user.clone(), cause });
         }
         applied.after.insert((roster.account.id.clone(), user), state);
     }
@@ -134,8 +183,8 @@ pub async fn apply(
 /// What became of one user.
 struct Lived {
     outcomes: Vec<Outcome>,
-    /// Whether nothing is left to do now.
-    is_finished: bool,
+    /// Why something is left to do now.
+    left: Option<Cause>,
     state: State,
 }
 
@@ -143,21 +192,44 @@ async fn apply_user(
     cloud: &impl Cloud,
     roster: &Roster,
     entry: &Entry,
-    mut state: State,
+    state: State,
     first: &Change,
     run: &Run<'_>,
 ) -> Lived {
-    let mut outcomes = Vec::new();
+    let mut lived = Lived { outcomes: Vec::new(), left: None, state };
+    lived.left = live(cloud, roster, entry, first, run, &mut lived).await.err();
+    if let Some(leaked_before) = entry.policy.reissue_before.value {
+        leak::check(cloud, entry, leaked_before, run, &mut lived.outcomes, &mut lived.state).await;
+    }
+    lived
+}
+
+/// Makes one change after the other.
+///
+/// # Errors
+/// Why it ended although something is left to do, other than that a change failed.
+async fn live(
+    cloud: &impl Cloud,
+    roster: &Roster,
+    entry: &Entry,
+    first: &Change,
+    run: &Run<'_>,
+    lived: &mut Lived,
+) -> Result<(), Cause> {
+    let Lived { outcomes, state, .. } = lived;
     let mut change = first.clone();
     let mut memory = Memory::default();
     loop {
         if !(run.may_start)() {
-            return Lived { outcomes, is_finished: false, state };
+            return Err(Cause::Stopped);
         }
         let mut notes = Vec::new();
         let now = (run.clock)();
-        let (result, stored) = match carry_out(cloud, &roster.mail, &change, run, now, &mut memory, &mut notes).await {
+        let step = Step { cloud, mail: &roster.mail, change: &change, run, now, is_first: outcomes.is_empty() };
+        let (result, stored) = match step.carry_out(&mut memory, &mut notes).await {
             Ok(stored) => (Ok(()), stored),
+            // Nobody's change failed: there is no more mail for anyone today.
+            Err(Failure::Failed(error)) if error.kind == ErrorKind::QuotaUsedUp => return Err(Cause::NoMail(error)),
             Err(failure) => (Err(failure), None),
         };
         let new_key = stored.as_ref().map(|stored| stored.key.clone());
@@ -166,40 +238,25 @@ async fn apply_user(
         let is_done = outcome.result.is_ok();
         outcomes.push(outcome);
         if !is_done {
-            return Lived { outcomes, is_finished: true, state };
+            return Ok(());
         }
 
         // The next change comes from the simulated state with the real id, never from a fresh list: IAM is
         // eventually consistent, and a re-read may not show what was just done.
-        state = simulate(&change.action, &state, now, &new_key.unwrap_or_else(|| KeyId::new("")));
-        if let Some(stored) = stored
-            && let Err(_) = learn_labels(cloud, entry, &mut state, &stored).await
-        {
-            return Lived { outcomes, is_finished: false, state };
+        *state = simulate(&change.action, state, now, &new_key.unwrap_or_else(|| KeyId::new("")));
+        if let Some(stored) = stored {
+            learn_labels(cloud, entry, state, &stored).await.map_err(Cause::Unread)?;
         }
         let now = (run.clock)();
         change = loop {
-            match next(roster, entry, &state, now) {
-                Next::Change(action, _) if action.starts_rotation() && !run.starts_rotations => {
-                    return Lived { outcomes, is_finished: true, state };
-                }
+            match next(roster, entry, state, now) {
+                Next::Change(action, _) if action.starts_rotation() && !run.starts_rotations => return Ok(()),
                 Next::Change(action, reason) => break Change { action, reason, then: Vec::new(), ..change },
-                Next::Wait { .. } | Next::Settled { .. } => return Lived { outcomes, is_finished: true, state },
-                // A read that fails here is left to the next run, which holds the user and says why.
-                Next::Need(need) => match fetch(cloud, entry, &mut state, need).await {
-                    Ok(()) => {}
-                    Err(_) => return Lived { outcomes, is_finished: false, state },
-                },
+                Next::Wait { .. } | Next::Settled { .. } => return Ok(()),
+                Next::Need(need) => fetch(cloud, entry, state, need).await.map_err(Cause::Unread)?,
             }
         };
     }
-}
-
-/// A key that was created and stored.
-struct Stored {
-    key: KeyId,
-    /// The labels of its version, as `PutSecretValue` answered.
-    labels: Vec<String>,
 }
 
 /// Corrects the simulated labels where AWS answered others: only a secret's first version is `AWSCURRENT` at once, and
@@ -220,206 +277,6 @@ async fn learn_labels(cloud: &impl Cloud, entry: &Entry, state: &mut State, stor
         state.ledger = described.ledger;
     }
     Ok(())
-}
-
-/// What one action of a user leaves for the next.
-#[derive(Default)]
-struct Memory {
-    /// The key that was created, with its secret part, until it is verified.
-    issued: Option<Issued>,
-    /// Whether this run has tagged the user's secret: then it may.
-    has_tagged: bool,
-}
-
-/// Returns what a creation yields.
-async fn carry_out(
-    cloud: &impl Cloud,
-    mail: &Mail,
-    change: &Change,
-    run: &Run<'_>,
-    now: DateTime<Utc>,
-    memory: &mut Memory,
-    notes: &mut Vec<String>,
-) -> Result<Option<Stored>, Failure> {
-    let (user, secret) = (change.user.as_str(), change.destination.as_str());
-    match &change.action {
-        Action::Create { ledger, expected, resumes: _, made_room } => {
-            as_planned(cloud, user, expected).await?;
-            let mut tags = vec![(TAG_INTENT.to_owned(), timestamp(now))];
-            if *made_room {
-                tags.push((TAG_ANNOUNCED.to_owned(), String::new()));
-            }
-            write_ledger(cloud, user, secret, ledger, tags).await?;
-            memory.has_tagged = true;
-            let (new, labels) = create(cloud, user, secret, notes).await?;
-            let stored = Stored { key: new.key.clone(), labels };
-            memory.issued = Some(new);
-            return Ok(Some(stored));
-        }
-        Action::Promote { key, from } => {
-            // After an interruption the secret is gone from memory, and keyrota reads no secret values: the key was
-            // stored by the run that received it, and IAM had the time since then to propagate it.
-            if let Some(issued) = memory.issued.take_if(|issued| issued.key == *key) {
-                cloud.verify(&issued).await?;
-            }
-            let version = key.version_id();
-            if from.as_ref() != Some(&version) {
-                cloud.move_label(secret, CURRENT, from.as_deref(), Some(&version)).await?;
-            }
-            // The label goes last: while it is there, a run that comes after a cut repeats the rest. An intent that
-            // stayed behind would make an orphan of a key that someone makes by hand in these minutes.
-            cloud.untag_secret(secret, &[TAG_INTENT]).await?;
-            cloud.move_label(secret, PENDING, Some(&version), None).await?;
-        }
-        Action::Notify { key, notice } => {
-            // Whoever may not note that the owner was told does not tell them, or they would be told by every run.
-            if !memory.has_tagged {
-                write_ledger(cloud, user, secret, &notice.ledger, []).await?;
-            }
-            if !notice.to_nobody {
-                tell::owner(cloud, mail, change, key, notice, run, notes).await?;
-            }
-            let tags = match notice.topic {
-                Topic::Issued { .. } => {
-                    vec![(TAG_NOTIFIED.to_owned(), key.to_string()), (TAG_NOTIFIED_AT.to_owned(), timestamp(now))]
-                }
-                Topic::Retiring { .. } => vec![(TAG_ANNOUNCED.to_owned(), format!("{key}@{}", timestamp(now)))],
-            };
-            cloud.tag_secret(secret, &tags.into_iter().collect()).await?;
-            memory.has_tagged = true;
-        }
-        Action::Deactivate { key, ledger, expected } => {
-            as_planned(cloud, user, expected).await?;
-            let note = format!("{key}@{}", timestamp(now));
-            // Noted before, so that a cut after the call is known; and after, so that a cut before the call does not
-            // look like someone's taking it back.
-            write_ledger(cloud, user, secret, ledger, [(TAG_DEACTIVATING.to_owned(), note.clone())]).await?;
-            memory.has_tagged = true;
-            cloud.deactivate_access_key(user, key).await?;
-            cloud.tag_secret(secret, &[(TAG_DEACTIVATED.to_owned(), note)].into()).await?;
-        }
-        Action::Delete { key, expected, clear } => {
-            let keys = as_planned(cloud, user, expected).await?;
-            // The planner deletes inactive keys only. This is the last place that could prevent anything else.
-            if !keys.iter().any(|(id, status)| id == key && *status == Status::Inactive) {
-                return Err(Failure::Stale(format!("{key} is not inactive")));
-            }
-            match cloud.delete_access_key(user, key).await {
-                // It was there a moment ago: an earlier try of the same call had succeeded.
-                Err(error) if error.kind == ErrorKind::NotFound => {}
-                result => result?,
-            }
-            if *clear {
-                cloud.untag_secret(secret, &[TAG_DEACTIVATING, TAG_DEACTIVATED]).await?;
-            }
-        }
-    }
-    Ok(None)
-}
-
-/// Re-reads the user's keys.
-async fn as_planned(
-    cloud: &impl Cloud,
-    user: &str,
-    expected: &[(KeyId, Status)],
-) -> Result<Vec<(KeyId, Status)>, Failure> {
-    let mut keys: Vec<_> = cloud.access_keys(user).await?.into_iter().map(|key| (key.id, key.status)).collect();
-    let mut expected = expected.to_vec();
-    keys.sort_unstable();
-    expected.sort_unstable();
-    if keys == expected {
-        Ok(keys)
-    } else {
-        Err(Failure::Stale("the user's keys have changed since the plan".to_owned()))
-    }
-}
-
-/// Tags the user's secret, or creates it empty with the tags.
-pub(crate) async fn write_ledger(
-    cloud: &impl Cloud,
-    user: &str,
-    secret: &str,
-    ledger: &LedgerWrite,
-    tags: impl IntoIterator<Item = (String, String)>,
-) -> Result<(), CallError> {
-    let LedgerWrite { exists, user_arn, kms_key, replicate_to } = ledger;
-    let mut tags: BTreeMap<String, String> = tags.into_iter().collect();
-    tags.insert(TAG_USER.to_owned(), tag_value(user_arn));
-    if *exists {
-        cloud.tag_secret(secret, &tags).await?;
-        if !replicate_to.is_empty() {
-            cloud.replicate_secret(secret, replicate_to, kms_key.as_deref()).await?;
-        }
-        return Ok(());
-    }
-    tags.insert(TAG_OWNER.to_owned(), tag_value(user));
-    let description = format!("Access key of the IAM user {user}, rotated by keyrota");
-    let (kms_key, replicate_to) = (kms_key.clone(), replicate_to.clone());
-    cloud.create_secret(&NewSecret { name: secret.to_owned(), description, tags, kms_key, replicate_to }).await
-}
-
-/// Issues a key and stores it. One that can't be stored is taken back at once.
-async fn create(
-    cloud: &impl Cloud,
-    user: &str,
-    secret: &str,
-    notes: &mut Vec<String>,
-) -> Result<(Issued, Vec<String>), Failure> {
-    let issued = match cloud.create_access_key(user).await {
-        Ok(issued) => issued,
-        Err(error) => {
-            // Where IAM certainly made no key, the intent is withdrawn: a key that someone makes by hand in the next
-            // minutes must not pass for what this run left. Not so when there is no free slot any more: a run beside
-            // this one may have filled it, and the intent is then its as well.
-            if matches!(error.kind, ErrorKind::Denied | ErrorKind::NotFound)
-                && let Err(error) = cloud.untag_secret(secret, &[TAG_INTENT]).await
-            {
-                notes.push(error.to_string());
-            }
-            return Err(error.into());
-        }
-    };
-    let error = match cloud.put_secret_value(secret, &issued.key.version_id(), &secret_value(&issued)).await {
-        Ok(labels) => return Ok((issued, labels)),
-        Err(error) => error,
-    };
-    // It may have been stored all the same, and clients may be reading it: a first version is handed out at once.
-    let labels = match cloud.describe_secret(secret).await {
-        Ok(record) => labels_of(record.as_ref(), &issued.key),
-        Err(unknown) => {
-            notes.push(format!("{} may not be stored; the next run finds out ({unknown})", issued.key));
-            return Err(error.into());
-        }
-    };
-    if let Some(labels) = labels {
-        notes.push(format!("{} is stored, though the answer was an error: {error}", issued.key));
-        return Ok((issued, labels));
-    }
-    notes.push(match withdraw(cloud, user, &issued.key).await {
-        Ok(()) => format!("{} could not be stored and was deleted again", issued.key),
-        Err(left) => format!("{} could not be stored; the next run removes it ({left})", issued.key),
-    });
-    Err(error.into())
-}
-
-/// The labels of the version that stores a key; `None` if none does.
-fn labels_of(record: Option<&SecretRecord>, key: &KeyId) -> Option<Vec<String>> {
-    let version = record?.versions.iter().find(|version| version.id == key.version_id())?;
-    Some(version.labels.clone())
-}
-
-/// Takes back a key whose secret nobody has. Deactivates it first: keyrota deletes inactive keys only. The intent stays,
-/// so that the next run, of whatever kind, tries again.
-async fn withdraw(cloud: &impl Cloud, user: &str, key: &KeyId) -> Result<(), CallError> {
-    cloud.deactivate_access_key(user, key).await?;
-    cloud.delete_access_key(user, key).await
-}
-
-/// What clients read: the output format of `credential_process`, and `AccessKey` for the predecessor's readers.
-fn secret_value(issued: &Issued) -> SecretString {
-    let (id, secret) = (issued.key.as_str(), issued.secret.expose_secret());
-    let value = json!({ "Version": 1, "AccessKeyId": id, "SecretAccessKey": secret, "AccessKey": id });
-    value.to_string().into()
 }
 
 pub(crate) fn timestamp(time: DateTime<Utc>) -> String {

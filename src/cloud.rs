@@ -22,6 +22,8 @@ pub enum ErrorKind {
     Conflict,
     /// SES will not take this message: unverified, suppressed or malformed address.
     Refused,
+    /// SES takes no more messages today.
+    QuotaUsedUp,
     /// The answer made no sense.
     Malformed,
     /// Anything else: network, time-out, a fault of the service.
@@ -58,9 +60,28 @@ impl fmt::Display for CallError {
         match kind {
             ErrorKind::Denied => write!(f, "permission `{operation}` is missing for {subject}: {message}"),
             ErrorKind::Throttled => write!(f, "{operation} for {subject} is still throttled: {message}"),
+            ErrorKind::QuotaUsedUp => {
+                write!(f, "{operation} for {subject} failed, the daily quota of SES is used up: {message}")
+            }
+            ErrorKind::Malformed if is_write(operation) => {
+                write!(f, "could not tell whether {operation} for {subject} took effect: {message}")
+            }
             _ => write!(f, "{operation} for {subject} failed: {message}"),
         }
     }
+}
+
+/// Whether an operation changes something: one that may have done so is not said to have failed.
+fn is_write(operation: &str) -> bool {
+    let name = operation.split_once(':').map_or(operation, |(_, name)| name);
+    !["Get", "List", "Describe"].iter().any(|read| name.starts_with(read))
+}
+
+/// The time of this machine and AWS's at the same moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockReading {
+    pub here: DateTime<Utc>,
+    pub there: DateTime<Utc>,
 }
 
 /// A key that was just created, with its secret part. Not printable.
@@ -88,6 +109,8 @@ pub struct Sender {
     pub from_arn: Option<String>,
     pub reply_to: Option<String>,
     pub configuration_set: Option<String>,
+    /// The region whose SES sends; `None`: that of the caller.
+    pub region: Option<String>,
 }
 
 /// A mail to one recipient.
@@ -105,6 +128,9 @@ pub struct Message {
 /// Selects the users, by name and path, whose tags and groups are worth a call each.
 pub type Relevant<'a> = &'a (dyn Fn(&str, &str) -> bool + Sync);
 
+/// Says of a user's keys whether they are as what was just done has left them.
+pub type Shown<'a> = &'a (dyn Fn(&[Key]) -> bool + Sync);
+
 /// One AWS account, real or simulated.
 ///
 /// # Errors
@@ -113,6 +139,15 @@ pub type Relevant<'a> = &'a (dyn Fn(&str, &str) -> bool + Sync);
 pub trait Cloud {
     /// The account behind the credentials.
     fn account(&self) -> &Account;
+
+    /// AWS's time, as its latest answer told it; `None` where there is no other clock than this machine's.
+    fn clock(&self) -> Option<ClockReading> {
+        None
+    }
+    /// The access key with which keyrota itself calls, if it is one of a user.
+    fn own_key(&self) -> Option<&KeyId> {
+        None
+    }
 
     /// `GetAccountAuthorizationDetails`; when denied, `ListUsers`, and `ListUserTags` and `ListGroupsForUser` for each
     /// relevant user. Failing reads of one user's details are set on that user.
@@ -125,6 +160,12 @@ pub trait Cloud {
     async fn resource_policy(&self, name: &str) -> Result<Option<String>, CallError>;
     /// `ListAccessKeys`; last uses are [`LastUse::Unread`].
     async fn access_keys(&self, user: &str) -> Result<Vec<Key>, CallError>;
+    /// [`Cloud::access_keys`], again for a while until they are as `shown` says: IAM may lag behind what was just done.
+    /// Yields what was seen last.
+    async fn access_keys_after(&self, user: &str, shown: Shown<'_>) -> Result<Vec<Key>, CallError> {
+        let _ = shown;
+        self.access_keys(user).await
+    }
     /// `GetAccessKeyLastUsed`.
     async fn last_use(&self, key: &KeyId) -> Result<LastUse, CallError>;
 

@@ -57,7 +57,8 @@ pub fn policy(entry: &Entry) -> Vec<Line> {
         lines.push(line(name, Duration(field.value).to_string(), field.source.as_ref()));
     }
     let ahead = match rotate_ahead.value {
-        RotateAhead::Auto(time) => format!("auto ({})", Duration(time)),
+        // How long that is follows from other values.
+        RotateAhead::Auto(_) => "auto".to_owned(),
         RotateAhead::Fixed(time) => Duration(time).to_string(),
     };
     lines.insert(lines.len() - 4, line("rotate-ahead", ahead, rotate_ahead.source.as_ref()));
@@ -78,7 +79,7 @@ pub fn policy(entry: &Entry) -> Vec<Line> {
 
 /// What holds for whole runs: who sends mail, the limits, the schedule and the accounts.
 pub fn settings(manifest: &Manifest) -> Vec<Line> {
-    let Mail { from, from_arn, reply_to, configuration_set, fallback, digest, language, templates, places } =
+    let Mail { from, from_arn, reply_to, configuration_set, region, fallback, digest, language, templates, places } =
         &manifest.mail;
     let Limits { max_actions, max_percent } = &manifest.limits;
     let Schedule { enforce, tend } = &manifest.schedule;
@@ -87,6 +88,7 @@ pub fn settings(manifest: &Manifest) -> Vec<Line> {
         line("mail.from-arn", or_none(from_arn.as_deref()), places.get("from-arn")),
         line("mail.reply-to", or_none(reply_to.as_deref()), places.get("reply-to")),
         line("mail.configuration-set", or_none(configuration_set.as_deref()), places.get("configuration-set")),
+        line("mail.region", or_none(region.as_deref()), places.get("region")),
         line("mail.fallback", list(fallback), places.get("fallback")),
         line("mail.digest", list(digest), places.get("digest")),
         line("mail.language", language.as_str(), places.get("language")),

@@ -49,6 +49,8 @@ pub struct Mail {
     pub from_arn: Option<String>,
     /// The name of the configuration set that mail is sent with.
     pub configuration_set: Option<String>,
+    /// Where SES sends; `None`: in the region of the stack.
+    pub region: Option<String>,
 }
 
 /// What the policies of one account must cover.
@@ -112,6 +114,7 @@ fn sender(mail: &manifest::Mail) -> Option<Mail> {
         domain: domain.to_owned(),
         from_arn: mail.from_arn.clone(),
         configuration_set: mail.configuration_set.clone(),
+        region: mail.region.clone(),
     })
 }
 

@@ -254,6 +254,35 @@ pub struct Inventory {
     pub users: BTreeMap<String, Result<State, CallError>>,
 }
 
+/// An account that could not be entered, or whose users could not be listed: nothing is known of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnreadAccount {
+    /// The 12-digit account id; `None`: not even that is known.
+    pub id: Option<String>,
+    /// The name that the manifest gives it.
+    pub name: Option<String>,
+    /// Why, in one line.
+    pub error: String,
+}
+
+impl UnreadAccount {
+    /// An account whose users could not be listed.
+    pub fn new(account: &Account, error: &CallError) -> Self {
+        Self { id: Some(account.id.clone()), name: account.name.clone(), error: error.to_string() }
+    }
+}
+
+impl fmt::Display for UnreadAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, name, error } = self;
+        match (id, name) {
+            (Some(id), Some(name)) => write!(f, "account {id} ({name}): {error}"),
+            (Some(one), None) | (None, Some(one)) => write!(f, "account {one}: {error}"),
+            (None, None) => f.write_str(error),
+        }
+    }
+}
+
 impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.name {

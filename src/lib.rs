@@ -11,6 +11,7 @@
 
 pub mod apply;
 pub mod aws;
+pub mod clock;
 pub mod cloud;
 pub mod diff;
 pub mod explain;
@@ -33,3 +34,4 @@ pub mod sandbox;
 pub mod survey;
 pub mod tell;
 pub mod untrusted;
+pub mod verdict;

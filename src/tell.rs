@@ -2,6 +2,8 @@
 //!
 //! Each recipient gets a message of their own, so that a refused address costs no other its mail.
 
+mod letter;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -10,21 +12,20 @@ use std::{
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 
+pub use self::letter::Outbox;
+pub(crate) use self::letter::owner;
+use self::letter::{Letter, reason, unsent};
 use crate::{
     apply::{Applied, Outcome, Run, timestamp, write_ledger},
-    cloud::{CallError, Cloud, ErrorKind, Message, Sender},
+    cloud::{CallError, Cloud, ErrorKind, Sender},
     inventory::{Account, KeyId, State, TAG_REMINDED},
     mail::{
-        Kind, Text,
-        content::{AccountDigest, Content, Digest, Retiring, Rotated},
-        render,
+        Kind,
+        content::{AccountDigest, Content, Digest},
     },
-    manifest::{Language, Mail},
+    manifest::Mail,
     observe::fetch,
-    plan::{
-        Action, Change, Courtesy, Need, Next, Notice, Origin, Plan, Reason, Topic, Verb, Wait, courtesies, letters,
-        next_observed,
-    },
+    plan::{self, Action, Courtesy, Need, Next, Origin, Plan, Reason, Verb, Wait, courtesies, letters, next_observed},
     survey::Surveyed,
 };
 
@@ -43,133 +44,6 @@ pub struct Sent {
     pub notes: Vec<String>,
 }
 
-/// Tells the owner of a key that was rotated, or of one that is to go. Told is who can act on it: one accepted message is
-/// enough. When every recipient is refused, the fallback is written to instead, with the reason.
-///
-/// # Errors
-/// Nobody was told: the next run tries again.
-pub(crate) async fn owner(
-    cloud: &impl Cloud,
-    mail: &Mail,
-    change: &Change,
-    key: &KeyId,
-    notice: &Notice,
-    run: &Run<'_>,
-    notes: &mut Vec<String>,
-) -> Result<(), CallError> {
-    let Notice { topic, sender, recipients, fallback, language, .. } = notice;
-    let content = |because: Option<String>| match topic.clone() {
-        Topic::Issued { old } => Content::Rotated(Rotated {
-            account: Arc::clone(&change.account),
-            user: change.user.clone(),
-            key: key.clone(),
-            secret: change.destination.clone(),
-            old,
-            because,
-        }),
-        Topic::Retiring { why, last_use, other, stops } => Content::Retiring(Retiring {
-            account: Arc::clone(&change.account),
-            user: change.user.clone(),
-            key: key.clone(),
-            why,
-            last_use,
-            other,
-            stops,
-            because,
-        }),
-    };
-    let letter = |because: Option<String>| Letter::new(mail, sender, *language, content(because), run.as_of);
-    let refused = match letter(None).send_each(cloud, recipients, notes).await? {
-        Told::Accepted => return Ok(()),
-        Told::Refused(refused) => refused,
-    };
-    if fallback.is_empty() {
-        return Err(nobody(&change.user, refused));
-    }
-    if refused.is_empty() {
-        notes.push(NO_ADDRESS.to_owned());
-    }
-    notes.extend(refused.iter().map(ToString::to_string));
-    match letter(Some(reason(&refused))).send_each(cloud, fallback, notes).await? {
-        Told::Accepted => Ok(()),
-        Told::Refused(refused) => Err(nobody(&change.user, refused)),
-    }
-}
-
-const NO_ADDRESS: &str = "the user has no address";
-
-fn reason(refused: &[CallError]) -> String {
-    match refused {
-        [] => NO_ADDRESS.to_owned(),
-        refused => refused.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
-    }
-}
-
-fn nobody(user: &str, mut refused: Vec<CallError>) -> CallError {
-    refused.pop().unwrap_or_else(|| CallError {
-        kind: ErrorKind::Refused,
-        operation: "ses:SendEmail",
-        subject: user.to_owned(),
-        message: NO_ADDRESS.to_owned(),
-    })
-}
-
-/// A finished mail without a recipient.
-struct Letter {
-    sender: Sender,
-    tags: BTreeMap<String, String>,
-    text: Text,
-    note: Option<String>,
-}
-
-enum Told {
-    Accepted,
-    /// By every address, and why; none if there was no address.
-    Refused(Vec<CallError>),
-}
-
-impl Letter {
-    fn new(mail: &Mail, sender: &Sender, language: Language, content: Content, as_of: DateTime<Utc>) -> Self {
-        let (text, flaw) = render(&mail.templates, language, &content);
-        let run = as_of.format("%Y%m%dT%H%M%SZ").to_string();
-        let tags = [("kind", content.kind().to_string()), ("run", run)];
-        Self {
-            sender: sender.clone(),
-            tags: tags.map(|(name, value)| (name.to_owned(), value)).into(),
-            text,
-            note: flaw.map(|flaw| format!("keyrota's own template was used instead of {flaw}")),
-        }
-    }
-
-    async fn send(&self, cloud: &impl Cloud, to: &str) -> Result<(), CallError> {
-        let Text { subject, text, html } = self.text.clone();
-        let (sender, tags) = (self.sender.clone(), self.tags.clone());
-        cloud.send_mail(&Message { sender, tags, to: to.to_owned(), subject, text, html }).await
-    }
-
-    /// # Errors
-    /// A failure that is not about the address, if no message was accepted.
-    async fn send_each(&self, cloud: &impl Cloud, to: &[String], notes: &mut Vec<String>) -> Result<Told, CallError> {
-        notes.extend(self.note.clone());
-        let (mut accepted, mut refused, mut failed) = (false, Vec::new(), None);
-        for to in to {
-            match self.send(cloud, to).await {
-                Ok(()) => accepted = true,
-                Err(error) if error.kind == ErrorKind::Refused => refused.push(error),
-                Err(error) => failed = Some(error),
-            }
-        }
-        if accepted {
-            notes.extend(refused.iter().chain(&failed).map(ToString::to_string));
-            return Ok(Told::Accepted);
-        }
-        match failed {
-            Some(error) => Err(error),
-            None => Ok(Told::Refused(refused)),
-        }
-    }
-}
-
 /// Tells owners what they should know after a run, notes it in their ledgers, and sends the digest. `is_enforcing` says
 /// that a run without changes is worth a digest if something is blocked: daily runs must not repeat it daily.
 ///
@@ -184,7 +58,8 @@ pub async fn tell_all<C: Cloud>(
 ) {
     let Some(sender) = mail.sender() else { return };
     let office = Office { surveyed, mail, sender, run };
-    let due = office.due(applied).await;
+    let (due, mut unread) = office.due(applied).await;
+    applied.mail.append(&mut unread);
     let (due, mut refused) = office.notable(due, applied).await;
     applied.mail.append(&mut refused);
     let mut sent = office.tell(&due).await;
@@ -201,8 +76,9 @@ struct Office<'a, 'c, C> {
 }
 
 impl<C: Cloud> Office<'_, '_, C> {
-    /// What is to be told, by ledgers that were described: `ListSecrets` may lag behind what the run before noted.
-    async fn due(&self, applied: &mut Applied) -> Vec<Courtesy> {
+    /// What is to be told, by ledgers that were described: `ListSecrets` may lag behind what the run before noted. Beside
+    /// it, what can't be told now, because that failed.
+    async fn due(&self, applied: &mut Applied) -> (Vec<Courtesy>, Vec<Sent>) {
         let doubtful: Vec<_> = self.courtesies(applied).into_iter().filter(|courtesy| !courtesy.confirmed).collect();
         let users: BTreeSet<_> = doubtful.iter().map(|one| (&one.account, &one.user)).collect();
         let described = stream::iter(users)
@@ -210,15 +86,32 @@ impl<C: Cloud> Office<'_, '_, C> {
                 let Surveyed { cloud, roster, inventory } = self.account(account)?;
                 let entry = roster.entries.iter().find(|entry| entry.user.name == *user)?;
                 let mut state = inventory.users.get(user)?.clone().ok()?;
-                // Who can't be looked up now is told by the next run.
-                fetch(*cloud, entry, &mut state, Need::Ledger).await.ok()?;
-                Some(((account.id.clone(), user.clone()), state))
+                let described = fetch(*cloud, entry, &mut state, Need::Ledger).await;
+                Some(((account.id.clone(), user.clone()), described.map(|()| state)))
             })
             .buffered(CONCURRENCY)
             .collect::<Vec<_>>()
             .await;
-        applied.after.extend(described.into_iter().flatten());
-        self.courtesies(applied).into_iter().filter(|courtesy| courtesy.confirmed).collect()
+        let mut unread = Vec::new();
+        for ((account, user), described) in described.into_iter().flatten() {
+            match described {
+                Ok(state) => {
+                    applied.after.insert((account, user), state);
+                }
+                // The next run tells them.
+                Err(error) => {
+                    let of_user = |one: &&Courtesy| one.account.id == account && one.user == user;
+                    unread.extend(doubtful.iter().filter(of_user).map(|courtesy| Sent {
+                        kind: courtesy.kind,
+                        to: courtesy.recipients.join(", "),
+                        users: vec![user.clone()],
+                        result: Err(error.clone()),
+                        notes: Vec::new(),
+                    }));
+                }
+            }
+        }
+        (self.courtesies(applied).into_iter().filter(|courtesy| courtesy.confirmed).collect(), unread)
     }
 
     /// Those of which it can be noted that their owner was told; and what became of the others. Whoever may not note it
@@ -322,21 +215,34 @@ impl<C: Cloud> Office<'_, '_, C> {
             .map(|letter| async {
                 // What is not sent now is due again in the next run.
                 if !(self.run.may_start)() {
-                    return None;
+                    return Err(unsent(&letter.to, "the run was over before its turn"));
+                }
+                if let Some(error) = self.run.outbox.closed() {
+                    return Err(error);
                 }
                 let about = letter.about.iter().map(|&courtesy| courtesy.clone()).collect();
                 let content = Content::Courtesy { kind: letter.kind, about, because: because.clone() };
-                let cloud = self.account(&letter.about.first()?.account)?.cloud;
+                let account = letter.about.first().and_then(|courtesy| self.account(&courtesy.account));
+                let cloud = account.ok_or_else(|| unsent(&letter.to, "its account was not read"))?.cloud;
                 let finished = Letter::new(self.mail, &self.sender, letter.language, content, self.run.as_of);
-                let result = finished.send(cloud, &letter.to).await;
-                Some((result, finished.note))
+                let result = finished.send(cloud, &self.run.outbox, &letter.to).await;
+                Ok((result, finished.note))
             })
             .buffered(CONCURRENCY)
             .collect::<Vec<_>>()
             .await;
         let mut sent = Vec::new();
+        let mut left: BTreeMap<(Kind, String), (CallError, Vec<&plan::Letter<'_>>)> = BTreeMap::new();
         for (letter, result) in letters.iter().zip(results) {
-            let Some((result, note)) = result else { continue };
+            let (result, note) = match result {
+                Ok(tried) => tried,
+                Err(error) => {
+                    let untried =
+                        left.entry((letter.kind, error.message.clone())).or_insert_with(|| (error, Vec::new()));
+                    untried.1.push(letter);
+                    continue;
+                }
+            };
             for courtesy in &letter.about {
                 tally.0.entry(identity(courtesy)).or_default().push(result.clone());
             }
@@ -349,20 +255,33 @@ impl<C: Cloud> Office<'_, '_, C> {
                 notes: note.into_iter().collect(),
             });
         }
+        // What was not even tried is said once, whomever it is about.
+        sent.extend(left.into_iter().map(|((kind, _), (error, letters))| {
+            let to: BTreeSet<&str> = letters.iter().map(|letter| letter.to.as_str()).collect();
+            let users: BTreeSet<&str> =
+                letters.iter().flat_map(|letter| &letter.about).map(|courtesy| courtesy.user.as_str()).collect();
+            Sent {
+                kind,
+                to: to.into_iter().collect::<Vec<_>>().join(", "),
+                users: users.into_iter().map(str::to_owned).collect(),
+                result: Err(error),
+                notes: vec!["not tried: the next run sends it".to_owned()],
+            }
+        }));
         sent
     }
 
     async fn digest(&self, plan: &Plan, applied: &mut Applied, is_enforcing: bool) {
         let digest = self.summary(plan, applied);
-        let Digest { accounts, unfinished } = &digest;
+        let Digest { accounts, unfinished, unread } = &digest;
         let is_eventful = !applied.outcomes.is_empty() || !unfinished.is_empty();
-        let Some(first) = self.surveyed.first().filter(|_| is_eventful || (is_enforcing && !accounts.is_empty()))
-        else {
+        let has_news = !accounts.is_empty() || !unread.is_empty();
+        let Some(first) = self.surveyed.first().filter(|_| is_eventful || (is_enforcing && has_news)) else {
             return;
         };
         let letter = Letter::new(self.mail, &self.sender, self.mail.language, Content::Digest(digest), self.run.as_of);
         for to in &self.mail.digest {
-            let result = letter.send(first.cloud, to).await;
+            let result = letter.send(first.cloud, &self.run.outbox, to).await;
             let notes = letter.note.clone().into_iter().collect();
             applied.mail.push(Sent { kind: Kind::Digest, to: to.clone(), users: Vec::new(), result, notes });
         }
@@ -407,7 +326,15 @@ impl<C: Cloud> Office<'_, '_, C> {
                 accounts.push(one);
             }
         }
-        Digest { accounts, unfinished: applied.deferred.iter().map(|one| one.user.clone()).collect() }
+        Digest {
+            accounts,
+            unfinished: applied
+                .left()
+                .into_iter()
+                .map(|(cause, users)| format!("{} ({cause})", users.join(", ")))
+                .collect(),
+            unread: plan.accounts_unread.iter().map(ToString::to_string).collect(),
+        }
     }
 
     fn account(&self, account: &Account) -> Option<&Surveyed<'_, C>> {

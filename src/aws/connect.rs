@@ -12,15 +12,23 @@ use secrecy::ExposeSecret;
 
 use super::{
     Aws, Meter, Settings,
+    answer::Answers,
     error::{Failure, NO_CONNECTION, NO_CREDENTIALS, TIMED_OUT, is_unknown_key},
 };
 use crate::{
     cloud::ErrorKind,
-    inventory::Account,
+    inventory::{Account, KeyId, UnreadAccount},
     manifest::{DeclaredAccount, Source},
 };
 
-/// Why the accounts could not be reached: all problems, each with a remedy.
+/// The accounts that could be reached, and what is wrong with the others.
+pub struct Connected {
+    /// One at least.
+    pub accounts: Vec<Aws>,
+    pub problems: Vec<Problem>,
+}
+
+/// Why no account could be reached: all problems, each with a remedy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct ConnectError {
     pub problems: Vec<Problem>,
@@ -31,6 +39,8 @@ pub struct ConnectError {
 pub struct Problem {
     /// The account's name in the manifest and where it stands; `None`: the caller's own.
     pub account: Option<(String, Source)>,
+    /// Its 12 digits, if they are known.
+    pub id: Option<String>,
     pub message: String,
     pub hint: String,
 }
@@ -47,8 +57,8 @@ struct Identity {
 /// `GetCallerIdentity` checks each.
 ///
 /// # Errors
-/// The problems of all accounts, if there is any.
-pub async fn connect(declared: &[(String, &DeclaredAccount)]) -> Result<Vec<Aws>, ConnectError> {
+/// The problems of all accounts, if none could be reached.
+pub async fn connect(declared: &[(String, &DeclaredAccount)]) -> Result<Connected, ConnectError> {
     connect_with(&Settings::default(), declared).await
 }
 
@@ -59,48 +69,77 @@ pub async fn connect(declared: &[(String, &DeclaredAccount)]) -> Result<Vec<Aws>
 pub async fn connect_with(
     settings: &Settings,
     declared: &[(String, &DeclaredAccount)],
-) -> Result<Vec<Aws>, ConnectError> {
+) -> Result<Connected, ConnectError> {
     let mut config = load(settings).await;
-    if config.region().is_none() {
-        // Asking who the caller is works in any region.
-        let Some(region) = declared.iter().find_map(|(_, account)| account.region.clone()) else {
+    let caller = |message, hint| Problem { account: None, id: None, message, hint };
+    // Roles are assumed in the caller's region: another may be one that refuses the caller's session, because it is
+    // not enabled there, or because the session came from the global endpoint.
+    let sts_region = match (config.region(), declared.iter().find_map(|(_, account)| account.region.clone())) {
+        (Some(region), _) => region.clone(),
+        (None, Some(region)) => {
+            config = config.to_builder().region(Region::new(region.clone())).build();
+            Region::new(global_region(&region))
+        }
+        (None, None) => {
             let message = "no AWS region is set".to_owned();
             let hint = "set AWS_REGION, or `region` in the AWS profile or in the manifest's [accounts.NAME]".to_owned();
-            return Err(ConnectError { problems: vec![Problem { account: None, message, hint }] });
-        };
-        config = config.to_builder().region(Region::new(region)).build();
-    }
+            return Err(ConnectError { problems: vec![caller(message, hint)] });
+        }
+    };
+    let sts_config = config.to_builder().region(sts_region).build();
     // The first call of all: a wrong endpoint or no network should show soon.
     let patience = retries(settings).with_max_attempts(settings.attempts.min(3));
-    let first = config.to_builder().retry_config(patience).build();
-    let caller = identify(&sts(&first, &Meter::default())).await.map_err(|failure| {
+    let first = sts_config.to_builder().retry_config(patience).build();
+    let meter = Meter::default();
+    let identity = identify(&sts(&first, &meter)).await.map_err(|failure| {
         let hint = hint(&failure);
         let message = format!("the AWS credentials could not be checked: {}", failure.message);
-        ConnectError { problems: vec![Problem { account: None, message, hint }] }
+        ConnectError { problems: vec![caller(message, hint)] }
     })?;
-    let caller = &caller;
+    let caller = &Caller { identity, config, sts_config, own_key: meter.signed_with(), settings: settings.clone() };
     if declared.is_empty() {
-        let account = describe(caller, None, &config);
-        return Ok(vec![Aws::new(account, &config, &config, settings)]);
+        let account = describe(&caller.identity, None, &caller.config);
+        return Ok(Connected { accounts: vec![Aws::new(account, &caller.config, caller)], problems: Vec::new() });
     }
-    let connecting = declared.iter().map(|(name, account)| {
-        let config = &config;
-        async move {
-            connect_declared(settings, config, caller, name, account).await.map_err(|(message, hint)| Problem {
-                account: Some((name.clone(), account.source.clone())),
-                message,
-                hint,
-            })
-        }
+    let connecting = declared.iter().map(|(name, account)| async move {
+        connect_declared(caller, name, account).await.map_err(|(message, hint)| Problem {
+            account: Some((name.clone(), account.source.clone())),
+            id: Some(account.id.clone()),
+            message,
+            hint,
+        })
     });
-    let (mut connected, mut problems) = (Vec::new(), Vec::new());
+    let (mut accounts, mut problems) = (Vec::new(), Vec::new());
     for result in futures::future::join_all(connecting).await {
         match result {
-            Ok(aws) => connected.push(aws),
+            Ok(aws) => accounts.push(aws),
             Err(problem) => problems.push(problem),
         }
     }
-    if problems.is_empty() { Ok(connected) } else { Err(ConnectError { problems }) }
+    if accounts.is_empty() { Err(ConnectError { problems }) } else { Ok(Connected { accounts, problems }) }
+}
+
+/// Whose credentials keyrota runs with, and where they are used.
+struct Caller {
+    identity: Identity,
+    config: SdkConfig,
+    /// The same in the region whose STS is asked.
+    sts_config: SdkConfig,
+    /// The access key that signs.
+    own_key: Option<KeyId>,
+    settings: Settings,
+}
+
+/// The region of the partition in which its global services are.
+fn global_region(region: &str) -> &'static str {
+    match region {
+        region if region.starts_with("cn-") => "cn-north-1",
+        region if region.starts_with("us-gov-") => "us-gov-west-1",
+        region if region.starts_with("us-iso-") => "us-iso-east-1",
+        region if region.starts_with("us-isob-") => "us-isob-east-1",
+        region if region.starts_with("eusc-") => "eusc-de-east-1",
+        _ => "us-east-1",
+    }
 }
 
 async fn load(settings: &Settings) -> SdkConfig {
@@ -139,50 +178,47 @@ pub(super) fn fixed(access_key: &str, secret_key: &str) -> Credentials {
 }
 
 /// The account, or what is wrong with it and the remedy.
-async fn connect_declared(
-    settings: &Settings,
-    caller_config: &SdkConfig,
-    caller: &Identity,
-    name: &str,
-    declared: &DeclaredAccount,
-) -> Result<Aws, (String, String)> {
+async fn connect_declared(caller: &Caller, name: &str, declared: &DeclaredAccount) -> Result<Aws, (String, String)> {
+    let Caller { identity, config, sts_config, .. } = caller;
     let config = match &declared.region {
-        Some(region) => caller_config.to_builder().region(Region::new(region.clone())).build(),
-        None => caller_config.clone(),
+        Some(region) => config.to_builder().region(Region::new(region.clone())).build(),
+        None => config.clone(),
     };
     let DeclaredAccount { id, role, .. } = declared;
     let Some(role) = role else {
-        if caller.account != *id {
-            let message = format!("the AWS credentials are of account {}, not {id}", caller.account);
+        if identity.account != *id {
+            let message = format!("the AWS credentials are of account {}, not {id}", identity.account);
             let hint = format!("add `role` to [accounts.{name}] to assume one there, or use credentials of {id}");
             return Err((message, hint));
         }
-        return Ok(Aws::new(describe(caller, Some(name), &config), &config, caller_config, settings));
+        return Ok(Aws::new(describe(identity, Some(name), &config), &config, caller));
     };
     let arn = match role.starts_with("arn:") {
         true => role.clone(),
-        false => format!("arn:{}:iam::{id}:role/{role}", partition(caller)),
+        false => format!("arn:{}:iam::{id}:role/{role}", partition(identity)),
     };
-    let provider = caller_config.credentials_provider().expect("the loader always sets a chain of providers");
+    let provider = config.credentials_provider().expect("the loader always sets a chain of providers");
     let role_provider = AssumeRoleProvider::builder(&arn)
         .session_name("keyrota")
-        .configure(&config)
+        .configure(sts_config)
         .build_from_provider(provider)
         .await;
-    let config = config.to_builder().credentials_provider(SharedCredentialsProvider::new(role_provider)).build();
-    match identify(&sts(&config, &Meter::default())).await {
-        Ok(identity) if identity.account == *id => {
-            Ok(Aws::new(describe(&identity, Some(name), &config), &config, caller_config, settings))
+    let role_provider = SharedCredentialsProvider::new(role_provider);
+    let sts_config = sts_config.to_builder().credentials_provider(role_provider.clone()).build();
+    match identify(&sts(&sts_config, &Meter::default())).await {
+        Ok(assumed) if assumed.account == *id => {
+            let config = config.to_builder().credentials_provider(role_provider).build();
+            Ok(Aws::new(describe(&assumed, Some(name), &config), &config, caller))
         }
-        Ok(identity) => {
-            let message = format!("role {arn} is of account {}, not {id}", identity.account);
+        Ok(assumed) => {
+            let message = format!("role {arn} is of account {}, not {id}", assumed.account);
             Err((message, format!("correct `role` or `id` in [accounts.{name}]")))
         }
         Err(failure) => {
             let hint = match failure.kind {
                 ErrorKind::Denied => format!(
                     "allow {} to `sts:AssumeRole` this role: in the role's trust policy, and in a policy of its own",
-                    caller.arn
+                    identity.arn
                 ),
                 _ => hint(&failure),
             };
@@ -192,18 +228,18 @@ async fn connect_declared(
 }
 
 impl Aws {
-    fn new(account: Account, config: &SdkConfig, caller: &SdkConfig, settings: &Settings) -> Self {
+    fn new(account: Account, config: &SdkConfig, caller: &Caller) -> Self {
         let meter = Meter::default();
         // Every client has its own partition: one account's throttling must not slow down another. (The SDK's default
         // is one for each service and region of the process.)
         let iam = aws_sdk_iam::config::Builder::from(config)
-            .interceptor(meter.clone())
+            .interceptor(Answers(meter.clone()))
             .retry_partition(RetryPartition::custom("iam").build());
         let secrets = aws_sdk_secretsmanager::config::Builder::from(config)
-            .interceptor(meter.clone())
+            .interceptor(Answers(meter.clone()))
             .retry_partition(RetryPartition::custom("secretsmanager").build());
-        let mail = aws_sdk_sesv2::config::Builder::from(caller)
-            .interceptor(meter.clone())
+        let mail = aws_sdk_sesv2::config::Builder::from(&caller.config)
+            .interceptor(Answers(meter.clone()))
             .retry_partition(RetryPartition::custom("ses").build());
         Self {
             account,
@@ -212,14 +248,15 @@ impl Aws {
             sts: sts(config, &meter),
             mail: aws_sdk_sesv2::Client::from_conf(mail.build()),
             meter,
-            settings: settings.clone(),
+            own_key: caller.own_key.clone(),
+            settings: caller.settings.clone(),
         }
     }
 }
 
 fn sts(config: &SdkConfig, meter: &Meter) -> aws_sdk_sts::Client {
     let config = aws_sdk_sts::config::Builder::from(config)
-        .interceptor(meter.clone())
+        .interceptor(Answers(meter.clone()))
         .retry_partition(RetryPartition::custom("sts").build());
     aws_sdk_sts::Client::from_conf(config.build())
 }
@@ -235,6 +272,7 @@ async fn identify(sts: &aws_sdk_sts::Client) -> Result<Identity, Failure> {
             kind: ErrorKind::Malformed,
             code: String::new(),
             message: "AWS's answer makes no sense: it has no account or no ARN".to_owned(),
+            kms: None,
         }),
     }
 }
@@ -280,9 +318,17 @@ impl fmt::Display for ConnectError {
     }
 }
 
+impl Problem {
+    /// The account as one that could not be read.
+    pub fn unread(self) -> UnreadAccount {
+        let Self { account, id, message, hint: _ } = self;
+        UnreadAccount { id, name: account.map(|(name, _)| name), error: message }
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { account, message, hint } = self;
+        let Self { account, id: _, message, hint } = self;
         if let Some((name, source)) = account {
             write!(f, "account {name} ({source}): ")?;
         }

@@ -6,6 +6,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 
+use super::answer::NoAnswer;
 use crate::cloud::{CallError, ErrorKind};
 
 /// A failed call before it is known whom to tell and how.
@@ -16,6 +17,8 @@ pub(super) struct Failure {
     pub code: String,
     /// One line. For an error of AWS: its own words, which name the principal and the resource of a denied call.
     pub message: String,
+    /// The permission that is missing, where it is not the one of the call but one on the key that encrypts a secret.
+    pub kms: Option<&'static str>,
 }
 
 pub(super) const NO_CREDENTIALS: &str = "NoCredentials";
@@ -27,14 +30,21 @@ pub(super) fn call_error<E>(operation: &'static str, subject: &str, error: &SdkE
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
-    let Failure { kind, code: _, message } = Failure::of(operation, error);
-    CallError { kind, operation, subject: subject.to_owned(), message }
+    let Failure { kind, code: _, message, kms } = Failure::of(operation, error);
+    match kms {
+        None => CallError { kind, operation, subject: subject.to_owned(), message },
+        Some(operation) => CallError { kind, operation, subject: format!("the KMS key of {subject}"), message },
+    }
 }
 
 /// An answer that lacks something or contradicts itself.
 pub(super) fn malformed(operation: &'static str, subject: &str, what: impl Into<String>) -> CallError {
-    let message = format!("AWS's answer makes no sense: {}", what.into());
+    let message = senseless(&what.into());
     CallError { kind: ErrorKind::Malformed, operation, subject: subject.to_owned(), message }
+}
+
+fn senseless(what: &str) -> String {
+    format!("AWS's answer makes no sense: {what}")
 }
 
 impl Failure {
@@ -42,6 +52,9 @@ impl Failure {
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
+        if let Some(NoAnswer(what)) = causes(error).find_map(|cause| cause.downcast_ref()) {
+            return Self::new(ErrorKind::Malformed, "", senseless(what));
+        }
         match error {
             SdkError::ServiceError(answer) => match answer.err().code() {
                 Some(code) => Self::answered(operation, code, answer.err().message()),
@@ -62,11 +75,11 @@ impl Failure {
     }
 
     fn new(kind: ErrorKind, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { kind, code: code.into(), message: message.into() }
+        Self { kind, code: code.into(), message: message.into(), kms: None }
     }
 
     fn unreadable() -> Self {
-        Self::new(ErrorKind::Malformed, "", "AWS's answer makes no sense: it could not be parsed")
+        Self::new(ErrorKind::Malformed, "", senseless("it could not be parsed"))
     }
 
     /// AWS said no.
@@ -78,7 +91,12 @@ impl Failure {
             Some(text) if !text.is_empty() => format!("{text} ({code})"),
             _ => code.to_owned(),
         };
-        Self::new(kind(operation, code), code, message)
+        let kind = match kind(operation, code) {
+            _ if is_daily_quota(operation, code, text.unwrap_or_default()) => ErrorKind::QuotaUsedUp,
+            kind => kind,
+        };
+        let kms = (kind == ErrorKind::Denied).then(|| kms_permission(operation, text.unwrap_or_default())).flatten();
+        Self { kms, ..Self::new(kind, code, message) }
     }
 
     /// No answer: no credentials, or no connection.
@@ -139,6 +157,25 @@ fn kind(operation: &str, code: &str) -> ErrorKind {
     }
 }
 
+/// Whether SES refused a mail because as many were sent as it takes in 24 hours. Unlike its rate, that does not pass.
+pub(super) fn is_daily_quota(operation: &str, code: &str, text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    operation == "ses:SendEmail"
+        && (code.starts_with("LimitExceeded")
+            || (is_throttling(code) && text.contains("daily") && text.contains("quota")))
+}
+
+/// The permission on a KMS key that Secrets Manager was denied in the caller's name. It answers that with its own
+/// `AccessDenied`, as if a permission of its own were missing.
+fn kms_permission(operation: &str, text: &str) -> Option<&'static str> {
+    let is_secret = operation.starts_with("secretsmanager:");
+    if !is_secret || text.contains("perform: secretsmanager:") || !(text.contains("KMS") || text.contains("kms:")) {
+        return None;
+    }
+    let all = ["kms:GenerateDataKey", "kms:Decrypt", "kms:Encrypt", "kms:DescribeKey", "kms:CreateGrant"];
+    Some(all.into_iter().find(|permission| text.contains(permission)).unwrap_or(all[0]))
+}
+
 /// Whether AWS refused the request for coming too fast: it has had no effect then.
 pub(super) fn is_throttling(code: &str) -> bool {
     matches!(
@@ -185,6 +222,33 @@ mod tests {
             ("iam:ListAccessKeys", "ServiceFailure", ErrorKind::Other),
         ] {
             assert_eq!(kind(operation, code), expected, "{operation} {code}");
+        }
+    }
+
+    #[test]
+    fn a_denial_by_kms_is_not_one_by_secrets_manager() {
+        let put = "secretsmanager:PutSecretValue";
+        let of = |operation, text: &str| Failure::answered(operation, "AccessDeniedException", Some(text)).kms;
+        assert_eq!(of(put, "Access to KMS is not allowed"), Some("kms:GenerateDataKey"));
+        let named = "User: arn:aws:iam::1:role/k is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:…";
+        assert_eq!(of(put, named), Some("kms:Decrypt"));
+        let own = "User: arn:aws:iam::1:role/KMS is not authorized to perform: secretsmanager:PutSecretValue";
+        assert_eq!(of(put, own), None);
+        assert_eq!(of(put, "no"), None);
+        assert_eq!(of("iam:CreateAccessKey", "Access to KMS is not allowed"), None);
+    }
+
+    #[test]
+    fn a_days_mail_is_told_from_a_seconds() {
+        let send = "ses:SendEmail";
+        for (operation, code, text, expected) in [
+            (send, "ThrottlingException", "Daily message quota exceeded.", ErrorKind::QuotaUsedUp),
+            (send, "TooManyRequestsException", "Daily message quota exceeded.", ErrorKind::QuotaUsedUp),
+            (send, "LimitExceededException", "Sending quota exceeded", ErrorKind::QuotaUsedUp),
+            (send, "TooManyRequestsException", "Maximum sending rate exceeded.", ErrorKind::Throttled),
+            ("iam:CreateAccessKey", "LimitExceeded", "Cannot exceed quota", ErrorKind::Conflict),
+        ] {
+            assert_eq!(Failure::answered(operation, code, Some(text)).kind, expected, "{code}: {text}");
         }
     }
 

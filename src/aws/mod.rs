@@ -1,5 +1,6 @@
 //! The real account, behind the AWS SDK. The only module that names `aws_*`.
 
+mod answer;
 mod connect;
 mod error;
 mod read;
@@ -8,24 +9,18 @@ mod write;
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
-use aws_sdk_iam::{
-    config::{
-        ConfigBag, Intercept, RuntimeComponents,
-        interceptors::{AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef},
-    },
-    error::{BoxError, ProvideErrorMetadata, SdkError},
-};
+use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use secrecy::SecretString;
 
-pub use self::connect::{ConnectError, Problem, connect, connect_with};
+pub use self::connect::{ConnectError, Connected, Problem, connect, connect_with};
 use crate::{
-    cloud::{CallError, Cloud, Issued, Message, NewSecret, Relevant},
+    cloud::{CallError, ClockReading, Cloud, Issued, Message, NewSecret, Relevant, Shown},
     inventory::{Account, Key, KeyId, LastUse, SecretRecord, User},
 };
 
@@ -39,6 +34,8 @@ pub struct Aws {
     /// With the credentials and the region of the caller: mail leaves from one place, whichever account it is about.
     mail: aws_sdk_sesv2::Client,
     meter: Meter,
+    /// The access key that keyrota itself calls with, or that it assumed its role with.
+    own_key: Option<KeyId>,
     settings: Settings,
 }
 
@@ -54,6 +51,8 @@ pub struct Settings {
     pub longest_wait: Duration,
     /// How long in all to wait for a new key to be known.
     pub propagation: Duration,
+    /// How long in all to wait for a listing to show what was just done.
+    pub consistency: Duration,
     pub connect_timeout: Duration,
     /// For one attempt; four times as long for all attempts of a call together.
     pub attempt_timeout: Duration,
@@ -76,6 +75,7 @@ impl Default for Settings {
             first_wait: Duration::from_millis(500),
             longest_wait: Duration::from_secs(8),
             propagation: Duration::from_secs(60),
+            consistency: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(5),
             attempt_timeout: Duration::from_secs(30),
         }
@@ -85,7 +85,7 @@ impl Default for Settings {
 impl Aws {
     /// How many HTTP requests were made for this account so far, retries included, assuming its role excluded.
     pub fn calls(&self) -> u64 {
-        self.meter.0.load(Ordering::Relaxed)
+        self.meter.calls()
     }
 
     fn subject(&self) -> String {
@@ -96,6 +96,14 @@ impl Aws {
 impl Cloud for Aws {
     fn account(&self) -> &Account {
         &self.account
+    }
+
+    fn clock(&self) -> Option<ClockReading> {
+        self.meter.clock()
+    }
+
+    fn own_key(&self) -> Option<&KeyId> {
+        self.own_key.as_ref()
     }
 
     async fn users(&self, relevant: Relevant<'_>) -> Result<Vec<User>, CallError> {
@@ -116,6 +124,10 @@ impl Cloud for Aws {
 
     async fn access_keys(&self, user: &str) -> Result<Vec<Key>, CallError> {
         read::access_keys(self, user).await
+    }
+
+    async fn access_keys_after(&self, user: &str, shown: Shown<'_>) -> Result<Vec<Key>, CallError> {
+        read::access_keys_after(self, user, shown).await
     }
 
     async fn last_use(&self, key: &KeyId) -> Result<LastUse, CallError> {
@@ -191,48 +203,37 @@ where
     answer
 }
 
-/// Counts the HTTP requests of one account.
+/// Counts the HTTP requests of one account, and knows what time it is there and who signs.
 #[derive(Clone, Debug, Default)]
-struct Meter(Arc<AtomicU64>);
+struct Meter(Arc<Measured>);
 
-impl Intercept for Meter {
-    fn name(&self) -> &'static str {
-        "Meter"
-    }
-
-    fn read_before_transmit(
-        &self,
-        _: &BeforeTransmitInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        Ok(())
-    }
+#[derive(Debug, Default)]
+struct Measured {
+    calls: AtomicU64,
+    clock: Mutex<Option<ClockReading>>,
+    signer: Mutex<Option<KeyId>>,
 }
 
-/// Refuses an answer without these texts. The SDK reads a list that is missing from an answer as an empty one, and a
-/// missing `IsTruncated` as `false`; to keyrota, "no keys" must be something that AWS has said.
-#[derive(Debug)]
-struct Require(&'static [&'static str]);
-
-impl Intercept for Require {
-    fn name(&self) -> &'static str {
-        "Require"
+impl Meter {
+    /// Counts a request, signed with this key.
+    fn count(&self, signer: Option<KeyId>) {
+        self.0.calls.fetch_add(1, Ordering::Relaxed);
+        *self.0.signer.lock().unwrap_or_else(PoisonError::into_inner) = signer;
     }
 
-    fn read_after_deserialization(
-        &self,
-        context: &AfterDeserializationInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let response = context.response();
-        let body = response.body().bytes().unwrap_or_default();
-        let holds = |text: &str| body.windows(text.len()).any(|window| window == text.as_bytes());
-        match self.0.iter().find(|text| !holds(text)) {
-            Some(text) if response.status().is_success() => Err(format!("the answer has no {text}").into()),
-            _ => Ok(()),
-        }
+    fn signed_with(&self) -> Option<KeyId> {
+        self.0.signer.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn calls(&self) -> u64 {
+        self.0.calls.load(Ordering::Relaxed)
+    }
+
+    fn set_clock(&self, reading: ClockReading) {
+        *self.0.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(reading);
+    }
+
+    fn clock(&self) -> Option<ClockReading> {
+        *self.0.clock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,12 +7,13 @@ use aws_sdk_iam::{
     types::{AccessKeyMetadata, EntityType, Group, StatusType, Tag, UserDetail},
 };
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
+use backon::{ExponentialBuilder, Retryable};
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 
-use super::{Aws, Require, call, error::malformed};
+use super::{Aws, call, error::malformed};
 use crate::{
-    cloud::{CallError, ErrorKind, Relevant},
+    cloud::{CallError, ErrorKind, Relevant, Shown},
     inventory::{Key, KeyId, LastUse, SecretRecord, Status, User, Version},
 };
 
@@ -39,8 +40,6 @@ async fn users_in_bulk(aws: &Aws) -> Result<Vec<User>, CallError> {
             .filter(EntityType::User)
             .max_items(IAM_PAGE)
             .set_marker(marker)
-            .customize()
-            .interceptor(Require(&["<UserDetailList", "<IsTruncated"]))
             .send();
         let page = call(operation, &subject, request).await?;
         let next = next_marker(operation, &subject, page.is_truncated, page.marker)?;
@@ -60,14 +59,7 @@ async fn users_in_bulk(aws: &Aws) -> Result<Vec<User>, CallError> {
 async fn users_one_by_one(aws: &Aws, relevant: Relevant<'_>) -> Result<Vec<User>, CallError> {
     let (operation, subject) = ("iam:ListUsers", aws.subject());
     let found = pages(operation, &subject, |marker| async {
-        let request = aws
-            .iam
-            .list_users()
-            .max_items(IAM_PAGE)
-            .set_marker(marker)
-            .customize()
-            .interceptor(Require(&["<Users", "<IsTruncated"]))
-            .send();
+        let request = aws.iam.list_users().max_items(IAM_PAGE).set_marker(marker).send();
         let page = call(operation, &subject, request).await?;
         let next = next_marker(operation, &subject, page.is_truncated, page.marker)?;
         Ok((page.users, next))
@@ -90,14 +82,7 @@ async fn users_one_by_one(aws: &Aws, relevant: Relevant<'_>) -> Result<Vec<User>
 async fn user_tags(aws: &Aws, user: &str) -> Result<BTreeMap<String, String>, CallError> {
     let operation = "iam:ListUserTags";
     let tags = pages(operation, user, |marker| async {
-        let request = aws
-            .iam
-            .list_user_tags()
-            .user_name(user)
-            .set_marker(marker)
-            .customize()
-            .interceptor(Require(&["<Tags", "<IsTruncated"]))
-            .send();
+        let request = aws.iam.list_user_tags().user_name(user).set_marker(marker).send();
         let page = call(operation, user, request).await?;
         Ok((page.tags, next_marker(operation, user, page.is_truncated, page.marker)?))
     })
@@ -108,15 +93,7 @@ async fn user_tags(aws: &Aws, user: &str) -> Result<BTreeMap<String, String>, Ca
 async fn user_groups(aws: &Aws, user: &str) -> Result<Vec<String>, CallError> {
     let operation = "iam:ListGroupsForUser";
     let groups = pages(operation, user, |marker| async {
-        let request = aws
-            .iam
-            .list_groups_for_user()
-            .user_name(user)
-            .max_items(IAM_PAGE)
-            .set_marker(marker)
-            .customize()
-            .interceptor(Require(&["<Groups", "<IsTruncated"]))
-            .send();
+        let request = aws.iam.list_groups_for_user().user_name(user).max_items(IAM_PAGE).set_marker(marker).send();
         let page = call(operation, user, request).await?;
         Ok((page.groups, next_marker(operation, user, page.is_truncated, page.marker)?))
     })
@@ -127,19 +104,29 @@ async fn user_groups(aws: &Aws, user: &str) -> Result<Vec<String>, CallError> {
 pub(super) async fn access_keys(aws: &Aws, user: &str) -> Result<Vec<Key>, CallError> {
     let operation = "iam:ListAccessKeys";
     let keys = pages(operation, user, |marker| async {
-        let request = aws
-            .iam
-            .list_access_keys()
-            .user_name(user)
-            .set_marker(marker)
-            .customize()
-            .interceptor(Require(&["<AccessKeyMetadata", "<IsTruncated"]))
-            .send();
+        let request = aws.iam.list_access_keys().user_name(user).set_marker(marker).send();
         let page = call(operation, user, request).await?;
         Ok((page.access_key_metadata, next_marker(operation, user, page.is_truncated, page.marker)?))
     })
     .await?;
     keys.into_iter().map(|key| access_key(operation, user, key)).collect()
+}
+
+pub(super) async fn access_keys_after(aws: &Aws, user: &str, shown: Shown<'_>) -> Result<Vec<Key>, CallError> {
+    let waits = ExponentialBuilder::default()
+        .with_min_delay(aws.settings.first_wait)
+        .with_max_delay(aws.settings.longest_wait)
+        .with_total_delay(Some(aws.settings.consistency))
+        .without_max_times();
+    // Keys that are not as expected come as an error, so that they are asked for again.
+    let ask = || async {
+        match access_keys(aws, user).await {
+            Ok(keys) if !shown(&keys) => Err(Ok(keys)),
+            Ok(keys) => Ok(keys),
+            Err(error) => Err(Err(error)),
+        }
+    };
+    ask.retry(waits).when(|seen: &Result<Vec<Key>, CallError>| seen.is_ok()).await.or_else(|seen| seen)
 }
 
 fn access_key(operation: &'static str, user: &str, key: AccessKeyMetadata) -> Result<Key, CallError> {
@@ -181,15 +168,8 @@ pub(super) async fn last_use(aws: &Aws, key: &KeyId) -> Result<LastUse, CallErro
 pub(super) async fn secrets(aws: &Aws) -> Result<Vec<SecretRecord>, CallError> {
     let (operation, subject) = ("secretsmanager:ListSecrets", aws.subject());
     let secrets = pages(operation, &subject, |token| async {
-        let request = aws
-            .secrets
-            .list_secrets()
-            .include_planned_deletion(true)
-            .max_results(100)
-            .set_next_token(token)
-            .customize()
-            .interceptor(Require(&["\"SecretList\""]))
-            .send();
+        let request =
+            aws.secrets.list_secrets().include_planned_deletion(true).max_results(100).set_next_token(token).send();
         let page = call(operation, &subject, request).await?;
         Ok((page.secret_list.unwrap_or_default(), page.next_token.filter(|token| !token.is_empty())))
     })

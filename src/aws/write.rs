@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, io};
 
 use aws_sdk_iam::{
     config::{
-        IdentityCache,
+        IdentityCache, Region,
         interceptors::InterceptorContext,
         retry::{ClassifyRetry, RetryAction},
     },
@@ -12,8 +12,14 @@ use aws_sdk_iam::{
     operation::create_access_key::CreateAccessKeyError,
     types::{AccessKey, StatusType},
 };
-use aws_sdk_secretsmanager::types::{ReplicaRegionType, Tag};
-use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message as MailMessage, MessageTag};
+use aws_sdk_secretsmanager::{
+    operation::RequestId,
+    types::{ReplicaRegionType, Tag},
+};
+use aws_sdk_sesv2::{
+    operation::send_email::SendEmailError,
+    types::{Body, Content, Destination, EmailContent, Message as MailMessage, MessageTag},
+};
 use backon::{ExponentialBuilder, Retryable};
 use chrono::DateTime;
 use secrecy::{ExposeSecret, SecretString};
@@ -21,7 +27,8 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{
     Aws, call,
     connect::fixed,
-    error::{Failure, call_error, causes, is_throttling, is_unknown_key, malformed},
+    error::{Failure, call_error, causes, is_daily_quota, is_throttling, is_unknown_key, malformed},
+    read,
 };
 use crate::{
     cloud::{CallError, ErrorKind, Issued, Message, NewSecret, Sender},
@@ -39,18 +46,56 @@ pub(super) async fn create_secret(aws: &Aws, secret: &NewSecret) -> Result<(), C
         .set_tags(Some(tag_list(tags)))
         .set_kms_key_id(kms_key.clone())
         .set_add_replica_regions(Some(replicas).filter(|replicas| !replicas.is_empty()));
-    call("secretsmanager:CreateSecret", name, request.send()).await.map(drop)
+    let operation = "secretsmanager:CreateSecret";
+    let created = call(operation, name, request.send()).await?;
+    is_about(operation, name, created.name.as_deref(), created.arn.as_deref())
 }
 
 pub(super) async fn tag_secret(aws: &Aws, name: &str, tags: &BTreeMap<String, String>) -> Result<(), CallError> {
+    let operation = "secretsmanager:TagResource";
     let request = aws.secrets.tag_resource().secret_id(name).set_tags(Some(tag_list(tags)));
-    call("secretsmanager:TagResource", name, request.send()).await.map(drop)
+    let answer = call(operation, name, request.send()).await?;
+    let is_done = |found: &BTreeMap<String, String>| tags.iter().all(|(key, value)| found.get(key) == Some(value));
+    confirmed(aws, operation, name, answer.request_id(), is_done).await
 }
 
 pub(super) async fn untag_secret(aws: &Aws, name: &str, tags: &[&str]) -> Result<(), CallError> {
+    let operation = "secretsmanager:UntagResource";
     let keys = tags.iter().map(|&tag| tag.to_owned()).collect();
     let request = aws.secrets.untag_resource().secret_id(name).set_tag_keys(Some(keys));
-    call("secretsmanager:UntagResource", name, request.send()).await.map(drop)
+    let answer = call(operation, name, request.send()).await?;
+    let is_done = |found: &BTreeMap<String, String>| !tags.iter().any(|tag| found.contains_key(*tag));
+    confirmed(aws, operation, name, answer.request_id(), is_done).await
+}
+
+/// Secrets Manager has nothing to say of a tag but the name of the request that it answers. An answer without even that
+/// may be anyone's: the tags themselves must tell.
+async fn confirmed(
+    aws: &Aws,
+    operation: &'static str,
+    name: &str,
+    request: Option<&str>,
+    is_done: impl Fn(&BTreeMap<String, String>) -> bool,
+) -> Result<(), CallError> {
+    if request.is_some_and(|id| !id.is_empty()) {
+        return Ok(());
+    }
+    match read::secret(aws, name).await {
+        Ok(Some(secret)) if is_done(&secret.tags) => Ok(()),
+        Ok(_) => Err(malformed(operation, name, "it is empty, and the tags are as before")),
+        Err(error) => Err(malformed(operation, name, format!("it is empty, and the tags can't be read: {error}"))),
+    }
+}
+
+/// Whether an answer is about the secret that was asked for, by its name and its ARN: `arn:…:secret:NAME-AbCdEf`.
+fn is_about(operation: &'static str, name: &str, answered: Option<&str>, arn: Option<&str>) -> Result<(), CallError> {
+    let Some(answered) = answered else { return Err(malformed(operation, name, "it names no secret")) };
+    let in_arn = arn.and_then(|arn| arn.splitn(7, ':').nth(6)).unwrap_or_default();
+    match in_arn.strip_prefix(name) {
+        Some(rest) if answered == name && rest.starts_with('-') => Ok(()),
+        _ if answered == name => Err(malformed(operation, name, "its ARN is that of another secret")),
+        _ => Err(malformed(operation, name, format!("it is about the secret {answered}"))),
+    }
 }
 
 pub(super) async fn replicate_secret(
@@ -61,7 +106,12 @@ pub(super) async fn replicate_secret(
 ) -> Result<(), CallError> {
     let replicas = replicas(regions, kms_key);
     let request = aws.secrets.replicate_secret_to_regions().secret_id(name).set_add_replica_regions(Some(replicas));
-    call("secretsmanager:ReplicateSecretToRegions", name, request.send()).await.map(drop)
+    let operation = "secretsmanager:ReplicateSecretToRegions";
+    let replicated = call(operation, name, request.send()).await?.replication_status.unwrap_or_default();
+    match regions.iter().find(|region| !replicated.iter().any(|replica| replica.region.as_ref() == Some(region))) {
+        Some(missing) => Err(malformed(operation, name, format!("it says nothing of {missing}"))),
+        None => Ok(()),
+    }
 }
 
 /// May be repeated: AWS takes the same version with the same value once, and refuses another value.
@@ -78,8 +128,15 @@ pub(super) async fn put_secret_value(
         .client_request_token(version)
         .secret_string(value.expose_secret())
         .version_stages(PENDING);
-    let stored = call("secretsmanager:PutSecretValue", name, request.send()).await?;
-    Ok(stored.version_stages.unwrap_or_default())
+    let operation = "secretsmanager:PutSecretValue";
+    let stored = call(operation, name, request.send()).await?;
+    is_about(operation, name, stored.name.as_deref(), stored.arn.as_deref())?;
+    let labels = stored.version_stages.unwrap_or_default();
+    match stored.version_id {
+        Some(stored) if stored != version => Err(malformed(operation, name, format!("it is about version {stored}"))),
+        Some(_) if labels.iter().any(|label| label == PENDING) => Ok(labels),
+        _ => Err(malformed(operation, name, format!("the version has no label {PENDING}"))),
+    }
 }
 
 pub(super) async fn move_label(
@@ -96,7 +153,9 @@ pub(super) async fn move_label(
         .version_stage(label)
         .set_remove_from_version_id(from.map(str::to_owned))
         .set_move_to_version_id(to.map(str::to_owned));
-    call("secretsmanager:UpdateSecretVersionStage", name, request.send()).await.map(drop)
+    let operation = "secretsmanager:UpdateSecretVersionStage";
+    let moved = call(operation, name, request.send()).await?;
+    is_about(operation, name, moved.name.as_deref(), moved.arn.as_deref())
 }
 
 pub(super) async fn create_access_key(aws: &Aws, user: &str) -> Result<Issued, CallError> {
@@ -194,7 +253,7 @@ pub(super) async fn delete_access_key(aws: &Aws, user: &str, key: &KeyId) -> Res
 pub(super) async fn send_mail(aws: &Aws, message: &Message) -> Result<(), CallError> {
     let operation = "ses:SendEmail";
     let Message { sender, tags, to, subject, text, html } = message;
-    let Sender { from, from_arn, reply_to, configuration_set } = sender;
+    let Sender { from, from_arn, reply_to, configuration_set, region } = sender;
     let content = |data: &str| Content::builder().data(data).charset("UTF-8").build();
     let parts = (|| {
         let tag = |(name, value): (&String, &String)| MessageTag::builder().name(name).value(value).build();
@@ -208,6 +267,8 @@ pub(super) async fn send_mail(aws: &Aws, message: &Message) -> Result<(), CallEr
         subject: to.clone(),
         message: error.to_string(),
     })?;
+    let mut from_where = aws_sdk_sesv2::config::Builder::new().retry_classifier(RetryBelowQuota);
+    from_where.set_region(region.clone().map(Region::new).or_else(|| aws.mail.config().region().cloned()));
     let request = aws
         .mail
         .send_email()
@@ -217,8 +278,33 @@ pub(super) async fn send_mail(aws: &Aws, message: &Message) -> Result<(), CallEr
         .set_email_tags(Some(tags).filter(|tags| !tags.is_empty()))
         .set_reply_to_addresses(reply_to.clone().map(|address| vec![address]))
         .destination(Destination::builder().to_addresses(to).build())
-        .content(EmailContent::builder().simple(mail).build());
-    call(operation, to, request.send()).await.map(drop)
+        .content(EmailContent::builder().simple(mail).build())
+        .customize()
+        .config_override(from_where);
+    match call(operation, to, request.send()).await?.message_id {
+        Some(id) if !id.is_empty() => Ok(()),
+        _ => Err(malformed(operation, to, "it has no message id")),
+    }
+}
+
+/// Does not repeat what SES refuses for the day.
+#[derive(Debug)]
+struct RetryBelowQuota;
+
+impl ClassifyRetry for RetryBelowQuota {
+    fn name(&self) -> &'static str {
+        "RetryBelowQuota"
+    }
+
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let Some(Err(error)) = context.output_or_error() else { return RetryAction::NoActionIndicated };
+        let is_over =
+            error.as_operation_error().and_then(|error| error.downcast_ref::<SendEmailError>()).is_some_and(|error| {
+                is_daily_quota("ses:SendEmail", error.code().unwrap_or_default(), error.message().unwrap_or_default())
+            });
+        // Without objection the SDK's own classifiers decide.
+        if is_over { RetryAction::RetryForbidden } else { RetryAction::NoActionIndicated }
+    }
 }
 
 fn tag_list(tags: &BTreeMap<String, String>) -> Vec<Tag> {

@@ -10,11 +10,13 @@ use std::{
 
 use keyrota::{
     apply::Run,
+    clock::{self, ClockOff},
     cloud::Cloud,
     git,
     report::{Report, json, text},
-    survey::apply_all,
-    tell::tell_all,
+    survey::carry_out,
+    tell::Outbox,
+    verdict::Verdict,
 };
 
 use super::{
@@ -55,6 +57,8 @@ pub async fn run<C: Cloud>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Exi
         output.hint("nothing was changed; plan again, and have the new plan approved");
         return Ok(Exit::NotApproved);
     }
+    clock::check(world.clouds)
+        .map_err(|off| Stop::new(format!("nothing was changed: {off}")).hint(ClockOff::REMEDY))?;
     if !plan.changes.is_empty() && !args.yes {
         ask(output)?;
     }
@@ -72,16 +76,17 @@ pub async fn run<C: Cloud>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Exi
             tracing::debug!(user = outcome.change.user, action = %outcome.change.action.verb(), ok = outcome.result.is_ok());
             bar.inc(1);
         },
+        outbox: Outbox::default(),
     };
-    let mut applied = apply_all(&surveyed, &plan, &run).await;
-    tell_all(&surveyed, &plan, &mut applied, &world.manifest.mail, true, &run).await;
+    let applied = carry_out(&surveyed, &plan, &world.manifest.mail, true, &run).await;
     watch.abort();
     bar.finish_and_clear();
 
     let report = Report { plan: &plan, revision: revision.as_deref(), since: None, applied: Some(&applied) };
     match output.format {
         Format::Json => output.data(&json::render(&report)),
-        Format::Text | Format::Markdown | Format::Github if plan.changes.is_empty() && applied.mail.is_empty() => {}
+        Format::Text | Format::Markdown | Format::Github
+            if plan.changes.is_empty() && applied.mail.is_empty() && applied.deferred.is_empty() => {}
         Format::Text | Format::Markdown | Format::Github => output.data(&format!("\n{}", text::applied(&report))),
     }
     // What was done is done: a report that can't be written must not hide that something failed.
@@ -90,9 +95,7 @@ pub async fn run<C: Cloud>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Exi
         return Ok(Exit::Failed);
     }
     // A user that could not be read may have a key that is due: a run that never gets to see it must not look fine.
-    let all_read = plan.unreadable().next().is_none();
-    let all_done = all_read && applied.deferred.is_empty() && applied.failures() == 0;
-    Ok(if all_done { Exit::Done } else { Exit::Failed })
+    Ok(if Verdict::of(&plan, Some(&applied)).is_complete() { Exit::Done } else { Exit::Failed })
 }
 
 fn ask(output: &Output) -> Result<(), Stop> {

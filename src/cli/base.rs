@@ -4,7 +4,7 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use keyrota::{
-    aws::{self, Aws, ConnectError},
+    aws::{self, Aws, ConnectError, Connected},
     cloud::Cloud,
     git::{self, AtRevision, GitError},
     inventory::Account,
@@ -49,7 +49,8 @@ pub fn load_base(folder: &Path, revision: &str, now: DateTime<Utc>) -> Result<Ba
         return Err(Stop::new(message)
             .hint("use the keyrota that these manifests were written for, or compare with a later revision"));
     }
-    let manifest = loaded.manifest.ok_or(loaded.diagnostics);
+    let stops = |diagnostics: Vec<Diagnostic>| diagnostics.into_iter().filter(Diagnostic::stops_a_run).collect();
+    let manifest = loaded.manifest.ok_or_else(|| stops(loaded.diagnostics));
     Ok(BaseManifests { revision, commit, manifest })
 }
 
@@ -80,7 +81,7 @@ pub async fn connect_base(base: &BaseManifests, head: &Manifest, clouds: &[Aws],
         let name =
             declared.first().map_or_else(|| "of the caller".to_owned(), |(name, a)| format!("{} ({name})", a.id));
         match aws::connect(&declared).await {
-            Ok(connected) => {
+            Ok(Connected { accounts: connected, problems: _ }) => {
                 for cloud in connected {
                     if declared.is_empty() {
                         accounts.caller = Some(cloud.account().id.clone());

@@ -46,7 +46,7 @@ fn try_example(common: &Common, args: &PreviewArgs, output: &Output) -> Result<(
 pub async fn of_user<C: Cloud>(world: &World<'_, C>, args: &PreviewArgs, user: &str) -> Result<Exit, Stop> {
     let now = (world.clock)();
     let mail = &world.manifest.mail;
-    for one in look(world, Depth::Everything, now.into()).await? {
+    for one in look(world, Depth::Everything, now.into()).await?.0 {
         let is_meant = |name: &str| name.eq_ignore_ascii_case(user);
         let Some(entry) = one.roster.entries.iter().find(|entry| is_meant(&entry.user.name)) else { continue };
         let state = one.inventory.users.get(&entry.user.name);

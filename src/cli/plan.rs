@@ -5,10 +5,11 @@ use keyrota::{
     diff::review::{Base, Place, Review, review},
     git,
     inventory::Account,
-    manifest::schedule::next_after,
+    manifest::{Code, schedule::next_after},
     plan::Viewpoint,
     report::{Report, Since, github, json, markdown, masked, text},
     survey::Progress,
+    verdict::Verdict,
 };
 
 use super::{
@@ -33,7 +34,11 @@ pub async fn run<C: Cloud>(
             plan
         }
         Some((base, accounts)) => {
-            let Review { plan, comparison, warnings } = make_review(world, &base, &accounts).await?;
+            let Review { mut plan, comparison, mut warnings } = make_review(world, &base, &accounts).await?;
+            plan.accounts_unread.iter().for_each(|account| output.error(account));
+            plan.accounts_unread.extend(world.unread.iter().cloned());
+            // A rule that selects nobody may do so in an account that could not be read.
+            warnings.retain(|warning| plan.accounts_unread.is_empty() || warning.code != Code::RuleUnmatched);
             output.diagnostics(&warnings);
             let BaseManifests { revision: name, commit, manifest: _ } = &base;
             let notes = &accounts.notes;
@@ -45,7 +50,7 @@ pub async fn run<C: Cloud>(
     if !within_limits(world, &plan) {
         return Ok(Exit::Limit);
     }
-    if plan.unreadable().next().is_some() {
+    if Verdict::of(&plan, None).has_failures() {
         return Ok(Exit::Failed);
     }
     Ok(if args.detailed_exitcode && !plan.changes.is_empty() { Exit::Pending } else { Exit::Done })
@@ -84,7 +89,7 @@ async fn make_review<C: Cloud>(
     let reviewed =
         review(&places, manifest_before.clone(), manifest, Viewpoint { observed, at: now }, next_run, &progress).await;
     bar.finish_and_clear();
-    reviewed.map_err(stop_survey)
+    reviewed.map_err(|error| stop_survey(error, output))
 }
 
 fn show<C: Cloud>(world: &World<'_, C>, report: &Report<'_>) -> Result<(), Stop> {

@@ -5,15 +5,17 @@ use std::{collections::BTreeMap, path::Path};
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use keyrota::{
-    aws::{self, Aws, ConnectError, Problem},
+    aws::{self, Aws, ConnectError, Connected, Problem},
+    clock::{self, ClockOff},
     cloud::Cloud,
-    inventory::Account,
-    manifest::{self, DeclaredAccount, Manifest, schedule::next_after},
+    inventory::{Account, UnreadAccount},
+    manifest::{self, Code, DeclaredAccount, Manifest, schedule::next_after},
     observe::Depth,
     plan::{Plan, Viewpoint, exceeded},
     report::{Report, json, markdown, outputs::outputs, text},
     sandbox::Sandbox,
-    survey::{Progress, Scoped, SurveyError, Surveyed, plan_all, scope, survey},
+    survey::{Progress, Scope, Scoped, SurveyError, Surveyed, plan_all, scope, survey},
+    verdict::Verdict,
 };
 
 use super::{
@@ -44,6 +46,8 @@ pub enum Task {
 /// What every such command works with.
 pub struct World<'a, C> {
     pub clouds: &'a [C],
+    /// The accounts that could not be entered; said already.
+    pub unread: &'a [UnreadAccount],
     pub manifest: &'a Manifest,
     /// The clock; pinned by the sandbox's `now` and by `--at`.
     pub clock: &'a (dyn Fn() -> DateTime<Utc> + Sync),
@@ -141,7 +145,8 @@ async fn try_with(common: &Common, output: &Output, task: Task) -> Result<Exit, 
             let changes = matches!(task, Task::Apply(_));
             // Where the plan is carried out, the time has come.
             let observed = if changes { now } else { real_now };
-            let world = World { clouds: &clouds, manifest: &manifest, clock: &|| now, observed, common, output };
+            let world =
+                World { clouds: &clouds, unread: &[], manifest: &manifest, clock: &|| now, observed, common, output };
             let accounts = BaseAccounts { clouds: Vec::new(), caller: None, notes: Vec::new() };
             let exit = run(&world, task, base.map(|base| (base, accounts))).await;
             if changes && matches!(exit, Ok(Exit::Done | Exit::Failed)) {
@@ -150,7 +155,7 @@ async fn try_with(common: &Common, output: &Output, task: Task) -> Result<Exit, 
             exit
         }
         None => {
-            let clouds = connect(&declared, output).await?;
+            let (clouds, unread) = connect(&declared, output).await?;
             let base = match base {
                 Some(base) => {
                     let accounts = connect_base(&base, &manifest, &clouds, common).await;
@@ -161,6 +166,7 @@ async fn try_with(common: &Common, output: &Output, task: Task) -> Result<Exit, 
             let at = common.at.is_some();
             let world = World {
                 clouds: &clouds,
+                unread: &unread,
                 manifest: &manifest,
                 clock: &|| if at { now } else { Utc::now() },
                 observed: real_now,
@@ -190,54 +196,72 @@ async fn run<C: Cloud>(
 /// `keyrota status`
 async fn status<C: Cloud>(world: &World<'_, C>) -> Result<Exit, Stop> {
     let viewpoint = world.viewpoint();
-    let surveyed = look(world, Depth::Everything, viewpoint).await?;
+    let (surveyed, unread) = look(world, Depth::Everything, viewpoint).await?;
     let accounts: Vec<_> = surveyed.iter().map(|one| (&one.roster, &one.inventory)).collect();
     world.output.data(&match world.output.format {
-        Format::Json => json::status(&accounts, viewpoint),
-        Format::Text | Format::Markdown | Format::Github => text::status(&accounts, viewpoint),
+        Format::Json => json::status(&accounts, &unread, viewpoint),
+        Format::Text | Format::Markdown | Format::Github => {
+            let unread = unread.iter().map(|account| text::unread(account) + "\n");
+            text::status(&accounts, viewpoint) + &unread.collect::<String>()
+        }
     });
-    let plan = plan_all(&surveyed, viewpoint);
-    Ok(if plan.unreadable().next().is_some() { Exit::Failed } else { Exit::Done })
+    let mut plan = plan_all(&surveyed, viewpoint);
+    plan.accounts_unread = unread;
+    Ok(if Verdict::of(&plan, None).has_failures() { Exit::Failed } else { Exit::Done })
 }
 
 /// Observes all accounts and plans.
 pub async fn make_plan<'a, C: Cloud>(world: &World<'a, C>) -> Result<(Vec<Surveyed<'a, C>>, Plan), Stop> {
     let viewpoint = world.viewpoint();
-    let surveyed = look(world, Depth::Plan, viewpoint).await?;
-    let plan = plan_all(&surveyed, viewpoint);
+    let (surveyed, unread) = look(world, Depth::Plan, viewpoint).await?;
+    let mut plan = plan_all(&surveyed, viewpoint);
+    plan.accounts_unread = unread;
     Ok((surveyed, plan))
 }
 
-/// Observes all accounts, with a progress bar.
+/// Observes all accounts, with a progress bar. Yields those that could not be read as well.
 pub async fn look<'a, C: Cloud>(
     world: &World<'a, C>,
     depth: Depth,
     viewpoint: Viewpoint,
-) -> Result<Vec<Surveyed<'a, C>>, Stop> {
+) -> Result<(Vec<Surveyed<'a, C>>, Vec<UnreadAccount>), Stop> {
     let bar = world.output.progress("Reading keys");
     let progress = |progress| match progress {
         Progress::InScope(users) => bar.inc_length(users as u64),
         Progress::Read => bar.inc(1),
     };
-    let surveyed = survey(scoped(world, viewpoint.at).await?, depth, viewpoint, &progress).await;
+    let (scoped, unread) = scoped(world, viewpoint.at).await?;
+    let surveyed = survey(scoped, depth, viewpoint, &progress).await;
     bar.finish_and_clear();
-    Ok(surveyed)
+    if let Err(off) = clock::check(world.clouds) {
+        world.output.warning(&off);
+        world.output.hint(ClockOff::REMEDY);
+    }
+    Ok((surveyed, unread))
 }
 
-/// Lists all accounts and resolves the manifests against them.
-pub async fn scoped<'a, C: Cloud>(world: &World<'a, C>, now: DateTime<Utc>) -> Result<Vec<Scoped<'a, C>>, Stop> {
+/// Lists all accounts and resolves the manifests against them. Yields those that could not be read as well.
+pub async fn scoped<'a, C: Cloud>(
+    world: &World<'a, C>,
+    now: DateTime<Utc>,
+) -> Result<(Vec<Scoped<'a, C>>, Vec<UnreadAccount>), Stop> {
     match scope(world.clouds, world.manifest, now).await {
-        Ok((scoped, warnings)) => {
+        Ok(Scope { accounts, mut unread, mut warnings }) => {
+            // A rule that selects nobody may do so in an account that could not be entered.
+            warnings.retain(|warning| world.unread.is_empty() || warning.code != Code::RuleUnmatched);
             world.output.diagnostics(&warnings);
-            Ok(scoped)
+            unread.iter().for_each(|account| world.output.error(account));
+            unread.extend(world.unread.iter().cloned());
+            Ok((accounts, unread))
         }
-        Err(error) => Err(stop_survey(error)),
+        Err(error) => Err(stop_survey(error, world.output)),
     }
 }
 
 /// Says why there is no plan.
-pub fn stop_survey(SurveyError::Read { account, error }: SurveyError) -> Stop {
-    Stop::new(format!("account {account}: {error}"))
+pub fn stop_survey(SurveyError::Read(accounts): SurveyError, output: &Output) -> Stop {
+    accounts.iter().for_each(|account| output.error(account));
+    Stop::said()
 }
 
 /// Says which limits are exceeded.
@@ -327,16 +351,22 @@ fn name_sandbox(
     }
 }
 
-/// Connects to all accounts, or says what is wrong with each.
-async fn connect(declared: &BTreeMap<String, DeclaredAccount>, output: &Output) -> Result<Vec<Aws>, Stop> {
+/// Connects to all accounts, and says what is wrong with those that can't be reached.
+async fn connect(
+    declared: &BTreeMap<String, DeclaredAccount>,
+    output: &Output,
+) -> Result<(Vec<Aws>, Vec<UnreadAccount>), Stop> {
     let declared: Vec<_> = declared.iter().map(|(name, account)| (name.clone(), account)).collect();
-    aws::connect(&declared).await.map_err(|ConnectError { problems }| {
-        for Problem { account, message, hint } in problems {
-            let place = account.map_or_else(String::new, |(name, source)| format!("account {name} ({source}): "));
-            output.failure(format!("{place}{message}"), Some(&hint.to_string()));
-        }
-        Stop::said()
-    })
+    let (connected, problems) = match aws::connect(&declared).await {
+        Ok(Connected { accounts, problems }) => (Some(accounts), problems),
+        Err(ConnectError { problems }) => (None, problems),
+    };
+    for Problem { account, id: _, message, hint } in &problems {
+        let place = account.as_ref().map_or_else(String::new, |(name, source)| format!("account {name} ({source}): "));
+        output.failure(format!("{place}{message}"), Some(hint));
+    }
+    let unread = problems.into_iter().map(Problem::unread).collect();
+    Ok((connected.ok_or_else(Stop::said)?, unread))
 }
 
 fn save(sandbox: &Sandbox, common: &Common) -> Result<(), Stop> {

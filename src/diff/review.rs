@@ -10,7 +10,7 @@ use crate::{
     cloud::Cloud,
     diff::{Comparison, Field, Side, compare, fields, weakening},
     explain::settings,
-    inventory::{Account, Inventory},
+    inventory::{Account, Inventory, UnreadAccount},
     mail::Templates,
     manifest::{Diagnostic, Manifest},
     observe::{Depth, Directory, Look, directory, observe_for},
@@ -100,11 +100,11 @@ pub async fn review<C: Cloud>(
     let later = next_run.map(|at| Viewpoint { at, ..viewpoint });
     let instants: Vec<Viewpoint> = std::iter::once(viewpoint).chain(later).collect();
     let valid_base = base.as_ref().ok().copied();
-    let listed = join_all(places.iter().map(|place| list(place, valid_base, head))).await;
-    let listed = listed.into_iter().collect::<Result<Vec<Directory>, _>>()?;
+    let listing = join_all(places.iter().map(|place| list(place, valid_base, head))).await;
+    let (places, listed, unread) = readable(places, listing)?;
     let mut warnings = Vec::new();
     let mut after = Vec::new();
-    for (place, directory) in places.iter().zip(&listed) {
+    for (place, directory) in places.iter().copied().zip(&listed) {
         let Some(account) = &place.after else {
             after.push(Vec::new());
             continue;
@@ -118,7 +118,7 @@ pub async fn review<C: Cloud>(
             let account = place.before.as_ref();
             account.map(|account| resolve_for(base, account, directory, &instants).0).unwrap_or_default()
         };
-        (base, places.iter().zip(&listed).map(resolved).collect())
+        (base, places.iter().copied().zip(&listed).map(resolved).collect())
     });
     let (base, before) = match before {
         Ok((base, before)) => (Ok(base), before),
@@ -140,7 +140,8 @@ pub async fn review<C: Cloud>(
         };
         compare(&side(0), &side(1), instants[instant])
     };
-    let (plan, comparison) = compare_at(0);
+    let (mut plan, comparison) = compare_at(0);
+    plan.accounts_unread = unread;
     let later = next_run.map(|_| compare_at(1));
     let comparison = match base {
         Ok(base) => Ok(Compared {
@@ -173,12 +174,35 @@ pub fn changed_templates(before: &Manifest, after: &Manifest) -> Vec<Template> {
         .collect()
 }
 
+type Readable<'a, 'b, C> = (Vec<&'a Place<'b, C>>, Vec<Directory>, Vec<UnreadAccount>);
+
+/// The accounts that could be listed, and those that could not.
+///
+/// # Errors
+/// None could be listed.
+fn readable<'a, 'b, C>(
+    places: &'a [Place<'b, C>],
+    listing: Vec<Result<Directory, UnreadAccount>>,
+) -> Result<Readable<'a, 'b, C>, SurveyError> {
+    let (mut read, mut listed, mut unread) = (Vec::new(), Vec::new(), Vec::new());
+    for (place, result) in places.iter().zip(listing) {
+        match result {
+            Ok(directory) => {
+                read.push(place);
+                listed.push(directory);
+            }
+            Err(error) => unread.push(error),
+        }
+    }
+    if read.is_empty() && !unread.is_empty() { Err(SurveyError::Read(unread)) } else { Ok((read, listed, unread)) }
+}
+
 /// Lists users and secrets of an account, with the details that either version asks for.
 async fn list<C: Cloud>(
     place: &Place<'_, C>,
     base: Option<&Manifest>,
     head: &Manifest,
-) -> Result<Directory, SurveyError> {
+) -> Result<Directory, UnreadAccount> {
     let Place { cloud, before, after } = place;
     let is_relevant = |name: &str, path: &str| {
         let asks = |manifest: Option<&Manifest>, account: &Option<Account>| {
@@ -187,7 +211,7 @@ async fn list<C: Cloud>(
         asks(Some(head), after) || asks(base, before)
     };
     let directory = directory(*cloud, &is_relevant).await;
-    directory.map_err(|error| SurveyError::Read { account: cloud.account().clone(), error })
+    directory.map_err(|error| UnreadAccount::new(cloud.account(), &error))
 }
 
 /// The rosters of one account, one for each instant: exemptions end.

@@ -74,8 +74,10 @@ pub struct Retiring {
 pub struct Digest {
     /// Those in which there is something to tell.
     pub accounts: Vec<AccountDigest>,
-    /// Users whose changes were not started or not finished.
+    /// Users whose changes were not started or not finished, and why.
     pub unfinished: Vec<String>,
+    /// Accounts of which nothing could be read, and why.
+    pub unread: Vec<String>,
 }
 
 /// The part of a digest about one account.
@@ -204,7 +206,7 @@ impl Retiring {
 
 impl Digest {
     fn values(&self) -> Value {
-        let Self { accounts, unfinished } = self;
+        let Self { accounts, unfinished, unread } = self;
         let all = |verb: Verb| {
             accounts.iter().flat_map(|one| &one.done).flat_map(|(_, verbs)| verbs).filter(|v| **v == verb).count()
         };
@@ -217,6 +219,7 @@ impl Digest {
             failed => accounts.iter().map(|one| one.failed.len()).sum::<usize>(),
             blocked => accounts.iter().map(|one| one.blocked.len()).sum::<usize>(),
             unfinished => unfinished.iter().map(|user| untrusted::mail(user)).collect::<Vec<_>>(),
+            unread => unread.iter().map(|account| untrusted::mail(account)).collect::<Vec<_>>(),
         }
     }
 }
@@ -472,12 +475,13 @@ fn digest_examples(account: &Arc<Account>) -> Vec<Content> {
         "unreadable",
     ]);
     let of = |done, failed, blocked| AccountDigest { account: Arc::clone(account), done, failed, blocked };
-    let shown = Digest { accounts: vec![of(done.clone(), failed.clone(), some)], unfinished: Vec::new() };
+    let shown = Digest { accounts: vec![of(done.clone(), failed.clone(), some)], ..Digest::default() };
     let full = Digest {
         accounts: vec![of(done.clone(), failed, all.clone()), of(vec![], vec![], all)],
-        unfinished: vec![text("svc-late")],
+        unfinished: vec![text("svc-late (the run was stopped before its turn)")],
+        unread: vec![text("account 444455556666 (search): role keyrota could not be assumed: AccessDenied")],
     };
     let many = done.iter().cycle().take(3 * MOST_ENTRIES).cloned().collect();
-    let long = Digest { accounts: vec![of(many, vec![], vec![])], unfinished: vec![] };
+    let long = Digest { accounts: vec![of(many, vec![], vec![])], ..Digest::default() };
     vec![Content::Digest(shown), Content::Digest(full), Content::Digest(long)]
 }

@@ -103,7 +103,8 @@ pub struct Policy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RotateAhead {
     /// As long as it takes that no key gets older than `max-age`: the longest time between two runs of
-    /// `[schedule] enforce`, plus `overlap`, plus an hour; a day less than `max-age` at most.
+    /// `[schedule] enforce`, plus `overlap` or `quiet`, whichever is longer, plus an hour; a day less than `max-age` at
+    /// most.
     Auto(TimeDelta),
     Fixed(TimeDelta),
 }
@@ -245,6 +246,8 @@ pub struct Mail {
     pub reply_to: Option<String>,
     /// The SES configuration set to send with.
     pub configuration_set: Option<String>,
+    /// The region whose SES sends; `None`: that of the caller.
+    pub region: Option<String>,
     pub fallback: Vec<String>,
     pub digest: Vec<String>,
     /// Of the digest: that of `[defaults]`.
@@ -258,8 +261,8 @@ pub struct Mail {
 impl Mail {
     /// In whose name mail goes out; `None` where nobody is ever told.
     pub fn sender(&self) -> Option<Sender> {
-        let Self { from, from_arn, reply_to, configuration_set, .. } = self.clone();
-        Some(Sender { from: from?, from_arn, reply_to, configuration_set })
+        let Self { from, from_arn, reply_to, configuration_set, region, .. } = self.clone();
+        Some(Sender { from: from?, from_arn, reply_to, configuration_set, region })
     }
 }
 

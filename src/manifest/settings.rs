@@ -12,7 +12,7 @@ use super::{
 };
 
 pub(super) fn mail(written: &written::Mail, context: &mut Context) -> Mail {
-    let written::Mail { from, from_arn, reply_to, configuration_set, fallback, digest } = written;
+    let written::Mail { from, from_arn, reply_to, configuration_set, region, fallback, digest } = written;
     let one = |address: &Option<At<String>>, context: &mut Context| {
         address.as_ref().and_then(|at| context.accept(&at.span, values::address(&at.value)))
     };
@@ -35,6 +35,7 @@ pub(super) fn mail(written: &written::Mail, context: &mut Context) -> Mail {
         configuration_set: configuration_set
             .as_ref()
             .and_then(|at| context.accept(&at.span, values::configuration_set(&at.value))),
+        region: region.as_ref().and_then(|at| context.accept(&at.span, values::region(&at.value))),
         fallback: many(fallback, context),
         digest: many(digest, context),
         places,

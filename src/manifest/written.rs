@@ -75,8 +75,9 @@ pub(super) struct Policy {
     /// An active key this old is replaced. Default: 90d.
     pub max_age: Option<At<Duration>>,
     /// Also replaces keys that would get too old within this time. `auto` is the longest time between two runs of
-    /// `[schedule] enforce`, plus `overlap`, plus an hour: no key gets older than `max-age`. Default: auto.
-    #[schemars(extend("examples" = ["auto", "38d"]))]
+    /// `[schedule] enforce`, plus `overlap` or `quiet`, whichever is longer, plus an hour: no key whose clients move gets
+    /// older than `max-age`. Default: auto.
+    #[schemars(extend("examples" = ["auto", "39d"]))]
     pub rotate_ahead: Option<At<Ahead>>,
     /// Keys created before this date are replaced now: how a leak is handled.
     pub reissue_before: Option<At<Instant>>,
@@ -147,6 +148,9 @@ pub(super) struct Mail {
     /// The SES configuration set to send with. Its events carry the tags `run` and `kind`.
     #[schemars(extend("examples" = ["keyrota"]))]
     pub configuration_set: Option<At<String>>,
+    /// The region whose SES sends the mail. Without it: that of the caller's credentials.
+    #[schemars(extend("examples" = ["eu-west-1"]))]
+    pub region: Option<At<String>>,
     /// Who is told when the owner can't be.
     #[schemars(extend("examples" = [["security@example.com"]]))]
     pub fallback: Option<At<Vec<At<String>>>>,

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use super::{Change, Plan, Step, Verb, Waiting};
 
 /// What digests of this kind begin with.
-pub const SCHEME: &str = "r2:";
+const SCHEME: &str = "r2:";
 
 /// Everything that is done to one user, from the first step on: which steps, with which keys, how long after the first
 /// one, and where the credential goes; no ages, dates or wording. Compares equal while the change means the same.
@@ -60,7 +60,8 @@ impl Waiting {
 /// read, and nobody can approve what is not known.
 #[must_use]
 pub fn fingerprint(plan: &Plan) -> Option<String> {
-    (plan.unreadable().next().is_none()).then(|| fingerprint_of(plan.changes.iter().map(Change::chain)))
+    let is_known = plan.unreadable().next().is_none() && plan.accounts_unread.is_empty();
+    is_known.then(|| fingerprint_of(plan.changes.iter().map(Change::chain)))
 }
 
 /// `r2:` and 12 hex digits of SHA-256 over the sorted chains.

@@ -21,15 +21,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use self::forecast::{Outset, used_until};
 use crate::{
     cloud::{CallError, Sender},
-    inventory::{Account, Inventory, Key, KeyId, LastUse, State, Status},
+    inventory::{Account, Inventory, Key, KeyId, LastUse, State, Status, UnreadAccount},
     manifest::{Language, Source},
     roster::{Entry, Roster},
 };
 
 pub use self::{
     courtesy::{Courtesy, Letter, courtesies, letters},
-    fingerprint::{Chain, Link, SCHEME, fingerprint, fingerprint_of},
-    forecast::stay_in_use,
+    fingerprint::{Chain, Link, fingerprint, fingerprint_of},
     limits::{Exceeded, exceeded},
     reason::{Day, Duration, LeakObstacle, Origin, Reason, Retirement, Wait},
     rules::{RULES, Rule, decide, due_at, next},
@@ -49,6 +48,42 @@ pub struct Plan {
     pub unmanaged: usize,
     /// Keys of the users in scope, whatever their status.
     pub keys: usize,
+    /// The accounts of which nothing could be read.
+    pub accounts_unread: Vec<UnreadAccount>,
+    pub warnings: Vec<Warning>,
+}
+
+/// What whoever runs keyrota should know before they do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Warning {
+    /// keyrota runs with an access key of a user that it rotates: that ends with that key.
+    OwnKey { account: Arc<Account>, user: String, key: KeyId },
+}
+
+impl Warning {
+    /// Stable, kebab-case: for the plan's JSON.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::OwnKey { .. } => "own-key",
+        }
+    }
+
+    /// Whether the change is one of the user that the warning is about.
+    pub fn concerns(&self, change: &Change) -> bool {
+        let Self::OwnKey { account, user, key: _ } = self;
+        change.account == *account && change.user == *user
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::OwnKey { account: _, user, key } = self;
+        write!(
+            f,
+            "keyrota runs with {key} of {user}, which is in scope: it is done last, and ends keyrota's access when the \
+             key is deactivated; run it with a role, or with a user that is exempt"
+        )
+    }
 }
 
 /// The next change of one user.
@@ -64,7 +99,7 @@ pub struct Change {
     pub source: Source,
     /// Everything that follows, up to where the next rotation begins or a person is needed.
     pub then: Vec<Step>,
-    /// Whether it rests on keys being used as they were observed to be: see [`stay_in_use`].
+    /// Whether it rests on keys being used as they were observed to be: see [`Viewpoint`].
     pub is_assumed: bool,
 }
 
@@ -151,7 +186,7 @@ pub struct Waiting {
     pub until: Option<DateTime<Utc>>,
     /// What comes then.
     pub then: Vec<Step>,
-    /// Whether it rests on keys being used as they were observed to be: see [`stay_in_use`].
+    /// Whether it rests on keys being used as they were observed to be: see [`Viewpoint`].
     pub is_assumed: bool,
 }
 
@@ -349,7 +384,7 @@ pub enum Need {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Viewpoint {
     pub observed: DateTime<Utc>,
-    /// Later: a forecast, for which [`stay_in_use`] holds.
+    /// Later: a forecast, for which keys that are in use count as used until then.
     pub at: DateTime<Utc>,
 }
 
@@ -473,14 +508,23 @@ pub fn need(roster: &Roster, entry: &Entry, state: &State, viewpoint: Viewpoint)
 impl Plan {
     /// A plan for nobody.
     pub fn empty(as_of: DateTime<Utc>) -> Self {
-        Self { as_of, changes: Vec::new(), waiting: Vec::new(), settled: Vec::new(), unmanaged: 0, keys: 0 }
+        Self {
+            as_of,
+            changes: Vec::new(),
+            waiting: Vec::new(),
+            settled: Vec::new(),
+            unmanaged: 0,
+            keys: 0,
+            accounts_unread: Vec::new(),
+            warnings: Vec::new(),
+        }
     }
 
     /// Moves the changes that would begin a rotation to those that wait, until `enforce` comes next if that is known.
     /// Then `apply` must not go on to any either (see [`Run`](crate::apply::Run)).
     #[must_use]
     pub fn without_new_rotations(self, enforce: Option<DateTime<Utc>>) -> Self {
-        let Self { as_of, changes, mut waiting, settled, unmanaged, keys } = self;
+        let Self { as_of, changes, mut waiting, settled, unmanaged, keys, accounts_unread, warnings } = self;
         let (put_off, mut changes): (Vec<_>, Vec<_>) =
             changes.into_iter().partition(|change| change.action.starts_rotation());
         let carried_on = |then: &mut Vec<Step>| {
@@ -496,17 +540,19 @@ impl Plan {
             Waiting { account, user, key, wait, source, until, then, is_assumed }
         }));
         waiting.sort_by(|a, b| (&a.account, &a.user).cmp(&(&b.account, &b.user)));
-        Self { as_of, changes, waiting, settled, unmanaged, keys }
+        Self { as_of, changes, waiting, settled, unmanaged, keys, accounts_unread, warnings }
     }
 
     /// Adds the plan of another account, made for the same instant.
     pub fn extend(&mut self, other: Self) {
-        let Self { as_of: _, changes, waiting, settled, unmanaged, keys } = other;
+        let Self { as_of: _, changes, waiting, settled, unmanaged, keys, accounts_unread, warnings } = other;
         self.changes.extend(changes);
         self.waiting.extend(waiting);
         self.settled.extend(settled);
         self.unmanaged += unmanaged;
         self.keys += keys;
+        self.accounts_unread.extend(accounts_unread);
+        self.warnings.extend(warnings);
     }
 
     /// How many steps of one kind a run takes: those that come first, and those that follow at once.

@@ -10,9 +10,9 @@ use super::{
 };
 use crate::{
     apply::{Deferred, Outcome},
-    inventory::{Account, Inventory, Key, LastUse},
+    inventory::{Account, Inventory, Key, LastUse, UnreadAccount},
     manifest::Source,
-    plan::{Change, Forecast, Next, Plan, Step, Viewpoint, Wait, Waiting, fingerprint},
+    plan::{Change, Forecast, Next, Plan, Step, Viewpoint, Wait, Waiting, Warning, fingerprint},
     roster::{Entry, Roster},
     tell::Sent,
 };
@@ -39,6 +39,8 @@ fn document<'a>(report: &Report<'a>) -> Document<'a> {
         summary: summary(plan),
         changes: plan.changes.iter().map(change).collect(),
         waiting: plan.waiting.iter().map(waiting).collect(),
+        accounts_unread: plan.accounts_unread.iter().map(unread).collect(),
+        warnings: plan.warnings.iter().map(warning).collect(),
         since: since.map(change_document),
         outcomes: applied.map(|applied| applied.outcomes.iter().map(outcome).collect()),
         mail: applied.map(|applied| applied.mail.iter().map(sent).collect()).unwrap_or_default(),
@@ -57,6 +59,10 @@ struct Document<'a> {
     summary: Summary,
     changes: Vec<JsonChange<'a>>,
     waiting: Vec<JsonWaiting<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    accounts_unread: Vec<JsonUnread<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<JsonWarning<'a>>,
     #[serde(flatten)]
     since: Option<ChangeDocument<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -177,6 +183,28 @@ struct JsonDeferred<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     account_name: Option<&'a str>,
     user: &'a str,
+    cause: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct JsonUnread<'a> {
+    account: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_name: Option<&'a str>,
+    error: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct JsonWarning<'a> {
+    code: &'static str,
+    account: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_name: Option<&'a str>,
+    user: &'a str,
+    key: &'a str,
+    message: String,
 }
 
 #[derive(Serialize)]
@@ -197,12 +225,18 @@ fn sent(sent: &Sent) -> JsonSent<'_> {
 }
 
 /// Renders every user in scope, with its keys and what comes next.
-pub fn status(accounts: &[(&Roster, &Inventory)], viewpoint: impl Into<Viewpoint>) -> String {
+pub fn status(
+    accounts: &[(&Roster, &Inventory)],
+    unread_accounts: &[UnreadAccount],
+    viewpoint: impl Into<Viewpoint>,
+) -> String {
     let viewpoint = viewpoint.into();
     let users = accounts.iter().flat_map(|(roster, inventory)| {
         roster.entries.iter().map(move |entry| user_status(roster, entry, inventory, viewpoint))
     });
-    let document = StatusDocument { version: 1, as_of: timestamp(viewpoint.at), users: users.collect() };
+    let accounts_unread = unread_accounts.iter().map(unread).collect();
+    let as_of = timestamp(viewpoint.at);
+    let document = StatusDocument { version: 1, as_of, users: users.collect(), accounts_unread };
     serde_json::to_string_pretty(&document).expect("no map has keys other than strings") + "\n"
 }
 
@@ -212,6 +246,8 @@ struct StatusDocument<'a> {
     version: u32,
     as_of: String,
     users: Vec<UserStatus<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    accounts_unread: Vec<JsonUnread<'a>>,
 }
 
 #[derive(Serialize)]
@@ -342,9 +378,21 @@ fn outcome(outcome: &Outcome) -> JsonOutcome<'_> {
 }
 
 fn deferred(deferred: &Deferred) -> JsonDeferred<'_> {
-    let Deferred { account, user } = deferred;
+    let Deferred { account, user, cause } = deferred;
     let (account, account_name) = names(account);
-    JsonDeferred { account, account_name, user }
+    JsonDeferred { account, account_name, user, cause: cause.to_string() }
+}
+
+fn unread(unread: &UnreadAccount) -> JsonUnread<'_> {
+    let UnreadAccount { id, name, error } = unread;
+    JsonUnread { account: id.as_deref(), account_name: name.as_deref(), error }
+}
+
+fn warning(warning: &Warning) -> JsonWarning<'_> {
+    let Warning::OwnKey { account, user, key } = warning;
+    let (account, account_name) = names(account);
+    let (code, message) = (warning.code(), warning.to_string());
+    JsonWarning { code, account, account_name, user, key: key.as_str(), message }
 }
 
 pub(super) fn names(account: &Account) -> (&str, Option<&str>) {

@@ -43,11 +43,13 @@ pub fn render(report: &Report<'_>, mask: bool) -> String {
     match since.map(|since| (since, since.comparison.as_ref())) {
         None => {
             page.push(&format!("### keyrota: {}\n\n", title_of_plan(plan)));
+            page.push(&remarks(plan));
             page.push(&deletions_of_plan(plan));
             whole_plan(&mut page, plan, &accounts);
         }
         Some((since, Err(Broken(errors)))) => {
             page.push(&format!("### keyrota: {}\n\n", title_of_plan(plan)));
+            page.push(&remarks(plan));
             page.push(&deletions_of_plan(plan));
             page.push(&format!(
                 "The manifests at {} have errors, so that this plan is compared with nothing:\n\n",
@@ -87,7 +89,9 @@ pub fn diagnostics(diagnostics: &[Diagnostic]) -> String {
     let mut page = Page::default();
     page.push(&format!("### keyrota: {title}\n"));
     if !diagnostics.is_empty() {
-        let (shown, more) = shown(diagnostics);
+        let (mut shown, more) = shown(diagnostics);
+        // What stops keyrota comes first.
+        shown.sort_by_key(|diagnostic| diagnostic.severity);
         let mut rendered: Vec<String> = shown.into_iter().map(|diagnostic| diagnostic.render(false)).collect();
         if more > 0 {
             rendered.push(format!("{more} more mistakes are not shown"));
@@ -96,6 +100,13 @@ pub fn diagnostics(diagnostics: &[Diagnostic]) -> String {
         page.push(&format!("\n{}", fenced("text", &rendered.join("\n\n"), room)));
     }
     page.end("")
+}
+
+/// What concerns no single change: accounts of which nothing is known, and warnings.
+fn remarks(plan: &Plan) -> String {
+    let unread = plan.accounts_unread.iter().map(|account| format!("**Not read:** {}\n\n", code(&account.to_string())));
+    let warnings = plan.warnings.iter().map(|warning| format!("**Warning:** {}\n\n", code(&warning.to_string())));
+    unread.chain(warnings).collect()
 }
 
 /// The accounts that the page is about: one is named once, several are named in each row.
@@ -211,6 +222,7 @@ fn whole_plan(page: &mut Page, plan: &Plan, accounts: &Accounts) {
 fn comparison(page: &mut Page, since: &Since<'_>, compared: &Compared, plan: &Plan, accounts: &Accounts) {
     let Compared { now, settings, templates, next_run: _ } = compared;
     page.push(&format!("### keyrota: {}\n\n", title_of_change(compared, plan)));
+    page.push(&remarks(plan));
     page.push(&compared_with(since, compared));
     for note in since.notes {
         page.push(&format!("> {}\n\n", words(note)));

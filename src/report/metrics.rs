@@ -35,7 +35,8 @@ pub struct RunMetrics {
     pub created: usize,
     pub deactivated: usize,
     pub deleted: usize,
-    /// Changes that were not made, and users that could not be read.
+    /// Changes that were not made, users that could not be read or finished, and, of all accounts together, accounts that
+    /// could not be read.
     pub failures: usize,
 }
 
@@ -49,6 +50,9 @@ pub fn lines(accounts: &[(&Roster, &Inventory)], plan: &Plan, applied: Option<&A
         let one = measure(roster, inventory, plan, applied);
         lines.push(line(plan.as_of, Some(&roster.account), &one));
         all.add(&one);
+    }
+    if let Some(run) = &mut all.run {
+        run.failures += plan.accounts_unread.len();
     }
     lines.push(line(plan.as_of, None, &all));
     lines
@@ -68,14 +72,16 @@ fn measure(roster: &Roster, inventory: &Inventory, plan: &Plan, applied: Option<
     }
     metrics.run = applied.map(|applied| {
         let outcomes = || applied.outcomes.iter().filter(|outcome| *outcome.change.account == *account);
+        let deferred = || applied.deferred.iter().filter(|deferred| *deferred.account == *account);
+        let unfinished = deferred().filter(|deferred| deferred.cause.is_failure()).count();
         let done = |verb| outcomes().filter(|o| o.result.is_ok() && o.change.action.verb() == verb).count();
         let unreadable = waiting().filter(|waiting| matches!(waiting.wait, Wait::Unreadable { .. })).count();
         RunMetrics {
-            completed: applied.deferred.iter().all(|deferred| *deferred.account != *account),
+            completed: deferred().next().is_none(),
             created: done(Verb::Create),
             deactivated: done(Verb::Deactivate),
             deleted: done(Verb::Delete),
-            failures: outcomes().filter(|outcome| outcome.result.is_err()).count() + unreadable,
+            failures: outcomes().filter(|outcome| outcome.result.is_err()).count() + unreadable + unfinished,
         }
     });
     metrics

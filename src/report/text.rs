@@ -15,7 +15,7 @@ use super::{Counts, Report, result_word};
 pub use crate::untrusted::printable;
 use crate::{
     apply::{Applied, Failure, Outcome},
-    inventory::{Account, Inventory, Key, LastUse, State},
+    inventory::{Account, Inventory, Key, LastUse, State, UnreadAccount},
     plan::{Change, Day, Forecast, KeyRef, Next, Plan, Step, Verb, Viewpoint, Wait, Waiting},
     roster::{Entry, Roster},
     tell::Sent,
@@ -42,15 +42,33 @@ pub fn plan(plan: &Plan) -> String {
         text += &aligned(changes.chain(waiting));
         text.push('\n');
     }
-    text + &summary(plan) + "\n"
+    text + &remarks(plan) + &summary(plan) + "\n"
+}
+
+/// What concerns no single change: warnings, and accounts that could not be read.
+fn remarks(plan: &Plan) -> String {
+    let warnings =
+        plan.warnings.iter().map(|warning| format!("{YELLOW}warning{YELLOW:#}: {}", printable(&warning.to_string())));
+    let lines: Vec<String> = warnings.chain(plan.accounts_unread.iter().map(unread)).collect();
+    if lines.is_empty() { String::new() } else { lines.join("\n") + "\n\n" }
+}
+
+/// An account of which nothing is known.
+pub fn unread(account: &UnreadAccount) -> String {
+    format!("{RED}! not read{RED:#}: {}", printable(&account.to_string()))
 }
 
 /// What was done, a line each, then one line that counts.
 pub fn applied(report: &Report<'_>) -> String {
     let Some(applied) = report.applied else { return String::new() };
     let Applied { outcomes, deferred, after: _, mail } = applied;
-    let mut text = aligned(outcomes.iter().flat_map(outcome_lines).chain(mail.iter().flat_map(mail_lines)));
-    if !outcomes.is_empty() || !mail.is_empty() {
+    let left = applied.left();
+    let left = left.iter().map(|(cause, users)| {
+        let (users, cause) = (printable(&users.join(", ")), printable(cause));
+        format!("{YELLOW}!{YELLOW:#} {users}\t\t\t{YELLOW}not finished: {cause}{YELLOW:#}")
+    });
+    let mut text = aligned(outcomes.iter().flat_map(outcome_lines).chain(left).chain(mail.iter().flat_map(mail_lines)));
+    if !text.is_empty() {
         text.push('\n');
     }
     let failed = outcomes.iter().filter(|outcome| matches!(outcome.result, Err(Failure::Failed(_)))).count();

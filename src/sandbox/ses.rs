@@ -8,7 +8,7 @@ use crate::cloud::{CallError, ErrorKind, Message, Sender};
 /// `SendEmail`.
 pub(super) fn send_mail(world: &mut World, now: DateTime<Utc>, message: &Message) -> Result<(), CallError> {
     let Message { sender, tags, to, subject, text, html } = message;
-    let Sender { from, from_arn, reply_to, configuration_set } = sender;
+    let Sender { from, from_arn, reply_to, configuration_set, region: _ } = sender;
     let refuse = |text: String| {
         Err(CallError { kind: ErrorKind::Refused, operation: "ses:SendEmail", subject: to.clone(), message: text })
     };

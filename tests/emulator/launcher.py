@@ -9,12 +9,15 @@ Control API, POST with JSON; every body names the `account`:
   pages     action, size: end the pages of ListUsers, GetAccountAuthorizationDetails, ListAccessKeys, ListUserTags,
             ListGroupsForUser or ListSecrets after so many.
   latency   milliseconds that each call takes.
+  date      seconds by which the `Date` of answers is off; 0 for the true one.
   fault     a Fault, below.
   last-use  key, time, service, region: as if the key had been used.
   release   lets the calls go on that a fault holds.
   requests  the calls of this account since last asked, in order of arrival, without values. A call that a fault holds
             adds an entry `Held` when it stands still.
   mail      the mail that was accepted.
+  calm      takes back all faults.
+  watch     user, secret: from now on each entry of `requests` holds their state right after the call. Answers that state.
 """
 
 import io
@@ -28,6 +31,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.utils import formatdate
 from urllib.parse import parse_qs
 
 import strict
@@ -66,6 +70,8 @@ class Fault:
     delay: int = 0
     # or the true answer, once the test says `release`.
     hold: bool = False
+    # or the connection stays open so many milliseconds without an answer.
+    hang: int = 0
 
     def strikes(self, entry):
         """Whether it concerns this call; counts it."""
@@ -85,9 +91,11 @@ class Account:
     time: datetime | None = None
     pages: dict = field(default_factory=dict)
     latency: float = 0.0
+    date: float = 0.0
     faults: list = field(default_factory=list)
     requests: list = field(default_factory=list)
     mail: list = field(default_factory=list)
+    watched: dict | None = None
     released: threading.Event = field(default_factory=threading.Event)
 
 
@@ -121,6 +129,8 @@ class Launcher:
                 account.pages[given["action"]] = given["size"]
             case "latency":
                 account.latency = given["milliseconds"] / 1000
+            case "date":
+                account.date = given["seconds"]
             case "fault":
                 account.faults.append(Fault(**given))
             case "release":
@@ -133,6 +143,11 @@ class Launcher:
                 return told
             case "mail":
                 return account.mail
+            case "calm":
+                account.faults.clear()
+            case "watch":
+                account.watched = given
+                return strict.state(number, **given)
             case _:
                 raise ValueError(f"no such control: {verb}")
         return None
@@ -142,10 +157,14 @@ class Launcher:
         caller = read_credential(environ)
         number = caller if re.fullmatch(r"\d{12}", caller) else get_account_id_from(caller)
         entry = describe(environ, body) | {"caller": caller}
+        if scope := environ.get("keyrota.credential"):
+            entry["region"] = scope.split("/")[2]
         with self.lock:
             account = self.account(number)
             account.requests.append(entry)
             fault = next((fault for fault in account.faults if fault.strikes(entry)), None)
+            if fault is not None:
+                entry["struck"] = True
         time.sleep(account.latency)
         if fault is not None and fault.delay:
             time.sleep(fault.delay / 1000)
@@ -159,15 +178,20 @@ class Launcher:
                 reply = self.ask_moto(environ, body, number, caller)
                 if entry["action"] == "SendEmail" and reply.status_code == 200:
                     account.mail.append(json.loads(body))
+                if account.watched:
+                    entry["state"] = strict.state(number, **account.watched)
         if fault is not None and fault.hold:
             if fault.after:
                 self.hold(account)
         elif fault is not None:
-            if fault.drop:
+            if fault.hang:
+                time.sleep(fault.hang / 1000)
+            if fault.drop or fault.hang:
                 environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
                 raise ConnectionResetError("dropped, as a fault rule said")
             reply = distort(fault, environ, reply)
         entry["status"], entry["code"] = reply.status_code, error_code(reply)
+        reply.headers["Date"] = formatdate(time.time() + account.date, usegmt=True)
         return reply
 
     def hold(self, account):
@@ -271,8 +295,9 @@ class Handler(MotoRequestHandler):
     # Headers and body are two writes: without this, a kept-alive connection stalls 40 ms between them.
     disable_nagle_algorithm = True
 
-    def log_request(self, *args, **kwargs):
-        pass
+    def send_response(self, code, message=None):
+        # Without the server's own `Date`: the launcher says one.
+        self.send_response_only(code, message)
 
 
 def main():

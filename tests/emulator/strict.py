@@ -180,6 +180,27 @@ def access_key(key_id):
     return None
 
 
+def state(account_id, user, secret, region):
+    """A user's keys and secret as they are, with the secret parts of the keys."""
+    keys = iam_models.iam_backends[account_id]["aws"].get_user(user).access_keys
+    stored = secret_models.secretsmanager_backends[account_id][region].secrets.get(secret)
+    versions = stored.versions if stored else {}
+    return {
+        "keys": [
+            {
+                "id": key.access_key_id,
+                "active": key.status == "Active",
+                "created": key.create_date.replace(tzinfo=UTC).isoformat(),
+                "secret": key.secret_access_key,
+            }
+            for key in keys
+        ],
+        "labels": {label: version for version, held in versions.items() for label in held["version_stages"]},
+        "values": {version: held.get("secret_string") for version, held in versions.items()},
+        "tags": {tag["Key"]: tag["Value"] for tag in (stored.tags if stored else None) or []},
+    }
+
+
 def authenticate(environ, body, key_id):
     """moto lets in deactivated and unknown keys and any signature; AWS does not. Ids that AWS would never make are
     the tests' own and pass."""

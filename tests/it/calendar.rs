@@ -10,7 +10,7 @@ use keyrota::{
     observe::Depth,
     sandbox::{IamUser, Sandbox, World},
     survey::{apply_all, plan_all, scope, survey},
-    tell::tell_all,
+    tell::{Outbox, tell_all},
 };
 
 const DAYS: i64 = 400;
@@ -53,11 +53,18 @@ fn run(sandbox: &Sandbox, manifest: &Manifest, now: DateTime<Utc>, starts_rotati
     sandbox.set_now(now);
     let clouds = std::slice::from_ref(sandbox);
     let ran = async {
-        let (scoped, _) = scope(clouds, manifest, now).await.unwrap_or_else(|error| panic!("{error:?}"));
-        let surveyed = survey(scoped, Depth::Plan, now, &|_| {}).await;
+        let scoped = scope(clouds, manifest, now).await.unwrap_or_else(|error| panic!("{error:?}"));
+        let surveyed = survey(scoped.accounts, Depth::Plan, now, &|_| {}).await;
         let plan = plan_all(&surveyed, now);
         let plan = if starts_rotations { plan } else { plan.without_new_rotations(None) };
-        let run = Run { as_of: now, clock: &|| now, starts_rotations, may_start: &|| true, progress: &|_| {} };
+        let run = Run {
+            as_of: now,
+            clock: &|| now,
+            starts_rotations,
+            may_start: &|| true,
+            progress: &|_| {},
+            outbox: Outbox::default(),
+        };
         let mut applied = apply_all(&surveyed, &plan, &run).await;
         tell_all(&surveyed, &plan, &mut applied, &manifest.mail, starts_rotations, &run).await;
         assert_eq!(applied.failures(), 0, "{applied:#?}");

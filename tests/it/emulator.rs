@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use keyrota::{
     aws::{Aws, Settings, Target, connect_with},
     inventory::KeyId,
@@ -50,6 +50,8 @@ pub struct Request {
     pub action: String,
     /// The access key id that signed it.
     pub caller: String,
+    /// The region that it was signed for.
+    pub region: Option<String>,
     pub user: Option<String>,
     pub key: Option<String>,
     pub secret: Option<String>,
@@ -61,6 +63,31 @@ pub struct Request {
     pub status: Option<u16>,
     /// The error code.
     pub code: Option<String>,
+    /// Whether a [`Fault`] concerned it.
+    pub struck: bool,
+    /// What [`TestAccount::watch`] watches, right after the call.
+    pub state: Option<State>,
+}
+
+/// A user's keys and secret, whatever faults there are.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct State {
+    /// Oldest first.
+    pub keys: Vec<WatchedKey>,
+    /// The version that each label is on.
+    pub labels: BTreeMap<String, String>,
+    /// What each version holds.
+    pub values: BTreeMap<String, Option<String>>,
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A key in a [`State`].
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct WatchedKey {
+    pub id: String,
+    pub active: bool,
+    pub created: DateTime<Utc>,
+    pub secret: String,
 }
 
 /// A message that SES accepted.
@@ -96,6 +123,11 @@ impl Fault {
     /// The call is answered with this, and has no effect.
     pub fn body(action: &str, status: u16, body: &str) -> Self {
         Self::of(action).with("status", status).with("body", body)
+    }
+
+    /// The connection stays open for so long without an answer, and the call has no effect.
+    pub fn hang(action: &str, time: Duration) -> Self {
+        Self::of(action).with("hang", u64::try_from(time.as_millis()).expect("a short time"))
     }
 
     /// The true answer comes with every match of a regular expression replaced.
@@ -231,7 +263,7 @@ impl TestAccount {
     /// The adapter under test, as the account's root.
     pub async fn connect(&self) -> Aws {
         let connected = connect_with(&self.settings(), &[]).await;
-        connected.unwrap_or_else(|error| panic!("{error}")).remove(0)
+        connected.unwrap_or_else(|error| panic!("{error}")).accounts.remove(0)
     }
 
     /// The whole environment of a process that works in this account.
@@ -292,6 +324,11 @@ impl TestAccount {
         self.control("pages", json!({ "action": action, "size": size }))
     }
 
+    /// Lets the `Date` of answers be off by so much.
+    pub fn set_date_off(&self, by: TimeDelta) {
+        self.control("date", json!({ "seconds": by.num_seconds() }))
+    }
+
     /// Lets every call take this long.
     pub fn set_latency(&self, latency: Duration) {
         self.control("latency", json!({ "milliseconds": latency.as_secs_f64() * 1000.0 }))
@@ -325,6 +362,16 @@ impl TestAccount {
             *counts.entry(request.action).or_default() += 1;
         }
         counts
+    }
+
+    /// Takes back all faults.
+    pub fn calm(&self) {
+        self.control("calm", json!({}))
+    }
+
+    /// The state of a user and their secret; from now on each [`Request`] holds it, too.
+    pub fn watch(&self, user: &str, secret: &str) -> State {
+        self.control("watch", json!({ "user": user, "secret": secret, "region": self.region }))
     }
 
     /// What SES has accepted so far.

@@ -18,8 +18,10 @@ use secrecy::SecretString;
 pub enum Mode {
     /// An error, without the effect.
     ErrorBefore,
-    /// A refusal: certainly without the effect.
+    /// A refusal, without the effect.
     Denied,
+    /// A refusal, though the effect took place: who refuses may be a proxy.
+    DeniedAfter,
     /// An error, though the effect took place.
     ErrorAfter,
     /// The process dies before the call.
@@ -37,7 +39,7 @@ impl Mode {
                 &[Self::ErrorBefore, Self::CutBefore]
             }
             "create_access_key" | "send_mail" => {
-                &[Self::ErrorBefore, Self::Denied, Self::ErrorAfter, Self::CutBefore, Self::CutAfter]
+                &[Self::ErrorBefore, Self::Denied, Self::DeniedAfter, Self::ErrorAfter, Self::CutBefore, Self::CutAfter]
             }
             _ => &[Self::ErrorBefore, Self::ErrorAfter, Self::CutBefore, Self::CutAfter],
         }
@@ -92,9 +94,9 @@ impl<'a> Faulty<'a> {
             None => call.await,
             Some(Mode::ErrorBefore) => Err(error(ErrorKind::Other)),
             Some(Mode::Denied) => Err(error(ErrorKind::Denied)),
-            Some(Mode::ErrorAfter) => {
+            Some(mode @ (Mode::ErrorAfter | Mode::DeniedAfter)) => {
                 call.await?;
-                Err(error(ErrorKind::Other))
+                Err(error(if mode == Mode::DeniedAfter { ErrorKind::Denied } else { ErrorKind::Other }))
             }
             Some(Mode::CutBefore) => pending().await,
             Some(Mode::CutAfter) => {

@@ -13,6 +13,7 @@ use keyrota::{
     report::Counts,
     sandbox::{IamUser, Sandbox, StoredSecret, StoredVersion, World},
     survey::{apply_all, plan_all, scope, survey},
+    tell::Outbox,
 };
 
 use crate::{golden, planner};
@@ -46,13 +47,20 @@ fn plan_and_apply(
 ) -> (Plan, Vec<Outcome>) {
     let clouds = [sandbox];
     async {
-        let (scoped, _) = scope(&clouds, manifest, now).await.unwrap_or_else(|error| panic!("{error:?}"));
-        let surveyed = survey(scoped, Depth::Plan, now, &|_| {}).await;
+        let scoped = scope(&clouds, manifest, now).await.unwrap_or_else(|error| panic!("{error:?}"));
+        let surveyed = survey(scoped.accounts, Depth::Plan, now, &|_| {}).await;
         let plan = match plan_all(&surveyed, now) {
             plan if starts_rotations => plan,
             plan => plan.without_new_rotations(None),
         };
-        let run = Run { as_of: now, clock: &|| now, starts_rotations, may_start: &|| true, progress: &|_| {} };
+        let run = Run {
+            as_of: now,
+            clock: &|| now,
+            starts_rotations,
+            may_start: &|| true,
+            progress: &|_| {},
+            outbox: Outbox::default(),
+        };
         let applied = apply_all(&surveyed, &plan, &run).await;
         (plan, applied.outcomes)
     }
@@ -142,8 +150,10 @@ fn created(plan: &Plan) -> usize {
 #[derive(Clone)]
 struct State {
     keys: Vec<Key>,
-    secret: Option<(Vec<StoredVersion>, Vec<(&'static str, String)>)>,
+    secret: Option<(Vec<StoredVersion>, Tags)>,
 }
+
+type Tags = Vec<(&'static str, String)>;
 
 fn states() -> Vec<State> {
     let mut all = Vec::new();
@@ -192,7 +202,7 @@ fn versions(keys: &[Key]) -> Vec<Vec<StoredVersion>> {
     all
 }
 
-fn tags(keys: &[Key], versions: &[StoredVersion]) -> Vec<Vec<(&'static str, String)>> {
+fn tags(keys: &[Key], versions: &[StoredVersion]) -> Vec<Tags> {
     let ago = |days| (t0() - TimeDelta::days(days)).to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
     let current = versions.iter().find(|version| version.labels.iter().any(|label| label == "AWSCURRENT"));
     let told = current.and_then(|version| KeyId::of_version(&version.id)).map(|key| (TAG_NOTIFIED, key.to_string()));

@@ -27,6 +27,7 @@ use keyrota::{
     plan::{Plan, Wait, plan},
     roster::{Entry, Roster},
     sandbox::{IamUser, Sandbox, StoredSecret, StoredVersion, World},
+    tell::Outbox,
 };
 
 use crate::faulty::{Attempt, Faulty, Mode};
@@ -226,7 +227,14 @@ fn run(roster: &Roster, world: &World, now: DateTime<Utc>, fault: Option<(usize,
         let Ok(directory) = directory(&faulty, &|_, _| true).await else { return };
         let inventory = observe(&faulty, roster, &directory, Depth::Plan, now, &|| {}).await;
         let plan = plan(roster, &inventory, now);
-        let run = Run { as_of: now, clock: &|| now, starts_rotations: true, may_start: &|| true, progress: &|_| {} };
+        let run = Run {
+            as_of: now,
+            clock: &|| now,
+            starts_rotations: true,
+            may_start: &|| true,
+            progress: &|_| {},
+            outbox: Outbox::default(),
+        };
         let applied = apply(&faulty, roster, &inventory, &plan.changes, &run).await;
         assert!(fault.is_some() || applied.outcomes.iter().all(|outcome| outcome.result.is_ok()), "{applied:#?}");
     }

@@ -2,6 +2,7 @@
 
 mod action;
 mod architecture;
+mod attack;
 mod aws;
 mod binary;
 mod calendar;

@@ -9,6 +9,7 @@ use keyrota::{
     report::metrics,
     sandbox::Sandbox,
     survey::{apply_all, plan_all, scope, survey},
+    tell::Outbox,
 };
 use serde_json::{Value, json};
 
@@ -60,15 +61,22 @@ fn sandbox(account: &str, users: &[(&str, i64)], more: &str) -> Sandbox {
 fn lines(clouds: &[Sandbox], apply: bool, changes: usize) -> Vec<Value> {
     let manifest = manifest();
     let text = async {
-        let (scoped, _) = scope(clouds, &manifest, now()).await.unwrap_or_else(|error| panic!("{error:?}"));
-        let surveyed = survey(scoped, Depth::Plan, now(), &|_| {}).await;
+        let scoped = scope(clouds, &manifest, now()).await.unwrap_or_else(|error| panic!("{error:?}"));
+        let surveyed = survey(scoped.accounts, Depth::Plan, now(), &|_| {}).await;
         let plan = plan_all(&surveyed, now());
         let left = std::sync::atomic::AtomicUsize::new(changes);
         let may_start = || {
             use std::sync::atomic::Ordering::Relaxed;
             left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok()
         };
-        let run = Run { as_of: now(), clock: &now, starts_rotations: true, may_start: &may_start, progress: &|_| {} };
+        let run = Run {
+            as_of: now(),
+            clock: &now,
+            starts_rotations: true,
+            may_start: &may_start,
+            progress: &|_| {},
+            outbox: Outbox::default(),
+        };
         let applied = if apply { Some(apply_all(&surveyed, &plan, &run).await) } else { None };
         let accounts: Vec<_> = surveyed.iter().map(|one| (&one.roster, &one.inventory)).collect();
         metrics::lines(&accounts, &plan, applied.as_ref())

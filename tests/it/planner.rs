@@ -53,8 +53,8 @@ fn survey_case<'a>(
 ) -> Vec<Surveyed<'a, Sandbox>> {
     async {
         let scoped = scope(clouds, manifest, now).await;
-        let (scoped, _) = scoped.unwrap_or_else(|error| panic!("{}: {error:?}", case.path.display()));
-        survey(scoped, Depth::Plan, now, &|_| {}).await
+        let scoped = scoped.unwrap_or_else(|error| panic!("{}: {error:?}", case.path.display()));
+        survey(scoped.accounts, Depth::Plan, now, &|_| {}).await
     }
     .now_or_never()
     .expect("the sandbox never waits")

@@ -5,17 +5,21 @@ use std::{env, fmt, path::PathBuf};
 use chrono::{DateTime, Utc};
 use keyrota::{
     apply::{Outcome, Run},
-    aws::{self, Aws},
-    manifest::{self, Diagnostic, Manifest, schedule::next_after, shown},
+    aws::{self, Aws, ConnectError, Connected, Problem},
+    clock::{self, ClockOff},
+    cloud::Cloud,
+    inventory::UnreadAccount,
+    manifest::{self, Code, Diagnostic, Manifest, schedule::next_after, shown},
     observe::Depth,
     plan::{Verb, exceeded},
     report::{Counts, Report, json, metrics, result_word},
-    survey::{SurveyError, Surveyed, apply_all, plan_all, scope, survey},
-    tell::{Sent, tell_all},
+    survey::{Scope, SurveyError, Surveyed, apply_all, plan_all, scope, survey},
+    tell::{Outbox, Sent, tell_all},
+    verdict::Verdict,
 };
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 
 use crate::event::{Event, Mode, mode};
 
@@ -28,8 +32,8 @@ pub struct Function {
     manifests: PathBuf,
     /// The commit of the manifests.
     revision: Option<String>,
-    /// The accounts of the manifests, connected on first use. The credentials of roles are renewed by the clients.
-    clouds: OnceCell<Vec<Aws>>,
+    /// The accounts of the manifests that could be entered so far. The credentials of roles are renewed by the clients.
+    clouds: Mutex<Vec<Aws>>,
 }
 
 /// Why an invocation fails.
@@ -53,7 +57,7 @@ impl Function {
         }
         let text = |name| env::var(name).ok().filter(|value| !value.is_empty());
         let manifests = text("KEYROTA_MANIFESTS").unwrap_or_else(|| "manifests".to_owned()).into();
-        Ok(Self { manifests, revision: text("KEYROTA_REVISION"), clouds: OnceCell::new() })
+        Ok(Self { manifests, revision: text("KEYROTA_REVISION"), clouds: Mutex::default() })
     }
 
     /// Runs once; yields the report.
@@ -66,15 +70,23 @@ impl Function {
         let now = Utc::now();
         // The manifests stay the same, but exemptions end.
         let manifest = self.load(now)?;
-        let clouds = self.clouds.get_or_try_init(|| connect(&manifest)).await?;
-        let (scoped, warnings) = scope(clouds, &manifest, now).await?;
+        let (clouds, mut unread) = self.connect(&manifest).await?;
+        let Scope { accounts, unread: unlisted, mut warnings } = scope(&clouds, &manifest, now).await?;
+        // A rule that selects nobody may do so in an account that could not be entered.
+        warnings.retain(|warning| unread.is_empty() || warning.code != Code::RuleUnmatched);
         warnings.iter().for_each(warn);
-        let surveyed = survey(scoped, Depth::Plan, now, &|_| {}).await;
+        unread.extend(unlisted);
+        for account in &unread {
+            tracing::error!(account = account.id, name = account.name, error = account.error, "account not read");
+        }
+        let surveyed = survey(accounts, Depth::Plan, now, &|_| {}).await;
         let enforce = manifest.schedule.enforce.as_ref().and_then(|enforce| next_after(&enforce.value, now));
-        let plan = match mode.starts_rotations() {
+        let mut plan = match mode.starts_rotations() {
             true => plan_all(&surveyed, now),
             false => plan_all(&surveyed, now).without_new_rotations(enforce),
         };
+        plan.accounts_unread = unread;
+        plan.warnings.iter().for_each(|warning| tracing::warn!(code = warning.code(), "{warning}"));
 
         let exceeded: Vec<String> = exceeded(&plan, &manifest.limits).iter().map(ToString::to_string).collect();
         let mut report = Report { plan: &plan, revision: self.revision.as_deref(), since: None, applied: None };
@@ -84,12 +96,16 @@ impl Function {
             tracing::info!(mode = mode.as_str(), changes = plan.changes.len(), blocked, "planned");
             if mode == Mode::Plan {
                 exceeded.iter().for_each(|exceeded| tracing::warn!("limit exceeded: {exceeded}"));
-                return Ok(json::value(&report));
+                return finish(&report);
             }
             let message = format!("nothing was changed, a limit was exceeded: {}", exceeded.join("; "));
             return Err(Stop { kind: "LimitExceeded", message });
         }
 
+        clock::check(&clouds).map_err(|off| Stop {
+            kind: "ClockOff",
+            message: format!("nothing was changed: {off}; {}", ClockOff::REMEDY),
+        })?;
         let deadline = i64::try_from(context.deadline).unwrap_or(i64::MAX);
         let run = Run {
             as_of: now,
@@ -97,6 +113,7 @@ impl Function {
             starts_rotations: mode.starts_rotations(),
             may_start: &|| Utc::now().timestamp_millis().saturating_add(RESERVE) <= deadline,
             progress: &log_outcome,
+            outbox: Outbox::default(),
         };
         let mut applied = apply_all(&surveyed, &plan, &run).await;
         // Before the mail: what was done is measured, whatever becomes of telling people.
@@ -105,16 +122,30 @@ impl Function {
         applied.mail.iter().for_each(log_mail);
         report.applied = Some(&applied);
         summarize(mode, &report);
-        match applied.failures() {
-            0 => Ok(json::value(&report)),
-            failed => {
-                tracing::error!(report = %json::value(&report), "the report of the run");
-                let all = applied.outcomes.len();
-                let reasons = applied.outcomes.iter().filter_map(failure).collect::<Vec<_>>().join("\n");
-                let message = format!("{failed} of {all} changes failed; the next run tries again\n{reasons}");
-                Err(Stop { kind: "ChangesFailed", message })
-            }
+        finish(&report)
+    }
+
+    /// The accounts that can be entered, and those that can't. Who could not be entered by one invocation may be by the
+    /// next.
+    async fn connect(&self, manifest: &Manifest) -> Result<(Vec<Aws>, Vec<UnreadAccount>), Stop> {
+        let mut known = self.clouds.lock().await;
+        let is_known = |name: &str| known.iter().any(|cloud| cloud.account().name.as_deref() == Some(name));
+        let missing: Vec<_> = manifest.accounts.iter().filter(|(name, _)| !is_known(name)).collect();
+        if !missing.is_empty() || known.is_empty() {
+            let missing: Vec<_> = missing.into_iter().map(|(name, account)| (name.clone(), account)).collect();
+            let problems = match aws::connect(&missing).await {
+                Ok(Connected { accounts, problems }) => {
+                    known.extend(accounts);
+                    problems
+                }
+                Err(error) if known.is_empty() => {
+                    return Err(Stop { kind: "NoAccess", message: error.to_string() });
+                }
+                Err(ConnectError { problems }) => problems,
+            };
+            return Ok((known.clone(), problems.into_iter().map(Problem::unread).collect()));
         }
+        Ok((known.clone(), Vec::new()))
     }
 
     fn load(&self, now: DateTime<Utc>) -> Result<Manifest, Stop> {
@@ -124,9 +155,29 @@ impl Function {
     }
 }
 
-async fn connect(manifest: &Manifest) -> Result<Vec<Aws>, Stop> {
-    let declared: Vec<_> = manifest.accounts.iter().map(|(name, account)| (name.clone(), account)).collect();
-    aws::connect(&declared).await.map_err(|error| Stop { kind: "NoAccess", message: error.to_string() })
+/// The report, or the failure of the invocation if something was not read or not done because something failed.
+fn finish(report: &Report<'_>) -> Result<Value, Stop> {
+    let verdict = Verdict::of(report.plan, report.applied);
+    if !verdict.has_failures() {
+        return Ok(json::value(report));
+    }
+    tracing::error!(report = %json::value(report), "the report of the run");
+    let all = report.applied.map_or(0, |applied| applied.outcomes.len());
+    let some = |what: &str, count: usize| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let parts = [
+        (verdict.failed.len(), format!("{} of {all} changes failed", verdict.failed.len())),
+        (verdict.unfinished.len(), some("user", verdict.unfinished.len()) + " not finished"),
+        (verdict.unreadable.len(), some("user", verdict.unreadable.len()) + " not read"),
+        (verdict.accounts_unread.len(), some("account", verdict.accounts_unread.len()) + " not read"),
+    ];
+    let parts = parts.into_iter().filter(|(count, _)| *count > 0).map(|(_, what)| what);
+    let reasons = verdict.reasons().collect::<Vec<_>>().join("\n");
+    let message = format!("{}; the next run tries again\n{reasons}", parts.collect::<Vec<_>>().join(", "));
+    let kind = match (verdict.failed.len(), verdict.unfinished.len()) {
+        (0, 0) => "Unreadable",
+        _ => "ChangesFailed",
+    };
+    Err(Stop { kind, message })
 }
 
 fn broken(diagnostics: &[Diagnostic]) -> Stop {
@@ -172,18 +223,17 @@ fn log_mail(sent: &Sent) {
     }
 }
 
-/// `None` for a change that was made.
-fn failure(outcome: &Outcome) -> Option<String> {
-    let error = outcome.result.as_ref().err()?;
-    Some(format!("{} {}: {error}", outcome.change.action.verb(), outcome.change.user))
-}
-
 /// One line for the whole run.
 fn summarize(mode: Mode, report: &Report<'_>) {
     let Some(applied) = report.applied else { return };
     let Counts { blocked, held, .. } = Counts::of(report.plan);
-    let message = match applied.deferred.len() {
-        0 => "run completed",
+    let verdict = Verdict::of(report.plan, report.applied);
+    for (cause, users) in applied.left() {
+        tracing::warn!(users = users.join(", "), cause, "not finished");
+    }
+    let message = match verdict.stopped {
+        0 if verdict.unfinished.is_empty() => "run completed",
+        0 => "run completed, but for what could not be finished; the next run carries on",
         _ => "run stopped before its deadline; the next run carries on",
     };
     tracing::info!(
@@ -196,6 +246,8 @@ fn summarize(mode: Mode, report: &Report<'_>) {
         deactivated = applied.done(Verb::Deactivate),
         deleted = applied.done(Verb::Delete),
         failed = applied.failures(),
+        unreadable = verdict.unreadable.len(),
+        accounts_unread = verdict.accounts_unread.len(),
         deferred = applied.deferred.len(),
         blocked,
         held,
@@ -212,8 +264,9 @@ fn measure(surveyed: &[Surveyed<'_, Aws>], report: &Report<'_>) {
 }
 
 impl From<SurveyError> for Stop {
-    fn from(SurveyError::Read { account, error }: SurveyError) -> Self {
-        Self { kind: "Unreadable", message: format!("nothing was changed, account {account}: {error}") }
+    fn from(SurveyError::Read(accounts): SurveyError) -> Self {
+        let accounts = accounts.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        Self { kind: "Unreadable", message: format!("nothing was changed, {accounts}") }
     }
 }
 

@@ -60,7 +60,7 @@ variable "github" {
 
 variable "mail" {
   description = "The sender, as `keyrota export terraform` writes it. `null`: nobody is told of anything."
-  type        = object({ address = string, domain = string, from_arn = optional(string), configuration_set = optional(string) })
+  type        = object({ address = string, domain = string, from_arn = optional(string), configuration_set = optional(string), region = optional(string) })
   default     = null
 }
 
@@ -76,7 +76,7 @@ variable "paused" {
 }
 
 variable "region" {
-  description = "Where the function runs, and mail leaves from."
+  description = "Where the function runs, and mail leaves from unless the manifests name another region for it."
   type        = string
   default     = "eu-west-1"
 }

@@ -22,7 +22,7 @@ module "mail" {
   test_recipients   = var.test_recipients
   account_id        = local.account_id
   partition         = local.partition
-  region            = var.region
+  region            = coalesce(var.mail.region, var.region)
 }
 
 # The account of the function itself, where the manifests name no role for it.

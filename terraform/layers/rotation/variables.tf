@@ -89,7 +89,7 @@ variable "log_retention_days" {
 
 variable "mail" {
   description = "The sender, as `keyrota export terraform` writes it. `null`: nobody is told of anything."
-  type        = object({ address = string, domain = string, from_arn = optional(string), configuration_set = optional(string) })
+  type        = object({ address = string, domain = string, from_arn = optional(string), configuration_set = optional(string), region = optional(string) })
   default     = null
 }
 

@@ -161,7 +161,7 @@ locals {
         "arn:${var.partition}:cloudwatch:${local.here}:alarm:${var.name}-*",
         "arn:${var.partition}:logs:${local.here}:log-group:/aws/lambda/${var.name}",
         "arn:${var.partition}:logs:${local.here}:log-group:/aws/lambda/${var.name}:*",
-        "arn:${var.partition}:ses:${local.here}:identity/*",
+        "arn:${var.partition}:ses:*:${var.account_id}:identity/*",
         "arn:${var.partition}:sns:${local.here}:${var.name}-*",
         "arn:${var.partition}:sqs:${local.here}:${var.name}-*",
       ]

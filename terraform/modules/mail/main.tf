@@ -2,6 +2,7 @@ resource "aws_sesv2_email_identity" "sender" {
   count = var.create && var.from_arn == null ? 1 : 0
 
   email_identity = var.identity
+  region         = var.region
 }
 
 # While the account is in the SES sandbox, mail goes to verified recipients only.
@@ -9,6 +10,7 @@ resource "aws_sesv2_email_identity" "recipient" {
   for_each = var.test_recipients
 
   email_identity = each.value
+  region         = var.region
 }
 
 locals {

@@ -37,7 +37,7 @@ variable "partition" {
 }
 
 variable "region" {
-  description = "The stack's region: mail leaves from there."
+  description = "Whose SES sends."
   type        = string
 }
 

@@ -1,5 +1,5 @@
 use keyrota::{
-    aws::{Aws, ConnectError, connect, connect_with},
+    aws::{Aws, ConnectError, Connected, connect, connect_with},
     cloud::Cloud,
     inventory::Account,
     manifest::{DeclaredAccount, Source},
@@ -16,19 +16,24 @@ fn declared(id: &str, role: Option<&str>, region: Option<&str>) -> DeclaredAccou
     }
 }
 
-async fn try_connect(caller: &TestAccount, accounts: &[(&str, &DeclaredAccount)]) -> Result<Vec<Aws>, ConnectError> {
+async fn try_connect(caller: &TestAccount, accounts: &[(&str, &DeclaredAccount)]) -> Result<Connected, ConnectError> {
     let accounts: Vec<_> = accounts.iter().map(|&(name, account)| (name.to_owned(), account)).collect();
     connect_with(&caller.settings(), &accounts).await
 }
 
 async fn problems(caller: &TestAccount, accounts: &[(&str, &DeclaredAccount)]) -> String {
-    try_connect(caller, accounts).await.err().expect("something is wrong").to_string()
+    let problems = match try_connect(caller, accounts).await {
+        Ok(connected) => connected.problems,
+        Err(error) => error.problems,
+    };
+    assert!(!problems.is_empty(), "something is wrong");
+    ConnectError { problems }.to_string()
 }
 
 #[tokio::test]
 async fn without_declared_accounts_it_is_the_callers_own() {
     let caller = account();
-    let connected = try_connect(&caller, &[]).await.expect("connected");
+    let connected = try_connect(&caller, &[]).await.expect("connected").accounts;
     let expected =
         Account { id: caller.id.clone(), name: None, partition: "aws".to_owned(), region: REGION.to_owned() };
     assert_eq!(connected.iter().map(Aws::account).collect::<Vec<_>>(), [&expected]);
@@ -41,7 +46,7 @@ async fn an_account_is_reached_by_its_role_and_is_isolated() {
     other.create_user("there", "/", &[], &[]).await;
     caller.take_requests();
     let (own, far) = (declared(&caller.id, None, None), declared(&other.id, Some("ops/keyrota"), Some("eu-central-1")));
-    let connected = try_connect(&caller, &[("own", &own), ("far", &far)]).await.expect("connected");
+    let connected = try_connect(&caller, &[("own", &own), ("far", &far)]).await.expect("connected").accounts;
     let mut users = Vec::new();
     for aws in &connected {
         users.push(aws.users(&|_, _| true).await.expect("readable").remove(0).name);
@@ -66,7 +71,7 @@ async fn the_partition_is_that_of_the_caller() {
     let (mut caller, other) = (account(), account());
     caller.region = "cn-north-1".to_owned();
     let far = declared(&other.id, Some("keyrota"), None);
-    let connected = try_connect(&caller, &[("far", &far)]).await.expect("connected");
+    let connected = try_connect(&caller, &[("far", &far)]).await.expect("connected").accounts;
     assert_eq!(connected[0].account().partition, "aws-cn");
     let assumed: Vec<_> = caller.take_requests().into_iter().filter_map(|request| request.role).collect();
     assert_eq!(assumed, [format!("arn:aws-cn:iam::{}:role/keyrota", other.id)]);
@@ -110,7 +115,7 @@ async fn every_account_that_cannot_be_reached_is_named_with_its_remedy() {
 async fn a_region_of_the_manifest_is_enough() {
     let caller = account();
     let own = declared(&caller.id, None, Some("us-west-2"));
-    let connected = try_connect(&caller, &[("own", &own)]).await.expect("connected");
+    let connected = try_connect(&caller, &[("own", &own)]).await.expect("connected").accounts;
     assert_eq!(connected[0].account().region, "us-west-2");
 }
 
@@ -123,7 +128,7 @@ async fn expired_and_malformed_identities_are_problems() {
     assert!(told.contains(expired) && told.contains("hint: the credentials have expired"), "{told}");
     caller.add_fault(Fault::replace("GetCallerIdentity", "<Account>.*</Account>", ""));
     let told = problems(&caller, &[]).await;
-    assert!(told.contains("it has no account or no ARN"), "{told}");
+    assert!(told.contains("AWS's answer makes no sense: it has no Account"), "{told}");
 }
 
 /// What a process says that connects in the account's environment less `without`: it is this test again, as a child.
@@ -143,7 +148,7 @@ fn connect_in(account: &TestAccount, without: &[&str]) -> String {
 async fn the_environment_says_where_and_who() {
     if std::env::var_os("KEYROTA_TEST_CHILD").is_some() {
         let said = match connect(&[]).await {
-            Ok(connected) => connected[0].account().to_string(),
+            Ok(connected) => connected.accounts[0].account().to_string(),
             Err(error) => error.to_string(),
         };
         println!("<said>{said}</said>");

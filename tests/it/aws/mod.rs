@@ -1,5 +1,6 @@
 //! The adapter against moto: what it makes of AWS's answers, and of their absence.
 
+mod answers;
 mod connect;
 mod read;
 mod write;

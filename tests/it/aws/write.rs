@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::at;
 use crate::emulator::{Emulator, Fault, SentMail, TestAccount, account};
 
-fn new_secret(name: &str) -> NewSecret {
+pub fn new_secret(name: &str) -> NewSecret {
     NewSecret {
         name: name.to_owned(),
         description: "a description".to_owned(),
@@ -25,13 +25,14 @@ fn new_secret(name: &str) -> NewSecret {
     }
 }
 
-fn message(to: &str) -> Message {
+pub fn message(to: &str) -> Message {
     Message {
         sender: Sender {
             from: "Security <security@example.com>".to_owned(),
             from_arn: Some("arn:aws:ses:us-east-1:123456789012:identity/example.com".to_owned()),
             reply_to: Some("help@example.com".to_owned()),
             configuration_set: Some("keyrota".to_owned()),
+            region: None,
         },
         tags: [("kind", "rotated"), ("run", "20261123T080000Z")].map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
         to: to.to_owned(),
@@ -269,7 +270,7 @@ async fn mail_is_sent_whole_by_the_caller() {
     let aws = account.connect().await;
     aws.send_mail(&message("owner@example.org")).await.expect("accepted");
     let Message { sender, tags, to, subject, text, html } = message("owner@example.org");
-    let Sender { from, from_arn, reply_to, configuration_set } = sender;
+    let Sender { from, from_arn, reply_to, configuration_set, region: _ } = sender;
     let (from_arn, configuration_set) = (from_arn.expect("set"), configuration_set.expect("set"));
     let reply_to = reply_to.into_iter().collect();
     assert_eq!(

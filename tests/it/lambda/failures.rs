@@ -136,9 +136,85 @@ async fn a_user_that_cannot_be_read_is_held_and_counted_as_a_failure() {
     let denied = Fault::error("ListAccessKeys", 403, "AccessDenied", "No.").only("user", "ci-a");
     fixture.account.add_fault(denied);
     let function = fixture.start();
-    let report = function.invoke(&event("enforce")).expect("a run");
-    assert_eq!(outcomes(&report).len(), 3, "the other user is rotated");
-    assert_eq!(report["waiting"][0]["reason"], "unreadable");
+    let Failure { kind, message } = fails(&function, &event("enforce"));
+    assert_eq!(kind, "Unreadable");
+    assert!(
+        message.starts_with("1 user not read; the next run tries again\nci-a: permission `iam:ListAccessKeys`"),
+        "{message}"
+    );
+    assert_eq!(fixture.active_keys("ci-b").await.len(), 2, "the other user is rotated");
     let [stdout, _] = function.stop();
-    assert_eq!(Log::parse(&stdout).metric("Failures"), [1]);
+    let log = Log::parse(&stdout);
+    assert_eq!(log.metric("Failures"), [1]);
+    let report = log.lines.iter().find_map(|line| line["report"].as_str()).expect("the report is logged");
+    assert!(report.contains("unreadable"), "{report}");
+}
+
+#[tokio::test]
+async fn an_account_that_cannot_be_entered_stops_no_other_and_is_tried_again() {
+    let fixture = Fixture::new().await;
+    let other = account();
+    let (id, home) = (&other.id, &fixture.account.id);
+    fixture.write(
+        "keyrota.toml",
+        &format!("{SHARED}\n[accounts.other]\nid = \"{id}\"\nrole = \"keyrota\"\n[accounts.home]\nid = \"{home}\"\n"),
+    );
+    fixture.user("ci-home", 95).await;
+    other.create_user("ci-far", "/", &[("email", "far@example.com")], &[]).await;
+    fixture.account.add_fault(Fault::error("AssumeRole", 403, "AccessDenied", "Not you."));
+    let function = fixture.start();
+    let Failure { kind, message } = fails(&function, &event("enforce"));
+    assert_eq!(kind, "Unreadable");
+    assert!(
+        message.starts_with(&format!("1 account not read; the next run tries again\naccount {id} (other): role ")),
+        "{message}"
+    );
+    assert_eq!(fixture.active_keys("ci-home").await.len(), 2, "the account that can be entered is done");
+    assert_eq!(other.take_requests().iter().filter(|request| request.action == "ListAccessKeys").count(), 0);
+    let report = function.invoke(&event("enforce")).expect("the role is assumed now");
+    assert_eq!(report["summary"]["settled"], 1, "{report:#}");
+    assert_eq!(other.count_requests()["ListAccessKeys"], 1);
+    let [stdout, _] = function.stop();
+    let log = Log::parse(&stdout);
+    assert_eq!(log.metric("Failures"), [1, 0], "of all accounts together");
+    assert!(log.lines.iter().any(|line| line["message"] == "account not read" && line["account"] == id.as_str()));
+}
+
+#[tokio::test]
+async fn a_wrong_clock_changes_nothing() {
+    let fixture = Fixture::new().await;
+    let old = fixture.user("ci-a", 95).await;
+    fixture.account.set_date_off(chrono::TimeDelta::days(-30));
+    let function = fixture.start();
+    let Failure { kind, message } = fails(&function, &event("enforce"));
+    assert_eq!(kind, "ClockOff");
+    assert!(message.starts_with("nothing was changed: this machine's clock says 20"), "{message}");
+    assert_eq!(fixture.writes(), [""; 0]);
+    assert_eq!(fixture.active_keys("ci-a").await, [old]);
+    fixture.account.set_date_off(chrono::TimeDelta::zero());
+    function.invoke(&event("enforce")).expect("the clock is right again");
+}
+
+#[tokio::test]
+async fn who_is_not_finished_because_a_read_failed_fails_the_invocation() {
+    let fixture = Fixture::new().await;
+    fixture.write("rules.toml", &RULE.replace("users", "overlap = \"0d\"\nquiet = \"0d\"\nusers"));
+    fixture.user("ci-a", 95).await;
+    // Labels that are not as expected are looked up. The survey has asked for the same before.
+    fixture.account.add_fault(Fault::replace("PutSecretValue", r#""AWSPENDING""#, r#""AWSPENDING", "OTHER""#));
+    fixture
+        .account
+        .add_fault(Fault::error("DescribeSecret", 400, "AccessDeniedException", "Not you.").skip(1).forever());
+    let function = fixture.start();
+    let Failure { kind, message } = fails(&function, &event("enforce"));
+    assert_eq!(kind, "ChangesFailed");
+    assert!(
+        message.starts_with("1 user not finished; the next run tries again\nci-a is not finished: permission "),
+        "{message}"
+    );
+    let [stdout, _] = function.stop();
+    let log = Log::parse(&stdout);
+    assert_eq!((log.metric("Failures"), log.metric("RunsCompleted")), (vec![1], vec![0]));
+    let line = log.lines.iter().find(|line| line["message"] == "not finished").expect("it is logged");
+    assert_eq!(line["users"], "ci-a");
 }

@@ -165,7 +165,13 @@ async fn close_to_the_deadline_nobody_is_begun() {
     let report = function.invoke_within(Duration::from_secs(59), &event("enforce")).expect("no failure");
     assert_eq!(outcomes(&report), [""; 0]);
     let id = fixture.account.id.as_str();
-    assert_eq!(report["deferred"], json!([{ "account": id, "user": "ci-a" }, { "account": id, "user": "ci-b" }]));
+    assert_eq!(
+        report["deferred"],
+        json!([
+            { "account": id, "user": "ci-a", "cause": "the run was stopped before its turn" },
+            { "account": id, "user": "ci-b", "cause": "the run was stopped before its turn" },
+        ])
+    );
     assert_eq!(fixture.writes(), [""; 0]);
     let [stdout, _] = function.stop();
     let log = Log::parse(&stdout);

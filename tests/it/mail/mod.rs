@@ -17,7 +17,7 @@ use keyrota::{
     plan::Plan,
     sandbox::{IamUser, Sandbox, SentMail, World},
     survey::{apply_all, plan_all, scope, survey},
-    tell::tell_all,
+    tell::{Outbox, tell_all},
 };
 
 pub fn t0() -> DateTime<Utc> {
@@ -66,10 +66,17 @@ pub fn at(day: i64) -> DateTime<Utc> {
 pub fn run(cloud: &impl Cloud, manifest: &Manifest, now: DateTime<Utc>, is_enforcing: bool) -> (Plan, Applied) {
     let run = async {
         let clouds = std::slice::from_ref(cloud);
-        let (scoped, _) = scope(clouds, manifest, now).await.unwrap_or_else(|error| panic!("{error:?}"));
-        let surveyed = survey(scoped, Depth::Plan, now, &|_| {}).await;
+        let scoped = scope(clouds, manifest, now).await.unwrap_or_else(|error| panic!("{error:?}"));
+        let surveyed = survey(scoped.accounts, Depth::Plan, now, &|_| {}).await;
         let plan = plan_all(&surveyed, now);
-        let run = Run { as_of: now, clock: &|| now, starts_rotations: true, may_start: &|| true, progress: &|_| {} };
+        let run = Run {
+            as_of: now,
+            clock: &|| now,
+            starts_rotations: true,
+            may_start: &|| true,
+            progress: &|_| {},
+            outbox: Outbox::default(),
+        };
         let mut applied = apply_all(&surveyed, &plan, &run).await;
         tell_all(&surveyed, &plan, &mut applied, &manifest.mail, is_enforcing, &run).await;
         (plan, applied)

@@ -1,5 +1,6 @@
 //! Calls that go wrong: for one user, and before anything begins.
 
+use chrono::TimeDelta;
 use serde_json::json;
 
 use super::{assert_hidden, destination, keys, ledger, manifests, prepared, shared, user_with_key, value, writes};
@@ -137,7 +138,7 @@ async fn a_second_account_is_reached_by_its_role() {
 }
 
 #[tokio::test]
-async fn the_wrong_account_stops_everything_before_the_first_write() {
+async fn nothing_is_written_in_the_wrong_account() {
     let (here, there) = (prepared().await, account());
     user_with_key(&here, "ci", 95).await;
     here.take_requests();
@@ -148,9 +149,11 @@ async fn the_wrong_account_stops_everything_before_the_first_write() {
     );
     let folder = manifests("", "\"ci\"");
     folder.write("manifests/keyrota.toml", &(shared("") + &accounts));
-    let ran = folder.run_in(&here, &["apply", "--yes"]);
-    assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{ran:#?}");
+    let ran = folder.run_in(&here, &["apply", "--yes"]).exits(5);
     ran.says(&["account other (manifests/keyrota.toml:", "999999999999"]);
+    assert_eq!(keys(&here, "ci").await.len(), 2, "the right account is done");
+    assert_eq!(writes(&there.take_requests()), [] as [&str; 0]);
+    here.take_requests();
     folder.write("manifests/keyrota.toml", &(shared("") + "\n[accounts.main]\nid = \"999999999999\"\n"));
     let ran = folder.run_in(&here, &["apply", "--yes"]).exits(1);
     ran.says(&[&format!("the AWS credentials are of account {}, not 999999999999", here.id)]);
@@ -169,4 +172,43 @@ async fn without_credentials_there_is_a_remedy() {
     command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
     crate::command::Ran::of(command).exits(1).says(&["no AWS credentials", "hint: sign in"]);
     assert_eq!(account.take_requests(), []);
+}
+
+#[tokio::test]
+async fn a_wrong_clock_changes_nothing() {
+    let account = prepared().await;
+    user_with_key(&account, "ci", 95).await;
+    let folder = manifests("", "\"ci\"");
+    for (off, refused) in [(TimeDelta::days(-30), true), (TimeDelta::minutes(6), true), (TimeDelta::minutes(4), false)]
+    {
+        account.set_date_off(off);
+        account.take_requests();
+        let planned = folder.run_in(&account, &["plan"]).exits(0);
+        assert_eq!(planned.stderr.contains("this machine's clock says"), refused, "{planned:#?}");
+        let ran = folder.run_in(&account, &["apply", "--yes"]);
+        if refused {
+            let ran = ran.exits(1);
+            ran.says(&[
+                "nothing was changed: this machine's clock says 20",
+                "and AWS's says 20",
+                "hint: set this machine's clock",
+            ]);
+            assert_eq!(writes(&account.take_requests()), [] as [&str; 0]);
+        } else {
+            ran.exits(0).shows(&["Applied: 1 created"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_denial_by_kms_names_the_permission_on_the_key() {
+    let account = prepared().await;
+    user_with_key(&account, "ci", 95).await;
+    let fault = Fault::error("PutSecretValue", 400, "AccessDeniedException", "Access to KMS is not allowed");
+    account.add_fault(fault.forever());
+    let ran = manifests("", "\"ci\"").run_in(&account, &["apply", "--yes"]).exits(5);
+    let ran = ran.shows(&[
+        "permission `kms:GenerateDataKey` is missing for the KMS key of /aws/iam/credentials/ci: Access to KMS",
+    ]);
+    assert!(!ran.stdout.contains("`secretsmanager:"), "{}", ran.stdout);
 }

@@ -2,11 +2,15 @@
 //!
 //! The binary's clock is the real one. What is to be old is backdated, and what is to be over is over at once by policy.
 
+mod accounts;
+mod answers;
 mod destinations;
 mod failures;
 mod interrupted;
+mod mail;
 mod rotation;
 mod scope;
+mod unpatched;
 
 use std::collections::BTreeMap;
 

@@ -107,6 +107,7 @@ fn everything_that_calls_leave_behind_is_written_and_read_again() {
         from_arn: Some("arn:aws:ses:eu-west-1:111122223333:identity/example.com".to_owned()),
         reply_to: Some("r@example.com".to_owned()),
         configuration_set: Some("keyrota".to_owned()),
+        region: None,
     };
     let tags = [("kind".to_owned(), "rotated".to_owned())].into();
     let (to, text) = ("bob@example.com".to_owned(), "Olá,\n\n\"\"\"quoted\"\"\"\n  'x' \\n\r\nend ".to_owned());

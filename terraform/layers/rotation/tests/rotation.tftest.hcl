@@ -80,6 +80,16 @@ run "has_the_whole_of_it" {
   }
 }
 
+run "sends_mail_from_another_region" {
+  variables {
+    mail = { address = "security@example.com", domain = "example.com", region = "us-east-1" }
+  }
+  assert {
+    condition     = module.mail[0].arns == ["arn:aws:ses:us-east-1:111122223333:identity/security@example.com"]
+    error_message = "the policy names the identity of the region that sends"
+  }
+}
+
 run "names_the_configuration_set_and_the_other_accounts_identity" {
   variables {
     mail = {

@@ -13,8 +13,8 @@ variables {
 
 run "verifies_a_domain" {
   assert {
-    condition     = aws_sesv2_email_identity.sender[0].email_identity == "example.com"
-    error_message = "the domain is the identity"
+    condition     = aws_sesv2_email_identity.sender[0].email_identity == "example.com" && aws_sesv2_email_identity.sender[0].region == "eu-west-1"
+    error_message = "the domain is the identity, where mail leaves from"
   }
   assert {
     condition     = output.arns == ["arn:aws:ses:eu-west-1:111122223333:identity/example.com"]

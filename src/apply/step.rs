@@ -1,0 +1,249 @@
+//! One change: the order of the calls within each action. Each is cut so that a process that dies between any two calls
+//! leaves a state from which the planner goes on.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+
+use super::{Failure, Run, timestamp};
+use crate::{
+    cloud::{CallError, Cloud, ErrorKind, Issued, NewSecret},
+    inventory::{
+        CURRENT, Key, KeyId, PENDING, Status, TAG_ANNOUNCED, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT,
+        TAG_NOTIFIED, TAG_NOTIFIED_AT, TAG_OWNER, TAG_USER,
+    },
+    manifest::Mail,
+    observe::tag_value,
+    plan::{Action, Change, LedgerWrite, Topic},
+    tell,
+};
+
+/// A key that was created and stored.
+pub(super) struct Stored {
+    pub key: KeyId,
+    /// The labels of its version, as `PutSecretValue` answered.
+    pub labels: Vec<String>,
+}
+
+/// What one action of a user leaves for the next.
+#[derive(Default)]
+pub(super) struct Memory {
+    /// The key that was created, with its secret part, until it is verified.
+    issued: Option<Issued>,
+    /// Whether this run has tagged the user's secret: then it may.
+    has_tagged: bool,
+}
+
+/// One change, about to be made.
+pub(super) struct Step<'a, C> {
+    pub cloud: &'a C,
+    pub mail: &'a Mail,
+    pub change: &'a Change,
+    pub run: &'a Run<'a>,
+    pub now: DateTime<Utc>,
+    /// Whether this run has changed nothing about the user yet.
+    pub is_first: bool,
+}
+
+impl<C: Cloud> Step<'_, C> {
+    /// Returns what a creation yields.
+    pub async fn carry_out(&self, memory: &mut Memory, notes: &mut Vec<String>) -> Result<Option<Stored>, Failure> {
+        let Self { cloud, mail, change, run, now, .. } = *self;
+        let (user, secret) = (change.user.as_str(), change.destination.as_str());
+        match &change.action {
+            Action::Create { ledger, expected, resumes: _, made_room } => {
+                let keys = self.as_planned(expected).await?;
+                let mut tags = vec![(TAG_INTENT.to_owned(), timestamp(now))];
+                if *made_room {
+                    tags.push((TAG_ANNOUNCED.to_owned(), String::new()));
+                }
+                write_ledger(cloud, user, secret, ledger, tags).await?;
+                memory.has_tagged = true;
+                let (new, labels) = create(cloud, user, secret, &keys, notes).await?;
+                let stored = Stored { key: new.key.clone(), labels };
+                memory.issued = Some(new);
+                return Ok(Some(stored));
+            }
+            Action::Promote { key, from } => {
+                // After an interruption the secret is gone from memory, and keyrota reads no secret values: the key was
+                // stored by the run that received it, and IAM had the time since then to propagate it.
+                if let Some(issued) = memory.issued.take_if(|issued| issued.key == *key) {
+                    cloud.verify(&issued).await?;
+                }
+                let version = key.version_id();
+                if from.as_ref() != Some(&version) {
+                    cloud.move_label(secret, CURRENT, from.as_deref(), Some(&version)).await?;
+                }
+                // The label goes last: while it is there, a run that comes after a cut repeats the rest. An intent that
+                // stayed behind would make an orphan of a key that someone makes by hand in these minutes.
+                cloud.untag_secret(secret, &[TAG_INTENT]).await?;
+                cloud.move_label(secret, PENDING, Some(&version), None).await?;
+            }
+            Action::Notify { key, notice } => {
+                // Whoever may not note that the owner was told does not tell them, or they would be told by every run.
+                if !memory.has_tagged {
+                    write_ledger(cloud, user, secret, &notice.ledger, []).await?;
+                }
+                if !notice.to_nobody {
+                    tell::owner(cloud, mail, change, key, notice, run, notes).await?;
+                }
+                let tags = match notice.topic {
+                    Topic::Issued { .. } => {
+                        vec![(TAG_NOTIFIED.to_owned(), key.to_string()), (TAG_NOTIFIED_AT.to_owned(), timestamp(now))]
+                    }
+                    Topic::Retiring { .. } => vec![(TAG_ANNOUNCED.to_owned(), format!("{key}@{}", timestamp(now)))],
+                };
+                cloud.tag_secret(secret, &tags.into_iter().collect()).await?;
+                memory.has_tagged = true;
+            }
+            Action::Deactivate { key, ledger, expected } => {
+                self.as_planned(expected).await?;
+                let note = format!("{key}@{}", timestamp(now));
+                // Noted before, so that a cut after the call is known; and after, so that a cut before the call does not
+                // look like someone's taking it back.
+                write_ledger(cloud, user, secret, ledger, [(TAG_DEACTIVATING.to_owned(), note.clone())]).await?;
+                memory.has_tagged = true;
+                cloud.deactivate_access_key(user, key).await?;
+                cloud.tag_secret(secret, &[(TAG_DEACTIVATED.to_owned(), note)].into()).await?;
+            }
+            Action::Delete { key, expected, clear } => {
+                let keys = self.as_planned(expected).await?;
+                // The planner deletes inactive keys only. This is the last place that could prevent anything else.
+                if !keys.iter().any(|(id, status)| id == key && *status == Status::Inactive) {
+                    return Err(Failure::Stale(format!("{key} is not inactive")));
+                }
+                match cloud.delete_access_key(user, key).await {
+                    // It was there a moment ago: an earlier try of the same call had succeeded.
+                    Err(error) if error.kind == ErrorKind::NotFound => {}
+                    result => result?,
+                }
+                if *clear {
+                    cloud.untag_secret(secret, &[TAG_DEACTIVATING, TAG_DEACTIVATED]).await?;
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Re-reads the user's keys. What this run has just done may take a while to be seen.
+    async fn as_planned(&self, expected: &[(KeyId, Status)]) -> Result<Vec<(KeyId, Status)>, Failure> {
+        let mut expected = expected.to_vec();
+        expected.sort_unstable();
+        let sorted = |keys: &[Key]| {
+            let mut keys: Vec<_> = keys.iter().map(|key| (key.id.clone(), key.status)).collect();
+            keys.sort_unstable();
+            keys
+        };
+        let (cloud, user) = (self.cloud, &self.change.user);
+        let keys = match self.is_first {
+            true => cloud.access_keys(user).await?,
+            false => cloud.access_keys_after(user, &|keys| sorted(keys) == expected).await?,
+        };
+        if sorted(&keys) == expected {
+            Ok(expected)
+        } else {
+            Err(Failure::Stale("the user's keys have changed since the plan".to_owned()))
+        }
+    }
+}
+
+/// Tags the user's secret, or creates it empty with the tags.
+pub(crate) async fn write_ledger(
+    cloud: &impl Cloud,
+    user: &str,
+    secret: &str,
+    ledger: &LedgerWrite,
+    tags: impl IntoIterator<Item = (String, String)>,
+) -> Result<(), CallError> {
+    let LedgerWrite { exists, user_arn, kms_key, replicate_to } = ledger;
+    let mut tags: BTreeMap<String, String> = tags.into_iter().collect();
+    tags.insert(TAG_USER.to_owned(), tag_value(user_arn));
+    if *exists {
+        cloud.tag_secret(secret, &tags).await?;
+        if !replicate_to.is_empty() {
+            cloud.replicate_secret(secret, replicate_to, kms_key.as_deref()).await?;
+        }
+        return Ok(());
+    }
+    tags.insert(TAG_OWNER.to_owned(), tag_value(user));
+    let description = format!("Access key of the IAM user {user}, rotated by keyrota");
+    let (kms_key, replicate_to) = (kms_key.clone(), replicate_to.clone());
+    cloud.create_secret(&NewSecret { name: secret.to_owned(), description, tags, kms_key, replicate_to }).await
+}
+
+/// Issues a key and stores it. One that was not stored is taken back at once.
+async fn create(
+    cloud: &impl Cloud,
+    user: &str,
+    secret: &str,
+    before: &[(KeyId, Status)],
+    notes: &mut Vec<String>,
+) -> Result<(Issued, Vec<String>), Failure> {
+    let issued = match cloud.create_access_key(user).await {
+        Ok(issued) => issued,
+        Err(error) => {
+            // Where IAM made no key, the intent is withdrawn: a key that someone makes by hand in the next minutes must
+            // not pass for what this run left. Not so when there is no free slot any more: a run beside this one may
+            // have filled it, and the intent is then its as well.
+            if matches!(error.kind, ErrorKind::Denied | ErrorKind::NotFound) {
+                notes.extend(withdraw_intent(cloud, user, secret, before).await);
+            }
+            return Err(error.into());
+        }
+    };
+    let version = issued.key.version_id();
+    let error = match cloud.put_secret_value(secret, &version, &secret_value(&issued)).await {
+        Ok(labels) => return Ok((issued, labels)),
+        Err(error) => error,
+    };
+    // The error may have come after the effect. A secret's first version is handed out at once, so that a key must not
+    // be taken back before it is known that it was not stored.
+    let stored = cloud.describe_secret(secret).await.map(|found| {
+        let versions = found.map(|found| found.versions).unwrap_or_default();
+        versions.into_iter().find(|stored| stored.id == version).map(|stored| stored.labels)
+    });
+    match stored {
+        Ok(Some(labels)) => {
+            notes.push(format!("{} was stored, although AWS answered: {error}", issued.key));
+            return Ok((issued, labels));
+        }
+        Ok(None) => notes.push(match withdraw(cloud, user, &issued.key).await {
+            Ok(()) => format!("{} could not be stored and was deleted again", issued.key),
+            Err(left) => format!("{} could not be stored; the next run removes it ({left})", issued.key),
+        }),
+        Err(left) => notes.push(format!("whether {} was stored, the next run finds out ({left})", issued.key)),
+    }
+    Err(error.into())
+}
+
+/// Clears the intent of a creation that was refused, if indeed no key came of it: a refusal may come from a proxy, after
+/// the call took effect. Returns what is left for the next run, and why.
+async fn withdraw_intent(cloud: &impl Cloud, user: &str, secret: &str, before: &[(KeyId, Status)]) -> Option<String> {
+    match cloud.access_keys(user).await {
+        // A user that is gone has no keys either.
+        Err(error) if error.kind == ErrorKind::NotFound => {}
+        Err(error) => return Some(format!("the next run looks whether a key was made all the same: {error}")),
+        Ok(keys) => {
+            if let Some(new) = keys.iter().find(|key| !before.iter().any(|(id, _)| *id == key.id)) {
+                return Some(format!("{} was made all the same, or by someone else; the next run sees to it", new.id));
+            }
+        }
+    }
+    cloud.untag_secret(secret, &[TAG_INTENT]).await.err().map(|error| error.to_string())
+}
+
+/// Takes back a key whose secret nobody has. Deactivates it first: keyrota deletes inactive keys only. The intent stays,
+/// so that the next run, of whatever kind, tries again.
+async fn withdraw(cloud: &impl Cloud, user: &str, key: &KeyId) -> Result<(), CallError> {
+    cloud.deactivate_access_key(user, key).await?;
+    cloud.delete_access_key(user, key).await
+}
+
+/// What clients read: the output format of `credential_process`, and `AccessKey` for the predecessor's readers.
+fn secret_value(issued: &Issued) -> SecretString {
+    let (id, secret) = (issued.key.as_str(), issued.secret.expose_secret());
+    let value = json!({ "Version": 1, "AccessKeyId": id, "SecretAccessKey": secret, "AccessKey": id });
+    value.to_string().into()
+}

@@ -1,0 +1,62 @@
+//! Whether a run went well: decided here, for the command's exit code, the function's invocation and the metrics.
+
+use crate::{
+    apply::{Applied, Deferred, Outcome},
+    plan::{Plan, Wait, Waiting},
+};
+
+/// What kept a run from going well.
+#[derive(Clone, Debug, Default)]
+pub struct Verdict {
+    /// Changes that were not made, and why.
+    pub failed: Vec<String>,
+    /// Users of whom something could not be read: what would be due there, nobody knows.
+    pub unreadable: Vec<String>,
+    /// Accounts of which nothing could be read.
+    pub accounts_unread: Vec<String>,
+    /// Users who were begun or due and not finished, because something failed on the way.
+    pub unfinished: Vec<String>,
+    /// Users whose turn did not come: the run was interrupted, or its time was over.
+    pub stopped: usize,
+}
+
+impl Verdict {
+    /// `applied` is `None` where nothing was to be changed.
+    pub fn of(plan: &Plan, applied: Option<&Applied>) -> Self {
+        let unreadable = plan.waiting.iter().filter(|waiting| matches!(waiting.wait, Wait::Unreadable { .. }));
+        let mut verdict = Self {
+            unreadable: unreadable.map(|Waiting { user, wait, .. }| format!("{user}: {wait}")).collect(),
+            accounts_unread: plan.accounts_unread.iter().map(ToString::to_string).collect(),
+            ..Self::default()
+        };
+        for Outcome { change, result, .. } in applied.into_iter().flat_map(|applied| &applied.outcomes) {
+            if let Err(error) = result {
+                verdict.failed.push(format!("{} {}: {error}", change.action.verb(), change.user));
+            }
+        }
+        for Deferred { user, cause, .. } in applied.into_iter().flat_map(|applied| &applied.deferred) {
+            match cause.is_failure() {
+                true => verdict.unfinished.push(format!("{user} is not finished: {cause}")),
+                false => verdict.stopped += 1,
+            }
+        }
+        verdict
+    }
+
+    /// Whether something failed, on whichever side. That a run was stopped is no failure: the next one goes on.
+    pub fn has_failures(&self) -> bool {
+        let Self { failed, unreadable, accounts_unread, unfinished, stopped: _ } = self;
+        [failed, unreadable, accounts_unread, unfinished].iter().any(|all| !all.is_empty())
+    }
+
+    /// Whether everything was read, and everything that was due was done.
+    pub fn is_complete(&self) -> bool {
+        !self.has_failures() && self.stopped == 0
+    }
+
+    /// Every failure, a line each.
+    pub fn reasons(&self) -> impl Iterator<Item = &str> {
+        let Self { failed, unreadable, accounts_unread, unfinished, stopped: _ } = self;
+        [failed, unfinished, unreadable, accounts_unread].into_iter().flatten().map(String::as_str)
+    }
+}
