@@ -57,7 +57,8 @@ pub fn policy(entry: &Entry) -> Vec<Line> {
         lines.push(line(name, Duration(field.value).to_string(), field.source.as_ref()));
     }
     let ahead = match rotate_ahead.value {
-        RotateAhead::Auto(time) => format!("auto ({})", Duration(time)),
+        // How long that is follows from other values.
+        RotateAhead::Auto(_) => "auto".to_owned(),
         RotateAhead::Fixed(time) => Duration(time).to_string(),
     };
     lines.insert(lines.len() - 4, line("rotate-ahead", ahead, rotate_ahead.source.as_ref()));

@@ -49,7 +49,8 @@ pub fn load_base(folder: &Path, revision: &str, now: DateTime<Utc>) -> Result<Ba
         return Err(Stop::new(message)
             .hint("use the keyrota that these manifests were written for, or compare with a later revision"));
     }
-    let manifest = loaded.manifest.ok_or(loaded.diagnostics);
+    let stops = |diagnostics: Vec<Diagnostic>| diagnostics.into_iter().filter(Diagnostic::stops_a_run).collect();
+    let manifest = loaded.manifest.ok_or_else(|| stops(loaded.diagnostics));
     Ok(BaseManifests { revision, commit, manifest })
 }
 

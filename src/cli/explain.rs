@@ -3,7 +3,8 @@
 use keyrota::{
     cloud::Cloud,
     explain::{Line, policy},
-    manifest::Source,
+    manifest::{RotateAhead, Source},
+    plan::Duration,
     report::text::{aligned, printable},
     roster::Entry,
 };
@@ -39,7 +40,7 @@ pub async fn run<C: Cloud>(world: &World<'_, C>, user: &str) -> Result<Exit, Sto
         Format::Text | Format::Markdown | Format::Github => {
             for (roster, entry) in found {
                 world.output.data(&format!("{}, account {}\n", printable(&entry.user.name), roster.account));
-                world.output.data(&aligned(policy(entry).into_iter().map(|Line { name, value, source }| {
+                world.output.data(&aligned(effective(entry).into_iter().map(|Line { name, value, source }| {
                     format!("  {name}\t{}\t{}", printable(&value), place(source.as_ref()))
                 })));
             }
@@ -52,8 +53,19 @@ pub async fn run<C: Cloud>(world: &World<'_, C>, user: &str) -> Result<Exit, Sto
     Ok(Exit::Done)
 }
 
+/// The policy, with what follows from other values.
+fn effective(entry: &Entry) -> Vec<Line> {
+    let mut lines = policy(entry);
+    if let RotateAhead::Auto(time) = entry.policy.rotate_ahead.value {
+        for line in lines.iter_mut().filter(|line| line.name == "rotate-ahead") {
+            line.value = format!("auto ({})", Duration(time));
+        }
+    }
+    lines
+}
+
 fn as_json(account: &str, entry: &Entry) -> serde_json::Value {
-    let policy: serde_json::Map<_, _> = policy(entry)
+    let policy: serde_json::Map<_, _> = effective(entry)
         .into_iter()
         .map(|Line { name, value, source }| (name, json!({ "value": value, "source": place(source.as_ref()) })))
         .collect();

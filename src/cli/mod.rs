@@ -60,6 +60,11 @@ pub fn main() -> ExitCode {
         cli.common.format = args::Format::Github;
         cli.common.color = args::Color::Never;
     }
+    let is_document = matches!(cli.command, Command::Schema | Command::Completions { .. } | Command::Export(_));
+    if is_document && cli.common.format == args::Format::Github {
+        // Commands for the runner would be part of it.
+        cli.common.format = args::Format::Text;
+    }
     let output = Output::new(&cli.common);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime of one thread needs nothing that could be missing");

@@ -4,14 +4,17 @@
 use std::{
     fmt,
     io::{self, IsTerminal, Write},
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use keyrota::{
     manifest::{Diagnostic, shown},
-    report::{github, text::styled},
+    report::{github, masked, text::styled},
     untrusted,
 };
 
@@ -27,6 +30,8 @@ pub struct Output {
     /// What turns the runner's commands on again, in a workflow's log.
     stopped: Option<String>,
     said: Mutex<Vec<Said>>,
+    /// Whether account ids and addresses are hidden in what is said.
+    is_masked: AtomicBool,
 }
 
 /// What was told on stderr, for those who show it elsewhere as well.
@@ -59,6 +64,7 @@ impl Output {
             color_stderr: color(io::stderr().is_terminal()),
             stopped: (common.format == Format::Github).then(token),
             said: Mutex::default(),
+            is_masked: AtomicBool::new(common.mask),
         };
         output.stop_commands();
         output
@@ -94,9 +100,9 @@ impl Output {
 
     /// Says what is wrong, and what to do about it.
     pub fn failure(&self, message: impl fmt::Display, hint: Option<&str>) {
-        let message = untrusted::lines(&message.to_string());
+        let message = self.presentable(&message);
         self.talk(&format!("{ERROR}error{ERROR:#}: {message}\n"));
-        let hinted = hint.map_or_else(|| message.clone(), |hint| format!("{message}\n{hint}"));
+        let hinted = hint.map_or_else(|| message.clone(), |hint| format!("{message}\n{}", self.presentable(&hint)));
         self.annotations(&github::message("error", &hinted));
         self.remember(Said::Error(message));
         if let Some(hint) = hint {
@@ -105,9 +111,19 @@ impl Output {
     }
 
     pub fn hint(&self, message: impl fmt::Display) {
-        let message = untrusted::lines(&message.to_string());
+        let message = self.presentable(&message);
         self.talk(&format!("\n{HINT}hint{HINT:#}: {message}\n"));
         self.remember(Said::Hint(message));
+    }
+
+    /// From now on account ids and addresses are hidden: everyone may read the log.
+    pub fn mask(&self) {
+        self.is_masked.store(true, Ordering::Relaxed);
+    }
+
+    fn presentable(&self, message: &impl fmt::Display) -> String {
+        let message = untrusted::lines(&message.to_string());
+        if self.is_masked.load(Ordering::Relaxed) { masked(&message) } else { message }
     }
 
     /// What is not right, and no reason to stop.
@@ -123,8 +139,8 @@ impl Output {
     /// In a workflow the annotation shows it in the log as well.
     fn annotated(&self, level: &str, message: &str) {
         match self.stopped {
-            Some(_) => self.annotations(&github::message(level, message)),
-            None => self.talk(&format!("{HINT}{level}{HINT:#}: {}\n", untrusted::lines(message))),
+            Some(_) => self.annotations(&github::message(level, &self.presentable(&message))),
+            None => self.talk(&format!("{HINT}{level}{HINT:#}: {}\n", self.presentable(&message))),
         }
     }
 

@@ -7,7 +7,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
-    manifest::{Exemption, Limits, Manifest, Recipient, Sourced, WhenFull, schedule::next_after, values::USER_NAME},
+    manifest::{
+        Exemption, Limits, Manifest, Recipient, RotateAhead, Sourced, WhenFull, schedule::next_after, values::USER_NAME,
+    },
     roster::Entry,
 };
 
@@ -56,7 +58,11 @@ pub const POLICY: &[PolicyRow] = &[
     PolicyRow {
         field: "rotate-ahead",
         weaker: "shorter",
-        is_weaker: stays!(rotate_ahead, |before, after| after.time() < before.time()),
+        // What `auto` comes to follows from the overlap and the schedule, which have rows of their own.
+        is_weaker: stays!(rotate_ahead, |before, after| match (before, after) {
+            (RotateAhead::Auto(_), RotateAhead::Auto(_)) => false,
+            (before, after) => after.time() < before.time(),
+        }),
     },
     PolicyRow { field: "overlap", weaker: "shorter", is_weaker: stays!(overlap, |before, after| after < before) },
     PolicyRow { field: "quiet", weaker: "shorter", is_weaker: stays!(quiet, |before, after| after < before) },

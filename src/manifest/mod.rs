@@ -103,7 +103,8 @@ pub struct Policy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RotateAhead {
     /// As long as it takes that no key gets older than `max-age`: the longest time between two runs of
-    /// `[schedule] enforce`, plus `overlap`, plus an hour; a day less than `max-age` at most.
+    /// `[schedule] enforce`, plus `overlap` or `quiet`, whichever is longer, plus an hour; a day less than `max-age` at
+    /// most.
     Auto(TimeDelta),
     Fixed(TimeDelta),
 }

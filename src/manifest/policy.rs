@@ -126,7 +126,7 @@ pub(super) fn merge(base: &Policy, written: &written::Policy, context: &mut Cont
         language: layer(&base.language, language, context, |c, at| c.accept(&at.span, values::language(&at.value))),
     };
     resolve_auto(&mut policy, context.gap);
-    if rotate_ahead.is_some() || [max_age, overlap, hold].into_iter().any(Option::is_some) {
+    if rotate_ahead.is_some() || [max_age, overlap, quiet, hold].into_iter().any(Option::is_some) {
         check_ages(&policy, context);
     }
     if [overlap, quiet].into_iter().any(Option::is_some) {
@@ -138,7 +138,8 @@ pub(super) fn merge(base: &Policy, written: &written::Policy, context: &mut Cont
 /// Says what `rotate-ahead = "auto"` amounts to.
 pub(super) fn resolve_auto(policy: &mut Policy, gap: TimeDelta) {
     if let RotateAhead::Auto(time) = &mut policy.rotate_ahead.value {
-        let wanted = gap + policy.overlap.value + TimeDelta::hours(1);
+        // A client that moves at once has used the old key just before, which is in use for `quiet` all the same.
+        let wanted = gap + policy.overlap.value.max(policy.quiet.value) + TimeDelta::hours(1);
         *time = wanted.min(policy.max_age.value - TimeDelta::days(1)).max(TimeDelta::zero());
     }
 }
@@ -169,14 +170,15 @@ fn reissue_before_date(context: &mut Context, at: &At<written::Instant>) -> Opti
 
 /// Complains about ages that contradict each other. Called for a layer that sets one of them.
 fn check_ages(policy: &Policy, context: &mut Context) {
-    let Policy { max_age, rotate_ahead, overlap, hold, .. } = policy;
+    let Policy { max_age, rotate_ahead, overlap, quiet, hold, .. } = policy;
     let lives = max_age.value - rotate_ahead.value.time();
     // What is always due is replaced whenever `enforce` runs.
     let replaced = match rotate_ahead.value {
         RotateAhead::Auto(_) => lives.max(context.gap),
         RotateAhead::Fixed(_) => lives,
     };
-    let reached = lives + context.gap + overlap.value;
+    let stops = overlap.value.max(quiet.value);
+    let reached = lives + context.gap + stops;
     let labels = |values: &[(&str, Sourced<TimeDelta>)]| -> Vec<Label> {
         let written = values.iter().filter_map(|(name, value)| Some((name, value, value.source.as_ref()?)));
         let mut labels: Vec<Label> = written
@@ -226,6 +228,7 @@ fn check_ages(policy: &Policy, context: &mut Context) {
                 ("rotate-ahead", rotate_ahead.map_time()),
                 ("max-age", max_age.clone()),
                 ("overlap", overlap.clone()),
+                ("quiet", quiet.clone()),
             ]);
             complaints.push(late(policy, reached, labels, context.gap));
         }
@@ -236,15 +239,15 @@ fn check_ages(policy: &Policy, context: &mut Context) {
 /// `max-age` can't be kept, and how it could.
 fn late(policy: &Policy, reached: TimeDelta, labels: Vec<Label>, gap: TimeDelta) -> Diagnostic {
     let (age, reached) = (in_days(policy.max_age.value), in_days(reached));
-    let needed = gap + policy.overlap.value;
+    let needed = gap + policy.overlap.value.max(policy.quiet.value);
     let help = match needed + TimeDelta::days(1) < policy.max_age.value {
         true => format!(
-            "write `rotate-ahead = \"auto\"`, or at least `{}`: the longest time between two runs of `enforce` ({}), and `overlap`",
+            "write `rotate-ahead = \"auto\"`, or at least `{}`: the longest time between two runs of `enforce` ({}), and `overlap` or `quiet`, whichever is longer",
             in_days(needed),
             in_days(gap)
         ),
         false => format!(
-            "`enforce` runs every {} at the longest: run it more often, or make `overlap` shorter or `max-age` longer",
+            "`enforce` runs every {} at the longest: run it more often, or make `overlap` and `quiet` shorter or `max-age` longer",
             in_days(gap)
         ),
     };
@@ -259,8 +262,8 @@ fn late(policy: &Policy, reached: TimeDelta, labels: Vec<Label>, gap: TimeDelta)
 
 /// Complains about a schedule with which even the built-in policy is late.
 pub(super) fn check_schedule(built_in: &Policy, enforce: &Sourced<String>, context: &mut Context) {
-    let Policy { max_age, rotate_ahead, overlap, .. } = built_in;
-    let reached = max_age.value - rotate_ahead.value.time() + context.gap + overlap.value;
+    let Policy { max_age, rotate_ahead, overlap, quiet, .. } = built_in;
+    let reached = max_age.value - rotate_ahead.value.time() + context.gap + overlap.value.max(quiet.value);
     let Some(source) = enforce.source.as_ref().filter(|_| reached > max_age.value) else { return };
     let labels = vec![context.sources.label(source, "")];
     let complaint = late(built_in, reached, labels, context.gap);

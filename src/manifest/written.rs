@@ -75,8 +75,9 @@ pub(super) struct Policy {
     /// An active key this old is replaced. Default: 90d.
     pub max_age: Option<At<Duration>>,
     /// Also replaces keys that would get too old within this time. `auto` is the longest time between two runs of
-    /// `[schedule] enforce`, plus `overlap`, plus an hour: no key gets older than `max-age`. Default: auto.
-    #[schemars(extend("examples" = ["auto", "38d"]))]
+    /// `[schedule] enforce`, plus `overlap` or `quiet`, whichever is longer, plus an hour: no key whose clients move gets
+    /// older than `max-age`. Default: auto.
+    #[schemars(extend("examples" = ["auto", "39d"]))]
     pub rotate_ahead: Option<At<Ahead>>,
     /// Keys created before this date are replaced now: how a leak is handled.
     pub reissue_before: Option<At<Instant>>,

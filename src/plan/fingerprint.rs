@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use super::{Change, Plan, Step, Verb, Waiting};
 
 /// What digests of this kind begin with.
-pub const SCHEME: &str = "r2:";
+const SCHEME: &str = "r2:";
 
 /// Everything that is done to one user, from the first step on: which steps, with which keys, how long after the first
 /// one, and where the credential goes; no ages, dates or wording. Compares equal while the change means the same.

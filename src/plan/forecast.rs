@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Action, KeyRef, Need, Next, Reason, Step, Verb, Wait, next, simulate};
 use crate::{
-    inventory::{Destination, Inventory, KeyId, LastUse, Readers, State},
+    inventory::{Destination, KeyId, LastUse, Readers, State},
     roster::{Entry, Roster},
 };
 
@@ -32,14 +32,14 @@ impl Outset<'_> {
     pub fn after(self, state: &State, first: &Action) -> Vec<Step> {
         let mut walk = Walk::new(self, state);
         walk.take(first);
-        walk.to_the_end();
+        walk.walk_on();
         walk.steps.split_off(1)
     }
 
     /// The steps that come when the wait is over, if time alone ends it.
     pub fn after_wait(self, state: &State) -> Vec<Step> {
         let mut walk = Walk::new(self, state);
-        walk.to_the_end();
+        walk.walk_on();
         walk.steps
     }
 
@@ -58,16 +58,8 @@ impl Outset<'_> {
     }
 }
 
-/// Who uses a key at `observed` goes on using it until `at`. Without that, every forecast would find all keys unused.
-pub fn stay_in_use(inventory: &mut Inventory, roster: &Roster, observed: DateTime<Utc>, at: DateTime<Utc>) {
-    for entry in &roster.entries {
-        if let Some(Ok(state)) = inventory.users.get_mut(&entry.user.name) {
-            *state = used_until(state, entry, observed, at);
-        }
-    }
-}
-
-/// The state at `at` as a forecast assumes it: see [`stay_in_use`].
+/// The state at `at` as a forecast assumes it: who uses a key at `observed` goes on using it until then. Without that, every
+/// forecast would find all keys unused.
 pub(crate) fn used_until(state: &State, entry: &Entry, observed: DateTime<Utc>, at: DateTime<Utc>) -> State {
     let mut state = state.clone();
     if at > observed {
@@ -131,7 +123,7 @@ impl<'a> Walk<'a> {
         next(self.outset.roster, self.outset.entry, &self.state, self.at)
     }
 
-    fn to_the_end(&mut self) {
+    fn walk_on(&mut self) {
         while self.steps.len() < MOST_STEPS {
             match self.next() {
                 Next::Change(action, reason) if self.begins_the_next(&action, &reason) => break,

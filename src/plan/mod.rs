@@ -28,8 +28,7 @@ use crate::{
 
 pub use self::{
     courtesy::{Courtesy, Letter, courtesies, letters},
-    fingerprint::{Chain, Link, SCHEME, fingerprint, fingerprint_of},
-    forecast::stay_in_use,
+    fingerprint::{Chain, Link, fingerprint, fingerprint_of},
     limits::{Exceeded, exceeded},
     reason::{Day, Duration, LeakObstacle, Origin, Reason, Retirement, Wait},
     rules::{RULES, Rule, decide, due_at, next},
@@ -100,7 +99,7 @@ pub struct Change {
     pub source: Source,
     /// Everything that follows, up to where the next rotation begins or a person is needed.
     pub then: Vec<Step>,
-    /// Whether it rests on keys being used as they were observed to be: see [`stay_in_use`].
+    /// Whether it rests on keys being used as they were observed to be: see [`Viewpoint`].
     pub is_assumed: bool,
 }
 
@@ -187,7 +186,7 @@ pub struct Waiting {
     pub until: Option<DateTime<Utc>>,
     /// What comes then.
     pub then: Vec<Step>,
-    /// Whether it rests on keys being used as they were observed to be: see [`stay_in_use`].
+    /// Whether it rests on keys being used as they were observed to be: see [`Viewpoint`].
     pub is_assumed: bool,
 }
 
@@ -385,7 +384,7 @@ pub enum Need {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Viewpoint {
     pub observed: DateTime<Utc>,
-    /// Later: a forecast, for which [`stay_in_use`] holds.
+    /// Later: a forecast, for which keys that are in use count as used until then.
     pub at: DateTime<Utc>,
 }
 

@@ -89,7 +89,9 @@ pub fn diagnostics(diagnostics: &[Diagnostic]) -> String {
     let mut page = Page::default();
     page.push(&format!("### keyrota: {title}\n"));
     if !diagnostics.is_empty() {
-        let (shown, more) = shown(diagnostics);
+        let (mut shown, more) = shown(diagnostics);
+        // What stops keyrota comes first.
+        shown.sort_by_key(|diagnostic| diagnostic.severity);
         let mut rendered: Vec<String> = shown.into_iter().map(|diagnostic| diagnostic.render(false)).collect();
         if more > 0 {
             rendered.push(format!("{more} more mistakes are not shown"));

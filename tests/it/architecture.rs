@@ -43,6 +43,27 @@ fn only_git_names_its_library() {
 }
 
 #[test]
+fn only_github_calls_github() {
+    assert_only("ureq::", &["/src/github/"]);
+}
+
+/// One list of what can't be seen; and manifests are opened in one place, which refuses what is no file.
+#[test]
+fn what_came_from_outside_has_one_guard() {
+    assert_only("202e", &["/src/untrusted.rs"]);
+    assert_only("O_NOFOLLOW", &["/src/manifest/files.rs"]);
+    for (path, code) in sources().iter().filter(|(path, _)| path.contains("/src/manifest/")) {
+        let opens = code.contains("fs::read(") || code.contains("fs::read_to_string(") || code.contains("File::open(");
+        assert!(!opens, "{path} opens files by itself");
+    }
+    for (path, code) in sources().iter().filter(|(path, _)| path.contains("/src/cli/")) {
+        let prints =
+            ["print!(", "println!(", "eprint!("].iter().any(|print| code.replace("eprintln!(", "").contains(print));
+        assert!(!prints, "{path} prints without the guard of `Output`");
+    }
+}
+
+#[test]
 fn only_the_programs_read_the_clock() {
     // And the place that compares it with AWS's.
     assert_only("Utc::now", &["/src/cli/", "/src/bin/bootstrap/", "/src/aws/answer.rs"]);
@@ -61,7 +82,7 @@ fn the_function_has_nothing_of_a_terminal() {
     let tree = String::from_utf8(tree.stdout).expect("text");
     let has = |name: &str| tree.lines().any(|line| line.split(' ').next() == Some(name));
     assert!(has("lambda_runtime") && has("aws_sdk_iam"), "{tree}");
-    for name in ["anstream", "clap", "clap_complete", "git2", "indicatif", "tabwriter", "tempfile"] {
+    for name in ["anstream", "clap", "clap_complete", "git2", "indicatif", "tabwriter", "tempfile", "ureq"] {
         assert!(!has(name), "the Lambda function depends on {name}");
     }
 }

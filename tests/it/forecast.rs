@@ -150,8 +150,10 @@ fn created(plan: &Plan) -> usize {
 #[derive(Clone)]
 struct State {
     keys: Vec<Key>,
-    secret: Option<(Vec<StoredVersion>, Vec<(&'static str, String)>)>,
+    secret: Option<(Vec<StoredVersion>, Tags)>,
 }
+
+type Tags = Vec<(&'static str, String)>;
 
 fn states() -> Vec<State> {
     let mut all = Vec::new();
@@ -200,7 +202,7 @@ fn versions(keys: &[Key]) -> Vec<Vec<StoredVersion>> {
     all
 }
 
-fn tags(keys: &[Key], versions: &[StoredVersion]) -> Vec<Vec<(&'static str, String)>> {
+fn tags(keys: &[Key], versions: &[StoredVersion]) -> Vec<Tags> {
     let ago = |days| (t0() - TimeDelta::days(days)).to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
     let current = versions.iter().find(|version| version.labels.iter().any(|label| label == "AWSCURRENT"));
     let told = current.and_then(|version| KeyId::of_version(&version.id)).map(|key| (TAG_NOTIFIED, key.to_string()));

@@ -20,7 +20,7 @@ fn now() -> DateTime<Utc> {
     "2026-11-23T08:00:00Z".parse().expect("a time")
 }
 
-const SHARED: &str = "version = 1\n[defaults]\nmax-age = \"90d\"\nnotify = [\"owner@example.com\"]\n[mail]\n\
+const SHARED: &str = "version = 1\n[defaults]\nmax-age = \"90d\"\nnotify = [\"owner@example.com\"]\nrotate-ahead = \"0d\"\n[mail]\n\
                       from = \"a@example.com\"\nfallback = [\"b@example.com\"]\n";
 const DUE: &str = "[[rotate]]\nusers = [\"day-*\"]\n";
 
@@ -47,11 +47,11 @@ fn reviewed_in(sandbox: &str, before: &Manifest, after: &Manifest) -> Reviewed {
     let base: Base = Ok(before);
     let reviewed = review(&places, base, after, now().into(), None, &|_| {}).now_or_never().expect("it never waits");
     let Review { plan, comparison, .. } = reviewed.unwrap_or_else(|error| panic!("{error:?}"));
-    let since = Some(Since { revision: "main", commit: "0123456789abcdef", comparison: &comparison, notes: &[] });
-    let report = Report { plan: &plan, revision: None, since, applied: None };
+    let since = Since { revision: "main", commit: "0123456789abcdef", comparison: &comparison, notes: &[] };
+    let report = Report { plan: &plan, revision: None, since: Some(since), applied: None };
     Reviewed {
         outputs: outputs(&report, false),
-        text: text::styled(&text::since(&since.expect("set above"), &plan), false).to_string(),
+        text: text::styled(&text::since(&since, &plan), false).to_string(),
         markdown: markdown::render(&report, false),
     }
 }
@@ -183,10 +183,10 @@ fn settings_have_their_true_places() {
     let shared = SHARED.replace("from = \"a@example.com\"", "\nfrom = \"c@example.com\"");
     let change = reviewed((SHARED, DUE), (&shared, DUE));
     assert_eq!((change.outputs.settings, change.outputs.result), (1, Verdict::Policy));
-    let (values, places) = ("a@example.com -> c@example.com", "manifests/keyrota.toml:6 -> manifests/keyrota.toml:7");
+    let (values, places) = ("a@example.com -> c@example.com", "manifests/keyrota.toml:7 -> manifests/keyrota.toml:8");
     let line = change.text.lines().find(|line| line.contains("mail.from")).expect("a line");
     assert!(line.contains(values) && line.contains(places) && line.contains("(weaker)"), "{line}");
-    let row = "| all | `mail.from` **weaker** | `a@example.com` → `c@example.com` | `manifests/keyrota.toml:7`, before: `manifests/keyrota.toml:6` |";
+    let row = "| all | `mail.from` **weaker** | `a@example.com` → `c@example.com` | `manifests/keyrota.toml:8`, before: `manifests/keyrota.toml:7` |";
     assert!(change.markdown.contains(row), "{}", change.markdown);
 }
 

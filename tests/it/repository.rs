@@ -47,8 +47,7 @@ keys = [
 "#;
 
 /// What every version of the manifests shares.
-pub const SHARED: &str =
-    "version = 1\n\n[defaults]\nmax-age = \"90d\"\nnotify = []\n\n[schedule]\nenforce = \"cron(0 8 1 * ? *)\"\n";
+pub const SHARED: &str = "version = 1\n\n[defaults]\nmax-age = \"90d\"\nnotify = []\nrotate-ahead = \"0d\"\nquiet = \"2d\"\n\n[schedule]\nenforce = \"cron(0 8 1 * ? *)\"\n";
 
 /// A work tree and its repository; removed when dropped.
 pub struct Repository {

@@ -8,7 +8,7 @@ use keyrota::{
     git::{self, Commits},
     github::event::{Base, Event},
     manifest::{self, Code, Diagnostic, Severity},
-    report::{markdown, masked},
+    report::markdown,
     untrusted::fenced,
 };
 use serde_json::Value;
@@ -36,7 +36,7 @@ pub async fn run(common: Common, output: &Output) -> Result<Exit, Stop> {
         Ok(finding) => finding,
         Err(stop) => {
             stop.say(output);
-            Finding::new("error", without_plan(output, is_masked()))
+            Finding::new("error", without_plan(output))
         }
     };
     finding.write()?;
@@ -52,6 +52,9 @@ async fn find(mut common: Common, output: &Output) -> Result<Finding, Stop> {
     common.manifests = inputs.folder.clone().into();
     common.format = Format::Github;
     common.mask = common.mask || inputs.mask.unwrap_or(event.is_public);
+    if common.mask {
+        output.mask();
+    }
     let base = event.base(&inputs.base);
     let diagnostics = check(&common, &base)?;
     output.diagnostics(&diagnostics);
@@ -98,14 +101,13 @@ async fn plan(mut common: Common, event: &Event, base: &Base, output: &Output) -
     common.json_into = Some(plan_json.clone());
     common.markdown_into = Some(page.clone());
     common.outputs_into = Some(outputs.clone());
-    let mask = common.mask;
     let exit = world::with(&common, output, Task::Plan(PlanArgs { detailed_exitcode: false, base })).await;
     let read = |path: &Path| fs::read_to_string(path).ok();
     let (Some(page), Some(outputs)) = (read(&page), read(&outputs)) else {
         // Rules may contradict each other for the users that exist.
         let is_invalid = |said: &Said| matches!(said, Said::Diagnostic(diagnostic) if diagnostic.stops_a_run());
         let result = if output.said().iter().any(is_invalid) { "invalid" } else { "error" };
-        return Ok(Finding::new(result, without_plan(output, mask)));
+        return Ok(Finding::new(result, without_plan(output)));
     };
     let mut outputs: BTreeMap<String, String> =
         serde_json::from_str::<BTreeMap<String, Value>>(&outputs).map_err(Stop::new)?.into_iter().map(plain).collect();
@@ -115,7 +117,7 @@ async fn plan(mut common: Common, event: &Event, base: &Base, output: &Output) -
         _ => outputs.insert("result".to_owned(), "error".to_owned()),
     };
     outputs.insert("plan-json".to_owned(), plan_json.display().to_string());
-    Ok(Finding { outputs, page: with_errors(&page, output, mask) })
+    Ok(Finding { outputs, page: with_errors(&page, output) })
 }
 
 fn plain((name, value): (String, Value)) -> (String, String) {
@@ -169,13 +171,13 @@ fn revision(folder: &Path, event: &Event, base: &Base) -> Result<Option<String>,
 }
 
 /// A page that says why there is no plan.
-fn without_plan(output: &Output, mask: bool) -> String {
-    format!("### keyrota: there is no plan\n\n{}", errors(output, mask))
+fn without_plan(output: &Output) -> String {
+    format!("### keyrota: there is no plan\n\n{}", errors(output))
 }
 
 /// A plan with what is wrong with it below its title.
-fn with_errors(page: &str, output: &Output, mask: bool) -> String {
-    let errors = errors(output, mask);
+fn with_errors(page: &str, output: &Output) -> String {
+    let errors = errors(output);
     if errors.is_empty() {
         return page.to_owned();
     }
@@ -188,7 +190,7 @@ fn with_errors(page: &str, output: &Output, mask: bool) -> String {
 }
 
 /// What was told, in a block that it can't leave; empty if there is nothing to tell.
-fn errors(output: &Output, mask: bool) -> String {
+fn errors(output: &Output) -> String {
     let said: Vec<String> = output
         .said()
         .iter()
@@ -201,13 +203,7 @@ fn errors(output: &Output, mask: bool) -> String {
     if !said.iter().any(|said| !said.starts_with("  hint: ")) {
         return String::new();
     }
-    let text = said.join("\n");
-    fenced("text", &if mask { masked(&text) } else { text }, ERRORS_ROOM)
-}
-
-/// Where nothing could be read, everyone may.
-fn is_masked() -> bool {
-    Inputs::read().ok().and_then(|inputs| inputs.mask).unwrap_or_else(|| event().map_or(true, |event| event.is_public))
+    fenced("text", &said.join("\n"), ERRORS_ROOM)
 }
 
 fn one_line(value: &str) -> Result<&str, Stop> {

@@ -172,7 +172,7 @@ fn public_repositories_are_masked() {
         event["repository"]["private"] = private.map_or(serde_json::Value::Null, serde_json::Value::from);
         let outcome = pull.run_as("pull_request", event, 2, &[("mask", mask)]);
         assert!(outcome.is_success, "{outcome:?}");
-        for text in [&outcome.summary, &pull.own_comments()[0]] {
+        for text in [&outcome.summary, &pull.own_comments()[0], &outcome.log] {
             let shows = text.contains("111122223333") || text.contains("someone@example.com");
             assert_eq!(!shows, is_masked, "{private:?}, {mask:?}: {text}");
         }

@@ -200,7 +200,7 @@ fn rules_that_contradict_each_other_for_a_user_are_annotated() {
     pull.push("[[rotate]]\nusers = [\"day-1*\"]\n\n[[rotate]]\nusers = [\"day-?00\"]\n");
     let outcome = pull.run(&[]);
     assert!(outcome.is_success, "{outcome:?}");
-    assert_eq!((outcome.output("result"), outcome.output("blocked")), ("changes", "1"));
+    assert_eq!((outcome.output("result"), outcome.output("blocked")), ("policy", "1"));
     assert!(outcome.log.contains("::warning file=manifests/team.toml,line=4,"), "{}", outcome.log);
     assert!(outcome.summary.contains("two rules select it"), "{}", outcome.summary);
 }
