@@ -182,6 +182,7 @@ const CALM_SETTINGS: &[(&str, &str, &str)] = &[
         "[mail]\nfrom = \"a@example.com\"",
         "[mail]\nfrom = \"a@example.com\"\nconfiguration-set = \"keyrota\"",
     ),
+    ("mail.region", "[mail]\nfrom = \"a@example.com\"", "[mail]\nfrom = \"a@example.com\"\nregion = \"us-east-1\""),
     ("mail.language", "", "[defaults]\nlanguage = \"es\""),
     ("schedule.enforce", "[schedule]\nenforce = \"cron(0 8 1 * ? *)\"", "[schedule]\nenforce = \"cron(0 9 1 * ? *)\""),
     ("accounts.", "[accounts.a]\nid = \"111122223333\"", "[accounts.a]\nid = \"111122223333\"\nrole = \"keyrota\""),

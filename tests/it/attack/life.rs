@@ -56,8 +56,13 @@ const SLOWLY: &str = "rotate-ahead = \"0d\"\noverlap = \"7d\"\nquiet = \"2d\"\nh
 const AT_ONCE: &str = "rotate-ahead = \"0d\"\noverlap = \"0d\"\nquiet = \"0d\"\nhold = \"0d\"";
 
 pub const LIVES: &[Life] = &[
-    Life { name: "slowly", defaults: SLOWLY, days: &[0, 1, 9, 10, 25, 26, 41], begin: Begin::Stored },
-    Life { name: "the first time", defaults: SLOWLY, days: &[0, 1, 9, 10, 25, 26, 41], begin: Begin::Unknown },
+    Life { name: "slowly", defaults: SLOWLY, days: &[0, 1, 9, 10, 25, 26, 41, 42, 57, 58], begin: Begin::Stored },
+    Life {
+        name: "the first time",
+        defaults: SLOWLY,
+        days: &[0, 1, 9, 10, 25, 26, 41, 42, 57, 58],
+        begin: Begin::Unknown,
+    },
     Life { name: "at once", defaults: AT_ONCE, days: &[0, 1, 2, 3], begin: Begin::Stored },
     Life {
         name: "orphan",
