@@ -125,7 +125,7 @@ impl<C: Cloud> Office<'_, '_, C> {
         };
         let users: BTreeMap<(String, String), &Courtesy> = due
             .iter()
-            .filter(|courtesy| !has_tagged(courtesy))
+            .filter(|courtesy| !has_tagged(courtesy) && is_noted(courtesy))
             .map(|courtesy| ((courtesy.account.id.clone(), courtesy.user.clone()), courtesy))
             .collect();
         let failed: BTreeMap<(String, String), CallError> = stream::iter(users)
@@ -342,6 +342,12 @@ impl<C: Cloud> Office<'_, '_, C> {
     }
 }
 
+/// Whether it is to be noted that the owner was told. Of a deletion only the run that made it tells, and no secret is
+/// made for that.
+fn is_noted(courtesy: &Courtesy) -> bool {
+    courtesy.ledger.exists || courtesy.kind != Kind::Deleted
+}
+
 /// A courtesy by what it is about: account, user, key and kind.
 type Identity<'a> = (&'a str, &'a str, &'a KeyId, Kind);
 
@@ -374,7 +380,7 @@ impl<'a> Tally<'a> {
         for courtesy in all {
             let results = self.0.get(&identity(courtesy)).map(Vec::as_slice).unwrap_or_default();
             // There is one tag: of a deletion and what waits now, which follows it here, it holds what waits.
-            if results.iter().any(Result::is_ok) {
+            if results.iter().any(Result::is_ok) && is_noted(courtesy) {
                 told.insert((&courtesy.account.id, &courtesy.user), courtesy);
             }
         }

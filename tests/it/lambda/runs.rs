@@ -89,7 +89,11 @@ async fn tend_frees_a_slot_and_leaves_the_new_key_to_enforce() {
     let report = function.invoke(&event("tend")).expect("a run");
     assert_eq!(outcomes(&report), ["delete ci-deploy"]);
     assert_eq!(report["changes"][0]["then"], json!([]), "what this run would not do is not promised");
-    assert_eq!(fixture.writes(), ["DeleteAccessKey"]);
+    assert_eq!(
+        fixture.writes(),
+        ["DeleteAccessKey", "SendEmail"],
+        "its owner hears of it, and nothing is made for that"
+    );
     assert_eq!(fixture.active_keys("ci-deploy").await, [old]);
     let report = function.invoke(&event("enforce")).expect("a run");
     assert_eq!(outcomes(&report)[0], "create ci-deploy");
