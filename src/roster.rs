@@ -13,6 +13,7 @@ use crate::{
     manifest::{
         Code, Diagnostic, Exemption, Label, Mail, Manifest, Pattern, Policy, Recipient, Rule, Source,
         diagnostic::{nearest, quote},
+        schedule::Runs,
         values::{addresses_in, is_bare_address},
     },
 };
@@ -29,6 +30,8 @@ pub struct Roster {
     pub unmanaged: usize,
     /// Who tells, and who is told when the owner can't be.
     pub mail: Mail,
+    /// When scheduled runs come.
+    pub runs: Runs,
 }
 
 /// A user in scope, with the policy that holds for it.
@@ -131,7 +134,8 @@ pub fn resolve(
     let matching = index.rules.iter().zip(&matched).filter(|(_, matched)| **matched);
     let known: HashSet<String> = users.iter().map(|user| user.name.to_ascii_lowercase()).collect();
     warnings.extend(matching.flat_map(|(rule, _)| unmatched_names(manifest, rule, account, users, &known)));
-    let roster = Roster { account: account.clone(), entries, unmanaged, mail: manifest.mail.clone() };
+    let runs = Runs::new(&manifest.schedule, now);
+    let roster = Roster { account: account.clone(), entries, unmanaged, mail: manifest.mail.clone(), runs };
     (roster, warnings)
 }
 

@@ -298,10 +298,9 @@ pub fn write_reports(common: &Common, report: &Report<'_>) -> Result<(), Stop> {
 pub fn instant(at: Option<&str>, now: DateTime<Utc>, manifest: Option<&Manifest>) -> Result<DateTime<Utc>, String> {
     let Some(at) = at else { return Ok(now) };
     if at == "enforce" {
-        let enforce = manifest.and_then(|manifest| manifest.schedule.enforce.as_ref());
-        let enforce = enforce.ok_or("`--at enforce` needs `enforce` in `[schedule]` of the manifests")?;
-        return next_after(&enforce.value, now)
-            .ok_or_else(|| format!("`--at enforce`: `{}` does not say a time", enforce.value));
+        let schedule = manifest.map(|manifest| manifest.schedule.clone()).unwrap_or_default();
+        return next_after(schedule.enforce(), now)
+            .ok_or_else(|| format!("`--at enforce`: `{}` does not say a time", schedule.enforce()));
     }
     let date = at.parse::<NaiveDate>().map(|date| date.and_time(NaiveTime::MIN).and_utc());
     let time = DateTime::parse_from_rfc3339(at).map(|time| time.to_utc());

@@ -6,7 +6,7 @@ use croner::{
     parser::{CronParser, Seconds, Year},
 };
 
-use super::{Code, diagnostic::quote, values::Wrong};
+use super::{Code, Schedule, diagnostic::quote, values::Wrong};
 
 const CRON_HELP: &str = "six fields: minute, hour, day of month, month, day of week, year; e.g. `cron(0 8 1 * ? *)`";
 
@@ -46,6 +46,69 @@ pub fn longest_gap(expression: &str, now: DateTime<Utc>) -> Option<TimeDelta> {
     }
     longest
 }
+
+/// When scheduled runs come, for the dates that are shown: those of the runs that act.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Runs {
+    enforce: Series,
+    tend: Series,
+}
+
+/// The runs of one expression, the next ones computed: there may be many users to tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Series {
+    expression: String,
+    upcoming: Vec<DateTime<Utc>>,
+}
+
+impl Runs {
+    /// The runs of a schedule from `now` on.
+    pub fn new(schedule: &Schedule, now: DateTime<Utc>) -> Self {
+        Self { enforce: Series::new(schedule.enforce(), now), tend: Series::new(schedule.tend(), now) }
+    }
+
+    /// The run that starts a rotation which is due then.
+    pub fn starting(&self, due: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
+        self.enforce.acting(due, now).unwrap_or(due)
+    }
+
+    /// The run that carries on what is due then: the next of either kind.
+    pub fn carrying_on(&self, due: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
+        let either = [self.tend.acting(due, now), self.enforce.acting(due, now)];
+        either.into_iter().flatten().min().unwrap_or(due)
+    }
+}
+
+impl Series {
+    fn new(expression: &str, now: DateTime<Utc>) -> Self {
+        let cron =
+            expression.strip_prefix("cron(").and_then(|rest| rest.strip_suffix(')')).and_then(|it| cron(it).ok());
+        let (mut upcoming, mut at, horizon) = (Vec::new(), now - TimeDelta::seconds(1), now + TimeDelta::days(400));
+        while let Some(next) = cron.as_ref().and_then(|cron| cron.find_next_occurrence(&at, false).ok()) {
+            if upcoming.len() >= MOST_UPCOMING || next > horizon {
+                break;
+            }
+            upcoming.push(next);
+            at = next;
+        }
+        Self { expression: expression.to_owned(), upcoming }
+    }
+
+    /// The first run after `now` for which something is due: within the hour counts, or within a 24th of a shorter time.
+    /// `None` if the schedule does not tell.
+    fn acting(&self, due: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let slack = TimeDelta::hours(1).min((due - now).max(TimeDelta::zero()) / 24);
+        let from = (due - slack).max(now + TimeDelta::seconds(1));
+        let known = self.upcoming.partition_point(|run| *run < from);
+        match self.upcoming.get(known) {
+            Some(run) => Some(*run),
+            None => next_after(&self.expression, from - TimeDelta::seconds(1)),
+        }
+    }
+}
+
+/// How many runs are computed ahead.
+const MOST_UPCOMING: usize = 1000;
 
 /// More runs than this in a row tell all gaps within a few days.
 const MOST_RUNS: u32 = 500;

@@ -91,6 +91,11 @@ pub fn courtesies<'a>(
         let topics = gone(state, secret, deleted).into_iter().chain(pending(roster, entry, state, secret, now));
         courtesies.extend(topics.map(|topic| {
             let Topic { kind, key, reason, since, began, deadline } = topic;
+            let run = |due| match kind {
+                Kind::Upcoming => roster.runs.starting(due, now),
+                _ => roster.runs.carrying_on(due, now),
+            };
+            let deadline = deadline.map(run);
             let last_use = state.key(&key).map_or(LastUse::Unread, |key| key.last_use.clone());
             Courtesy {
                 kind,

@@ -92,6 +92,9 @@ struct Walk<'a> {
     /// Whether a step rests on nobody using the old key: then no later one is certain either.
     is_assumed: bool,
     waited: bool,
+    /// When the step before was due, and the scheduled run that took it.
+    due: DateTime<Utc>,
+    run: DateTime<Utc>,
     /// Keys of which it is not known that they are unused.
     doubtful: Vec<KeyId>,
     born: usize,
@@ -113,6 +116,8 @@ impl<'a> Walk<'a> {
             slack: None,
             is_assumed: false,
             waited: false,
+            due: outset.now,
+            run: outset.now,
             doubtful: state.keys.iter().filter(|key| used(&key.last_use)).map(|key| key.id.clone()).collect(),
             born: 0,
             steps: Vec::new(),
@@ -161,14 +166,28 @@ impl<'a> Walk<'a> {
         if verb == Verb::Create {
             self.born += 1;
         }
-        let not_before = self.at + self.delay;
+        let due = self.at + self.delay;
+        if due > self.due {
+            // What comes after a step comes that much after the run that took it.
+            let (roster, next) = (self.outset.roster, self.run + (due - self.due));
+            let runs = &roster.runs;
+            self.run = match action.starts_rotation() {
+                true => runs.starting(next, self.run),
+                false => runs.carrying_on(next, self.run),
+            };
+            self.due = due;
+        }
         if let (Verb::Deactivate, true, Some(key)) = (verb, self.waited, action.key())
             && self.doubtful.contains(key)
         {
             self.is_assumed = true;
-            self.slack = self.latest(key).map(|latest| (latest - not_before).max(TimeDelta::zero()));
+            self.slack = self.latest(key).map(|latest| (latest - due).max(TimeDelta::zero()));
         }
-        let latest = self.slack.map(|slack| not_before + slack).filter(|_| self.is_assumed);
+        let not_before = if self.waited { self.run } else { self.outset.now };
+        let latest = self.slack.filter(|_| self.is_assumed).map(|slack| match slack.is_zero() {
+            true => not_before,
+            false => self.outset.roster.runs.carrying_on(due + slack, not_before),
+        });
         self.steps.push(Step {
             verb,
             key,

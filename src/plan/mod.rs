@@ -454,6 +454,17 @@ impl Forecast {
         observed: Option<Result<&State, &CallError>>,
         viewpoint: Viewpoint,
     ) -> Self {
+        let mut forecast = Self::at_due_times(roster, entry, observed, viewpoint);
+        forecast.next = on_schedule(forecast.next, roster, viewpoint.at);
+        forecast
+    }
+
+    fn at_due_times(
+        roster: &Roster,
+        entry: &Entry,
+        observed: Option<Result<&State, &CallError>>,
+        viewpoint: Viewpoint,
+    ) -> Self {
         let Viewpoint { observed: since, at } = viewpoint;
         let as_observed = next_observed(roster, entry, observed, at);
         let Some(Ok(state)) = observed else { return Self { next: as_observed, is_assumed: false, state: None } };
@@ -470,6 +481,19 @@ impl Forecast {
             *last_used = *time;
         }
         Self { next, is_assumed, state: Some(used) }
+    }
+}
+
+/// The same with the instants of the scheduled runs that act. An exemption ends when it ends.
+fn on_schedule(next: Next, roster: &Roster, now: DateTime<Utc>) -> Next {
+    match next {
+        Next::Wait { key, wait, until: Some(until) } if !wait.is_exempt() => {
+            Next::Wait { key, wait, until: Some(roster.runs.carrying_on(until, now)) }
+        }
+        Next::Settled { next_rotation: Some(due) } => {
+            Next::Settled { next_rotation: Some(roster.runs.starting(due, now)) }
+        }
+        next => next,
     }
 }
 

@@ -212,16 +212,23 @@ impl<'a> View<'a> {
     pub fn notify(&self, current: &Key, other: Option<&Key>) -> Next {
         let old = other.filter(|other| other.is_active() && other.created < current.created);
         let told = if self.now > later(current.created, LATE_MAIL) { self.now } else { current.created };
-        let old = old.map(|old| (old.id.clone(), later(told, self.policy.overlap.value)));
+        let stops = self.acting(later(told, self.policy.overlap.value));
+        let old = old.map(|old| (old.id.clone(), stops));
         let notice = self.notice(Topic::Issued { old });
         Next::Change(Action::Notify { key: current.id.clone(), notice }, Reason::NotTold)
     }
 
     pub fn announce(&self, key: &Key, why: Retirement, last_used: Option<DateTime<Utc>>, stops: DateTime<Utc>) -> Next {
         let other = self.state.keys.iter().find(|other| other.id != key.id).map(|other| other.id.clone());
+        let stops = self.acting(stops);
         let topic = Topic::Retiring { why, last_use: key.last_use.clone(), other, stops };
         let notice = self.notice(topic);
         Next::Change(Action::Notify { key: key.id.clone(), notice }, Reason::Retiring { why, last_used, stops })
+    }
+
+    /// The run that does what is due then; this one if it is due now.
+    fn acting(&self, due: DateTime<Utc>) -> DateTime<Utc> {
+        if due <= self.now { due } else { self.roster.runs.carrying_on(due, self.now) }
     }
 
     fn notice(&self, topic: Topic) -> Box<Notice> {

@@ -36,7 +36,7 @@ fn who_enters_and_leaves_and_what_that_causes() {
     assert_eq!(plan["caused"][0]["action"], "delete");
     assert_eq!(names(&plan["caused-blocked"]), ["spare-busy"]);
     assert_eq!(names(&plan["changes"]), ["day-100", "spare"]);
-    assert_eq!(plan["scope"]["entered"][0]["next"], json!({ "state": "settled", "until": "2026-12-13T08:00:00Z" }));
+    assert_eq!(plan["scope"]["entered"][0]["next"], json!({ "state": "settled", "until": "2027-01-01T08:00:00Z" }));
     assert_eq!(plan["base"]["differs"], true);
     let text = repository.plan(&["--base", "HEAD"]).stdout;
     let lines = ["3 users enter the scope, 1 user leaves it", "Caused by this change:", "Pending anyway:\n+ day-100"];
@@ -60,8 +60,9 @@ fn a_changed_policy_shows_both_values_and_their_places() {
             "after": { "value": "60d", "source": "manifests/team.toml:5" },
         }])
     );
-    assert_eq!(day_50["before"]["until"], "2027-01-02T08:00:00Z");
-    assert_eq!(day_50["after"]["until"], "2026-12-03T08:00:00Z");
+    // The dates are those of the runs of `enforce` that act.
+    assert_eq!(day_50["before"]["until"], "2027-02-01T08:00:00Z");
+    assert_eq!(day_50["after"]["until"], "2027-01-01T08:00:00Z");
     assert_eq!(names(&plan["caused"]), ["day-70"]);
     assert_eq!(plan["next-run"], Value::Null, "the run of 2026-12-01 does the same");
     // And back: what was planned is so no more.

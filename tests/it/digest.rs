@@ -182,14 +182,14 @@ fn a_use_of_the_old_key_is_no_other_plan() {
     let step = &used["changes"][0]["then"][1];
     assert_eq!(
         (step["action"].as_str(), step["not-before"].as_str()),
-        (Some("deactivate"), Some("2026-11-24T20:00:00Z"))
+        (Some("deactivate"), Some("2026-11-25T08:00:00Z"))
     );
     assert_eq!((&step["same-run"], step["latest"].as_str()), (&false.into(), Some("2026-12-07T08:00:00Z")));
     assert_eq!(step["offset-hours"], 0);
     // Its last use is read for the plan already: what the plan counts must be what is done.
     let ran = repository.plan(&[]);
     let sentence =
-        "then deactivate 2026-11-24, delete 2026-12-08 (once nothing uses it; deactivated by 2026-12-07 at the latest)";
+        "then deactivate 2026-11-25, delete 2026-12-09 (once nothing uses it; deactivated by 2026-12-07 at the latest)";
     assert!(ran.stdout.contains(sentence), "{}", ran.stdout);
 }
 

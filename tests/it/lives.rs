@@ -22,7 +22,7 @@ use keyrota::{
         TAG_NOTIFIED, TAG_OWNER, User,
     },
     mail::Templates,
-    manifest::{Language, Mail, Policy, Recipient, RotateAhead, Source, Sourced, WhenFull},
+    manifest::{Language, Mail, Policy, Recipient, RotateAhead, Schedule, Source, Sourced, WhenFull, schedule::Runs},
     observe::{Depth, directory, observe},
     plan::{Plan, Wait, plan},
     roster::{Entry, Roster},
@@ -494,7 +494,8 @@ fn roster(policy: Policy) -> Roster {
     }
     let mail =
         Mail { from: Some("security@example.com".to_owned()), templates: Arc::new(templates), ..Mail::default() };
-    Roster { account: account(), entries: vec![entry], unmanaged: 0, mail }
+    let runs = Runs::new(&Schedule::default(), t0());
+    Roster { account: account(), entries: vec![entry], unmanaged: 0, mail, runs }
 }
 
 fn policy(overlap: i64, quiet: i64, patience: i64, hold: i64, when_full: WhenFull) -> Policy {

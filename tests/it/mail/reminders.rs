@@ -205,7 +205,7 @@ fn who_must_make_room_is_asked_in_time() {
     assert_eq!(
         told,
         [
-            "76 upcoming: The access key of bob is to be replaced on 21 February 2027: please make room",
+            "76 upcoming: The access key of bob is to be replaced on 1 March 2027: please make room",
             "90 blocked: The key rotation of bob is blocked: please act",
             "97 blocked: The key rotation of bob is blocked: please act",
             "127 blocked: The key rotation of bob is blocked: please act",
