@@ -53,9 +53,10 @@ pub async fn run<C: Cloud>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Exi
     if let Some(approval) = &approval
         && let Err(refusal) = approval.covers(&plan)
     {
+        let exit = refusal.exit();
         output.error(refusal);
         output.hint("nothing was changed; plan again, and have the new plan approved");
-        return Ok(Exit::NotApproved);
+        return Ok(exit);
     }
     clock::check(world.clouds)
         .map_err(|off| Stop::new(format!("nothing was changed: {off}")).hint(ClockOff::REMEDY))?;

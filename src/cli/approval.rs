@@ -6,7 +6,10 @@ use chrono::TimeDelta;
 use keyrota::plan::{Chain, Change, Duration, Link, Plan, Verb, fingerprint, fingerprint_of};
 use serde::Deserialize;
 
-use super::{args::ApplyArgs, world::Stop};
+use super::{Exit, args::ApplyArgs, world::Stop};
+
+/// A plan of a hundred thousand users has about a tenth of that.
+const MOST_BYTES: u64 = 512 << 20;
 
 /// What was approved.
 pub struct Approval {
@@ -122,6 +125,10 @@ impl Approval {
 impl Approved {
     fn read(path: PathBuf) -> Result<Self, Stop> {
         let shown = path.display();
+        let is_plan = std::fs::metadata(&path).map(|it| it.is_file() && it.len() <= MOST_BYTES);
+        if !is_plan.map_err(|error| Stop::new(format!("{shown}: {error}")))? {
+            return Err(Stop::new(format!("{shown} is no plan: not a file, or one of more than 512 MiB")));
+        }
         let text = std::fs::read_to_string(&path).map_err(|error| Stop::new(format!("{shown}: {error}")))?;
         let document: Document = serde_json::from_str(&text).map_err(|error| {
             Stop::new(format!("{shown} is no plan: {error}")).hint("`keyrota plan --json-into FILE` writes one")
@@ -210,6 +217,16 @@ fn when(hours: i64) -> String {
     match hours {
         0 => "at once".to_owned(),
         hours => format!("{} after the first step", Duration(TimeDelta::hours(hours))),
+    }
+}
+
+impl Refusal {
+    /// What could not be read is not known to be another plan.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Unreadable { .. } => Exit::Failed,
+            _ => Exit::NotApproved,
+        }
     }
 }
 

@@ -125,7 +125,8 @@ impl Diagnostic {
             group = group.element(Level::HELP.message(untrusted::lines(help)));
         }
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-        renderer.render(&[group])
+        // The mark of a second file looks like a command of GitHub's runner, and would be escaped in its log.
+        renderer.render(&[group]).replace(" ::: ", " --> ")
     }
 }
 

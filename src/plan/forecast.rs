@@ -18,6 +18,9 @@ const UNBORN: [&str; 2] = ["new", "new-2"];
 /// settles.
 const MOST_STEPS: usize = 24;
 
+/// Each step is preceded by a few waits and questions at most. A way that takes more turns would be one without an end.
+const MOST_TURNS: usize = 8 * MOST_STEPS;
+
 /// For whom and when: what stays the same along a chain.
 #[derive(Clone, Copy)]
 pub(super) struct Outset<'a> {
@@ -97,6 +100,8 @@ struct Walk<'a> {
     run: DateTime<Utc>,
     /// Keys of which it is not known that they are unused.
     doubtful: Vec<KeyId>,
+    /// Those that count as unused from here on.
+    resting: Vec<KeyId>,
     born: usize,
     steps: Vec<Step>,
 }
@@ -119,6 +124,7 @@ impl<'a> Walk<'a> {
             due: outset.now,
             run: outset.now,
             doubtful: state.keys.iter().filter(|key| used(&key.last_use)).map(|key| key.id.clone()).collect(),
+            resting: Vec::new(),
             born: 0,
             steps: Vec::new(),
         }
@@ -129,15 +135,22 @@ impl<'a> Walk<'a> {
     }
 
     fn walk_on(&mut self) {
-        while self.steps.len() < MOST_STEPS {
+        for _ in 0..MOST_TURNS {
+            if self.steps.len() >= MOST_STEPS {
+                return;
+            }
             match self.next() {
                 Next::Change(action, reason) if self.begins_the_next(&action, &reason) => break,
                 Next::Change(action, _) => self.take(&action),
-                Next::Wait { key: Some(key), wait: Wait::StillInUse { last_used }, until: Some(until) } => {
+                // Once: a key that counts as unused and is in use all the same waits like any other.
+                Next::Wait { key: Some(key), wait: Wait::StillInUse { last_used }, until: Some(until) }
+                    if !self.resting.contains(&key) =>
+                {
                     let idle = last_used + self.outset.entry.policy.quiet.value;
                     self.delay += idle.min(until) - self.at;
                     self.waited = true;
                     self.rest(&key);
+                    self.resting.push(key);
                 }
                 Next::Wait { until: Some(until), .. } if until > self.at => {
                     self.waited = true;
@@ -220,8 +233,10 @@ impl<'a> Walk<'a> {
 
     /// From here on the key counts as unused.
     fn rest(&mut self, key: &KeyId) {
+        // Not even its creation is a use then.
+        let idle = self.at.checked_sub_signed(self.outset.entry.policy.quiet.value).unwrap_or(DateTime::<Utc>::MIN_UTC);
         for held in self.state.keys.iter_mut().filter(|held| held.id == *key) {
-            held.last_use = LastUse::At { time: held.created, service: None, region: None };
+            held.last_use = LastUse::At { time: held.created.min(idle), service: None, region: None };
         }
     }
 

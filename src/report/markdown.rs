@@ -153,8 +153,8 @@ fn title_of_change(compared: &Compared, plan: &Plan) -> String {
         let counted = counts(|verb| comparison.count(verb), comparison.blocked());
         let rescheduled = match comparison.rescheduled() {
             0 => None,
-            1 => Some("1 rotation at other times".to_owned()),
-            many => Some(format!("{many} rotations at other times")),
+            1 => Some("1 rotation goes on differently".to_owned()),
+            many => Some(format!("{many} rotations go on differently")),
         };
         let all: Vec<String> = counted.into_iter().chain(rescheduled).collect();
         (!all.is_empty()).then(|| all.join(", "))
@@ -429,7 +429,7 @@ fn weaker_rows(comparison: &Comparison, settings: &[&Field], accounts: &Accounts
     let mut rows = Rows::default();
     for member in &comparison.left {
         let was = format!("was: {}", unbroken_dates(&member.outlook.to_string()));
-        let cells = ["**leaves the scope**".to_owned(), was, cell(&member.rule.to_string())];
+        let cells = ["**leaves the scope**".to_owned(), was, format!("before: {}", cell(&member.rule.to_string()))];
         rows.add(accounts.user(&member.account, &member.user), cells);
     }
     let weaker = |field: &Field| field.weaker;

@@ -95,7 +95,7 @@ fn what_follows_at_once_is_what_the_change_causes() {
         (back.outputs.result, counts(&back.outputs), back.outputs.weakened),
         (Verdict::Changes, [1, 0, 0, 0, 0], 0)
     );
-    assert!(title(&back).contains("1 rotation at other times"), "{}", title(&back));
+    assert!(title(&back).contains("1 rotation goes on differently"), "{}", title(&back));
 }
 
 /// An inactive key in the way is deleted, a new one is created and handed out: one run, all of it counted.
