@@ -235,7 +235,11 @@ fn comparison(page: &mut Page, since: &Since<'_>, compared: &Compared, plan: &Pl
 
     let weaker: Vec<&Field> = settings.iter().filter(|field| field.weaker).collect();
     let mut sections = vec![
-        table("Leaves the scope, or gets weaker", 14_000, POLICIES, weaker_rows(now, &weaker, accounts)),
+        // A row may stand for many users: the headline counts them.
+        Section {
+            title: "Leaves the scope, or gets weaker".to_owned(),
+            ..table("", 14_000, POLICIES, weaker_rows(now, &weaker, accounts))
+        },
         table("Waits because of this change", 10_000, WAITING, caused_waits(now, accounts)),
         table("Caused by this change", 38_000, CHANGES, caused_rows(now, accounts)),
     ];

@@ -122,7 +122,7 @@ fn what_matters_survives_the_cut() {
     assert_eq!(title, "### keyrota: this change causes 1 to delete, 420 to create, 30 blocked; 30 users leave it");
     for needed in [
         "**Deletes for good:** `…0001` of `gone`\n",
-        "**Leaves the scope, or gets weaker: 1**",
+        "**Leaves the scope, or gets weaker**",
         "| `leaves-0000`, `leaves-0001`,",
         "and 22 more | **leaves the scope**",
         "**Waits because of this change: 30**",
