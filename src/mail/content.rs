@@ -65,6 +65,8 @@ pub struct Retiring {
     pub other: Option<KeyId>,
     /// When it stops at the earliest.
     pub stops: DateTime<Utc>,
+    /// When it stops even if it is in use; `None`: not while it is.
+    pub latest: Option<DateTime<Utc>>,
     /// Why this goes to the fallback instead of the owner.
     pub because: Option<String>,
 }
@@ -185,7 +187,7 @@ impl Rotated {
 
 impl Retiring {
     fn values(&self, language: Language) -> Value {
-        let Self { account, user, key, why, last_use, other, stops, because } = self;
+        let Self { account, user, key, why, last_use, other, stops, latest, because } = self;
         let Used { time, service, region } = used(last_use, language);
         context! {
             user => untrusted::mail(user),
@@ -198,6 +200,7 @@ impl Retiring {
             other => other.as_ref().map(|other| untrusted::mail(other.as_str())),
             user_url => user_url(account, user),
             deadline => day(*stops, language),
+            latest => latest.map(|latest| day(latest, language)),
             deactivate => update_command(user, key, "Inactive"),
             because => because.as_deref().map(untrusted::mail),
         }
@@ -371,11 +374,13 @@ pub fn examples(kind: Kind, now: DateTime<Utc>) -> Vec<Content> {
                 last_use: last_use.clone(),
                 other: Some(KeyId::new("AKIAEXAMPLEREPORTS02")),
                 stops: now + TimeDelta::days(7),
+                latest: (why == Retirement::Leaked).then(|| now + TimeDelta::days(7)),
                 because: None,
             };
             let bare = Retiring {
                 last_use: LastUse::Never,
                 other: None,
+                latest: Some(now + TimeDelta::days(21)),
                 because: because(),
                 ..example(Retirement::MakesRoom)
             };

@@ -350,6 +350,8 @@ pub enum Topic {
         other: Option<KeyId>,
         /// When it stops at the earliest.
         stops: DateTime<Utc>,
+        /// When it stops even if it is in use; `None`: not while it is.
+        latest: Option<DateTime<Utc>>,
     },
 }
 

@@ -289,7 +289,7 @@ fn retire_announced(view: &View<'_>, key: &Key, why: Retirement, patience: Optio
     let last_used = last_use(key)?;
     let overlap = view.policy.overlap.value;
     let Some(announced) = view.announced_at(key) else {
-        return Ok(view.announce(key, why, last_used, later(view.now, overlap)));
+        return Ok(view.announce(key, why, last_used, patience));
     };
     let overlap_ends = later(announced, overlap);
     if !view.is_over(announced, overlap) {

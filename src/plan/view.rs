@@ -218,10 +218,22 @@ impl<'a> View<'a> {
         Next::Change(Action::Notify { key: current.id.clone(), notice }, Reason::NotTold)
     }
 
-    pub fn announce(&self, key: &Key, why: Retirement, last_used: Option<DateTime<Utc>>, stops: DateTime<Utc>) -> Next {
+    /// `patience`: how much longer a key that is in use is kept; `None`: as long as it is in use.
+    pub fn announce(
+        &self,
+        key: &Key,
+        why: Retirement,
+        last_used: Option<DateTime<Utc>>,
+        patience: Option<TimeDelta>,
+    ) -> Next {
         let other = self.state.keys.iter().find(|other| other.id != key.id).map(|other| other.id.clone());
-        let stops = self.acting(stops);
-        let topic = Topic::Retiring { why, last_use: key.last_use.clone(), other, stops };
+        let ends = later(self.now, self.policy.overlap.value);
+        let stops = self.acting(ends);
+        let latest = match patience {
+            _ if self.policy.quiet.value.is_zero() => Some(stops),
+            patience => patience.map(|patience| self.acting(later(ends, patience))),
+        };
+        let topic = Topic::Retiring { why, last_use: key.last_use.clone(), other, stops, latest };
         let notice = self.notice(topic);
         Next::Change(Action::Notify { key: key.id.clone(), notice }, Reason::Retiring { why, last_used, stops })
     }

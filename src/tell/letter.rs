@@ -59,7 +59,7 @@ pub(crate) async fn owner(
             old,
             because,
         }),
-        Topic::Retiring { why, last_use, other, stops } => Content::Retiring(Retiring {
+        Topic::Retiring { why, last_use, other, stops, latest } => Content::Retiring(Retiring {
             account: Arc::clone(&change.account),
             user: change.user.clone(),
             key: key.clone(),
@@ -67,6 +67,7 @@ pub(crate) async fn owner(
             last_use,
             other,
             stops,
+            latest,
             because,
         }),
     };
