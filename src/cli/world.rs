@@ -141,6 +141,7 @@ async fn try_with(common: &Common, output: &Output, task: Task) -> Result<Exit, 
                 return Err(Stop::new("the sandbox's clock can't go back: `--at` is before its `now`"));
             }
             sandbox.set_now(now);
+            let before = sandbox.snapshot();
             let clouds = [sandbox];
             let changes = matches!(task, Task::Apply(_));
             // Where the plan is carried out, the time has come.
@@ -149,7 +150,13 @@ async fn try_with(common: &Common, output: &Output, task: Task) -> Result<Exit, 
                 World { clouds: &clouds, unread: &[], manifest: &manifest, clock: &|| now, observed, common, output };
             let accounts = BaseAccounts { clouds: Vec::new(), caller: None, notes: Vec::new() };
             let exit = run(&world, task, base.map(|base| (base, accounts))).await;
-            if changes && matches!(exit, Ok(Exit::Done | Exit::Failed)) {
+            // A run that failed may have changed nothing, and then the file stays as its author wrote it.
+            let is_changed = match exit {
+                Ok(Exit::Done) => true,
+                Ok(Exit::Failed) => clouds[0].inspect(|after| *after != before),
+                _ => false,
+            };
+            if changes && is_changed {
                 save(&clouds[0], common)?;
             }
             exit
