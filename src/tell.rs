@@ -117,12 +117,17 @@ impl<C: Cloud> Office<'_, '_, C> {
     /// Those of which it can be noted that their owner was told; and what became of the others. Whoever may not note it
     /// tells nobody, or owners would be told by every run.
     async fn notable(&self, due: Vec<Courtesy>, applied: &Applied) -> (Vec<Courtesy>, Vec<Sent>) {
-        let has_tagged = |courtesy: &Courtesy| {
-            applied.outcomes.iter().any(|Outcome { change, result, .. }| {
-                let is_tag = matches!(change.action.verb(), Verb::Create | Verb::Notify | Verb::Deactivate);
-                result.is_ok() && is_tag && change.account == courtesy.account && change.user == courtesy.user
-            })
+        let tags = |outcome: &&Outcome| {
+            let verb = outcome.change.action.verb();
+            outcome.result.is_ok() && matches!(verb, Verb::Create | Verb::Notify | Verb::Deactivate)
         };
+        let tagged: BTreeSet<(&str, &str)> = applied
+            .outcomes
+            .iter()
+            .filter(tags)
+            .map(|outcome| (outcome.change.account.id.as_str(), outcome.change.user.as_str()))
+            .collect();
+        let has_tagged = |courtesy: &Courtesy| tagged.contains(&(courtesy.account.id.as_str(), courtesy.user.as_str()));
         let users: BTreeMap<(String, String), &Courtesy> = due
             .iter()
             .filter(|courtesy| !has_tagged(courtesy) && is_noted(courtesy))

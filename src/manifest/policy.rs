@@ -135,11 +135,21 @@ pub(super) fn merge(base: &Policy, written: &written::Policy, context: &mut Cont
     policy
 }
 
+/// How long a key that is due may go on working: until the next run of `enforce` replaces it, and then for `overlap`. A client
+/// that moves at once has used it just before, so that it is in use for `quiet` all the same.
+fn slowest_stop(policy: &Policy, gap: TimeDelta) -> TimeDelta {
+    gap + policy.overlap.value.max(policy.quiet.value)
+}
+
+/// The age that keys reach before they stop, if their clients move.
+fn greatest_age(policy: &Policy, gap: TimeDelta) -> TimeDelta {
+    policy.max_age.value - policy.rotate_ahead.value.time() + slowest_stop(policy, gap)
+}
+
 /// Says what `rotate-ahead = "auto"` amounts to.
 pub(super) fn resolve_auto(policy: &mut Policy, gap: TimeDelta) {
+    let wanted = slowest_stop(policy, gap) + TimeDelta::hours(1);
     if let RotateAhead::Auto(time) = &mut policy.rotate_ahead.value {
-        // A client that moves at once has used the old key just before, which is in use for `quiet` all the same.
-        let wanted = gap + policy.overlap.value.max(policy.quiet.value) + TimeDelta::hours(1);
         *time = wanted.min(policy.max_age.value - TimeDelta::days(1)).max(TimeDelta::zero());
     }
 }
@@ -177,8 +187,7 @@ fn check_ages(policy: &Policy, context: &mut Context) {
         RotateAhead::Auto(_) => lives.max(context.gap),
         RotateAhead::Fixed(_) => lives,
     };
-    let stops = overlap.value.max(quiet.value);
-    let reached = lives + context.gap + stops;
+    let reached = greatest_age(policy, context.gap);
     let labels = |values: &[(&str, Sourced<TimeDelta>)]| -> Vec<Label> {
         let written = values.iter().filter_map(|(name, value)| Some((name, value, value.source.as_ref()?)));
         let mut labels: Vec<Label> = written
@@ -239,7 +248,7 @@ fn check_ages(policy: &Policy, context: &mut Context) {
 /// `max-age` can't be kept, and how it could.
 fn late(policy: &Policy, reached: TimeDelta, labels: Vec<Label>, gap: TimeDelta) -> Diagnostic {
     let (age, reached) = (in_days(policy.max_age.value), in_days(reached));
-    let needed = gap + policy.overlap.value.max(policy.quiet.value);
+    let needed = slowest_stop(policy, gap);
     let help = match needed + TimeDelta::days(1) < policy.max_age.value {
         true => format!(
             "write `rotate-ahead = \"auto\"`, or at least `{}`: the longest time between two runs of `enforce` ({}), and `overlap` or `quiet`, whichever is longer",
@@ -262,9 +271,8 @@ fn late(policy: &Policy, reached: TimeDelta, labels: Vec<Label>, gap: TimeDelta)
 
 /// Complains about a schedule with which even the built-in policy is late.
 pub(super) fn check_schedule(built_in: &Policy, enforce: &Sourced<String>, context: &mut Context) {
-    let Policy { max_age, rotate_ahead, overlap, quiet, .. } = built_in;
-    let reached = max_age.value - rotate_ahead.value.time() + context.gap + overlap.value.max(quiet.value);
-    let Some(source) = enforce.source.as_ref().filter(|_| reached > max_age.value) else { return };
+    let reached = greatest_age(built_in, context.gap);
+    let Some(source) = enforce.source.as_ref().filter(|_| reached > built_in.max_age.value) else { return };
     let labels = vec![context.sources.label(source, "")];
     let complaint = late(built_in, reached, labels, context.gap);
     context.diagnostics.push(complaint);

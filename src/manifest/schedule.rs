@@ -15,8 +15,12 @@ const FIELDS: [&str; 6] = ["minute", "hour", "day of month", "month", "day of we
 /// When a `cron(…)` expression comes next, strictly after `now`; `None` for `rate(…)`, whose start only EventBridge
 /// knows, and for an expression that never comes or is none.
 pub fn next_after(expression: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let fields = expression.strip_prefix("cron(")?.strip_suffix(')')?;
-    cron(fields).ok()?.find_next_occurrence(&now, false).ok()
+    parsed(expression)?.find_next_occurrence(&now, false).ok()
+}
+
+/// What a `cron(…)` expression says; `None` for any other.
+fn parsed(expression: &str) -> Option<Cron> {
+    cron(expression.strip_prefix("cron(")?.strip_suffix(')')?).ok()
 }
 
 /// The longest time between two runs, looking a year ahead; `None` if it runs less than twice. Where a schedule runs many
@@ -31,7 +35,7 @@ pub fn longest_gap(expression: &str, now: DateTime<Utc>) -> Option<TimeDelta> {
         };
         return unit.checked_mul(count.parse().ok()?);
     }
-    let cron = cron(expression.strip_prefix("cron(")?.strip_suffix(')')?).ok()?;
+    let cron = parsed(expression)?;
     let next = |after: DateTime<Utc>| cron.find_next_occurrence(&after, false).ok();
     let (mut at, mut longest, horizon) = (next(now)?, None, now + TimeDelta::days(400));
     for run in 0_u32.. {
@@ -81,8 +85,7 @@ impl Runs {
 
 impl Series {
     fn new(expression: &str, now: DateTime<Utc>) -> Self {
-        let cron =
-            expression.strip_prefix("cron(").and_then(|rest| rest.strip_suffix(')')).and_then(|it| cron(it).ok());
+        let cron = parsed(expression);
         let (mut upcoming, mut at, horizon) = (Vec::new(), now - TimeDelta::seconds(1), now + TimeDelta::days(400));
         while let Some(next) = cron.as_ref().and_then(|cron| cron.find_next_occurrence(&at, false).ok()) {
             if upcoming.len() >= MOST_UPCOMING || next > horizon {

@@ -82,11 +82,16 @@ pub fn decide(roster: &Roster, entry: &Entry, state: &State, now: DateTime<Utc>)
 /// When a key becomes due: `max-age` less `rotate-ahead` after its creation, or at `reissue-before` if it is older.
 /// A date to come reissues nothing yet, for every key made before it would be due again at once.
 pub fn due_at(key: &Key, policy: &Policy) -> DateTime<Utc> {
-    let by_age = later(later(key.created, policy.max_age.value), -policy.rotate_ahead.value.time());
+    let by_age = later(key.created, lives(policy));
     match policy.reissue_before.value {
         Some(before) if key.created < before => by_age.min(before),
         _ => by_age,
     }
+}
+
+/// How old a key gets before it is due.
+pub(super) fn lives(policy: &Policy) -> TimeDelta {
+    policy.max_age.value - policy.rotate_ahead.value.time()
 }
 
 /// A person must mend the place where the credential goes, or name someone to tell.

@@ -4,7 +4,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Action, LedgerWrite, Need, Next, Notice, Origin, Reason, Retirement, Topic, Wait, expectation, rules::is_near,
+    Action, LedgerWrite, Need, Next, Notice, Origin, Reason, Retirement, Topic, Wait, expectation,
+    rules::{is_near, lives},
 };
 use crate::{
     inventory::{CURRENT, Destination, Key, KeyAt, KeyId, LastUse, PENDING, Secret, State, Version},
@@ -145,8 +146,7 @@ impl<'a> View<'a> {
     // What the policy makes of it.
 
     pub fn is_due(&self, key: &Key) -> bool {
-        let lives = self.policy.max_age.value - self.policy.rotate_ahead.value.time();
-        self.is_leaked(key) || self.is_over(key.created, lives)
+        self.is_leaked(key) || self.is_over(key.created, lives(self.policy))
     }
 
     /// Whether the key was created before `reissue-before`, and works.
