@@ -17,13 +17,11 @@ pub(crate) use self::letter::owner;
 use self::letter::{Letter, reason, unsent};
 use crate::{
     apply::{Applied, Outcome, Run, timestamp, write_ledger},
-    cloud::{CallError, Cloud, ErrorKind, Sender},
-    inventory::{Account, KeyId, State, TAG_REMINDED},
-    mail::{
-        Kind,
-        content::{AccountDigest, Content, Digest},
-    },
+    cloud::Writes,
+    inventory::{Account, CallError, ErrorKind, KeyId, State, TAG_REMINDED},
+    mail::content::{AccountDigest, Content, Digest},
     manifest::Mail,
+    notice::{Kind, Sender},
     observe::fetch,
     plan::{self, Action, Courtesy, Need, Next, Origin, Plan, Reason, Verb, Wait, courtesies, letters, next_observed},
     survey::Surveyed,
@@ -48,7 +46,7 @@ pub struct Sent {
 /// that a run without changes is worth a digest if something is blocked: daily runs must not repeat it daily.
 ///
 /// What was sent, and what failed, is added to `applied`.
-pub async fn tell_all<C: Cloud>(
+pub async fn tell_all<C: Writes>(
     surveyed: &[Surveyed<'_, C>],
     plan: &Plan,
     applied: &mut Applied,
@@ -75,7 +73,7 @@ struct Office<'a, 'c, C> {
     run: &'a Run<'a>,
 }
 
-impl<C: Cloud> Office<'_, '_, C> {
+impl<C: Writes> Office<'_, '_, C> {
     /// What is to be told, by ledgers that were described: `ListSecrets` may lag behind what the run before noted. Beside
     /// it, what can't be told now, because that failed.
     async fn due(&self, applied: &mut Applied) -> (Vec<Courtesy>, Vec<Sent>) {

@@ -4,9 +4,10 @@ use std::{fs, path::Path, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use keyrota::{
-    cloud::Cloud,
-    mail::{Kind, Text, content, render},
-    manifest::{self, Language, Mail},
+    cloud::Reads,
+    mail::{Text, content, render},
+    manifest::{self, Mail},
+    notice::{Kind, Language},
     observe::Depth,
     report::text::printable,
 };
@@ -43,7 +44,7 @@ fn try_example(common: &Common, args: &PreviewArgs, output: &Output) -> Result<(
 }
 
 /// With what is known of one user.
-pub async fn of_user<C: Cloud>(world: &World<'_, C>, args: &PreviewArgs, user: &str) -> Result<Exit, Stop> {
+pub async fn of_user<C: Reads>(world: &World<'_, C>, args: &PreviewArgs, user: &str) -> Result<Exit, Stop> {
     let now = (world.clock)();
     let mail = &world.manifest.mail;
     for one in look(world, Depth::Everything, now.into()).await?.0 {

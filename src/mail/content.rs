@@ -5,13 +5,10 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use minijinja::{Value, context};
 
-use super::{
-    Kind,
-    dates::{day, minute},
-};
+use super::dates::{day, minute};
 use crate::{
     inventory::{Account, Key, KeyId, LastUse},
-    manifest::Language,
+    notice::{Kind, Language},
     plan::{Courtesy, LedgerWrite, Retirement, Verb},
     untrusted,
 };

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Datelike, Utc};
 
-use crate::manifest::Language;
+use crate::notice::Language;
 
 /// `30 November 2026`, `30 de noviembre de 2026`, `30 de novembro de 2026`.
 pub fn day(time: DateTime<Utc>, language: Language) -> String {

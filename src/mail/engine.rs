@@ -12,7 +12,7 @@ use minijinja::{
 };
 
 use super::{LAYOUT, Templates, Text, content::Content};
-use crate::manifest::Language;
+use crate::notice::Language;
 
 const SUBJECT: &str = "Subject:";
 

@@ -9,72 +9,13 @@ mod dates;
 mod engine;
 mod templates;
 
-use std::fmt;
-
 use self::engine::Limit;
-use crate::manifest::Language;
+use crate::notice::Language;
 
 pub use self::{
     engine::Flaw,
     templates::{LAYOUT, Templates},
 };
-
-/// What a mail is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// A new key is ready.
-    Rotated,
-    /// A key goes although keyrota did not replace it.
-    Retiring,
-    /// The old key was used since then.
-    StillInUse,
-    /// The old key stopped; it can be taken back for a while.
-    Deactivated,
-    Deleted,
-    /// A person must do something before the rotation goes on.
-    Blocked,
-    /// The owner must do something before the rotation begins.
-    Upcoming,
-    /// For the security team: what a run did, and what it could not do.
-    Digest,
-}
-
-impl Kind {
-    pub const ALL: [Self; 8] = [
-        Self::Rotated,
-        Self::Retiring,
-        Self::StillInUse,
-        Self::Deactivated,
-        Self::Deleted,
-        Self::Blocked,
-        Self::Upcoming,
-        Self::Digest,
-    ];
-
-    /// Stable, kebab-case: in tags, in names of templates and for the command.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Rotated => "rotated",
-            Self::Retiring => "retiring",
-            Self::StillInUse => "still-in-use",
-            Self::Deactivated => "deactivated",
-            Self::Deleted => "deleted",
-            Self::Blocked => "blocked",
-            Self::Upcoming => "upcoming",
-            Self::Digest => "digest",
-        }
-    }
-
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
 
 /// A finished mail.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Flaw, Kind, content,
+    Flaw, content,
     engine::{self, Limit},
 };
-use crate::manifest::Language;
+use crate::notice::{Kind, Language};
 
 /// The name of the template that the HTML of every mail is put into.
 pub const LAYOUT: &str = "layout.html.jinja";

@@ -3,7 +3,8 @@
 use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use toml::value::{Datetime, Offset};
 
-use super::{Code, Language, Pattern, Recipient, diagnostic::quote};
+use super::{Code, Pattern, diagnostic::quote};
+use crate::notice::{Language, Recipient};
 
 /// Longer durations are refused, so that adding one to any date can't overflow.
 const LONGEST: TimeDelta = TimeDelta::days(3650);

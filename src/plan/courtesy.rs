@@ -13,8 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{LedgerWrite, Next, Origin, Wait, due_at, next, view::View};
 use crate::{
     inventory::{Account, Destination, KeyId, LastUse, Reminder, Secret, State},
-    mail::Kind,
-    manifest::Language,
+    notice::{Kind, Language},
     roster::{Entry, Roster},
 };
 

@@ -20,9 +20,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use self::forecast::{Outset, used_until};
 use crate::{
-    cloud::{CallError, Sender},
-    inventory::{Account, Inventory, Key, KeyId, LastUse, State, Status, UnreadAccount},
-    manifest::{Language, Source},
+    inventory::{Account, CallError, Inventory, Key, KeyId, LastUse, State, Status, UnreadAccount},
+    manifest::Source,
+    notice::{Language, Sender},
     roster::{Entry, Roster},
 };
 

@@ -9,14 +9,15 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     apply::Run,
-    cloud::{CallError, Cloud, ErrorKind, Message, Sender},
-    inventory::KeyId,
+    cloud::{Message, Writes},
+    inventory::{CallError, ErrorKind, KeyId},
     mail::{
         Text,
         content::{Content, Retiring, Rotated},
         render,
     },
-    manifest::{Language, Mail},
+    manifest::Mail,
+    notice::{Language, Sender},
     plan::{Change, Notice, Topic},
 };
 
@@ -41,7 +42,7 @@ impl Outbox {
 /// # Errors
 /// Nobody was told: the next run tries again.
 pub(crate) async fn owner(
-    cloud: &impl Cloud,
+    cloud: &impl Writes,
     mail: &Mail,
     change: &Change,
     key: &KeyId,
@@ -139,7 +140,7 @@ impl Letter {
         }
     }
 
-    pub async fn send(&self, cloud: &impl Cloud, outbox: &Outbox, to: &str) -> Result<(), CallError> {
+    pub async fn send(&self, cloud: &impl Writes, outbox: &Outbox, to: &str) -> Result<(), CallError> {
         if let Some(error) = outbox.closed() {
             return Err(error);
         }
@@ -158,7 +159,7 @@ impl Letter {
     /// A failure that is not about the address, if no message was accepted.
     async fn send_each(
         &self,
-        cloud: &impl Cloud,
+        cloud: &impl Writes,
         outbox: &Outbox,
         to: &[String],
         notes: &mut Vec<String>,

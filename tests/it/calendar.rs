@@ -5,10 +5,10 @@ use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use futures::FutureExt;
 use keyrota::{
     apply::Run,
+    cloud::sandbox::{IamUser, Sandbox, World},
     inventory::{Account, Key, KeyId, LastUse, Status},
     manifest::{self, Manifest},
     observe::Depth,
-    sandbox::{IamUser, Sandbox, World},
     survey::{apply_all, plan_all, scope, survey},
     tell::{Outbox, tell_all},
 };

@@ -4,10 +4,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures::FutureExt;
 use keyrota::{
     apply::Run,
+    cloud::sandbox::Sandbox,
     manifest::{Manifest, load_files},
     observe::Depth,
     report::metrics,
-    sandbox::Sandbox,
     survey::{apply_all, plan_all, scope, survey},
     tell::Outbox,
 };

@@ -5,9 +5,11 @@ use std::{env, fmt, path::PathBuf};
 use chrono::{DateTime, Utc};
 use keyrota::{
     apply::{Outcome, Run},
-    aws::{self, Aws, ConnectError, Connected, Problem},
     clock::{self, ClockOff},
-    cloud::Cloud,
+    cloud::{
+        Reads,
+        aws::{self, Aws, ConnectError, Connected, Problem},
+    },
     inventory::UnreadAccount,
     manifest::{self, Code, Diagnostic, Manifest, schedule::next_after, shown},
     observe::Depth,

@@ -5,8 +5,8 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use keyrota::{
     apply::{Applied, Run},
-    aws::{Settings, connect_with},
     clock,
+    cloud::aws::{Settings, connect_with},
     inventory::KeyId,
     manifest::{Manifest, load_files},
     observe::Depth,

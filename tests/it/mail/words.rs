@@ -5,11 +5,11 @@ use std::{fs, path::Path, sync::Arc};
 use keyrota::{
     inventory::{Account, KeyId, LastUse},
     mail::{
-        Kind, Templates, Text,
+        Templates, Text,
         content::{Content, Rotated, examples},
         render,
     },
-    manifest::Language,
+    notice::{Kind, Language},
     plan::{Courtesy, LedgerWrite},
 };
 
