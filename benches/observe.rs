@@ -25,13 +25,13 @@ use keyrota::{
         Account, CURRENT, CallError, Destination, Inventory, Key, KeyId, LastUse, Ledger, Readers, Secret,
         SecretRecord, State, Status, TAG_NOTIFIED, TAG_OWNER, User, Version,
     },
+    mail::Outbox,
     manifest::{self, Manifest},
     observe::Depth,
     plan::plan,
     report::{Report, Since, json, markdown},
     roster::resolve,
     survey::{apply_all, plan_all, scope, survey},
-    tell::Outbox,
 };
 use secrecy::SecretString;
 use tokio::sync::Semaphore;

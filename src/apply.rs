@@ -17,10 +17,11 @@ use self::step::{Memory, Step, Stored};
 use crate::{
     cloud::Writes,
     inventory::{Account, CallError, Destination, ErrorKind, Inventory, KeyId, State},
+    mail::Outbox,
+    notify::Sent,
     observe::fetch,
     plan::{Change, Need, Next, Verb, next, simulate},
     roster::{Entry, Roster},
-    tell::{Outbox, Sent},
 };
 
 /// Users carried through their changes at the same time. IAM throttles writes well below its reads.

@@ -4,7 +4,6 @@
 use sha2::{Digest, Sha256};
 
 use crate::{
-    mail::Templates,
     manifest::{
         DeclaredAccount, Limits, Mail, Manifest, Policy, RotateAhead, Schedule, Source, Sourced, WhenFull,
         values::USER_NAME,
@@ -12,6 +11,7 @@ use crate::{
     notice::Recipient,
     plan::{Day, Duration, Wait},
     roster::Entry,
+    template::Templates,
 };
 
 /// One field: its name as manifests write it, its value, and where that comes from.

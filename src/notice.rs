@@ -1,4 +1,4 @@
-//! What people can be told, in which language, and by whom.
+//! What people can be told, who they are, and in whose name.
 
 use std::fmt;
 
@@ -69,29 +69,7 @@ pub enum Recipient {
     UserName,
 }
 
-/// The language of mail.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Language {
-    #[default]
-    English,
-    Spanish,
-    Portuguese,
-}
-
-impl Language {
-    pub const ALL: [Self; 3] = [Self::English, Self::Spanish, Self::Portuguese];
-
-    /// `en`, `es` or `pt`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::English => "en",
-            Self::Spanish => "es",
-            Self::Portuguese => "pt",
-        }
-    }
-}
-
-/// In whose name mail goes out.
+/// The sender of mail.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sender {
     pub from: String,

@@ -10,10 +10,10 @@ use crate::{
     cloud::{Reads, Writes},
     inventory::{Inventory, KeyId, UnreadAccount},
     manifest::{Code, Diagnostic, Mail, Manifest},
+    notify::tell_all,
     observe::{Depth, Directory, directory, observe},
     plan::{Change, Plan, Verb, Viewpoint, Warning, plan},
     roster::{Roster, relevant, resolve},
-    tell::tell_all,
 };
 
 /// One account, with who is in scope there and what was observed of them.

@@ -14,10 +14,10 @@ use crate::{
         CURRENT, CallError, ErrorKind, Key, KeyId, PENDING, Status, TAG_ANNOUNCED, TAG_DEACTIVATED, TAG_DEACTIVATING,
         TAG_INTENT, TAG_NOTIFIED, TAG_NOTIFIED_AT, TAG_OWNER, TAG_USER,
     },
+    mail::{Sending, owner},
     manifest::Mail,
     observe::tag_value,
     plan::{Action, Change, LedgerWrite, Topic},
-    tell,
 };
 
 /// A key that was created and stored.
@@ -87,7 +87,8 @@ impl<C: Writes> Step<'_, C> {
                     write_ledger(cloud, user, secret, &notice.ledger, []).await?;
                 }
                 if !notice.to_nobody {
-                    tell::owner(cloud, mail, change, key, notice, run, notes).await?;
+                    let sending = Sending { mail, as_of: run.as_of, outbox: &run.outbox };
+                    owner(cloud, &sending, change, key, notice, notes).await?;
                 }
                 let tags = match notice.topic {
                     Topic::Issued { .. } => {

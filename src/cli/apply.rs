@@ -13,9 +13,9 @@ use keyrota::{
     clock::{self, ClockOff},
     cloud::Writes,
     git,
+    mail::Outbox,
     report::{Report, json, text},
     survey::carry_out,
-    tell::Outbox,
     verdict::Verdict,
 };
 

@@ -11,12 +11,12 @@ use crate::{
     diff::{Comparison, Field, Side, compare, fields, weakening},
     explain::settings,
     inventory::{Account, Inventory, UnreadAccount},
-    mail::Templates,
     manifest::{Diagnostic, Manifest},
     observe::{Depth, Directory, Look, directory, observe_for},
     plan::{Plan, Viewpoint},
     roster::{Roster, relevant, resolve},
     survey::{Progress, SurveyError, merged},
+    template::Templates,
 };
 
 /// An account that either version of the manifests looks at.

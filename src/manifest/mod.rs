@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, fmt, ops::Range, sync::Arc};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
-    mail::Templates,
-    notice::{Language, Recipient, Sender},
+    notice::{Recipient, Sender},
+    template::{Language, Templates},
 };
 
 mod code;

@@ -10,7 +10,7 @@ use super::{
     values::{self, Wrong},
     written::{self, At},
 };
-use crate::notice::{Language, Recipient};
+use crate::{notice::Recipient, template::Language};
 
 /// Where the values being read come from, and where complaints go.
 pub(super) struct Context<'a> {

@@ -22,12 +22,13 @@ use self::forecast::{Outset, used_until};
 use crate::{
     inventory::{Account, CallError, Inventory, Key, KeyId, LastUse, State, Status, UnreadAccount},
     manifest::Source,
-    notice::{Language, Sender},
+    notice::Sender,
     roster::{Entry, Roster},
+    template::Language,
 };
 
 pub use self::{
-    courtesy::{Courtesy, Letter, courtesies, letters},
+    courtesy::{Batch, Courtesy, batches, courtesies},
     fingerprint::{Chain, Link, fingerprint, fingerprint_of},
     limits::{Exceeded, exceeded},
     reason::{Day, Duration, LeakObstacle, Origin, Reason, Retirement, Wait},

@@ -8,12 +8,12 @@ use keyrota::{
     inventory::{
         Account, Key, KeyId, LastUse, Status, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT, TAG_NOTIFIED, TAG_OWNER,
     },
+    mail::Outbox,
     manifest::{self, Manifest},
     observe::Depth,
     plan::{Action, Change, KeyRef, Plan, Verb},
     report::Counts,
     survey::{apply_all, plan_all, scope, survey},
-    tell::Outbox,
 };
 
 use crate::{golden, planner};

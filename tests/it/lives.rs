@@ -22,13 +22,13 @@ use keyrota::{
         Account, Key, KeyId, LastUse, Status, TAG_ANNOUNCED, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT,
         TAG_NOTIFIED, TAG_OWNER, User,
     },
-    mail::Templates,
+    mail::Outbox,
     manifest::{Mail, Policy, RotateAhead, Schedule, Source, Sourced, WhenFull, schedule::Runs},
-    notice::{Language, Recipient},
+    notice::Recipient,
     observe::{Depth, directory, observe},
     plan::{Plan, Wait, plan},
     roster::{Entry, Roster},
-    tell::Outbox,
+    template::{Language, Templates},
 };
 
 use crate::faulty::{Attempt, Faulty, Mode};

@@ -5,11 +5,11 @@ use futures::FutureExt;
 use keyrota::{
     apply::Run,
     cloud::sandbox::Sandbox,
+    mail::Outbox,
     manifest::{Manifest, load_files},
     observe::Depth,
     report::metrics,
     survey::{apply_all, plan_all, scope, survey},
-    tell::Outbox,
 };
 use serde_json::{Value, json};
 

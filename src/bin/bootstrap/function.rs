@@ -11,12 +11,13 @@ use keyrota::{
         aws::{self, Aws, ConnectError, Connected, Problem},
     },
     inventory::UnreadAccount,
+    mail::Outbox,
     manifest::{self, Code, Diagnostic, Manifest, schedule::next_after, shown},
+    notify::{Sent, tell_all},
     observe::Depth,
     plan::{Verb, exceeded},
     report::{Counts, Report, json, metrics, result_word},
     survey::{Scope, SurveyError, Surveyed, apply_all, plan_all, scope, survey},
-    tell::{Outbox, Sent, tell_all},
     verdict::Verdict,
 };
 use lambda_runtime::LambdaEvent;

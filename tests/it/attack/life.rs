@@ -8,11 +8,11 @@ use keyrota::{
     clock,
     cloud::aws::{Settings, connect_with},
     inventory::KeyId,
+    mail::Outbox,
     manifest::{Manifest, load_files},
     observe::Depth,
     report::{Report, json},
     survey::{Scope, carry_out, plan_all, scope, survey},
-    tell::Outbox,
     verdict::Verdict,
 };
 

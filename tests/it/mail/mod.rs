@@ -15,11 +15,12 @@ use keyrota::{
         sandbox::{IamUser, Sandbox, SentMail, World},
     },
     inventory::{Account, Key, KeyId, LastUse, Status},
+    mail::Outbox,
     manifest::{self, Manifest},
+    notify::tell_all,
     observe::Depth,
     plan::Plan,
     survey::{apply_all, plan_all, scope, survey},
-    tell::{Outbox, tell_all},
 };
 
 pub fn t0() -> DateTime<Utc> {
