@@ -7,13 +7,13 @@ use chrono::DateTime;
 use futures::{StreamExt, stream};
 
 use crate::{
-    cloud::{CallError, Cloud, ErrorKind, Relevant},
+    cloud::{Reads, Relevant},
     inventory::{
-        Destination, Inventory, KeyAt, KeyId, LastUse, Ledger, Readers, Reminder, Secret, SecretRecord, State,
-        TAG_ANNOUNCED, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT, TAG_NOTIFIED, TAG_NOTIFIED_AT, TAG_OWNER,
-        TAG_REMINDED, TAG_USER, User,
+        CallError, Destination, ErrorKind, Inventory, KeyAt, KeyId, LastUse, Ledger, Readers, Reminder, Secret,
+        SecretRecord, State, TAG_ANNOUNCED, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT, TAG_NOTIFIED,
+        TAG_NOTIFIED_AT, TAG_OWNER, TAG_REMINDED, TAG_USER, User,
     },
-    mail::Kind,
+    notice::Kind,
     plan::{Need, Viewpoint, need},
     resource_policy::readers,
     roster::{Entry, Roster},
@@ -42,7 +42,7 @@ pub enum Depth {
 ///
 /// # Errors
 /// Without the users there is nothing to plan, and secrets that are half listed would be taken for absent.
-pub async fn directory(cloud: &impl Cloud, relevant: Relevant<'_>) -> Result<Directory, CallError> {
+pub async fn directory(cloud: &impl Reads, relevant: Relevant<'_>) -> Result<Directory, CallError> {
     let (users, secrets) = futures::join!(cloud.users(relevant), cloud.secrets());
     let secrets = match secrets {
         Ok(secrets) => Some(secrets.into_iter().map(|secret| (secret.name.clone(), secret)).collect()),
@@ -61,7 +61,7 @@ pub struct Look<'a> {
 
 /// Reads the users of the roster, many at a time. `progress` is called once for each.
 pub async fn observe(
-    cloud: &impl Cloud,
+    cloud: &impl Reads,
     roster: &Roster,
     directory: &Directory,
     depth: Depth,
@@ -75,7 +75,7 @@ pub async fn observe(
 /// Reads the users of several rosters of one account, each user once: what one look needs is not read again for another.
 /// Returns an inventory for each look; they differ only where the rosters name different secrets for a user.
 pub async fn observe_for(
-    cloud: &impl Cloud,
+    cloud: &impl Reads,
     looks: &[Look<'_>],
     directory: &Directory,
     depth: Depth,
@@ -107,7 +107,7 @@ type Observed = Result<State, CallError>;
 
 /// The state for each look at one user. The looks whose secret is the same share it; all share the keys.
 async fn observe_user(
-    cloud: &impl Cloud,
+    cloud: &impl Reads,
     views: &[(usize, Look<'_>, &Entry)],
     directory: &Directory,
     depth: Depth,
@@ -125,7 +125,7 @@ async fn observe_user(
 
 /// The state of one user with one secret: everything that any of the looks asks for.
 async fn observe_state(
-    cloud: &impl Cloud,
+    cloud: &impl Reads,
     views: &[&(usize, Look<'_>, &Entry)],
     seen: Option<&Observed>,
     directory: &Directory,
@@ -165,7 +165,7 @@ async fn observe_state(
 ///
 /// # Errors
 /// The failed call; the state is as it was.
-pub async fn fetch(cloud: &impl Cloud, entry: &Entry, state: &mut State, need: Need) -> Result<(), CallError> {
+pub async fn fetch(cloud: &impl Reads, entry: &Entry, state: &mut State, need: Need) -> Result<(), CallError> {
     match need {
         Need::Ledger => {
             let record = cloud.describe_secret(&entry.secret).await?;

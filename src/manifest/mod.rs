@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, fmt, ops::Range, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::{cloud::Sender, mail::Templates};
+use crate::{
+    notice::{Recipient, Sender},
+    template::{Language, Templates},
+};
 
 mod code;
 pub(crate) mod diagnostic;
@@ -124,38 +127,6 @@ pub enum WhenFull {
     Block,
     /// Deactivate the one less recently used once `patience` has passed.
     RetireOldest,
-}
-
-/// Who is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Recipient {
-    Address(String),
-    /// The addresses in this tag of the IAM user.
-    Tag(String),
-    /// The user's name, which is an address.
-    UserName,
-}
-
-/// The language of mail.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Language {
-    #[default]
-    English,
-    Spanish,
-    Portuguese,
-}
-
-impl Language {
-    pub const ALL: [Self; 3] = [Self::English, Self::Spanish, Self::Portuguese];
-
-    /// `en`, `es` or `pt`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::English => "en",
-            Self::Spanish => "es",
-            Self::Portuguese => "pt",
-        }
-    }
 }
 
 /// An exact name or a glob with `*` and `?`; compares without case, as IAM does.

@@ -5,11 +5,12 @@ use std::{ops::Range, sync::Arc};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Code, Diagnostic, Label, Language, Policy, Recipient, RotateAhead, Severity, Source, Sourced, WhenFull,
+    Code, Diagnostic, Label, Policy, RotateAhead, Severity, Source, Sourced, WhenFull,
     diagnostic::{SourceFile, Sources},
     values::{self, Wrong},
     written::{self, At},
 };
+use crate::{notice::Recipient, template::Language};
 
 /// Where the values being read come from, and where complaints go.
 pub(super) struct Context<'a> {

@@ -6,7 +6,7 @@ use super::{
     Code, Diagnostic, Label,
     diagnostic::{SourceFile, nearest, quote},
 };
-use crate::mail::Templates;
+use crate::template::Templates;
 
 /// The folder, beside the manifests.
 pub(super) const FOLDER: &str = "templates";

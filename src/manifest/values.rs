@@ -3,7 +3,8 @@
 use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use toml::value::{Datetime, Offset};
 
-use super::{Code, Language, Pattern, Recipient, diagnostic::quote};
+use super::{Code, Pattern, diagnostic::quote};
+use crate::{notice::Recipient, template::Language};
 
 /// Longer durations are refused, so that adding one to any date can't overflow.
 const LONGEST: TimeDelta = TimeDelta::days(3650);
@@ -304,17 +305,21 @@ pub(super) fn configuration_set(text: &str) -> Result<String, Wrong> {
     wrong(Code::MailIdentity, message, "names of configuration sets have up to 64 letters, digits, `_` and `-`")
 }
 
-/// `en`, `es` or `pt`, with any region (`es-MX`).
+/// A language that keyrota writes, with any region (`es-MX`).
 pub(super) fn language(text: &str) -> Result<Language, Wrong> {
-    let primary = text.split(['-', '_']).next().unwrap_or_default();
-    match primary.to_ascii_lowercase().as_str() {
-        "en" => Ok(Language::English),
-        "es" => Ok(Language::Spanish),
-        "pt" => Ok(Language::Portuguese),
-        _ => {
-            let message = format!("keyrota does not write {}", quote(text));
-            wrong(Code::Language, message, "write `en` (English), `es` (Spanish) or `pt` (Portuguese)")
-        }
+    if let Some(language) = Language::named(text) {
+        return Ok(language);
+    }
+    let known: Vec<_> = Language::ALL.map(|known| format!("`{}` ({})", known.as_str(), known.name())).into();
+    let help = format!("write {}", any_of(&known));
+    wrong(Code::Language, format!("keyrota does not write {}", quote(text)), help)
+}
+
+/// `a, b or c`.
+pub(super) fn any_of(all: &[String]) -> String {
+    match all {
+        [rest @ .., last] if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => all.concat(),
     }
 }
 

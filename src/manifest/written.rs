@@ -8,6 +8,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, js
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use super::values::any_of;
+use crate::template::Language;
+
 /// The JSON Schema of a manifest: draft-07, without references.
 pub fn json_schema() -> Value {
     let settings = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true);
@@ -109,9 +112,18 @@ pub(super) struct Policy {
     /// Regions that get a copy of the secret.
     #[schemars(extend("examples" = [["eu-central-1"]]))]
     pub replicate_to: Option<At<Vec<At<String>>>>,
-    /// The language of mail: en, es or pt. Default: en.
-    #[schemars(extend("examples" = ["es"], "pattern" = "^(en|es|pt)([-_][A-Za-z0-9]+)*$"))]
+    #[schemars(extend("description" = about_languages(), "examples" = ["es"], "pattern" = languages()))]
     pub language: Option<At<String>>,
+}
+
+fn about_languages() -> String {
+    let known = any_of(&Language::ALL.map(|language| language.as_str().to_owned()));
+    format!("The language of mail: {known}. Default: {}.", Language::default().as_str())
+}
+
+/// The languages of mail, with any region.
+fn languages() -> String {
+    format!("^({})([-_][A-Za-z0-9]+)*$", Language::ALL.map(Language::as_str).join("|"))
 }
 
 /// A user that is left alone.

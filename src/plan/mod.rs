@@ -20,14 +20,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use self::forecast::{Outset, used_until};
 use crate::{
-    cloud::{CallError, Sender},
-    inventory::{Account, Inventory, Key, KeyId, LastUse, State, Status, UnreadAccount},
-    manifest::{Language, Source},
+    inventory::{Account, CallError, Inventory, Key, KeyId, LastUse, State, Status, UnreadAccount},
+    manifest::Source,
+    notice::Sender,
     roster::{Entry, Roster},
+    template::Language,
 };
 
 pub use self::{
-    courtesy::{Courtesy, Letter, courtesies, letters},
+    courtesy::{Batch, Courtesy, batches, courtesies},
     fingerprint::{Chain, Link, fingerprint, fingerprint_of},
     limits::{Exceeded, exceeded},
     reason::{Day, Duration, LeakObstacle, Origin, Reason, Retirement, Wait},

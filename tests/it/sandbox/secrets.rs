@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use keyrota::{
-    cloud::{CallError, Cloud, ErrorKind, NewSecret},
-    sandbox::{Sandbox, StoredSecret, StoredVersion, World},
+    cloud::{
+        NewSecret, Reads, Writes,
+        sandbox::{Sandbox, StoredSecret, StoredVersion, World},
+    },
+    inventory::{CallError, ErrorKind},
 };
 use secrecy::SecretString;
 

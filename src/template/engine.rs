@@ -11,17 +11,29 @@ use minijinja::{
     syntax::SyntaxConfig,
 };
 
-use super::{LAYOUT, Templates, Text, content::Content};
-use crate::manifest::Language;
+use super::{
+    content::Content,
+    languages::Language,
+    library::{LAYOUT, Templates},
+};
 
 const SUBJECT: &str = "Subject:";
 
 const CODE: &str = "font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:13px";
 
+/// A finished mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    /// One line.
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+}
+
 /// What is wrong with a template.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{template}{}: {message}", line.map(|line| format!(":{line}")).unwrap_or_default())]
-pub struct Flaw {
+pub struct TemplateError {
     pub template: String,
     /// Counted from 1.
     pub line: Option<usize>,
@@ -56,7 +68,7 @@ const MOST_TOKENS: usize = 5_000;
 
 /// Looks at a team's template before it is filled in: fuel bounds what most operations take, but not adding lists, which
 /// is put off until the list is read and may have doubled forty times by then.
-pub fn inspect(template: &str) -> Result<(), Flaw> {
+pub fn inspect(template: &str) -> Result<(), TemplateError> {
     for (count, token) in tokenize(template, false, syntax()).enumerate() {
         // What is no token is told when the template is filled in, with its place.
         let Ok((token, span)) = token else { return Ok(()) };
@@ -65,16 +77,21 @@ pub fn inspect(template: &str) -> Result<(), Flaw> {
             Token::Plus => "`+` can't be used: `~` joins texts".to_owned(),
             _ => continue,
         };
-        return Err(Flaw { template: String::new(), line: Some(span.start_line as usize), message });
+        return Err(TemplateError { template: String::new(), line: Some(span.start_line as usize), message });
     }
     Ok(())
 }
 
 /// Fills in the templates of a mail. The limit is for a team's own; keyrota's are known to end.
-pub fn render(templates: &Templates, language: Language, content: &Content, limit: Limit) -> Result<Text, Flaw> {
+pub fn render(
+    templates: &Templates,
+    language: Language,
+    content: &Content,
+    limit: Limit,
+) -> Result<Text, TemplateError> {
     let kind = content.kind();
     let (name, template) = templates.mail(kind, language);
-    let (subject, body) = split(template).ok_or_else(|| Flaw {
+    let (subject, body) = split(template).ok_or_else(|| TemplateError {
         template: name.clone(),
         line: Some(1),
         message: format!("the first line must be the subject: `{SUBJECT} …`"),
@@ -87,7 +104,7 @@ pub fn render(templates: &Templates, language: Language, content: &Content, limi
     let fill = |environment: &Environment, text: &str| fill(environment, &name, text, values.clone());
     let subject = one_line(&fill(&plain, subject)?);
     if subject.is_empty() {
-        return Err(Flaw { template: name, line: Some(1), message: "the subject is empty".to_owned() });
+        return Err(TemplateError { template: name, line: Some(1), message: "the subject is empty".to_owned() });
     }
     let text = paragraphs(&fill(&plain, &body)?).join("\n\n") + "\n";
     let body: String = paragraphs(&fill(&html, &body)?).iter().map(|chunk| block(chunk)).collect();
@@ -101,7 +118,7 @@ pub fn render(templates: &Templates, language: Language, content: &Content, limi
     Ok(Text { subject, text, html })
 }
 
-fn fill(environment: &Environment, name: &str, template: &str, values: Value) -> Result<String, Flaw> {
+fn fill(environment: &Environment, name: &str, template: &str, values: Value) -> Result<String, TemplateError> {
     let mut text = Bounded(Vec::new());
     let filled =
         environment.template_from_named_str(name, template).and_then(|t| t.render_captured_to(values, &mut text));
@@ -249,12 +266,12 @@ fn escaped(value: &Value) -> String {
     if value.is_safe() { text } else { HtmlEscape(&text).to_string() }
 }
 
-fn flaw(template: &str, error: &Error) -> Flaw {
+fn flaw(template: &str, error: &Error) -> TemplateError {
     let template = error.name().unwrap_or(template).to_owned();
     let message = match error.kind() {
         ErrorKind::OutOfFuel => "it takes too much: loops within loops, or text that grows without end".to_owned(),
         ErrorKind::WriteFailure => format!("it makes a mail of more than {LONGEST} bytes"),
         kind => format!("{kind}{}", error.detail().map_or_else(String::new, |detail| format!(": {detail}"))),
     };
-    Flaw { template, line: error.line(), message }
+    TemplateError { template, line: error.line(), message }
 }

@@ -20,8 +20,8 @@ use secrecy::SecretString;
 
 pub use self::connect::{ConnectError, Connected, Problem, connect, connect_with};
 use crate::{
-    cloud::{CallError, ClockReading, Cloud, Issued, Message, NewSecret, Relevant, Shown},
-    inventory::{Account, Key, KeyId, LastUse, SecretRecord, User},
+    cloud::{ClockReading, Issued, Message, NewSecret, Reads, Relevant, Shown, Writes},
+    inventory::{Account, CallError, Key, KeyId, LastUse, SecretRecord, User},
 };
 
 /// One account of AWS, reached with credentials that were checked to be of it. Clones share their connections.
@@ -93,7 +93,7 @@ impl Aws {
     }
 }
 
-impl Cloud for Aws {
+impl Reads for Aws {
     fn account(&self) -> &Account {
         &self.account
     }
@@ -133,7 +133,9 @@ impl Cloud for Aws {
     async fn last_use(&self, key: &KeyId) -> Result<LastUse, CallError> {
         read::last_use(self, key).await
     }
+}
 
+impl Writes for Aws {
     async fn create_secret(&self, secret: &NewSecret) -> Result<(), CallError> {
         write::create_secret(self, secret).await
     }

@@ -1,4 +1,4 @@
-//! The sandbox as a [`Cloud`]: each call locks the state, works on it, and is done.
+//! The sandbox as a [`Reads`] and [`Writes`]: each call locks the state, works on it, and is done.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ use secrecy::SecretString;
 
 use super::{Sandbox, iam, secrets_manager, ses};
 use crate::{
-    cloud::{CallError, Cloud, ErrorKind, Issued, Message, NewSecret, Relevant},
-    inventory::{Account, Key, KeyId, LastUse, SecretRecord, User},
+    cloud::{Issued, Message, NewSecret, Reads, Relevant, Writes},
+    inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, SecretRecord, User},
 };
 
 impl Sandbox {
@@ -21,7 +21,7 @@ impl Sandbox {
     }
 }
 
-impl Cloud for Sandbox {
+impl Reads for Sandbox {
     fn account(&self) -> &Account {
         &self.account
     }
@@ -49,7 +49,9 @@ impl Cloud for Sandbox {
     async fn last_use(&self, key: &KeyId) -> Result<LastUse, CallError> {
         self.inspect(|world| iam::last_use(world, key))
     }
+}
 
+impl Writes for Sandbox {
     async fn create_secret(&self, secret: &NewSecret) -> Result<(), CallError> {
         self.change(|world| secrets_manager::create_secret(world, &self.account, secret))
     }

@@ -3,7 +3,11 @@
 use chrono::{DateTime, SubsecRound, Utc};
 
 use super::{SentMail, World};
-use crate::cloud::{CallError, ErrorKind, Message, Sender};
+use crate::{
+    cloud::Message,
+    inventory::{CallError, ErrorKind},
+    notice::Sender,
+};
 
 /// `SendEmail`.
 pub(super) fn send_mail(world: &mut World, now: DateTime<Utc>, message: &Message) -> Result<(), CallError> {

@@ -2,22 +2,19 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
 };
 
 use chrono::{DateTime, Utc};
 
+use super::words;
 use crate::{
-    apply::Run,
-    cloud::{CallError, Cloud, ErrorKind, Message, Sender},
-    inventory::KeyId,
-    mail::{
-        Text,
-        content::{Content, Retiring, Rotated},
-        render,
-    },
-    manifest::{Language, Mail},
-    plan::{Change, Notice, Topic},
+    cloud::{Message, Writes},
+    inventory::{CallError, ErrorKind, KeyId},
+    manifest::Mail,
+    notice::Sender,
+    plan::{Change, Notice},
+    template::{Language, Text, content::Content, render},
 };
 
 /// Whether SES still takes mail. Once its daily quota is used up, nothing more is tried in a run.
@@ -26,7 +23,7 @@ pub struct Outbox(Mutex<Option<CallError>>);
 
 impl Outbox {
     /// Why nothing more can be sent, if that is so.
-    pub(super) fn closed(&self) -> Option<CallError> {
+    pub fn closed(&self) -> Option<CallError> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -35,46 +32,36 @@ impl Outbox {
     }
 }
 
+/// What all mail of a run has in common.
+#[derive(Clone, Copy)]
+pub struct Sending<'a> {
+    pub mail: &'a Mail,
+    /// When the run began: its mail carries that as a tag.
+    pub as_of: DateTime<Utc>,
+    pub outbox: &'a Outbox,
+}
+
 /// Tells the owner of a key that was rotated, or of one that is to go. Told is who can act on it: one accepted message is
 /// enough. When every recipient is refused, the fallback is written to instead, with the reason.
 ///
 /// # Errors
 /// Nobody was told: the next run tries again.
-pub(crate) async fn owner(
-    cloud: &impl Cloud,
-    mail: &Mail,
+pub async fn owner(
+    cloud: &impl Writes,
+    sending: &Sending<'_>,
     change: &Change,
     key: &KeyId,
     notice: &Notice,
-    run: &Run<'_>,
     notes: &mut Vec<String>,
 ) -> Result<(), CallError> {
+    let Sending { mail, as_of, outbox } = *sending;
     let Notice { topic, sender, recipients, fallback, language, .. } = notice;
-    let content = |because: Option<String>| match topic.clone() {
-        Topic::Issued { old } => Content::Rotated(Rotated {
-            account: Arc::clone(&change.account),
-            user: change.user.clone(),
-            key: key.clone(),
-            secret: change.destination.clone(),
-            old,
-            because,
-        }),
-        Topic::Retiring { why, last_use, other, stops, latest } => Content::Retiring(Retiring {
-            account: Arc::clone(&change.account),
-            user: change.user.clone(),
-            key: key.clone(),
-            why,
-            last_use,
-            other,
-            stops,
-            latest,
-            because,
-        }),
+    let delivery = |because: Option<String>| {
+        Delivery::new(mail, sender, *language, words::of_topic(change, key, topic, because), as_of)
     };
-    let letter = |because: Option<String>| Letter::new(mail, sender, *language, content(because), run.as_of);
-    let refused = match letter(None).send_each(cloud, &run.outbox, recipients, notes).await? {
-        Told::Accepted => return Ok(()),
-        Told::Refused(refused) => refused,
+    let refused = match delivery(None).send_each(cloud, outbox, recipients, notes).await? {
+        Receipt::Accepted => return Ok(()),
+        Receipt::Refused(refused) => refused,
     };
     if fallback.is_empty() {
         return Err(nobody(&change.user, refused));
@@ -83,22 +70,22 @@ pub(crate) async fn owner(
         notes.push(NO_ADDRESS.to_owned());
     }
     notes.extend(refused.iter().map(ToString::to_string));
-    match letter(Some(reason(&refused))).send_each(cloud, &run.outbox, fallback, notes).await? {
-        Told::Accepted => Ok(()),
-        Told::Refused(refused) => Err(nobody(&change.user, refused)),
+    match delivery(Some(reason(&refused))).send_each(cloud, outbox, fallback, notes).await? {
+        Receipt::Accepted => Ok(()),
+        Receipt::Refused(refused) => Err(nobody(&change.user, refused)),
     }
 }
 
 const NO_ADDRESS: &str = "the user has no address";
 
-pub(super) fn reason(refused: &[CallError]) -> String {
+pub fn reason(refused: &[CallError]) -> String {
     match refused {
         [] => NO_ADDRESS.to_owned(),
         refused => refused.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
     }
 }
 
-pub(super) fn unsent(to: &str, why: &str) -> CallError {
+pub fn unsent(to: &str, why: &str) -> CallError {
     let (operation, message) = ("ses:SendEmail", why.to_owned());
     CallError { kind: ErrorKind::Other, operation, subject: to.to_owned(), message }
 }
@@ -113,20 +100,20 @@ fn nobody(user: &str, mut refused: Vec<CallError>) -> CallError {
 }
 
 /// A finished mail without a recipient.
-pub(super) struct Letter {
+pub struct Delivery {
     sender: Sender,
     tags: BTreeMap<String, String>,
     text: Text,
     pub note: Option<String>,
 }
 
-enum Told {
+enum Receipt {
     Accepted,
     /// By every address, and why; none if there was no address.
     Refused(Vec<CallError>),
 }
 
-impl Letter {
+impl Delivery {
     pub fn new(mail: &Mail, sender: &Sender, language: Language, content: Content, as_of: DateTime<Utc>) -> Self {
         let (text, flaw) = render(&mail.templates, language, &content);
         let run = as_of.format("%Y%m%dT%H%M%SZ").to_string();
@@ -139,7 +126,7 @@ impl Letter {
         }
     }
 
-    pub async fn send(&self, cloud: &impl Cloud, outbox: &Outbox, to: &str) -> Result<(), CallError> {
+    pub async fn send(&self, cloud: &impl Writes, outbox: &Outbox, to: &str) -> Result<(), CallError> {
         if let Some(error) = outbox.closed() {
             return Err(error);
         }
@@ -158,11 +145,11 @@ impl Letter {
     /// A failure that is not about the address, if no message was accepted.
     async fn send_each(
         &self,
-        cloud: &impl Cloud,
+        cloud: &impl Writes,
         outbox: &Outbox,
         to: &[String],
         notes: &mut Vec<String>,
-    ) -> Result<Told, CallError> {
+    ) -> Result<Receipt, CallError> {
         notes.extend(self.note.clone());
         let (mut accepted, mut refused, mut failed) = (false, Vec::new(), None);
         for to in to {
@@ -174,11 +161,11 @@ impl Letter {
         }
         if accepted {
             notes.extend(refused.iter().chain(&failed).map(ToString::to_string));
-            return Ok(Told::Accepted);
+            return Ok(Receipt::Accepted);
         }
         match failed {
             Some(error) => Err(error),
-            None => Ok(Told::Refused(refused)),
+            None => Ok(Receipt::Refused(refused)),
         }
     }
 }

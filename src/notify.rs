@@ -2,8 +2,6 @@
 //!
 //! Each recipient gets a message of their own, so that a refused address costs no other its mail.
 
-mod letter;
-
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -12,21 +10,17 @@ use std::{
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 
-pub use self::letter::Outbox;
-pub(crate) use self::letter::owner;
-use self::letter::{Letter, reason, unsent};
 use crate::{
     apply::{Applied, Outcome, Run, timestamp, write_ledger},
-    cloud::{CallError, Cloud, ErrorKind, Sender},
-    inventory::{Account, KeyId, State, TAG_REMINDED},
-    mail::{
-        Kind,
-        content::{AccountDigest, Content, Digest},
-    },
+    cloud::Writes,
+    inventory::{Account, CallError, ErrorKind, KeyId, State, TAG_REMINDED},
+    mail::{Delivery, of_notice, reason, unsent},
     manifest::Mail,
+    notice::{Kind, Sender},
     observe::fetch,
-    plan::{self, Action, Courtesy, Need, Next, Origin, Plan, Reason, Verb, Wait, courtesies, letters, next_observed},
+    plan::{self, Action, Courtesy, Need, Next, Origin, Plan, Reason, Verb, Wait, batches, courtesies, next_observed},
     survey::Surveyed,
+    template::content::{AccountDigest, Content, Digest},
 };
 
 /// Mails sent at the same time. SES takes 14 a second from most accounts, and one from a new one.
@@ -48,7 +42,7 @@ pub struct Sent {
 /// that a run without changes is worth a digest if something is blocked: daily runs must not repeat it daily.
 ///
 /// What was sent, and what failed, is added to `applied`.
-pub async fn tell_all<C: Cloud>(
+pub async fn tell_all<C: Writes>(
     surveyed: &[Surveyed<'_, C>],
     plan: &Plan,
     applied: &mut Applied,
@@ -57,25 +51,25 @@ pub async fn tell_all<C: Cloud>(
     run: &Run<'_>,
 ) {
     let Some(sender) = mail.sender() else { return };
-    let office = Office { surveyed, mail, sender, run };
-    let (due, mut unread) = office.due(applied).await;
+    let notifier = Notifier { surveyed, mail, sender, run };
+    let (due, mut unread) = notifier.due(applied).await;
     applied.mail.append(&mut unread);
-    let (due, mut refused) = office.notable(due, applied).await;
+    let (due, mut refused) = notifier.notable(due, applied).await;
     applied.mail.append(&mut refused);
-    let mut sent = office.tell(&due).await;
+    let mut sent = notifier.tell(&due).await;
     applied.mail.append(&mut sent);
-    office.digest(plan, applied, is_enforcing).await;
+    notifier.digest(plan, applied, is_enforcing).await;
 }
 
 /// What sending needs all the time.
-struct Office<'a, 'c, C> {
+struct Notifier<'a, 'c, C> {
     surveyed: &'a [Surveyed<'c, C>],
     mail: &'a Mail,
     sender: Sender,
     run: &'a Run<'a>,
 }
 
-impl<C: Cloud> Office<'_, '_, C> {
+impl<C: Writes> Notifier<'_, '_, C> {
     /// What is to be told, by ledgers that were described: `ListSecrets` may lag behind what the run before noted. Beside
     /// it, what can't be told now, because that failed.
     async fn due(&self, applied: &mut Applied) -> (Vec<Courtesy>, Vec<Sent>) {
@@ -185,18 +179,18 @@ impl<C: Cloud> Office<'_, '_, C> {
 
     async fn tell(&self, due: &[Courtesy]) -> Vec<Sent> {
         let all: Vec<&Courtesy> = due.iter().collect();
-        let mut tally = Tally::default();
-        let mut sent = self.send(&all, |courtesy| &courtesy.recipients, &mut tally, None).await;
+        let mut receipts = Receipts::default();
+        let mut sent = self.send(&all, |courtesy| &courtesy.recipients, &mut receipts, None).await;
         // Instead of owners of whom every address was refused, the fallback is told, with the reason.
-        let refused = tally.refused(&all);
+        let refused = receipts.refused(&all);
         let by_reason = refused.into_iter().fold(BTreeMap::<String, Vec<&Courtesy>>::new(), |mut by, (one, why)| {
             by.entry(why).or_default().push(one);
             by
         });
         for (why, about) in by_reason {
-            sent.extend(self.send(&about, |courtesy| &courtesy.fallback, &mut tally, Some(why)).await);
+            sent.extend(self.send(&about, |courtesy| &courtesy.fallback, &mut receipts, Some(why)).await);
         }
-        for (account, user, value, secret) in tally.told(&all, (self.run.clock)()) {
+        for (account, user, value, secret) in receipts.told(&all, (self.run.clock)()) {
             let Some(Surveyed { cloud, .. }) = self.account(account) else { continue };
             if let Err(error) = cloud.tag_secret(secret, &[(TAG_REMINDED.to_owned(), value)].into()).await {
                 let about = |sent: &&mut Sent| sent.result.is_ok() && sent.users.iter().any(|name| name == user);
@@ -212,59 +206,59 @@ impl<C: Cloud> Office<'_, '_, C> {
         &self,
         about: &[&'a Courtesy],
         to: impl Fn(&'a Courtesy) -> &'a [String],
-        tally: &mut Tally<'a>,
+        receipts: &mut Receipts<'a>,
         because: Option<String>,
     ) -> Vec<Sent> {
-        let letters = letters(about, to);
-        let results = stream::iter(&letters)
-            .map(|letter| async {
+        let batches = batches(about, to);
+        let results = stream::iter(&batches)
+            .map(|batch| async {
                 // What is not sent now is due again in the next run.
                 if !(self.run.may_start)() {
-                    return Err(unsent(&letter.to, "the run was over before its turn"));
+                    return Err(unsent(&batch.to, "the run was over before its turn"));
                 }
                 if let Some(error) = self.run.outbox.closed() {
                     return Err(error);
                 }
-                let about = letter.about.iter().map(|&courtesy| courtesy.clone()).collect();
-                let content = Content::Courtesy { kind: letter.kind, about, because: because.clone() };
-                let account = letter.about.first().and_then(|courtesy| self.account(&courtesy.account));
-                let cloud = account.ok_or_else(|| unsent(&letter.to, "its account was not read"))?.cloud;
-                let finished = Letter::new(self.mail, &self.sender, letter.language, content, self.run.as_of);
-                let result = finished.send(cloud, &self.run.outbox, &letter.to).await;
+                let about = batch.about.iter().map(|courtesy| of_notice(courtesy)).collect();
+                let content = Content::Keys { kind: batch.kind, about, because: because.clone() };
+                let account = batch.about.first().and_then(|courtesy| self.account(&courtesy.account));
+                let cloud = account.ok_or_else(|| unsent(&batch.to, "its account was not read"))?.cloud;
+                let finished = Delivery::new(self.mail, &self.sender, batch.language, content, self.run.as_of);
+                let result = finished.send(cloud, &self.run.outbox, &batch.to).await;
                 Ok((result, finished.note))
             })
             .buffered(CONCURRENCY)
             .collect::<Vec<_>>()
             .await;
         let mut sent = Vec::new();
-        let mut left: BTreeMap<(Kind, String), (CallError, Vec<&plan::Letter<'_>>)> = BTreeMap::new();
-        for (letter, result) in letters.iter().zip(results) {
+        let mut left: BTreeMap<(Kind, String), (CallError, Vec<&plan::Batch<'_>>)> = BTreeMap::new();
+        for (batch, result) in batches.iter().zip(results) {
             let (result, note) = match result {
                 Ok(tried) => tried,
                 Err(error) => {
                     let untried =
-                        left.entry((letter.kind, error.message.clone())).or_insert_with(|| (error, Vec::new()));
-                    untried.1.push(letter);
+                        left.entry((batch.kind, error.message.clone())).or_insert_with(|| (error, Vec::new()));
+                    untried.1.push(batch);
                     continue;
                 }
             };
-            for courtesy in &letter.about {
-                tally.0.entry(identity(courtesy)).or_default().push(result.clone());
+            for courtesy in &batch.about {
+                receipts.0.entry(identity(courtesy)).or_default().push(result.clone());
             }
-            let users = letter.about.iter().map(|courtesy| courtesy.user.clone()).collect();
+            let users = batch.about.iter().map(|courtesy| courtesy.user.clone()).collect();
             sent.push(Sent {
-                kind: letter.kind,
-                to: letter.to.clone(),
+                kind: batch.kind,
+                to: batch.to.clone(),
                 users,
                 result,
                 notes: note.into_iter().collect(),
             });
         }
         // What was not even tried is said once, whomever it is about.
-        sent.extend(left.into_iter().map(|((kind, _), (error, letters))| {
-            let to: BTreeSet<&str> = letters.iter().map(|letter| letter.to.as_str()).collect();
+        sent.extend(left.into_iter().map(|((kind, _), (error, batches))| {
+            let to: BTreeSet<&str> = batches.iter().map(|batch| batch.to.as_str()).collect();
             let users: BTreeSet<&str> =
-                letters.iter().flat_map(|letter| &letter.about).map(|courtesy| courtesy.user.as_str()).collect();
+                batches.iter().flat_map(|batch| &batch.about).map(|courtesy| courtesy.user.as_str()).collect();
             Sent {
                 kind,
                 to: to.into_iter().collect::<Vec<_>>().join(", "),
@@ -278,16 +272,17 @@ impl<C: Cloud> Office<'_, '_, C> {
 
     async fn digest(&self, plan: &Plan, applied: &mut Applied, is_enforcing: bool) {
         let digest = self.summary(plan, applied);
-        let Digest { accounts, unfinished, unread } = &digest;
+        let Digest { accounts, unfinished, unread, .. } = &digest;
         let is_eventful = !applied.outcomes.is_empty() || !unfinished.is_empty();
         let has_news = !accounts.is_empty() || !unread.is_empty();
         let Some(first) = self.surveyed.first().filter(|_| is_eventful || (is_enforcing && has_news)) else {
             return;
         };
-        let letter = Letter::new(self.mail, &self.sender, self.mail.language, Content::Digest(digest), self.run.as_of);
+        let delivery =
+            Delivery::new(self.mail, &self.sender, self.mail.language, Content::Digest(digest), self.run.as_of);
         for to in &self.mail.digest {
-            let result = letter.send(first.cloud, &self.run.outbox, to).await;
-            let notes = letter.note.clone().into_iter().collect();
+            let result = delivery.send(first.cloud, &self.run.outbox, to).await;
+            let notes = delivery.note.clone().into_iter().collect();
             applied.mail.push(Sent { kind: Kind::Digest, to: to.clone(), users: Vec::new(), result, notes });
         }
     }
@@ -303,9 +298,9 @@ impl<C: Cloud> Office<'_, '_, C> {
             {
                 let (user, verb) = (&change.user, change.action.verb());
                 match (result, one.done.last_mut()) {
-                    (Err(failure), _) => one.failed.push((user.clone(), verb, failure.to_string())),
-                    (Ok(()), Some((last, verbs))) if last == user => verbs.push(verb),
-                    (Ok(()), _) => one.done.push((user.clone(), vec![verb])),
+                    (Err(failure), _) => one.failed.push((user.clone(), verb.as_str(), failure.to_string())),
+                    (Ok(()), Some((last, verbs))) if last == user => verbs.push(verb.as_str()),
+                    (Ok(()), _) => one.done.push((user.clone(), vec![verb.as_str()])),
                 }
             }
             let mut block = |user: &str, wait: &Wait| {
@@ -331,7 +326,11 @@ impl<C: Cloud> Office<'_, '_, C> {
                 accounts.push(one);
             }
         }
+        let done = |verb: Verb| applied.done(verb);
         Digest {
+            created: done(Verb::Create),
+            deactivated: done(Verb::Deactivate),
+            deleted: done(Verb::Delete),
             accounts,
             unfinished: applied
                 .left()
@@ -362,9 +361,9 @@ fn identity(courtesy: &Courtesy) -> Identity<'_> {
 
 /// What became of the messages about each courtesy.
 #[derive(Default)]
-struct Tally<'a>(BTreeMap<Identity<'a>, Vec<Result<(), CallError>>>);
+struct Receipts<'a>(BTreeMap<Identity<'a>, Vec<Result<(), CallError>>>);
 
-impl<'a> Tally<'a> {
+impl<'a> Receipts<'a> {
     /// Those of which every address was refused, and why. A failure of another kind may be over in the next run.
     fn refused(&self, all: &[&'a Courtesy]) -> Vec<(&'a Courtesy, String)> {
         let why = |courtesy: &Courtesy| {

@@ -7,7 +7,7 @@ use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 
 use super::answer::NoAnswer;
-use crate::cloud::{CallError, ErrorKind};
+use crate::inventory::{CallError, ErrorKind};
 
 /// A failed call before it is known whom to tell and how.
 #[derive(Clone, Debug, PartialEq, Eq)]

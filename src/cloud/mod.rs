@@ -1,81 +1,21 @@
-//! The edge: every AWS call that keyrota makes, as one trait in keyrota's own words.
+//! The edge: every AWS call that keyrota makes, as two traits in keyrota's own words.
 //!
-//! Two implementations exist: [`crate::aws`], and the strict simulated account of [`crate::sandbox`]. Each method is
+//! Two implementations exist: [`crate::cloud::aws`], and the strict simulated account of [`crate::cloud::sandbox`]. Each method is
 //! one AWS API call (reads follow their pages), so that whoever sequences calls can be cut off between any two.
 
-use std::{collections::BTreeMap, fmt};
+pub mod aws;
+#[cfg(feature = "cli")]
+pub mod sandbox;
+
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
-use crate::inventory::{Account, Key, KeyId, LastUse, SecretRecord, User};
-
-/// Why a call failed, as far as it changes what to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ErrorKind {
-    /// A permission is missing.
-    Denied,
-    /// Still throttled after the SDK's retries.
-    Throttled,
-    NotFound,
-    /// The state was not what the call required: a third key, a label on another version, a name that is taken.
-    Conflict,
-    /// SES will not take this message: unverified, suppressed or malformed address.
-    Refused,
-    /// SES takes no more messages today.
-    QuotaUsedUp,
-    /// The answer made no sense.
-    Malformed,
-    /// Anything else: network, time-out, a fault of the service.
-    Other,
-}
-
-/// A failed AWS call. Holds no request, so it can't hold a secret.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub struct CallError {
-    pub kind: ErrorKind,
-    /// The IAM action that permits the call, e.g. `iam:CreateAccessKey`.
-    pub operation: &'static str,
-    /// The user, key or secret it was about.
-    pub subject: String,
-    /// What AWS answered.
-    pub message: String,
-}
-
-impl CallError {
-    /// The failure without what it was about: it is the same for every user whom a missing permission concerns.
-    pub fn cause(&self) -> String {
-        let Self { kind, operation, .. } = self;
-        match kind {
-            ErrorKind::Denied => format!("permission `{operation}` is missing"),
-            ErrorKind::Throttled => format!("{operation} is still throttled"),
-            _ => format!("{operation} failed"),
-        }
-    }
-}
-
-impl fmt::Display for CallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kind, operation, subject, message } = self;
-        match kind {
-            ErrorKind::Denied => write!(f, "permission `{operation}` is missing for {subject}: {message}"),
-            ErrorKind::Throttled => write!(f, "{operation} for {subject} is still throttled: {message}"),
-            ErrorKind::QuotaUsedUp => {
-                write!(f, "{operation} for {subject} failed, the daily quota of SES is used up: {message}")
-            }
-            ErrorKind::Malformed if is_write(operation) => {
-                write!(f, "could not tell whether {operation} for {subject} took effect: {message}")
-            }
-            _ => write!(f, "{operation} for {subject} failed: {message}"),
-        }
-    }
-}
-
-/// Whether an operation changes something: one that may have done so is not said to have failed.
-fn is_write(operation: &str) -> bool {
-    let name = operation.split_once(':').map_or(operation, |(_, name)| name);
-    !["Get", "List", "Describe"].iter().any(|read| name.starts_with(read))
-}
+use crate::{
+    inventory::{Account, CallError, Key, KeyId, LastUse, SecretRecord, User},
+    notice::Sender,
+};
 
 /// The time of this machine and AWS's at the same moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,18 +41,6 @@ pub struct NewSecret {
     pub replicate_to: Vec<String>,
 }
 
-/// In whose name mail goes out.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sender {
-    pub from: String,
-    /// `FromEmailAddressIdentityArn`: the identity of another account that permits this one to send for it.
-    pub from_arn: Option<String>,
-    pub reply_to: Option<String>,
-    pub configuration_set: Option<String>,
-    /// The region whose SES sends; `None`: that of the caller.
-    pub region: Option<String>,
-}
-
 /// A mail to one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
@@ -131,12 +59,12 @@ pub type Relevant<'a> = &'a (dyn Fn(&str, &str) -> bool + Sync);
 /// Says of a user's keys whether they are as what was just done has left them.
 pub type Shown<'a> = &'a (dyn Fn(&[Key]) -> bool + Sync);
 
-/// One AWS account, real or simulated.
+/// What may be read of one AWS account, real or simulated. A plan gets no more than this, so it can change nothing.
 ///
 /// # Errors
 /// Every method fails with the [`CallError`] of the call it names, after the retries that are safe for that call.
 #[expect(async_fn_in_trait, reason = "used through generics only, where the compiler sees whether futures are Send")]
-pub trait Cloud {
+pub trait Reads {
     /// The account behind the credentials.
     fn account(&self) -> &Account;
 
@@ -160,7 +88,7 @@ pub trait Cloud {
     async fn resource_policy(&self, name: &str) -> Result<Option<String>, CallError>;
     /// `ListAccessKeys`; last uses are [`LastUse::Unread`].
     async fn access_keys(&self, user: &str) -> Result<Vec<Key>, CallError>;
-    /// [`Cloud::access_keys`], again for a while until they are as `shown` says: IAM may lag behind what was just done.
+    /// [`Reads::access_keys`], again for a while until they are as `shown` says: IAM may lag behind what was just done.
     /// Yields what was seen last.
     async fn access_keys_after(&self, user: &str, shown: Shown<'_>) -> Result<Vec<Key>, CallError> {
         let _ = shown;
@@ -168,7 +96,14 @@ pub trait Cloud {
     }
     /// `GetAccessKeyLastUsed`.
     async fn last_use(&self, key: &KeyId) -> Result<LastUse, CallError>;
+}
 
+/// What may be changed in the account, beside what may be read.
+///
+/// # Errors
+/// As those of [`Reads`].
+#[expect(async_fn_in_trait, reason = "used through generics only, where the compiler sees whether futures are Send")]
+pub trait Writes: Reads {
     /// `CreateSecret` without a value.
     async fn create_secret(&self, secret: &NewSecret) -> Result<(), CallError>;
     /// `TagResource` of Secrets Manager.

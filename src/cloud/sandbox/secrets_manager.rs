@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 
 use super::{StoredSecret, StoredVersion, World, rules};
 use crate::{
-    cloud::{CallError, ErrorKind, NewSecret},
-    inventory::{Account, CURRENT, PENDING, SecretRecord, Version},
+    cloud::NewSecret,
+    inventory::{Account, CURRENT, CallError, ErrorKind, PENDING, SecretRecord, Version},
 };
 
 /// The label that follows `AWSCURRENT` by itself.

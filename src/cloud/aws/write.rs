@@ -31,8 +31,9 @@ use super::{
     read,
 };
 use crate::{
-    cloud::{CallError, ErrorKind, Issued, Message, NewSecret, Sender},
-    inventory::{KeyId, PENDING},
+    cloud::{Issued, Message, NewSecret},
+    inventory::{CallError, ErrorKind, KeyId, PENDING},
+    notice::Sender,
 };
 
 pub(super) async fn create_secret(aws: &Aws, secret: &NewSecret) -> Result<(), CallError> {

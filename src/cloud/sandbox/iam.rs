@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 
 use super::{IamUser, World};
 use crate::{
-    cloud::{CallError, ErrorKind, Issued},
-    inventory::{Account, Key, KeyId, LastUse, Status, User},
+    cloud::Issued,
+    inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, Status, User},
 };
 
 /// `AccessKeysPerUser`, a quota that AWS does not raise.

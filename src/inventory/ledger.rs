@@ -1,13 +1,12 @@
-//! What was observed in one account: plain values, no SDK types, and the reads that failed.
-//!
-//! The only state keyrota keeps is the *ledger*: the user's secret in Secrets Manager, with its version labels and
-//! tags. Secret values are never read.
+//! The ledger: the user's secret in Secrets Manager, with its version labels and tags. It is the only state that keyrota
+//! keeps, and this is the only file that knows how it is written. Secret values are never read.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::{cloud::CallError, mail::Kind};
+use super::key::KeyId;
+use crate::notice::Kind;
 
 /// Prefix of the secret-version id (`ClientRequestToken`) that stores an access key; the key's id follows.
 pub const VERSION_PREFIX: &str = "keyrota-1-access-key-";
@@ -36,105 +35,6 @@ pub const CURRENT: &str = "AWSCURRENT";
 /// The Secrets Manager staging label of a version that is stored, but not yet handed out.
 pub const PENDING: &str = "AWSPENDING";
 
-/// The account that was observed.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Account {
-    /// The 12-digit account id.
-    pub id: String,
-    /// The name that the manifest gives it.
-    pub name: Option<String>,
-    /// `aws`, `aws-cn` or `aws-us-gov`.
-    pub partition: String,
-    /// The region of its secrets.
-    pub region: String,
-}
-
-/// An IAM user as `GetAccountAuthorizationDetails` or `ListUsers` tells of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct User {
-    /// The name as IAM spells it; IAM compares names without case.
-    pub name: String,
-    pub arn: String,
-    /// Starts and ends with `/`.
-    pub path: String,
-    pub tags: BTreeMap<String, String>,
-    pub groups: Vec<String>,
-    /// Set when tags or groups could not be read: the user is then held, never guessed at.
-    pub unreadable: Option<CallError>,
-}
-
-/// An access key's id (`AKIA…`): not a secret.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyId(Arc<str>);
-
-impl KeyId {
-    pub fn new(id: impl AsRef<str>) -> Self {
-        Self(Arc::from(id.as_ref()))
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The id of the secret version that stores this key (the `ClientRequestToken` of `PutSecretValue`).
-    pub fn version_id(&self) -> String {
-        format!("{VERSION_PREFIX}{self}")
-    }
-
-    /// The key that a secret version stores, if keyrota stored it.
-    pub fn of_version(version_id: &str) -> Option<Self> {
-        version_id.strip_prefix(VERSION_PREFIX).filter(|id| !id.is_empty()).map(Self::new)
-    }
-}
-
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
-
-impl fmt::Debug for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
-    }
-}
-
-/// Whether IAM accepts requests signed with the key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Status {
-    Active,
-    Inactive,
-}
-
-/// When a key was last used, as `GetAccessKeyLastUsed` tells.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum LastUse {
-    /// Not asked for yet: the planner asks when it needs to know.
-    Unread,
-    /// AWS has no record of a use.
-    Never,
-    At {
-        time: DateTime<Utc>,
-        service: Option<String>,
-        region: Option<String>,
-    },
-}
-
-/// An access key as `ListAccessKeys` tells of it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Key {
-    pub id: KeyId,
-    pub status: Status,
-    pub created: DateTime<Utc>,
-    pub last_use: LastUse,
-}
-
-impl Key {
-    pub fn is_active(&self) -> bool {
-        self.status == Status::Active
-    }
-}
-
 /// A secret as `ListSecrets` and `DescribeSecret` tell of it; its value is never read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretRecord {
@@ -156,20 +56,6 @@ pub struct SecretRecord {
 pub struct Version {
     pub id: String,
     pub labels: Vec<String>,
-}
-
-/// What the planner reads of one user, and what `simulate` writes.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct State {
-    /// At most two; IAM allows no third.
-    pub keys: Vec<Key>,
-    pub ledger: Ledger,
-}
-
-impl State {
-    pub fn key(&self, id: &KeyId) -> Option<&Key> {
-        self.keys.iter().find(|key| key.id == *id)
-    }
 }
 
 /// The user's secret: the only state that keyrota keeps.
@@ -247,47 +133,15 @@ pub struct Reminder {
     pub first: DateTime<Utc>,
 }
 
-/// Everything observed in one account, by user name as IAM spells it.
-#[derive(Clone, Debug, Default)]
-pub struct Inventory {
-    /// A user whose keys, last use or secret could not be read holds the error instead.
-    pub users: BTreeMap<String, Result<State, CallError>>,
-}
-
-/// An account that could not be entered, or whose users could not be listed: nothing is known of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnreadAccount {
-    /// The 12-digit account id; `None`: not even that is known.
-    pub id: Option<String>,
-    /// The name that the manifest gives it.
-    pub name: Option<String>,
-    /// Why, in one line.
-    pub error: String,
-}
-
-impl UnreadAccount {
-    /// An account whose users could not be listed.
-    pub fn new(account: &Account, error: &CallError) -> Self {
-        Self { id: Some(account.id.clone()), name: account.name.clone(), error: error.to_string() }
+/// How a version of the secret names the key that it stores.
+impl KeyId {
+    /// The id of the secret version that stores this key (the `ClientRequestToken` of `PutSecretValue`).
+    pub fn version_id(&self) -> String {
+        format!("{VERSION_PREFIX}{self}")
     }
-}
 
-impl fmt::Display for UnreadAccount {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, name, error } = self;
-        match (id, name) {
-            (Some(id), Some(name)) => write!(f, "account {id} ({name}): {error}"),
-            (Some(one), None) | (None, Some(one)) => write!(f, "account {one}: {error}"),
-            (None, None) => f.write_str(error),
-        }
-    }
-}
-
-impl fmt::Display for Account {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.name {
-            Some(name) => write!(f, "{} ({name})", self.id),
-            None => f.write_str(&self.id),
-        }
+    /// The key that a secret version stores, if keyrota stored it.
+    pub fn of_version(version_id: &str) -> Option<Self> {
+        version_id.strip_prefix(VERSION_PREFIX).filter(|id| !id.is_empty()).map(Self::new)
     }
 }

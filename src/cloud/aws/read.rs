@@ -13,8 +13,8 @@ use futures::{StreamExt, stream};
 
 use super::{Aws, call, error::malformed};
 use crate::{
-    cloud::{CallError, ErrorKind, Relevant, Shown},
-    inventory::{Key, KeyId, LastUse, SecretRecord, Status, User, Version},
+    cloud::{Relevant, Shown},
+    inventory::{CallError, ErrorKind, Key, KeyId, LastUse, SecretRecord, Status, User, Version},
 };
 
 /// How many users' details are read at a time when they can't be had in bulk.

@@ -16,8 +16,7 @@ use super::{
     error::{Failure, NO_CONNECTION, NO_CREDENTIALS, TIMED_OUT, is_unknown_key},
 };
 use crate::{
-    cloud::ErrorKind,
-    inventory::{Account, KeyId, UnreadAccount},
+    inventory::{Account, ErrorKind, KeyId, UnreadAccount},
     manifest::{DeclaredAccount, Source},
 };
 
