@@ -4,6 +4,8 @@
 //! `cargo bench --profile dev --bench cold_start`: the functions have a profile of their own. Needs what
 //! `cargo xtask package` needs.
 
+#![expect(clippy::print_stdout, reason = "figures are what it is for")]
+
 #[path = "../tests/it/lambda/runtime_api.rs"]
 #[expect(dead_code, reason = "only the start is measured, and nothing is invoked")]
 mod runtime_api;

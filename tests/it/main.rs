@@ -1,5 +1,8 @@
 //! All tests that look at keyrota from outside its modules: one binary, because linking the AWS SDK takes long.
 
+#![expect(clippy::print_stderr, clippy::print_stdout, reason = "long tests say how much they visited")]
+#![expect(clippy::unwrap_used, reason = "a test that fails says where")]
+
 mod action;
 mod architecture;
 mod attack;

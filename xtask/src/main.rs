@@ -1,5 +1,7 @@
 //! `cargo xtask`: what the repository itself needs done, so that workflows and people do it alike.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "these are tools for people and workflows")]
+
 mod manifests;
 mod package;
 mod release_asset;

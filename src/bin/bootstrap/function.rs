@@ -1,6 +1,10 @@
 //! One invocation: loads the manifests, connects, plans, applies, and tells of it.
 
-use std::{env, fmt, path::PathBuf};
+use std::{
+    env, fmt,
+    io::{self, Write},
+    path::PathBuf,
+};
 
 use chrono::{DateTime, Utc};
 use keyrota::{
@@ -262,7 +266,8 @@ fn summarize(mode: Mode, report: &Report<'_>) {
 fn measure(surveyed: &[Surveyed<'_, Aws>], report: &Report<'_>) {
     let accounts: Vec<_> = surveyed.iter().map(|one| (&one.roster, &one.inventory)).collect();
     for line in metrics::lines(&accounts, report.plan, report.applied) {
-        println!("{line}");
+        // Without a log there is nobody to tell either.
+        let _ = writeln!(io::stdout().lock(), "{line}");
     }
 }
 
