@@ -163,3 +163,16 @@ fn what_pip_installs_is_pinned_by_its_hash() {
     }
     assert!(installs >= 4 && lists >= 5, "the calls and lists are where this test looks for them: {installs}, {lists}");
 }
+
+/// A path that was moved would be nobody's any more, and nothing would say so.
+#[test]
+fn owners_are_named_for_paths_that_there_are() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let owners = fs::read_to_string(root.join(".github/CODEOWNERS")).expect("CODEOWNERS");
+    let lines = owners.lines().filter(|line| !line.trim_start().starts_with('#') && !line.trim().is_empty());
+    let paths: Vec<&str> = lines.filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(paths.contains(&"*") && paths.len() > 3, "{paths:?}");
+    for path in paths.iter().filter(|path| **path != "*") {
+        assert!(root.join(path.trim_matches('/')).exists(), "CODEOWNERS names {path}, which is not there");
+    }
+}

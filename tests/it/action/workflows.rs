@@ -99,7 +99,7 @@ impl Runner {
                  tar -czf \"target/release-assets/keyrota-$4-$3.tar.gz\" -C \"target/$3/release\" keyrota ;;\n\
                  check-terraform) ;;\n\
                  *) echo \"cargo xtask $2 is not expected\" >&2; exit 1 ;;\nesac ;;\n\
-                 fmt | clippy | test) ;;\n\
+                 check | clippy | deny | fmt | install | test) ;;\n\
                  *) echo \"cargo $1 is not expected\" >&2; exit 1 ;;\nesac"
             ),
         );
@@ -456,8 +456,11 @@ fn ci_and_the_release() {
     assert_eq!(ran.keys().collect::<Vec<_>>(), ["build", "publish"]);
     assert!(runner.calls().contains("gh release create v"), "{}", runner.calls());
     let ran = runner.run("ci.yml", "push", &event, &commit);
-    assert!(ran["test"].is_success, "{}", ran["test"].log);
-    for call in ["cargo test --locked\n", "cargo xtask check-terraform\n"] {
+    assert_eq!(ran.keys().collect::<Vec<_>>(), ["dependencies", "macos", "test"]);
+    for (name, job) in &ran {
+        assert!(job.is_success, "{name}: {}", job.log);
+    }
+    for call in ["cargo test --locked\n", "cargo xtask check-terraform\n", "cargo deny --locked "] {
         assert!(runner.calls().contains(call), "{}", runner.calls());
     }
 }
