@@ -3,8 +3,8 @@
 use std::{path::Path, sync::Arc};
 
 use super::{
-    Code, Diagnostic, Label,
-    diagnostic::{SourceFile, nearest, quote},
+    code::Code,
+    diagnostic::{Diagnostic, Label, SourceFile, nearest, quote},
 };
 use crate::template::Templates;
 

@@ -10,7 +10,12 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{LedgerWrite, Next, Origin, Wait, due_at, next, view::View};
+use super::{
+    model::{LedgerWrite, Next},
+    reason::{Origin, Wait},
+    rules::{due_at, next},
+    view::View,
+};
 use crate::{
     inventory::{Account, Destination, KeyId, LastUse, Reminder, Secret, State},
     notice::Kind,

@@ -5,7 +5,12 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Action, KeyRef, Need, Next, Reason, Step, Verb, Wait, next, simulate};
+use super::{
+    model::{Action, KeyRef, Need, Next, Step, Verb},
+    reason::{Reason, Wait},
+    rules::next,
+    simulate::simulate,
+};
 use crate::{
     inventory::{Destination, KeyId, LastUse, Readers, State},
     roster::{Entry, Roster},

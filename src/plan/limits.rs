@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Plan;
+use super::model::Plan;
 use crate::manifest::{Limits, Source};
 
 /// Below this many keys in scope, `max-percent` says nothing.

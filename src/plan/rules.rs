@@ -4,8 +4,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Action, LeakObstacle, Need, Next, Reason, Retirement, Wait,
-    view::{View, last_use, later, waits},
+    model::{Action, Need, Next},
+    reason::{LeakObstacle, Reason, Retirement, Wait},
+    view::{View, last_use, later, lives, waits},
 };
 use crate::{
     inventory::{Destination, Key, Readers, Secret, State},
@@ -15,12 +16,6 @@ use crate::{
 
 /// A deactivated key that is listed as active again so soon is a listing that lags, not a person who took it back.
 const LISTINGS_LAG: TimeDelta = TimeDelta::hours(1);
-
-/// A key of a creation that was cut short was made within this time after `keyrota:intent`. A Lambda runs no longer.
-const ORPHAN_AFTER: TimeDelta = TimeDelta::minutes(15);
-
-/// How far the clocks of keyrota and IAM may differ.
-const CLOCK_DIFFERENCE: TimeDelta = TimeDelta::minutes(5);
 
 /// One row of the lifecycle.
 pub struct Rule {
@@ -87,11 +82,6 @@ pub fn due_at(key: &Key, policy: &Policy) -> DateTime<Utc> {
         Some(before) if key.created < before => by_age.min(before),
         _ => by_age,
     }
-}
-
-/// How old a key gets before it is due.
-pub(super) fn lives(policy: &Policy) -> TimeDelta {
-    policy.max_age.value - policy.rotate_ahead.value.time()
 }
 
 /// A person must mend the place where the credential goes, or name someone to tell.
@@ -400,9 +390,4 @@ fn after_hold(view: &View<'_>, key: &Key) -> Result<Next, Need> {
         false => waits(key, Wait::InHold, ends),
         true => view.delete(key, Reason::HoldOver { since, origin: view.origin(key) }),
     })
-}
-
-/// Whether a key created then may be what a creation with this intent left.
-pub(super) fn is_near(created: DateTime<Utc>, intent: DateTime<Utc>) -> bool {
-    (later(intent, -CLOCK_DIFFERENCE)..=later(intent, ORPHAN_AFTER)).contains(&created)
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Action, Topic};
+use super::model::{Action, Topic};
 use crate::inventory::{
     CURRENT, Destination, Key, KeyAt, KeyId, LastUse, PENDING, Readers, Secret, State, Status, Version,
 };

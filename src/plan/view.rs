@@ -4,8 +4,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Action, LedgerWrite, Need, Next, Notice, Origin, Reason, Retirement, Topic, Wait, expectation,
-    rules::{is_near, lives},
+    model::{Action, LedgerWrite, Need, Next, Notice, Topic, expectation},
+    reason::{Origin, Reason, Retirement, Wait},
 };
 use crate::{
     inventory::{CURRENT, Destination, Key, KeyAt, KeyId, LastUse, PENDING, Secret, State, Version},
@@ -26,6 +26,12 @@ const SEEN_TO_WORK: TimeDelta = TimeDelta::days(8);
 
 /// What is due within the hour is due, so that no run is a month late for seconds.
 const MOST_SLACK: TimeDelta = TimeDelta::hours(1);
+
+/// A key of a creation that was cut short was made within this time after `keyrota:intent`. A Lambda runs no longer.
+const ORPHAN_AFTER: TimeDelta = TimeDelta::minutes(15);
+
+/// How far the clocks of keyrota and IAM may differ.
+const CLOCK_DIFFERENCE: TimeDelta = TimeDelta::minutes(5);
 
 pub(super) struct View<'a> {
     pub roster: &'a Roster,
@@ -310,4 +316,14 @@ fn slack(window: TimeDelta) -> TimeDelta {
 
 fn at(tag: &Option<KeyAt>, key: &Key) -> Option<DateTime<Utc>> {
     tag.as_ref().filter(|tag| tag.key == key.id).map(|tag| tag.at)
+}
+
+/// How old a key gets before it is due.
+pub(super) fn lives(policy: &Policy) -> TimeDelta {
+    policy.max_age.value - policy.rotate_ahead.value.time()
+}
+
+/// Whether a key created then may be what a creation with this intent left.
+fn is_near(created: DateTime<Utc>, intent: DateTime<Utc>) -> bool {
+    (later(intent, -CLOCK_DIFFERENCE)..=later(intent, ORPHAN_AFTER)).contains(&created)
 }

@@ -10,8 +10,8 @@ use toml::{
 };
 
 use super::{
-    Code, Diagnostic, Label,
-    diagnostic::{SourceFile, any_of, nearest, quote},
+    code::Code,
+    diagnostic::{Diagnostic, Label, SourceFile, any_of, nearest, quote},
 };
 
 /// The keys that were taken out, by the offset of their table: they were written, so they are not missing.
