@@ -2,10 +2,11 @@
 //! invariants of ARCHITECTURE.md, that every life converges, and that running again does nothing.
 //!
 //! A node is a simulated account at an instant. Its successors are the account after a run, after a run with each
-//! fault, and later, with and without the keys being used meanwhile. Nodes are visited once.
+//! fault, and later, with and without the keys being used meanwhile. Each is run once without a fault. Every call goes
+//! wrong once in each seed, and wherever keys were used meanwhile; a life has one fault.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
     sync::{
         Arc, Mutex,
@@ -44,6 +45,10 @@ const MOST_RUNS: usize = 40;
 /// Faults are injected until so many keys were issued in one life.
 const MOST_CREATIONS: u64 = 1;
 
+/// What each policy's enumeration must at least visit, so that it does not shrink unnoticed.
+const FEWEST_STATES: usize = 10_000;
+const FEWEST_FAULTS: usize = 10_000;
+
 #[test]
 fn with_the_default_policy() {
     explore("default", policy(7, 8, 14, 14, WhenFull::Block));
@@ -81,37 +86,51 @@ enum End {
     Blocked(&'static str),
 }
 
-/// The ends of the lives of all nodes visited, by the node's hash: nodes are large, and 64 bits tell them apart. All
-/// threads share them.
-#[derive(Default)]
-struct Ends(Mutex<HashMap<u64, End>>);
+/// What is known of a state: how a life that goes on from it ends, and what a run without a fault calls there.
+#[derive(Clone)]
+struct Known {
+    end: End,
+    /// Empty where the run changes nothing.
+    calls: Arc<[&'static str]>,
+}
 
-impl Ends {
-    fn name(node: &Node) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        node.hash(&mut hasher);
-        hasher.finish()
+/// All states seen so far, by their names. All threads share them, so that each state is visited once.
+#[derive(Default)]
+struct Seen {
+    known: Mutex<HashMap<Name, Known>>,
+    /// The states that some thread has taken on to let every call there go wrong.
+    taken: Mutex<HashSet<Name>>,
+    runs: AtomicUsize,
+    faults: AtomicUsize,
+}
+
+/// A state's hash: states are large, and 64 bits tell them apart.
+type Name = u64;
+
+impl Seen {
+    fn known(&self, name: Name) -> Option<Known> {
+        self.known.lock().expect("no thread has failed").get(&name).cloned()
     }
 
-    fn get(&self, node: &Node) -> Option<End> {
-        self.0.lock().expect("no thread has failed").get(&Self::name(node)).cloned()
+    /// Whether nobody has taken this state on yet.
+    fn take(&self, name: Name) -> bool {
+        self.taken.lock().expect("no thread has failed").insert(name)
     }
 }
 
 /// A simulated account at an instant.
 type Node = (World, DateTime<Utc>);
 
-/// How much was visited.
-#[derive(Default)]
-struct Tally {
-    runs: AtomicUsize,
-    faults: AtomicUsize,
+fn name(node: &Node) -> Name {
+    let mut hasher = DefaultHasher::new();
+    node.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Visits everything that can be reached from the seeds, on all cores.
-fn explore(name: &str, policy: Policy) {
+fn explore(policy_name: &str, policy: Policy) {
     let roster = roster(policy);
-    let (ends, tally) = (Ends::default(), Tally::default());
+    let seen = Seen::default();
     let all = seeds();
     let seeds = Mutex::new(all.clone());
     std::thread::scope(|scope| {
@@ -119,37 +138,36 @@ fn explore(name: &str, policy: Policy) {
             scope.spawn(|| {
                 let next = || seeds.lock().expect("no thread has failed").pop();
                 while let Some(seed) = next() {
-                    explore_from(&roster, (seed, t0()), &ends, &tally);
+                    explore_from(&roster, (seed, t0()), &seen);
                 }
             });
         }
     });
-    let (runs, faults) = (tally.runs.into_inner(), tally.faults.into_inner());
-    assert!(faults > 10_000, "{name}: the enumeration has shrunk to {faults} faults");
-    let states = ends.0.into_inner().expect("no thread has failed").len();
-    eprintln!("{name}: {} seeds, {states} states, {runs} runs, {faults} faults", all.len());
+    let (runs, faults) = (seen.runs.into_inner(), seen.faults.into_inner());
+    let states = seen.known.into_inner().expect("no thread has failed").len();
+    eprintln!("{policy_name}: {} seeds, {states} states, {runs} runs, {faults} faults", all.len());
+    assert!(states > FEWEST_STATES, "{policy_name}: the enumeration has shrunk to {states} states");
+    assert!(faults > FEWEST_FAULTS, "{policy_name}: the enumeration has shrunk to {faults} faults");
 }
 
-fn explore_from(roster: &Roster, seed: Node, ends: &Ends, tally: &Tally) {
+fn explore_from(roster: &Roster, seed: Node, seen: &Seen) {
     let mut queue = vec![seed];
     while let Some(node) = queue.pop() {
-        if ends.get(&node).is_some() {
+        if !seen.take(name(&node)) {
             continue;
         }
-        let end = live(roster, &node, ends, &mut queue, tally);
+        let Known { end, calls } = live(roster, &node, seen, &mut queue);
         let (world, now) = node;
-        let clean = run(roster, &world, now, None);
-        // Without a change there is no call that could do harm. A third creation that is cut short is the second one at
-        // another date.
-        if clean.writes == 0 || world.keys_issued >= MOST_CREATIONS {
+        // A third creation that is cut short is the second one at another date.
+        if world.keys_issued >= MOST_CREATIONS {
             continue;
         }
-        for (call, operation) in clean.calls.iter().enumerate() {
+        for (call, operation) in calls.iter().enumerate() {
             // Dying before a call is dying after the one before it.
             for &mode in Mode::of(operation).iter().filter(|mode| **mode != Mode::CutBefore) {
                 let after = (run(roster, &world, now, Some((call, mode))).world, now);
-                tally.faults.fetch_add(1, Ordering::Relaxed);
-                let after_fault = live(roster, &after, ends, &mut queue, tally);
+                seen.faults.fetch_add(1, Ordering::Relaxed);
+                let after_fault = live(roster, &after, seen, &mut queue).end;
                 // A fault may cost time, never a person's attention that the state did not need anyway.
                 let is_fine = after_fault == end
                     || after_fault == End::Settled
@@ -158,32 +176,34 @@ fn explore_from(roster: &Roster, seed: Node, ends: &Ends, tally: &Tally) {
                     is_fine,
                     "{mode:?} at call {call}, {operation}, leads to {after_fault:?} instead of {end:?}\n{world:#?}"
                 );
-                queue.push(after);
             }
         }
     }
 }
 
-/// Follows a life without faults in which nobody uses old keys, to its end. Queues the states on the way, and those of
-/// clients that go on using every key that works.
-fn live(roster: &Roster, node: &Node, ends: &Ends, queue: &mut Vec<Node>, tally: &Tally) -> End {
+/// Follows a life without faults in which nobody uses old keys, to its end. Queues the states on the way of clients that
+/// go on using every key that works.
+fn live(roster: &Roster, node: &Node, seen: &Seen, queue: &mut Vec<Node>) -> Known {
     let mut path = Vec::new();
-    let (mut world, mut now) = node.clone();
+    let mut here = node.clone();
     let end = loop {
-        let here = (world, now);
-        if let Some(end) = ends.get(&here) {
-            break end;
+        let name = name(&here);
+        if let Some(known) = seen.known(name) {
+            break known.end;
         }
         assert!(path.len() < MOST_RUNS, "does not converge\n{:#?}", node.0);
-        path.push(Ends::name(&here));
-        world = here.0;
-        let after = run(roster, &world, now, None);
-        tally.runs.fetch_add(1, Ordering::Relaxed);
-        world = after.world;
+        let after = run(roster, &here.0, here.1, None);
+        seen.runs.fetch_add(1, Ordering::Relaxed);
+        // Without a change there is no call that could do harm.
+        let calls = if after.writes == 0 { Arc::default() } else { after.calls.into() };
+        path.push((name, calls));
+        let (world, now) = (after.world, here.1);
+        // A run right after it sees everything anew, and does nothing.
         let again = run(roster, &world, now, None);
         assert!(again.writes == 0, "the second run right after does something\n{:#?}", node.0);
-        assert!(after.plan_after.changes.is_empty(), "changes are left\n{:#?}", after.plan_after);
-        match after.plan_after.waiting.first() {
+        let plan = again.plan.expect("a run without a fault has planned");
+        assert!(plan.changes.is_empty(), "changes are left\n{plan:#?}");
+        match plan.waiting.first() {
             None => {
                 assert_nothing_is_lost(&world);
                 assert!(
@@ -195,8 +215,8 @@ fn live(roster: &Roster, node: &Node, ends: &Ends, queue: &mut Vec<Node>, tally:
             Some(waiting) => match waiting.until {
                 Some(until) => {
                     assert!(until > now, "waits for the past\n{waiting:#?}");
-                    now = until;
-                    queue.push((used(&world, now), now));
+                    queue.push((used(&world, until), until));
+                    here = (world, until);
                 }
                 None => {
                     assert!(waiting.wait.is_blocked(), "held without a date\n{waiting:#?}");
@@ -206,16 +226,17 @@ fn live(roster: &Roster, node: &Node, ends: &Ends, queue: &mut Vec<Node>, tally:
             },
         }
     };
-    ends.0.lock().expect("no thread has failed").extend(path.into_iter().map(|name| (name, end.clone())));
-    end
+    let mut known = seen.known.lock().expect("no thread has failed");
+    known.extend(path.into_iter().map(|(name, calls)| (name, Known { end: end.clone(), calls })));
+    known[&name(node)].clone()
 }
 
 struct After {
     world: World,
     calls: Vec<&'static str>,
     writes: usize,
-    /// What a fresh look says, which is taken only after a run without a fault.
-    plan_after: Plan,
+    /// What the run saw to do, if it came so far.
+    plan: Option<Plan>,
 }
 
 /// Observes, plans and applies, as the command does.
@@ -225,7 +246,7 @@ fn run(roster: &Roster, world: &World, now: DateTime<Utc>, fault: Option<(usize,
     let faulty = Faulty::new(&sandbox, fault, watch);
     // A future that is not ready when it is first polled is one that was cut off.
     let ended = async {
-        let Ok(directory) = directory(&faulty, &|_, _| true).await else { return };
+        let directory = directory(&faulty, &|_, _| true).await.ok()?;
         let inventory = observe(&faulty, roster, &directory, Depth::Plan, now, &|| {}).await;
         let plan = plan(roster, &inventory, now);
         let run = Run {
@@ -238,6 +259,7 @@ fn run(roster: &Roster, world: &World, now: DateTime<Utc>, fault: Option<(usize,
         };
         let applied = apply(&faulty, roster, &inventory, &plan.changes, &run).await;
         assert!(fault.is_some() || applied.outcomes.iter().all(|outcome| outcome.result.is_ok()), "{applied:#?}");
+        Some(plan)
     }
     .now_or_never();
     assert!(ended.is_some() || fault.is_some_and(|(_, mode)| matches!(mode, Mode::CutBefore | Mode::CutAfter)));
@@ -245,21 +267,7 @@ fn run(roster: &Roster, world: &World, now: DateTime<Utc>, fault: Option<(usize,
     let mut after = sandbox.snapshot();
     after.mail.clear();
     assert_alive(world, &after);
-    let plan_after = match fault {
-        Some(_) => Plan::empty(now),
-        None => look(roster, &sandbox, now),
-    };
-    After { world: after, calls, writes, plan_after }
-}
-
-fn look(roster: &Roster, sandbox: &Sandbox, now: DateTime<Utc>) -> Plan {
-    async {
-        let directory = directory(sandbox, &|_, _| true).await.expect("the sandbox lists");
-        let inventory = observe(sandbox, roster, &directory, Depth::Plan, now, &|| {}).await;
-        plan(roster, &inventory, now)
-    }
-    .now_or_never()
-    .expect("the sandbox never waits")
+    After { world: after, calls, writes, plan: ended.flatten() }
 }
 
 /// The invariants that hold at every instant.
