@@ -9,9 +9,10 @@ use crate::{
         values::USER_NAME,
     },
     notice::Recipient,
-    plan::{Day, Duration, Wait},
+    plan::Wait,
     roster::Entry,
     template::Templates,
+    time::{Day, Duration},
 };
 
 /// One field: its name as manifests write it, its value, and where that comes from.

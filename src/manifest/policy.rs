@@ -12,7 +12,7 @@ use super::{
     source::{Source, Sourced},
     values::{self, Invalid},
 };
-use crate::{notice::Recipient, template::Language};
+use crate::{notice::Recipient, template::Language, time::Duration};
 
 /// Where the values being read come from, and where complaints go.
 pub(super) struct Context<'a> {
@@ -198,7 +198,9 @@ fn check_ages(policy: &Policy, context: &mut Context) {
     let labels = |values: &[(&str, Sourced<TimeDelta>)]| -> Vec<Label> {
         let written = values.iter().filter_map(|(name, value)| Some((name, value, value.source.as_ref()?)));
         let mut labels: Vec<Label> = written
-            .map(|(name, value, source)| context.sources.label(source, format!("`{name}` is {}", in_days(value.value))))
+            .map(|(name, value, source)| {
+                context.sources.label(source, format!("`{name}` is {}", Duration(value.value)))
+            })
             .collect();
         // The mistake is in the layer at hand, not in what it builds upon.
         labels.sort_by_key(|label| label.file() != &*context.source.path);
@@ -218,7 +220,7 @@ fn check_ages(policy: &Policy, context: &mut Context) {
         let labels = labels(&[("max-age", max_age.clone())]);
         complaints.push(complaint(Severity::Error, Code::Ages, message, labels, help));
     } else if rotate_ahead.value.time() >= max_age.value {
-        let (ahead, age) = (in_days(rotate_ahead.value.time()), in_days(max_age.value));
+        let (ahead, age) = (Duration(rotate_ahead.value.time()), Duration(max_age.value));
         let message =
             format!("`rotate-ahead` ({ahead}) leaves nothing of `max-age` ({age}): every new key would be due at once");
         let labels = labels(&[("rotate-ahead", rotate_ahead.map_time()), ("max-age", max_age.clone())]);
@@ -226,7 +228,7 @@ fn check_ages(policy: &Policy, context: &mut Context) {
         complaints.push(complaint(Severity::Error, Code::Ages, message, labels, help));
     } else {
         if overlap.value + hold.value >= replaced {
-            let (both, replaced) = (in_days(overlap.value + hold.value), in_days(replaced));
+            let (both, replaced) = (Duration(overlap.value + hold.value), Duration(replaced));
             let message = format!(
                 "a key is replaced after {replaced}, but the one before it stays for {both} (`overlap` and `hold`)"
             );
@@ -254,17 +256,17 @@ fn check_ages(policy: &Policy, context: &mut Context) {
 
 /// `max-age` can't be kept, and how it could.
 fn late(policy: &Policy, reached: TimeDelta, labels: Vec<Label>, gap: TimeDelta) -> Diagnostic {
-    let (age, reached) = (in_days(policy.max_age.value), in_days(reached));
+    let (age, reached) = (Duration(policy.max_age.value), Duration(reached));
     let needed = slowest_stop(policy, gap);
     let help = match needed + TimeDelta::days(1) < policy.max_age.value {
         true => format!(
             "write `rotate-ahead = \"auto\"`, or at least `{}`: the longest time between two runs of `enforce` ({}), and `overlap` or `quiet`, whichever is longer",
-            in_days(needed),
-            in_days(gap)
+            Duration(needed),
+            Duration(gap)
         ),
         false => format!(
             "`enforce` runs every {} at the longest: run it more often, or make `overlap` and `quiet` shorter or `max-age` longer",
-            in_days(gap)
+            Duration(gap)
         ),
     };
     Diagnostic {
@@ -294,8 +296,8 @@ fn check_quiet(policy: &Policy, context: &mut Context) {
     let Some(source) = quiet.source.as_ref().or(overlap.source.as_ref()) else { return };
     let message = format!(
         "`quiet` is {}: a key that is used daily counts as not in use, and is deactivated when `overlap` ({}) is over",
-        in_days(quiet.value),
-        in_days(overlap.value)
+        Duration(quiet.value),
+        Duration(overlap.value)
     );
     let label = context.sources.label(source, "");
     let help = "write `quiet = \"8d\"`, so that a weekly job counts as a use";
@@ -305,13 +307,5 @@ fn check_quiet(policy: &Policy, context: &mut Context) {
 impl Sourced<RotateAhead> {
     fn map_time(&self) -> Sourced<TimeDelta> {
         Sourced { value: self.value.time(), source: self.source.clone() }
-    }
-}
-
-/// As a manifest would say it.
-fn in_days(duration: TimeDelta) -> String {
-    match duration.num_hours() {
-        hours if hours % 24 == 0 => format!("{}d", hours / 24),
-        hours => format!("{hours}h"),
     }
 }

@@ -29,5 +29,6 @@ mod readme;
 mod repository;
 mod roster;
 mod sandbox;
+mod support;
 mod terraform;
 mod weakening;
