@@ -346,7 +346,7 @@ async fn a_secret_access_key_is_in_no_log_and_no_error() {
     drop(guard);
     let log = String::from_utf8(log.0.lock().expect("no panic while logging").clone()).expect("UTF-8");
     assert!(
-        log.contains("keyrota::cloud::aws: operation=\"iam:CreateAccessKey\" subject=\"bob\" outcome=\"ok\""),
+        log.contains("keyrota::aws: operation=\"iam:CreateAccessKey\" subject=\"bob\" outcome=\"ok\""),
         "{log}"
     );
     for text in [log, format!("{conflict:?} {conflict}"), format!("{unknown:?} {unknown}")] {
