@@ -83,7 +83,7 @@ pub fn settings(manifest: &Manifest) -> Vec<Line> {
 const OWN: &str = "keyrota's own";
 
 fn short_hash(text: &str) -> String {
-    Sha256::digest(text)[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(&Sha256::digest(text)[..4])
 }
 
 fn line(name: impl Into<String>, value: impl Into<String>, source: Option<&Source>) -> Line {

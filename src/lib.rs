@@ -23,6 +23,7 @@ pub mod github;
 pub mod inventory;
 pub mod mail;
 pub mod manifest;
+pub mod names;
 pub mod notice;
 pub mod notify;
 pub mod observe;

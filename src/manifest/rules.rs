@@ -22,6 +22,8 @@ use super::{
     values::{self, Matches},
 };
 
+use crate::names;
+
 /// An exemption that ends within this time is warned of.
 const ENDING: TimeDelta = TimeDelta::days(14);
 
@@ -64,7 +66,7 @@ impl<'a> Layer<'a> {
             }
             return;
         }
-        let is_id = values::is_account_id(name);
+        let is_id = names::is_account_id(name);
         let is_known = match is_id {
             true => self.accounts.is_empty() || self.account_ids.contains(name.as_str()),
             false => self.accounts.keys().any(|declared| pattern.matches(declared)),

@@ -22,6 +22,7 @@ mod manifest;
 mod markdown;
 mod metrics;
 mod moto;
+mod names;
 mod outputs;
 mod planner;
 mod policies;

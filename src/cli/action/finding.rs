@@ -52,8 +52,7 @@ impl Finding {
 
 /// A file of this plan's. Several runs of the action in one job, for other folders or labels, have their own.
 pub fn file(name: &str) -> Result<PathBuf, CommandError> {
-    let hash = Sha256::digest(key());
-    let hash: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let hash = hex::encode(&Sha256::digest(key())[..8]);
     let folder = PathBuf::from(required("RUNNER_TEMP")?).join("keyrota").join(hash);
     fs::create_dir_all(&folder).map_err(|error| CommandError::new(format!("{}: {error}", folder.display())))?;
     Ok(folder.join(name))
