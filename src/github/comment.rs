@@ -6,6 +6,8 @@
 
 use std::fmt::Write as _;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 use serde_json::{Value, json};
 
 use super::api::{Api, ApiError};
@@ -64,15 +66,10 @@ pub fn key(folder: &str, label: &str) -> String {
 }
 
 /// Letters, digits, `.`, `_` and `/` as they are. A dash is not: two of them would end the line that is not shown.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'_').remove(b'/');
+
 fn encoded(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || b"._/".contains(&byte) {
-            out.push(byte as char);
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-        out
-    })
+    utf8_percent_encode(text, ENCODED).to_string()
 }
 
 impl Thread<'_> {

@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{
     code::Code,
+    context::Context,
     diagnostic::{Diagnostic, quote},
     model::{DeclaredAccount, Limits, Mail},
-    policy::Context,
     schedule::{self, Schedule},
-    schema::{self, Spanned},
+    schema,
     source::Sourced,
+    spanned::Spanned,
     values::{self, Invalid},
 };
+use crate::names;
 
 pub(super) fn mail(written: &schema::Mail, context: &mut Context) -> Mail {
     let schema::Mail { from, from_arn, reply_to, configuration_set, region, fallback, digest } = written;
@@ -122,7 +124,7 @@ fn check_name(name: &str, account: &Spanned<schema::Account>, context: &mut Cont
         let message = format!("{} can't be the name of an account", quote(name));
         let help = "names of accounts are your own: up to 64 letters, digits and `._-`";
         context.error(Code::Account, message, &account.span, help);
-    } else if values::is_account_id(name) {
+    } else if names::is_account_id(name) {
         let message = format!("{} is an id, not a name", quote(name));
         let help = "give the account a name of your own, e.g. `[accounts.payments-prod]`, and the id as its `id`";
         context.error(Code::Account, message, &account.span, help);
@@ -130,11 +132,11 @@ fn check_name(name: &str, account: &Spanned<schema::Account>, context: &mut Cont
 }
 
 fn account_id(text: &str) -> Result<(), Invalid> {
-    if values::is_account_id(text) {
+    if names::is_account_id(text) {
         return Ok(());
     }
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-    let help = match values::is_account_id(&digits) {
+    let help = match names::is_account_id(&digits) {
         true => format!("write `id = \"{digits}\"`"),
         false => "write the 12 digits, e.g. `id = \"111122223333\"`".to_owned(),
     };

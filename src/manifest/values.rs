@@ -4,13 +4,14 @@ use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc
 use toml::value::{Datetime, Offset};
 
 use super::{code::Code, diagnostic::quote, pattern::Pattern};
-use crate::{notice::Recipient, template::Language};
+use crate::{
+    names,
+    notice::{Recipient, USER_NAME},
+    template::Language,
+};
 
 /// Longer durations are refused, so that adding one to any date can't overflow.
 const LONGEST: TimeDelta = TimeDelta::days(3650);
-
-/// In `notify`: the user's name, which is an address.
-pub(crate) const USER_NAME: &str = "user-name";
 
 /// Why a value is refused, and what to write instead.
 #[derive(Debug, PartialEq, Eq)]
@@ -157,9 +158,9 @@ impl Matches {
     /// The noun, the characters besides letters and digits, and the greatest length.
     fn describe(self) -> (&'static str, &'static str, usize) {
         match self {
-            Self::User => ("IAM user names", "+=,.@_-", 64),
-            Self::Group => ("IAM group names", "+=,.@_-", 128),
-            Self::Path => ("IAM paths", "/+=,.@_-:", 512),
+            Self::User => ("IAM user names", names::IAM_PUNCTUATION, names::USER_NAME_LENGTH),
+            Self::Group => ("IAM group names", names::IAM_PUNCTUATION, names::GROUP_NAME_LENGTH),
+            Self::Path => ("IAM paths", "/+=,.@_-:", names::PATH_LENGTH),
             Self::TagKey | Self::Tag => ("IAM tags", " _.:/=+-@", 256),
             Self::Account => ("account names", "._-", 64),
         }
@@ -284,7 +285,7 @@ pub(crate) fn addresses_in(text: &str) -> Vec<&str> {
 /// The ARN of an SES identity: a domain or an address.
 pub(super) fn identity_arn(text: &str) -> Result<String, Invalid> {
     let is_fine = matches!(text.split(':').collect::<Vec<_>>()[..], ["arn", partition, "ses", region, account, resource]
-    if partition.starts_with("aws") && self::region(region).is_ok() && is_account_id(account)
+    if names::is_partition(partition) && self::region(region).is_ok() && names::is_account_id(account)
         && resource.strip_prefix("identity/").is_some_and(|name| {
             is_bare_address(name) || is_bare_address(&format!("any@{name}"))
         }));
@@ -327,20 +328,20 @@ pub(super) fn any_of(all: &[String]) -> String {
 pub(super) fn secret_name(text: &str) -> Result<String, Invalid> {
     let no = |message: String, help: &str| wrong(Code::SecretName, message, help);
     let parts: Vec<&str> = text.split("{user}").collect();
-    let is_fine = |c: char| c.is_ascii_alphanumeric() || "/_+=.@-".contains(c);
     if text.is_empty() {
         return no("an empty name can't be a secret's".to_owned(), "write e.g. `/aws/iam/credentials/{user}`");
     }
-    if let Some(bad) = parts.iter().flat_map(|part| part.chars()).find(|c| !is_fine(*c)) {
+    if let Some(bad) = parts.iter().flat_map(|part| part.chars()).find(|c| !names::is_secret_character(*c)) {
         return if bad == '{' || bad == '}' {
             no(format!("{} holds a placeholder other than `{{user}}`", quote(text)), "`{user}` is the only placeholder")
         } else {
-            let help = "names of secrets hold letters, digits and `/_+=.@-`";
-            no(format!("{} holds {}, which names of secrets can't", quote(text), quote(&bad.to_string())), help)
+            let help = format!("names of secrets hold letters, digits and `{}`", names::SECRET_PUNCTUATION);
+            no(format!("{} holds {}, which names of secrets can't", quote(text), quote(&bad.to_string())), &help)
         };
     }
-    let longest: usize = parts.iter().map(|part| part.len()).sum::<usize>() + 64 * (parts.len() - 1);
-    if longest > 512 {
+    let longest: usize =
+        parts.iter().map(|part| part.len()).sum::<usize>() + names::USER_NAME_LENGTH * (parts.len() - 1);
+    if longest > names::SECRET_NAME_LENGTH {
         let message = format!("with a user name of 64 characters the secret's name has {longest}; 512 are allowed");
         return no(message, "shorten it");
     }
@@ -357,7 +358,7 @@ pub(super) fn kms_key(text: &str) -> Result<String, Invalid> {
     };
     let is_fine = match text.strip_prefix("arn:") {
         Some(rest) => matches!(rest.split(':').collect::<Vec<_>>()[..], [partition, "kms", place, account, resource]
-            if partition.starts_with("aws") && region(place).is_ok() && is_account_id(account) && is_name(resource)),
+            if names::is_partition(partition) && region(place).is_ok() && names::is_account_id(account) && is_name(resource)),
         None => text.strip_prefix("alias/").map_or_else(|| is_id(text), is_name),
     };
     if is_fine {
@@ -367,24 +368,12 @@ pub(super) fn kms_key(text: &str) -> Result<String, Invalid> {
     wrong(Code::KmsKey, format!("{} is not a KMS key", quote(text)), help)
 }
 
-/// The name of an AWS region, by its looks: new ones appear.
+/// The name of an AWS region.
 pub(super) fn region(text: &str) -> Result<String, Invalid> {
-    let parts: Vec<&str> = text.split('-').collect();
-    let is_word = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase());
-    match parts.as_slice() {
-        [place @ .., number] if (2..=3).contains(&place.len()) && place.iter().all(is_word) && is_digit(number) => {
-            Ok(text.to_owned())
-        }
-        _ => wrong(Code::Region, format!("{} is not an AWS region", quote(text)), "write e.g. `eu-west-1`"),
+    match names::is_region(text) {
+        true => Ok(text.to_owned()),
+        false => wrong(Code::Region, format!("{} is not an AWS region", quote(text)), "write e.g. `eu-west-1`"),
     }
-}
-
-fn is_digit(text: &str) -> bool {
-    matches!(text.as_bytes(), [b'1'..=b'9'])
-}
-
-pub(super) fn is_account_id(text: &str) -> bool {
-    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The name or ARN of an IAM role.
@@ -397,8 +386,8 @@ pub(super) fn role(text: &str) -> Result<String, Invalid> {
     };
     let is_fine = match text.strip_prefix("arn:") {
         Some(rest) => matches!(rest.split(':').collect::<Vec<_>>()[..], [partition, "iam", "", account, resource]
-            if partition.starts_with("aws")
-                && is_account_id(account)
+            if names::is_partition(partition)
+                && names::is_account_id(account)
                 && resource.strip_prefix("role/").is_some_and(is_name)),
         None => is_name(text) && !text.contains('/'),
     };

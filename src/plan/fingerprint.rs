@@ -70,7 +70,7 @@ pub fn fingerprint_of(chains: impl IntoIterator<Item = Chain>) -> String {
     let mut lines: Vec<String> = chains.into_iter().map(line).collect();
     lines.sort_unstable();
     let hash = Sha256::digest(lines.concat());
-    hash[..6].iter().fold(SCHEME.to_owned(), |digest, byte| digest + &format!("{byte:02x}"))
+    format!("{SCHEME}{}", hex::encode(&hash[..6]))
 }
 
 /// Neither a name nor an id can hold a tab or a line break, so the fields can't run into each other.

@@ -32,10 +32,11 @@ pub use self::{
         Action, Change, KeyRef, LedgerWrite, Need, Next, Notice, Plan, Settled, Step, Topic, Verb, Viewpoint, Waiting,
         Warning,
     },
-    reason::{Day, Duration, LeakObstacle, Origin, Reason, Retirement, Wait},
+    reason::{LeakObstacle, Origin, Reason, Retirement, Wait},
     rules::{RULES, Rule, decide, due_at, next},
     simulate::simulate,
 };
+pub use crate::time::{Day, Duration};
 
 /// Plans one account.
 #[must_use]

@@ -1,9 +1,10 @@
 //! What a mail says, as the values that templates are filled in with, and examples of them.
 
-use std::sync::Arc;
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use minijinja::{Value, context};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::languages::Language;
 use crate::{
@@ -267,16 +268,13 @@ fn used(last_use: &LastUse, language: Language) -> Used {
 fn update_command(user: &str, key: &KeyId, status: &str) -> String {
     // A name that starts with a dash would be read as an option.
     let space = if user.starts_with('-') { '=' } else { ' ' };
-    let (user, key) = (quoted(&untrusted::mail(user)), quoted(&untrusted::mail(key.as_str())));
+    let (user, key) = (shell_word(&untrusted::mail(user)), shell_word(&untrusted::mail(key.as_str())));
     format!("aws iam update-access-key --user-name{space}{user} --access-key-id {key} --status {status}")
 }
 
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_.@-".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
+/// A word for a POSIX shell. What came from outside holds no NUL here.
+fn shell_word(word: &str) -> String {
+    shlex::try_quote(word).map_or_else(|_| String::new(), Cow::into_owned)
 }
 
 fn secret_url(account: &Account, secret: &str) -> String {
@@ -297,10 +295,9 @@ fn console(account: &Account) -> &'static str {
     }
 }
 
-fn encoded(text: &str) -> String {
-    let one = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
-        _ => format!("%{byte:02X}"),
-    };
-    text.bytes().map(one).collect()
+/// What a part of a URL may hold as it is: the unreserved characters of RFC 3986.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+fn encoded(text: &str) -> impl fmt::Display {
+    utf8_percent_encode(text, RESERVED)
 }

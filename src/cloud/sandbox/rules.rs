@@ -2,24 +2,22 @@
 
 use std::collections::BTreeMap;
 
-/// `CreateUser`: up to 64 of `[\w+=,.@-]`.
+use crate::names;
+
 pub(super) fn user_name(name: &str) -> Result<(), String> {
-    require(is_iam_name(name, 64), || {
+    require(names::is_user_name(name), || {
         format!("`{name}` can't be the name of a user: write 1 to 64 ASCII letters, digits and _+=,.@-")
     })
 }
 
-/// `CreateGroup`: up to 128 of `[\w+=,.@-]`.
 pub(super) fn group_name(name: &str) -> Result<(), String> {
-    require(is_iam_name(name, 128), || {
+    require(names::is_group_name(name), || {
         format!("`{name}` can't be the name of a group: write 1 to 128 ASCII letters, digits and _+=,.@-")
     })
 }
 
-/// `CreateUser`: `/`, or up to 512 printable ASCII characters that start and end with `/`.
 pub(super) fn path(path: &str) -> Result<(), String> {
-    let printable = path.len() <= 512 && path.chars().all(|c| c.is_ascii_graphic());
-    require(printable && path.starts_with('/') && path.ends_with('/'), || {
+    require(names::is_path(path), || {
         format!("`{path}` can't be the path of a user: it starts and ends with `/`, e.g. \"/ci/\"")
     })
 }
@@ -35,29 +33,21 @@ pub(super) fn key_id(id: &str) -> Result<(), String> {
 }
 
 pub(super) fn account_id(id: &str) -> Result<(), String> {
-    require(id.len() == 12 && id.chars().all(|c| c.is_ascii_digit()), || {
-        format!("`{id}` can't be the id of an account: write its 12 digits in quotes")
-    })
+    require(names::is_account_id(id), || format!("`{id}` can't be the id of an account: write its 12 digits in quotes"))
 }
 
-/// `ReplicaRegionType`: `([a-z]+-)+\d+`.
 pub(super) fn region(region: &str) -> Result<(), String> {
-    let (words, number) = region.rsplit_once('-').unwrap_or_default();
-    let worded = words.split('-').all(|word| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase()));
-    let numbered = !number.is_empty() && number.chars().all(|c| c.is_ascii_digit());
-    require(worded && numbered, || format!("`{region}` can't be a region: write it as in \"eu-west-1\""))
+    require(names::is_region(region), || format!("`{region}` can't be a region: write it as in \"eu-west-1\""))
 }
 
 pub(super) fn partition(partition: &str) -> Result<(), String> {
-    require(matches!(partition, "aws" | "aws-cn" | "aws-us-gov"), || {
-        format!("`{partition}` is no partition: write \"aws\", \"aws-cn\" or \"aws-us-gov\"")
+    require(names::is_partition(partition), || {
+        format!("`{partition}` is no partition: write e.g. \"aws\", \"aws-cn\" or \"aws-us-gov\"")
     })
 }
 
-/// `CreateSecret`: up to 512 ASCII letters, digits and `/_+=.@-`.
 pub(super) fn secret_name(name: &str) -> Result<(), String> {
-    let valid = name.chars().all(|c| c.is_ascii_alphanumeric() || "/_+=.@-".contains(c));
-    require(valid && (1..=512).contains(&name.len()), || {
+    require(names::is_secret_name(name), || {
         format!("`{name}` can't be the name of a secret: write 1 to 512 ASCII letters, digits and /_+=.@-")
     })
 }
@@ -96,7 +86,7 @@ pub(super) fn tags(tags: &BTreeMap<String, String>) -> Result<(), String> {
         require(sized, || {
             format!("the tag `{key}` is too long or empty: a key has 1 to 128 characters, a value up to 256")
         })?;
-        require(key.chars().chain(value.chars()).all(is_tag_character), || {
+        require(key.chars().chain(value.chars()).all(names::is_tag_character), || {
             format!("the tag `{key}` holds characters that tags can't: write letters, digits, spaces and _.:/=+-@")
         })?;
     }
@@ -106,14 +96,6 @@ pub(super) fn tags(tags: &BTreeMap<String, String>) -> Result<(), String> {
 /// Whether only AWS itself may write this tag.
 pub(super) fn is_reserved(tag: &str) -> bool {
     tag.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:"))
-}
-
-fn is_iam_name(name: &str, longest: usize) -> bool {
-    (1..=longest).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c))
-}
-
-fn is_tag_character(c: char) -> bool {
-    c.is_alphabetic() || c.is_numeric() || (c.is_whitespace() && !c.is_control()) || "_.:/=+-@".contains(c)
 }
 
 fn require(valid: bool, otherwise: impl FnOnce() -> String) -> Result<(), String> {

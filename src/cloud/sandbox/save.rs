@@ -135,8 +135,7 @@ fn write_secret(text: &mut Text, secret: &StoredSecret) {
         text.field("id", string(id));
         text.list("labels", labels);
         if let Some(digest) = digest {
-            let hex = digest.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
-            text.field("digest", string(&hex));
+            text.field("digest", string(&hex::encode(digest)));
         }
     }
 }

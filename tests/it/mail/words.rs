@@ -162,7 +162,7 @@ fn commands_can_be_pasted_into_a_shell() {
         ("a,b=c+d", "--user-name 'a,b=c+d' "),
         ("=cmd", "--user-name '=cmd' "),
         ("-x", "--user-name=-x "),
-        ("it's; rm -rf $HOME", "--user-name 'it'\\''s; rm -rf $HOME' "),
+        ("it's; rm -rf $HOME", "--user-name \"it's; rm -rf \"'$HOME' "),
     ] {
         let text = plain_of(Kind::Deactivated, user, "aws", "eu-west-1");
         let expected =
