@@ -27,6 +27,7 @@ mod outputs;
 mod planner;
 mod policies;
 mod readme;
+mod reads_only;
 mod repository;
 mod roster;
 mod sandbox;
