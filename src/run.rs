@@ -119,8 +119,8 @@ impl<C: Reads> Planned<'_, C> {
 }
 
 impl<C: Writes> Planned<'_, C> {
-    /// Applies the plan, then notifies people; all accounts at the same time. `before_mail` hears what was done before
-    /// anybody is told of it.
+    /// Applies the plan, then notifies people; all accounts at the same time. `before_mail` gets what was done, before
+    /// any mail is sent.
     ///
     /// The user whose key keyrota itself runs with comes last, for nothing can be done without it: after the mail, too, if
     /// the key stops in this run.

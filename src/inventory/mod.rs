@@ -28,7 +28,7 @@ pub struct Account {
     pub region: String,
 }
 
-/// An IAM user as `GetAccountAuthorizationDetails` or `ListUsers` tells of it.
+/// An IAM user, as `GetAccountAuthorizationDetails` or `ListUsers` answers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     /// The name as IAM spells it; IAM compares names without case.

@@ -1,4 +1,4 @@
-//! One invocation: loads the manifests, connects, plans, applies, and tells of it.
+//! One invocation: loads the manifests, connects, runs, and logs what was done.
 
 use std::{env, path::PathBuf};
 
