@@ -9,12 +9,12 @@ use futures::{StreamExt, stream};
 use crate::{
     cloud::{CallError, Cloud, ErrorKind, Relevant},
     inventory::{
-        Destination, Inventory, KeyAt, KeyId, LastUse, Ledger, Readers, Reminder, Secret, SecretRecord, State,
-        TAG_ANNOUNCED, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT, TAG_NOTIFIED, TAG_NOTIFIED_AT, TAG_OWNER,
-        TAG_REMINDED, TAG_USER, User,
+        Destination, Elsewhere, Inventory, KeyAt, KeyId, LastUse, Ledger, Readers, Reminder, Secret, SecretRecord,
+        State, TAG_ANNOUNCED, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT, TAG_KMS_KEY, TAG_NOTIFIED,
+        TAG_NOTIFIED_AT, TAG_OWNER, TAG_REMINDED, TAG_USER, User,
     },
     mail::Kind,
-    plan::{Need, Viewpoint, need},
+    plan::{Need, Viewpoint, arranged, handed_out, need},
     resource_policy::readers,
     roster::{Entry, Roster},
 };
@@ -25,8 +25,39 @@ const CONCURRENCY: usize = 32;
 /// The bulk reads of one account.
 pub struct Directory {
     pub users: Vec<User>,
-    /// By name; `None` if listing secrets is not permitted: each is described then.
-    secrets: Option<HashMap<String, SecretRecord>>,
+    /// `None` if listing secrets is not permitted: each is described then, and what has another name is not seen.
+    secrets: Option<Secrets>,
+}
+
+/// The secrets that were listed.
+struct Secrets {
+    by_name: HashMap<String, SecretRecord>,
+    /// The names of those whose `keyrota:user` names a user, by that user's name in lower case.
+    by_user: HashMap<String, Vec<String>>,
+}
+
+impl Secrets {
+    fn new(records: Vec<SecretRecord>) -> Self {
+        let mut by_user = HashMap::<_, Vec<String>>::new();
+        for record in &records {
+            if let Some(user) = record.tags.get(TAG_USER).and_then(|arn| arn.rsplit('/').next()) {
+                by_user.entry(user.to_ascii_lowercase()).or_default().push(record.name.clone());
+            }
+        }
+        Self { by_name: records.into_iter().map(|record| (record.name.clone(), record)).collect(), by_user }
+    }
+
+    /// The user's secrets of other names than the one that the manifest gives them now.
+    fn former(&self, entry: &Entry, region: &str) -> Result<Vec<Ledger>, CallError> {
+        let names = self.by_user.get(&tag_value(&entry.user.name).to_ascii_lowercase());
+        let records = names.into_iter().flatten().filter_map(|name| self.by_name.get(name));
+        let ledgers = records
+            .filter(|record| record.name != entry.secret)
+            .map(|record| ledger_named(&record.name, Some(record), entry, region, false));
+        let is_own =
+            |found: &Result<Ledger, _>| found.as_ref().map_or(true, |ledger| ledger.destination.own().is_some());
+        ledgers.filter(is_own).collect()
+    }
 }
 
 /// How much is read of each user.
@@ -45,7 +76,7 @@ pub enum Depth {
 pub async fn directory(cloud: &impl Cloud, relevant: Relevant<'_>) -> Result<Directory, CallError> {
     let (users, secrets) = futures::join!(cloud.users(relevant), cloud.secrets());
     let secrets = match secrets {
-        Ok(secrets) => Some(secrets.into_iter().map(|secret| (secret.name.clone(), secret)).collect()),
+        Ok(secrets) => Some(Secrets::new(secrets)),
         Err(error) if error.kind == ErrorKind::Denied => None,
         Err(error) => return Err(error),
     };
@@ -140,11 +171,16 @@ async fn observe_state(
     let ledger = match &directory.secrets {
         // The secret may be another user's, and nothing is done to this one. Nor is anything ever due without keys.
         _ if entry.conflict.is_some() => ledger(None, entry, region, true)?,
-        Some(secrets) => ledger(secrets.get(&entry.secret), entry, region, false)?,
+        Some(secrets) => ledger(secrets.by_name.get(&entry.secret), entry, region, false)?,
         None if keys.is_empty() => ledger(None, entry, region, false)?,
         None => ledger(cloud.describe_secret(&entry.secret).await?.as_ref(), entry, region, true)?,
     };
-    let mut state = State { keys, ledger };
+    // Without keys nothing is under way anywhere.
+    let former = match &directory.secrets {
+        Some(secrets) if entry.conflict.is_none() && !keys.is_empty() => secrets.former(entry, region)?,
+        _ => Vec::new(),
+    };
+    let mut state = arranged(keys, ledger, former);
     if depth == Depth::Everything {
         for key in state.keys.iter_mut().filter(|key| key.last_use == LastUse::Unread) {
             key.last_use = cloud.last_use(&key.id).await?;
@@ -168,11 +204,23 @@ async fn observe_state(
 pub async fn fetch(cloud: &impl Cloud, entry: &Entry, state: &mut State, need: Need) -> Result<(), CallError> {
     match need {
         Need::Ledger => {
-            let record = cloud.describe_secret(&entry.secret).await?;
-            state.ledger = ledger(record.as_ref(), entry, &cloud.account().region, true)?;
+            let leading = described(cloud, entry, &state.ledger.secret).await?;
+            let (own, former) = match state.elsewhere.clone() {
+                Elsewhere::Nowhere => (leading, Vec::new()),
+                Elsewhere::MovesTo(to) if to.confirmed => (*to, vec![leading]),
+                Elsewhere::MovesTo(to) => (described(cloud, entry, &to.secret).await?, vec![leading]),
+                // Of what was left for good nothing needs to be known for certain.
+                Elsewhere::MovedFrom(former) if handed_out(&leading).is_some() => (leading, former),
+                Elsewhere::MovedFrom(former) => {
+                    let names = former.into_iter().map(|ledger| ledger.secret);
+                    (leading, all_described(cloud, entry, names).await?)
+                }
+                Elsewhere::Several(names) => (leading, all_described(cloud, entry, names).await?),
+            };
+            *state = arranged(state.keys.clone(), own, former);
         }
         Need::ResourcePolicy => {
-            let policy = cloud.resource_policy(&entry.secret).await?;
+            let policy = cloud.resource_policy(&state.ledger.secret).await?;
             if let Destination::Own(secret) = &mut state.ledger.destination {
                 secret.readers = readers(policy.as_deref(), cloud.account());
             }
@@ -191,11 +239,39 @@ pub async fn fetch(cloud: &impl Cloud, entry: &Entry, state: &mut State, need: N
     Ok(())
 }
 
+/// The ledger as `DescribeSecret` tells of it.
+async fn described(cloud: &impl Cloud, entry: &Entry, secret: &str) -> Result<Ledger, CallError> {
+    let record = cloud.describe_secret(secret).await?;
+    ledger_named(secret, record.as_ref(), entry, &cloud.account().region, true)
+}
+
+async fn all_described(
+    cloud: &impl Cloud,
+    entry: &Entry,
+    secrets: impl IntoIterator<Item = String>,
+) -> Result<Vec<Ledger>, CallError> {
+    let mut ledgers = Vec::new();
+    for secret in secrets {
+        ledgers.push(described(cloud, entry, &secret).await?);
+    }
+    Ok(ledgers)
+}
+
+fn ledger(record: Option<&SecretRecord>, entry: &Entry, region: &str, confirmed: bool) -> Result<Ledger, CallError> {
+    ledger_named(&entry.secret, record, entry, region, confirmed)
+}
+
 /// Reads the ledger off a secret's tags and labels.
 ///
 /// # Errors
 /// A tag that doesn't read as keyrota writes it: better held than misread.
-fn ledger(record: Option<&SecretRecord>, entry: &Entry, region: &str, confirmed: bool) -> Result<Ledger, CallError> {
+fn ledger_named(
+    name: &str,
+    record: Option<&SecretRecord>,
+    entry: &Entry,
+    region: &str,
+    confirmed: bool,
+) -> Result<Ledger, CallError> {
     let primary = record.and_then(|record| record.primary_region.clone()).filter(|primary| primary != region);
     let destination = match record {
         None => Destination::Absent,
@@ -206,7 +282,7 @@ fn ledger(record: Option<&SecretRecord>, entry: &Entry, region: &str, confirmed:
             None => Destination::Own(secret(record)?),
         },
     };
-    Ok(Ledger { confirmed, destination })
+    Ok(Ledger { secret: name.to_owned(), confirmed, destination })
 }
 
 /// A secret is the user's if `keyrota:user` names the user, or, where nothing wrote that yet, if `Owner` does. The
@@ -259,6 +335,8 @@ fn secret(record: &SecretRecord) -> Result<Secret, CallError> {
         deactivated: key_at(TAG_DEACTIVATED)?,
         announced: key_at(TAG_ANNOUNCED)?,
         reminded: tag(TAG_REMINDED).and_then(reminder),
+        kms_key: record.kms_key.clone(),
+        kms_key_note: tag(TAG_KMS_KEY).map(str::to_owned),
         replicas: record.replicas.clone(),
         readers: Readers::Unread,
     })

@@ -169,7 +169,7 @@ pub async fn carry_out<C: Cloud>(
     run: &Run<'_>,
 ) -> Applied {
     let is_last =
-        |change: &&Change| plan.warnings.iter().any(|warning| warning.concerns(change) && stops(warning, change));
+        |change: &&Change| plan.warnings.iter().filter_map(|it| it.own_key_of(change)).any(|key| stops(change, key));
     let (last, others): (Vec<_>, Vec<_>) = plan.changes.iter().partition(is_last);
     let mut applied = apply_changes(surveyed, plan, &others, run).await;
     let waits = |change: &&Change| {
@@ -183,9 +183,8 @@ pub async fn carry_out<C: Cloud>(
     applied
 }
 
-/// Whether carrying the change out, with what follows at once, stops the key that the warning is about.
-fn stops(warning: &Warning, change: &Change) -> bool {
-    let Warning::OwnKey { key, .. } = warning;
+/// Whether carrying the change out, with what follows at once, stops this key.
+fn stops(change: &Change, key: &KeyId) -> bool {
     let is_it = |verb: Verb, of: Option<&KeyId>| matches!(verb, Verb::Deactivate | Verb::Delete) && of == Some(key);
     is_it(change.action.verb(), change.action.key())
         || change.then.iter().any(|step| step.same_run && is_it(step.verb, step.key.existing()))
@@ -202,7 +201,7 @@ async fn apply_changes<C: Cloud>(
     changes: &[&Change],
     run: &Run<'_>,
 ) -> Applied {
-    let is_own = |change: &&&Change| plan.warnings.iter().any(|warning| warning.concerns(change));
+    let is_own = |change: &&&Change| plan.warnings.iter().any(|warning| warning.own_key_of(change).is_some());
     let (own, others): (Vec<&Change>, Vec<&Change>) = changes.iter().partition(is_own);
     let mut all = Applied::default();
     for changes in [others, own] {

@@ -63,10 +63,7 @@ async fn make_review<C: Cloud>(
 ) -> Result<Review, Stop> {
     let World { clouds, manifest, clock, common, output, .. } = *world;
     let (now, observed) = (clock(), world.viewpoint().observed);
-    let next_run = match (&common.at, &manifest.schedule.enforce) {
-        (None, Some(enforce)) => next_after(&enforce.value, now),
-        _ => None,
-    };
+    let next_run = if common.at.is_none() { next_after(manifest.schedule.enforce(), now) } else { None };
     let manifest_before: Base = base.manifest.as_ref().map_err(Clone::clone);
     let before = |account: &Account| {
         let base = manifest_before.as_ref().ok()?;

@@ -49,6 +49,8 @@ pub struct Rotated {
     pub secret: String,
     /// The key that the new one replaces, if it still works, and when it stops at the earliest.
     pub old: Option<(KeyId, DateTime<Utc>)>,
+    /// The name of the secret that the credential was in before, if that is another.
+    pub moved_from: Option<String>,
     /// Why this goes to the fallback instead of the owner.
     pub because: Option<String>,
 }
@@ -128,7 +130,7 @@ impl Content {
         let mut keys: Vec<&Key> = keys.iter().collect();
         keys.sort_unstable_by_key(|key| (key.created, key.id.clone()));
         match &mut self {
-            Self::Rotated(Rotated { account: to, user: name, key, secret, old, because: _ }) => {
+            Self::Rotated(Rotated { account: to, user: name, key, secret, old, moved_from: _, because: _ }) => {
                 (*to, *name, *secret) = (Arc::clone(account), user.to_owned(), secret_name.to_owned());
                 match (&keys[..], old) {
                     // With one key, it is the one that a rotation would replace.
@@ -170,7 +172,7 @@ impl Content {
 
 impl Rotated {
     fn values(&self, language: Language) -> Value {
-        let Self { account, user, key, secret, old, because } = self;
+        let Self { account, user, key, secret, old, moved_from, because } = self;
         context! {
             user => untrusted::mail(user),
             account => untrusted::mail(&account.to_string()),
@@ -180,6 +182,7 @@ impl Rotated {
             secret_url => secret_url(account, secret),
             old => old.as_ref().map(|(old, _)| untrusted::mail(old.as_str())),
             deadline => old.as_ref().map(|(_, stops)| day(*stops, language)),
+            moved_from => moved_from.as_deref().map(untrusted::mail),
             because => because.as_deref().map(untrusted::mail),
         }
     }
@@ -355,10 +358,12 @@ pub fn examples(kind: Kind, now: DateTime<Utc>) -> Vec<Content> {
                 key: KeyId::new("AKIAEXAMPLECIDEPLOY2"),
                 secret: "/aws/iam/credentials/ci-deployer".to_owned(),
                 old: Some((KeyId::new("AKIAEXAMPLECIDEPLOY1"), now + TimeDelta::days(7))),
+                moved_from: None,
                 because: None,
             };
             let without = Rotated { old: None, because: because(), ..rotated.clone() };
-            vec![Content::Rotated(rotated), Content::Rotated(without)]
+            let moved = Rotated { moved_from: Some("/ci/ci-deployer".to_owned()), ..rotated.clone() };
+            vec![Content::Rotated(rotated), Content::Rotated(without), Content::Rotated(moved)]
         }
         Kind::Retiring => {
             let last_use = LastUse::At {
@@ -471,6 +476,8 @@ fn digest_examples(account: &Arc<Account>) -> Vec<Content> {
         "secret-being-deleted",
         "exposed-secret",
         "replica-secret",
+        "replica-failed",
+        "several-secrets",
         "ambiguous-rules",
         "shared-secret",
         "no-recipient",

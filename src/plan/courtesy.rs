@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{LedgerWrite, Next, Origin, Wait, due_at, next, view::View};
+use super::{LedgerWrite, Next, Origin, Wait, due_at, next, placed, view::View};
 use crate::{
     inventory::{Account, Destination, KeyId, LastUse, Reminder, Secret, State},
     mail::Kind,
@@ -77,6 +77,7 @@ pub fn courtesies<'a>(
     let mut courtesies = Vec::new();
     for entry in roster.entries.iter().filter(|entry| entry.exempt.is_none() && entry.user.unreadable.is_none()) {
         let Some(state) = state(&entry.user.name) else { continue };
+        let state = &*placed(roster, entry, state, now);
         let empty = Secret::default();
         let secret = match &state.ledger.destination {
             Destination::Own(secret) => secret,
@@ -102,7 +103,7 @@ pub fn courtesies<'a>(
                 account: Arc::clone(&account),
                 user: entry.user.name.clone(),
                 key,
-                secret: entry.secret.clone(),
+                secret: state.ledger.secret.clone(),
                 last_use,
                 reason,
                 since,

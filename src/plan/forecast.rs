@@ -3,11 +3,13 @@
 //! The steps that follow at once are exact: what they depend on is read first ([`need`]). Those that follow later rest
 //! on nobody using the old key any more, and say until when it works at the latest if somebody does.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Action, KeyRef, Need, Next, Reason, Step, Verb, Wait, next, simulate};
+use super::{Action, KeyRef, Need, Next, Reason, Step, Verb, Wait, next, placed, simulate};
 use crate::{
-    inventory::{Destination, KeyId, LastUse, Readers, State},
+    inventory::{Destination, Elsewhere, KeyId, LastUse, Readers, State},
     roster::{Entry, Roster},
 };
 
@@ -130,7 +132,10 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn next(&self) -> Next {
+    fn next(&mut self) -> Next {
+        if let Cow::Owned(state) = placed(self.outset.roster, self.outset.entry, &self.state, self.at) {
+            self.state = state;
+        }
         next(self.outset.roster, self.outset.entry, &self.state, self.at)
     }
 
@@ -157,7 +162,7 @@ impl<'a> Walk<'a> {
                     self.at = until;
                 }
                 Next::Need(Need::LastUse(key)) => self.rest(&key),
-                Next::Need(Need::Ledger) => self.state.ledger.confirmed = true,
+                Next::Need(Need::Ledger) => self.confirmed(),
                 Next::Need(Need::ResourcePolicy) => self.unexposed(),
                 Next::Wait { .. } | Next::Settled { .. } => break,
             }
@@ -175,7 +180,10 @@ impl<'a> Walk<'a> {
     fn take(&mut self, action: &Action) {
         let verb = action.verb();
         let id = KeyId::new(UNBORN.get(self.born).copied().unwrap_or_default());
-        let key = self.name(action.key().unwrap_or(&id));
+        let key = match action {
+            Action::Update(update) => update.key_ref(),
+            action => self.name(action.key().unwrap_or(&id)),
+        };
         if verb == Verb::Create {
             self.born += 1;
         }
@@ -237,6 +245,16 @@ impl<'a> Walk<'a> {
         let idle = self.at.checked_sub_signed(self.outset.entry.policy.quiet.value).unwrap_or(DateTime::<Utc>::MIN_UTC);
         for held in self.state.keys.iter_mut().filter(|held| held.id == *key) {
             held.last_use = LastUse::At { time: held.created.min(idle), service: None, region: None };
+        }
+    }
+
+    /// From here on what the listing says is taken for certain.
+    fn confirmed(&mut self) {
+        self.state.ledger.confirmed = true;
+        match &mut self.state.elsewhere {
+            Elsewhere::MovesTo(to) => to.confirmed = true,
+            Elsewhere::MovedFrom(former) => former.iter_mut().for_each(|ledger| ledger.confirmed = true),
+            Elsewhere::Nowhere | Elsewhere::Several(_) => {}
         }
     }
 

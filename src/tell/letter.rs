@@ -51,7 +51,8 @@ pub(crate) async fn owner(
 ) -> Result<(), CallError> {
     let Notice { topic, sender, recipients, fallback, language, .. } = notice;
     let content = |because: Option<String>| match topic.clone() {
-        Topic::Issued { old } => Content::Rotated(Rotated {
+        Topic::Issued { old, moved_from } => Content::Rotated(Rotated {
+            moved_from: moved_from.clone(),
             account: Arc::clone(&change.account),
             user: change.user.clone(),
             key: key.clone(),

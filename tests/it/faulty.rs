@@ -142,6 +142,9 @@ impl Cloud for Faulty<'_> {
     async fn replicate_secret(&self, name: &str, regions: &[String], kms_key: Option<&str>) -> Result<(), CallError> {
         self.write("replicate_secret", self.sandbox.replicate_secret(name, regions, kms_key)).await
     }
+    async fn update_secret(&self, name: &str, kms_key: &str) -> Result<(), CallError> {
+        self.write("update_secret", self.sandbox.update_secret(name, kms_key)).await
+    }
     async fn put_secret_value(
         &self,
         name: &str,

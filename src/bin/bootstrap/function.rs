@@ -80,7 +80,7 @@ impl Function {
             tracing::error!(account = account.id, name = account.name, error = account.error, "account not read");
         }
         let surveyed = survey(accounts, Depth::Plan, now, &|_| {}).await;
-        let enforce = manifest.schedule.enforce.as_ref().and_then(|enforce| next_after(&enforce.value, now));
+        let enforce = next_after(manifest.schedule.enforce(), now);
         let mut plan = match mode.starts_rotations() {
             true => plan_all(&surveyed, now),
             false => plan_all(&surveyed, now).without_new_rotations(enforce),
@@ -245,6 +245,7 @@ fn summarize(mode: Mode, report: &Report<'_>) {
         notified = applied.done(Verb::Notify),
         deactivated = applied.done(Verb::Deactivate),
         deleted = applied.done(Verb::Delete),
+        updated = applied.done(Verb::Update),
         failed = applied.failures(),
         unreadable = verdict.unreadable.len(),
         accounts_unread = verdict.accounts_unread.len(),

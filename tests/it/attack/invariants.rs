@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use keyrota::{
     apply::{Applied, Outcome},
     inventory::KeyId,
-    plan::Action,
+    plan::{Action, KmsKeyChange},
 };
 
 use crate::emulator::{Request, SentMail, State, WatchedKey};
@@ -99,6 +99,10 @@ pub fn lies(applied: &Applied, state: &State, mail: &[SentMail]) -> Vec<String> 
             (Action::Notify { key, .. }, _) => mail.iter().any(|mail| mail.text.contains(key.as_str())),
             (Action::Deactivate { key, .. }, _) => !active(key),
             (Action::Delete { key, .. }, _) => !exists(key),
+            (Action::Update(update), _) => {
+                let is_set = |key: &KmsKeyChange| state.kms_key.as_deref() == Some(key.to.as_str());
+                update.kms_key.iter().all(is_set) && update.replicate_to.iter().all(|to| state.replicas.contains(to))
+            }
         };
         if !is_true {
             lies.push(format!("{} is said to be done, and is not", change.action.verb()));
