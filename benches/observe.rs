@@ -16,20 +16,22 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use keyrota::{
     apply::Run,
-    cloud::{CallError, Cloud, Issued, Message, NewSecret, Relevant},
+    cloud::{
+        Issued, Message, NewSecret, Reads, Relevant, Writes,
+        sandbox::{IamUser, Sandbox, StoredSecret, StoredVersion, World},
+    },
     diff::review::{Place, Review, review},
     inventory::{
-        Account, CURRENT, Destination, Elsewhere, Inventory, Key, KeyId, LastUse, Ledger, Readers, Secret,
+        Account, CURRENT, CallError, Destination, Elsewhere, Inventory, Key, KeyId, LastUse, Ledger, Readers, Secret,
         SecretRecord, State, Status, TAG_NOTIFIED, TAG_OWNER, User, Version,
     },
+    mail::Outbox,
     manifest::{self, Manifest},
     observe::Depth,
     plan::plan,
     report::{Report, Since, json, markdown},
     roster::resolve,
-    sandbox::{IamUser, Sandbox, StoredSecret, StoredVersion, World},
     survey::{apply_all, plan_all, scope, survey},
-    tell::Outbox,
 };
 use secrecy::SecretString;
 use tokio::sync::Semaphore;
@@ -263,7 +265,7 @@ impl Slow {
     }
 }
 
-impl Cloud for Slow {
+impl Reads for Slow {
     fn account(&self) -> &Account {
         self.sandbox.account()
     }
@@ -293,6 +295,9 @@ impl Cloud for Slow {
         self.call().await;
         self.sandbox.last_use(key).await
     }
+}
+
+impl Writes for Slow {
     async fn create_secret(&self, secret: &NewSecret) -> Result<(), CallError> {
         self.call().await;
         self.sandbox.create_secret(secret).await

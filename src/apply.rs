@@ -15,12 +15,13 @@ use futures::{StreamExt, stream};
 pub(crate) use self::step::write_ledger;
 use self::step::{Memory, Step, Stored};
 use crate::{
-    cloud::{CallError, Cloud, ErrorKind},
-    inventory::{Account, Destination, Inventory, KeyId, State},
+    cloud::Writes,
+    inventory::{Account, CallError, Destination, ErrorKind, Inventory, KeyId, State},
+    mail::Outbox,
+    notify::Sent,
     observe::fetch,
     plan::{Change, Need, Next, Verb, next, placed, simulate},
     roster::{Entry, Roster},
-    tell::{Outbox, Sent},
 };
 
 /// Users carried through their changes at the same time. IAM throttles writes well below its reads.
@@ -148,7 +149,7 @@ pub struct Run<'a> {
 /// Carries each user through its changes until it is settled or must wait; many users at a time. One user's failure
 /// stops no other.
 pub async fn apply(
-    cloud: &impl Cloud,
+    cloud: &impl Writes,
     roster: &Roster,
     inventory: &Inventory,
     changes: &[Change],
@@ -189,7 +190,7 @@ struct Lived {
 }
 
 async fn apply_user(
-    cloud: &impl Cloud,
+    cloud: &impl Writes,
     roster: &Roster,
     entry: &Entry,
     state: State,
@@ -209,7 +210,7 @@ async fn apply_user(
 /// # Errors
 /// Why it ended although something is left to do, other than that a change failed.
 async fn live(
-    cloud: &impl Cloud,
+    cloud: &impl Writes,
     roster: &Roster,
     entry: &Entry,
     first: &Change,
@@ -268,7 +269,7 @@ async fn live(
 
 /// Corrects the simulated labels where AWS answered others: only a secret's first version is `AWSCURRENT` at once, and
 /// the promotion must know where that label is. `DescribeSecret` does not lag, other than the listings.
-async fn learn_labels(cloud: &impl Cloud, entry: &Entry, state: &mut State, stored: &Stored) -> Result<(), CallError> {
+async fn learn_labels(cloud: &impl Writes, entry: &Entry, state: &mut State, stored: &Stored) -> Result<(), CallError> {
     let version = stored.key.version_id();
     let labels = |state: &State| {
         let Destination::Own(secret) = &state.ledger.destination else { return None };

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
-use crate::cloud::{ClockReading, Cloud};
+use crate::cloud::{ClockReading, Reads};
 
 /// How far the clock may be off AWS's before nothing is changed any more. AWS refuses signatures beyond that as well.
 const TOLERANCE: TimeDelta = TimeDelta::minutes(5);
@@ -27,7 +27,7 @@ impl ClockOff {
 ///
 /// # Errors
 /// The first account whose time is too far off.
-pub fn check<'a, C: Cloud + 'a>(clouds: impl IntoIterator<Item = &'a C>) -> Result<(), ClockOff> {
+pub fn check<'a, C: Reads + 'a>(clouds: impl IntoIterator<Item = &'a C>) -> Result<(), ClockOff> {
     for cloud in clouds {
         let Some(reading) = cloud.clock() else { continue };
         if (reading.here - reading.there).abs() > TOLERANCE {

@@ -4,13 +4,14 @@
 use sha2::{Digest, Sha256};
 
 use crate::{
-    mail::Templates,
     manifest::{
-        DeclaredAccount, Limits, Mail, Manifest, Policy, Recipient, RotateAhead, Schedule, Source, Sourced, WhenFull,
+        DeclaredAccount, Limits, Mail, Manifest, Policy, RotateAhead, Schedule, Source, Sourced, WhenFull,
         values::USER_NAME,
     },
+    notice::Recipient,
     plan::{Day, Duration, Wait},
     roster::Entry,
+    template::Templates,
 };
 
 /// One field: its name as manifests write it, its value, and where that comes from.

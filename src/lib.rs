@@ -10,7 +10,6 @@
 //! The modules, in reading order: [`manifest`] (desired), [`roster`] (who is in scope), [`inventory`] (observed).
 
 pub mod apply;
-pub mod aws;
 pub mod clock;
 pub mod cloud;
 pub mod diff;
@@ -24,14 +23,14 @@ pub mod github;
 pub mod inventory;
 pub mod mail;
 pub mod manifest;
+pub mod notice;
+pub mod notify;
 pub mod observe;
 pub mod plan;
 pub mod report;
 pub mod resource_policy;
 pub mod roster;
-#[cfg(feature = "cli")]
-pub mod sandbox;
 pub mod survey;
-pub mod tell;
+pub mod template;
 pub mod untrusted;
 pub mod verdict;

@@ -7,14 +7,14 @@ use chrono::DateTime;
 use futures::{StreamExt, stream};
 
 use crate::{
-    cloud::{CallError, Cloud, ErrorKind, Relevant},
+    cloud::{Reads, Relevant},
     inventory::{
-        Destination, Elsewhere, Inventory, KeyAt, KeyId, LastUse, Ledger, Readers, Reminder, Secret, SecretRecord,
-        State, TAG_ANNOUNCED, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT, TAG_KMS_KEY, TAG_NOTIFIED,
-        TAG_NOTIFIED_AT, TAG_OWNER, TAG_REMINDED, TAG_USER, User,
+        CallError, Destination, Elsewhere, ErrorKind, Inventory, KeyAt, KeyId, LastUse, Ledger, Readers, Reminder,
+        Secret, SecretRecord, State, TAG_ANNOUNCED, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT, TAG_KMS_KEY,
+        TAG_NOTIFIED, TAG_NOTIFIED_AT, TAG_OWNER, TAG_REMINDED, TAG_USER, User,
     },
-    mail::Kind,
-    plan::{Need, Viewpoint, arranged, handed_out, need},
+    notice::Kind,
+    plan::{Need, Viewpoint, arranged, need},
     resource_policy::readers,
     roster::{Entry, Roster},
 };
@@ -73,7 +73,7 @@ pub enum Depth {
 ///
 /// # Errors
 /// Without the users there is nothing to plan, and secrets that are half listed would be taken for absent.
-pub async fn directory(cloud: &impl Cloud, relevant: Relevant<'_>) -> Result<Directory, CallError> {
+pub async fn directory(cloud: &impl Reads, relevant: Relevant<'_>) -> Result<Directory, CallError> {
     let (users, secrets) = futures::join!(cloud.users(relevant), cloud.secrets());
     let secrets = match secrets {
         Ok(secrets) => Some(Secrets::new(secrets)),
@@ -92,7 +92,7 @@ pub struct Look<'a> {
 
 /// Reads the users of the roster, many at a time. `progress` is called once for each.
 pub async fn observe(
-    cloud: &impl Cloud,
+    cloud: &impl Reads,
     roster: &Roster,
     directory: &Directory,
     depth: Depth,
@@ -106,7 +106,7 @@ pub async fn observe(
 /// Reads the users of several rosters of one account, each user once: what one look needs is not read again for another.
 /// Returns an inventory for each look; they differ only where the rosters name different secrets for a user.
 pub async fn observe_for(
-    cloud: &impl Cloud,
+    cloud: &impl Reads,
     looks: &[Look<'_>],
     directory: &Directory,
     depth: Depth,
@@ -138,7 +138,7 @@ type Observed = Result<State, CallError>;
 
 /// The state for each look at one user. The looks whose secret is the same share it; all share the keys.
 async fn observe_user(
-    cloud: &impl Cloud,
+    cloud: &impl Reads,
     views: &[(usize, Look<'_>, &Entry)],
     directory: &Directory,
     depth: Depth,
@@ -156,7 +156,7 @@ async fn observe_user(
 
 /// The state of one user with one secret: everything that any of the looks asks for.
 async fn observe_state(
-    cloud: &impl Cloud,
+    cloud: &impl Reads,
     views: &[&(usize, Look<'_>, &Entry)],
     seen: Option<&Observed>,
     directory: &Directory,
@@ -201,7 +201,7 @@ async fn observe_state(
 ///
 /// # Errors
 /// The failed call; the state is as it was.
-pub async fn fetch(cloud: &impl Cloud, entry: &Entry, state: &mut State, need: Need) -> Result<(), CallError> {
+pub async fn fetch(cloud: &impl Reads, entry: &Entry, state: &mut State, need: Need) -> Result<(), CallError> {
     match need {
         Need::Ledger => {
             let leading = described(cloud, entry, &state.ledger.secret).await?;
@@ -210,7 +210,7 @@ pub async fn fetch(cloud: &impl Cloud, entry: &Entry, state: &mut State, need: N
                 Elsewhere::MovesTo(to) if to.confirmed => (*to, vec![leading]),
                 Elsewhere::MovesTo(to) => (described(cloud, entry, &to.secret).await?, vec![leading]),
                 // Of what was left for good nothing needs to be known for certain.
-                Elsewhere::MovedFrom(former) if handed_out(&leading).is_some() => (leading, former),
+                Elsewhere::MovedFrom(former) if leading.handed_out().is_some() => (leading, former),
                 Elsewhere::MovedFrom(former) => {
                     let names = former.into_iter().map(|ledger| ledger.secret);
                     (leading, all_described(cloud, entry, names).await?)
@@ -240,13 +240,13 @@ pub async fn fetch(cloud: &impl Cloud, entry: &Entry, state: &mut State, need: N
 }
 
 /// The ledger as `DescribeSecret` tells of it.
-async fn described(cloud: &impl Cloud, entry: &Entry, secret: &str) -> Result<Ledger, CallError> {
+async fn described(cloud: &impl Reads, entry: &Entry, secret: &str) -> Result<Ledger, CallError> {
     let record = cloud.describe_secret(secret).await?;
     ledger_named(secret, record.as_ref(), entry, &cloud.account().region, true)
 }
 
 async fn all_described(
-    cloud: &impl Cloud,
+    cloud: &impl Reads,
     entry: &Entry,
     secrets: impl IntoIterator<Item = String>,
 ) -> Result<Vec<Ledger>, CallError> {

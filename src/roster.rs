@@ -11,11 +11,12 @@ use chrono::{DateTime, Utc};
 use crate::{
     inventory::{Account, User},
     manifest::{
-        Code, Diagnostic, Exemption, Label, Mail, Manifest, Pattern, Policy, Recipient, Rule, Source,
+        Code, Diagnostic, Exemption, Label, Mail, Manifest, Pattern, Policy, Rule, Source,
         diagnostic::{nearest, quote},
         schedule::Runs,
         values::{addresses_in, is_bare_address},
     },
+    notice::Recipient,
 };
 
 /// For how many rules that select nobody a name is suggested.

@@ -7,13 +7,13 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     apply::{Applied, Cause, Deferred, Run, apply},
-    cloud::Cloud,
+    cloud::{Reads, Writes},
     inventory::{Inventory, KeyId, UnreadAccount},
     manifest::{Code, Diagnostic, Mail, Manifest},
+    notify::tell_all,
     observe::{Depth, Directory, directory, observe},
     plan::{Change, Plan, Verb, Viewpoint, Warning, plan},
     roster::{Roster, relevant, resolve},
-    tell::tell_all,
 };
 
 /// One account, with who is in scope there and what was observed of them.
@@ -58,7 +58,7 @@ pub struct Scope<'a, C> {
 ///
 /// # Errors
 /// No account can be listed.
-pub async fn scope<'a, C: Cloud>(
+pub async fn scope<'a, C: Reads>(
     clouds: &'a [C],
     manifest: &Manifest,
     now: DateTime<Utc>,
@@ -120,7 +120,7 @@ fn is_absence(code: Code) -> bool {
 }
 
 /// Reads the users in scope of every account.
-pub async fn survey<'a, C: Cloud>(
+pub async fn survey<'a, C: Reads>(
     scoped: Vec<Scoped<'a, C>>,
     depth: Depth,
     viewpoint: impl Into<Viewpoint>,
@@ -136,7 +136,7 @@ pub async fn survey<'a, C: Cloud>(
 }
 
 /// One plan for all accounts.
-pub fn plan_all<C: Cloud>(surveyed: &[Surveyed<'_, C>], viewpoint: impl Into<Viewpoint>) -> Plan {
+pub fn plan_all<C: Reads>(surveyed: &[Surveyed<'_, C>], viewpoint: impl Into<Viewpoint>) -> Plan {
     let viewpoint = viewpoint.into();
     let mut plans = surveyed.iter().map(|one| plan(&one.roster, &one.inventory, viewpoint));
     let mut all = plans.next().unwrap_or_else(|| Plan::empty(viewpoint.at));
@@ -146,7 +146,7 @@ pub fn plan_all<C: Cloud>(surveyed: &[Surveyed<'_, C>], viewpoint: impl Into<Vie
 }
 
 /// Whether keyrota runs with the key of a user that it may rotate here.
-fn own_key<C: Cloud>(surveyed: &Surveyed<'_, C>) -> Option<Warning> {
+fn own_key<C: Reads>(surveyed: &Surveyed<'_, C>) -> Option<Warning> {
     let Surveyed { cloud, roster, inventory } = surveyed;
     let key = cloud.own_key()?;
     let entry = roster.entries.iter().filter(|entry| entry.exempt.is_none()).find(|entry| {
@@ -161,7 +161,7 @@ fn own_key<C: Cloud>(surveyed: &Surveyed<'_, C>) -> Option<Warning> {
 ///
 /// The user whose key keyrota itself runs with comes last, for nothing can be done without it: after the mail, too, if
 /// the key stops in this run.
-pub async fn carry_out<C: Cloud>(
+pub async fn carry_out<C: Writes>(
     surveyed: &[Surveyed<'_, C>],
     plan: &Plan,
     mail: &Mail,
@@ -191,11 +191,11 @@ fn stops(change: &Change, key: &KeyId) -> bool {
 }
 
 /// Applies a plan that [`plan_all`] made of the same survey; all accounts at the same time.
-pub async fn apply_all<C: Cloud>(surveyed: &[Surveyed<'_, C>], plan: &Plan, run: &Run<'_>) -> Applied {
+pub async fn apply_all<C: Writes>(surveyed: &[Surveyed<'_, C>], plan: &Plan, run: &Run<'_>) -> Applied {
     apply_changes(surveyed, plan, &plan.changes.iter().collect::<Vec<_>>(), run).await
 }
 
-async fn apply_changes<C: Cloud>(
+async fn apply_changes<C: Writes>(
     surveyed: &[Surveyed<'_, C>],
     plan: &Plan,
     changes: &[&Change],

@@ -9,18 +9,18 @@ use serde_json::json;
 
 use super::{Failure, Run, timestamp};
 use crate::{
-    cloud::{CallError, Cloud, ErrorKind, Issued, NewSecret},
+    cloud::{Issued, NewSecret, Writes},
     inventory::{
-        CURRENT, Key, KeyId, PENDING, Status, TAG_ANNOUNCED, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT,
-        TAG_KMS_KEY, TAG_NOTIFIED, TAG_NOTIFIED_AT, TAG_OWNER, TAG_USER,
+        CURRENT, CallError, ErrorKind, Key, KeyId, PENDING, Status, TAG_ANNOUNCED, TAG_DEACTIVATED, TAG_DEACTIVATING,
+        TAG_INTENT, TAG_KMS_KEY, TAG_NOTIFIED, TAG_NOTIFIED_AT, TAG_OWNER, TAG_USER,
     },
+    mail::{Sending, owner},
     manifest::Mail,
     observe::tag_value,
     plan::{
         Action, Change, KmsKeyChange, LedgerWrite, SecretUpdate, Topic,
         kms_key::{Likeness, compare, note},
     },
-    tell,
 };
 
 /// A key that was created and stored.
@@ -50,7 +50,7 @@ pub(super) struct Step<'a, C> {
     pub is_first: bool,
 }
 
-impl<C: Cloud> Step<'_, C> {
+impl<C: Writes> Step<'_, C> {
     /// Returns what a creation yields.
     pub async fn carry_out(&self, memory: &mut Memory, notes: &mut Vec<String>) -> Result<Option<Stored>, Failure> {
         let Self { cloud, mail, change, run, now, .. } = *self;
@@ -90,7 +90,8 @@ impl<C: Cloud> Step<'_, C> {
                     write_ledger(cloud, user, secret, &notice.ledger, []).await?;
                 }
                 if !notice.to_nobody {
-                    tell::owner(cloud, mail, change, key, notice, run, notes).await?;
+                    let sending = Sending { mail, as_of: run.as_of, outbox: &run.outbox };
+                    owner(cloud, &sending, change, key, notice, notes).await?;
                 }
                 let tags = match notice.topic {
                     Topic::Issued { .. } => {
@@ -184,7 +185,7 @@ impl<C: Cloud> Step<'_, C> {
 
 /// Tags the user's secret, or creates it empty with the tags.
 pub(crate) async fn write_ledger(
-    cloud: &impl Cloud,
+    cloud: &impl Writes,
     user: &str,
     secret: &str,
     ledger: &LedgerWrite,
@@ -204,7 +205,7 @@ pub(crate) async fn write_ledger(
 
 /// Issues a key and stores it. One that was not stored is taken back at once.
 async fn create(
-    cloud: &impl Cloud,
+    cloud: &impl Writes,
     user: &str,
     secret: &str,
     before: &[(KeyId, Status)],
@@ -249,7 +250,7 @@ async fn create(
 
 /// Clears the intent of a creation that was refused, if indeed no key came of it: a refusal may come from a proxy, after
 /// the call took effect. Returns what is left for the next run, and why.
-async fn withdraw_intent(cloud: &impl Cloud, user: &str, secret: &str, before: &[(KeyId, Status)]) -> Option<String> {
+async fn withdraw_intent(cloud: &impl Writes, user: &str, secret: &str, before: &[(KeyId, Status)]) -> Option<String> {
     match cloud.access_keys(user).await {
         // A user that is gone has no keys either.
         Err(error) if error.kind == ErrorKind::NotFound => {}
@@ -265,7 +266,7 @@ async fn withdraw_intent(cloud: &impl Cloud, user: &str, secret: &str, before: &
 
 /// Takes back a key whose secret nobody has. Deactivates it first: keyrota deletes inactive keys only. The intent stays,
 /// so that the next run, of whatever kind, tries again.
-async fn withdraw(cloud: &impl Cloud, user: &str, key: &KeyId) -> Result<(), CallError> {
+async fn withdraw(cloud: &impl Writes, user: &str, key: &KeyId) -> Result<(), CallError> {
     cloud.deactivate_access_key(user, key).await?;
     cloud.delete_access_key(user, key).await
 }

@@ -11,11 +11,11 @@ use std::{
 use keyrota::{
     apply::Run,
     clock::{self, ClockOff},
-    cloud::Cloud,
+    cloud::Writes,
     git,
+    mail::Outbox,
     report::{Report, json, text},
     survey::carry_out,
-    tell::Outbox,
     verdict::Verdict,
 };
 
@@ -27,7 +27,7 @@ use super::{
     world::{Stop, World, make_plan, within_limits, write_reports},
 };
 
-pub async fn run<C: Cloud>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Exit, Stop> {
+pub async fn run<C: Writes>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Exit, Stop> {
     let World { common, output, clock, .. } = *world;
     let approval = Approval::read(args)?;
     if let Some(refusal) = approval.as_ref().and_then(Approval::outdated) {

@@ -6,7 +6,7 @@ use clap::{
     ArgAction, Args, Parser, Subcommand, ValueEnum,
     builder::{PossibleValuesParser, TypedValueParser},
 };
-use keyrota::{mail::Kind, manifest::Language};
+use keyrota::{notice::Kind, template::Language};
 
 /// Rotates AWS IAM access keys the GitOps way: manifests say which, a plan shows what, apply does it in a safe order.
 #[derive(Debug, Parser)]

@@ -4,8 +4,10 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use keyrota::{
-    aws::{self, Aws, ConnectError, Connected},
-    cloud::Cloud,
+    cloud::{
+        Reads,
+        aws::{self, Aws, ConnectError, Connected},
+    },
     git::{self, AtRevision, GitError},
     inventory::Account,
     manifest::{self, Code, DeclaredAccount, Diagnostic, Manifest},

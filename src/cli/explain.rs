@@ -1,7 +1,7 @@
 //! `keyrota explain USER`: the effective policy, and where each value comes from.
 
 use keyrota::{
-    cloud::Cloud,
+    cloud::Reads,
     explain::{Line, policy},
     manifest::{RotateAhead, Source},
     plan::Duration,
@@ -16,7 +16,7 @@ use super::{
     world::{Stop, World, scoped},
 };
 
-pub async fn run<C: Cloud>(world: &World<'_, C>, user: &str) -> Result<Exit, Stop> {
+pub async fn run<C: Reads>(world: &World<'_, C>, user: &str) -> Result<Exit, Stop> {
     let (scoped, _) = scoped(world, (world.clock)()).await?;
     let users: Vec<_> = scoped.iter().flat_map(|one| &one.directory.users).map(|user| &user.name).collect();
     let found: Vec<_> = scoped

@@ -4,11 +4,12 @@ use std::{fs, path::Path, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use keyrota::{
-    cloud::Cloud,
-    mail::{Kind, Text, content, render},
-    manifest::{self, Language, Mail},
+    cloud::Reads,
+    manifest::{self, Mail},
+    notice::Kind,
     observe::Depth,
     report::text::printable,
+    template::{Language, Text, content::Content, examples::examples, render},
 };
 
 use super::{
@@ -43,7 +44,7 @@ fn try_example(common: &Common, args: &PreviewArgs, output: &Output) -> Result<(
 }
 
 /// With what is known of one user.
-pub async fn of_user<C: Cloud>(world: &World<'_, C>, args: &PreviewArgs, user: &str) -> Result<Exit, Stop> {
+pub async fn of_user<C: Reads>(world: &World<'_, C>, args: &PreviewArgs, user: &str) -> Result<Exit, Stop> {
     let now = (world.clock)();
     let mail = &world.manifest.mail;
     for one in look(world, Depth::Everything, now.into()).await?.0 {
@@ -65,18 +66,12 @@ pub async fn of_user<C: Cloud>(world: &World<'_, C>, args: &PreviewArgs, user: &
         .hint("`keyrota status` shows who is in scope"))
 }
 
-fn example_of(kind: Kind, now: DateTime<Utc>) -> content::Content {
-    content::examples(kind, now).into_iter().next().expect("every kind has an example")
+fn example_of(kind: Kind, now: DateTime<Utc>) -> Content {
+    examples(kind, now).into_iter().next().expect("every kind has an example")
 }
 
 /// Writes `KIND.LANG.html` and `KIND.LANG.txt`, and prints their paths.
-fn write(
-    args: &PreviewArgs,
-    output: &Output,
-    mail: &Mail,
-    language: Language,
-    content: &content::Content,
-) -> Result<(), Stop> {
+fn write(args: &PreviewArgs, output: &Output, mail: &Mail, language: Language, content: &Content) -> Result<(), Stop> {
     let (Text { subject, text, html }, flaw) = render(&mail.templates, language, content);
     if let Some(flaw) = flaw {
         output.error(format!("{flaw}; keyrota's own template is shown"));

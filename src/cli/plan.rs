@@ -1,7 +1,7 @@
 //! `keyrota plan`, with `--base` or without.
 
 use keyrota::{
-    cloud::Cloud,
+    cloud::Reads,
     diff::review::{Base, Place, Review, review},
     git,
     inventory::Account,
@@ -20,7 +20,7 @@ use super::{
 };
 
 /// Shows the plan, and what led to it.
-pub async fn run<C: Cloud>(
+pub async fn run<C: Reads>(
     world: &World<'_, C>,
     args: &PlanArgs,
     base: Option<(BaseManifests, BaseAccounts<C>)>,
@@ -56,7 +56,7 @@ pub async fn run<C: Cloud>(
     Ok(if args.detailed_exitcode && !plan.changes.is_empty() { Exit::Pending } else { Exit::Done })
 }
 
-async fn make_review<C: Cloud>(
+async fn make_review<C: Reads>(
     world: &World<'_, C>,
     base: &BaseManifests,
     accounts: &BaseAccounts<C>,
@@ -89,7 +89,7 @@ async fn make_review<C: Cloud>(
     reviewed.map_err(|error| stop_survey(error, output))
 }
 
-fn show<C: Cloud>(world: &World<'_, C>, report: &Report<'_>) -> Result<(), Stop> {
+fn show<C: Reads>(world: &World<'_, C>, report: &Report<'_>) -> Result<(), Stop> {
     let World { common, output, .. } = *world;
     output.annotations(&github::blocked(report.plan));
     output.data(&match output.format {

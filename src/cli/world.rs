@@ -5,15 +5,17 @@ use std::{collections::BTreeMap, path::Path};
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use keyrota::{
-    aws::{self, Aws, ConnectError, Connected, Problem},
     clock::{self, ClockOff},
-    cloud::Cloud,
+    cloud::{
+        Reads, Writes,
+        aws::{self, Aws, ConnectError, Connected, Problem},
+        sandbox::Sandbox,
+    },
     inventory::{Account, UnreadAccount},
     manifest::{self, Code, DeclaredAccount, Manifest, schedule::next_after},
     observe::Depth,
     plan::{Plan, Viewpoint, exceeded},
     report::{Report, json, markdown, outputs::outputs, text},
-    sandbox::Sandbox,
     survey::{Progress, Scope, Scoped, SurveyError, Surveyed, plan_all, scope, survey},
     verdict::Verdict,
 };
@@ -185,7 +187,7 @@ async fn try_with(common: &Common, output: &Output, task: Task) -> Result<Exit, 
     }
 }
 
-async fn run<C: Cloud>(
+async fn run<C: Writes>(
     world: &World<'_, C>,
     task: Task,
     base: Option<(BaseManifests, BaseAccounts<C>)>,
@@ -201,7 +203,7 @@ async fn run<C: Cloud>(
 }
 
 /// `keyrota status`
-async fn status<C: Cloud>(world: &World<'_, C>) -> Result<Exit, Stop> {
+async fn status<C: Reads>(world: &World<'_, C>) -> Result<Exit, Stop> {
     let viewpoint = world.viewpoint();
     let (surveyed, unread) = look(world, Depth::Everything, viewpoint).await?;
     let accounts: Vec<_> = surveyed.iter().map(|one| (&one.roster, &one.inventory)).collect();
@@ -218,7 +220,7 @@ async fn status<C: Cloud>(world: &World<'_, C>) -> Result<Exit, Stop> {
 }
 
 /// Observes all accounts and plans.
-pub async fn make_plan<'a, C: Cloud>(world: &World<'a, C>) -> Result<(Vec<Surveyed<'a, C>>, Plan), Stop> {
+pub async fn make_plan<'a, C: Reads>(world: &World<'a, C>) -> Result<(Vec<Surveyed<'a, C>>, Plan), Stop> {
     let viewpoint = world.viewpoint();
     let (surveyed, unread) = look(world, Depth::Plan, viewpoint).await?;
     let mut plan = plan_all(&surveyed, viewpoint);
@@ -227,7 +229,7 @@ pub async fn make_plan<'a, C: Cloud>(world: &World<'a, C>) -> Result<(Vec<Survey
 }
 
 /// Observes all accounts, with a progress bar. Yields those that could not be read as well.
-pub async fn look<'a, C: Cloud>(
+pub async fn look<'a, C: Reads>(
     world: &World<'a, C>,
     depth: Depth,
     viewpoint: Viewpoint,
@@ -248,7 +250,7 @@ pub async fn look<'a, C: Cloud>(
 }
 
 /// Lists all accounts and resolves the manifests against them. Yields those that could not be read as well.
-pub async fn scoped<'a, C: Cloud>(
+pub async fn scoped<'a, C: Reads>(
     world: &World<'a, C>,
     now: DateTime<Utc>,
 ) -> Result<(Vec<Scoped<'a, C>>, Vec<UnreadAccount>), Stop> {

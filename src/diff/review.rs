@@ -7,16 +7,16 @@ use chrono::{DateTime, Utc};
 use futures::future::join_all;
 
 use crate::{
-    cloud::Cloud,
+    cloud::Reads,
     diff::{Comparison, Field, Side, compare, fields, weakening},
     explain::settings,
     inventory::{Account, Inventory, UnreadAccount},
-    mail::Templates,
     manifest::{Diagnostic, Manifest},
     observe::{Depth, Directory, Look, directory, observe_for},
     plan::{Plan, Viewpoint},
     roster::{Roster, relevant, resolve},
     survey::{Progress, SurveyError, merged},
+    template::Templates,
 };
 
 /// An account that either version of the manifests looks at.
@@ -89,7 +89,7 @@ impl Compared {
 ///
 /// # Errors
 /// An account that can't be listed.
-pub async fn review<C: Cloud>(
+pub async fn review<C: Reads>(
     places: &[Place<'_, C>],
     base: Base<'_>,
     head: &Manifest,
@@ -198,7 +198,7 @@ fn readable<'a, 'b, C>(
 }
 
 /// Lists users and secrets of an account, with the details that either version asks for.
-async fn list<C: Cloud>(
+async fn list<C: Reads>(
     place: &Place<'_, C>,
     base: Option<&Manifest>,
     head: &Manifest,
@@ -232,7 +232,7 @@ fn resolve_for(
 }
 
 /// The inventories that belong to the rosters of an account: before and after, one for each instant.
-async fn observe_both<C: Cloud>(
+async fn observe_both<C: Reads>(
     place: &Place<'_, C>,
     [before, after]: &[Vec<Roster>; 2],
     directory: &Directory,

@@ -7,9 +7,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
-    manifest::{
-        Exemption, Limits, Manifest, Recipient, RotateAhead, Sourced, WhenFull, schedule::next_after, values::USER_NAME,
-    },
+    manifest::{Exemption, Limits, Manifest, RotateAhead, Sourced, WhenFull, schedule::next_after, values::USER_NAME},
+    notice::Recipient,
     roster::Entry,
 };
 

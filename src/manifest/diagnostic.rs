@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, ops::Range, sync::Arc};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
-use super::{Code, Source};
+use super::{code::Code, source::Source};
 use crate::untrusted::{self, printable};
 
 /// Labels further apart than this many lines are shown as two excerpts, so that a diagnostic stays short.

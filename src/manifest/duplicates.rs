@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    Code, DeclaredAccount, Diagnostic, Exemption, Label, Manifest, Pattern, Rule, Source,
-    diagnostic::{Sources, quote},
+    code::Code,
+    diagnostic::{Diagnostic, Label, Sources, quote},
+    model::{DeclaredAccount, Exemption, Manifest, Rule},
+    pattern::Pattern,
+    source::Source,
 };
 
 /// Two rules that name one user exactly, in the same account. Each rule is looked at once, however many there are.

@@ -11,8 +11,8 @@ use std::{
 };
 
 use super::{
-    Code, Diagnostic, Label,
-    diagnostic::{SourceFile, any_of},
+    code::Code,
+    diagnostic::{Diagnostic, Label, SourceFile, any_of},
     templates,
 };
 use crate::untrusted::{is_visible, quoted};

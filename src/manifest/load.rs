@@ -1,7 +1,6 @@
 //! From a folder to a [`Manifest`], with every mistake of every file.
 
 use std::{
-    ops::Range,
     path::Path,
     sync::{Arc, LazyLock},
 };
@@ -9,17 +8,23 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Code, Diagnostic, Label, Manifest, Severity, Source,
-    diagnostic::{Sources, quote},
-    duplicates, files, overlooked,
+    code::Code,
+    diagnostic::{Diagnostic, Severity, Sources, quote},
+    duplicates, files,
+    model::Manifest,
+    overlooked,
     parse::{self, Parsed},
     policy::{self, Context},
-    rules, schedule, secrets, settings, templates,
-    written::{self, At},
+    rules, schedule,
+    schema::{self, Spanned},
+    secrets, settings,
+    shared::Shared,
+    source::Source,
+    templates,
 };
 
 /// Making the schema takes longer than checking a manifest against it.
-static SCHEMA: LazyLock<serde_json::Value> = LazyLock::new(written::json_schema);
+static SCHEMA: LazyLock<serde_json::Value> = LazyLock::new(schema::json_schema);
 
 /// The manifests of a folder, and what is to be said of them.
 #[derive(Debug)]
@@ -73,28 +78,6 @@ fn load_with(mut files: Vec<(String, Vec<u8>)>, mut diagnostics: Vec<Diagnostic>
     Loaded { manifest: is_sound.then_some(manifest), diagnostics }
 }
 
-/// What `keyrota.toml` was meant to say, as far as it could be read.
-pub(super) struct Shared<'a> {
-    parsed: Option<&'a Parsed>,
-    /// Some of it could not be read at all: nothing can be called missing.
-    is_partial: bool,
-}
-
-impl<'a> Shared<'a> {
-    pub fn file(&self) -> Option<&'a written::File> {
-        Some(&self.parsed?.file)
-    }
-
-    /// Whether a table, or a key of it, was written but refused: then it is not missing.
-    pub fn is_refused<T>(&self, name: &str, table: impl Fn(&written::File) -> Option<&At<T>>, key: &str) -> bool {
-        let Some(parsed) = self.parsed else { return self.is_partial };
-        let in_table = |span: &Range<usize>| parsed.rejected.contains(span, key);
-        self.is_partial
-            || parsed.rejected.contains(&(0..0), name)
-            || table(&parsed.file).is_some_and(|table| in_table(&table.span))
-    }
-}
-
 /// Checks what each file says and merges it. What is wrong is left out.
 fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnostic>) -> Manifest {
     let mut sources = Sources::default();
@@ -115,7 +98,7 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
     let mut gap = TimeDelta::days(31);
     policy::resolve_auto(&mut defaults, gap);
     if let Some(file) = shared.parsed {
-        let written::File { defaults: own, mail, limits, schedule, accounts, .. } = &file.file;
+        let schema::File { defaults: own, mail, limits, schedule, accounts, .. } = &file.file;
         let mut context = Context { source: &file.source, sources: &sources, now, gap, diagnostics };
         manifest.schedule =
             schedule.as_ref().map(|own| settings::schedule(&own.value, &mut context)).unwrap_or_default();
@@ -138,7 +121,8 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
         manifest.mail.places.extend(defaults.language.source.clone().map(|source| ("language".to_owned(), source)));
         manifest.limits = limits.as_ref().map(|own| settings::limits(&own.value, &mut context)).unwrap_or_default();
         if let Some(own) = accounts {
-            let is_rejected = |account: &At<written::Account>, key: &str| file.rejected.contains(&account.span, key);
+            let is_rejected =
+                |account: &Spanned<schema::Account>, key: &str| file.rejected.contains(&account.span, key);
             manifest.accounts = settings::accounts(&own.value, is_rejected, &mut context);
         }
     }
@@ -174,21 +158,4 @@ fn missing_sender(manifest: &Manifest, shared: &Shared, sources: &Sources) -> Op
     };
     let help = "add to `keyrota.toml`, below `[mail]`: `from = \"Security <security@example.com>\"`";
     Some(Diagnostic::error(Code::SenderMissing, message, label).help(help))
-}
-
-impl Shared<'_> {
-    fn mail(&self) -> Option<&At<written::Mail>> {
-        self.file()?.mail.as_ref()
-    }
-
-    /// `from` was written but is no address, which was said already.
-    fn has_bad_sender(&self) -> bool {
-        self.mail().is_some_and(|mail| mail.value.from.is_some())
-    }
-
-    fn mail_label(&self, manifest: &Manifest) -> Option<Label> {
-        let tells = !manifest.mail.fallback.is_empty() || !manifest.mail.digest.is_empty();
-        let mail = self.mail().filter(|_| tells)?;
-        Some(Label::new(&self.parsed?.source, mail.span.clone(), "`fallback` or `digest` tells somebody"))
-    }
 }

@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    Code, Diagnostic, Label,
-    diagnostic::{SourceFile, quote},
+    code::Code,
+    diagnostic::{Diagnostic, Label, SourceFile, quote},
 };
 
 /// How deep, and among how many files and folders, is looked: a work tree may hold a lot else.

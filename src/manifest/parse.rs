@@ -1,4 +1,4 @@
-//! Reads one manifest: bytes, text, TOML, [`written::File`]. Every mistake on the way is reported.
+//! Reads one manifest: bytes, text, TOML, [`schema::File`]. Every mistake on the way is reported.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use toml::{
 };
 
 use super::{
-    Code, Diagnostic, Label,
-    diagnostic::{SourceFile, quote},
-    shape::{self, Rejected},
-    written,
+    code::Code,
+    diagnostic::{Diagnostic, Label, SourceFile, quote},
+    schema,
+    typecheck::{self, Rejected},
 };
 
 /// The file that holds what is shared.
@@ -24,7 +24,7 @@ const SHARED_TABLES: [&str; 5] = ["defaults", "mail", "limits", "schedule", "acc
 /// A manifest as written, and what was taken out of it because it was wrong.
 pub(super) struct Parsed {
     pub source: Arc<SourceFile>,
-    pub file: written::File,
+    pub file: schema::File,
     pub rejected: Rejected,
 }
 
@@ -42,12 +42,12 @@ pub(super) fn parse(path: &str, bytes: &[u8], schema: &Schema, diagnostics: &mut
     }
     let document = document.into_inner();
     check_version(&source, &document, diagnostics)?;
-    let (mut document, rejected) = shape::check(&source, schema, document, diagnostics);
+    let (mut document, rejected) = typecheck::check(&source, schema, document, diagnostics);
     if !is_shared(path) {
         take_misplaced(&source, &mut document, diagnostics);
     }
     gather_policies(schema, &mut document);
-    match written::File::deserialize(toml::de::Deserializer::from(Spanned::new(0..0, document))) {
+    match schema::File::deserialize(toml::de::Deserializer::from(Spanned::new(0..0, document))) {
         Ok(file) => Some(Parsed { source, file, rejected }),
         Err(error) => {
             // The schema let something pass that serde does not take; better an unpolished message than none.
@@ -146,7 +146,7 @@ fn take_misplaced(source: &Arc<SourceFile>, document: &mut DeTable, diagnostics:
     }
 }
 
-/// Moves the policy keys of each rule into a table of their own, where [`written::Rotate`] has them.
+/// Moves the policy keys of each rule into a table of their own, where [`schema::Rotate`] has them.
 fn gather_policies(schema: &Schema, document: &mut DeTable) {
     let policy_keys = &schema["properties"]["defaults"]["properties"];
     let Some(DeValue::Array(rules)) = document.get_mut("rotate").map(Spanned::get_mut) else { return };

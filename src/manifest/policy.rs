@@ -5,11 +5,14 @@ use std::{ops::Range, sync::Arc};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Code, Diagnostic, Label, Language, Policy, Recipient, RotateAhead, Severity, Source, Sourced, WhenFull,
-    diagnostic::{SourceFile, Sources},
-    values::{self, Wrong},
-    written::{self, At},
+    code::Code,
+    diagnostic::{Diagnostic, Label, Severity, SourceFile, Sources},
+    model::{Policy, RotateAhead, WhenFull},
+    schema::{self, Spanned},
+    source::{Source, Sourced},
+    values::{self, Invalid},
 };
+use crate::{notice::Recipient, template::Language};
 
 /// Where the values being read come from, and where complaints go.
 pub(super) struct Context<'a> {
@@ -36,10 +39,10 @@ impl Context<'_> {
     }
 
     /// The value, or `None` after saying what is wrong with it.
-    pub fn accept<T>(&mut self, span: &Range<usize>, value: Result<T, Wrong>) -> Option<T> {
+    pub fn accept<T>(&mut self, span: &Range<usize>, value: Result<T, Invalid>) -> Option<T> {
         match value {
             Ok(value) => Some(value),
-            Err(Wrong { code, message, help }) => {
+            Err(Invalid { code, message, help }) => {
                 self.error(code, message, span, help);
                 None
             }
@@ -47,12 +50,16 @@ impl Context<'_> {
     }
 
     /// The entries of a list that are right.
-    pub fn accept_all<T>(&mut self, list: &[At<String>], read: impl Fn(&str) -> Result<T, Wrong>) -> Vec<T> {
+    pub fn accept_all<T>(&mut self, list: &[Spanned<String>], read: impl Fn(&str) -> Result<T, Invalid>) -> Vec<T> {
         list.iter().filter_map(|entry| self.accept(&entry.span, read(&entry.value))).collect()
     }
 
     /// A list that was written; an entry that is wrong is left out after saying so.
-    fn list<T>(&mut self, list: &At<Vec<At<String>>>, read: impl Fn(&str) -> Result<T, Wrong>) -> Option<Vec<T>> {
+    fn list<T>(
+        &mut self,
+        list: &Spanned<Vec<Spanned<String>>>,
+        read: impl Fn(&str) -> Result<T, Invalid>,
+    ) -> Option<Vec<T>> {
         Some(self.accept_all(&list.value, read))
     }
 }
@@ -80,12 +87,12 @@ pub(super) fn built_in() -> Policy {
 }
 
 /// `base`, with what was written on top. Lists replace lists.
-pub(super) fn merge(base: &Policy, written: &written::Policy, context: &mut Context) -> Policy {
-    let duration = |c: &mut Context, at: &At<written::Duration>| c.accept(&at.span, values::duration(&at.value.0));
-    let text = |read: fn(&str) -> Result<String, Wrong>| {
-        move |c: &mut Context, at: &At<String>| c.accept(&at.span, read(&at.value))
+pub(super) fn merge(base: &Policy, written: &schema::Policy, context: &mut Context) -> Policy {
+    let duration = |c: &mut Context, at: &Spanned<schema::Duration>| c.accept(&at.span, values::duration(&at.value.0));
+    let text = |read: fn(&str) -> Result<String, Invalid>| {
+        move |c: &mut Context, at: &Spanned<String>| c.accept(&at.span, read(&at.value))
     };
-    let written::Policy {
+    let schema::Policy {
         max_age,
         rotate_ahead,
         reissue_before,
@@ -115,8 +122,8 @@ pub(super) fn merge(base: &Policy, written: &written::Policy, context: &mut Cont
         hold: layer(&base.hold, hold, context, duration),
         when_full: layer(&base.when_full, when_full, context, |_, at| {
             Some(match at.value {
-                written::WhenFull::Block => WhenFull::Block,
-                written::WhenFull::RetireOldest => WhenFull::RetireOldest,
+                schema::WhenFull::Block => WhenFull::Block,
+                schema::WhenFull::RetireOldest => WhenFull::RetireOldest,
             })
         }),
         notify: layer(&base.notify, notify, context, |c, at| c.list::<Recipient>(at, values::recipient)),
@@ -156,9 +163,9 @@ pub(super) fn resolve_auto(policy: &mut Policy, gap: TimeDelta) {
 
 fn layer<V: Clone, W>(
     base: &Sourced<V>,
-    written: &Option<At<W>>,
+    written: &Option<Spanned<W>>,
     context: &mut Context,
-    read: impl Fn(&mut Context, &At<W>) -> Option<V>,
+    read: impl Fn(&mut Context, &Spanned<W>) -> Option<V>,
 ) -> Sourced<V> {
     let value = written.as_ref().and_then(|at| {
         let value = read(context, at)?;
@@ -167,7 +174,7 @@ fn layer<V: Clone, W>(
     value.unwrap_or_else(|| base.clone())
 }
 
-fn reissue_before_date(context: &mut Context, at: &At<written::Instant>) -> Option<DateTime<Utc>> {
+fn reissue_before_date(context: &mut Context, at: &Spanned<schema::Instant>) -> Option<DateTime<Utc>> {
     let date = context.accept(&at.span, values::instant(&at.value.0))?;
     if date > context.now {
         let message = "`reissue-before` is in the future";

@@ -8,13 +8,15 @@ use std::{
 use chrono::TimeDelta;
 
 use super::{
-    Code, DeclaredAccount, Diagnostic, Exemption, Pattern, Policy, Rule,
-    diagnostic::{nearest, quote},
-    load::Shared,
+    code::Code,
+    diagnostic::{Diagnostic, nearest, quote},
+    model::{DeclaredAccount, Exemption, Policy, Rule},
+    pattern::Pattern,
     policy::{self, Context},
-    shape::Rejected,
+    schema::{self, Spanned},
+    shared::Shared,
+    typecheck::Rejected,
     values::{self, Matches},
-    written::{self, At},
 };
 
 /// An exemption that ends within this time is warned of.
@@ -44,7 +46,7 @@ impl<'a> Layer<'a> {
     }
 
     /// Says so if an account is not declared. Without declared accounts only ids can be told apart.
-    fn check_account(&self, at: &At<String>, pattern: &Pattern, context: &mut Context) {
+    fn check_account(&self, at: &Spanned<String>, pattern: &Pattern, context: &mut Context) {
         let name = &at.value;
         if self.accounts_are_refused {
             return;
@@ -88,8 +90,8 @@ impl Shared<'_> {
     }
 }
 
-pub(super) fn rule(rule: &At<written::Rotate>, rejected: &Rejected, layer: &Layer, context: &mut Context) -> Rule {
-    let written::Rotate { accounts, users, tags, groups, path, except, policy: own } = &rule.value;
+pub(super) fn rule(rule: &Spanned<schema::Rotate>, rejected: &Rejected, layer: &Layer, context: &mut Context) -> Rule {
+    let schema::Rotate { accounts, users, tags, groups, path, except, policy: own } = &rule.value;
     let is_rejected = |key: &str| rejected.contains(&rule.span, key);
 
     let paths = path.as_ref().map(|path| &path.value.0);
@@ -139,7 +141,7 @@ pub(super) fn rule(rule: &At<written::Rotate>, rejected: &Rejected, layer: &Laye
     Rule { source: context.place(&rule.span), accounts, users, tags, groups, paths, except, policy }
 }
 
-fn refuse_empty<T>(name: &str, value: &Option<At<T>>, is_empty: impl Fn(&T) -> bool, context: &mut Context) {
+fn refuse_empty<T>(name: &str, value: &Option<Spanned<T>>, is_empty: impl Fn(&T) -> bool, context: &mut Context) {
     if let Some(at) = value.as_ref().filter(|at| is_empty(&at.value)) {
         let message = format!("`{name}` is empty, so the rule selects nobody");
         context.error(Code::NoSelector, message, &at.span, format!("list what it selects, or leave `{name}` out"));
@@ -147,13 +149,13 @@ fn refuse_empty<T>(name: &str, value: &Option<At<T>>, is_empty: impl Fn(&T) -> b
 }
 
 fn patterns(
-    list: &Option<At<Vec<At<String>>>>,
+    list: &Option<Spanned<Vec<Spanned<String>>>>,
     matches: Matches,
     context: &mut Context,
-    check: impl Fn(&At<String>, &Pattern, &mut Context),
+    check: impl Fn(&Spanned<String>, &Pattern, &mut Context),
 ) -> Vec<Pattern> {
     let entries = list.iter().flat_map(|list| &list.value);
-    let read = |at: &At<String>| {
+    let read = |at: &Spanned<String>| {
         let pattern = context.accept(&at.span, values::pattern(&at.value, matches))?;
         check(at, &pattern, context);
         Some(pattern.at(&at.span))
@@ -161,8 +163,13 @@ fn patterns(
     entries.filter_map(read).collect()
 }
 
-fn one_or_many<T>(whole: &At<T>, entries: &[At<String>], matches: Matches, context: &mut Context) -> Vec<Pattern> {
-    let read = |at: &At<String>| {
+fn one_or_many<T>(
+    whole: &Spanned<T>,
+    entries: &[Spanned<String>],
+    matches: Matches,
+    context: &mut Context,
+) -> Vec<Pattern> {
+    let read = |at: &Spanned<String>| {
         let span = if at.span.is_empty() { &whole.span } else { &at.span };
         context.accept(span, values::pattern(&at.value, matches)).map(|pattern| pattern.at(span))
     };
@@ -170,7 +177,7 @@ fn one_or_many<T>(whole: &At<T>, entries: &[At<String>], matches: Matches, conte
 }
 
 fn tag_patterns(
-    tags: &BTreeMap<String, At<written::OneOrMany>>,
+    tags: &BTreeMap<String, Spanned<schema::OneOrMany>>,
     context: &mut Context,
 ) -> BTreeMap<String, Vec<Pattern>> {
     let mut patterns = BTreeMap::new();
@@ -193,12 +200,12 @@ fn tag_patterns(
 
 /// `None` if it does not say whom it exempts; that was said.
 pub(super) fn exemption(
-    exempt: &At<written::Exempt>,
+    exempt: &Spanned<schema::Exempt>,
     rejected: &Rejected,
     layer: &Layer,
     context: &mut Context,
 ) -> Option<Exemption> {
-    let written::Exempt { user, account, reason, until } = &exempt.value;
+    let schema::Exempt { user, account, reason, until } = &exempt.value;
     let user_name = user.as_ref().and_then(|at| exempt_user(at, context));
     if user.is_none() && !rejected.contains(&exempt.span, "user") {
         context.error(Code::Exemption, "the exemption names no user", &exempt.span, "add e.g. `user = \"svc-sap\"`");
@@ -249,7 +256,7 @@ pub(super) fn exemption(
     })
 }
 
-fn exempt_user(at: &At<String>, context: &mut Context) -> Option<String> {
+fn exempt_user(at: &Spanned<String>, context: &mut Context) -> Option<String> {
     let pattern = context.accept(&at.span, values::pattern(&at.value, Matches::User))?;
     if !pattern.is_exact() {
         let message = format!("{} names no single user", quote(&at.value));

@@ -6,7 +6,32 @@ use croner::{
     parser::{CronParser, Seconds, Year},
 };
 
-use super::{Code, Schedule, diagnostic::quote, values::Wrong};
+use super::{code::Code, diagnostic::quote, source::Sourced, values::Invalid};
+
+/// `[schedule]`: EventBridge expressions, UTC. What is not written is as in [`Schedule::ENFORCE`] and
+/// [`Schedule::TEND`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Schedule {
+    pub enforce: Option<Sourced<String>>,
+    pub tend: Option<Sourced<String>>,
+}
+
+impl Schedule {
+    /// Monthly: when rotations start.
+    pub const ENFORCE: &str = "cron(0 8 1 * ? *)";
+    /// Daily: when rotations under way are carried on.
+    pub const TEND: &str = "cron(0 8 * * ? *)";
+
+    /// When rotations start.
+    pub fn enforce(&self) -> &str {
+        self.enforce.as_ref().map_or(Self::ENFORCE, |enforce| &enforce.value)
+    }
+
+    /// When rotations under way are carried on.
+    pub fn tend(&self) -> &str {
+        self.tend.as_ref().map_or(Self::TEND, |tend| &tend.value)
+    }
+}
 
 const CRON_HELP: &str = "six fields: minute, hour, day of month, month, day of week, year; e.g. `cron(0 8 1 * ? *)`";
 
@@ -117,8 +142,8 @@ const MOST_UPCOMING: usize = 1000;
 const MOST_RUNS: u32 = 500;
 
 /// Refuses what EventBridge would refuse.
-pub(super) fn check(expression: &str) -> Result<(), Wrong> {
-    let no = |message: String, help: &str| Err(Wrong { code: Code::Schedule, message, help: help.to_owned() });
+pub(super) fn check(expression: &str) -> Result<(), Invalid> {
+    let no = |message: String, help: &str| Err(Invalid { code: Code::Schedule, message, help: help.to_owned() });
     let written = quote(expression);
     let inner = |name: &str| expression.strip_prefix(name)?.strip_prefix('(')?.strip_suffix(')');
     if let Some(fields) = inner("cron") {

@@ -4,9 +4,11 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{
-    Code, Diagnostic, Label, Manifest, Pattern, Rule,
-    diagnostic::{Sources, quote},
+    code::Code,
+    diagnostic::{Diagnostic, Label, Sources, quote},
     duplicates::known_accounts,
+    model::{Manifest, Rule},
+    pattern::Pattern,
 };
 
 /// What stands for the user's name in a template.

@@ -3,20 +3,22 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    Code, DeclaredAccount, Diagnostic, Limits, Mail, Schedule, Sourced,
-    diagnostic::quote,
+    code::Code,
+    diagnostic::{Diagnostic, quote},
+    model::{DeclaredAccount, Limits, Mail},
     policy::Context,
-    schedule,
-    values::{self, Wrong},
-    written::{self, At},
+    schedule::{self, Schedule},
+    schema::{self, Spanned},
+    source::Sourced,
+    values::{self, Invalid},
 };
 
-pub(super) fn mail(written: &written::Mail, context: &mut Context) -> Mail {
-    let written::Mail { from, from_arn, reply_to, configuration_set, region, fallback, digest } = written;
-    let one = |address: &Option<At<String>>, context: &mut Context| {
+pub(super) fn mail(written: &schema::Mail, context: &mut Context) -> Mail {
+    let schema::Mail { from, from_arn, reply_to, configuration_set, region, fallback, digest } = written;
+    let one = |address: &Option<Spanned<String>>, context: &mut Context| {
         address.as_ref().and_then(|at| context.accept(&at.span, values::address(&at.value)))
     };
-    let many = |list: &Option<At<Vec<At<String>>>>, context: &mut Context| {
+    let many = |list: &Option<Spanned<Vec<Spanned<String>>>>, context: &mut Context| {
         list.as_ref().map(|list| context.accept_all(&list.value, values::address)).unwrap_or_default()
     };
     let spans = [
@@ -43,8 +45,8 @@ pub(super) fn mail(written: &written::Mail, context: &mut Context) -> Mail {
     }
 }
 
-pub(super) fn limits(written: &written::Limits, context: &mut Context) -> Limits {
-    let mut limit = |name: &str, value: &Option<At<i64>>, greatest: u32| {
+pub(super) fn limits(written: &schema::Limits, context: &mut Context) -> Limits {
+    let mut limit = |name: &str, value: &Option<Spanned<i64>>, greatest: u32| {
         let at = value.as_ref()?;
         match u32::try_from(at.value) {
             Ok(value) if value <= greatest => Some(Sourced { value, source: Some(context.place(&at.span)) }),
@@ -61,8 +63,8 @@ pub(super) fn limits(written: &written::Limits, context: &mut Context) -> Limits
     }
 }
 
-pub(super) fn schedule(written: &written::Schedule, context: &mut Context) -> Schedule {
-    let mut expression = |value: &Option<At<String>>| {
+pub(super) fn schedule(written: &schema::Schedule, context: &mut Context) -> Schedule {
+    let mut expression = |value: &Option<Spanned<String>>| {
         let at = value.as_ref()?;
         context.accept(&at.span, schedule::check(&at.value))?;
         if at.value.starts_with("cron") && schedule::next_after(&at.value, context.now).is_none() {
@@ -78,8 +80,8 @@ pub(super) fn schedule(written: &written::Schedule, context: &mut Context) -> Sc
 
 /// The accounts whose id is right.
 pub(super) fn accounts(
-    written: &BTreeMap<String, At<written::Account>>,
-    is_rejected: impl Fn(&At<written::Account>, &str) -> bool,
+    written: &BTreeMap<String, Spanned<schema::Account>>,
+    is_rejected: impl Fn(&Spanned<schema::Account>, &str) -> bool,
     context: &mut Context,
 ) -> BTreeMap<String, DeclaredAccount> {
     let mut accounts = BTreeMap::new();
@@ -88,7 +90,7 @@ pub(super) fn accounts(
     in_order.sort_by_key(|(_, account)| account.span.start);
     for (name, account) in in_order {
         check_name(name, account, context);
-        let written::Account { id, role, region } = &account.value;
+        let schema::Account { id, role, region } = &account.value;
         let role = role.as_ref().and_then(|at| context.accept(&at.span, values::role(&at.value)));
         let region = region.as_ref().and_then(|at| context.accept(&at.span, values::region(&at.value)));
         let Some(id) = id else {
@@ -114,7 +116,7 @@ pub(super) fn accounts(
     accounts
 }
 
-fn check_name(name: &str, account: &At<written::Account>, context: &mut Context) {
+fn check_name(name: &str, account: &Spanned<schema::Account>, context: &mut Context) {
     let is_fine = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     if name.is_empty() || name.len() > 64 || !name.chars().all(is_fine) {
         let message = format!("{} can't be the name of an account", quote(name));
@@ -127,7 +129,7 @@ fn check_name(name: &str, account: &At<written::Account>, context: &mut Context)
     }
 }
 
-fn account_id(text: &str) -> Result<(), Wrong> {
+fn account_id(text: &str) -> Result<(), Invalid> {
     if values::is_account_id(text) {
         return Ok(());
     }
@@ -136,5 +138,5 @@ fn account_id(text: &str) -> Result<(), Wrong> {
         true => format!("write `id = \"{digits}\"`"),
         false => "write the 12 digits, e.g. `id = \"111122223333\"`".to_owned(),
     };
-    Err(Wrong { code: Code::Account, message: format!("{} is not the id of an AWS account", quote(text)), help })
+    Err(Invalid { code: Code::Account, message: format!("{} is not the id of an AWS account", quote(text)), help })
 }

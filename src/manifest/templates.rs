@@ -3,10 +3,10 @@
 use std::{path::Path, sync::Arc};
 
 use super::{
-    Code, Diagnostic, Label,
-    diagnostic::{SourceFile, nearest, quote},
+    code::Code,
+    diagnostic::{Diagnostic, Label, SourceFile, nearest, quote},
 };
-use crate::mail::Templates;
+use crate::template::Templates;
 
 /// The folder, beside the manifests.
 pub(super) const FOLDER: &str = "templates";

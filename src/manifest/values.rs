@@ -3,7 +3,8 @@
 use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use toml::value::{Datetime, Offset};
 
-use super::{Code, Language, Pattern, Recipient, diagnostic::quote};
+use super::{code::Code, diagnostic::quote, pattern::Pattern};
+use crate::{notice::Recipient, template::Language};
 
 /// Longer durations are refused, so that adding one to any date can't overflow.
 const LONGEST: TimeDelta = TimeDelta::days(3650);
@@ -13,18 +14,18 @@ pub(crate) const USER_NAME: &str = "user-name";
 
 /// Why a value is refused, and what to write instead.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Wrong {
+pub(super) struct Invalid {
     pub code: Code,
     pub message: String,
     pub help: String,
 }
 
-fn wrong<T>(code: Code, message: impl Into<String>, help: impl Into<String>) -> Result<T, Wrong> {
-    Err(Wrong { code, message: message.into(), help: help.into() })
+fn wrong<T>(code: Code, message: impl Into<String>, help: impl Into<String>) -> Result<T, Invalid> {
+    Err(Invalid { code, message: message.into(), help: help.into() })
 }
 
 /// Reads `auto` as `None`.
-pub(super) fn ahead(text: &str) -> Result<Option<TimeDelta>, Wrong> {
+pub(super) fn ahead(text: &str) -> Result<Option<TimeDelta>, Invalid> {
     if text == "auto" {
         return Ok(None);
     }
@@ -35,7 +36,7 @@ pub(super) fn ahead(text: &str) -> Result<Option<TimeDelta>, Wrong> {
 }
 
 /// A whole number of hours, days (24 hours) or weeks: `36h`, `90d`, `2w`.
-pub(super) fn duration(text: &str) -> Result<TimeDelta, Wrong> {
+pub(super) fn duration(text: &str) -> Result<TimeDelta, Invalid> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, unit) = text.split_at(digits);
     let no = |message: String, help: &str| wrong(Code::Duration, message, help);
@@ -90,7 +91,7 @@ pub(super) fn duration(text: &str) -> Result<TimeDelta, Wrong> {
 }
 
 /// The start of a day, UTC.
-pub(super) fn day(date: &Datetime) -> Result<NaiveDate, Wrong> {
+pub(super) fn day(date: &Datetime) -> Result<NaiveDate, Invalid> {
     match date {
         Datetime { date: Some(day), time: None, offset: None } => calendar_day(day),
         Datetime { date: Some(day), .. } => wrong(
@@ -109,7 +110,7 @@ pub(super) fn end_of(day: NaiveDate) -> DateTime<Utc> {
 }
 
 /// A date (its start) or a date and time; UTC where no offset is given.
-pub(super) fn instant(date: &Datetime) -> Result<DateTime<Utc>, Wrong> {
+pub(super) fn instant(date: &Datetime) -> Result<DateTime<Utc>, Invalid> {
     let Some(day) = &date.date else {
         return wrong(Code::Date, format!("`{date}` is a time of day, not a date"), "write e.g. `2027-01-31`");
     };
@@ -133,7 +134,7 @@ pub(super) fn instant(date: &Datetime) -> Result<DateTime<Utc>, Wrong> {
     }
 }
 
-fn calendar_day(day: &toml::value::Date) -> Result<NaiveDate, Wrong> {
+fn calendar_day(day: &toml::value::Date) -> Result<NaiveDate, Invalid> {
     match NaiveDate::from_ymd_opt(day.year.into(), day.month.into(), day.day.into()) {
         Some(day) => Ok(day),
         None => wrong(Code::Date, format!("there is no {day}"), "write a day that exists, e.g. `2027-01-31`"),
@@ -166,7 +167,7 @@ impl Matches {
 }
 
 /// A name, or a glob with `*` and `?`.
-pub(super) fn pattern(text: &str, matches: Matches) -> Result<Pattern, Wrong> {
+pub(super) fn pattern(text: &str, matches: Matches) -> Result<Pattern, Invalid> {
     let (noun, punctuation, longest) = matches.describe();
     let no = |message: String, help: String| wrong(Code::Pattern, message, help);
     let written = quote(text);
@@ -214,7 +215,7 @@ pub(super) fn pattern(text: &str, matches: Matches) -> Result<Pattern, Wrong> {
 }
 
 /// A mail address, `tag:NAME`, or `user-name`.
-pub(super) fn recipient(text: &str) -> Result<Recipient, Wrong> {
+pub(super) fn recipient(text: &str) -> Result<Recipient, Invalid> {
     let plain = text.trim().to_ascii_lowercase().replace('_', "-");
     match text.split_once(':') {
         _ if text == USER_NAME => Ok(Recipient::UserName),
@@ -233,7 +234,7 @@ pub(super) fn recipient(text: &str) -> Result<Recipient, Wrong> {
 }
 
 /// `name@example.com` or `Name <name@example.com>`.
-pub(super) fn address(text: &str) -> Result<String, Wrong> {
+pub(super) fn address(text: &str) -> Result<String, Invalid> {
     let bare = match text.strip_suffix('>').and_then(|rest| rest.split_once('<')) {
         Some((name, bare)) if !name.contains(|c: char| c.is_control() || "<>@,;".contains(c)) => bare,
         _ => text,
@@ -281,7 +282,7 @@ pub(crate) fn addresses_in(text: &str) -> Vec<&str> {
 }
 
 /// The ARN of an SES identity: a domain or an address.
-pub(super) fn identity_arn(text: &str) -> Result<String, Wrong> {
+pub(super) fn identity_arn(text: &str) -> Result<String, Invalid> {
     let is_fine = matches!(text.split(':').collect::<Vec<_>>()[..], ["arn", partition, "ses", region, account, resource]
     if partition.starts_with("aws") && self::region(region).is_ok() && is_account_id(account)
         && resource.strip_prefix("identity/").is_some_and(|name| {
@@ -295,7 +296,7 @@ pub(super) fn identity_arn(text: &str) -> Result<String, Wrong> {
 }
 
 /// The name of an SES configuration set.
-pub(super) fn configuration_set(text: &str) -> Result<String, Wrong> {
+pub(super) fn configuration_set(text: &str) -> Result<String, Invalid> {
     let is_fine = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if !text.is_empty() && text.len() <= 64 && text.chars().all(is_fine) {
         return Ok(text.to_owned());
@@ -304,22 +305,26 @@ pub(super) fn configuration_set(text: &str) -> Result<String, Wrong> {
     wrong(Code::MailIdentity, message, "names of configuration sets have up to 64 letters, digits, `_` and `-`")
 }
 
-/// `en`, `es` or `pt`, with any region (`es-MX`).
-pub(super) fn language(text: &str) -> Result<Language, Wrong> {
-    let primary = text.split(['-', '_']).next().unwrap_or_default();
-    match primary.to_ascii_lowercase().as_str() {
-        "en" => Ok(Language::English),
-        "es" => Ok(Language::Spanish),
-        "pt" => Ok(Language::Portuguese),
-        _ => {
-            let message = format!("keyrota does not write {}", quote(text));
-            wrong(Code::Language, message, "write `en` (English), `es` (Spanish) or `pt` (Portuguese)")
-        }
+/// A language that keyrota writes, with any region (`es-MX`).
+pub(super) fn language(text: &str) -> Result<Language, Invalid> {
+    if let Some(language) = Language::named(text) {
+        return Ok(language);
+    }
+    let known: Vec<_> = Language::ALL.map(|known| format!("`{}` ({})", known.as_str(), known.name())).into();
+    let help = format!("write {}", any_of(&known));
+    wrong(Code::Language, format!("keyrota does not write {}", quote(text)), help)
+}
+
+/// `a, b or c`.
+pub(super) fn any_of(all: &[String]) -> String {
+    match all {
+        [rest @ .., last] if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => all.concat(),
     }
 }
 
 /// The template of a secret's name; `{user}` stands for a name of at most 64 characters.
-pub(super) fn secret_name(text: &str) -> Result<String, Wrong> {
+pub(super) fn secret_name(text: &str) -> Result<String, Invalid> {
     let no = |message: String, help: &str| wrong(Code::SecretName, message, help);
     let parts: Vec<&str> = text.split("{user}").collect();
     let is_fine = |c: char| c.is_ascii_alphanumeric() || "/_+=.@-".contains(c);
@@ -343,7 +348,7 @@ pub(super) fn secret_name(text: &str) -> Result<String, Wrong> {
 }
 
 /// The id, ARN or alias of a KMS key.
-pub(super) fn kms_key(text: &str) -> Result<String, Wrong> {
+pub(super) fn kms_key(text: &str) -> Result<String, Invalid> {
     let is_name = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "/_-".contains(c));
     let is_id = |text: &str| {
         let is_uuid = text.len() == 36 && text.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
@@ -363,7 +368,7 @@ pub(super) fn kms_key(text: &str) -> Result<String, Wrong> {
 }
 
 /// The name of an AWS region, by its looks: new ones appear.
-pub(super) fn region(text: &str) -> Result<String, Wrong> {
+pub(super) fn region(text: &str) -> Result<String, Invalid> {
     let parts: Vec<&str> = text.split('-').collect();
     let is_word = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase());
     match parts.as_slice() {
@@ -383,7 +388,7 @@ pub(super) fn is_account_id(text: &str) -> bool {
 }
 
 /// The name or ARN of an IAM role.
-pub(super) fn role(text: &str) -> Result<String, Wrong> {
+pub(super) fn role(text: &str) -> Result<String, Invalid> {
     let is_name = |text: &str| {
         let last = text.rsplit('/').next().unwrap_or_default();
         !last.is_empty()

@@ -10,12 +10,18 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{LedgerWrite, Next, Origin, Wait, due_at, next, placed, view::View};
+use super::{
+    model::{LedgerWrite, Next},
+    moving::{next, placed},
+    reason::{Origin, Wait},
+    rules::due_at,
+    view::View,
+};
 use crate::{
     inventory::{Account, Destination, KeyId, LastUse, Reminder, Secret, State},
-    mail::Kind,
-    manifest::Language,
+    notice::Kind,
     roster::{Entry, Roster},
+    template::Language,
 };
 
 /// *Still in use* comes at most every third day; *blocked* when it begins, after a week, then monthly. Daily runs don't
@@ -57,7 +63,7 @@ pub struct Courtesy {
 
 /// One mail to one address: everything of one kind.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Letter<'a> {
+pub struct Batch<'a> {
     pub kind: Kind,
     pub to: String,
     pub language: Language,
@@ -123,20 +129,20 @@ pub fn courtesies<'a>(
 /// Groups what is to be told: one mail for each address and kind, however many keys and accounts it is about, in the
 /// language of the first. `to` names the addresses of each.
 #[must_use]
-pub fn letters<'a>(courtesies: &[&'a Courtesy], to: impl Fn(&'a Courtesy) -> &'a [String]) -> Vec<Letter<'a>> {
-    let mut letters: BTreeMap<(Kind, String), Letter<'a>> = BTreeMap::new();
+pub fn batches<'a>(courtesies: &[&'a Courtesy], to: impl Fn(&'a Courtesy) -> &'a [String]) -> Vec<Batch<'a>> {
+    let mut batches: BTreeMap<(Kind, String), Batch<'a>> = BTreeMap::new();
     for courtesy in courtesies {
         for address in to(courtesy) {
-            let letter = letters.entry((courtesy.kind, address.to_lowercase())).or_insert_with(|| Letter {
+            let batch = batches.entry((courtesy.kind, address.to_lowercase())).or_insert_with(|| Batch {
                 kind: courtesy.kind,
                 to: address.clone(),
                 language: courtesy.language,
                 about: Vec::new(),
             });
-            letter.about.push(courtesy);
+            batch.about.push(courtesy);
         }
     }
-    letters.into_values().collect()
+    batches.into_values().collect()
 }
 
 struct Topic {

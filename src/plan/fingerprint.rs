@@ -3,7 +3,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Change, Plan, Step, Verb, Waiting};
+use super::model::{Change, Plan, Step, Verb, Waiting};
 
 /// What digests of this kind begin with.
 const SCHEME: &str = "r2:";

@@ -7,7 +7,12 @@ use std::borrow::Cow;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Action, KeyRef, Need, Next, Reason, Step, Verb, Wait, next, placed, simulate};
+use super::{
+    model::{Action, KeyRef, Need, Next, Step, Verb},
+    moving::{next, placed},
+    reason::{Reason, Wait},
+    simulate::simulate,
+};
 use crate::{
     inventory::{Destination, Elsewhere, KeyId, LastUse, Readers, State},
     roster::{Entry, Roster},

@@ -8,6 +8,14 @@ const MANAGED: &str = "aws/secretsmanager";
 /// The most characters that the value of a tag may have.
 const MOST_IN_TAG: usize = 256;
 
+/// Another KMS key for a secret, as AWS reports the one and the manifest names the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KmsKeyChange {
+    /// `None`: `aws/secretsmanager`.
+    pub from: Option<String>,
+    pub to: String,
+}
+
 /// Whether two names are those of one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Likeness {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Change, Plan, Verb};
+use super::model::{Change, Plan, Verb};
 use crate::manifest::{Limits, Source};
 
 /// Below this many keys in scope, `max-percent` says nothing.

@@ -5,18 +5,32 @@ use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
 
-use super::{Action, Next, Topic, Wait, rules::decide_here};
+use super::{
+    model::{Action, Next, Topic},
+    reason::Wait,
+    rules,
+};
 use crate::{
     inventory::{Elsewhere, Key, KeyId, Ledger, Secret, State},
     roster::{Entry, Roster},
 };
+
+/// Decides what comes next for a user whose state was read. Total and pure.
+pub fn next(roster: &Roster, entry: &Entry, state: &State, now: DateTime<Utc>) -> Next {
+    decide(roster, entry, state, now).1
+}
+
+/// What comes next, with the row of [`RULES`](rules::RULES) that says so.
+pub fn decide(roster: &Roster, entry: &Entry, state: &State, now: DateTime<Utc>) -> (&'static str, Next) {
+    rules::decide(roster, entry, &placed(roster, entry, state, now), now)
+}
 
 /// The state with the ledger on which the next change is noted: the earlier one while it has something under way, then the
 /// one that the manifest names.
 #[must_use]
 pub fn placed<'a>(roster: &Roster, entry: &Entry, state: &'a State, now: DateTime<Utc>) -> Cow<'a, State> {
     let Elsewhere::MovesTo(to) = &state.elsewhere else { return Cow::Borrowed(state) };
-    if goes_on_there(&decide_here(roster, entry, state, now).1) {
+    if goes_on_there(&rules::decide(roster, entry, state, now).1) {
         return Cow::Borrowed(state);
     }
     let elsewhere = Elsewhere::MovedFrom(vec![state.ledger.clone()]);

@@ -4,7 +4,7 @@ use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::KmsKeyChange;
+use super::kms_key::KmsKeyChange;
 use crate::{
     inventory::KeyId,
     manifest::Source,

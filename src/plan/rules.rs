@@ -4,9 +4,10 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Action, LeakObstacle, Need, Next, Reason, Retirement, Wait, placed,
+    model::{Action, Need, Next},
+    reason::{LeakObstacle, Reason, Retirement, Wait},
     upkeep::{replica_failed, update},
-    view::{View, last_use, later, waits},
+    view::{View, last_use, later, lives, waits},
 };
 use crate::{
     inventory::{Destination, Elsewhere, Key, Readers, Secret, State},
@@ -16,12 +17,6 @@ use crate::{
 
 /// A deactivated key that is listed as active again so soon is a listing that lags, not a person who took it back.
 const LISTINGS_LAG: TimeDelta = TimeDelta::hours(1);
-
-/// A key of a creation that was cut short was made within this time after `keyrota:intent`. A Lambda runs no longer.
-const ORPHAN_AFTER: TimeDelta = TimeDelta::minutes(15);
-
-/// How far the clocks of keyrota and IAM may differ.
-const CLOCK_DIFFERENCE: TimeDelta = TimeDelta::minutes(5);
 
 /// One row of the lifecycle.
 pub struct Rule {
@@ -52,18 +47,8 @@ pub const RULES: [Rule; 17] = [
     Rule { name: "8 settled", decide: settled },
 ];
 
-/// Decides what comes next for a user whose state was read. Total and pure.
-pub fn next(roster: &Roster, entry: &Entry, state: &State, now: DateTime<Utc>) -> Next {
-    decide(roster, entry, state, now).1
-}
-
-/// What comes next, with the row of [`RULES`] that says so.
-pub fn decide(roster: &Roster, entry: &Entry, state: &State, now: DateTime<Utc>) -> (&'static str, Next) {
-    decide_here(roster, entry, &placed(roster, entry, state, now), now)
-}
-
-/// The same with the ledger that the state leads with.
-pub(super) fn decide_here(roster: &Roster, entry: &Entry, state: &State, now: DateTime<Utc>) -> (&'static str, Next) {
+/// What comes next with the ledger that the state leads with, and the row of [`RULES`] that says so.
+pub(super) fn decide(roster: &Roster, entry: &Entry, state: &State, now: DateTime<Utc>) -> (&'static str, Next) {
     let view = View::new(roster, entry, state, now);
     for Rule { name, decide } in &RULES {
         let next = match decide(&view) {
@@ -93,11 +78,6 @@ pub fn due_at(key: &Key, policy: &Policy) -> DateTime<Utc> {
         Some(before) if key.created < before => by_age.min(before),
         _ => by_age,
     }
-}
-
-/// How old a key gets before it is due.
-pub(super) fn lives(policy: &Policy) -> TimeDelta {
-    policy.max_age.value - policy.rotate_ahead.value.time()
 }
 
 /// A person must mend the place where the credential goes, or name someone to tell.
@@ -412,9 +392,4 @@ fn after_hold(view: &View<'_>, key: &Key) -> Result<Next, Need> {
         false => waits(key, Wait::InHold, ends),
         true => view.delete(key, Reason::HoldOver { since, origin: view.origin(key) }),
     })
-}
-
-/// Whether a key created then may be what a creation with this intent left.
-pub(super) fn is_near(created: DateTime<Utc>, intent: DateTime<Utc>) -> bool {
-    (later(intent, -CLOCK_DIFFERENCE)..=later(intent, ORPHAN_AFTER)).contains(&created)
 }

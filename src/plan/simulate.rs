@@ -2,7 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Action, KmsKeyChange, LedgerWrite, Topic};
+use super::{
+    kms_key::KmsKeyChange,
+    model::{Action, LedgerWrite, Topic},
+};
 use crate::inventory::{
     CURRENT, Destination, Key, KeyAt, KeyId, LastUse, PENDING, Readers, Replica, Secret, State, Status, Version,
 };

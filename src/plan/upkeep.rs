@@ -2,12 +2,15 @@
 //! to. Nothing is ever taken away: a replica that the manifest does not name stays, and a secret whose manifest names no KMS
 //! key keeps the one it has.
 
+use std::sync::Arc;
+
 use super::{
-    Action, KmsKeyChange, Need, Next, Reason, SecretUpdate, Wait, Warning,
-    kms_key::{Likeness, compare, note},
+    kms_key::{KmsKeyChange, Likeness, compare, note},
+    model::{Action, Need, Next, SecretUpdate, Warning},
+    reason::{Reason, Wait},
     view::View,
 };
-use crate::inventory::{CURRENT, Elsewhere, Key, KeyId, Ledger, Replica, State};
+use crate::inventory::{Elsewhere, Key, KeyId, Replica, State};
 
 /// The secret is not as the manifest says. Comes before a new key is stored in it, and waits while a key works that is to be
 /// reissued: the answer to a leak comes first.
@@ -42,7 +45,7 @@ pub(super) fn replica_failed(view: &View<'_>) -> Result<Option<Next>, Need> {
 pub(super) fn warnings(view: &View<'_>, next: &Next) -> Vec<Warning> {
     let mut warnings = Vec::new();
     let (account, user) = (view.roster.account.clone(), view.entry.user.name.clone());
-    let who = || (std::sync::Arc::new(account.clone()), user.clone());
+    let who = || (Arc::new(account.clone()), user.clone());
     if let Ok(Some(replicas)) = replicas(view) {
         let secret = &view.state.ledger.secret;
         let is_blocked = matches!(next, Next::Wait { wait: Wait::ReplicaFailed { .. }, .. });
@@ -62,23 +65,12 @@ pub(super) fn warnings(view: &View<'_>, next: &Next) -> Vec<Warning> {
     for ledger in former {
         // Before the move that is no leftover, but what clients read.
         let is_left = |key: &KeyId| view.hands_out_itself() && view.handed_out().as_ref() != Some(key);
-        let Some(key) = handed_out(ledger).filter(is_left) else { continue };
+        let Some(key) = ledger.handed_out().filter(is_left) else { continue };
         let works = view.state.key(&key).is_some_and(Key::is_active);
         let ((account, user), secret, to) = (who(), ledger.secret.clone(), view.state.ledger.secret.clone());
         warnings.push(Warning::SecretLeft { account, user, secret, to, key, works });
     }
     warnings
-}
-
-/// The key that the secret of a ledger hands out.
-pub fn handed_out(ledger: &Ledger) -> Option<KeyId> {
-    let version = ledger
-        .destination
-        .own()?
-        .versions
-        .iter()
-        .find(|version| version.labels.iter().any(|label| label == CURRENT))?;
-    KeyId::of_version(&version.id)
 }
 
 /// Where the secret is replicated to; `None` where that is none of keyrota's concern: there is no secret, or it is to be left.

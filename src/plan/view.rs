@@ -4,9 +4,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Action, LedgerWrite, Need, Next, Notice, Origin, Reason, Retirement, Topic, Wait, expectation,
-    rules::{is_near, lives},
-    upkeep::handed_out,
+    model::{Action, LedgerWrite, Need, Next, Notice, Topic, expectation},
+    reason::{Origin, Reason, Retirement, Wait},
 };
 use crate::{
     inventory::{CURRENT, Elsewhere, Key, KeyAt, KeyId, LastUse, Ledger, PENDING, Secret, State, Version},
@@ -27,6 +26,12 @@ const SEEN_TO_WORK: TimeDelta = TimeDelta::days(8);
 
 /// What is due within the hour is due, so that no run is a month late for seconds.
 const MOST_SLACK: TimeDelta = TimeDelta::hours(1);
+
+/// A key of a creation that was cut short was made within this time after `keyrota:intent`. A Lambda runs no longer.
+const ORPHAN_AFTER: TimeDelta = TimeDelta::minutes(15);
+
+/// How far the clocks of keyrota and IAM may differ.
+const CLOCK_DIFFERENCE: TimeDelta = TimeDelta::minutes(5);
 
 pub(super) struct View<'a> {
     pub roster: &'a Roster,
@@ -91,18 +96,18 @@ impl<'a> View<'a> {
     /// The key that clients are handed out, whether it works or not; `None` also for what keyrota did not store. As long as
     /// the secret hands out none, the one of the earlier name does.
     pub fn handed_out(&self) -> Option<KeyId> {
-        handed_out(&self.state.ledger).or_else(|| self.former.and_then(handed_out))
+        self.state.ledger.handed_out().or_else(|| self.former.and_then(Ledger::handed_out))
     }
 
     /// Whether the secret hands out a key, and not one of an earlier name.
     pub fn hands_out_itself(&self) -> bool {
-        handed_out(&self.state.ledger).is_some()
+        self.state.ledger.handed_out().is_some()
     }
 
     /// The secret that hands this key out, if that has an earlier name and the new one hands out none yet.
     pub fn moved_from(&self, key: &Key) -> Option<&'a str> {
         let former = self.former.filter(|_| !self.hands_out_itself())?;
-        (handed_out(former).as_ref() == Some(&key.id)).then_some(former.secret.as_str())
+        (former.handed_out().as_ref() == Some(&key.id)).then_some(former.secret.as_str())
     }
 
     /// The regions that the manifest names, but for the secret's own.
@@ -254,7 +259,7 @@ impl<'a> View<'a> {
         let stops = self.acting(later(told, self.policy.overlap.value));
         let old = old.map(|old| (old.id.clone(), stops));
         // The one that hands out the old key, or handed out the one before.
-        let is_left = |ledger: &&Ledger| handed_out(ledger).is_some_and(|key| self.state.key(&key).is_some());
+        let is_left = |ledger: &&Ledger| ledger.handed_out().is_some_and(|key| self.state.key(&key).is_some());
         let moved_from = self.former.filter(is_left).map(|ledger| ledger.secret.clone());
         let notice = self.notice(Topic::Issued { old, moved_from });
         Next::Change(Action::Notify { key: current.id.clone(), notice }, Reason::NotTold)
@@ -349,4 +354,14 @@ fn slack(window: TimeDelta) -> TimeDelta {
 
 fn at(tag: &Option<KeyAt>, key: &Key) -> Option<DateTime<Utc>> {
     tag.as_ref().filter(|tag| tag.key == key.id).map(|tag| tag.at)
+}
+
+/// How old a key gets before it is due.
+pub(super) fn lives(policy: &Policy) -> TimeDelta {
+    policy.max_age.value - policy.rotate_ahead.value.time()
+}
+
+/// Whether a key created then may be what a creation with this intent left.
+fn is_near(created: DateTime<Utc>, intent: DateTime<Utc>) -> bool {
+    (later(intent, -CLOCK_DIFFERENCE)..=later(intent, ORPHAN_AFTER)).contains(&created)
 }

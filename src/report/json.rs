@@ -12,9 +12,9 @@ use crate::{
     apply::{Deferred, Outcome},
     inventory::{Account, Inventory, Key, LastUse, UnreadAccount},
     manifest::Source,
+    notify::Sent,
     plan::{Change, Forecast, Next, Plan, Step, Viewpoint, Wait, Waiting, Warning, fingerprint},
     roster::{Entry, Roster},
-    tell::Sent,
 };
 
 pub use super::change_json::diagnostic;

@@ -16,9 +16,9 @@ pub use crate::untrusted::printable;
 use crate::{
     apply::{Applied, Failure, Outcome},
     inventory::{Account, Inventory, Key, LastUse, State, UnreadAccount},
+    notify::Sent,
     plan::{Change, Day, Forecast, KeyRef, Next, Plan, Step, Verb, Viewpoint, Wait, Waiting},
     roster::{Entry, Roster},
-    tell::Sent,
 };
 
 pub(super) const DIM: Style = Style::new().dimmed();

@@ -33,8 +33,8 @@ fn assert_only(needle: &str, allowed: &[&str]) {
 
 #[test]
 fn only_aws_names_the_sdk() {
-    assert_only("aws_sdk_", &["/src/aws/"]);
-    assert_only("aws_config", &["/src/aws/"]);
+    assert_only("aws_sdk_", &["/src/cloud/aws/"]);
+    assert_only("aws_config", &["/src/cloud/aws/"]);
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn what_came_from_outside_has_one_guard() {
 #[test]
 fn only_the_programs_read_the_clock() {
     // And the place that compares it with AWS's.
-    assert_only("Utc::now", &["/src/cli/", "/src/bin/bootstrap/", "/src/aws/answer.rs"]);
+    assert_only("Utc::now", &["/src/cli/", "/src/bin/bootstrap/", "/src/cloud/aws/answer.rs"]);
 }
 
 #[test]
@@ -118,8 +118,9 @@ fn secret_keys_are_exposed_in_two_places_only() {
     let exposing: Vec<_> =
         sources().into_iter().filter(|(_, code)| code.contains("expose_secret()")).map(|(path, _)| path).collect();
     for path in &exposing {
-        let allowed =
-            path.ends_with("/src/apply/step.rs") || path.contains("/src/aws/") || path.contains("/src/sandbox/");
+        let allowed = path.ends_with("/src/apply/step.rs")
+            || path.contains("/src/cloud/aws/")
+            || path.contains("/src/cloud/sandbox/");
         assert!(allowed, "{path} exposes a secret");
     }
     assert!(!exposing.is_empty());

@@ -5,12 +5,13 @@ use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use futures::FutureExt;
 use keyrota::{
     apply::Run,
+    cloud::sandbox::{IamUser, Sandbox, World},
     inventory::{Account, Key, KeyId, LastUse, Status},
+    mail::Outbox,
     manifest::{self, Manifest},
+    notify::tell_all,
     observe::Depth,
-    sandbox::{IamUser, Sandbox, World},
     survey::{apply_all, plan_all, scope, survey},
-    tell::{Outbox, tell_all},
 };
 
 const DAYS: i64 = 400;

@@ -18,7 +18,7 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use keyrota::{
-    aws::{Aws, Settings, Target, connect_with},
+    cloud::aws::{Aws, Settings, Target, connect_with},
     inventory::KeyId,
 };
 use secrecy::SecretString;

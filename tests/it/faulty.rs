@@ -7,9 +7,11 @@ use std::{
 };
 
 use keyrota::{
-    cloud::{CallError, Cloud, ErrorKind, Issued, Message, NewSecret, Relevant},
-    inventory::{Account, Key, KeyId, LastUse, SecretRecord, User},
-    sandbox::{Sandbox, World},
+    cloud::{
+        Issued, Message, NewSecret, Reads, Relevant, Writes,
+        sandbox::{Sandbox, World},
+    },
+    inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, SecretRecord, User},
 };
 use secrecy::SecretString;
 
@@ -107,7 +109,7 @@ impl<'a> Faulty<'a> {
     }
 }
 
-impl Cloud for Faulty<'_> {
+impl Reads for Faulty<'_> {
     fn account(&self) -> &Account {
         self.sandbox.account()
     }
@@ -130,6 +132,9 @@ impl Cloud for Faulty<'_> {
     async fn last_use(&self, key: &KeyId) -> Result<LastUse, CallError> {
         self.read("last_use", self.sandbox.last_use(key)).await
     }
+}
+
+impl Writes for Faulty<'_> {
     async fn create_secret(&self, secret: &NewSecret) -> Result<(), CallError> {
         self.write("create_secret", self.sandbox.create_secret(secret)).await
     }

@@ -4,16 +4,16 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures::FutureExt;
 use keyrota::{
     apply::{Outcome, Run},
+    cloud::sandbox::{IamUser, Sandbox, StoredSecret, StoredVersion, World},
     inventory::{
         Account, Key, KeyId, LastUse, Status, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT, TAG_NOTIFIED, TAG_OWNER,
     },
+    mail::Outbox,
     manifest::{self, Manifest},
     observe::Depth,
     plan::{Action, Change, KeyRef, Plan, Verb},
     report::Counts,
-    sandbox::{IamUser, Sandbox, StoredSecret, StoredVersion, World},
     survey::{apply_all, plan_all, scope, survey},
-    tell::Outbox,
 };
 
 use crate::{golden, planner};

@@ -17,17 +17,18 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures::FutureExt;
 use keyrota::{
     apply::{Run, apply},
+    cloud::sandbox::{IamUser, Sandbox, StoredSecret, StoredVersion, World},
     inventory::{
         Account, Key, KeyId, LastUse, Status, TAG_ANNOUNCED, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT,
         TAG_NOTIFIED, TAG_OWNER, TAG_USER, User,
     },
-    mail::Templates,
-    manifest::{Language, Mail, Policy, Recipient, RotateAhead, Schedule, Source, Sourced, WhenFull, schedule::Runs},
+    mail::Outbox,
+    manifest::{Mail, Policy, RotateAhead, Schedule, Source, Sourced, WhenFull, schedule::Runs},
+    notice::Recipient,
     observe::{Depth, directory, observe},
     plan::{Plan, Wait, plan},
     roster::{Entry, Roster},
-    sandbox::{IamUser, Sandbox, StoredSecret, StoredVersion, World},
-    tell::Outbox,
+    template::{Language, Templates},
 };
 
 use crate::faulty::{Attempt, Faulty, Mode};

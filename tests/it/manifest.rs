@@ -281,7 +281,7 @@ fn every_key_of_the_schema_is_read_and_every_example_is_valid() {
     let manifest = loaded.manifest.expect("valid");
     let policy = &manifest.rules[0].policy;
     assert_eq!(policy.when_full.value, manifest::WhenFull::RetireOldest);
-    assert_eq!(policy.language.value, manifest::Language::Spanish);
+    assert_eq!(policy.language.value, keyrota::template::Language::Spanish);
     assert_eq!(policy.reissue_before.value.map(|date| date.to_rfc3339()).as_deref(), Some("2026-06-30T00:00:00+00:00"));
     assert_eq!(manifest.limits.max_percent.as_ref().map(|limit| limit.value), Some(30));
     assert_eq!(manifest.accounts["payments-prod"].role.as_deref(), Some("keyrota"));

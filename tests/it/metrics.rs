@@ -4,12 +4,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures::FutureExt;
 use keyrota::{
     apply::Run,
+    cloud::sandbox::Sandbox,
+    mail::Outbox,
     manifest::{Manifest, load_files},
     observe::Depth,
     report::metrics,
-    sandbox::Sandbox,
     survey::{apply_all, plan_all, scope, survey},
-    tell::Outbox,
 };
 use serde_json::{Value, json};
 

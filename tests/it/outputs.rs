@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use keyrota::{
-    cloud::Cloud,
+    cloud::{Reads, sandbox::Sandbox},
     diff::review::{Base, Place, Review, review},
     manifest::{self, Manifest},
     report::{
@@ -11,7 +11,6 @@ use keyrota::{
         outputs::{Outputs, Verdict, outputs},
         text,
     },
-    sandbox::Sandbox,
 };
 
 use crate::repository::SANDBOX;

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use keyrota::{
+    cloud::sandbox::Sandbox,
     manifest::{self, Manifest},
     observe::Depth,
     plan::{KeyRef, Plan, RULES, Verb, decide},
     report::{json::timestamp, text},
-    sandbox::Sandbox,
     survey::{Surveyed, plan_all, scope, survey},
 };
 

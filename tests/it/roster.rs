@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use keyrota::{
-    cloud::{CallError, ErrorKind},
-    inventory::{Account, User},
+    inventory::{Account, CallError, ErrorKind, User},
     manifest::{self, Diagnostic, Manifest},
     plan::Wait,
     roster::{self, Roster},

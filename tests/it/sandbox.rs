@@ -10,9 +10,8 @@ use std::fmt::Debug;
 use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use keyrota::{
-    cloud::{CallError, ErrorKind},
-    inventory::{Account, Key, KeyId, LastUse, Status},
-    sandbox::{IamUser, Sandbox, StoredSecret, World},
+    cloud::sandbox::{IamUser, Sandbox, StoredSecret, World},
+    inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, Status},
 };
 
 pub const NAME: &str = "/aws/iam/credentials/bob";

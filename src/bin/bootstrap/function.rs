@@ -5,16 +5,19 @@ use std::{env, fmt, path::PathBuf};
 use chrono::{DateTime, Utc};
 use keyrota::{
     apply::{Outcome, Run},
-    aws::{self, Aws, ConnectError, Connected, Problem},
     clock::{self, ClockOff},
-    cloud::Cloud,
+    cloud::{
+        Reads,
+        aws::{self, Aws, ConnectError, Connected, Problem},
+    },
     inventory::UnreadAccount,
+    mail::Outbox,
     manifest::{self, Code, Diagnostic, Manifest, schedule::next_after, shown},
+    notify::{Sent, tell_all},
     observe::Depth,
     plan::{Verb, exceeded},
     report::{Counts, Report, json, metrics, result_word},
     survey::{Scope, SurveyError, Surveyed, apply_all, plan_all, scope, survey},
-    tell::{Outbox, Sent, tell_all},
     verdict::Verdict,
 };
 use lambda_runtime::LambdaEvent;

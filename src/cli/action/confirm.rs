@@ -1,6 +1,6 @@
 //! `keyrota action confirm`: whether the plan is still the approved one. Changes nothing.
 
-use keyrota::cloud::Cloud;
+use keyrota::cloud::Reads;
 
 use crate::cli::{
     Exit,
@@ -10,7 +10,7 @@ use crate::cli::{
 };
 
 /// Plans again, as `apply` would. Between an approval and what it is for, the accounts may have changed.
-pub async fn run<C: Cloud>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Exit, Stop> {
+pub async fn run<C: Reads>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Exit, Stop> {
     let missing = || Stop::new("`--digest` is missing: what was approved?");
     let approval = Approval::read(args)?.ok_or_else(missing)?;
     let refused = |refusal: String| {

@@ -5,14 +5,14 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use keyrota::{
     apply::{Applied, Run},
-    aws::{Settings, connect_with},
     clock,
+    cloud::aws::{Settings, connect_with},
     inventory::KeyId,
+    mail::Outbox,
     manifest::{Manifest, load_files},
     observe::Depth,
     report::{Report, json},
     survey::{Scope, carry_out, plan_all, scope, survey},
-    tell::Outbox,
     verdict::Verdict,
 };
 

@@ -1,9 +1,8 @@
 //! A 200 from a proxy is no answer: of no write, of no read.
 
 use keyrota::{
-    aws::Aws,
-    cloud::{CallError, Cloud, ErrorKind, Issued},
-    inventory::{CURRENT, KeyId},
+    cloud::{Issued, Reads, Writes, aws::Aws},
+    inventory::{CURRENT, CallError, ErrorKind, KeyId},
 };
 use secrecy::SecretString;
 

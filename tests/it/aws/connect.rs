@@ -1,6 +1,8 @@
 use keyrota::{
-    aws::{Aws, ConnectError, Connected, connect, connect_with},
-    cloud::Cloud,
+    cloud::{
+        Reads,
+        aws::{Aws, ConnectError, Connected, connect, connect_with},
+    },
     inventory::Account,
     manifest::{DeclaredAccount, Source},
 };

@@ -1,9 +1,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use keyrota::{
-    aws::{Settings, connect_with},
-    cloud::{Cloud, ErrorKind},
-    inventory::{KeyId, LastUse, Status, Version},
+    cloud::{
+        Reads,
+        aws::{Settings, connect_with},
+    },
+    inventory::{ErrorKind, KeyId, LastUse, Status, Version},
 };
 
 use super::at;

@@ -1,6 +1,6 @@
 //! The digest: only when there is something to tell.
 
-use keyrota::sandbox::{SentMail, StoredSecret};
+use keyrota::cloud::sandbox::{SentMail, StoredSecret};
 
 use super::{kinds, manifest, run_day, sandbox, user};
 

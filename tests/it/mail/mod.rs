@@ -10,14 +10,17 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures::FutureExt;
 use keyrota::{
     apply::{Applied, Run},
-    cloud::Cloud,
+    cloud::{
+        Writes,
+        sandbox::{IamUser, Sandbox, SentMail, World},
+    },
     inventory::{Account, Key, KeyId, LastUse, Status},
+    mail::Outbox,
     manifest::{self, Manifest},
+    notify::tell_all,
     observe::Depth,
     plan::Plan,
-    sandbox::{IamUser, Sandbox, SentMail, World},
     survey::{apply_all, plan_all, scope, survey},
-    tell::{Outbox, tell_all},
 };
 
 pub fn t0() -> DateTime<Utc> {
@@ -63,7 +66,7 @@ pub fn at(day: i64) -> DateTime<Utc> {
 }
 
 /// A whole run, as the command makes it. `is_enforcing`: see `tell_all`.
-pub fn run(cloud: &impl Cloud, manifest: &Manifest, now: DateTime<Utc>, is_enforcing: bool) -> (Plan, Applied) {
+pub fn run(cloud: &impl Writes, manifest: &Manifest, now: DateTime<Utc>, is_enforcing: bool) -> (Plan, Applied) {
     let run = async {
         let clouds = std::slice::from_ref(cloud);
         let scoped = scope(clouds, manifest, now).await.unwrap_or_else(|error| panic!("{error:?}"));

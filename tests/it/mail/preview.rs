@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use keyrota::mail::Kind;
+use keyrota::notice::Kind;
 
 fn keyrota(arguments: &[&str]) -> (i32, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_keyrota"))

@@ -3,9 +3,11 @@
 use chrono::TimeDelta;
 use futures::FutureExt;
 use keyrota::{
-    cloud::Cloud,
+    cloud::{
+        Reads,
+        sandbox::{Sandbox, SentMail},
+    },
     inventory::{KeyId, Status, TAG_REMINDED},
-    sandbox::{Sandbox, SentMail},
 };
 
 use super::{at, everyone, kinds, manifest, run, run_day, sandbox, t0, use_old_keys, user};

@@ -1,8 +1,9 @@
 //! Templates that a team puts in the place of keyrota's.
 
 use keyrota::{
-    mail::{Kind, Templates, content::examples, render},
-    manifest::{self, Language},
+    manifest::{self},
+    notice::Kind,
+    template::{Language, Templates, examples::examples, render},
 };
 
 use super::{run_day, sandbox, t0, user};

@@ -4,13 +4,13 @@ use std::{fs, path::Path, sync::Arc};
 
 use keyrota::{
     inventory::{Account, KeyId, LastUse},
-    mail::{
-        Kind, Templates, Text,
-        content::{Content, Rotated, examples},
+    notice::Kind,
+    template::{
+        Language, Templates, Text,
+        content::{AboutKey, Content, Rotated},
+        examples::examples,
         render,
     },
-    manifest::Language,
-    plan::{Courtesy, LedgerWrite},
 };
 
 use super::{account, at, t0};
@@ -98,8 +98,7 @@ fn hostile(text: &str) -> [Content; 2] {
         because: Some(text.to_owned()),
     };
     let last_use = LastUse::At { time: at(0), service: Some(text.to_owned()), region: Some(text.to_owned()) };
-    let courtesy = Courtesy {
-        kind: Kind::Blocked,
+    let about = AboutKey {
         account,
         user,
         key,
@@ -109,16 +108,10 @@ fn hostile(text: &str) -> [Content; 2] {
         since: Some(at(0)),
         began: None,
         deadline: Some(at(7)),
-        recipients: vec![],
-        fallback: vec![],
-        language: Language::English,
-        confirmed: true,
-        ledger: LedgerWrite::default(),
     };
-    let about = |kind| Courtesy { kind, ..courtesy.clone() };
     [
         Content::Rotated(rotated),
-        Content::Courtesy { kind: Kind::Blocked, about: vec![about(Kind::Blocked); 2], because: Some(text.to_owned()) },
+        Content::Keys { kind: Kind::Blocked, about: vec![about; 2], because: Some(text.to_owned()) },
     ]
 }
 

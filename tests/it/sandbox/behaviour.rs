@@ -1,8 +1,12 @@
 //! What holds for the sandbox as a whole: its clock, its mail, and that it never waits.
 
 use keyrota::{
-    cloud::{Cloud, ErrorKind, Message, NewSecret, Sender},
-    sandbox::{Sandbox, World},
+    cloud::{
+        Message, NewSecret, Reads, Writes,
+        sandbox::{Sandbox, World},
+    },
+    inventory::ErrorKind,
+    notice::Sender,
 };
 use secrecy::{ExposeSecret, SecretString};
 

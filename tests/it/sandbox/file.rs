@@ -3,9 +3,12 @@
 use std::{fs, path::Path};
 
 use keyrota::{
-    cloud::{Cloud, Message, NewSecret, Sender},
+    cloud::{
+        Message, NewSecret, Reads, Writes,
+        sandbox::{Sandbox, SandboxError, SentMail, World},
+    },
     inventory::{LastUse, Status},
-    sandbox::{Sandbox, SandboxError, SentMail, World},
+    notice::Sender,
 };
 use secrecy::SecretString;
 

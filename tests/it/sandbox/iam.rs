@@ -1,9 +1,8 @@
 //! IAM and STS: two keys a user, names without case, keys that only work when they should.
 
 use keyrota::{
-    cloud::{Cloud, ErrorKind, Issued},
-    inventory::{KeyId, LastUse, Status},
-    sandbox::World,
+    cloud::{Issued, Reads, Writes, sandbox::World},
+    inventory::{ErrorKind, KeyId, LastUse, Status},
 };
 use secrecy::{ExposeSecret, SecretString};
 

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use keyrota::{
-    cloud::{CallError, Cloud, ErrorKind, NewSecret},
-    inventory::Replica,
-    sandbox::{Sandbox, StoredSecret, StoredVersion, World},
+    cloud::{
+        NewSecret, Reads, Writes,
+        sandbox::{Sandbox, StoredSecret, StoredVersion, World},
+    },
+    inventory::{CallError, ErrorKind, Replica},
 };
 use secrecy::SecretString;
 

@@ -1,0 +1,336 @@
+//! Finds credentials for every account, and checks them before anything is planned.
+
+use std::fmt;
+
+use aws_config::{
+    AppName, BehaviorVersion, Region, SdkConfig, identity::IdentityCache, retry::RetryConfig, sts::AssumeRoleProvider,
+    timeout::TimeoutConfig,
+};
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_sdk_iam::config::retry::RetryPartition;
+use secrecy::ExposeSecret;
+
+use super::{
+    Aws, Meter, Settings,
+    answer::Answers,
+    error::{Failure, NO_CONNECTION, NO_CREDENTIALS, TIMED_OUT, is_unknown_key},
+};
+use crate::{
+    inventory::{Account, ErrorKind, KeyId, UnreadAccount},
+    manifest::{DeclaredAccount, Source},
+};
+
+/// The accounts that could be reached, and what is wrong with the others.
+pub struct Connected {
+    /// One at least.
+    pub accounts: Vec<Aws>,
+    pub problems: Vec<Problem>,
+}
+
+/// Why no account could be reached: all problems, each with a remedy.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct ConnectError {
+    pub problems: Vec<Problem>,
+}
+
+/// One account that could not be reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The account's name in the manifest and where it stands; `None`: the caller's own.
+    pub account: Option<(String, Source)>,
+    /// Its 12 digits, if they are known.
+    pub id: Option<String>,
+    pub message: String,
+    pub hint: String,
+}
+
+/// Who the credentials belong to, as `GetCallerIdentity` tells.
+struct Identity {
+    account: String,
+    arn: String,
+}
+
+/// Connects to the declared accounts, by name; to the caller's own account if none is declared.
+///
+/// Credentials, region and endpoint come from where every AWS tool takes them; a declared `region` wins. One
+/// `GetCallerIdentity` checks each.
+///
+/// # Errors
+/// The problems of all accounts, if none could be reached.
+pub async fn connect(declared: &[(String, &DeclaredAccount)]) -> Result<Connected, ConnectError> {
+    connect_with(&Settings::default(), declared).await
+}
+
+/// [`connect`] with other patience, or to an emulator.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_with(
+    settings: &Settings,
+    declared: &[(String, &DeclaredAccount)],
+) -> Result<Connected, ConnectError> {
+    let mut config = load(settings).await;
+    let caller = |message, hint| Problem { account: None, id: None, message, hint };
+    // Roles are assumed in the caller's region: another may be one that refuses the caller's session, because it is
+    // not enabled there, or because the session came from the global endpoint.
+    let sts_region = match (config.region(), declared.iter().find_map(|(_, account)| account.region.clone())) {
+        (Some(region), _) => region.clone(),
+        (None, Some(region)) => {
+            config = config.to_builder().region(Region::new(region.clone())).build();
+            Region::new(global_region(&region))
+        }
+        (None, None) => {
+            let message = "no AWS region is set".to_owned();
+            let hint = "set AWS_REGION, or `region` in the AWS profile or in the manifest's [accounts.NAME]".to_owned();
+            return Err(ConnectError { problems: vec![caller(message, hint)] });
+        }
+    };
+    let sts_config = config.to_builder().region(sts_region).build();
+    // The first call of all: a wrong endpoint or no network should show soon.
+    let patience = retries(settings).with_max_attempts(settings.attempts.min(3));
+    let first = sts_config.to_builder().retry_config(patience).build();
+    let meter = Meter::default();
+    let identity = identify(&sts(&first, &meter)).await.map_err(|failure| {
+        let hint = hint(&failure);
+        let message = format!("the AWS credentials could not be checked: {}", failure.message);
+        ConnectError { problems: vec![caller(message, hint)] }
+    })?;
+    let caller = &Caller { identity, config, sts_config, own_key: meter.signed_with(), settings: settings.clone() };
+    if declared.is_empty() {
+        let account = describe(&caller.identity, None, &caller.config);
+        return Ok(Connected { accounts: vec![Aws::new(account, &caller.config, caller)], problems: Vec::new() });
+    }
+    let connecting = declared.iter().map(|(name, account)| async move {
+        connect_declared(caller, name, account).await.map_err(|(message, hint)| Problem {
+            account: Some((name.clone(), account.source.clone())),
+            id: Some(account.id.clone()),
+            message,
+            hint,
+        })
+    });
+    let (mut accounts, mut problems) = (Vec::new(), Vec::new());
+    for result in futures::future::join_all(connecting).await {
+        match result {
+            Ok(aws) => accounts.push(aws),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if accounts.is_empty() { Err(ConnectError { problems }) } else { Ok(Connected { accounts, problems }) }
+}
+
+/// Whose credentials keyrota runs with, and where they are used.
+struct Caller {
+    identity: Identity,
+    config: SdkConfig,
+    /// The same in the region whose STS is asked.
+    sts_config: SdkConfig,
+    /// The access key that signs.
+    own_key: Option<KeyId>,
+    settings: Settings,
+}
+
+/// The region of the partition in which its global services are.
+fn global_region(region: &str) -> &'static str {
+    match region {
+        region if region.starts_with("cn-") => "cn-north-1",
+        region if region.starts_with("us-gov-") => "us-gov-west-1",
+        region if region.starts_with("us-iso-") => "us-iso-east-1",
+        region if region.starts_with("us-isob-") => "us-isob-east-1",
+        region if region.starts_with("eusc-") => "eusc-de-east-1",
+        _ => "us-east-1",
+    }
+}
+
+async fn load(settings: &Settings) -> SdkConfig {
+    let loader = aws_config::defaults(BehaviorVersion::latest())
+        .app_name(AppName::new("keyrota").expect("a valid name"))
+        .retry_config(retries(settings))
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(settings.connect_timeout)
+                .operation_attempt_timeout(settings.attempt_timeout)
+                .operation_timeout(settings.attempt_timeout * 4)
+                .build(),
+        )
+        // Assuming a role is a call too, and may have to be repeated.
+        .identity_cache(IdentityCache::lazy().load_timeout(settings.attempt_timeout * 2).build());
+    let loader = match &settings.target {
+        None => loader,
+        Some(target) => loader
+            .endpoint_url(&target.endpoint)
+            .region(Region::new(target.region.clone()))
+            .credentials_provider(fixed(&target.access_key, target.secret_key.expose_secret())),
+    };
+    loader.load().await
+}
+
+fn retries(settings: &Settings) -> RetryConfig {
+    RetryConfig::adaptive()
+        .with_max_attempts(settings.attempts)
+        .with_initial_backoff(settings.first_wait)
+        .with_max_backoff(settings.longest_wait)
+}
+
+/// Credentials that do not change.
+pub(super) fn fixed(access_key: &str, secret_key: &str) -> Credentials {
+    Credentials::new(access_key, secret_key, None, None, "keyrota")
+}
+
+/// The account, or what is wrong with it and the remedy.
+async fn connect_declared(caller: &Caller, name: &str, declared: &DeclaredAccount) -> Result<Aws, (String, String)> {
+    let Caller { identity, config, sts_config, .. } = caller;
+    let config = match &declared.region {
+        Some(region) => config.to_builder().region(Region::new(region.clone())).build(),
+        None => config.clone(),
+    };
+    let DeclaredAccount { id, role, .. } = declared;
+    let Some(role) = role else {
+        if identity.account != *id {
+            let message = format!("the AWS credentials are of account {}, not {id}", identity.account);
+            let hint = format!("add `role` to [accounts.{name}] to assume one there, or use credentials of {id}");
+            return Err((message, hint));
+        }
+        return Ok(Aws::new(describe(identity, Some(name), &config), &config, caller));
+    };
+    let arn = match role.starts_with("arn:") {
+        true => role.clone(),
+        false => format!("arn:{}:iam::{id}:role/{role}", partition(identity)),
+    };
+    let provider = config.credentials_provider().expect("the loader always sets a chain of providers");
+    let role_provider = AssumeRoleProvider::builder(&arn)
+        .session_name("keyrota")
+        .configure(sts_config)
+        .build_from_provider(provider)
+        .await;
+    let role_provider = SharedCredentialsProvider::new(role_provider);
+    let sts_config = sts_config.to_builder().credentials_provider(role_provider.clone()).build();
+    match identify(&sts(&sts_config, &Meter::default())).await {
+        Ok(assumed) if assumed.account == *id => {
+            let config = config.to_builder().credentials_provider(role_provider).build();
+            Ok(Aws::new(describe(&assumed, Some(name), &config), &config, caller))
+        }
+        Ok(assumed) => {
+            let message = format!("role {arn} is of account {}, not {id}", assumed.account);
+            Err((message, format!("correct `role` or `id` in [accounts.{name}]")))
+        }
+        Err(failure) => {
+            let hint = match failure.kind {
+                ErrorKind::Denied => format!(
+                    "allow {} to `sts:AssumeRole` this role: in the role's trust policy, and in a policy of its own",
+                    identity.arn
+                ),
+                _ => hint(&failure),
+            };
+            Err((format!("role {arn} could not be assumed: {}", failure.message), hint))
+        }
+    }
+}
+
+impl Aws {
+    fn new(account: Account, config: &SdkConfig, caller: &Caller) -> Self {
+        let meter = Meter::default();
+        // Every client has its own partition: one account's throttling must not slow down another. (The SDK's default
+        // is one for each service and region of the process.)
+        let iam = aws_sdk_iam::config::Builder::from(config)
+            .interceptor(Answers(meter.clone()))
+            .retry_partition(RetryPartition::custom("iam").build());
+        let secrets = aws_sdk_secretsmanager::config::Builder::from(config)
+            .interceptor(Answers(meter.clone()))
+            .retry_partition(RetryPartition::custom("secretsmanager").build());
+        let mail = aws_sdk_sesv2::config::Builder::from(&caller.config)
+            .interceptor(Answers(meter.clone()))
+            .retry_partition(RetryPartition::custom("ses").build());
+        Self {
+            account,
+            iam: aws_sdk_iam::Client::from_conf(iam.build()),
+            secrets: aws_sdk_secretsmanager::Client::from_conf(secrets.build()),
+            sts: sts(config, &meter),
+            mail: aws_sdk_sesv2::Client::from_conf(mail.build()),
+            meter,
+            own_key: caller.own_key.clone(),
+            settings: caller.settings.clone(),
+        }
+    }
+}
+
+fn sts(config: &SdkConfig, meter: &Meter) -> aws_sdk_sts::Client {
+    let config = aws_sdk_sts::config::Builder::from(config)
+        .interceptor(Answers(meter.clone()))
+        .retry_partition(RetryPartition::custom("sts").build());
+    aws_sdk_sts::Client::from_conf(config.build())
+}
+
+async fn identify(sts: &aws_sdk_sts::Client) -> Result<Identity, Failure> {
+    let operation = "sts:GetCallerIdentity";
+    let answer = sts.get_caller_identity().send().await.map_err(|error| Failure::of(operation, &error));
+    tracing::debug!(target: "keyrota::aws", operation, outcome = if answer.is_ok() { "ok" } else { "failed" });
+    let answer = answer?;
+    match (answer.account, answer.arn) {
+        (Some(account), Some(arn)) if arn.starts_with("arn:") => Ok(Identity { account, arn }),
+        _ => Err(Failure {
+            kind: ErrorKind::Malformed,
+            code: String::new(),
+            message: "AWS's answer makes no sense: it has no account or no ARN".to_owned(),
+            kms: None,
+        }),
+    }
+}
+
+/// `aws`, `aws-cn` or `aws-us-gov`.
+fn partition(identity: &Identity) -> &str {
+    identity.arn.split(':').nth(1).unwrap_or_default()
+}
+
+fn describe(identity: &Identity, name: Option<&str>, config: &SdkConfig) -> Account {
+    Account {
+        id: identity.account.clone(),
+        name: name.map(str::to_owned),
+        partition: partition(identity).to_owned(),
+        region: config.region().map(ToString::to_string).unwrap_or_default(),
+    }
+}
+
+fn hint(failure: &Failure) -> String {
+    match failure.code.as_str() {
+        NO_CREDENTIALS => {
+            "sign in (`aws sso login`), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        }
+        NO_CONNECTION | TIMED_OUT => "check the network, the region and AWS_ENDPOINT_URL",
+        code if code.starts_with("ExpiredToken") => "the credentials have expired: sign in again (`aws sso login`)",
+        code if is_unknown_key(code) => {
+            "the credentials are wrong or deactivated: check AWS_PROFILE or AWS_ACCESS_KEY_ID"
+        }
+        _ => "run again; if it stays, the message above is what AWS says",
+    }
+    .to_owned()
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.problems.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Problem {
+    /// The account as one that could not be read.
+    pub fn unread(self) -> UnreadAccount {
+        let Self { account, id, message, hint: _ } = self;
+        UnreadAccount { id, name: account.map(|(name, _)| name), error: message }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { account, id: _, message, hint } = self;
+        if let Some((name, source)) = account {
+            write!(f, "account {name} ({source}): ")?;
+        }
+        write!(f, "{message}\n  hint: {hint}")
+    }
+}

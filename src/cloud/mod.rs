@@ -1,0 +1,135 @@
+//! The edge: every AWS call that keyrota makes, as two traits in keyrota's own words.
+//!
+//! Two implementations exist: [`crate::cloud::aws`], and the strict simulated account of [`crate::cloud::sandbox`]. Each method is
+//! one AWS API call (reads follow their pages), so that whoever sequences calls can be cut off between any two.
+
+pub mod aws;
+#[cfg(feature = "cli")]
+pub mod sandbox;
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+
+use crate::{
+    inventory::{Account, CallError, Key, KeyId, LastUse, SecretRecord, User},
+    notice::Sender,
+};
+
+/// The time of this machine and AWS's at the same moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockReading {
+    pub here: DateTime<Utc>,
+    pub there: DateTime<Utc>,
+}
+
+/// A key that was just created, with its secret part. Not printable.
+pub struct Issued {
+    pub key: KeyId,
+    pub created: DateTime<Utc>,
+    pub secret: SecretString,
+}
+
+/// A secret to create, without a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewSecret {
+    pub name: String,
+    pub description: String,
+    pub tags: BTreeMap<String, String>,
+    pub kms_key: Option<String>,
+    pub replicate_to: Vec<String>,
+}
+
+/// A mail to one recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    pub sender: Sender,
+    /// `EmailTags`, for SES events: ASCII letters, digits, `_` and `-` only.
+    pub tags: BTreeMap<String, String>,
+    pub to: String,
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+}
+
+/// Selects the users, by name and path, whose tags and groups are worth a call each.
+pub type Relevant<'a> = &'a (dyn Fn(&str, &str) -> bool + Sync);
+
+/// Says of a user's keys whether they are as what was just done has left them.
+pub type Shown<'a> = &'a (dyn Fn(&[Key]) -> bool + Sync);
+
+/// What may be read of one AWS account, real or simulated. A plan gets no more than this, so it can change nothing.
+///
+/// # Errors
+/// Every method fails with the [`CallError`] of the call it names, after the retries that are safe for that call.
+#[expect(async_fn_in_trait, reason = "used through generics only, where the compiler sees whether futures are Send")]
+pub trait Reads {
+    /// The account behind the credentials.
+    fn account(&self) -> &Account;
+
+    /// AWS's time, as its latest answer told it; `None` where there is no other clock than this machine's.
+    fn clock(&self) -> Option<ClockReading> {
+        None
+    }
+    /// The access key with which keyrota itself calls, if it is one of a user.
+    fn own_key(&self) -> Option<&KeyId> {
+        None
+    }
+
+    /// `GetAccountAuthorizationDetails`; when denied, `ListUsers`, and `ListUserTags` and `ListGroupsForUser` for each
+    /// relevant user. Failing reads of one user's details are set on that user.
+    async fn users(&self, relevant: Relevant<'_>) -> Result<Vec<User>, CallError>;
+    /// `ListSecrets`, those scheduled for deletion included. May lag five minutes.
+    async fn secrets(&self) -> Result<Vec<SecretRecord>, CallError>;
+    /// `DescribeSecret` by exact name; `None` if there is no such secret.
+    async fn describe_secret(&self, name: &str) -> Result<Option<SecretRecord>, CallError>;
+    /// `GetResourcePolicy`: the policy's JSON; `None` if the secret has none.
+    async fn resource_policy(&self, name: &str) -> Result<Option<String>, CallError>;
+    /// `ListAccessKeys`; last uses are [`LastUse::Unread`].
+    async fn access_keys(&self, user: &str) -> Result<Vec<Key>, CallError>;
+    /// [`Reads::access_keys`], again for a while until they are as `shown` says: IAM may lag behind what was just done.
+    /// Yields what was seen last.
+    async fn access_keys_after(&self, user: &str, shown: Shown<'_>) -> Result<Vec<Key>, CallError> {
+        let _ = shown;
+        self.access_keys(user).await
+    }
+    /// `GetAccessKeyLastUsed`.
+    async fn last_use(&self, key: &KeyId) -> Result<LastUse, CallError>;
+}
+
+/// What may be changed in the account, beside what may be read.
+///
+/// # Errors
+/// As those of [`Reads`].
+#[expect(async_fn_in_trait, reason = "used through generics only, where the compiler sees whether futures are Send")]
+pub trait Writes: Reads {
+    /// `CreateSecret` without a value.
+    async fn create_secret(&self, secret: &NewSecret) -> Result<(), CallError>;
+    /// `TagResource` of Secrets Manager.
+    async fn tag_secret(&self, name: &str, tags: &BTreeMap<String, String>) -> Result<(), CallError>;
+    /// `UntagResource` of Secrets Manager; missing tags are fine.
+    async fn untag_secret(&self, name: &str, tags: &[&str]) -> Result<(), CallError>;
+    /// `ReplicateSecretToRegions`. A replication that AWS accepts and says has failed is an error.
+    async fn replicate_secret(&self, name: &str, regions: &[String], kms_key: Option<&str>) -> Result<(), CallError>;
+    /// `UpdateSecret` of the KMS key alone: AWS encrypts the versions that have labels with it, too.
+    async fn update_secret(&self, name: &str, kms_key: &str) -> Result<(), CallError>;
+    /// `PutSecretValue` with this version id (`ClientRequestToken`) and the label `AWSPENDING`. Yields the labels that
+    /// the version has now: a secret's first version is `AWSCURRENT` at once.
+    async fn put_secret_value(&self, name: &str, version: &str, value: &SecretString)
+    -> Result<Vec<String>, CallError>;
+    /// `UpdateSecretVersionStage`: takes the label off `from` and puts it on `to`. Fails if it is not on `from`.
+    async fn move_label(&self, name: &str, label: &str, from: Option<&str>, to: Option<&str>) -> Result<(), CallError>;
+
+    /// `CreateAccessKey`.
+    async fn create_access_key(&self, user: &str) -> Result<Issued, CallError>;
+    /// `sts:GetCallerIdentity` with the new key, again until IAM has propagated it or a minute has passed.
+    async fn verify(&self, issued: &Issued) -> Result<(), CallError>;
+    /// `UpdateAccessKey` to `Inactive`.
+    async fn deactivate_access_key(&self, user: &str, key: &KeyId) -> Result<(), CallError>;
+    /// `DeleteAccessKey`.
+    async fn delete_access_key(&self, user: &str, key: &KeyId) -> Result<(), CallError>;
+
+    /// `SendEmail` of SES v2.
+    async fn send_mail(&self, message: &Message) -> Result<(), CallError>;
+}

@@ -1,0 +1,110 @@
+//! The sandbox as a [`Reads`] and [`Writes`]: each call locks the state, works on it, and is done.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+
+use super::{Sandbox, iam, secrets_manager, ses};
+use crate::{
+    cloud::{Issued, Message, NewSecret, Reads, Relevant, Writes},
+    inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, SecretRecord, User},
+};
+
+impl Sandbox {
+    /// Keys and mail have dates, so their calls need to know the time.
+    fn time_of(&self, operation: &'static str, subject: &str) -> Result<DateTime<Utc>, CallError> {
+        self.now().ok_or_else(|| {
+            let message = "the sandbox has no clock: set `now` in its file, or call `set_now`".to_owned();
+            CallError { kind: ErrorKind::Other, operation, subject: subject.to_owned(), message }
+        })
+    }
+}
+
+impl Reads for Sandbox {
+    fn account(&self) -> &Account {
+        &self.account
+    }
+
+    async fn users(&self, _relevant: Relevant<'_>) -> Result<Vec<User>, CallError> {
+        Ok(self.inspect(|world| iam::users(world, &self.account)))
+    }
+
+    async fn secrets(&self) -> Result<Vec<SecretRecord>, CallError> {
+        Ok(self.inspect(|world| secrets_manager::secrets(world, &self.account)))
+    }
+
+    async fn describe_secret(&self, name: &str) -> Result<Option<SecretRecord>, CallError> {
+        Ok(self.inspect(|world| secrets_manager::describe_secret(world, &self.account, name)))
+    }
+
+    async fn resource_policy(&self, name: &str) -> Result<Option<String>, CallError> {
+        self.change(|world| secrets_manager::resource_policy(world, name))
+    }
+
+    async fn access_keys(&self, user: &str) -> Result<Vec<Key>, CallError> {
+        self.inspect(|world| iam::access_keys(world, user))
+    }
+
+    async fn last_use(&self, key: &KeyId) -> Result<LastUse, CallError> {
+        self.inspect(|world| iam::last_use(world, key))
+    }
+}
+
+impl Writes for Sandbox {
+    async fn create_secret(&self, secret: &NewSecret) -> Result<(), CallError> {
+        self.change(|world| secrets_manager::create_secret(world, &self.account, secret))
+    }
+
+    async fn tag_secret(&self, name: &str, tags: &BTreeMap<String, String>) -> Result<(), CallError> {
+        self.change(|world| secrets_manager::tag_secret(world, name, tags))
+    }
+
+    async fn untag_secret(&self, name: &str, tags: &[&str]) -> Result<(), CallError> {
+        self.change(|world| secrets_manager::untag_secret(world, name, tags))
+    }
+
+    async fn replicate_secret(&self, name: &str, regions: &[String], _kms_key: Option<&str>) -> Result<(), CallError> {
+        self.change(|world| secrets_manager::replicate_secret(world, &self.account, name, regions))
+    }
+
+    async fn update_secret(&self, name: &str, kms_key: &str) -> Result<(), CallError> {
+        self.change(|world| secrets_manager::update_secret(world, name, kms_key))
+    }
+
+    async fn put_secret_value(
+        &self,
+        name: &str,
+        version: &str,
+        value: &SecretString,
+    ) -> Result<Vec<String>, CallError> {
+        self.change(|world| secrets_manager::put_secret_value(world, name, version, value))
+    }
+
+    async fn move_label(&self, name: &str, label: &str, from: Option<&str>, to: Option<&str>) -> Result<(), CallError> {
+        self.change(|world| secrets_manager::move_label(world, name, label, from, to))
+    }
+
+    async fn create_access_key(&self, user: &str) -> Result<Issued, CallError> {
+        let now = self.time_of("iam:CreateAccessKey", user)?;
+        self.change(|world| iam::create_access_key(world, &self.account, now, user))
+    }
+
+    async fn verify(&self, issued: &Issued) -> Result<(), CallError> {
+        let now = self.time_of("sts:GetCallerIdentity", issued.key.as_str())?;
+        self.change(|world| iam::verify(world, &self.account, now, issued))
+    }
+
+    async fn deactivate_access_key(&self, user: &str, key: &KeyId) -> Result<(), CallError> {
+        self.change(|world| iam::deactivate_access_key(world, user, key))
+    }
+
+    async fn delete_access_key(&self, user: &str, key: &KeyId) -> Result<(), CallError> {
+        self.change(|world| iam::delete_access_key(world, user, key))
+    }
+
+    async fn send_mail(&self, message: &Message) -> Result<(), CallError> {
+        let now = self.time_of("ses:SendEmail", &message.to)?;
+        self.change(|world| ses::send_mail(world, now, message))
+    }
+}

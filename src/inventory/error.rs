@@ -1,0 +1,70 @@
+//! Why a call to AWS failed: an inventory holds the reads that did, and outcomes the writes.
+
+use std::fmt;
+
+/// Why a call failed, as far as it changes what to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// A permission is missing.
+    Denied,
+    /// Still throttled after the SDK's retries.
+    Throttled,
+    NotFound,
+    /// The state was not what the call required: a third key, a label on another version, a name that is taken.
+    Conflict,
+    /// SES will not take this message: unverified, suppressed or malformed address.
+    Refused,
+    /// SES takes no more messages today.
+    QuotaUsedUp,
+    /// The answer made no sense.
+    Malformed,
+    /// Anything else: network, time-out, a fault of the service.
+    Other,
+}
+
+/// A failed AWS call. Holds no request, so it can't hold a secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct CallError {
+    pub kind: ErrorKind,
+    /// The IAM action that permits the call, e.g. `iam:CreateAccessKey`.
+    pub operation: &'static str,
+    /// The user, key or secret it was about.
+    pub subject: String,
+    /// What AWS answered.
+    pub message: String,
+}
+
+impl CallError {
+    /// The failure without what it was about: it is the same for every user whom a missing permission concerns.
+    pub fn cause(&self) -> String {
+        let Self { kind, operation, .. } = self;
+        match kind {
+            ErrorKind::Denied => format!("permission `{operation}` is missing"),
+            ErrorKind::Throttled => format!("{operation} is still throttled"),
+            _ => format!("{operation} failed"),
+        }
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, operation, subject, message } = self;
+        match kind {
+            ErrorKind::Denied => write!(f, "permission `{operation}` is missing for {subject}: {message}"),
+            ErrorKind::Throttled => write!(f, "{operation} for {subject} is still throttled: {message}"),
+            ErrorKind::QuotaUsedUp => {
+                write!(f, "{operation} for {subject} failed, the daily quota of SES is used up: {message}")
+            }
+            ErrorKind::Malformed if is_write(operation) => {
+                write!(f, "could not tell whether {operation} for {subject} took effect: {message}")
+            }
+            _ => write!(f, "{operation} for {subject} failed: {message}"),
+        }
+    }
+}
+
+/// Whether an operation changes something: one that may have done so is not said to have failed.
+fn is_write(operation: &str) -> bool {
+    let name = operation.split_once(':').map_or(operation, |(_, name)| name);
+    !["Get", "List", "Describe"].iter().any(|read| name.starts_with(read))
+}

@@ -1,0 +1,67 @@
+//! An access key as IAM tells of it.
+
+use std::{fmt, sync::Arc};
+
+use chrono::{DateTime, Utc};
+
+/// An access key's id (`AKIA…`): not a secret.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId(Arc<str>);
+
+impl KeyId {
+    pub fn new(id: impl AsRef<str>) -> Self {
+        Self(Arc::from(id.as_ref()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// Whether IAM accepts requests signed with the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Status {
+    Active,
+    Inactive,
+}
+
+/// When a key was last used, as `GetAccessKeyLastUsed` tells.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum LastUse {
+    /// Not asked for yet: the planner asks when it needs to know.
+    Unread,
+    /// AWS has no record of a use.
+    Never,
+    At {
+        time: DateTime<Utc>,
+        service: Option<String>,
+        region: Option<String>,
+    },
+}
+
+/// An access key as `ListAccessKeys` tells of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    pub id: KeyId,
+    pub status: Status,
+    pub created: DateTime<Utc>,
+    pub last_use: LastUse,
+}
+
+impl Key {
+    pub fn is_active(&self) -> bool {
+        self.status == Status::Active
+    }
+}

@@ -1,0 +1,128 @@
+//! What was observed in one account: plain values, no SDK types, and the reads that failed.
+//!
+//! The only state keyrota keeps is the *ledger*: the user's secret in Secrets Manager, with its version labels and
+//! tags. Secret values are never read.
+
+mod error;
+mod key;
+mod ledger;
+
+use std::{collections::BTreeMap, fmt};
+
+pub use self::{
+    error::{CallError, ErrorKind},
+    key::{Key, KeyId, LastUse, Status},
+    ledger::*,
+};
+
+/// The account that was observed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Account {
+    /// The 12-digit account id.
+    pub id: String,
+    /// The name that the manifest gives it.
+    pub name: Option<String>,
+    /// `aws`, `aws-cn` or `aws-us-gov`.
+    pub partition: String,
+    /// The region of its secrets.
+    pub region: String,
+}
+
+/// An IAM user as `GetAccountAuthorizationDetails` or `ListUsers` tells of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// The name as IAM spells it; IAM compares names without case.
+    pub name: String,
+    pub arn: String,
+    /// Starts and ends with `/`.
+    pub path: String,
+    pub tags: BTreeMap<String, String>,
+    pub groups: Vec<String>,
+    /// Set when tags or groups could not be read: the user is then held, never guessed at.
+    pub unreadable: Option<CallError>,
+}
+
+/// What the planner reads of one user, and what `simulate` writes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct State {
+    /// At most two; IAM allows no third.
+    pub keys: Vec<Key>,
+    /// Where the next change is noted.
+    pub ledger: Ledger,
+    /// The user's secrets of other names.
+    pub elsewhere: Elsewhere,
+}
+
+/// Secrets that `keyrota:user` says are the user's, beside the one of [`State::ledger`]: the manifest's `secret` was
+/// changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Elsewhere {
+    #[default]
+    Nowhere,
+    /// The ledger is the one of an earlier name. When what it says is under way is settled, the user moves on to this one,
+    /// which has the name that the manifest gives it.
+    MovesTo(Box<Ledger>),
+    /// The ledger has the name that the manifest gives it; these had it before, the one that was written last first.
+    MovedFrom(Vec<Ledger>),
+    /// Which of several the credential was in last can't be told.
+    Several(Vec<String>),
+}
+
+impl State {
+    /// The secret that the manifest names, while something is finished at another.
+    pub fn moves_to(&self) -> Option<&str> {
+        match &self.elsewhere {
+            Elsewhere::MovesTo(to) => Some(&to.secret),
+            Elsewhere::Nowhere | Elsewhere::MovedFrom(_) | Elsewhere::Several(_) => None,
+        }
+    }
+
+    pub fn key(&self, id: &KeyId) -> Option<&Key> {
+        self.keys.iter().find(|key| key.id == *id)
+    }
+}
+
+/// Everything observed in one account, by user name as IAM spells it.
+#[derive(Clone, Debug, Default)]
+pub struct Inventory {
+    /// A user whose keys, last use or secret could not be read holds the error instead.
+    pub users: BTreeMap<String, Result<State, CallError>>,
+}
+
+/// An account that could not be entered, or whose users could not be listed: nothing is known of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnreadAccount {
+    /// The 12-digit account id; `None`: not even that is known.
+    pub id: Option<String>,
+    /// The name that the manifest gives it.
+    pub name: Option<String>,
+    /// Why, in one line.
+    pub error: String,
+}
+
+impl UnreadAccount {
+    /// An account whose users could not be listed.
+    pub fn new(account: &Account, error: &CallError) -> Self {
+        Self { id: Some(account.id.clone()), name: account.name.clone(), error: error.to_string() }
+    }
+}
+
+impl fmt::Display for UnreadAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, name, error } = self;
+        match (id, name) {
+            (Some(id), Some(name)) => write!(f, "account {id} ({name}): {error}"),
+            (Some(one), None) | (None, Some(one)) => write!(f, "account {one}: {error}"),
+            (None, None) => f.write_str(error),
+        }
+    }
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "{} ({name})", self.id),
+            None => f.write_str(&self.id),
+        }
+    }
+}

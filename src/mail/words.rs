@@ -1,0 +1,40 @@
+//! What the planner says is due to be told, as what templates are filled in with.
+
+use std::sync::Arc;
+
+use crate::{
+    inventory::KeyId,
+    plan::{Change, Courtesy, Topic},
+    template::content::{AboutKey, Content, Retiring, Rotated},
+};
+
+/// What the owner of a key is told that was rotated, or that is to go. `because` says why it goes to the fallback.
+pub fn of_topic(change: &Change, key: &KeyId, topic: &Topic, because: Option<String>) -> Content {
+    let (account, user, key) = (Arc::clone(&change.account), change.user.clone(), key.clone());
+    match topic.clone() {
+        Topic::Issued { old, moved_from } => {
+            let secret = change.destination.clone();
+            Content::Rotated(Rotated { account, user, key, secret, old, moved_from, because })
+        }
+        Topic::Retiring { why, last_use, other, stops, latest } => {
+            let why = why.as_str();
+            Content::Retiring(Retiring { account, user, key, why, last_use, other, stops, latest, because })
+        }
+    }
+}
+
+/// What the owner of a key is told after a run.
+pub fn of_notice(notice: &Courtesy) -> AboutKey {
+    let Courtesy { account, user, key, secret, last_use, reason, since, began, deadline, .. } = notice;
+    AboutKey {
+        account: Arc::clone(account),
+        user: user.clone(),
+        key: key.clone(),
+        secret: secret.clone(),
+        last_use: last_use.clone(),
+        reason: *reason,
+        since: *since,
+        began: *began,
+        deadline: *deadline,
+    }
+}

@@ -1,0 +1,153 @@
+//! What manifests say, valid and merged.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{
+    diagnostic::Sources,
+    pattern::Pattern,
+    schedule::Schedule,
+    source::{Source, Sourced},
+};
+use crate::{
+    notice::{Recipient, Sender},
+    template::{Language, Templates},
+};
+
+/// All manifests of one folder, valid and merged.
+#[derive(Clone, Debug, Default)]
+pub struct Manifest {
+    pub rules: Vec<Rule>,
+    pub exemptions: Vec<Exemption>,
+    pub mail: Mail,
+    pub limits: Limits,
+    pub schedule: Schedule,
+    /// By name. Empty: the account of the caller.
+    pub accounts: BTreeMap<String, DeclaredAccount>,
+    pub(crate) sources: Sources,
+}
+
+/// One `[[rotate]]` table: whom it selects, and the policy after merging built-in values, `[defaults]` and its own.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// The line of `[[rotate]]`.
+    pub source: Source,
+    /// Account names or ids; empty: every account.
+    pub accounts: Vec<Pattern>,
+    /// Empty lists select everyone; a rule has at least one of users, tags, groups and paths.
+    pub users: Vec<Pattern>,
+    pub tags: BTreeMap<String, Vec<Pattern>>,
+    pub groups: Vec<Pattern>,
+    pub paths: Vec<Pattern>,
+    pub except: Vec<Pattern>,
+    pub policy: Arc<Policy>,
+}
+
+/// How the keys of a user live (DESIGN: the lifecycle). Durations are exact; days have 24 hours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    pub max_age: Sourced<TimeDelta>,
+    pub rotate_ahead: Sourced<RotateAhead>,
+    pub reissue_before: Sourced<Option<DateTime<Utc>>>,
+    pub overlap: Sourced<TimeDelta>,
+    pub quiet: Sourced<TimeDelta>,
+    pub patience: Sourced<TimeDelta>,
+    pub hold: Sourced<TimeDelta>,
+    pub when_full: Sourced<WhenFull>,
+    /// Empty: nobody, on purpose.
+    pub notify: Sourced<Vec<Recipient>>,
+    /// The secret's name; `{user}` stands for the user's name.
+    pub secret: Sourced<String>,
+    pub kms_key: Sourced<Option<String>>,
+    pub replicate_to: Sourced<Vec<String>>,
+    pub language: Sourced<Language>,
+}
+
+/// How long before `max-age` a key is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RotateAhead {
+    /// As long as it takes that no key gets older than `max-age`: the longest time between two runs of
+    /// `[schedule] enforce`, plus `overlap` or `quiet`, whichever is longer, plus an hour; a day less than `max-age` at
+    /// most.
+    Auto(TimeDelta),
+    Fixed(TimeDelta),
+}
+
+impl RotateAhead {
+    pub fn time(self) -> TimeDelta {
+        match self {
+            Self::Auto(time) | Self::Fixed(time) => time,
+        }
+    }
+}
+
+/// What to do when a key is due and both slots hold active keys that are in use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenFull {
+    #[default]
+    Block,
+    /// Deactivate the one less recently used once `patience` has passed.
+    RetireOldest,
+}
+
+/// One `[[exempt]]` table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exemption {
+    pub source: Source,
+    pub user: String,
+    /// An account's name or id; `None`: every account.
+    pub account: Option<String>,
+    pub reason: String,
+    /// The first instant at which it no longer holds (`until` names its last day, UTC).
+    pub ends: Option<DateTime<Utc>>,
+}
+
+/// `[mail]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mail {
+    /// Set whenever anyone is to be told.
+    pub from: Option<String>,
+    /// The SES identity of another account that permits this one to send for it.
+    pub from_arn: Option<String>,
+    pub reply_to: Option<String>,
+    /// The SES configuration set to send with.
+    pub configuration_set: Option<String>,
+    /// The region whose SES sends; `None`: that of the caller.
+    pub region: Option<String>,
+    pub fallback: Vec<String>,
+    pub digest: Vec<String>,
+    /// Of the digest: that of `[defaults]`.
+    pub language: Language,
+    /// The mails that the team writes itself.
+    pub templates: Arc<Templates>,
+    /// Where each of the above was written, by its key, or by the name of the template.
+    pub places: BTreeMap<String, Source>,
+}
+
+impl Mail {
+    /// In whose name mail goes out; `None` where nobody is ever told.
+    pub fn sender(&self) -> Option<Sender> {
+        let Self { from, from_arn, reply_to, configuration_set, region, .. } = self.clone();
+        Some(Sender { from: from?, from_arn, reply_to, configuration_set, region })
+    }
+}
+
+/// `[limits]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    pub max_actions: Option<Sourced<u32>>,
+    /// Of the keys in scope; 0 to 100.
+    pub max_percent: Option<Sourced<u32>>,
+}
+
+/// One `[accounts.NAME]` table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeclaredAccount {
+    pub source: Source,
+    /// 12 digits.
+    pub id: String,
+    /// A role's name or ARN to assume there; `None`: the caller's own credentials.
+    pub role: Option<String>,
+    pub region: Option<String>,
+}

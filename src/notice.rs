@@ -1,0 +1,82 @@
+//! What people can be told, who they are, and in whose name.
+
+use std::fmt;
+
+/// What a mail is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// A new key is ready.
+    Rotated,
+    /// A key goes although keyrota did not replace it.
+    Retiring,
+    /// The old key was used since then.
+    StillInUse,
+    /// The old key stopped; it can be taken back for a while.
+    Deactivated,
+    Deleted,
+    /// A person must do something before the rotation goes on.
+    Blocked,
+    /// The owner must do something before the rotation begins.
+    Upcoming,
+    /// For the security team: what a run did, and what it could not do.
+    Digest,
+}
+
+impl Kind {
+    pub const ALL: [Self; 8] = [
+        Self::Rotated,
+        Self::Retiring,
+        Self::StillInUse,
+        Self::Deactivated,
+        Self::Deleted,
+        Self::Blocked,
+        Self::Upcoming,
+        Self::Digest,
+    ];
+
+    /// Stable, kebab-case: in tags, in names of templates and for the command.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rotated => "rotated",
+            Self::Retiring => "retiring",
+            Self::StillInUse => "still-in-use",
+            Self::Deactivated => "deactivated",
+            Self::Deleted => "deleted",
+            Self::Blocked => "blocked",
+            Self::Upcoming => "upcoming",
+            Self::Digest => "digest",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Who is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recipient {
+    Address(String),
+    /// The addresses in this tag of the IAM user.
+    Tag(String),
+    /// The user's name, which is an address.
+    UserName,
+}
+
+/// The sender of mail.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sender {
+    pub from: String,
+    /// `FromEmailAddressIdentityArn`: the identity of another account that permits this one to send for it.
+    pub from_arn: Option<String>,
+    pub reply_to: Option<String>,
+    pub configuration_set: Option<String>,
+    /// The region whose SES sends; `None`: that of the caller.
+    pub region: Option<String>,
+}

@@ -1,0 +1,398 @@
+//! Sends mail: *rotated* within a rotation, everything else after a run. What is told to whom comes from the planner.
+//!
+//! Each recipient gets a message of their own, so that a refused address costs no other its mail.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use chrono::{DateTime, Utc};
+use futures::{StreamExt, stream};
+
+use crate::{
+    apply::{Applied, Outcome, Run, timestamp, write_ledger},
+    cloud::Writes,
+    inventory::{Account, CallError, ErrorKind, KeyId, State, TAG_REMINDED},
+    mail::{Delivery, of_notice, reason, unsent},
+    manifest::Mail,
+    notice::{Kind, Sender},
+    observe::fetch,
+    plan::{self, Action, Courtesy, Need, Next, Origin, Plan, Reason, Verb, Wait, batches, courtesies, next_observed},
+    survey::Surveyed,
+    template::content::{AccountDigest, Content, Digest},
+};
+
+/// Mails sent at the same time. SES takes 14 a second from most accounts, and one from a new one.
+const CONCURRENCY: usize = 4;
+
+/// What became of one mail. A mail that failed fails neither the run nor another mail: the next run tries again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sent {
+    pub kind: Kind,
+    pub to: String,
+    /// The users it is about; none for the digest.
+    pub users: Vec<String>,
+    pub result: Result<(), CallError>,
+    /// What went wrong beside: a template that could not be filled in, a tag that could not be written.
+    pub notes: Vec<String>,
+}
+
+/// Tells owners what they should know after a run, notes it in their ledgers, and sends the digest. `is_enforcing` says
+/// that a run without changes is worth a digest if something is blocked: daily runs must not repeat it daily.
+///
+/// What was sent, and what failed, is added to `applied`.
+pub async fn tell_all<C: Writes>(
+    surveyed: &[Surveyed<'_, C>],
+    plan: &Plan,
+    applied: &mut Applied,
+    mail: &Mail,
+    is_enforcing: bool,
+    run: &Run<'_>,
+) {
+    let Some(sender) = mail.sender() else { return };
+    let notifier = Notifier { surveyed, mail, sender, run };
+    let (due, mut unread) = notifier.due(applied).await;
+    applied.mail.append(&mut unread);
+    let (due, mut refused) = notifier.notable(due, applied).await;
+    applied.mail.append(&mut refused);
+    let mut sent = notifier.tell(&due).await;
+    applied.mail.append(&mut sent);
+    notifier.digest(plan, applied, is_enforcing).await;
+}
+
+/// What sending needs all the time.
+struct Notifier<'a, 'c, C> {
+    surveyed: &'a [Surveyed<'c, C>],
+    mail: &'a Mail,
+    sender: Sender,
+    run: &'a Run<'a>,
+}
+
+impl<C: Writes> Notifier<'_, '_, C> {
+    /// What is to be told, by ledgers that were described: `ListSecrets` may lag behind what the run before noted. Beside
+    /// it, what can't be told now, because that failed.
+    async fn due(&self, applied: &mut Applied) -> (Vec<Courtesy>, Vec<Sent>) {
+        let doubtful: Vec<_> = self.courtesies(applied).into_iter().filter(|courtesy| !courtesy.confirmed).collect();
+        let users: BTreeSet<_> = doubtful.iter().map(|one| (&one.account, &one.user)).collect();
+        let described = stream::iter(users)
+            .map(|(account, user)| async move {
+                let Surveyed { cloud, roster, inventory } = self.account(account)?;
+                let entry = roster.entries.iter().find(|entry| entry.user.name == *user)?;
+                let mut state = inventory.users.get(user)?.clone().ok()?;
+                let described = fetch(*cloud, entry, &mut state, Need::Ledger).await;
+                Some(((account.id.clone(), user.clone()), described.map(|()| state)))
+            })
+            .buffered(CONCURRENCY)
+            .collect::<Vec<_>>()
+            .await;
+        let mut unread = Vec::new();
+        for ((account, user), described) in described.into_iter().flatten() {
+            match described {
+                Ok(state) => {
+                    applied.after.insert((account, user), state);
+                }
+                // The next run tells them.
+                Err(error) => {
+                    let of_user = |one: &&Courtesy| one.account.id == account && one.user == user;
+                    unread.extend(doubtful.iter().filter(of_user).map(|courtesy| Sent {
+                        kind: courtesy.kind,
+                        to: courtesy.recipients.join(", "),
+                        users: vec![user.clone()],
+                        result: Err(error.clone()),
+                        notes: Vec::new(),
+                    }));
+                }
+            }
+        }
+        (self.courtesies(applied).into_iter().filter(|courtesy| courtesy.confirmed).collect(), unread)
+    }
+
+    /// Those of which it can be noted that their owner was told; and what became of the others. Whoever may not note it
+    /// tells nobody, or owners would be told by every run.
+    async fn notable(&self, due: Vec<Courtesy>, applied: &Applied) -> (Vec<Courtesy>, Vec<Sent>) {
+        let tags = |outcome: &&Outcome| {
+            let verb = outcome.change.action.verb();
+            outcome.result.is_ok() && matches!(verb, Verb::Create | Verb::Notify | Verb::Deactivate)
+        };
+        let tagged: BTreeSet<(&str, &str)> = applied
+            .outcomes
+            .iter()
+            .filter(tags)
+            .map(|outcome| (outcome.change.account.id.as_str(), outcome.change.user.as_str()))
+            .collect();
+        let has_tagged = |courtesy: &Courtesy| tagged.contains(&(courtesy.account.id.as_str(), courtesy.user.as_str()));
+        let users: BTreeMap<(String, String), &Courtesy> = due
+            .iter()
+            .filter(|courtesy| !has_tagged(courtesy) && is_noted(courtesy))
+            .map(|courtesy| ((courtesy.account.id.clone(), courtesy.user.clone()), courtesy))
+            .collect();
+        let failed: BTreeMap<(String, String), CallError> = stream::iter(users)
+            .map(|(who, Courtesy { account, user, secret, ledger, .. })| async move {
+                let cloud = self.account(account)?.cloud;
+                let noted = write_ledger(cloud, user, secret, ledger, []).await;
+                Some((who, noted.err()?))
+            })
+            .buffered(CONCURRENCY)
+            .filter_map(|failed| async { failed })
+            .collect()
+            .await;
+        let (mut notable, mut refused) = (Vec::new(), Vec::new());
+        for courtesy in due {
+            match failed.get(&(courtesy.account.id.clone(), courtesy.user.clone())) {
+                None => notable.push(courtesy),
+                Some(error) => refused.push(Sent {
+                    kind: courtesy.kind,
+                    to: courtesy.recipients.first().or(courtesy.fallback.first()).cloned().unwrap_or_default(),
+                    users: vec![courtesy.user],
+                    result: Err(error.clone()),
+                    notes: vec!["not sent, because it could not be noted that it was".to_owned()],
+                }),
+            }
+        }
+        (notable, refused)
+    }
+
+    fn courtesies(&self, applied: &Applied) -> Vec<Courtesy> {
+        let now = (self.run.clock)();
+        let mut all = Vec::new();
+        for Surveyed { roster, inventory, .. } in self.surveyed {
+            let mut deleted: BTreeMap<&str, Vec<(&KeyId, Origin)>> = BTreeMap::new();
+            for Outcome { change, result, .. } in &applied.outcomes {
+                let Action::Delete { key, .. } = &change.action else { continue };
+                let origin = match change.reason {
+                    Reason::HoldOver { origin, .. } => origin,
+                    _ => Origin::Inactive,
+                };
+                if result.is_ok() && *change.account == roster.account {
+                    deleted.entry(&change.user).or_default().push((key, origin));
+                }
+            }
+            let state = |user: &str| -> Option<&State> {
+                let after = applied.after.get(&(roster.account.id.clone(), user.to_owned()));
+                after.or_else(|| inventory.users.get(user)?.as_ref().ok())
+            };
+            all.extend(courtesies(roster, state, &deleted, now));
+        }
+        all
+    }
+
+    async fn tell(&self, due: &[Courtesy]) -> Vec<Sent> {
+        let all: Vec<&Courtesy> = due.iter().collect();
+        let mut receipts = Receipts::default();
+        let mut sent = self.send(&all, |courtesy| &courtesy.recipients, &mut receipts, None).await;
+        // Instead of owners of whom every address was refused, the fallback is told, with the reason.
+        let refused = receipts.refused(&all);
+        let by_reason = refused.into_iter().fold(BTreeMap::<String, Vec<&Courtesy>>::new(), |mut by, (one, why)| {
+            by.entry(why).or_default().push(one);
+            by
+        });
+        for (why, about) in by_reason {
+            sent.extend(self.send(&about, |courtesy| &courtesy.fallback, &mut receipts, Some(why)).await);
+        }
+        for (account, user, value, secret) in receipts.told(&all, (self.run.clock)()) {
+            let Some(Surveyed { cloud, .. }) = self.account(account) else { continue };
+            if let Err(error) = cloud.tag_secret(secret, &[(TAG_REMINDED.to_owned(), value)].into()).await {
+                let about = |sent: &&mut Sent| sent.result.is_ok() && sent.users.iter().any(|name| name == user);
+                if let Some(sent) = sent.iter_mut().find(about) {
+                    sent.notes.push(format!("the next run tells {user} again: {error}"));
+                }
+            }
+        }
+        sent
+    }
+
+    async fn send<'a>(
+        &self,
+        about: &[&'a Courtesy],
+        to: impl Fn(&'a Courtesy) -> &'a [String],
+        receipts: &mut Receipts<'a>,
+        because: Option<String>,
+    ) -> Vec<Sent> {
+        let batches = batches(about, to);
+        let results = stream::iter(&batches)
+            .map(|batch| async {
+                // What is not sent now is due again in the next run.
+                if !(self.run.may_start)() {
+                    return Err(unsent(&batch.to, "the run was over before its turn"));
+                }
+                if let Some(error) = self.run.outbox.closed() {
+                    return Err(error);
+                }
+                let about = batch.about.iter().map(|courtesy| of_notice(courtesy)).collect();
+                let content = Content::Keys { kind: batch.kind, about, because: because.clone() };
+                let account = batch.about.first().and_then(|courtesy| self.account(&courtesy.account));
+                let cloud = account.ok_or_else(|| unsent(&batch.to, "its account was not read"))?.cloud;
+                let finished = Delivery::new(self.mail, &self.sender, batch.language, content, self.run.as_of);
+                let result = finished.send(cloud, &self.run.outbox, &batch.to).await;
+                Ok((result, finished.note))
+            })
+            .buffered(CONCURRENCY)
+            .collect::<Vec<_>>()
+            .await;
+        let mut sent = Vec::new();
+        let mut left: BTreeMap<(Kind, String), (CallError, Vec<&plan::Batch<'_>>)> = BTreeMap::new();
+        for (batch, result) in batches.iter().zip(results) {
+            let (result, note) = match result {
+                Ok(tried) => tried,
+                Err(error) => {
+                    let untried =
+                        left.entry((batch.kind, error.message.clone())).or_insert_with(|| (error, Vec::new()));
+                    untried.1.push(batch);
+                    continue;
+                }
+            };
+            for courtesy in &batch.about {
+                receipts.0.entry(identity(courtesy)).or_default().push(result.clone());
+            }
+            let users = batch.about.iter().map(|courtesy| courtesy.user.clone()).collect();
+            sent.push(Sent {
+                kind: batch.kind,
+                to: batch.to.clone(),
+                users,
+                result,
+                notes: note.into_iter().collect(),
+            });
+        }
+        // What was not even tried is said once, whomever it is about.
+        sent.extend(left.into_iter().map(|((kind, _), (error, batches))| {
+            let to: BTreeSet<&str> = batches.iter().map(|batch| batch.to.as_str()).collect();
+            let users: BTreeSet<&str> =
+                batches.iter().flat_map(|batch| &batch.about).map(|courtesy| courtesy.user.as_str()).collect();
+            Sent {
+                kind,
+                to: to.into_iter().collect::<Vec<_>>().join(", "),
+                users: users.into_iter().map(str::to_owned).collect(),
+                result: Err(error),
+                notes: vec!["not tried: the next run sends it".to_owned()],
+            }
+        }));
+        sent
+    }
+
+    async fn digest(&self, plan: &Plan, applied: &mut Applied, is_enforcing: bool) {
+        let digest = self.summary(plan, applied);
+        let Digest { accounts, unfinished, unread, .. } = &digest;
+        let is_eventful = !applied.outcomes.is_empty() || !unfinished.is_empty();
+        let has_news = !accounts.is_empty() || !unread.is_empty();
+        let Some(first) = self.surveyed.first().filter(|_| is_eventful || (is_enforcing && has_news)) else {
+            return;
+        };
+        let delivery =
+            Delivery::new(self.mail, &self.sender, self.mail.language, Content::Digest(digest), self.run.as_of);
+        for to in &self.mail.digest {
+            let result = delivery.send(first.cloud, &self.run.outbox, to).await;
+            let notes = delivery.note.clone().into_iter().collect();
+            applied.mail.push(Sent { kind: Kind::Digest, to: to.clone(), users: Vec::new(), result, notes });
+        }
+    }
+
+    fn summary(&self, plan: &Plan, applied: &Applied) -> Digest {
+        let now = (self.run.clock)();
+        let mut accounts = Vec::new();
+        for Surveyed { roster, .. } in self.surveyed {
+            let account = Arc::new(roster.account.clone());
+            let mut one = AccountDigest { account, done: Vec::new(), failed: Vec::new(), blocked: Vec::new() };
+            for Outcome { change, result, .. } in
+                applied.outcomes.iter().filter(|o| *o.change.account == roster.account)
+            {
+                let (user, verb) = (&change.user, change.action.verb());
+                match (result, one.done.last_mut()) {
+                    (Err(failure), _) => one.failed.push((user.clone(), verb.as_str(), failure.to_string())),
+                    (Ok(()), Some((last, verbs))) if last == user => verbs.push(verb.as_str()),
+                    (Ok(()), _) => one.done.push((user.clone(), vec![verb.as_str()])),
+                }
+            }
+            let mut block = |user: &str, wait: &Wait| {
+                if wait.is_blocked() || matches!(wait, Wait::Unreadable { .. }) {
+                    one.blocked.push((user.to_owned(), wait.code(), wait.to_string()));
+                }
+            };
+            for waiting in plan.waiting.iter().filter(|waiting| *waiting.account == roster.account) {
+                block(&waiting.user, &waiting.wait);
+            }
+            // Whom the run itself brought to where a person is needed.
+            let changed: BTreeSet<&str> =
+                plan.changes.iter().filter(|c| *c.account == roster.account).map(|c| c.user.as_str()).collect();
+            for entry in roster.entries.iter().filter(|entry| changed.contains(entry.user.name.as_str())) {
+                let state = applied.after.get(&(roster.account.id.clone(), entry.user.name.clone()));
+                if let Some(state) = state
+                    && let Next::Wait { wait, .. } = next_observed(roster, entry, Some(Ok(state)), now)
+                {
+                    block(&entry.user.name, &wait);
+                }
+            }
+            if !(one.done.is_empty() && one.failed.is_empty() && one.blocked.is_empty()) {
+                accounts.push(one);
+            }
+        }
+        let done = |verb: Verb| applied.done(verb);
+        Digest {
+            created: done(Verb::Create),
+            deactivated: done(Verb::Deactivate),
+            deleted: done(Verb::Delete),
+            accounts,
+            unfinished: applied
+                .left()
+                .into_iter()
+                .map(|(cause, users)| format!("{} ({cause})", users.join(", ")))
+                .collect(),
+            unread: plan.accounts_unread.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    fn account(&self, account: &Account) -> Option<&Surveyed<'_, C>> {
+        self.surveyed.iter().find(|surveyed| surveyed.roster.account == *account)
+    }
+}
+
+/// Whether it is to be noted that the owner was told. Of a deletion only the run that made it tells, and no secret is
+/// made for that.
+fn is_noted(courtesy: &Courtesy) -> bool {
+    courtesy.ledger.exists || courtesy.kind != Kind::Deleted
+}
+
+/// A courtesy by what it is about: account, user, key and kind.
+type Identity<'a> = (&'a str, &'a str, &'a KeyId, Kind);
+
+fn identity(courtesy: &Courtesy) -> Identity<'_> {
+    (&courtesy.account.id, &courtesy.user, &courtesy.key, courtesy.kind)
+}
+
+/// What became of the messages about each courtesy.
+#[derive(Default)]
+struct Receipts<'a>(BTreeMap<Identity<'a>, Vec<Result<(), CallError>>>);
+
+impl<'a> Receipts<'a> {
+    /// Those of which every address was refused, and why. A failure of another kind may be over in the next run.
+    fn refused(&self, all: &[&'a Courtesy]) -> Vec<(&'a Courtesy, String)> {
+        let why = |courtesy: &Courtesy| {
+            let none = Vec::new();
+            let results = self.0.get(&identity(courtesy)).unwrap_or(&none);
+            let errors: Vec<CallError> = results.iter().filter_map(|result| result.clone().err()).collect();
+            let is_refused = errors.iter().all(|error| error.kind == ErrorKind::Refused);
+            // An address whose turn did not come any more was not refused either.
+            let is_complete = results.len() == courtesy.recipients.len();
+            (is_refused && is_complete && errors.len() == results.len()).then(|| reason(&errors))
+        };
+        all.iter().filter_map(|&courtesy| Some((courtesy, why(courtesy)?))).collect()
+    }
+
+    /// For each user that was told: account, user, the tag's value and the secret.
+    fn told(&self, all: &[&'a Courtesy], now: DateTime<Utc>) -> Vec<(&'a Account, &'a str, String, &'a str)> {
+        let mut told: BTreeMap<(&str, &str), &Courtesy> = BTreeMap::new();
+        for courtesy in all {
+            let results = self.0.get(&identity(courtesy)).map(Vec::as_slice).unwrap_or_default();
+            // There is one tag: of a deletion and what waits now, which follows it here, it holds what waits.
+            if results.iter().any(Result::is_ok) && is_noted(courtesy) {
+                told.insert((&courtesy.account.id, &courtesy.user), courtesy);
+            }
+        }
+        let tag = |courtesy: &'a Courtesy| {
+            let Courtesy { kind, account, user, key, secret, began, .. } = courtesy;
+            let first = began.map_or_else(String::new, |first| format!("/{}", timestamp(first)));
+            (&**account, user.as_str(), format!("{kind}/{key}@{}{first}", timestamp(now)), secret.as_str())
+        };
+        told.into_values().map(tag).collect()
+    }
+}

@@ -1,0 +1,570 @@
+//! What a plan is made of: pure data.
+
+use std::{fmt, sync::Arc};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{
+    kms_key::KmsKeyChange,
+    reason::{Reason, Retirement, Wait},
+};
+use crate::{
+    inventory::{Account, Key, KeyId, LastUse, Status, UnreadAccount},
+    manifest::Source,
+    notice::Sender,
+    template::Language,
+};
+
+/// What one run would do, in all its accounts.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The instant it was made for.
+    pub as_of: DateTime<Utc>,
+    /// Sorted by account and user.
+    pub changes: Vec<Change>,
+    pub waiting: Vec<Waiting>,
+    pub settled: Vec<Settled>,
+    /// Users that no rule selects.
+    pub unmanaged: usize,
+    /// Keys of the users in scope, whatever their status.
+    pub keys: usize,
+    /// The accounts of which nothing could be read.
+    pub accounts_unread: Vec<UnreadAccount>,
+    pub warnings: Vec<Warning>,
+}
+
+/// What whoever runs keyrota should know before they do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Warning {
+    /// keyrota runs with an access key of a user that it rotates: that ends with that key.
+    OwnKey { account: Arc<Account>, user: String, key: KeyId },
+    /// A replica of the user's secret is not what it should be.
+    ReplicaFailed { account: Arc<Account>, user: String, secret: String, region: String, why: String },
+    /// The secret is replicated to where the manifest does not say: nothing is taken away.
+    ExtraReplicas { account: Arc<Account>, user: String, secret: String, regions: Vec<String> },
+    /// The secret that the manifest named before still hands out a key that is replaced.
+    SecretLeft {
+        account: Arc<Account>,
+        user: String,
+        secret: String,
+        /// Where the credential is now.
+        to: String,
+        key: KeyId,
+        works: bool,
+    },
+}
+
+impl Warning {
+    /// Stable, kebab-case: for the plan's JSON.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::OwnKey { .. } => "own-key",
+            Self::ReplicaFailed { .. } => "replica-failed",
+            Self::ExtraReplicas { .. } => "extra-replicas",
+            Self::SecretLeft { .. } => "secret-left",
+        }
+    }
+
+    /// The account and the user that it is about.
+    pub fn about(&self) -> (&Account, &str) {
+        match self {
+            Self::OwnKey { account, user, .. }
+            | Self::ReplicaFailed { account, user, .. }
+            | Self::ExtraReplicas { account, user, .. }
+            | Self::SecretLeft { account, user, .. } => (account, user),
+        }
+    }
+
+    /// The key that keyrota runs with, if that is one of the change's user.
+    pub fn own_key_of(&self, change: &Change) -> Option<&KeyId> {
+        match self {
+            Self::OwnKey { key, .. } if self.about() == (&*change.account, change.user.as_str()) => Some(key),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OwnKey { account: _, user, key } => write!(
+                f,
+                "keyrota runs with {key} of {user}, which is in scope: it is done last, and ends keyrota's access when the \
+                 key is deactivated; run it with a role, or with a user that is exempt"
+            ),
+            Self::ReplicaFailed { account: _, user, secret, region, why } => {
+                write!(
+                    f,
+                    "{user}: {}",
+                    Wait::ReplicaFailed { secret: secret.clone(), region: region.clone(), why: why.clone() }
+                )
+            }
+            Self::ExtraReplicas { account: _, user, secret, regions } => write!(
+                f,
+                "{user}: the secret `{secret}` is replicated to {}, which its `replicate-to` does not name; keyrota takes \
+                 nothing away: aws secretsmanager remove-regions-from-replication does, if nothing reads it there",
+                regions.join(", ")
+            ),
+            Self::SecretLeft { account: _, user, secret, to, key, works } => {
+                let state = if *works { "which is replaced" } else { "which does not work any more" };
+                write!(
+                    f,
+                    "{user}: its credential has moved to the secret `{to}`, and `{secret}` still hands out {key}, {state}: \
+                     make what reads it read the other, then delete it"
+                )
+            }
+        }
+    }
+}
+
+/// The next change of one user.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    pub account: Arc<Account>,
+    pub user: String,
+    pub action: Action,
+    pub reason: Reason,
+    /// The secret's name.
+    pub destination: String,
+    /// The secret that the manifest names, if this finishes at another what has begun there.
+    pub moves_to: Option<String>,
+    /// The `[[rotate]]` that selects the user.
+    pub source: Source,
+    /// Everything that follows, up to where the next rotation begins or a person is needed.
+    pub then: Vec<Step>,
+    /// Whether it rests on keys being used as they were observed to be: see [`Viewpoint`].
+    pub is_assumed: bool,
+}
+
+impl Change {
+    /// The key that it is about; of a creation the one that it yields.
+    pub fn key(&self) -> KeyRef {
+        match &self.action {
+            Action::Update(update) => update.key_ref(),
+            action => action.key().map_or(KeyRef::New, |key| KeyRef::Existing(key.clone())),
+        }
+    }
+
+    /// What is done in one run, in order: itself, and what follows at once.
+    pub fn in_run(&self) -> impl Iterator<Item = (Verb, KeyRef)> {
+        let then = self.then.iter().take_while(|step| step.same_run).map(|step| (step.verb, step.key.clone()));
+        std::iter::once((self.action.verb(), self.key())).chain(then)
+    }
+}
+
+/// One step that follows a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    pub verb: Verb,
+    pub key: KeyRef,
+    /// The earliest instant, if nobody uses the old key from now on.
+    pub not_before: DateTime<Utc>,
+    /// How long after the first step, as if nobody had used the old key lately either: the same from day to day.
+    pub offset: TimeDelta,
+    /// Whether `apply` takes it in the same run as the first step.
+    pub same_run: bool,
+    /// Whether it rests on nobody using the old key, which is in use or may be.
+    pub if_unused: bool,
+    /// When it is taken at the latest, if it rests on that; `None` then: not while the key is in use.
+    pub latest: Option<DateTime<Utc>>,
+    /// See [`Action::starts_rotation`].
+    pub starts_rotation: bool,
+}
+
+/// A key that a step is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KeyRef {
+    Existing(KeyId),
+    /// The key that the chain's first creation yields.
+    New,
+    /// The key that comes after that.
+    AfterNew,
+    /// No key: what is set on the secret.
+    Secret(String),
+}
+
+impl KeyRef {
+    /// The id, or `new` and `new-2`, or what is set on the secret: for programs.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Existing(key) => key.as_str(),
+            Self::New => "new",
+            Self::AfterNew => "new-2",
+            Self::Secret(sets) => sets,
+        }
+    }
+
+    /// The id of a key that exists.
+    pub fn existing(&self) -> Option<&KeyId> {
+        match self {
+            Self::Existing(key) => Some(key),
+            Self::New | Self::AfterNew | Self::Secret(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for KeyRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Existing(key) => key.as_str(),
+            Self::New => "the new key",
+            Self::AfterNew => "the key after that",
+            Self::Secret(_) => "its secret",
+        })
+    }
+}
+
+/// A user for whom nothing is done now, because of something.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Waiting {
+    pub account: Arc<Account>,
+    pub user: String,
+    pub key: Option<KeyId>,
+    pub wait: Wait,
+    /// As in [`Change`].
+    pub moves_to: Option<String>,
+    pub source: Source,
+    /// When time alone makes a difference.
+    pub until: Option<DateTime<Utc>>,
+    /// What comes then.
+    pub then: Vec<Step>,
+    /// Whether it rests on keys being used as they were observed to be: see [`Viewpoint`].
+    pub is_assumed: bool,
+}
+
+/// A user whose keys are as they should be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settled {
+    pub account: Arc<Account>,
+    pub user: String,
+    /// When its current key becomes due; `None` without an active key.
+    pub next_rotation: Option<DateTime<Utc>>,
+}
+
+/// The kinds of [`Action`], in the order in which a rotation takes them; the last is of none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verb {
+    Create,
+    Promote,
+    Notify,
+    Deactivate,
+    Delete,
+    Update,
+}
+
+impl Verb {
+    pub const ALL: [Self; 6] =
+        [Self::Create, Self::Promote, Self::Notify, Self::Deactivate, Self::Delete, Self::Update];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Promote => "promote",
+            Self::Notify => "notify",
+            Self::Deactivate => "deactivate",
+            Self::Delete => "delete",
+            Self::Update => "update",
+        }
+    }
+
+    /// The mark in front of a line of a plan.
+    pub fn glyph(self) -> char {
+        match self {
+            Self::Create => '+',
+            Self::Promote => '^',
+            Self::Notify => '@',
+            Self::Deactivate => '~',
+            Self::Delete => '-',
+            Self::Update => '*',
+        }
+    }
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// One change, with everything that carrying it out needs to know: `apply` makes no decisions.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Issue a key and store it as `AWSPENDING`.
+    Create {
+        ledger: LedgerWrite,
+        /// The user's keys as planned: a run beside this one shows in a difference.
+        expected: Vec<(KeyId, Status)>,
+        /// Whether an earlier run had begun with it, and no key came of that, or had made room for it.
+        resumes: bool,
+        /// Whether a key was announced to go: what is done is not to count again.
+        made_room: bool,
+    },
+    /// Hand the pending key out: move `AWSCURRENT` to its version.
+    Promote {
+        key: KeyId,
+        /// The version that `AWSCURRENT` is on now; `None`: on none.
+        from: Option<String>,
+    },
+    /// Tell the owner about the key that is handed out now, or about one that is to go.
+    Notify {
+        key: KeyId,
+        notice: Box<Notice>,
+    },
+    Deactivate {
+        key: KeyId,
+        ledger: LedgerWrite,
+        expected: Vec<(KeyId, Status)>,
+    },
+    Delete {
+        key: KeyId,
+        expected: Vec<(KeyId, Status)>,
+        /// Whether the ledger's tags name this key and are to be cleared.
+        clear: bool,
+    },
+    /// Make the secret as the manifest says, with all that is in it.
+    Update(Box<SecretUpdate>),
+}
+
+/// What is set on a secret that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretUpdate {
+    pub kms_key: Option<KmsKeyChange>,
+    /// The regions to which it is yet to be replicated, and the KMS key there.
+    pub replicate_to: Vec<String>,
+    pub replica_kms_key: Option<String>,
+}
+
+impl SecretUpdate {
+    /// What it sets, as fields of the manifest.
+    pub fn sets(&self) -> impl Iterator<Item = String> {
+        let kms_key = self.kms_key.iter().map(|KmsKeyChange { to, .. }| format!("kms-key={to}"));
+        kms_key.chain(self.replicate_to.iter().map(|region| format!("replicate-to={region}")))
+    }
+
+    pub(crate) fn key_ref(&self) -> KeyRef {
+        KeyRef::Secret(self.sets().collect::<Vec<_>>().join(" "))
+    }
+}
+
+impl Action {
+    pub fn verb(&self) -> Verb {
+        match self {
+            Self::Create { .. } => Verb::Create,
+            Self::Promote { .. } => Verb::Promote,
+            Self::Notify { .. } => Verb::Notify,
+            Self::Deactivate { .. } => Verb::Deactivate,
+            Self::Delete { .. } => Verb::Delete,
+            Self::Update(_) => Verb::Update,
+        }
+    }
+
+    /// Whether it begins something; the others carry on what has begun.
+    pub fn starts_rotation(&self) -> bool {
+        match self {
+            Self::Create { resumes, .. } => !resumes,
+            Self::Notify { notice, .. } => matches!(notice.topic, Topic::Retiring { .. }),
+            Self::Promote { .. } | Self::Deactivate { .. } | Self::Delete { .. } | Self::Update(_) => false,
+        }
+    }
+
+    /// The key it is about; `None` for a key that does not exist yet, and for what is about none.
+    pub fn key(&self) -> Option<&KeyId> {
+        match self {
+            Self::Create { .. } | Self::Update(_) => None,
+            Self::Promote { key, .. }
+            | Self::Notify { key, .. }
+            | Self::Deactivate { key, .. }
+            | Self::Delete { key, .. } => Some(key),
+        }
+    }
+}
+
+/// How a tag gets onto the user's secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LedgerWrite {
+    /// Whether the secret exists: it is tagged, or else created empty with the tags.
+    pub exists: bool,
+    /// The user's ARN, for `keyrota:user`.
+    pub user_arn: String,
+    /// What it is created with.
+    pub kms_key: Option<String>,
+    pub replicate_to: Vec<String>,
+}
+
+/// What the owner is told, and by whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    pub topic: Topic,
+    pub sender: Sender,
+    /// The manifest says that nobody is told: it is only noted.
+    pub to_nobody: bool,
+    pub recipients: Vec<String>,
+    /// Written to when every recipient is refused, or when there is none.
+    pub fallback: Vec<String>,
+    pub language: Language,
+    /// Where it is noted that the owner was told.
+    pub ledger: LedgerWrite,
+}
+
+/// What a notice is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Topic {
+    /// The key was issued by keyrota. `old` is the key that it replaces, if that still works, and when that stops at the
+    /// earliest.
+    Issued {
+        old: Option<(KeyId, DateTime<Utc>)>,
+        /// The secret that the credential was in before, if that is another.
+        moved_from: Option<String>,
+    },
+    /// The key is to go although keyrota did not replace it.
+    Retiring {
+        why: Retirement,
+        last_use: LastUse,
+        /// The user's other key.
+        other: Option<KeyId>,
+        /// When it stops at the earliest.
+        stops: DateTime<Utc>,
+        /// When it stops even if it is in use; `None`: not while it is.
+        latest: Option<DateTime<Utc>>,
+    },
+}
+
+/// What comes next for one user.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Next {
+    Change(Action, Reason),
+    Wait {
+        key: Option<KeyId>,
+        wait: Wait,
+        until: Option<DateTime<Utc>>,
+    },
+    Settled {
+        next_rotation: Option<DateTime<Utc>>,
+    },
+    /// It can't be told before this is read.
+    Need(Need),
+}
+
+/// A read without which the planner doesn't act.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// `DescribeSecret`: the listing may lag.
+    Ledger,
+    /// `GetAccessKeyLastUsed`.
+    LastUse(KeyId),
+    /// `GetResourcePolicy`: who may read the secret that was there before.
+    ResourcePolicy,
+}
+
+/// From when the observation is, and for when a plan is made of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Viewpoint {
+    pub observed: DateTime<Utc>,
+    /// Later: a forecast, for which keys that are in use count as used until then.
+    pub at: DateTime<Utc>,
+}
+
+/// Observed and planned at one instant.
+impl From<DateTime<Utc>> for Viewpoint {
+    fn from(now: DateTime<Utc>) -> Self {
+        Self { observed: now, at: now }
+    }
+}
+
+impl Plan {
+    /// A plan for nobody.
+    pub fn empty(as_of: DateTime<Utc>) -> Self {
+        Self {
+            as_of,
+            changes: Vec::new(),
+            waiting: Vec::new(),
+            settled: Vec::new(),
+            unmanaged: 0,
+            keys: 0,
+            accounts_unread: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Moves the changes that would begin a rotation to those that wait, until `enforce` comes next if that is known.
+    /// Then `apply` must not go on to any either (see [`Run`](crate::apply::Run)).
+    #[must_use]
+    pub fn without_new_rotations(self, enforce: Option<DateTime<Utc>>) -> Self {
+        let Self { as_of, changes, mut waiting, settled, unmanaged, keys, accounts_unread, warnings } = self;
+        let (put_off, mut changes): (Vec<_>, Vec<_>) =
+            changes.into_iter().partition(|change| change.action.starts_rotation());
+        let carried_on = |then: &mut Vec<Step>| {
+            let steps = then.iter().take_while(|step| !step.starts_rotation).count();
+            then.truncate(steps);
+        };
+        changes.iter_mut().for_each(|change| carried_on(&mut change.then));
+        waiting.iter_mut().for_each(|waiting| carried_on(&mut waiting.then));
+        waiting.extend(put_off.into_iter().map(|change| {
+            let Change { account, user, action, reason, destination: _, moves_to, source, then: _, is_assumed } =
+                change;
+            let key = action.key().or_else(|| reason.key()).cloned();
+            let (wait, until, then) = (Wait::RotationsPaused { reason }, enforce, Vec::new());
+            Waiting { account, user, key, wait, moves_to, source, until, then, is_assumed }
+        }));
+        waiting.sort_by(|a, b| (&a.account, &a.user).cmp(&(&b.account, &b.user)));
+        Self { as_of, changes, waiting, settled, unmanaged, keys, accounts_unread, warnings }
+    }
+
+    /// Adds the plan of another account, made for the same instant.
+    pub fn extend(&mut self, other: Self) {
+        let Self { as_of: _, changes, waiting, settled, unmanaged, keys, accounts_unread, warnings } = other;
+        self.changes.extend(changes);
+        self.waiting.extend(waiting);
+        self.settled.extend(settled);
+        self.unmanaged += unmanaged;
+        self.keys += keys;
+        self.accounts_unread.extend(accounts_unread);
+        self.warnings.extend(warnings);
+    }
+
+    /// How many steps of one kind a run takes: those that come first, and those that follow at once.
+    pub fn count(&self, verb: Verb) -> usize {
+        self.changes.iter().flat_map(Change::in_run).filter(|(step, _)| *step == verb).count()
+    }
+
+    /// The users of whom something could not be read: nobody knows what is to be done for them.
+    pub fn unreadable(&self) -> impl Iterator<Item = &Waiting> {
+        self.waiting.iter().filter(|waiting| matches!(waiting.wait, Wait::Unreadable { .. }))
+    }
+
+    /// How many users are in scope.
+    pub fn users(&self) -> usize {
+        self.changes.len() + self.waiting.len() + self.settled.len()
+    }
+
+    /// The user whose current key becomes due first.
+    pub fn next_rotation(&self) -> Option<(DateTime<Utc>, &Settled)> {
+        self.settled.iter().filter_map(|settled| Some((settled.next_rotation?, settled))).min_by_key(|(at, _)| *at)
+    }
+}
+
+impl Need {
+    /// What was not read, without the user.
+    pub(super) fn cause(&self) -> String {
+        match self {
+            Self::Ledger => "secrets were not described".to_owned(),
+            Self::LastUse(_) => "the last use of keys was not read".to_owned(),
+            Self::ResourcePolicy => "the resource policies of secrets were not read".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ledger => f.write_str("its secret was not described"),
+            Self::LastUse(key) => write!(f, "the last use of {key} was not read"),
+            Self::ResourcePolicy => f.write_str("the resource policy of its secret was not read"),
+        }
+    }
+}
+
+/// The ids and statuses to which a re-read is compared.
+pub(super) fn expectation(keys: &[Key]) -> Vec<(KeyId, Status)> {
+    keys.iter().map(|key| (key.id.clone(), key.status)).collect()
+}

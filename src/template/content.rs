@@ -1,0 +1,309 @@
+//! What a mail says, as the values that templates are filled in with, and examples of them.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use minijinja::{Value, context};
+
+use super::languages::Language;
+use crate::{
+    inventory::{Account, KeyId, LastUse},
+    notice::Kind,
+    untrusted,
+};
+
+/// In how many entries a digest says the same kind of thing of one account: mail programs cut long mails.
+pub(super) const MOST_ENTRIES: usize = 100;
+
+/// What a mail says.
+#[derive(Clone, Debug)]
+pub enum Content {
+    Rotated(Rotated),
+    Retiring(Retiring),
+    /// Every other kind that owners get; about one key at least.
+    Keys {
+        kind: Kind,
+        about: Vec<AboutKey>,
+        /// Why this goes to the fallback instead of the owner.
+        because: Option<String>,
+    },
+    Digest(Digest),
+}
+
+/// *Your new key is ready.*
+#[derive(Clone, Debug)]
+pub struct Rotated {
+    pub account: Arc<Account>,
+    pub user: String,
+    pub key: KeyId,
+    /// The secret's name.
+    pub secret: String,
+    /// The key that the new one replaces, if it still works, and when it stops at the earliest.
+    pub old: Option<(KeyId, DateTime<Utc>)>,
+    /// The name of the secret that the credential was in before, if that is another.
+    pub moved_from: Option<String>,
+    /// Why this goes to the fallback instead of the owner.
+    pub because: Option<String>,
+}
+
+/// *Your key will stop.*
+#[derive(Clone, Debug)]
+pub struct Retiring {
+    pub account: Arc<Account>,
+    pub user: String,
+    pub key: KeyId,
+    /// Stable, kebab-case.
+    pub why: &'static str,
+    pub last_use: LastUse,
+    /// The user's other key.
+    pub other: Option<KeyId>,
+    /// When it stops at the earliest.
+    pub stops: DateTime<Utc>,
+    /// When it stops even if it is in use; `None`: not while it is.
+    pub latest: Option<DateTime<Utc>>,
+    /// Why this goes to the fallback instead of the owner.
+    pub because: Option<String>,
+}
+
+/// What an owner is told about one key.
+#[derive(Clone, Debug)]
+pub struct AboutKey {
+    pub account: Arc<Account>,
+    pub user: String,
+    pub key: KeyId,
+    /// The secret's name.
+    pub secret: String,
+    pub last_use: LastUse,
+    /// Stable, kebab-case: why it is blocked, or what is in the way of what is upcoming.
+    pub reason: Option<&'static str>,
+    /// When it was deactivated.
+    pub since: Option<DateTime<Utc>>,
+    /// When the owner was told of the same first, if this is not the first time.
+    pub began: Option<DateTime<Utc>>,
+    /// When something happens to it, at the earliest.
+    pub deadline: Option<DateTime<Utc>>,
+}
+
+/// What a run did, and what it could not do.
+#[derive(Clone, Debug, Default)]
+pub struct Digest {
+    /// How many keys were issued.
+    pub created: usize,
+    pub deactivated: usize,
+    pub deleted: usize,
+    /// Those in which there is something to tell.
+    pub accounts: Vec<AccountDigest>,
+    /// Users whose changes were not started or not finished, and why.
+    pub unfinished: Vec<String>,
+    /// Accounts of which nothing could be read, and why.
+    pub unread: Vec<String>,
+}
+
+/// The part of a digest about one account.
+#[derive(Clone, Debug)]
+pub struct AccountDigest {
+    pub account: Arc<Account>,
+    /// The actions that were taken for each user, in order.
+    pub done: Vec<(String, Vec<&'static str>)>,
+    /// User, and what action failed why.
+    pub failed: Vec<(String, &'static str, String)>,
+    /// User, and the code of the reason, and details as plans show them.
+    pub blocked: Vec<(String, &'static str, String)>,
+}
+
+impl Content {
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Rotated(_) => Kind::Rotated,
+            Self::Retiring(_) => Kind::Retiring,
+            Self::Keys { kind, .. } => *kind,
+            Self::Digest(_) => Kind::Digest,
+        }
+    }
+
+    /// The values by the names that templates know them by. None holds a control character or a line break.
+    pub(super) fn values(&self, language: Language) -> Value {
+        match self {
+            Self::Rotated(rotated) => rotated.values(language),
+            Self::Retiring(retiring) => retiring.values(language),
+            Self::Keys { kind: _, about, because } => {
+                let deadline = about.iter().filter_map(|one| one.deadline).min();
+                let items: Vec<Value> = about.iter().map(|key| key.values(language)).collect();
+                context! {
+                    items => items,
+                    deadline => deadline.map(|deadline| language.day(deadline)),
+                    because => because.as_deref().map(untrusted::mail),
+                }
+            }
+            Self::Digest(digest) => digest.values(),
+        }
+    }
+}
+
+impl Rotated {
+    fn values(&self, language: Language) -> Value {
+        let Self { account, user, key, secret, old, moved_from, because } = self;
+        context! {
+            user => untrusted::mail(user),
+            account => untrusted::mail(&account.to_string()),
+            region => untrusted::mail(&account.region),
+            key => untrusted::mail(key.as_str()),
+            secret => untrusted::mail(secret),
+            secret_url => secret_url(account, secret),
+            old => old.as_ref().map(|(old, _)| untrusted::mail(old.as_str())),
+            deadline => old.as_ref().map(|(_, stops)| language.day(*stops)),
+            moved_from => moved_from.as_deref().map(untrusted::mail),
+            because => because.as_deref().map(untrusted::mail),
+        }
+    }
+}
+
+impl Retiring {
+    fn values(&self, language: Language) -> Value {
+        let Self { account, user, key, why, last_use, other, stops, latest, because } = self;
+        let Used { time, service, region } = used(last_use, language);
+        context! {
+            user => untrusted::mail(user),
+            account => untrusted::mail(&account.to_string()),
+            key => untrusted::mail(key.as_str()),
+            reason => *why,
+            used => time,
+            service => service,
+            used_region => region,
+            other => other.as_ref().map(|other| untrusted::mail(other.as_str())),
+            user_url => user_url(account, user),
+            deadline => language.day(*stops),
+            latest => latest.map(|latest| language.day(latest)),
+            deactivate => update_command(user, key, "Inactive"),
+            because => because.as_deref().map(untrusted::mail),
+        }
+    }
+}
+
+impl Digest {
+    fn values(&self) -> Value {
+        let Self { created, deactivated, deleted, accounts, unfinished, unread } = self;
+        let accounts_: Vec<Value> = accounts.iter().map(AccountDigest::values).collect();
+        context! {
+            accounts => accounts_,
+            created => *created,
+            deactivated => *deactivated,
+            deleted => *deleted,
+            failed => accounts.iter().map(|one| one.failed.len()).sum::<usize>(),
+            blocked => accounts.iter().map(|one| one.blocked.len()).sum::<usize>(),
+            unfinished => unfinished.iter().map(|user| untrusted::mail(user)).collect::<Vec<_>>(),
+            unread => unread.iter().map(|account| untrusted::mail(account)).collect::<Vec<_>>(),
+        }
+    }
+}
+
+impl AccountDigest {
+    fn values(&self) -> Value {
+        let Self { account, done, failed, blocked } = self;
+        let done_ = done
+            .iter()
+            .take(MOST_ENTRIES)
+            .map(|(user, all)| context! { user => untrusted::mail(user), actions => all });
+        let failed_ = failed.iter().take(MOST_ENTRIES).map(
+            |(user, action, error)| context! { user => untrusted::mail(user), action => *action, error => untrusted::mail(error) },
+        );
+        let blocked_ = blocked.iter().take(MOST_ENTRIES).map(
+            |(user, reason, details)| context! { user => untrusted::mail(user), reason => *reason, details => untrusted::mail(details) },
+        );
+        let more = [done.len(), failed.len(), blocked.len()].map(|all| all.saturating_sub(MOST_ENTRIES));
+        context! {
+            account => untrusted::mail(&account.to_string()),
+            done => done_.collect::<Vec<_>>(),
+            failed => failed_.collect::<Vec<_>>(),
+            blocked => blocked_.collect::<Vec<_>>(),
+            more => more.iter().sum::<usize>(),
+        }
+    }
+}
+
+impl AboutKey {
+    fn values(&self, language: Language) -> Value {
+        let Self { account, user, key, secret, last_use, reason, since, began, deadline } = self;
+        let Used { time, service, region } = used(last_use, language);
+        context! {
+            user => untrusted::mail(user),
+            account => untrusted::mail(&account.to_string()),
+            region => untrusted::mail(&account.region),
+            key => untrusted::mail(key.as_str()),
+            secret => untrusted::mail(secret),
+            secret_url => secret_url(account, secret),
+            user_url => user_url(account, user),
+            used => time,
+            service => service,
+            used_region => region,
+            reason => *reason,
+            since => since.map(|since| language.day(since)),
+            began => began.map(|began| language.day(began)),
+            deadline => deadline.map(|deadline| language.day(deadline)),
+            activate => update_command(user, key, "Active"),
+            deactivate => update_command(user, key, "Inactive"),
+        }
+    }
+}
+
+/// A last use in words, as far as it is known.
+struct Used {
+    time: Option<String>,
+    service: Option<String>,
+    region: Option<String>,
+}
+
+fn used(last_use: &LastUse, language: Language) -> Used {
+    // What AWS writes where it does not know.
+    let known = |text: &Option<String>| {
+        text.as_ref().filter(|text| !text.is_empty() && *text != "N/A").map(|text| untrusted::mail(text))
+    };
+    match last_use {
+        LastUse::At { time, service, region } => {
+            Used { time: Some(language.minute(*time)), service: known(service), region: known(region) }
+        }
+        LastUse::Never | LastUse::Unread => Used { time: None, service: None, region: None },
+    }
+}
+
+/// The command that changes a key's status, for a POSIX shell.
+fn update_command(user: &str, key: &KeyId, status: &str) -> String {
+    // A name that starts with a dash would be read as an option.
+    let space = if user.starts_with('-') { '=' } else { ' ' };
+    let (user, key) = (quoted(&untrusted::mail(user)), quoted(&untrusted::mail(key.as_str())));
+    format!("aws iam update-access-key --user-name{space}{user} --access-key-id {key} --status {status}")
+}
+
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_.@-".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+fn secret_url(account: &Account, secret: &str) -> String {
+    let region = encoded(&account.region);
+    format!("https://{}/secretsmanager/secret?name={}&region={region}", console(account), encoded(secret))
+}
+
+fn user_url(account: &Account, user: &str) -> String {
+    format!("https://{}/iam/home#/users/details/{}?section=security_credentials", console(account), encoded(user))
+}
+
+/// The console's host in the account's partition.
+fn console(account: &Account) -> &'static str {
+    match account.partition.as_str() {
+        "aws-cn" => "console.amazonaws.cn",
+        "aws-us-gov" => "console.amazonaws-us-gov.com",
+        _ => "console.aws.amazon.com",
+    }
+}
+
+fn encoded(text: &str) -> String {
+    let one = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(one).collect()
+}

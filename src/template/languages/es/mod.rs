@@ -1,0 +1,23 @@
+//! Spanish.
+
+use super::{Words, templates_here};
+
+pub(super) const WORDS: Words = Words {
+    name: "Spanish",
+    months: [
+        "enero",
+        "febrero",
+        "marzo",
+        "abril",
+        "mayo",
+        "junio",
+        "julio",
+        "agosto",
+        "septiembre",
+        "octubre",
+        "noviembre",
+        "diciembre",
+    ],
+    day: |day, month, year| format!("{day} de {month} de {year}"),
+    mails: templates_here!(),
+};
