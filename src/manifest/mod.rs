@@ -16,7 +16,7 @@ mod policy;
 mod rules;
 pub mod schedule;
 mod schema;
-mod secrets;
+pub(crate) mod secrets;
 mod settings;
 mod shared;
 mod source;

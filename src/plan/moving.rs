@@ -53,6 +53,7 @@ fn goes_on_there(next: &Next) -> bool {
                 | Wait::Reactivated { .. }
                 | Wait::AmbiguousOrphan
                 | Wait::OrphanIsOnlyKey
+                | Wait::StaleSecret { .. }
         ),
     }
 }
@@ -68,7 +69,7 @@ pub fn arranged(keys: Vec<Key>, own: Ledger, former: Vec<Ledger>) -> State {
     let leads = |(at, _): &(Option<DateTime<Utc>>, Ledger)| *at > written(&own);
     let (ledger, elsewhere) = match &former[..] {
         [] => (own, Elsewhere::Nowhere),
-        [first, second, ..] if leads(first) && first.0 == second.0 => {
+        [first, second, ..] if leads(first) && first.0 == second.0 && first.0 != Some(STALE) => {
             let alike = former.iter().filter(|one| one.0 == first.0).map(|(_, ledger)| ledger.secret.clone());
             let names = alike.collect();
             (own, Elsewhere::Several(names))
@@ -79,6 +80,9 @@ pub fn arranged(keys: Vec<Key>, own: Ledger, former: Vec<Ledger>) -> State {
     State { keys, ledger, elsewhere }
 }
 
+/// What hands out a key that is gone comes last, and is not forgotten: nobody but a person can mend it.
+const STALE: DateTime<Utc> = DateTime::<Utc>::MIN_UTC;
+
 /// When something was noted last that concerns a key that exists, as far as the ledger tells.
 fn last_written(ledger: &Ledger, keys: &[Key]) -> Option<DateTime<Utc>> {
     let Secret { versions, intent, deactivating, deactivated, announced, .. } = ledger.destination.own()?;
@@ -86,5 +90,5 @@ fn last_written(ledger: &Ledger, keys: &[Key]) -> Option<DateTime<Utc>> {
     let stored = versions.iter().filter_map(|version| Some(key(&KeyId::of_version(&version.id)?)?.created));
     let noted = [deactivating, deactivated, announced].into_iter().flatten();
     let noted = noted.filter(|noted| key(&noted.key).is_some()).map(|noted| noted.at);
-    stored.chain(noted).chain(*intent).max()
+    stored.chain(noted).chain(*intent).max().or_else(|| ledger.handed_out().map(|_| STALE))
 }

@@ -30,4 +30,5 @@ mod repository;
 mod roster;
 mod sandbox;
 mod terraform;
+mod upkeep;
 mod weakening;

@@ -120,6 +120,8 @@ impl Accounts {
             Role::Plan => (&everyone, all_secrets),
             Role::Execution => (&access["grants"], access["secrets"].clone()),
         };
+        let owners: Vec<&Value> =
+            grants.as_array().into_iter().flatten().filter_map(|grant| grant["users"].as_array()).flatten().collect();
         let account: BTreeMap<&str, Value> = BTreeMap::from([
             ("in_bulk", json!(["*"])),
             ("one_by_one", json!([])),
@@ -132,6 +134,9 @@ impl Accounts {
             ("kms_keys", json!([])),
             ("kms_keys_by_alias", json!([])),
             ("kms_aliases", json!([])),
+            ("former_kms_keys", json!([])),
+            ("former_secrets", json!([format!("arn:aws:secretsmanager:*:{}:secret:*", self.member)])),
+            ("owners", json!(owners)),
         ]);
         let users: Vec<BTreeMap<&str, Value>> = grants
             .as_array()

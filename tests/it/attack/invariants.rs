@@ -124,8 +124,8 @@ pub fn lies(applied: &Applied, state: &State, mail: &[SentMail]) -> Vec<String> 
     lies
 }
 
-/// How a life must end: one key that works and that the secret hands out, and nothing under way.
-pub fn unfinished(state: &State) -> Vec<String> {
+/// How a life must end: one key that works and that the secret hands out, nothing under way, and the secret as it is to be.
+pub fn unfinished(state: &State, kms_key: Option<&str>) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut check = |is_fine: bool, what: &str| {
         if !is_fine {
@@ -143,5 +143,9 @@ pub fn unfinished(state: &State) -> Vec<String> {
     check(state.keys.first().is_some_and(is_whole), "the secret does not hold the key");
     check(!state.labels.contains_key("AWSPENDING"), "a key is pending");
     check(!state.tags.contains_key("keyrota:intent"), "a creation is under way");
+    if kms_key.is_some() {
+        check(state.kms_key.as_deref() == kms_key, "the secret has another KMS key");
+        check(state.replicas == ["eu-central-1"], "the secret has not the replica that it is to have");
+    }
     wrong
 }
