@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use chrono::{DateTime, Utc};
 
 use super::{
-    model::{Action, Next, Topic},
+    model::{Action, Need, Next, Topic},
     reason::Wait,
     rules,
 };
@@ -40,7 +40,8 @@ pub fn placed<'a>(roster: &Roster, entry: &Entry, state: &'a State, now: DateTim
 /// Whether this is part of what has begun. What would begin something begins at the new name.
 fn goes_on_there(next: &Next) -> bool {
     match next {
-        Next::Change(Action::Create { .. }, _) | Next::Settled { .. } => false,
+        // Who may read a secret is asked before a key is stored there.
+        Next::Change(Action::Create { .. }, _) | Next::Need(Need::ResourcePolicy) | Next::Settled { .. } => false,
         Next::Change(Action::Notify { notice, .. }, _) => matches!(notice.topic, Topic::Issued { .. }),
         Next::Change(..) | Next::Need(_) => true,
         Next::Wait { wait, .. } => matches!(
