@@ -194,7 +194,7 @@ impl fmt::Display for Reason {
                     )
                 });
                 let to = replicate_to.join(", ");
-                let replicas = (!to.is_empty()).then(|| format!("its secret is not replicated to {to}"));
+                let replicas = (!to.is_empty()).then(|| format!("not replicated to {to}"));
                 f.write_str(&kms_key.into_iter().chain(replicas).collect::<Vec<_>>().join("; "))
             }
         }
