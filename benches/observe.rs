@@ -15,23 +15,21 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use keyrota::{
-    apply::Run,
+    apply::Conditions,
     cloud::{
         Issued, Message, NewSecret, Reads, Relevant, Writes,
         sandbox::{IamUser, Sandbox, StoredSecret, StoredVersion, World},
     },
-    diff::review::{Place, Review, review},
+    diff::review::{AccountPair, Review, review},
     inventory::{
         Account, CURRENT, CallError, Destination, Elsewhere, Inventory, Key, KeyId, LastUse, Ledger, Readers, Secret,
         SecretRecord, State, Status, TAG_NOTIFIED, TAG_OWNER, User, Version,
     },
-    mail::Outbox,
     manifest::{self, Manifest},
-    observe::Depth,
     plan::plan,
     report::{Report, Since, json, markdown},
     roster::resolve,
-    survey::{apply_all, plan_all, scope, survey},
+    run::{Mode, Run},
 };
 use secrecy::SecretString;
 use tokio::sync::Semaphore;
@@ -112,20 +110,11 @@ fn observe_and(users: usize, at_a_time: usize, carry_out: bool) -> (usize, f64) 
     let began = Instant::now();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     runtime.block_on(async {
-        let scoped = scope(&clouds, &manifest, now()).await.expect("the sandbox lists");
-        let surveyed = survey(scoped.accounts, Depth::Plan, now(), &|_| {}).await;
-        let plan = plan_all(&surveyed, now());
-        assert_eq!(plan.changes.len(), users / DUE);
+        let planned =
+            Run::new(&manifest, &clouds, Mode::Enforce, now()).plan(&|_| {}).await.expect("the sandbox lists");
+        assert_eq!(planned.plan.changes.len(), users / DUE);
         if carry_out {
-            let run = Run {
-                as_of: now(),
-                clock: &now,
-                starts_rotations: true,
-                may_start: &|| true,
-                progress: &|_| {},
-                outbox: Outbox::default(),
-            };
-            let applied = apply_all(&surveyed, &plan, &run).await;
+            let applied = planned.apply(&Conditions::new(&now, true), &|_| {}).await;
             assert!(applied.outcomes.iter().all(|outcome| outcome.result.is_ok()));
         }
     });
@@ -143,7 +132,7 @@ fn reviewed(users: usize) -> f64 {
     sandbox.set_now(now());
     let (before, after) = (Manifest::default(), manifest());
     let account = Some(account());
-    let places = [Place { cloud: &sandbox, before: account.clone(), after: account }];
+    let places = [AccountPair { cloud: &sandbox, before: account.clone(), after: account }];
     let later = Some(now() + TimeDelta::days(8));
     let began = Instant::now();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");

@@ -1,9 +1,12 @@
 //! Whether this machine's clock can be trusted: every rule of the lifecycle compares AWS's dates with it. A month ahead,
 //! a key that was used an hour ago looks idle.
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::TimeDelta;
 
-use crate::cloud::{ClockReading, Reads};
+use crate::{
+    cloud::{ClockReading, Reads},
+    time::rfc3339,
+};
 
 /// How far the clock may be off AWS's before nothing is changed any more. AWS refuses signatures beyond that as well.
 const TOLERANCE: TimeDelta = TimeDelta::minutes(5);
@@ -11,7 +14,7 @@ const TOLERANCE: TimeDelta = TimeDelta::minutes(5);
 /// This machine's clock and AWS's tell different times.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this machine's clock says {}, and AWS's says {} (account {account}): more than {} minutes apart",
-    written(&.reading.here), written(&.reading.there), TOLERANCE.num_minutes())]
+    rfc3339(.reading.here), rfc3339(.reading.there), TOLERANCE.num_minutes())]
 pub struct ClockOff {
     /// The account whose answers tell the other time.
     pub account: String,
@@ -35,8 +38,4 @@ pub fn check<'a, C: Reads + 'a>(clouds: impl IntoIterator<Item = &'a C>) -> Resu
         }
     }
     Ok(())
-}
-
-fn written(time: &DateTime<Utc>) -> String {
-    time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

@@ -4,14 +4,11 @@
 use sha2::{Digest, Sha256};
 
 use crate::{
-    manifest::{
-        DeclaredAccount, Limits, Mail, Manifest, Policy, RotateAhead, Schedule, Source, Sourced, WhenFull,
-        values::USER_NAME,
-    },
-    notice::Recipient,
-    plan::{Day, Duration, Wait},
+    manifest::{DeclaredAccount, Limits, Mail, Manifest, Schedule, Source},
+    plan::Wait,
     roster::Entry,
     template::Templates,
+    time::Day,
 };
 
 /// One field: its name as manifests write it, its value, and where that comes from.
@@ -28,21 +25,6 @@ pub const RULE: &str = "rule";
 
 /// The policy of a user in scope.
 pub fn policy(entry: &Entry) -> Vec<Line> {
-    let Policy {
-        max_age,
-        rotate_ahead,
-        reissue_before,
-        overlap,
-        quiet,
-        patience,
-        hold,
-        when_full,
-        notify,
-        secret,
-        kms_key,
-        replicate_to,
-        language,
-    } = &*entry.policy;
     let mut lines = vec![line(RULE, "rotate", Some(&entry.rule))];
     if let Some(exemption) = &entry.exempt {
         let until = exemption.ends.map_or_else(String::new, |ends| format!(" (before {})", Day(ends)));
@@ -52,29 +34,11 @@ pub fn policy(entry: &Entry) -> Vec<Line> {
         // The rest is what the first of the rules says; nothing is done to the user.
         lines.push(line("blocked", Wait::from(conflict).to_string(), None));
     }
-    for (name, field) in
-        [("max-age", max_age), ("overlap", overlap), ("quiet", quiet), ("patience", patience), ("hold", hold)]
-    {
-        lines.push(line(name, Duration(field.value).to_string(), field.source.as_ref()));
-    }
-    let ahead = match rotate_ahead.value {
-        // How long that is follows from other values.
-        RotateAhead::Auto(_) => "auto".to_owned(),
-        RotateAhead::Fixed(time) => Duration(time).to_string(),
-    };
-    lines.insert(lines.len() - 4, line("rotate-ahead", ahead, rotate_ahead.source.as_ref()));
-    let reissue = reissue_before.value.map_or_else(|| "none".to_owned(), |before| Day(before).to_string());
-    lines.push(line("reissue-before", reissue, reissue_before.source.as_ref()));
-    let full = match when_full.value {
-        WhenFull::Block => "block",
-        WhenFull::RetireOldest => "retire-oldest",
-    };
-    lines.push(line("when-full", full, when_full.source.as_ref()));
-    lines.push(line("notify", recipients(notify, entry), notify.source.as_ref()));
-    lines.push(line("secret", entry.secret.clone(), secret.source.as_ref()));
-    lines.push(line("kms-key", or_none(kms_key.value.as_deref()), kms_key.source.as_ref()));
-    lines.push(line("replicate-to", list(&replicate_to.value), replicate_to.source.as_ref()));
-    lines.push(line("language", language.value.as_str(), language.source.as_ref()));
+    lines.extend(entry.policy.fields().map(|(name, words, source)| match name {
+        "notify" => line(name, recipients(words, entry), source),
+        "secret" => line(name, entry.secret.clone(), source),
+        _ => line(name, words, source),
+    }));
     lines
 }
 
@@ -134,25 +98,12 @@ fn list(values: &[String]) -> String {
     if values.is_empty() { "none".to_owned() } else { values.join(", ") }
 }
 
-fn recipients(notify: &Sourced<Vec<Recipient>>, entry: &Entry) -> String {
-    if notify.value.is_empty() {
-        return "nobody".to_owned();
-    }
-    let written: Vec<_> = notify
-        .value
-        .iter()
-        .map(|recipient| match recipient {
-            Recipient::Address(address) => address.clone(),
-            Recipient::Tag(tag) => format!("tag:{tag}"),
-            Recipient::UserName => USER_NAME.to_owned(),
-        })
-        .collect();
+/// Whom a rule names, and who that is for this user.
+fn recipients(written: String, entry: &Entry) -> String {
     let resolved = match entry.recipients.is_empty() {
+        _ if entry.policy.notify.value.is_empty() => return written,
         true => "no address".to_owned(),
         false => entry.recipients.join(", "),
     };
-    match written.join(", ") {
-        written if written == resolved => written,
-        written => format!("{written} = {resolved}"),
-    }
+    if written == resolved { written } else { format!("{written} = {resolved}") }
 }

@@ -69,6 +69,20 @@ pub enum Recipient {
     UserName,
 }
 
+/// In manifests: the user's name, which is an address.
+pub(crate) const USER_NAME: &str = "user-name";
+
+/// As manifests write it.
+impl fmt::Display for Recipient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => f.write_str(address),
+            Self::Tag(tag) => write!(f, "tag:{tag}"),
+            Self::UserName => f.write_str(USER_NAME),
+        }
+    }
+}
+
 /// The sender of mail.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sender {

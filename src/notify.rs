@@ -11,62 +11,50 @@ use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 
 use crate::{
-    apply::{Applied, Outcome, Run, timestamp, write_ledger},
+    apply::{Applied, Conditions, Outcome, Sent, write_ledger},
     cloud::Writes,
     inventory::{Account, CallError, ErrorKind, KeyId, State, TAG_REMINDED},
     mail::{Delivery, of_notice, reason, unsent},
     manifest::Mail,
     notice::{Kind, Sender},
-    observe::fetch,
+    observe::{AccountState, fetch},
     plan::{self, Action, Courtesy, Need, Next, Origin, Plan, Reason, Verb, Wait, batches, courtesies, next_observed},
-    survey::Surveyed,
     template::content::{AccountDigest, Content, Digest},
+    time::rfc3339,
 };
 
 /// Mails sent at the same time. SES takes 14 a second from most accounts, and one from a new one.
 const CONCURRENCY: usize = 4;
 
-/// What became of one mail. A mail that failed fails neither the run nor another mail: the next run tries again.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Sent {
-    pub kind: Kind,
-    pub to: String,
-    /// The users it is about; none for the digest.
-    pub users: Vec<String>,
-    pub result: Result<(), CallError>,
-    /// What went wrong beside: a template that could not be filled in, a tag that could not be written.
-    pub notes: Vec<String>,
-}
-
 /// Tells owners what they should know after a run, notes it in their ledgers, and sends the digest. `is_enforcing` says
 /// that a run without changes is worth a digest if something is blocked: daily runs must not repeat it daily.
 ///
 /// What was sent, and what failed, is added to `applied`.
-pub async fn tell_all<C: Writes>(
-    surveyed: &[Surveyed<'_, C>],
+pub async fn notify<C: Writes>(
+    accounts: &[AccountState<'_, C>],
     plan: &Plan,
     applied: &mut Applied,
     mail: &Mail,
     is_enforcing: bool,
-    run: &Run<'_>,
+    conditions: &Conditions<'_>,
 ) {
     let Some(sender) = mail.sender() else { return };
-    let notifier = Notifier { surveyed, mail, sender, run };
+    let notifier = Notifier { accounts, mail, sender, conditions };
     let (due, mut unread) = notifier.due(applied).await;
     applied.mail.append(&mut unread);
     let (due, mut refused) = notifier.notable(due, applied).await;
     applied.mail.append(&mut refused);
-    let mut sent = notifier.tell(&due).await;
+    let mut sent = notifier.send_all(&due).await;
     applied.mail.append(&mut sent);
     notifier.digest(plan, applied, is_enforcing).await;
 }
 
 /// What sending needs all the time.
 struct Notifier<'a, 'c, C> {
-    surveyed: &'a [Surveyed<'c, C>],
+    accounts: &'a [AccountState<'c, C>],
     mail: &'a Mail,
     sender: Sender,
-    run: &'a Run<'a>,
+    conditions: &'a Conditions<'a>,
 }
 
 impl<C: Writes> Notifier<'_, '_, C> {
@@ -77,7 +65,7 @@ impl<C: Writes> Notifier<'_, '_, C> {
         let users: BTreeSet<_> = doubtful.iter().map(|one| (&one.account, &one.user)).collect();
         let described = stream::iter(users)
             .map(|(account, user)| async move {
-                let Surveyed { cloud, roster, inventory } = self.account(account)?;
+                let AccountState { cloud, roster, inventory } = self.account(account)?;
                 let entry = roster.entries.iter().find(|entry| entry.user.name == *user)?;
                 let mut state = inventory.users.get(user)?.clone().ok()?;
                 let described = fetch(*cloud, entry, &mut state, Need::Ledger).await;
@@ -154,9 +142,9 @@ impl<C: Writes> Notifier<'_, '_, C> {
     }
 
     fn courtesies(&self, applied: &Applied) -> Vec<Courtesy> {
-        let now = (self.run.clock)();
+        let now = (self.conditions.clock)();
         let mut all = Vec::new();
-        for Surveyed { roster, inventory, .. } in self.surveyed {
+        for AccountState { roster, inventory, .. } in self.accounts {
             let mut deleted: BTreeMap<&str, Vec<(&KeyId, Origin)>> = BTreeMap::new();
             for Outcome { change, result, .. } in &applied.outcomes {
                 let Action::Delete { key, .. } = &change.action else { continue };
@@ -177,7 +165,7 @@ impl<C: Writes> Notifier<'_, '_, C> {
         all
     }
 
-    async fn tell(&self, due: &[Courtesy]) -> Vec<Sent> {
+    async fn send_all(&self, due: &[Courtesy]) -> Vec<Sent> {
         let all: Vec<&Courtesy> = due.iter().collect();
         let mut receipts = Receipts::default();
         let mut sent = self.send(&all, |courtesy| &courtesy.recipients, &mut receipts, None).await;
@@ -190,8 +178,8 @@ impl<C: Writes> Notifier<'_, '_, C> {
         for (why, about) in by_reason {
             sent.extend(self.send(&about, |courtesy| &courtesy.fallback, &mut receipts, Some(why)).await);
         }
-        for (account, user, value, secret) in receipts.told(&all, (self.run.clock)()) {
-            let Some(Surveyed { cloud, .. }) = self.account(account) else { continue };
+        for (account, user, value, secret) in receipts.told(&all, (self.conditions.clock)()) {
+            let Some(AccountState { cloud, .. }) = self.account(account) else { continue };
             if let Err(error) = cloud.tag_secret(secret, &[(TAG_REMINDED.to_owned(), value)].into()).await {
                 let about = |sent: &&mut Sent| sent.result.is_ok() && sent.users.iter().any(|name| name == user);
                 if let Some(sent) = sent.iter_mut().find(about) {
@@ -213,18 +201,18 @@ impl<C: Writes> Notifier<'_, '_, C> {
         let results = stream::iter(&batches)
             .map(|batch| async {
                 // What is not sent now is due again in the next run.
-                if !(self.run.may_start)() {
+                if !(self.conditions.may_start)() {
                     return Err(unsent(&batch.to, "the run was over before its turn"));
                 }
-                if let Some(error) = self.run.outbox.closed() {
+                if let Some(error) = self.conditions.outbox.closed() {
                     return Err(error);
                 }
                 let about = batch.about.iter().map(|courtesy| of_notice(courtesy)).collect();
                 let content = Content::Keys { kind: batch.kind, about, because: because.clone() };
                 let account = batch.about.first().and_then(|courtesy| self.account(&courtesy.account));
                 let cloud = account.ok_or_else(|| unsent(&batch.to, "its account was not read"))?.cloud;
-                let finished = Delivery::new(self.mail, &self.sender, batch.language, content, self.run.as_of);
-                let result = finished.send(cloud, &self.run.outbox, &batch.to).await;
+                let finished = Delivery::new(self.mail, &self.sender, batch.language, content, self.conditions.as_of);
+                let result = finished.send(cloud, &self.conditions.outbox, &batch.to).await;
                 Ok((result, finished.note))
             })
             .buffered(CONCURRENCY)
@@ -275,22 +263,22 @@ impl<C: Writes> Notifier<'_, '_, C> {
         let Digest { accounts, unfinished, unread, .. } = &digest;
         let is_eventful = !applied.outcomes.is_empty() || !unfinished.is_empty();
         let has_news = !accounts.is_empty() || !unread.is_empty();
-        let Some(first) = self.surveyed.first().filter(|_| is_eventful || (is_enforcing && has_news)) else {
+        let Some(first) = self.accounts.first().filter(|_| is_eventful || (is_enforcing && has_news)) else {
             return;
         };
         let delivery =
-            Delivery::new(self.mail, &self.sender, self.mail.language, Content::Digest(digest), self.run.as_of);
+            Delivery::new(self.mail, &self.sender, self.mail.language, Content::Digest(digest), self.conditions.as_of);
         for to in &self.mail.digest {
-            let result = delivery.send(first.cloud, &self.run.outbox, to).await;
+            let result = delivery.send(first.cloud, &self.conditions.outbox, to).await;
             let notes = delivery.note.clone().into_iter().collect();
             applied.mail.push(Sent { kind: Kind::Digest, to: to.clone(), users: Vec::new(), result, notes });
         }
     }
 
     fn summary(&self, plan: &Plan, applied: &Applied) -> Digest {
-        let now = (self.run.clock)();
-        let mut accounts = Vec::new();
-        for Surveyed { roster, .. } in self.surveyed {
+        let now = (self.conditions.clock)();
+        let mut digests = Vec::new();
+        for AccountState { roster, .. } in self.accounts {
             let account = Arc::new(roster.account.clone());
             let mut one = AccountDigest { account, done: Vec::new(), failed: Vec::new(), blocked: Vec::new() };
             for Outcome { change, result, .. } in
@@ -323,7 +311,7 @@ impl<C: Writes> Notifier<'_, '_, C> {
                 }
             }
             if !(one.done.is_empty() && one.failed.is_empty() && one.blocked.is_empty()) {
-                accounts.push(one);
+                digests.push(one);
             }
         }
         let done = |verb: Verb| applied.done(verb);
@@ -331,7 +319,7 @@ impl<C: Writes> Notifier<'_, '_, C> {
             created: done(Verb::Create),
             deactivated: done(Verb::Deactivate),
             deleted: done(Verb::Delete),
-            accounts,
+            accounts: digests,
             unfinished: applied
                 .left()
                 .into_iter()
@@ -341,8 +329,8 @@ impl<C: Writes> Notifier<'_, '_, C> {
         }
     }
 
-    fn account(&self, account: &Account) -> Option<&Surveyed<'_, C>> {
-        self.surveyed.iter().find(|surveyed| surveyed.roster.account == *account)
+    fn account(&self, account: &Account) -> Option<&AccountState<'_, C>> {
+        self.accounts.iter().find(|accounts| accounts.roster.account == *account)
     }
 }
 
@@ -390,8 +378,8 @@ impl<'a> Receipts<'a> {
         }
         let tag = |courtesy: &'a Courtesy| {
             let Courtesy { kind, account, user, key, secret, began, .. } = courtesy;
-            let first = began.map_or_else(String::new, |first| format!("/{}", timestamp(first)));
-            (&**account, user.as_str(), format!("{kind}/{key}@{}{first}", timestamp(now)), secret.as_str())
+            let first = began.map_or_else(String::new, |first| format!("/{}", rfc3339(first)));
+            (&**account, user.as_str(), format!("{kind}/{key}@{}{first}", rfc3339(now)), secret.as_str())
         };
         told.into_values().map(tag).collect()
     }

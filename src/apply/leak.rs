@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Failure, Outcome, Run};
+use super::outcome::{Conditions, Failure, Outcome};
 use crate::{
     cloud::Writes,
     inventory::{CallError, Destination, ErrorKind, Key, KeyId, State, Status, TAG_DEACTIVATED},
@@ -17,12 +17,12 @@ pub(super) async fn check(
     cloud: &impl Writes,
     entry: &Entry,
     leaked_before: DateTime<Utc>,
-    run: &Run<'_>,
+    conditions: &Conditions<'_>,
     outcomes: &mut [Outcome],
     state: &mut State,
 ) {
     let stopped: Vec<KeyId> = outcomes.iter().filter_map(stopped).cloned().collect();
-    if stopped.is_empty() || leaked_before > (run.clock)() {
+    if stopped.is_empty() || leaked_before > (conditions.clock)() {
         return;
     }
     let works = |key: &&Key| key.is_active() && key.created < leaked_before && stopped.contains(&key.id);
@@ -31,7 +31,7 @@ pub(super) async fn check(
         Ok(keys) => keys,
         Err(error) => {
             let message = format!("whether the leaked key has stopped can't be told: {}", error.message);
-            fail(outcomes, run, &CallError { message, ..error }, |_| true);
+            fail(outcomes, conditions, &CallError { message, ..error }, |_| true);
             return;
         }
     };
@@ -39,7 +39,7 @@ pub(super) async fn check(
         let message = "AWS said that it was done, and the leaked key works all the same".to_owned();
         let (kind, operation) = (ErrorKind::Other, "iam:UpdateAccessKey");
         let error = CallError { kind, operation, subject: format!("{user}/{}", key.id), message };
-        fail(outcomes, run, &error, |id| *id == key.id);
+        fail(outcomes, conditions, &error, |id| *id == key.id);
         let left = put_back(cloud, key, state).await;
         let last = outcomes.iter_mut().rfind(|outcome| outcome.change.action.key() == Some(&key.id));
         last.into_iter().for_each(|outcome| outcome.notes.extend(left.clone()));
@@ -55,10 +55,10 @@ fn stopped(outcome: &Outcome) -> Option<&KeyId> {
 }
 
 /// Lets the changes that stopped such keys have failed.
-fn fail(outcomes: &mut [Outcome], run: &Run<'_>, error: &CallError, is_it: impl Fn(&KeyId) -> bool) {
+fn fail(outcomes: &mut [Outcome], conditions: &Conditions<'_>, error: &CallError, is_it: impl Fn(&KeyId) -> bool) {
     for outcome in outcomes.iter_mut().filter(|outcome| stopped(outcome).is_some_and(&is_it)) {
         outcome.result = Err(Failure::Failed(error.clone()));
-        (run.progress)(outcome);
+        (conditions.progress)(outcome);
     }
 }
 

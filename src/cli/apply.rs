@@ -9,41 +9,43 @@ use std::{
 };
 
 use keyrota::{
-    apply::Run,
-    clock::{self, ClockOff},
+    apply::Conditions,
+    clock::ClockOff,
     cloud::Writes,
     git,
     mail::Outbox,
+    observe::Depth,
     report::{Report, json, text},
-    survey::carry_out,
-    verdict::Verdict,
+    run::Mode,
 };
 
 use super::{
-    Exit,
     approval::Approval,
     args::{ApplyArgs, Format},
+    context::{Context, write_reports},
+    error::CommandError,
+    exit::Exit,
     output::Output,
-    world::{Stop, World, make_plan, within_limits, write_reports},
 };
 
-pub async fn run<C: Writes>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Exit, Stop> {
-    let World { common, output, clock, .. } = *world;
+pub async fn run<C: Writes>(context: &Context<'_, C>, args: &ApplyArgs) -> Result<Exit, CommandError> {
+    let Context { common, output, clock, .. } = *context;
     let approval = Approval::read(args)?;
     if let Some(refusal) = approval.as_ref().and_then(Approval::outdated) {
         output.error(refusal);
         return Ok(Exit::NotApproved);
     }
     let revision = git::revision(&common.manifests);
-    let (surveyed, plan) = make_plan(world).await?;
+    let planned = context.plan(Mode::Enforce, Depth::Plan).await?;
+    let plan = &planned.plan;
     match output.format {
-        Format::Text | Format::Markdown | Format::Github => output.data(&text::plan(&plan)),
+        Format::Text | Format::Markdown | Format::Github => output.data(&text::plan(plan)),
         // The JSON comes last and is one document. A person who is asked still sees what about.
         Format::Json if args.yes => {}
-        Format::Json => output.talk(&text::plan(&plan)),
+        Format::Json => output.talk(&text::plan(plan)),
     }
-    if !within_limits(world, &plan) {
-        let refused = Report { plan: &plan, revision: revision.as_deref(), since: None, applied: None };
+    if !context.is_within_limits(plan) {
+        let refused = Report { plan, revision: revision.as_deref(), since: None, applied: None };
         if output.format == Format::Json {
             output.data(&json::render(&refused));
         }
@@ -51,15 +53,16 @@ pub async fn run<C: Writes>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Ex
         return Ok(Exit::Limit);
     }
     if let Some(approval) = &approval
-        && let Err(refusal) = approval.covers(&plan)
+        && let Err(refusal) = approval.covers(plan)
     {
         let exit = refusal.exit();
         output.error(refusal);
         output.hint("nothing was changed; plan again, and have the new plan approved");
         return Ok(exit);
     }
-    clock::check(world.clouds)
-        .map_err(|off| Stop::new(format!("nothing was changed: {off}")).hint(ClockOff::REMEDY))?;
+    planned
+        .check_clock()
+        .map_err(|off| CommandError::new(format!("nothing was changed: {off}")).hint(ClockOff::REMEDY))?;
     if !plan.changes.is_empty() && !args.yes {
         ask(output)?;
     }
@@ -68,7 +71,7 @@ pub async fn run<C: Writes>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Ex
     let watch = tokio::spawn(watch(Arc::clone(&interrupted)));
     let bar = output.progress("Applying");
     bar.inc_length(plan.changes.len() as u64);
-    let run = Run {
+    let conditions = Conditions {
         as_of: plan.as_of,
         clock,
         starts_rotations: true,
@@ -79,11 +82,11 @@ pub async fn run<C: Writes>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Ex
         },
         outbox: Outbox::default(),
     };
-    let applied = carry_out(&surveyed, &plan, &world.manifest.mail, true, &run).await;
+    let applied = planned.apply(&conditions, &|_| {}).await;
     watch.abort();
     bar.finish_and_clear();
 
-    let report = Report { plan: &plan, revision: revision.as_deref(), since: None, applied: Some(&applied) };
+    let report = Report { plan, revision: revision.as_deref(), since: None, applied: Some(&applied) };
     match output.format {
         Format::Json => output.data(&json::render(&report)),
         Format::Text | Format::Markdown | Format::Github
@@ -96,21 +99,20 @@ pub async fn run<C: Writes>(world: &World<'_, C>, args: &ApplyArgs) -> Result<Ex
         return Ok(Exit::Failed);
     }
     // A user that could not be read may have a key that is due: a run that never gets to see it must not look fine.
-    Ok(if Verdict::of(&plan, Some(&applied)).is_complete() { Exit::Done } else { Exit::Failed })
+    Ok(if planned.verdict(Some(&applied)).is_complete() { Exit::Done } else { Exit::Failed })
 }
 
-fn ask(output: &Output) -> Result<(), Stop> {
+fn ask(output: &Output) -> Result<(), CommandError> {
     if !io::stdin().is_terminal() {
-        return Err(
-            Stop::new("nothing was changed: nobody is here to approve the plan").hint("`--yes` applies without asking")
-        );
+        return Err(CommandError::new("nothing was changed: nobody is here to approve the plan")
+            .hint("`--yes` applies without asking"));
     }
     output.talk("\nApply these changes? Only `yes` is accepted: ");
     let mut answer = String::new();
     let read = io::stdin().lock().read_line(&mut answer);
     match read {
         Ok(_) if answer.trim() == "yes" => Ok(()),
-        Ok(_) | Err(_) => Err(Stop::new("not approved; nothing was changed")),
+        Ok(_) | Err(_) => Err(CommandError::new("not approved; nothing was changed")),
     }
 }
 

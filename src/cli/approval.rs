@@ -3,10 +3,13 @@
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use chrono::TimeDelta;
-use keyrota::plan::{Chain, Change, Duration, Link, Plan, Verb, fingerprint, fingerprint_of};
+use keyrota::{
+    plan::{Chain, Change, Link, Plan, Verb, fingerprint, fingerprint_of},
+    time::Duration,
+};
 use serde::Deserialize;
 
-use super::{Exit, args::ApplyArgs, world::Stop};
+use super::{args::ApplyArgs, error::CommandError, exit::Exit};
 
 /// A plan of a hundred thousand users has about a tenth of that.
 const MOST_BYTES: u64 = 512 << 20;
@@ -79,7 +82,7 @@ struct ApprovedStep {
 
 impl Approval {
     /// What the arguments ask for, if anything.
-    pub fn read(args: &ApplyArgs) -> Result<Option<Self>, Stop> {
+    pub fn read(args: &ApplyArgs) -> Result<Option<Self>, CommandError> {
         let Some(digest) = args.digest.clone() else { return Ok(None) };
         let approved = args.approved.clone().map(Approved::read).transpose()?;
         Ok(Some(Self { digest, approved }))
@@ -123,21 +126,23 @@ impl Approval {
 }
 
 impl Approved {
-    fn read(path: PathBuf) -> Result<Self, Stop> {
+    fn read(path: PathBuf) -> Result<Self, CommandError> {
         let shown = path.display();
         let is_plan = std::fs::metadata(&path).map(|it| it.is_file() && it.len() <= MOST_BYTES);
-        if !is_plan.map_err(|error| Stop::new(format!("{shown}: {error}")))? {
-            return Err(Stop::new(format!("{shown} is no plan: not a file, or one of more than 512 MiB")));
+        if !is_plan.map_err(|error| CommandError::new(format!("{shown}: {error}")))? {
+            return Err(CommandError::new(format!("{shown} is no plan: not a file, or one of more than 512 MiB")));
         }
-        let text = std::fs::read_to_string(&path).map_err(|error| Stop::new(format!("{shown}: {error}")))?;
+        let text = std::fs::read_to_string(&path).map_err(|error| CommandError::new(format!("{shown}: {error}")))?;
         let document: Document = serde_json::from_str(&text).map_err(|error| {
-            Stop::new(format!("{shown} is no plan: {error}")).hint("`keyrota plan --json-into FILE` writes one")
+            CommandError::new(format!("{shown} is no plan: {error}")).hint("`keyrota plan --json-into FILE` writes one")
         })?;
         let Document { version, changes } = document;
         if version != 1 {
-            return Err(Stop::new(format!("{shown} is a plan of version {version}; this keyrota knows version 1")));
+            return Err(CommandError::new(format!(
+                "{shown} is a plan of version {version}; this keyrota knows version 1"
+            )));
         }
-        let unknown = |action: String| Stop::new(format!("{shown} is no plan: `{action}` is no action"));
+        let unknown = |action: String| CommandError::new(format!("{shown} is no plan: `{action}` is no action"));
         let mut chains = Some(Vec::new());
         for change in changes {
             match (chain(change).map_err(unknown)?, &mut chains) {

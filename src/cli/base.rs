@@ -13,7 +13,7 @@ use keyrota::{
     manifest::{self, Code, DeclaredAccount, Diagnostic, Manifest},
 };
 
-use super::{args::Common, world::Stop};
+use super::{args::Common, error::CommandError};
 
 /// The manifests that `--base` names, before the accounts are known.
 pub struct BaseManifests {
@@ -32,7 +32,7 @@ pub struct BaseAccounts<C> {
 }
 
 /// Loads the manifests at a revision.
-pub fn load_base(folder: &Path, revision: &str, now: DateTime<Utc>) -> Result<BaseManifests, Stop> {
+pub fn load_base(folder: &Path, revision: &str, now: DateTime<Utc>) -> Result<BaseManifests, CommandError> {
     let AtRevision { commit, files } = git::manifests_at(folder, revision).map_err(|error| stop_git(&error))?;
     let revision = revision.to_owned();
     if files.is_empty() {
@@ -48,7 +48,7 @@ pub fn load_base(folder: &Path, revision: &str, now: DateTime<Utc>) -> Result<Ba
         let (file, line) = (other.file(), other.line());
         let message =
             format!("the manifests at `{revision}` can't be compared: {} ({file}:{line} there)", other.message);
-        return Err(Stop::new(message)
+        return Err(CommandError::new(message)
             .hint("use the keyrota that these manifests were written for, or compare with a later revision"));
     }
     let stops = |diagnostics: Vec<Diagnostic>| diagnostics.into_iter().filter(Diagnostic::stops_a_run).collect();
@@ -120,8 +120,8 @@ pub fn in_version(manifest: &Manifest, account: &Account, caller: Option<&str>) 
 }
 
 /// Says why the manifests at a revision can't be had.
-pub fn stop_git(error: &GitError) -> Stop {
-    let stop = Stop::new(error);
+pub fn stop_git(error: &GitError) -> CommandError {
+    let stop = CommandError::new(error);
     match &error.hint {
         Some(hint) => stop.hint(hint),
         None => stop,

@@ -4,20 +4,16 @@ use keyrota::{
     cloud::Reads,
     explain::{Line, policy},
     manifest::{RotateAhead, Source},
-    plan::Duration,
     report::text::{aligned, printable},
     roster::Entry,
+    time::Duration,
 };
 use serde_json::json;
 
-use super::{
-    Exit,
-    args::Format,
-    world::{Stop, World, scoped},
-};
+use super::{args::Format, context::Context, error::CommandError, exit::Exit};
 
-pub async fn run<C: Reads>(world: &World<'_, C>, user: &str) -> Result<Exit, Stop> {
-    let (scoped, _) = scoped(world, (world.clock)()).await?;
+pub async fn run<C: Reads>(context: &Context<'_, C>, user: &str) -> Result<Exit, CommandError> {
+    let scoped = context.scope().await?;
     let users: Vec<_> = scoped.iter().flat_map(|one| &one.directory.users).map(|user| &user.name).collect();
     let found: Vec<_> = scoped
         .iter()
@@ -26,28 +22,28 @@ pub async fn run<C: Reads>(world: &World<'_, C>, user: &str) -> Result<Exit, Sto
         .collect();
     if found.is_empty() {
         if users.iter().any(|name| name.eq_ignore_ascii_case(user)) {
-            world.output.data(&format!("{}: unmanaged, no rule selects it\n", printable(user)));
+            context.output.data(&format!("{}: unmanaged, no rule selects it\n", printable(user)));
             return Ok(Exit::Done);
         }
         let near = users.iter().map(|name| (strsim::jaro_winkler(name, user), name)).filter(|(near, _)| *near > 0.8);
-        let stop = Stop::new(format!("there is no IAM user `{}`", printable(user)));
+        let error = CommandError::new(format!("there is no IAM user `{}`", printable(user)));
         return Err(match near.max_by(|a, b| a.0.total_cmp(&b.0)) {
-            Some((_, name)) => stop.hint(format!("did you mean `{}`?", printable(name))),
-            None => stop,
+            Some((_, name)) => error.hint(format!("did you mean `{}`?", printable(name))),
+            None => error,
         });
     }
-    match world.output.format {
+    match context.output.format {
         Format::Text | Format::Markdown | Format::Github => {
             for (roster, entry) in found {
-                world.output.data(&format!("{}, account {}\n", printable(&entry.user.name), roster.account));
-                world.output.data(&aligned(effective(entry).into_iter().map(|Line { name, value, source }| {
+                context.output.data(&format!("{}, account {}\n", printable(&entry.user.name), roster.account));
+                context.output.data(&aligned(effective(entry).into_iter().map(|Line { name, value, source }| {
                     format!("  {name}\t{}\t{}", printable(&value), place(source.as_ref()))
                 })));
             }
         }
         Format::Json => {
             let users: Vec<_> = found.iter().map(|(roster, entry)| as_json(&roster.account.id, entry)).collect();
-            world.output.data(&format!("{:#}\n", json!({ "version": 1, "users": users })));
+            context.output.data(&format!("{:#}\n", json!({ "version": 1, "users": users })));
         }
     }
     Ok(Exit::Done)

@@ -9,60 +9,54 @@ use keyrota::{
     notice::Kind,
     observe::Depth,
     report::text::printable,
+    run::Mode,
     template::{Language, Text, content::Content, examples::examples, render},
 };
 
 use super::{
-    Exit,
     args::{Common, PreviewArgs},
+    context::Context,
+    error::CommandError,
+    exit::Exit,
+    open::instant,
     output::Output,
-    world::{self, Stop, World, look},
 };
 
 /// With example data, offline. Without a folder of manifests there are no templates of the team's.
-pub fn example(common: &Common, args: &PreviewArgs, output: &Output) -> Exit {
-    match try_example(common, args, output) {
-        Ok(()) => Exit::Done,
-        Err(stop) => {
-            stop.say(output);
-            Exit::Error
-        }
-    }
-}
-
-fn try_example(common: &Common, args: &PreviewArgs, output: &Output) -> Result<(), Stop> {
-    let now = world::instant(common.at.as_deref(), Utc::now(), None).map_err(Stop::new)?;
+pub fn example(common: &Common, args: &PreviewArgs, output: &Output) -> Result<Exit, CommandError> {
+    let now = instant(common.at.as_deref(), Utc::now(), None)?;
     let mut mail = Mail::default();
     if common.manifests.exists() {
         let loaded = manifest::load(&common.manifests, now);
         output.diagnostics(&loaded.diagnostics);
-        mail = loaded.manifest.ok_or_else(Stop::said)?.mail;
+        mail = loaded.manifest.ok_or(CommandError::Manifests)?.mail;
     }
     let language = args.language.unwrap_or(mail.language);
     let content = example_of(args.kind, now);
-    write(args, output, &mail, language, &content)
+    write(args, output, &mail, language, &content)?;
+    Ok(Exit::Done)
 }
 
 /// With what is known of one user.
-pub async fn of_user<C: Reads>(world: &World<'_, C>, args: &PreviewArgs, user: &str) -> Result<Exit, Stop> {
-    let now = (world.clock)();
-    let mail = &world.manifest.mail;
-    for one in look(world, Depth::Everything, now.into()).await?.0 {
+pub async fn of_user<C: Reads>(context: &Context<'_, C>, args: &PreviewArgs, user: &str) -> Result<Exit, CommandError> {
+    let now = (context.clock)();
+    let mail = &context.manifest.mail;
+    for one in context.plan(Mode::Plan, Depth::Everything).await?.accounts {
         let is_meant = |name: &str| name.eq_ignore_ascii_case(user);
         let Some(entry) = one.roster.entries.iter().find(|entry| is_meant(&entry.user.name)) else { continue };
         let state = one.inventory.users.get(&entry.user.name);
         let keys = match state {
             Some(Ok(state)) => &state.keys[..],
-            Some(Err(error)) => return Err(Stop::new(error)),
+            Some(Err(error)) => return Err(CommandError::new(error)),
             None => &[],
         };
         let account = Arc::new(one.roster.account.clone());
         let content = example_of(args.kind, now).about_user(&account, &entry.user.name, &entry.secret, keys);
         let language = args.language.unwrap_or(entry.policy.language.value);
-        write(args, world.output, mail, language, &content)?;
+        write(args, context.output, mail, language, &content)?;
         return Ok(Exit::Done);
     }
-    Err(Stop::new(format!("no rule selects a user `{}`", printable(user)))
+    Err(CommandError::new(format!("no rule selects a user `{}`", printable(user)))
         .hint("`keyrota status` shows who is in scope"))
 }
 
@@ -71,7 +65,13 @@ fn example_of(kind: Kind, now: DateTime<Utc>) -> Content {
 }
 
 /// Writes `KIND.LANG.html` and `KIND.LANG.txt`, and prints their paths.
-fn write(args: &PreviewArgs, output: &Output, mail: &Mail, language: Language, content: &Content) -> Result<(), Stop> {
+fn write(
+    args: &PreviewArgs,
+    output: &Output,
+    mail: &Mail,
+    language: Language,
+    content: &Content,
+) -> Result<(), CommandError> {
     let (Text { subject, text, html }, flaw) = render(&mail.templates, language, content);
     if let Some(flaw) = flaw {
         output.error(format!("{flaw}; keyrota's own template is shown"));
@@ -85,6 +85,6 @@ fn write(args: &PreviewArgs, output: &Output, mail: &Mail, language: Language, c
     Ok(())
 }
 
-fn cannot_write(path: &Path, error: &std::io::Error) -> Stop {
-    Stop::new(format!("{}: {error}", path.display()))
+fn cannot_write(path: &Path, error: &std::io::Error) -> CommandError {
+    CommandError::new(format!("{}: {error}", path.display()))
 }

@@ -5,12 +5,20 @@ mod apply;
 mod approval;
 mod args;
 mod base;
+mod check;
+mod confirm;
+mod context;
+mod dispatch;
+mod error;
+mod exit;
 mod explain;
+mod export;
 mod mail;
-mod offline;
+mod open;
 mod output;
 mod plan;
-mod world;
+mod schema;
+mod status;
 
 use std::process::ExitCode;
 
@@ -18,33 +26,11 @@ use clap::Parser;
 
 use self::{
     args::{Cli, Command, MailCommand},
+    dispatch::Task,
+    error::CommandError,
+    exit::Exit,
     output::Output,
 };
-
-/// How a command ended. The numbers are part of the contract with scripts and workflows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
-    /// Done, or nothing to do.
-    Done = 0,
-    /// An error; nothing was changed.
-    Error = 1,
-    /// Changes are pending (`plan --detailed-exitcode` only).
-    Pending = 2,
-    /// A limit was exceeded; nothing was changed.
-    Limit = 3,
-    /// The plan is not the approved one; nothing was changed.
-    NotApproved = 4,
-    /// Some changes failed or were not finished.
-    Failed = 5,
-    /// The arguments make no sense.
-    Usage = 64,
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
-    }
-}
 
 pub fn main() -> ExitCode {
     let mut cli = match Cli::try_parse() {
@@ -68,26 +54,29 @@ pub fn main() -> ExitCode {
     let output = Output::new(&cli.common);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime of one thread needs nothing that could be missing");
-    runtime.block_on(run(cli, &output)).into()
+    let done = runtime.block_on(run(cli, &output));
+    done.unwrap_or_else(|error| {
+        error.say(&output);
+        Exit::Error
+    })
+    .into()
 }
 
-async fn run(cli: Cli, output: &Output) -> Exit {
+async fn run(cli: Cli, output: &Output) -> Result<Exit, CommandError> {
     let Cli { command, common } = cli;
     match command {
-        Command::Check => offline::check(&common, output),
-        Command::Export(args::Export::Terraform { into }) => {
-            offline::export_terraform(&common, into.as_deref(), output)
-        }
-        Command::Schema => offline::schema(output),
-        Command::Completions { shell } => offline::completions(shell, output),
+        Command::Check => check::check(&common, output),
+        Command::Export(args::Export::Terraform { into }) => export::terraform(&common, into.as_deref(), output),
+        Command::Schema => Ok(schema::schema(output)),
+        Command::Completions { shell } => Ok(schema::completions(shell, output)),
         Command::Mail { command: MailCommand::Preview(args) } => match args.user.clone() {
             None => mail::example(&common, &args, output),
-            Some(user) => world::with(&common, output, world::Task::Preview { args, user }).await,
+            Some(user) => dispatch::with(&common, output, Task::Preview { args, user }).await,
         },
         Command::Action { step } => action::run(step, common, output).await,
-        Command::Plan(args) => world::with(&common, output, world::Task::Plan(args)).await,
-        Command::Apply(args) => world::with(&common, output, world::Task::Apply(args)).await,
-        Command::Status => world::with(&common, output, world::Task::Status).await,
-        Command::Explain { user } => world::with(&common, output, world::Task::Explain { user }).await,
+        Command::Plan(args) => dispatch::with(&common, output, Task::Plan(args)).await,
+        Command::Apply(args) => dispatch::with(&common, output, Task::Apply(args)).await,
+        Command::Status => dispatch::with(&common, output, Task::Status).await,
+        Command::Explain { user } => dispatch::with(&common, output, Task::Explain { user }).await,
     }
 }

@@ -2,52 +2,54 @@
 
 use keyrota::{
     cloud::Reads,
-    diff::review::{Base, Place, Review, review},
+    diff::review::{AccountPair, Base, Review, review},
     git,
     inventory::Account,
     manifest::{Code, schedule::next_after},
+    observe::{Depth, Progress},
     plan::Viewpoint,
     report::{Report, Since, github, json, markdown, masked, text},
-    survey::Progress,
+    run::Mode,
     verdict::Verdict,
 };
 
 use super::{
-    Exit,
     args::{Format, PlanArgs},
     base::{BaseAccounts, BaseManifests, in_version},
-    world::{Stop, World, make_plan, stop_survey, within_limits, write_reports},
+    context::{Context, write_reports},
+    error::CommandError,
+    exit::Exit,
 };
 
 /// Shows the plan, and what led to it.
 pub async fn run<C: Reads>(
-    world: &World<'_, C>,
+    context: &Context<'_, C>,
     args: &PlanArgs,
     base: Option<(BaseManifests, BaseAccounts<C>)>,
-) -> Result<Exit, Stop> {
-    let World { common, output, .. } = *world;
+) -> Result<Exit, CommandError> {
+    let Context { common, output, .. } = *context;
     let revision = git::revision(&common.manifests);
     let plan = match base {
         None => {
-            let (_, plan) = make_plan(world).await?;
-            show(world, &Report { plan: &plan, revision: revision.as_deref(), since: None, applied: None })?;
+            let plan = context.plan(Mode::Enforce, Depth::Plan).await?.plan;
+            show(context, &Report { plan: &plan, revision: revision.as_deref(), since: None, applied: None })?;
             plan
         }
         Some((base, accounts)) => {
-            let Review { mut plan, comparison, mut warnings } = make_review(world, &base, &accounts).await?;
+            let Review { mut plan, comparison, mut warnings } = make_review(context, &base, &accounts).await?;
             plan.accounts_unread.iter().for_each(|account| output.error(account));
-            plan.accounts_unread.extend(world.unread.iter().cloned());
+            plan.accounts_unread.extend(context.not_entered.iter().cloned());
             // A rule that selects nobody may do so in an account that could not be read.
             warnings.retain(|warning| plan.accounts_unread.is_empty() || warning.code != Code::RuleUnmatched);
             output.diagnostics(&warnings);
             let BaseManifests { revision: name, commit, manifest: _ } = &base;
             let notes = &accounts.notes;
             let since = Some(Since { revision: name, commit, comparison: &comparison, notes });
-            show(world, &Report { plan: &plan, revision: revision.as_deref(), since, applied: None })?;
+            show(context, &Report { plan: &plan, revision: revision.as_deref(), since, applied: None })?;
             plan
         }
     };
-    if !within_limits(world, &plan) {
+    if !context.is_within_limits(&plan) {
         return Ok(Exit::Limit);
     }
     if Verdict::of(&plan, None).has_failures() {
@@ -57,12 +59,12 @@ pub async fn run<C: Reads>(
 }
 
 async fn make_review<C: Reads>(
-    world: &World<'_, C>,
+    context: &Context<'_, C>,
     base: &BaseManifests,
     accounts: &BaseAccounts<C>,
-) -> Result<Review, Stop> {
-    let World { clouds, manifest, clock, common, output, .. } = *world;
-    let (now, observed) = (clock(), world.viewpoint().observed);
+) -> Result<Review, CommandError> {
+    let Context { clouds, manifest, clock, common, output, .. } = *context;
+    let (now, observed) = (clock(), context.viewpoint().observed);
     let next_run = if common.at.is_none() { next_after(manifest.schedule.enforce(), now) } else { None };
     let manifest_before: Base = base.manifest.as_ref().map_err(Clone::clone);
     let before = |account: &Account| {
@@ -71,26 +73,26 @@ async fn make_review<C: Reads>(
     };
     let here = clouds.iter().map(|cloud| {
         let account = cloud.account();
-        Place { cloud, before: before(account), after: Some(account.clone()) }
+        AccountPair { cloud, before: before(account), after: Some(account.clone()) }
     });
     let gone = accounts.clouds.iter().map(|cloud| {
         let account = cloud.account();
-        Place { cloud, before: before(account), after: None }
+        AccountPair { cloud, before: before(account), after: None }
     });
-    let places: Vec<_> = here.chain(gone).collect();
+    let pairs: Vec<_> = here.chain(gone).collect();
     let bar = output.progress("Reading keys");
     let progress = |progress| match progress {
         Progress::InScope(users) => bar.inc_length(users as u64),
         Progress::Read => bar.inc(1),
     };
     let reviewed =
-        review(&places, manifest_before.clone(), manifest, Viewpoint { observed, at: now }, next_run, &progress).await;
+        review(&pairs, manifest_before.clone(), manifest, Viewpoint { observed, at: now }, next_run, &progress).await;
     bar.finish_and_clear();
-    reviewed.map_err(|error| stop_survey(error, output))
+    Ok(reviewed?)
 }
 
-fn show<C: Reads>(world: &World<'_, C>, report: &Report<'_>) -> Result<(), Stop> {
-    let World { common, output, .. } = *world;
+fn show<C: Reads>(context: &Context<'_, C>, report: &Report<'_>) -> Result<(), CommandError> {
+    let Context { common, output, .. } = *context;
     output.annotations(&github::blocked(report.plan));
     output.data(&match output.format {
         Format::Text | Format::Github => as_text(report, common.mask),

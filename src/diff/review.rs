@@ -12,15 +12,14 @@ use crate::{
     explain::settings,
     inventory::{Account, Inventory, UnreadAccount},
     manifest::{Diagnostic, Manifest},
-    observe::{Depth, Directory, Look, directory, observe_for},
+    observe::{Depth, Directory, NothingRead, Progress, RosterAt, directory, merged, observe_for},
     plan::{Plan, Viewpoint},
     roster::{Roster, relevant, resolve},
-    survey::{Progress, SurveyError, merged},
     template::Templates,
 };
 
 /// An account that either version of the manifests looks at.
-pub struct Place<'a, C> {
+pub struct AccountPair<'a, C> {
     pub cloud: &'a C,
     /// The account under the name that this version gives it; `None` where this version does not look at it.
     pub before: Option<Account>,
@@ -90,13 +89,13 @@ impl Compared {
 /// # Errors
 /// An account that can't be listed.
 pub async fn review<C: Reads>(
-    places: &[Place<'_, C>],
+    places: &[AccountPair<'_, C>],
     base: Base<'_>,
     head: &Manifest,
     viewpoint: Viewpoint,
     next_run: Option<DateTime<Utc>>,
     progress: &(dyn Fn(Progress) + Sync),
-) -> Result<Review, SurveyError> {
+) -> Result<Review, NothingRead> {
     let later = next_run.map(|at| Viewpoint { at, ..viewpoint });
     let instants: Vec<Viewpoint> = std::iter::once(viewpoint).chain(later).collect();
     let valid_base = base.as_ref().ok().copied();
@@ -114,7 +113,7 @@ pub async fn review<C: Reads>(
         warnings.push(found);
     }
     let before = base.map(|base| {
-        let resolved = |(place, directory): (&Place<'_, C>, &Directory)| {
+        let resolved = |(place, directory): (&AccountPair<'_, C>, &Directory)| {
             let account = place.before.as_ref();
             account.map(|account| resolve_for(base, account, directory, &instants).0).unwrap_or_default()
         };
@@ -174,16 +173,16 @@ pub fn changed_templates(before: &Manifest, after: &Manifest) -> Vec<Template> {
         .collect()
 }
 
-type Readable<'a, 'b, C> = (Vec<&'a Place<'b, C>>, Vec<Directory>, Vec<UnreadAccount>);
+type Readable<'a, 'b, C> = (Vec<&'a AccountPair<'b, C>>, Vec<Directory>, Vec<UnreadAccount>);
 
 /// The accounts that could be listed, and those that could not.
 ///
 /// # Errors
 /// None could be listed.
 fn readable<'a, 'b, C>(
-    places: &'a [Place<'b, C>],
+    places: &'a [AccountPair<'b, C>],
     listing: Vec<Result<Directory, UnreadAccount>>,
-) -> Result<Readable<'a, 'b, C>, SurveyError> {
+) -> Result<Readable<'a, 'b, C>, NothingRead> {
     let (mut read, mut listed, mut unread) = (Vec::new(), Vec::new(), Vec::new());
     for (place, result) in places.iter().zip(listing) {
         match result {
@@ -194,16 +193,16 @@ fn readable<'a, 'b, C>(
             Err(error) => unread.push(error),
         }
     }
-    if read.is_empty() && !unread.is_empty() { Err(SurveyError::Read(unread)) } else { Ok((read, listed, unread)) }
+    if read.is_empty() && !unread.is_empty() { Err(NothingRead(unread)) } else { Ok((read, listed, unread)) }
 }
 
 /// Lists users and secrets of an account, with the details that either version asks for.
 async fn list<C: Reads>(
-    place: &Place<'_, C>,
+    place: &AccountPair<'_, C>,
     base: Option<&Manifest>,
     head: &Manifest,
 ) -> Result<Directory, UnreadAccount> {
-    let Place { cloud, before, after } = place;
+    let AccountPair { cloud, before, after } = place;
     let is_relevant = |name: &str, path: &str| {
         let asks = |manifest: Option<&Manifest>, account: &Option<Account>| {
             manifest.zip(account.as_ref()).is_some_and(|(manifest, account)| relevant(manifest, account, name, path))
@@ -233,20 +232,22 @@ fn resolve_for(
 
 /// The inventories that belong to the rosters of an account: before and after, one for each instant.
 async fn observe_both<C: Reads>(
-    place: &Place<'_, C>,
+    place: &AccountPair<'_, C>,
     [before, after]: &[Vec<Roster>; 2],
     directory: &Directory,
     instants: &[Viewpoint],
     progress: &(dyn Fn(Progress) + Sync),
 ) -> [Vec<Inventory>; 2] {
-    let mut looks = Vec::new();
+    let mut rosters_at = Vec::new();
     for rosters in [before, after] {
-        looks.extend(rosters.iter().zip(instants).map(|(roster, viewpoint)| Look { roster, viewpoint: *viewpoint }));
+        rosters_at
+            .extend(rosters.iter().zip(instants).map(|(roster, viewpoint)| RosterAt { roster, viewpoint: *viewpoint }));
     }
-    let users: BTreeSet<_> = looks.iter().flat_map(|look| &look.roster.entries).map(|entry| &entry.user.name).collect();
+    let users: BTreeSet<_> =
+        rosters_at.iter().flat_map(|one| &one.roster.entries).map(|entry| &entry.user.name).collect();
     progress(Progress::InScope(users.len()));
     let read = || progress(Progress::Read);
-    let mut inventories = observe_for(place.cloud, &looks, directory, Depth::Plan, &read).await;
+    let mut inventories = observe_for(place.cloud, &rosters_at, directory, Depth::Plan, &read).await;
     let inventories_after = inventories.split_off(before.len());
     [inventories, inventories_after]
 }

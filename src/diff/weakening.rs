@@ -7,20 +7,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
-    manifest::{Exemption, Limits, Manifest, RotateAhead, Sourced, WhenFull, schedule::next_after, values::USER_NAME},
-    notice::Recipient,
+    manifest::{Exemption, Limits, Manifest, Sourced, policy::WEAKENINGS, schedule::next_after},
     roster::Entry,
 };
-
-/// A field of a user's policy.
-pub struct PolicyRow {
-    /// As [`crate::explain::policy`] names it.
-    pub field: &'static str,
-    /// When it is weaker, in words.
-    pub weaker: &'static str,
-    /// Before, and after: `None` if the user left the scope.
-    is_weaker: fn(&Entry, Option<&Entry>) -> bool,
-}
 
 /// A setting of whole runs.
 pub struct SettingRow {
@@ -31,79 +20,38 @@ pub struct SettingRow {
     is_weaker: fn(&Manifest, &Manifest, DateTime<Utc>) -> bool,
 }
 
-/// Compares a field of both policies while the user stays.
-macro_rules! stays {
-    ($field:ident, |$before:ident, $after:ident| $weaker:expr) => {
-        |before, after| {
-            after.is_some_and(|after| {
-                let ($before, $after) = (&before.policy.$field.value, &after.policy.$field.value);
-                $weaker
-            })
-        }
-    };
+/// What there is to say of a user beside the fields of the policy, or of a field that means something else for each user.
+pub struct UserRow {
+    /// As [`crate::explain::policy`] names it.
+    pub field: &'static str,
+    /// When it is weaker, in words.
+    pub weaker: &'static str,
+    /// Before; after, `None` if the user left the scope; and whether the policy's own row calls it weaker.
+    is_weaker: fn(&Entry, Option<&Entry>, bool) -> bool,
 }
 
-/// The fields of a policy.
-pub const POLICY: &[PolicyRow] = &[
-    PolicyRow { field: "scope", weaker: "the user leaves it", is_weaker: |_, after| after.is_none() },
-    PolicyRow {
+/// The fields that are no field of the policy, or more than that.
+pub const USERS: &[UserRow] = &[
+    UserRow { field: "scope", weaker: "the user leaves it", is_weaker: |_, after, _| after.is_none() },
+    UserRow {
         field: "exempt",
         weaker: "added, or for longer",
-        is_weaker: |before, after| {
+        is_weaker: |before, after, _| {
             after.is_some_and(|after| longer_exempt(before.exempt.as_ref(), after.exempt.as_ref()))
         },
     },
-    PolicyRow { field: "max-age", weaker: "longer", is_weaker: stays!(max_age, |before, after| after > before) },
-    PolicyRow {
-        field: "rotate-ahead",
-        weaker: "shorter",
-        // What `auto` comes to follows from the overlap and the schedule, which have rows of their own.
-        is_weaker: stays!(rotate_ahead, |before, after| match (before, after) {
-            (RotateAhead::Auto(_), RotateAhead::Auto(_)) => false,
-            (before, after) => after.time() < before.time(),
-        }),
-    },
-    PolicyRow { field: "overlap", weaker: "shorter", is_weaker: stays!(overlap, |before, after| after < before) },
-    PolicyRow { field: "quiet", weaker: "shorter", is_weaker: stays!(quiet, |before, after| after < before) },
-    PolicyRow { field: "patience", weaker: "shorter", is_weaker: stays!(patience, |before, after| after < before) },
-    PolicyRow { field: "hold", weaker: "shorter", is_weaker: stays!(hold, |before, after| after < before) },
-    PolicyRow {
-        field: "reissue-before",
-        weaker: "removed, or earlier",
-        // No date is earlier than any.
-        is_weaker: stays!(reissue_before, |before, after| after < before),
-    },
-    PolicyRow {
-        field: "when-full",
-        weaker: "`retire-oldest`: keys in use are deactivated",
-        is_weaker: stays!(when_full, |before, after| (*before, *after) == (WhenFull::Block, WhenFull::RetireOldest)),
-    },
-    PolicyRow {
+    UserRow {
         field: "notify",
         weaker: "fewer or other people are told",
-        is_weaker: |before, after| {
-            after.is_some_and(|after| {
-                lacks(&before.recipients, &after.recipients)
-                    || lacks(&written(&before.policy.notify), &written(&after.policy.notify))
-            })
+        is_weaker: |before, after, is_weaker| {
+            is_weaker || after.is_some_and(|after| lacks(&before.recipients, &after.recipients))
         },
     },
-    PolicyRow {
+    UserRow {
         field: "secret",
         weaker: "the credential goes elsewhere",
-        is_weaker: |before, after| after.is_some_and(|after| after.secret != before.secret),
+        is_weaker: |before, after, is_weaker| is_weaker && after.is_some_and(|after| after.secret != before.secret),
     },
-    PolicyRow {
-        field: "kms-key",
-        weaker: "removed, or another one",
-        is_weaker: stays!(kms_key, |before, after| before.is_some() && before != after),
-    },
-    PolicyRow {
-        field: "replicate-to",
-        weaker: "the credential is in more places",
-        is_weaker: stays!(replicate_to, |before, after| lacks(after, before)),
-    },
-    PolicyRow { field: "language", weaker: "never", is_weaker: |_, _| false },
 ];
 
 /// The settings of whole runs.
@@ -146,21 +94,12 @@ pub const SETTINGS: &[SettingRow] = &[
     SettingRow {
         field: "schedule.enforce",
         weaker: "later or rarer",
-        is_weaker: |before, after, now| {
-            let expression = |manifest: &Manifest| {
-                manifest.schedule.enforce.as_ref().map_or(ENFORCE, |enforce| &enforce.value).to_owned()
-            };
-            rarer(&expression(before), &expression(after), now)
-        },
+        is_weaker: |before, after, now| rarer(before.schedule.enforce(), after.schedule.enforce(), now),
     },
     SettingRow {
         field: "schedule.tend",
         weaker: "later or rarer",
-        is_weaker: |before, after, now| {
-            let expression =
-                |manifest: &Manifest| manifest.schedule.tend.as_ref().map_or(TEND, |tend| &tend.value).to_owned();
-            rarer(&expression(before), &expression(after), now)
-        },
+        is_weaker: |before, after, now| rarer(before.schedule.tend(), after.schedule.tend(), now),
     },
     SettingRow {
         field: "accounts.",
@@ -172,10 +111,6 @@ pub const SETTINGS: &[SettingRow] = &[
     },
 ];
 
-/// What Terraform schedules where the manifests say nothing.
-const ENFORCE: &str = "cron(0 8 1 * ? *)";
-const TEND: &str = "cron(0 8 * * ? *)";
-
 /// A run that comes this much later is a later one: people move runs by an hour without a thought.
 const LATER: TimeDelta = TimeDelta::days(1);
 
@@ -185,7 +120,14 @@ const MOST_RUNS: usize = 1_000;
 
 /// The fields of a user's policy that get weaker.
 pub fn of_policy(before: &Entry, after: Option<&Entry>) -> Vec<&'static str> {
-    POLICY.iter().filter(|row| (row.is_weaker)(before, after)).map(|row| row.field).collect()
+    let policy_says = |field: &str| {
+        let row = WEAKENINGS.iter().find(|row| row.field == field);
+        row.zip(after).is_some_and(|(row, after)| (row.is_weaker)(&before.policy, &after.policy))
+    };
+    let of_users = USERS.iter().filter(|row| (row.is_weaker)(before, after, policy_says(row.field)));
+    let is_of_users = |field: &str| USERS.iter().any(|row| row.field == field);
+    let of_policy = WEAKENINGS.iter().filter(|row| !is_of_users(row.field) && policy_says(row.field));
+    of_users.map(|row| row.field).chain(of_policy.map(|row| row.field)).collect()
 }
 
 /// Whether a setting, by its name, gets weaker.
@@ -226,15 +168,6 @@ fn longer_exempt(before: Option<&Exemption>, after: Option<&Exemption>) -> bool 
             (Some(before), Some(after)) => after > before,
         },
     }
-}
-
-fn written(notify: &Sourced<Vec<Recipient>>) -> Vec<String> {
-    let text = |recipient: &Recipient| match recipient {
-        Recipient::Address(address) => address.to_lowercase(),
-        Recipient::Tag(tag) => format!("tag:{tag}"),
-        Recipient::UserName => USER_NAME.to_owned(),
-    };
-    notify.value.iter().map(text).collect()
 }
 
 /// Whether something of the first list is not in the second.

@@ -9,17 +9,17 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     code::Code,
+    context::Context,
     diagnostic::{Diagnostic, Severity, Sources, quote},
-    duplicates, files,
+    duplicates, files, layers,
     model::Manifest,
     overlooked,
     parse::{self, Parsed},
-    policy::{self, Context},
-    rules, schedule,
-    schema::{self, Spanned},
-    secrets, settings,
+    policy::Policy,
+    rules, schedule, schema, secrets, settings,
     shared::Shared,
     source::Source,
+    spanned::Spanned,
     templates,
 };
 
@@ -93,10 +93,10 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
         is_partial: diagnostics.iter().any(could_not_read),
     };
     let mut manifest = Manifest::default();
-    let mut defaults = policy::built_in();
+    let mut defaults = Policy::built_in();
     // Monthly, where no schedule says otherwise or one never comes.
     let mut gap = TimeDelta::days(31);
-    policy::resolve_auto(&mut defaults, gap);
+    layers::resolve_auto(&mut defaults, gap);
     if let Some(file) = shared.parsed {
         let schema::File { defaults: own, mail, limits, schedule, accounts, .. } = &file.file;
         let mut context = Context { source: &file.source, sources: &sources, now, gap, diagnostics };
@@ -104,12 +104,12 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
             schedule.as_ref().map(|own| settings::schedule(&own.value, &mut context)).unwrap_or_default();
         gap = schedule::longest_gap(manifest.schedule.enforce(), now).unwrap_or(gap);
         context.gap = gap;
-        policy::resolve_auto(&mut defaults, gap);
+        layers::resolve_auto(&mut defaults, gap);
         if let Some(enforce) = &manifest.schedule.enforce {
-            policy::check_schedule(&defaults, enforce, &mut context);
+            layers::check_schedule(&defaults, enforce, &mut context);
         }
         if let Some(own) = own {
-            defaults = policy::merge(&defaults, &own.value, &mut context);
+            defaults = layers::merge(&defaults, &own.value, &mut context);
             if let Some(secret) = own.value.secret.as_ref().filter(|secret| !secret.value.contains("{user}")) {
                 let message = "all users would share one secret: the name in `[defaults]` lacks `{user}`";
                 let help = "write e.g. `secret = \"/aws/iam/credentials/{user}\"`";

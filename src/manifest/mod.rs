@@ -4,15 +4,17 @@
 //! builds upon.
 
 mod code;
+mod context;
 pub(crate) mod diagnostic;
 mod duplicates;
 pub mod files;
+mod layers;
 mod load;
 mod model;
 mod overlooked;
 mod parse;
 mod pattern;
-mod policy;
+pub mod policy;
 mod rules;
 pub mod schedule;
 mod schema;
@@ -20,6 +22,7 @@ pub(crate) mod secrets;
 mod settings;
 mod shared;
 mod source;
+mod spanned;
 mod templates;
 mod typecheck;
 pub(crate) mod values;
@@ -28,8 +31,9 @@ pub use self::{
     code::Code,
     diagnostic::{Diagnostic, Label, Severity, shown},
     load::{Loaded, load, load_files},
-    model::{DeclaredAccount, Exemption, Limits, Mail, Manifest, Policy, RotateAhead, Rule, WhenFull},
+    model::{DeclaredAccount, Exemption, Limits, Mail, Manifest, Rule},
     pattern::Pattern,
+    policy::{Policy, RotateAhead, WhenFull},
     schedule::Schedule,
     schema::json_schema,
     source::{Source, Sourced},

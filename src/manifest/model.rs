@@ -2,16 +2,17 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::{
     diagnostic::Sources,
     pattern::Pattern,
+    policy::Policy,
     schedule::Schedule,
     source::{Source, Sourced},
 };
 use crate::{
-    notice::{Recipient, Sender},
+    notice::Sender,
     template::{Language, Templates},
 };
 
@@ -42,53 +43,6 @@ pub struct Rule {
     pub paths: Vec<Pattern>,
     pub except: Vec<Pattern>,
     pub policy: Arc<Policy>,
-}
-
-/// How the keys of a user live (DESIGN: the lifecycle). Durations are exact; days have 24 hours.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Policy {
-    pub max_age: Sourced<TimeDelta>,
-    pub rotate_ahead: Sourced<RotateAhead>,
-    pub reissue_before: Sourced<Option<DateTime<Utc>>>,
-    pub overlap: Sourced<TimeDelta>,
-    pub quiet: Sourced<TimeDelta>,
-    pub patience: Sourced<TimeDelta>,
-    pub hold: Sourced<TimeDelta>,
-    pub when_full: Sourced<WhenFull>,
-    /// Empty: nobody, on purpose.
-    pub notify: Sourced<Vec<Recipient>>,
-    /// The secret's name; `{user}` stands for the user's name.
-    pub secret: Sourced<String>,
-    pub kms_key: Sourced<Option<String>>,
-    pub replicate_to: Sourced<Vec<String>>,
-    pub language: Sourced<Language>,
-}
-
-/// How long before `max-age` a key is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RotateAhead {
-    /// As long as it takes that no key gets older than `max-age`: the longest time between two runs of
-    /// `[schedule] enforce`, plus `overlap` or `quiet`, whichever is longer, plus an hour; a day less than `max-age` at
-    /// most.
-    Auto(TimeDelta),
-    Fixed(TimeDelta),
-}
-
-impl RotateAhead {
-    pub fn time(self) -> TimeDelta {
-        match self {
-            Self::Auto(time) | Self::Fixed(time) => time,
-        }
-    }
-}
-
-/// What to do when a key is due and both slots hold active keys that are in use.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum WhenFull {
-    #[default]
-    Block,
-    /// Deactivate the one less recently used once `patience` has passed.
-    RetireOldest,
 }
 
 /// One `[[exempt]]` table.

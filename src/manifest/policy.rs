@@ -1,163 +1,248 @@
-//! Merges the layers of policy: built-in, `[defaults]`, rule.
+//! How the keys of a user live: one table, a row a field. What manifests write, the JSON Schema, the value that holds where
+//! nobody writes one, how a layer is merged, the words of `explain` and what counts as weaker follow from it.
 
-use std::{ops::Range, sync::Arc};
+use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 use super::{
     code::Code,
-    diagnostic::{Diagnostic, Label, Severity, SourceFile, Sources},
-    model::{Policy, RotateAhead, WhenFull},
-    schema::{self, Spanned},
+    context::Context,
+    diagnostic::Diagnostic,
     source::{Source, Sourced},
-    values::{self, Invalid},
+    spanned::{Ahead, Duration, Instant, Spanned},
+    values,
 };
-use crate::{notice::Recipient, template::Language};
+use crate::{
+    notice::Recipient,
+    template::Language,
+    time::{self, Day},
+};
 
-/// Where the values being read come from, and where complaints go.
-pub(super) struct Context<'a> {
-    pub source: &'a Arc<SourceFile>,
-    pub sources: &'a Sources,
-    pub now: DateTime<Utc>,
-    /// The longest time between two runs of `[schedule] enforce`.
-    pub gap: TimeDelta,
-    pub diagnostics: &'a mut Vec<Diagnostic>,
-}
+/// Declares the fields. A row is: the description in the schema; the name in Rust and in manifests, the type and the value
+/// that holds where nobody says anything; the type as written and how it is read; the words; when it is weaker, in words,
+/// and whether going from one value to another is.
+macro_rules! policy {
+    ($($(#[doc = $doc:literal])* $(#[schemars($($schema:tt)+)])? $field:ident $name:literal: $type:ty = $default:expr;
+        written $written:ty, read $read:expr;
+        words $words:expr;
+        weaker $when:literal $is_weaker:expr;)+) => {
+        /// How the keys of a user live (ARCHITECTURE.md: the lifecycle). Durations are exact; days have 24 hours.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct Policy {
+            $($(#[doc = $doc])* pub $field: Sourced<$type>,)+
+        }
 
-impl Context<'_> {
-    pub fn place(&self, span: &Range<usize>) -> Source {
-        Source { file: self.source.path.clone(), line: self.source.line(span.start) }
-    }
+        /// The policy keys of `[defaults]` and `[[rotate]]`.
+        #[derive(Debug, Default, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+        pub(super) struct WrittenPolicy {
+            $($(#[doc = $doc])* $(#[schemars($($schema)+)])? pub $field: Option<Spanned<$written>>,)+
+        }
 
-    pub fn label(&self, span: &Range<usize>, text: impl Into<String>) -> Label {
-        Label::new(self.source, span.clone(), text)
-    }
+        impl Policy {
+            /// What holds where neither `[defaults]` nor a rule says anything.
+            pub(super) fn built_in() -> Self {
+                Self { $($field: Sourced { value: $default, source: None },)+ }
+            }
 
-    pub fn error(&mut self, code: Code, message: impl Into<String>, span: &Range<usize>, help: impl Into<String>) {
-        let label = self.label(span, "");
-        self.diagnostics.push(Diagnostic::error(code, message, label).help(help));
-    }
+            /// The same with what was written on top.
+            pub(super) fn with(&self, written: &WrittenPolicy, context: &mut Context) -> Self {
+                Self { $($field: layer(&self.$field, &written.$field, context, $read),)+ }
+            }
 
-    /// The value, or `None` after saying what is wrong with it.
-    pub fn accept<T>(&mut self, span: &Range<usize>, value: Result<T, Invalid>) -> Option<T> {
-        match value {
-            Ok(value) => Some(value),
-            Err(Invalid { code, message, help }) => {
-                self.error(code, message, span, help);
-                None
+            /// Every field: its name, its value in words, and where it was written.
+            pub fn fields(&self) -> impl Iterator<Item = (&'static str, String, Option<&Source>)> {
+                let words: &[fn(&Self) -> String] = &[$(|policy| {
+                    let words: fn(&$type) -> String = $words;
+                    words(&policy.$field.value)
+                },)+];
+                let sources = [$(($name, self.$field.source.as_ref()),)+];
+                sources.into_iter().zip(words).map(|((name, source), words)| (name, words(self), source))
             }
         }
-    }
 
-    /// The entries of a list that are right.
-    pub fn accept_all<T>(&mut self, list: &[Spanned<String>], read: impl Fn(&str) -> Result<T, Invalid>) -> Vec<T> {
-        list.iter().filter_map(|entry| self.accept(&entry.span, read(&entry.value))).collect()
-    }
-
-    /// A list that was written; an entry that is wrong is left out after saying so.
-    fn list<T>(
-        &mut self,
-        list: &Spanned<Vec<Spanned<String>>>,
-        read: impl Fn(&str) -> Result<T, Invalid>,
-    ) -> Option<Vec<T>> {
-        Some(self.accept_all(&list.value, read))
-    }
-}
-
-/// What holds where neither `[defaults]` nor a rule says anything. `notify` has no value of its own: somebody must say.
-pub(super) fn built_in() -> Policy {
-    fn own<T>(value: T) -> Sourced<T> {
-        Sourced { value, source: None }
-    }
-    Policy {
-        max_age: own(TimeDelta::days(90)),
-        rotate_ahead: own(RotateAhead::Auto(TimeDelta::zero())),
-        reissue_before: own(None),
-        overlap: own(TimeDelta::days(7)),
-        quiet: own(TimeDelta::days(8)),
-        patience: own(TimeDelta::days(14)),
-        hold: own(TimeDelta::days(14)),
-        when_full: own(WhenFull::Block),
-        notify: own(Vec::new()),
-        secret: own("/aws/iam/credentials/{user}".to_owned()),
-        kms_key: own(None),
-        replicate_to: own(Vec::new()),
-        language: own(Language::English),
-    }
-}
-
-/// `base`, with what was written on top. Lists replace lists.
-pub(super) fn merge(base: &Policy, written: &schema::Policy, context: &mut Context) -> Policy {
-    let duration = |c: &mut Context, at: &Spanned<schema::Duration>| c.accept(&at.span, values::duration(&at.value.0));
-    let text = |read: fn(&str) -> Result<String, Invalid>| {
-        move |c: &mut Context, at: &Spanned<String>| c.accept(&at.span, read(&at.value))
+        /// When each field counts as weaker.
+        pub const WEAKENINGS: &[Weakening] = &[$(Weakening {
+            field: $name,
+            weaker: $when,
+            is_weaker: |before, after| {
+                let is_weaker: fn(&$type, &$type) -> bool = $is_weaker;
+                is_weaker(&before.$field.value, &after.$field.value)
+            },
+        },)+];
     };
-    let schema::Policy {
-        max_age,
-        rotate_ahead,
-        reissue_before,
-        overlap,
-        quiet,
-        patience,
-        hold,
-        when_full,
-        notify,
-        secret,
-        kms_key,
-        replicate_to,
-        language,
-    } = written;
-    let mut policy = Policy {
-        max_age: layer(&base.max_age, max_age, context, duration),
-        rotate_ahead: layer(&base.rotate_ahead, rotate_ahead, context, |c, at| {
-            let ahead = c.accept(&at.span, values::ahead(&at.value.0))?;
+}
+
+/// When a field counts as weaker: see [`crate::diff::weakening`].
+pub struct Weakening {
+    /// As manifests name it.
+    pub field: &'static str,
+    /// When it is weaker, in words.
+    pub weaker: &'static str,
+    /// Before, and after.
+    pub is_weaker: fn(&Policy, &Policy) -> bool,
+}
+
+policy! {
+    /// An active key this old is replaced. Default: 90d.
+    max_age "max-age": TimeDelta = TimeDelta::days(90);
+        written Duration, read duration;
+        words in_days;
+        weaker "longer" |before, after| after > before;
+
+    /// Also replaces keys that would get too old within this time. `auto` is the longest time between two runs of
+    /// `[schedule] enforce`, plus `overlap` or `quiet`, whichever is longer, plus an hour: no key whose clients move gets
+    /// older than `max-age`. Default: auto.
+    #[schemars(extend("examples" = ["auto", "39d"]))]
+    rotate_ahead "rotate-ahead": RotateAhead = RotateAhead::Auto(TimeDelta::zero());
+        written Ahead, read |context, at| {
+            let ahead = context.accept(&at.span, values::ahead(&at.value.0))?;
             Some(ahead.map_or(RotateAhead::Auto(TimeDelta::zero()), RotateAhead::Fixed))
-        }),
-        reissue_before: layer(&base.reissue_before, reissue_before, context, |c, at| {
-            reissue_before_date(c, at).map(Some)
-        }),
-        overlap: layer(&base.overlap, overlap, context, duration),
-        quiet: layer(&base.quiet, quiet, context, duration),
-        patience: layer(&base.patience, patience, context, duration),
-        hold: layer(&base.hold, hold, context, duration),
-        when_full: layer(&base.when_full, when_full, context, |_, at| {
-            Some(match at.value {
-                schema::WhenFull::Block => WhenFull::Block,
-                schema::WhenFull::RetireOldest => WhenFull::RetireOldest,
-            })
-        }),
-        notify: layer(&base.notify, notify, context, |c, at| c.list::<Recipient>(at, values::recipient)),
-        secret: layer(&base.secret, secret, context, text(values::secret_name)),
-        kms_key: layer(&base.kms_key, kms_key, context, |c, at| text(values::kms_key)(c, at).map(Some)),
-        replicate_to: layer(&base.replicate_to, replicate_to, context, |c, at| c.list(at, values::region)),
-        language: layer(&base.language, language, context, |c, at| c.accept(&at.span, values::language(&at.value))),
-    };
-    resolve_auto(&mut policy, context.gap);
-    if rotate_ahead.is_some() || [max_age, overlap, quiet, hold].into_iter().any(Option::is_some) {
-        check_ages(&policy, context);
+        };
+        words ToString::to_string;
+        // What `auto` comes to follows from the overlap and the schedule, which are looked at by themselves.
+        weaker "shorter" |before, after| match (before, after) {
+            (RotateAhead::Auto(_), RotateAhead::Auto(_)) => false,
+            (before, after) => after.time() < before.time(),
+        };
+
+    /// The old and the new key both work for this long. Default: 7d.
+    #[schemars(extend("examples" = ["7d"]))]
+    overlap "overlap": TimeDelta = TimeDelta::days(7);
+        written Duration, read duration;
+        words in_days;
+        weaker "shorter" |before, after| after < before;
+
+    /// An old key that was used within this time is still in use: a weekly job is. Default: 8d.
+    #[schemars(extend("examples" = ["8d"]))]
+    quiet "quiet": TimeDelta = TimeDelta::days(8);
+        written Duration, read duration;
+        words in_days;
+        weaker "shorter" |before, after| after < before;
+
+    /// An old key that is still in use is kept this much longer, then deactivated all the same. Default: 14d.
+    #[schemars(extend("examples" = ["14d"]))]
+    patience "patience": TimeDelta = TimeDelta::days(14);
+        written Duration, read duration;
+        words in_days;
+        weaker "shorter" |before, after| after < before;
+
+    /// A key stays inactive this long before it is deleted: the time to pull the emergency brake. Default: 14d.
+    #[schemars(extend("examples" = ["14d"]))]
+    hold "hold": TimeDelta = TimeDelta::days(14);
+        written Duration, read duration;
+        words in_days;
+        weaker "shorter" |before, after| after < before;
+
+    /// Keys created before this date are replaced now: how a leak is handled.
+    reissue_before "reissue-before": Option<DateTime<Utc>> = None;
+        written Instant, read |context, at| reissue_before_date(context, at).map(Some);
+        words |before| before.map_or_else(|| NONE.to_owned(), |before| Day(before).to_string());
+        // No date is earlier than any.
+        weaker "removed, or earlier" |before, after| after < before;
+
+    /// When a key is due and the user has two active keys in use. Default: block.
+    when_full "when-full": WhenFull = WhenFull::Block;
+        written WhenFull, read |_, at| Some(at.value);
+        words ToString::to_string;
+        weaker "`retire-oldest`: keys in use are deactivated"
+            |before, after| (*before, *after) == (WhenFull::Block, WhenFull::RetireOldest);
+
+    /// Mail addresses, `tag:NAME` for those in this tag of the IAM user, or `user-name` where its name is an address.
+    /// Required here or in `[defaults]`; `[]` says nobody, on purpose.
+    #[schemars(extend("examples" = [["tag:email"]]))]
+    notify "notify": Vec<Recipient> = Vec::new();
+        written Vec<Spanned<String>>, read |context, at| context.list(at, values::recipient);
+        words |notify| match notify.is_empty() {
+            true => "nobody".to_owned(),
+            false => listed(notify),
+        };
+        weaker "fewer or other people are told" |before, after| {
+            let names = |recipient: &Recipient| recipient.to_string().to_lowercase();
+            let after: Vec<_> = after.iter().map(names).collect();
+            !before.iter().map(names).all(|one| after.contains(&one))
+        };
+
+    /// The name of the secret that holds the credential; `{user}` stands for the user's name. Two rules may not have
+    /// names that could be the same for different users.
+    #[schemars(extend("examples" = ["/aws/iam/credentials/{user}"]))]
+    secret "secret": String = "/aws/iam/credentials/{user}".to_owned();
+        written String, read |context, at| context.accept(&at.span, values::secret_name(&at.value));
+        words Clone::clone;
+        weaker "the credential goes elsewhere" |before, after| before != after;
+
+    /// The KMS key that encrypts the secret: its id, ARN or alias. Default: the account's key for Secrets Manager.
+    #[schemars(extend("examples" = ["alias/keyrota"]))]
+    kms_key "kms-key": Option<String> = None;
+        written String, read |context, at| context.accept(&at.span, values::kms_key(&at.value)).map(Some);
+        words |key| key.clone().unwrap_or_else(|| NONE.to_owned());
+        weaker "removed, or another one" |before, after| before.is_some() && before != after;
+
+    /// Regions that get a copy of the secret.
+    #[schemars(extend("examples" = [["eu-central-1"]]))]
+    replicate_to "replicate-to": Vec<String> = Vec::new();
+        written Vec<Spanned<String>>, read |context, at| context.list(at, values::region);
+        words |regions| listed(regions);
+        weaker "the credential is in more places" |before, after| !after.iter().all(|region| before.contains(region));
+
+    #[schemars(extend("description" = about_languages(), "examples" = ["es"], "pattern" = languages()))]
+    language "language": Language = Language::default();
+        written String, read |context, at| context.accept(&at.span, values::language(&at.value));
+        words |language| language.as_str().to_owned();
+        weaker "never" |_, _| false;
+}
+
+/// A value that is not there, in words.
+const NONE: &str = "none";
+
+/// How long before `max-age` a key is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RotateAhead {
+    /// As long as it takes that no key gets older than `max-age`: the longest time between two runs of
+    /// `[schedule] enforce`, plus `overlap` or `quiet`, whichever is longer, plus an hour; a day less than `max-age` at
+    /// most.
+    Auto(TimeDelta),
+    Fixed(TimeDelta),
+}
+
+impl RotateAhead {
+    pub fn time(self) -> TimeDelta {
+        match self {
+            Self::Auto(time) | Self::Fixed(time) => time,
+        }
     }
-    if [overlap, quiet].into_iter().any(Option::is_some) {
-        check_quiet(&policy, context);
+}
+
+impl fmt::Display for RotateAhead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // How long that is follows from other values.
+            Self::Auto(_) => f.write_str("auto"),
+            Self::Fixed(time) => write!(f, "{}", time::Duration(*time)),
+        }
     }
-    policy
 }
 
-/// How long a key that is due may go on working: until the next run of `enforce` replaces it, and then for `overlap`. A client
-/// that moves at once has used it just before, so that it is in use for `quiet` all the same.
-fn slowest_stop(policy: &Policy, gap: TimeDelta) -> TimeDelta {
-    gap + policy.overlap.value.max(policy.quiet.value)
+/// What to do when a key is due and the user has two active keys in use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(extend("examples" = ["retire-oldest"]))]
+pub enum WhenFull {
+    #[default]
+    Block,
+    // Deactivates the less recently used one once `patience` has passed.
+    RetireOldest,
 }
 
-/// The age that keys reach before they stop, if their clients move.
-fn greatest_age(policy: &Policy, gap: TimeDelta) -> TimeDelta {
-    policy.max_age.value - policy.rotate_ahead.value.time() + slowest_stop(policy, gap)
-}
-
-/// Says what `rotate-ahead = "auto"` amounts to.
-pub(super) fn resolve_auto(policy: &mut Policy, gap: TimeDelta) {
-    let wanted = slowest_stop(policy, gap) + TimeDelta::hours(1);
-    if let RotateAhead::Auto(time) = &mut policy.rotate_ahead.value {
-        *time = wanted.min(policy.max_age.value - TimeDelta::days(1)).max(TimeDelta::zero());
+impl fmt::Display for WhenFull {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Block => "block",
+            Self::RetireOldest => "retire-oldest",
+        })
     }
 }
 
@@ -174,7 +259,22 @@ fn layer<V: Clone, W>(
     value.unwrap_or_else(|| base.clone())
 }
 
-fn reissue_before_date(context: &mut Context, at: &Spanned<schema::Instant>) -> Option<DateTime<Utc>> {
+fn duration(context: &mut Context, at: &Spanned<Duration>) -> Option<TimeDelta> {
+    context.accept(&at.span, values::duration(&at.value.0))
+}
+
+fn in_days(time: &TimeDelta) -> String {
+    time::Duration(*time).to_string()
+}
+
+fn listed(all: &[impl ToString]) -> String {
+    match all {
+        [] => NONE.to_owned(),
+        all => all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn reissue_before_date(context: &mut Context, at: &Spanned<Instant>) -> Option<DateTime<Utc>> {
     let date = context.accept(&at.span, values::instant(&at.value.0))?;
     if date > context.now {
         let message = "`reissue-before` is in the future";
@@ -185,133 +285,12 @@ fn reissue_before_date(context: &mut Context, at: &Spanned<schema::Instant>) -> 
     Some(date)
 }
 
-/// Complains about ages that contradict each other. Called for a layer that sets one of them.
-fn check_ages(policy: &Policy, context: &mut Context) {
-    let Policy { max_age, rotate_ahead, overlap, quiet, hold, .. } = policy;
-    let lives = max_age.value - rotate_ahead.value.time();
-    // What is always due is replaced whenever `enforce` runs.
-    let replaced = match rotate_ahead.value {
-        RotateAhead::Auto(_) => lives.max(context.gap),
-        RotateAhead::Fixed(_) => lives,
-    };
-    let reached = greatest_age(policy, context.gap);
-    let labels = |values: &[(&str, Sourced<TimeDelta>)]| -> Vec<Label> {
-        let written = values.iter().filter_map(|(name, value)| Some((name, value, value.source.as_ref()?)));
-        let mut labels: Vec<Label> = written
-            .map(|(name, value, source)| context.sources.label(source, format!("`{name}` is {}", in_days(value.value))))
-            .collect();
-        // The mistake is in the layer at hand, not in what it builds upon.
-        labels.sort_by_key(|label| label.file() != &*context.source.path);
-        labels
-    };
-    let complaint = |severity, code, message: String, labels, help: String| Diagnostic {
-        code,
-        severity,
-        message,
-        labels,
-        help: Some(help),
-    };
-    let mut complaints = Vec::new();
-    if max_age.value <= TimeDelta::zero() {
-        let message = "`max-age` is zero: every key would be due at once".to_owned();
-        let help = "write the age at which a key is replaced, e.g. `max-age = \"90d\"`".to_owned();
-        let labels = labels(&[("max-age", max_age.clone())]);
-        complaints.push(complaint(Severity::Error, Code::Ages, message, labels, help));
-    } else if rotate_ahead.value.time() >= max_age.value {
-        let (ahead, age) = (in_days(rotate_ahead.value.time()), in_days(max_age.value));
-        let message =
-            format!("`rotate-ahead` ({ahead}) leaves nothing of `max-age` ({age}): every new key would be due at once");
-        let labels = labels(&[("rotate-ahead", rotate_ahead.map_time()), ("max-age", max_age.clone())]);
-        let help = "make `rotate-ahead` shorter than `max-age`".to_owned();
-        complaints.push(complaint(Severity::Error, Code::Ages, message, labels, help));
-    } else {
-        if overlap.value + hold.value >= replaced {
-            let (both, replaced) = (in_days(overlap.value + hold.value), in_days(replaced));
-            let message = format!(
-                "a key is replaced after {replaced}, but the one before it stays for {both} (`overlap` and `hold`)"
-            );
-            let labels = labels(&[
-                ("overlap", overlap.clone()),
-                ("hold", hold.clone()),
-                ("max-age", max_age.clone()),
-                ("rotate-ahead", rotate_ahead.map_time()),
-            ]);
-            let help = "a user has two keys at most, so the next rotation would wait; shorten `overlap` or `hold`";
-            complaints.push(complaint(Severity::Warning, Code::SlowRotation, message, labels, help.to_owned()));
-        }
-        if reached > max_age.value {
-            let labels = labels(&[
-                ("rotate-ahead", rotate_ahead.map_time()),
-                ("max-age", max_age.clone()),
-                ("overlap", overlap.clone()),
-                ("quiet", quiet.clone()),
-            ]);
-            complaints.push(late(policy, reached, labels, context.gap));
-        }
-    }
-    context.diagnostics.extend(complaints);
+fn about_languages() -> String {
+    let known = values::any_of(&Language::ALL.map(|language| language.as_str().to_owned()));
+    format!("The language of mail: {known}. Default: {}.", Language::default().as_str())
 }
 
-/// `max-age` can't be kept, and how it could.
-fn late(policy: &Policy, reached: TimeDelta, labels: Vec<Label>, gap: TimeDelta) -> Diagnostic {
-    let (age, reached) = (in_days(policy.max_age.value), in_days(reached));
-    let needed = slowest_stop(policy, gap);
-    let help = match needed + TimeDelta::days(1) < policy.max_age.value {
-        true => format!(
-            "write `rotate-ahead = \"auto\"`, or at least `{}`: the longest time between two runs of `enforce` ({}), and `overlap` or `quiet`, whichever is longer",
-            in_days(needed),
-            in_days(gap)
-        ),
-        false => format!(
-            "`enforce` runs every {} at the longest: run it more often, or make `overlap` and `quiet` shorter or `max-age` longer",
-            in_days(gap)
-        ),
-    };
-    Diagnostic {
-        code: Code::LateRotation,
-        severity: Severity::Warning,
-        message: format!("keys reach an age of {reached} before they stop, `max-age` is {age}"),
-        labels,
-        help: Some(help),
-    }
-}
-
-/// Complains about a schedule with which even the built-in policy is late.
-pub(super) fn check_schedule(built_in: &Policy, enforce: &Sourced<String>, context: &mut Context) {
-    let reached = greatest_age(built_in, context.gap);
-    let Some(source) = enforce.source.as_ref().filter(|_| reached > built_in.max_age.value) else { return };
-    let labels = vec![context.sources.label(source, "")];
-    let complaint = late(built_in, reached, labels, context.gap);
-    context.diagnostics.push(complaint);
-}
-
-/// A job that runs daily looks idle in between.
-fn check_quiet(policy: &Policy, context: &mut Context) {
-    let Policy { quiet, overlap, .. } = policy;
-    if overlap.value.is_zero() || quiet.value >= TimeDelta::days(1) {
-        return;
-    }
-    let Some(source) = quiet.source.as_ref().or(overlap.source.as_ref()) else { return };
-    let message = format!(
-        "`quiet` is {}: a key that is used daily counts as not in use, and is deactivated when `overlap` ({}) is over",
-        in_days(quiet.value),
-        in_days(overlap.value)
-    );
-    let label = context.sources.label(source, "");
-    let help = "write `quiet = \"8d\"`, so that a weekly job counts as a use";
-    context.diagnostics.push(Diagnostic::warning(Code::ShortQuiet, message, label).help(help));
-}
-
-impl Sourced<RotateAhead> {
-    fn map_time(&self) -> Sourced<TimeDelta> {
-        Sourced { value: self.value.time(), source: self.source.clone() }
-    }
-}
-
-/// As a manifest would say it.
-fn in_days(duration: TimeDelta) -> String {
-    match duration.num_hours() {
-        hours if hours % 24 == 0 => format!("{}d", hours / 24),
-        hours => format!("{hours}h"),
-    }
+/// The languages of mail, with any region.
+fn languages() -> String {
+    format!("^({})([-_][A-Za-z0-9]+)*$", Language::ALL.map(Language::as_str).join("|"))
 }

@@ -9,12 +9,15 @@ use chrono::TimeDelta;
 
 use super::{
     code::Code,
+    context::Context,
     diagnostic::{Diagnostic, nearest, quote},
-    model::{DeclaredAccount, Exemption, Policy, Rule},
+    layers,
+    model::{DeclaredAccount, Exemption, Rule},
     pattern::Pattern,
-    policy::{self, Context},
-    schema::{self, Spanned},
+    policy::Policy,
+    schema,
     shared::Shared,
+    spanned::{OneOrMany, Spanned},
     typecheck::Rejected,
     values::{self, Matches},
 };
@@ -122,7 +125,7 @@ pub(super) fn rule(rule: &Spanned<schema::Rotate>, rejected: &Rejected, layer: &
     };
     let tags = tags.as_ref().map(|tags| tag_patterns(&tags.value, context)).unwrap_or_default();
 
-    let mut policy = Arc::new(policy::merge(&layer.defaults, own, context));
+    let mut policy = Arc::new(layers::merge(&layer.defaults, own, context));
     if policy == layer.defaults {
         policy = layer.defaults.clone();
     }
@@ -176,10 +179,7 @@ fn one_or_many<T>(
     entries.iter().filter_map(read).collect()
 }
 
-fn tag_patterns(
-    tags: &BTreeMap<String, Spanned<schema::OneOrMany>>,
-    context: &mut Context,
-) -> BTreeMap<String, Vec<Pattern>> {
+fn tag_patterns(tags: &BTreeMap<String, Spanned<OneOrMany>>, context: &mut Context) -> BTreeMap<String, Vec<Pattern>> {
     let mut patterns = BTreeMap::new();
     for (key, tag) in tags {
         let allowed = &tag.value.0;

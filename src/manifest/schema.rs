@@ -2,14 +2,16 @@
 //!
 //! The comments on fields are the descriptions in the schema, so they speak to whoever writes a manifest.
 
-use std::{borrow::Cow, collections::BTreeMap, ops::Range};
+use std::collections::BTreeMap;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, json_schema};
-use serde::{Deserialize, Deserializer};
+use schemars::{JsonSchema, generate::SchemaSettings};
+use serde::Deserialize;
 use serde_json::Value;
 
-use super::values::any_of;
-use crate::template::Language;
+use super::{
+    policy::WrittenPolicy,
+    spanned::{Day, OneOrMany, Spanned},
+};
 
 /// The JSON Schema of a manifest: draft-07, without references.
 pub fn json_schema() -> Value {
@@ -29,7 +31,7 @@ pub(super) struct File {
     #[schemars(extend("const" = 1))]
     pub version: Option<Spanned<i64>>,
     /// What holds for every rule that does not say otherwise. Only in `keyrota.toml`.
-    pub defaults: Option<Spanned<Policy>>,
+    pub defaults: Option<Spanned<WrittenPolicy>>,
     /// Who sends mail, and who gets it when the owner can't. Only in `keyrota.toml`.
     pub mail: Option<Spanned<Mail>>,
     /// Limits that are checked before the first change; exceeding one changes nothing. Only in `keyrota.toml`.
@@ -68,62 +70,7 @@ pub(super) struct Rotate {
     pub except: Option<Spanned<Vec<Spanned<String>>>>,
     /// In the file these stand beside the selectors; `parse` gathers them here, because flattening loses places.
     #[schemars(flatten)]
-    pub policy: Policy,
-}
-
-/// The policy keys of `[defaults]` and `[[rotate]]`.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub(super) struct Policy {
-    /// An active key this old is replaced. Default: 90d.
-    pub max_age: Option<Spanned<Duration>>,
-    /// Also replaces keys that would get too old within this time. `auto` is the longest time between two runs of
-    /// `[schedule] enforce`, plus `overlap` or `quiet`, whichever is longer, plus an hour: no key whose clients move gets
-    /// older than `max-age`. Default: auto.
-    #[schemars(extend("examples" = ["auto", "39d"]))]
-    pub rotate_ahead: Option<Spanned<Ahead>>,
-    /// Keys created before this date are replaced now: how a leak is handled.
-    pub reissue_before: Option<Spanned<Instant>>,
-    /// The old and the new key both work for this long. Default: 7d.
-    #[schemars(extend("examples" = ["7d"]))]
-    pub overlap: Option<Spanned<Duration>>,
-    /// An old key that was used within this time is still in use: a weekly job is. Default: 8d.
-    #[schemars(extend("examples" = ["8d"]))]
-    pub quiet: Option<Spanned<Duration>>,
-    /// An old key that is still in use is kept this much longer, then deactivated all the same. Default: 14d.
-    #[schemars(extend("examples" = ["14d"]))]
-    pub patience: Option<Spanned<Duration>>,
-    /// A key stays inactive this long before it is deleted: the time to pull the emergency brake. Default: 14d.
-    #[schemars(extend("examples" = ["14d"]))]
-    pub hold: Option<Spanned<Duration>>,
-    /// When a key is due and the user has two active keys in use. Default: block.
-    pub when_full: Option<Spanned<WhenFull>>,
-    /// Mail addresses, `tag:NAME` for those in this tag of the IAM user, or `user-name` where its name is an address.
-    /// Required here or in `[defaults]`; `[]` says nobody, on purpose.
-    #[schemars(extend("examples" = [["tag:email"]]))]
-    pub notify: Option<Spanned<Vec<Spanned<String>>>>,
-    /// The name of the secret that holds the credential; `{user}` stands for the user's name. Two rules may not have
-    /// names that could be the same for different users.
-    #[schemars(extend("examples" = ["/aws/iam/credentials/{user}"]))]
-    pub secret: Option<Spanned<String>>,
-    /// The KMS key that encrypts the secret: its id, ARN or alias. Default: the account's key for Secrets Manager.
-    #[schemars(extend("examples" = ["alias/keyrota"]))]
-    pub kms_key: Option<Spanned<String>>,
-    /// Regions that get a copy of the secret.
-    #[schemars(extend("examples" = [["eu-central-1"]]))]
-    pub replicate_to: Option<Spanned<Vec<Spanned<String>>>>,
-    #[schemars(extend("description" = about_languages(), "examples" = ["es"], "pattern" = languages()))]
-    pub language: Option<Spanned<String>>,
-}
-
-fn about_languages() -> String {
-    let known = any_of(&Language::ALL.map(|language| language.as_str().to_owned()));
-    format!("The language of mail: {known}. Default: {}.", Language::default().as_str())
-}
-
-/// The languages of mail, with any region.
-fn languages() -> String {
-    format!("^({})([-_][A-Za-z0-9]+)*$", Language::ALL.map(Language::as_str).join("|"))
+    pub policy: WrittenPolicy,
 }
 
 /// A user that is left alone.
@@ -209,149 +156,6 @@ pub(super) struct Account {
     /// The region of its secrets. Without it: the caller's.
     #[schemars(extend("examples" = ["eu-west-1"]))]
     pub region: Option<Spanned<String>>,
-}
-
-/// What to do when a key is due and the user has two active keys in use.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[schemars(extend("examples" = ["retire-oldest"]))]
-pub(super) enum WhenFull {
-    Block,
-    RetireOldest,
-}
-
-/// A value and its place.
-#[derive(Debug)]
-pub(super) struct Spanned<T> {
-    /// Bytes of the file; of a table with a header, those of the header.
-    pub span: Range<usize>,
-    pub value: T,
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Spanned<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let spanned = toml::Spanned::deserialize(deserializer)?;
-        Ok(Self { span: spanned.span(), value: spanned.into_inner() })
-    }
-}
-
-impl<T: JsonSchema> JsonSchema for Spanned<T> {
-    fn schema_name() -> Cow<'static, str> {
-        T::schema_name()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        T::json_schema(generator)
-    }
-}
-
-/// A string or a list of strings.
-#[derive(Debug)]
-pub(super) struct OneOrMany(pub Vec<Spanned<String>>);
-
-impl<'de> Deserialize<'de> for OneOrMany {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> serde::de::Visitor<'de> for Visitor {
-            type Value = OneOrMany;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-                f.write_str("a string or a list of strings")
-            }
-
-            fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
-                // The place of a lone string is that of the whole value, which its owner knows.
-                Ok(OneOrMany(vec![Spanned { span: 0..0, value: value.to_owned() }]))
-            }
-
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-                let mut values = Vec::new();
-                while let Some(value) = list.next_element()? {
-                    values.push(value);
-                }
-                Ok(OneOrMany(values))
-            }
-        }
-        deserializer.deserialize_any(Visitor)
-    }
-}
-
-impl JsonSchema for OneOrMany {
-    fn schema_name() -> Cow<'static, str> {
-        "OneOrMany".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] })
-    }
-}
-
-/// A duration as written; `values::duration` reads it.
-#[derive(Debug, Deserialize)]
-#[serde(transparent)]
-pub(super) struct Duration(pub String);
-
-impl JsonSchema for Duration {
-    fn schema_name() -> Cow<'static, str> {
-        "Duration".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let examples = ["90d", "2w", "36h"];
-        json_schema!({ "title": "duration", "type": "string", "pattern": "^[0-9]+[hdw]$", "examples": examples })
-    }
-}
-
-/// A duration, or `auto`; `values::ahead` reads it.
-#[derive(Debug, Deserialize)]
-#[serde(transparent)]
-pub(super) struct Ahead(pub String);
-
-impl JsonSchema for Ahead {
-    fn schema_name() -> Cow<'static, str> {
-        "Ahead".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "title": "duration or auto", "type": "string", "pattern": "^(auto|[0-9]+[hdw])$" })
-    }
-}
-
-/// A date; `values::day` reads it.
-#[derive(Debug, Deserialize)]
-#[serde(transparent)]
-pub(super) struct Day(pub toml::value::Datetime);
-
-impl JsonSchema for Day {
-    fn schema_name() -> Cow<'static, str> {
-        "Day".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "title": "date", "type": "string", "format": "date" })
-    }
-}
-
-/// A date, perhaps with a time; `values::instant` reads it.
-#[derive(Debug, Deserialize)]
-#[serde(transparent)]
-pub(super) struct Instant(pub toml::value::Datetime);
-
-impl JsonSchema for Instant {
-    fn schema_name() -> Cow<'static, str> {
-        "Instant".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "title": "date",
-            "anyOf": [{ "type": "string", "format": "date" }, { "type": "string", "format": "date-time" }],
-        })
-    }
 }
 
 /// Takes out what serde's types say and TOML does not: null (a key that is optional is left out) and integer formats.

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{
     code::Code,
+    context::Context,
     diagnostic::{Diagnostic, quote},
     model::{DeclaredAccount, Limits, Mail},
-    policy::Context,
     schedule::{self, Schedule},
-    schema::{self, Spanned},
+    schema,
     source::Sourced,
+    spanned::Spanned,
     values::{self, Invalid},
 };
 

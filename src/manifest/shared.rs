@@ -2,12 +2,7 @@
 
 use std::ops::Range;
 
-use super::{
-    diagnostic::Label,
-    model::Manifest,
-    parse::Parsed,
-    schema::{self, Spanned},
-};
+use super::{diagnostic::Label, model::Manifest, parse::Parsed, schema, spanned::Spanned};
 
 /// What `keyrota.toml` was meant to say, as far as it could be read.
 pub(super) struct Shared<'a> {

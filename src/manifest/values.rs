@@ -4,13 +4,13 @@ use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc
 use toml::value::{Datetime, Offset};
 
 use super::{code::Code, diagnostic::quote, pattern::Pattern};
-use crate::{notice::Recipient, template::Language};
+use crate::{
+    notice::{Recipient, USER_NAME},
+    template::Language,
+};
 
 /// Longer durations are refused, so that adding one to any date can't overflow.
 const LONGEST: TimeDelta = TimeDelta::days(3650);
-
-/// In `notify`: the user's name, which is an address.
-pub(crate) const USER_NAME: &str = "user-name";
 
 /// Why a value is refused, and what to write instead.
 #[derive(Debug, PartialEq, Eq)]

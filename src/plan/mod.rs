@@ -40,10 +40,11 @@ pub use self::{
         Viewpoint, Waiting, Warning,
     },
     moving::{arranged, decide, next, placed},
-    reason::{Day, Duration, LeakObstacle, Origin, Reason, Retirement, Wait},
+    reason::{LeakObstacle, Origin, Reason, Retirement, Wait},
     rules::{RULES, Rule, due_at},
     simulate::simulate,
 };
+pub use crate::time::{Day, Duration};
 
 /// Plans one account.
 #[must_use]

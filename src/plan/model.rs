@@ -487,7 +487,7 @@ impl Plan {
     }
 
     /// Moves the changes that would begin a rotation to those that wait, until `enforce` comes next if that is known.
-    /// Then `apply` must not go on to any either (see [`Run`](crate::apply::Run)).
+    /// Then `apply` must not go on to any either (see [`Run`](crate::apply::Conditions)).
     #[must_use]
     pub fn without_new_rotations(self, enforce: Option<DateTime<Utc>>) -> Self {
         let Self { as_of, changes, mut waiting, settled, unmanaged, keys, accounts_unread, warnings } = self;

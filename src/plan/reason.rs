@@ -9,6 +9,7 @@ use crate::{
     inventory::KeyId,
     manifest::Source,
     roster::{Conflict, WithoutAddress},
+    time::{Day, Duration},
 };
 
 /// Why a change is made.
@@ -507,27 +508,6 @@ impl From<&Conflict> for Wait {
         match conflict.clone() {
             Conflict::AmbiguousRules { rules } => Self::AmbiguousRules { rules },
             Conflict::SharedSecret { secret, other, places } => Self::SharedSecret { secret, other, places },
-        }
-    }
-}
-
-/// A date as people read it in a plan.
-pub struct Day(pub DateTime<Utc>);
-
-impl fmt::Display for Day {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.format("%Y-%m-%d"))
-    }
-}
-
-/// A duration as manifests write it: in days, or in hours where days don't come out even.
-pub struct Duration(pub TimeDelta);
-
-impl fmt::Display for Duration {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.num_hours() {
-            hours if hours % 24 == 0 => write!(f, "{}d", hours / 24),
-            hours => write!(f, "{hours}h"),
         }
     }
 }

@@ -5,9 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     Since,
-    json::{
-        JsonChange, JsonSource, JsonWaiting, Summary, change, is_false, names, source, summary, timestamp, waiting,
-    },
+    json::{JsonChange, JsonSource, JsonWaiting, Summary, change, is_false, names, source, summary, waiting},
 };
 use crate::{
     diff::{
@@ -17,6 +15,7 @@ use crate::{
     explain::Line,
     manifest::{Diagnostic, Severity},
     plan::fingerprint,
+    time::rfc3339,
 };
 
 #[derive(Serialize)]
@@ -221,20 +220,20 @@ fn effects<'a>(comparison: &'a Comparison) -> Effects<'a> {
 fn dated(dated: &Dated) -> JsonDated {
     let Dated { verb, key, at, in_run } = dated;
     let (action, key_ref) = (verb.as_str(), key.as_str().to_owned());
-    JsonDated { action, key_ref, not_before: timestamp(*at), same_run: *in_run }
+    JsonDated { action, key_ref, not_before: rfc3339(*at), same_run: *in_run }
 }
 
 fn deletion(deletion: Deletion) -> JsonDeletion {
     let Deletion { account, user, key, at, at_once, was } = deletion;
     let (account, account_name) = (account.id.clone(), account.name.clone());
-    let (key_ref, not_before, was) = (key.as_str().to_owned(), timestamp(at), was.map(timestamp));
+    let (key_ref, not_before, was) = (key.as_str().to_owned(), rfc3339(at), was.map(rfc3339));
     JsonDeletion { account, account_name, user, key_ref, not_before, at_once, was }
 }
 
 fn next_run(run: &NextRun) -> JsonNextRun<'_> {
     let NextRun { plan, comparison } = run;
     JsonNextRun {
-        as_of: timestamp(plan.as_of),
+        as_of: rfc3339(plan.as_of),
         digest: fingerprint(plan),
         summary: summary(plan),
         effects: effects(comparison),
@@ -280,5 +279,5 @@ fn outlook(outlook: Outlook) -> JsonOutlook {
         Outlook::Exempt => ("exempt", None),
         Outlook::Settled(at) => ("settled", at),
     };
-    JsonOutlook { state, until: until.map(timestamp) }
+    JsonOutlook { state, until: until.map(rfc3339) }
 }

@@ -1,6 +1,5 @@
 //! The plan's JSON. Versioned: fields are only added.
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
 use super::{
@@ -9,12 +8,12 @@ use super::{
     result_word,
 };
 use crate::{
-    apply::{Deferred, Outcome},
+    apply::{Deferred, Outcome, Sent},
     inventory::{Account, Inventory, Key, LastUse, UnreadAccount},
     manifest::Source,
-    notify::Sent,
     plan::{Change, Forecast, Next, Plan, Step, Viewpoint, Wait, Waiting, Warning, fingerprint},
     roster::{Entry, Roster},
+    time::rfc3339,
 };
 
 pub use super::change_json::diagnostic;
@@ -33,7 +32,7 @@ fn document<'a>(report: &Report<'a>) -> Document<'a> {
     let Report { plan, revision, since, applied } = *report;
     Document {
         version: 1,
-        as_of: timestamp(plan.as_of),
+        as_of: rfc3339(plan.as_of),
         revision,
         digest: fingerprint(plan),
         summary: summary(plan),
@@ -255,7 +254,7 @@ pub fn status(
         roster.entries.iter().map(move |entry| user_status(roster, entry, inventory, viewpoint))
     });
     let accounts_unread = unread_accounts.iter().map(unread).collect();
-    let as_of = timestamp(viewpoint.at);
+    let as_of = rfc3339(viewpoint.at);
     let document = StatusDocument { version: 1, as_of, users: users.collect(), accounts_unread };
     serde_json::to_string_pretty(&document).expect("no map has keys other than strings") + "\n"
 }
@@ -317,7 +316,7 @@ fn user_status<'a>(
         keys: keys.iter().map(key_status).collect(),
         next,
         reason,
-        until: until.map(timestamp),
+        until: until.map(rfc3339),
         source: source(&entry.rule),
     }
 }
@@ -326,9 +325,9 @@ fn key_status(key: &Key) -> KeyStatus<'_> {
     let Key { id, status: _, created, last_use } = key;
     let last_used = match last_use {
         LastUse::Unread | LastUse::Never => None,
-        LastUse::At { time, .. } => Some(timestamp(*time)),
+        LastUse::At { time, .. } => Some(rfc3339(*time)),
     };
-    KeyStatus { key: id.as_str(), active: key.is_active(), created: timestamp(*created), last_used }
+    KeyStatus { key: id.as_str(), active: key.is_active(), created: rfc3339(*created), last_used }
 }
 
 fn state(wait: &Wait) -> &'static str {
@@ -365,11 +364,11 @@ fn step(step: &Step) -> JsonStep<'_> {
         action: verb.as_str(),
         key: key.existing().map(|key| key.as_str()),
         key_ref: key.as_str(),
-        not_before: timestamp(*not_before),
+        not_before: rfc3339(*not_before),
         offset_hours: offset.num_hours(),
         same_run: *same_run,
         if_unused: *if_unused,
-        latest: latest.map(timestamp),
+        latest: latest.map(rfc3339),
     }
 }
 
@@ -383,7 +382,7 @@ pub(super) fn waiting(waiting: &Waiting) -> JsonWaiting<'_> {
         key: key.as_ref().map(|key| key.as_str()),
         state: state(wait),
         reason: wait.code(),
-        until: until.map(timestamp),
+        until: until.map(rfc3339),
         message: wait.to_string(),
         moves_to: moves_to.as_deref(),
         source: source(from),
@@ -427,9 +426,4 @@ pub(super) fn names(account: &Account) -> (&str, Option<&str>) {
 
 pub(super) fn source(source: &Source) -> JsonSource<'_> {
     JsonSource { file: &source.file, line: source.line }
-}
-
-/// RFC 3339 in UTC, whole seconds.
-pub fn timestamp(time: DateTime<Utc>) -> String {
-    time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

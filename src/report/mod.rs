@@ -30,7 +30,8 @@ use crate::{
         Outlook,
         review::{Broken, Compared},
     },
-    plan::{Day, Plan, Verb},
+    plan::{Plan, Verb},
+    time::Day,
 };
 
 /// One run: its plan, and what became of it.

@@ -1,5 +1,7 @@
 //! What a pull request does, in the numbers and the one word that workflows decide by.
 
+use serde_json::json;
+
 use super::{Counts, Report};
 use crate::{
     diff::{Comparison, review::Compared},
@@ -27,6 +29,20 @@ pub struct Outputs {
     pub settings: usize,
     /// `None`: something could not be read.
     pub digest: Option<String>,
+}
+
+impl Outputs {
+    /// The outputs by name, as one step of the action hands them to the next.
+    pub fn json(&self) -> String {
+        let Self { result, changes, create, deactivate, delete, blocked, unreadable, .. } = self;
+        let Self { entered, left, weakened, settings, digest, .. } = self;
+        json!({
+            "result": result.as_str(), "changes": changes, "create": create, "deactivate": deactivate, "delete": delete,
+            "blocked": blocked, "unreadable": unreadable, "entered": entered, "left": left, "weakened": weakened,
+            "settings": settings, "digest": digest,
+        })
+        .to_string()
+    }
 }
 
 /// How a review ends.

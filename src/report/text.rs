@@ -14,11 +14,11 @@ pub use super::change_text::since;
 use super::{Counts, Report, result_word};
 pub use crate::untrusted::printable;
 use crate::{
-    apply::{Applied, Failure, Outcome},
+    apply::{Applied, Failure, Outcome, Sent},
     inventory::{Account, Inventory, Key, LastUse, State, UnreadAccount},
-    notify::Sent,
-    plan::{Change, Day, Forecast, KeyRef, Next, Plan, Step, Verb, Viewpoint, Wait, Waiting},
+    plan::{Change, Forecast, KeyRef, Next, Plan, Step, Verb, Viewpoint, Wait, Waiting},
     roster::{Entry, Roster},
+    time::Day,
 };
 
 pub(super) const DIM: Style = Style::new().dimmed();

@@ -2,16 +2,11 @@
 //! of the runs that act.
 
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
-use futures::FutureExt;
 use keyrota::{
-    apply::Run,
     cloud::sandbox::{IamUser, Sandbox, World},
     inventory::{Account, Key, KeyId, LastUse, Status},
-    mail::Outbox,
     manifest::{self, Manifest},
-    notify::tell_all,
-    observe::Depth,
-    survey::{apply_all, plan_all, scope, survey},
+    run::Mode,
 };
 
 const DAYS: i64 = 400;
@@ -53,24 +48,9 @@ fn account(oldest: i64) -> Sandbox {
 fn run(sandbox: &Sandbox, manifest: &Manifest, now: DateTime<Utc>, starts_rotations: bool) {
     sandbox.set_now(now);
     let clouds = std::slice::from_ref(sandbox);
-    let ran = async {
-        let scoped = scope(clouds, manifest, now).await.unwrap_or_else(|error| panic!("{error:?}"));
-        let surveyed = survey(scoped.accounts, Depth::Plan, now, &|_| {}).await;
-        let plan = plan_all(&surveyed, now);
-        let plan = if starts_rotations { plan } else { plan.without_new_rotations(None) };
-        let run = Run {
-            as_of: now,
-            clock: &|| now,
-            starts_rotations,
-            may_start: &|| true,
-            progress: &|_| {},
-            outbox: Outbox::default(),
-        };
-        let mut applied = apply_all(&surveyed, &plan, &run).await;
-        tell_all(&surveyed, &plan, &mut applied, &manifest.mail, starts_rotations, &run).await;
-        assert_eq!(applied.failures(), 0, "{applied:#?}");
-    };
-    ran.now_or_never().expect("the sandbox never waits");
+    let mode = if starts_rotations { Mode::Enforce } else { Mode::Tend };
+    let (_, applied) = crate::support::run::run(clouds, manifest, now, mode);
+    assert_eq!(applied.failures(), 0, "{applied:#?}");
 }
 
 /// Clients move at once: whatever the secret hands out is used, and nothing else.

@@ -1,19 +1,16 @@
 //! What follows a change: what a plan counts is exactly what `apply` does, for many states of one user.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures::FutureExt;
 use keyrota::{
-    apply::{Outcome, Run},
+    apply::Outcome,
     cloud::sandbox::{IamUser, Sandbox, StoredSecret, StoredVersion, World},
     inventory::{
         Account, Key, KeyId, LastUse, Status, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT, TAG_NOTIFIED, TAG_OWNER,
     },
-    mail::Outbox,
     manifest::{self, Manifest},
-    observe::Depth,
     plan::{Action, Change, KeyRef, Plan, Verb},
     report::Counts,
-    survey::{apply_all, plan_all, scope, survey},
+    run::Mode,
 };
 
 use crate::{golden, planner};
@@ -46,26 +43,9 @@ fn plan_and_apply(
     starts_rotations: bool,
 ) -> (Plan, Vec<Outcome>) {
     let clouds = [sandbox];
-    async {
-        let scoped = scope(&clouds, manifest, now).await.unwrap_or_else(|error| panic!("{error:?}"));
-        let surveyed = survey(scoped.accounts, Depth::Plan, now, &|_| {}).await;
-        let plan = match plan_all(&surveyed, now) {
-            plan if starts_rotations => plan,
-            plan => plan.without_new_rotations(None),
-        };
-        let run = Run {
-            as_of: now,
-            clock: &|| now,
-            starts_rotations,
-            may_start: &|| true,
-            progress: &|_| {},
-            outbox: Outbox::default(),
-        };
-        let applied = apply_all(&surveyed, &plan, &run).await;
-        (plan, applied.outcomes)
-    }
-    .now_or_never()
-    .expect("the sandbox never waits")
+    let mode = if starts_rotations { Mode::Enforce } else { Mode::Tend };
+    let (planned, applied) = crate::support::run::run(&clouds, manifest, now, mode);
+    (planned.plan, applied.outcomes)
 }
 
 /// Each user's steps of the run as planned are those that were taken, with the same keys, and so are the counts.

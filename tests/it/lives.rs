@@ -16,7 +16,7 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::FutureExt;
 use keyrota::{
-    apply::{Run, apply},
+    apply::{Conditions, apply},
     cloud::sandbox::{IamUser, Sandbox, StoredSecret, StoredVersion, World},
     inventory::{
         Account, Key, KeyId, LastUse, Status, TAG_ANNOUNCED, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT,
@@ -259,7 +259,7 @@ fn run(roster: &Roster, world: &World, now: DateTime<Utc>, fault: Option<(usize,
         let Ok(directory) = directory(&faulty, &|_, _| true).await else { return };
         let inventory = observe(&faulty, roster, &directory, Depth::Plan, now, &|| {}).await;
         let plan = plan(roster, &inventory, now);
-        let run = Run {
+        let run = Conditions {
             as_of: now,
             clock: &|| now,
             starts_rotations: true,

@@ -29,6 +29,7 @@ mod readme;
 mod repository;
 mod roster;
 mod sandbox;
+mod support;
 mod terraform;
 mod upkeep;
 mod weakening;

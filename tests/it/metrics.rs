@@ -1,15 +1,12 @@
 //! The metrics of a run, over the sandbox.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures::FutureExt;
 use keyrota::{
-    apply::Run,
+    apply::Conditions,
     cloud::sandbox::Sandbox,
-    mail::Outbox,
     manifest::{Manifest, load_files},
-    observe::Depth,
     report::metrics,
-    survey::{apply_all, plan_all, scope, survey},
+    run::Mode,
 };
 use serde_json::{Value, json};
 
@@ -60,27 +57,16 @@ fn sandbox(account: &str, users: &[(&str, i64)], more: &str) -> Sandbox {
 /// The lines of one run, without the directive that every line has; `may_start` counts the changes that may begin.
 fn lines(clouds: &[Sandbox], apply: bool, changes: usize) -> Vec<Value> {
     let manifest = manifest();
-    let text = async {
-        let scoped = scope(clouds, &manifest, now()).await.unwrap_or_else(|error| panic!("{error:?}"));
-        let surveyed = survey(scoped.accounts, Depth::Plan, now(), &|_| {}).await;
-        let plan = plan_all(&surveyed, now());
-        let left = std::sync::atomic::AtomicUsize::new(changes);
-        let may_start = || {
-            use std::sync::atomic::Ordering::Relaxed;
-            left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok()
-        };
-        let run = Run {
-            as_of: now(),
-            clock: &now,
-            starts_rotations: true,
-            may_start: &may_start,
-            progress: &|_| {},
-            outbox: Outbox::default(),
-        };
-        let applied = if apply { Some(apply_all(&surveyed, &plan, &run).await) } else { None };
-        let accounts: Vec<_> = surveyed.iter().map(|one| (&one.roster, &one.inventory)).collect();
-        metrics::lines(&accounts, &plan, applied.as_ref())
+    let planned = crate::support::run::plan(clouds, &manifest, now(), Mode::Enforce);
+    let left = std::sync::atomic::AtomicUsize::new(changes);
+    let may_start = || {
+        use std::sync::atomic::Ordering::Relaxed;
+        left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok()
     };
+    let conditions = Conditions { may_start: &may_start, ..Conditions::new(&now, true) };
+    let applied = apply.then(|| crate::support::run::apply(&planned, &conditions));
+    let accounts: Vec<_> = planned.accounts.iter().map(|one| (&one.roster, &one.inventory)).collect();
+    let text = metrics::lines(&accounts, &planned.plan, applied.as_ref());
     let parse = |line: String| {
         assert!(!line.contains('\n'));
         let mut line: Value = serde_json::from_str(&line).expect("JSON");
@@ -95,7 +81,7 @@ fn lines(clouds: &[Sandbox], apply: bool, changes: usize) -> Vec<Value> {
         assert_eq!(named, there.collect::<Vec<_>>(), "every metric has its value, and every value its metric");
         line
     };
-    text.now_or_never().expect("the sandbox never waits").into_iter().map(parse).collect()
+    text.into_iter().map(parse).collect()
 }
 
 #[test]

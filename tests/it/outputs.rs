@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use keyrota::{
     cloud::{Reads, sandbox::Sandbox},
-    diff::review::{Base, Place, Review, review},
+    diff::review::{AccountPair, Base, Review, review},
     manifest::{self, Manifest},
     report::{
         Report, Since, markdown,
@@ -42,7 +42,7 @@ struct Reviewed {
 fn reviewed_in(sandbox: &str, before: &Manifest, after: &Manifest) -> Reviewed {
     let sandbox = Sandbox::parse(sandbox, "sandbox.toml").unwrap_or_else(|error| panic!("{error}"));
     let account = Some(sandbox.account().clone());
-    let places = [Place { cloud: &sandbox, before: account.clone(), after: account }];
+    let places = [AccountPair { cloud: &sandbox, before: account.clone(), after: account }];
     let base: Base = Ok(before);
     let reviewed = review(&places, base, after, now().into(), None, &|_| {}).now_or_never().expect("it never waits");
     let Review { plan, comparison, .. } = reviewed.unwrap_or_else(|error| panic!("{error:?}"));

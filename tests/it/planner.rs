@@ -7,10 +7,12 @@ use futures::FutureExt;
 use keyrota::{
     cloud::sandbox::Sandbox,
     manifest::{self, Manifest},
-    observe::Depth,
+    observe::AccountState,
     plan::{KeyRef, Plan, RULES, Verb, decide},
-    report::{json::timestamp, text},
-    survey::{Surveyed, plan_all, scope, survey},
+    report::text,
+    run::plan_accounts,
+    run::{Mode, Run},
+    time::rfc3339,
 };
 
 use crate::golden::{self, Case};
@@ -47,17 +49,13 @@ fn deciding_rules(case: &Case) -> Vec<&'static str> {
 
 fn survey_case<'a>(
     clouds: &'a [Sandbox],
-    manifest: &Manifest,
+    manifest: &'a Manifest,
     now: DateTime<Utc>,
     case: &Case,
-) -> Vec<Surveyed<'a, Sandbox>> {
-    async {
-        let scoped = scope(clouds, manifest, now).await;
-        let scoped = scoped.unwrap_or_else(|error| panic!("{}: {error:?}", case.path.display()));
-        survey(scoped.accounts, Depth::Plan, now, &|_| {}).await
-    }
-    .now_or_never()
-    .expect("the sandbox never waits")
+) -> Vec<AccountState<'a, Sandbox>> {
+    let planned = async { Run::new(manifest, clouds, Mode::Enforce, now).plan(&|_| {}).await };
+    let planned = planned.now_or_never().expect("the sandbox never waits");
+    planned.unwrap_or_else(|error| panic!("{}: {error:?}", case.path.display())).accounts
 }
 
 /// Compares both outputs of a case; returns how they differ.
@@ -90,7 +88,7 @@ pub fn inputs(case: &Case) -> (Sandbox, Manifest, DateTime<Utc>) {
 fn plan(case: &Case) -> Plan {
     let (sandbox, manifest, now) = inputs(case);
     let clouds = [sandbox];
-    plan_all(&survey_case(&clouds, &manifest, now, case), now)
+    plan_accounts(&survey_case(&clouds, &manifest, now, case), now)
 }
 
 /// Every change, and every step that follows it, with its earliest time and, if it rests on the old key being unused,
@@ -101,7 +99,7 @@ fn chains(plan: &Plan) -> String {
             KeyRef::Existing(key) => key.to_string(),
             unborn => format!("({})", unborn.as_str()),
         };
-        format!("{user} {verb} {key} {}", timestamp(at))
+        format!("{user} {verb} {key} {}", rfc3339(at))
     };
     let mut lines = String::new();
     for change in &plan.changes {
@@ -109,7 +107,7 @@ fn chains(plan: &Plan) -> String {
         for step in &change.then {
             lines += &line(&change.user, step.verb, &step.key, step.not_before);
             if step.if_unused {
-                let latest = step.latest.map_or_else(|| "while in use: never".to_owned(), timestamp);
+                let latest = step.latest.map_or_else(|| "while in use: never".to_owned(), rfc3339);
                 lines += &format!(" if unused, else {latest}");
             }
             lines.push('\n');

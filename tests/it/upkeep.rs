@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::FutureExt;
 use keyrota::{
-    apply::{Outcome, Run, apply},
+    apply::{Conditions, Outcome, apply},
     cloud::{
         Reads,
         sandbox::{Sandbox, StoredSecret, World},
@@ -62,7 +62,7 @@ fn run(faulty: &Faulty<'_>, rule: &str) -> (Plan, Vec<Outcome>) {
         let (roster, _) = resolve(&manifest(rule, now), faulty.account(), &directory.users, now);
         let inventory = observe(faulty, &roster, &directory, Depth::Plan, now, &|| {}).await;
         let plan = plan(&roster, &inventory, now);
-        let run = Run {
+        let conditions = Conditions {
             as_of: now,
             clock: &|| now,
             starts_rotations: true,
@@ -70,7 +70,7 @@ fn run(faulty: &Faulty<'_>, rule: &str) -> (Plan, Vec<Outcome>) {
             progress: &|_| {},
             outbox: Outbox::default(),
         };
-        let applied = apply(faulty, &roster, &inventory, &plan.changes, &run).await;
+        let applied = apply(faulty, &roster, &inventory, &plan.changes, &conditions).await;
         (plan, applied.outcomes)
     }
     .now_or_never()

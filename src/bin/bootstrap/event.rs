@@ -2,44 +2,14 @@
 
 use std::fmt;
 
+use keyrota::run::Mode;
 use serde::{
     Deserialize, Deserializer,
     de::{Error, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::Value;
 
-use crate::function::Stop;
-
-/// What a run may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Everything.
-    Enforce,
-    /// Carries on the rotations that have begun, and begins none.
-    Tend,
-    /// Nothing.
-    Plan,
-}
-
-impl Mode {
-    const ALL: [Self; 3] = [Self::Enforce, Self::Tend, Self::Plan];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Enforce => "enforce",
-            Self::Tend => "tend",
-            Self::Plan => "plan",
-        }
-    }
-
-    /// Whether a run begins rotations, or, for `plan`, shows those that would begin.
-    pub fn starts_rotations(self) -> bool {
-        match self {
-            Self::Enforce | Self::Plan => true,
-            Self::Tend => false,
-        }
-    }
-}
+use crate::failure::Failure;
 
 /// An event as it arrived: the fields of an object in their order, so that one that stands there twice is seen. `None`
 /// for what is no object.
@@ -50,10 +20,10 @@ pub struct Event(Option<Vec<(String, Value)>>);
 ///
 /// # Errors
 /// Anything else: a misspelt `plan`, or an event about something else, must not become a rotation.
-pub fn mode(event: &Event) -> Result<Mode, Stop> {
+pub fn mode(event: &Event) -> Result<Mode, Failure> {
     let wrong = |what: &str| {
         let message = format!(r#"{what}: send {{"mode": "enforce"}}, {{"mode": "tend"}} or {{"mode": "plan"}}"#);
-        Stop { kind: "BadEvent", message }
+        Failure { kind: "BadEvent", message }
     };
     let Some(fields) = &event.0 else { return Err(wrong("the event is not a JSON object")) };
     for (index, (name, _)) in fields.iter().enumerate() {

@@ -1,30 +1,31 @@
 //! One invocation: loads the manifests, connects, plans, applies, and tells of it.
 
-use std::{env, fmt, path::PathBuf};
+use std::{env, path::PathBuf};
 
 use chrono::{DateTime, Utc};
 use keyrota::{
-    apply::{Outcome, Run},
-    clock::{self, ClockOff},
+    apply::{Conditions, Outcome, Sent},
+    clock::ClockOff,
     cloud::{
         Reads,
         aws::{self, Aws, ConnectError, Connected, Problem},
     },
     inventory::UnreadAccount,
     mail::Outbox,
-    manifest::{self, Code, Diagnostic, Manifest, schedule::next_after, shown},
-    notify::{Sent, tell_all},
-    observe::Depth,
-    plan::{Verb, exceeded},
+    manifest::{self, Diagnostic, Manifest, shown},
+    plan::Verb,
     report::{Counts, Report, json, metrics, result_word},
-    survey::{Scope, SurveyError, Surveyed, apply_all, plan_all, scope, survey},
+    run::{Mode, Planned, Run},
     verdict::Verdict,
 };
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-use crate::event::{Event, Mode, mode};
+use crate::{
+    event::{Event, mode},
+    failure::Failure,
+};
 
 /// No user is begun later than this before the deadline, in milliseconds: the longest change, which waits for IAM to
 /// propagate a key, takes about as long.
@@ -37,13 +38,6 @@ pub struct Function {
     revision: Option<String>,
     /// The accounts of the manifests that could be entered so far. The credentials of roles are renewed by the clients.
     clouds: Mutex<Vec<Aws>>,
-}
-
-/// Why an invocation fails.
-pub struct Stop {
-    /// Lambda's `errorType`.
-    pub kind: &'static str,
-    pub message: String,
 }
 
 impl Function {
@@ -67,50 +61,42 @@ impl Function {
     ///
     /// # Errors
     /// Nothing could be begun, a limit was exceeded, or changes failed: the others are made all the same.
-    pub async fn invoke(&self, event: LambdaEvent<Event>) -> Result<Value, Stop> {
+    pub async fn invoke(&self, event: LambdaEvent<Event>) -> Result<Value, Failure> {
         let LambdaEvent { payload, context } = event;
         let mode = mode(&payload)?;
         let now = Utc::now();
         // The manifests stay the same, but exemptions end.
         let manifest = self.load(now)?;
-        let (clouds, mut unread) = self.connect(&manifest).await?;
-        let Scope { accounts, unread: unlisted, mut warnings } = scope(&clouds, &manifest, now).await?;
-        // A rule that selects nobody may do so in an account that could not be entered.
-        warnings.retain(|warning| unread.is_empty() || warning.code != Code::RuleUnmatched);
-        warnings.iter().for_each(warn);
-        unread.extend(unlisted);
-        for account in &unread {
+        let (clouds, not_entered) = self.connect(&manifest).await?;
+        let run = Run { not_entered: &not_entered, ..Run::new(&manifest, &clouds, mode, now) };
+        let planned = run.plan(&|_| {}).await?;
+        let plan = &planned.plan;
+        planned.warnings.iter().for_each(warn);
+        for account in &plan.accounts_unread {
             tracing::error!(account = account.id, name = account.name, error = account.error, "account not read");
         }
-        let surveyed = survey(accounts, Depth::Plan, now, &|_| {}).await;
-        let enforce = next_after(manifest.schedule.enforce(), now);
-        let mut plan = match mode.starts_rotations() {
-            true => plan_all(&surveyed, now),
-            false => plan_all(&surveyed, now).without_new_rotations(enforce),
-        };
-        plan.accounts_unread = unread;
         plan.warnings.iter().for_each(|warning| tracing::warn!(code = warning.code(), "{warning}"));
 
-        let exceeded: Vec<String> = exceeded(&plan, &manifest.limits).iter().map(ToString::to_string).collect();
-        let mut report = Report { plan: &plan, revision: self.revision.as_deref(), since: None, applied: None };
+        let exceeded: Vec<String> = planned.exceeded().iter().map(ToString::to_string).collect();
+        let report = Report { plan, revision: self.revision.as_deref(), since: None, applied: None };
         if mode == Mode::Plan || !exceeded.is_empty() {
-            measure(&surveyed, &report);
-            let Counts { blocked, .. } = Counts::of(&plan);
+            measure(&planned, &report);
+            let Counts { blocked, .. } = Counts::of(plan);
             tracing::info!(mode = mode.as_str(), changes = plan.changes.len(), blocked, "planned");
             if mode == Mode::Plan {
                 exceeded.iter().for_each(|exceeded| tracing::warn!("limit exceeded: {exceeded}"));
                 return finish(&report);
             }
             let message = format!("nothing was changed, a limit was exceeded: {}", exceeded.join("; "));
-            return Err(Stop { kind: "LimitExceeded", message });
+            return Err(Failure { kind: "LimitExceeded", message });
         }
 
-        clock::check(&clouds).map_err(|off| Stop {
+        planned.check_clock().map_err(|off| Failure {
             kind: "ClockOff",
             message: format!("nothing was changed: {off}; {}", ClockOff::REMEDY),
         })?;
         let deadline = i64::try_from(context.deadline).unwrap_or(i64::MAX);
-        let run = Run {
+        let conditions = Conditions {
             as_of: now,
             clock: &Utc::now,
             starts_rotations: mode.starts_rotations(),
@@ -118,19 +104,18 @@ impl Function {
             progress: &log_outcome,
             outbox: Outbox::default(),
         };
-        let mut applied = apply_all(&surveyed, &plan, &run).await;
-        // Before the mail: what was done is measured, whatever becomes of telling people.
-        measure(&surveyed, &Report { applied: Some(&applied), ..report });
-        tell_all(&surveyed, &plan, &mut applied, &manifest.mail, mode == Mode::Enforce, &run).await;
+        // What was done is measured before the mail, whatever becomes of that.
+        let measure = |applied: &_| measure(&planned, &Report { applied: Some(applied), ..report });
+        let applied = planned.apply(&conditions, &measure).await;
         applied.mail.iter().for_each(log_mail);
-        report.applied = Some(&applied);
+        let report = Report { applied: Some(&applied), ..report };
         summarize(mode, &report);
         finish(&report)
     }
 
     /// The accounts that can be entered, and those that can't. Who could not be entered by one invocation may be by the
     /// next.
-    async fn connect(&self, manifest: &Manifest) -> Result<(Vec<Aws>, Vec<UnreadAccount>), Stop> {
+    async fn connect(&self, manifest: &Manifest) -> Result<(Vec<Aws>, Vec<UnreadAccount>), Failure> {
         let mut known = self.clouds.lock().await;
         let is_known = |name: &str| known.iter().any(|cloud| cloud.account().name.as_deref() == Some(name));
         let missing: Vec<_> = manifest.accounts.iter().filter(|(name, _)| !is_known(name)).collect();
@@ -142,7 +127,7 @@ impl Function {
                     problems
                 }
                 Err(error) if known.is_empty() => {
-                    return Err(Stop { kind: "NoAccess", message: error.to_string() });
+                    return Err(Failure { kind: "NoAccess", message: error.to_string() });
                 }
                 Err(ConnectError { problems }) => problems,
             };
@@ -151,7 +136,7 @@ impl Function {
         Ok((known.clone(), Vec::new()))
     }
 
-    fn load(&self, now: DateTime<Utc>) -> Result<Manifest, Stop> {
+    fn load(&self, now: DateTime<Utc>) -> Result<Manifest, Failure> {
         let loaded = manifest::load(&self.manifests, now);
         loaded.diagnostics.iter().for_each(warn);
         loaded.manifest.ok_or_else(|| broken(&loaded.diagnostics))
@@ -159,7 +144,7 @@ impl Function {
 }
 
 /// The report, or the failure of the invocation if something was not read or not done because something failed.
-fn finish(report: &Report<'_>) -> Result<Value, Stop> {
+fn finish(report: &Report<'_>) -> Result<Value, Failure> {
     let verdict = Verdict::of(report.plan, report.applied);
     if !verdict.has_failures() {
         return Ok(json::value(report));
@@ -180,14 +165,17 @@ fn finish(report: &Report<'_>) -> Result<Value, Stop> {
         (0, 0) => "Unreadable",
         _ => "ChangesFailed",
     };
-    Err(Stop { kind, message })
+    Err(Failure { kind, message })
 }
 
-fn broken(diagnostics: &[Diagnostic]) -> Stop {
+fn broken(diagnostics: &[Diagnostic]) -> Failure {
     let errors: Vec<_> = diagnostics.iter().filter(|diagnostic| diagnostic.stops_a_run()).cloned().collect();
     let texts = shown(&errors).0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     let (count, s) = (errors.len(), if errors.len() == 1 { "" } else { "s" });
-    Stop { kind: "BadManifest", message: format!("nothing was changed, the manifests have {count} error{s}\n{texts}") }
+    Failure {
+        kind: "BadManifest",
+        message: format!("nothing was changed, the manifests have {count} error{s}\n{texts}"),
+    }
 }
 
 /// What does not stop a run, but someone should see to.
@@ -260,29 +248,9 @@ fn summarize(mode: Mode, report: &Report<'_>) {
 }
 
 /// Prints the metrics bare: CloudWatch looks for `_aws` at the root of a line.
-fn measure(surveyed: &[Surveyed<'_, Aws>], report: &Report<'_>) {
-    let accounts: Vec<_> = surveyed.iter().map(|one| (&one.roster, &one.inventory)).collect();
+fn measure(planned: &Planned<'_, Aws>, report: &Report<'_>) {
+    let accounts: Vec<_> = planned.accounts.iter().map(|one| (&one.roster, &one.inventory)).collect();
     for line in metrics::lines(&accounts, report.plan, report.applied) {
         println!("{line}");
-    }
-}
-
-impl From<SurveyError> for Stop {
-    fn from(SurveyError::Read(accounts): SurveyError) -> Self {
-        let accounts = accounts.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
-        Self { kind: "Unreadable", message: format!("nothing was changed, {accounts}") }
-    }
-}
-
-impl From<Stop> for lambda_runtime::Diagnostic {
-    fn from(Stop { kind, message }: Stop) -> Self {
-        Self { error_type: kind.to_owned(), error_message: message }
-    }
-}
-
-/// What the runtime logs when an invocation fails.
-impl fmt::Debug for Stop {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.kind, self.message)
     }
 }

@@ -5,8 +5,8 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use super::variable;
-use crate::cli::world::Stop;
+use super::environment::variable;
+use crate::cli::error::CommandError;
 
 /// What the workflow asks for.
 pub struct Inputs {
@@ -53,7 +53,7 @@ impl fmt::Display for FailOn {
 impl Inputs {
     /// # Errors
     /// An input that means nothing. None is guessed at.
-    pub fn read() -> Result<Self, Stop> {
+    pub fn read() -> Result<Self, CommandError> {
         let plans = match input("COMMAND").as_str() {
             "" | "plan" => true,
             "check" => false,
@@ -75,7 +75,7 @@ impl Inputs {
     }
 
     /// One or several, with commas.
-    fn fail_on() -> Result<Vec<FailOn>, Stop> {
+    fn fail_on() -> Result<Vec<FailOn>, CommandError> {
         let wanted = input("FAIL_ON");
         let wanted = if wanted.is_empty() { FailOn::Error.as_str() } else { &wanted };
         let one = |name: &str| FailOn::ALL.into_iter().find(|known| known.as_str() == name.trim());
@@ -124,7 +124,7 @@ fn input(name: &str) -> String {
 }
 
 /// As YAML 1.2 writes it; `None` if it is left to keyrota.
-fn truth(name: &str, value: &str) -> Result<Option<bool>, Stop> {
+fn truth(name: &str, value: &str) -> Result<Option<bool>, CommandError> {
     match value {
         "" => Ok(None),
         "true" | "True" | "TRUE" => Ok(Some(true)),
@@ -133,6 +133,6 @@ fn truth(name: &str, value: &str) -> Result<Option<bool>, Stop> {
     }
 }
 
-fn wrong(name: &str, value: &str, help: &str) -> Stop {
-    Stop::new(format!("`{name}: {value}`: {help}"))
+fn wrong(name: &str, value: &str, help: &str) -> CommandError {
+    CommandError::new(format!("`{name}: {value}`: {help}"))
 }

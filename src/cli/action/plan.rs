@@ -13,13 +13,19 @@ use keyrota::{
 };
 use serde_json::Value;
 
-use super::{Finding, append, event, file, inputs::Inputs};
+use super::{
+    environment::append,
+    finding::{Finding, event, file},
+    inputs::Inputs,
+};
 use crate::cli::{
-    Exit,
     args::{Common, Format, PlanArgs},
     base::stop_git,
+    dispatch::{self, Task},
+    error::CommandError,
+    exit::Exit,
+    open::instant,
     output::{Output, Said},
-    world::{self, Stop, Task},
 };
 
 /// What errors may take of a page.
@@ -28,14 +34,14 @@ const ERRORS_ROOM: usize = 12_000;
 const LONGEST_PAGE: usize = 60_000;
 
 /// Leaves a finding, whatever happens.
-pub async fn run(common: Common, output: &Output) -> Result<Exit, Stop> {
+pub async fn run(common: Common, output: &Output) -> Result<Exit, CommandError> {
     for old in ["finding.json", "plan.json", "plan.md", "outputs.json"] {
         let _ = fs::remove_file(file(old)?);
     }
     let finding = match find(common, output).await {
         Ok(finding) => finding,
-        Err(stop) => {
-            stop.say(output);
+        Err(error) => {
+            error.say(output);
             Finding::new("error", without_plan(output))
         }
     };
@@ -46,7 +52,7 @@ pub async fn run(common: Common, output: &Output) -> Result<Exit, Stop> {
     Ok(Exit::Done)
 }
 
-async fn find(mut common: Common, output: &Output) -> Result<Finding, Stop> {
+async fn find(mut common: Common, output: &Output) -> Result<Finding, CommandError> {
     let event = event()?;
     let inputs = Inputs::read()?;
     common.manifests = inputs.folder.clone().into();
@@ -72,8 +78,8 @@ async fn find(mut common: Common, output: &Output) -> Result<Finding, Stop> {
 
 /// The mistakes of the manifests. That time alone ended an exemption on the base branch is no mistake of whoever changes
 /// something else: to them it is a warning.
-fn check(common: &Common, base: &Base) -> Result<Vec<Diagnostic>, Stop> {
-    let now = world::instant(common.at.as_deref(), Utc::now(), None).map_err(Stop::new)?;
+fn check(common: &Common, base: &Base) -> Result<Vec<Diagnostic>, CommandError> {
+    let now = instant(common.at.as_deref(), Utc::now(), None)?;
     let mut diagnostics = manifest::load(&common.manifests, now).diagnostics;
     let is_ended = |diagnostic: &Diagnostic| diagnostic.code == Code::ExemptionEnded;
     let revision = match base {
@@ -95,13 +101,17 @@ fn check(common: &Common, base: &Base) -> Result<Vec<Diagnostic>, Stop> {
     Ok(diagnostics)
 }
 
-async fn plan(mut common: Common, event: &Event, base: &Base, output: &Output) -> Result<Finding, Stop> {
+async fn plan(mut common: Common, event: &Event, base: &Base, output: &Output) -> Result<Finding, CommandError> {
     let base = revision(&common.manifests, event, base)?;
     let (plan_json, page, outputs) = (file("plan.json")?, file("plan.md")?, file("outputs.json")?);
     common.json_into = Some(plan_json.clone());
     common.markdown_into = Some(page.clone());
     common.outputs_into = Some(outputs.clone());
-    let exit = world::with(&common, output, Task::Plan(PlanArgs { detailed_exitcode: false, base })).await;
+    let planned = dispatch::with(&common, output, Task::Plan(PlanArgs { detailed_exitcode: false, base })).await;
+    let exit = planned.unwrap_or_else(|error| {
+        error.say(output);
+        Exit::Error
+    });
     let read = |path: &Path| fs::read_to_string(path).ok();
     let (Some(page), Some(outputs)) = (read(&page), read(&outputs)) else {
         // Rules may contradict each other for the users that exist.
@@ -109,8 +119,11 @@ async fn plan(mut common: Common, event: &Event, base: &Base, output: &Output) -
         let result = if output.said().iter().any(is_invalid) { "invalid" } else { "error" };
         return Ok(Finding::new(result, without_plan(output)));
     };
-    let mut outputs: BTreeMap<String, String> =
-        serde_json::from_str::<BTreeMap<String, Value>>(&outputs).map_err(Stop::new)?.into_iter().map(plain).collect();
+    let mut outputs: BTreeMap<String, String> = serde_json::from_str::<BTreeMap<String, Value>>(&outputs)
+        .map_err(CommandError::new)?
+        .into_iter()
+        .map(plain)
+        .collect();
     match exit {
         Exit::Limit => outputs.insert("result".to_owned(), "limit".to_owned()),
         Exit::Done => None,
@@ -130,17 +143,17 @@ fn plain((name, value): (String, Value)) -> (String, String) {
 }
 
 /// The revision to compare with, once it is certain that the right commit is checked out.
-fn revision(folder: &Path, event: &Event, base: &Base) -> Result<Option<String>, Stop> {
+fn revision(folder: &Path, event: &Event, base: &Base) -> Result<Option<String>, CommandError> {
     let short = |id: &str| id.get(..10).unwrap_or(id).to_owned();
     let checkout = "use actions/checkout with `fetch-depth: 2` and without `ref`, or set the input `base`";
     match base {
         Base::None => Ok(None),
-        Base::Merge { head: None } => Err(Stop::new("the event `pull_request` has no `pull_request.head.sha`")),
+        Base::Merge { head: None } => Err(CommandError::new("the event `pull_request` has no `pull_request.head.sha`")),
         Base::Merge { head: Some(head) } => {
             let Commits { head: checked_out, parents } = git::commits(folder).map_err(|error| stop_git(&error))?;
             match parents.as_slice() {
                 [_, second] if second == head => Ok(Some("HEAD^1".to_owned())),
-                [_, second] => Err(Stop::new(format!(
+                [_, second] => Err(CommandError::new(format!(
                     "HEAD ({}) merges {}, and the head of the pull request is {}: compared with HEAD^1, changes of \
                      the base branch would pass for the pull request's",
                     short(&checked_out),
@@ -148,16 +161,16 @@ fn revision(folder: &Path, event: &Event, base: &Base) -> Result<Option<String>,
                     short(head)
                 ))
                 .hint(checkout)),
-                _ => {
-                    Err(Stop::new("HEAD is not the merge commit of the pull request, or its parents were not fetched")
-                        .hint(checkout))
-                }
+                _ => Err(CommandError::new(
+                    "HEAD is not the merge commit of the pull request, or its parents were not fetched",
+                )
+                .hint(checkout)),
             }
         }
         Base::Commit { base, head } => {
             let Commits { head: checked_out, .. } = git::commits(folder).map_err(|error| stop_git(&error))?;
             match head {
-                Some(head) if *head != checked_out => Err(Stop::new(format!(
+                Some(head) if *head != checked_out => Err(CommandError::new(format!(
                     "HEAD is {}, and the event `{}` is for {}",
                     short(&checked_out),
                     event.name,
@@ -206,9 +219,9 @@ fn errors(output: &Output) -> String {
     fenced("text", &said.join("\n"), ERRORS_ROOM)
 }
 
-fn one_line(value: &str) -> Result<&str, Stop> {
+fn one_line(value: &str) -> Result<&str, CommandError> {
     match value.contains(['\n', '\r']) {
-        true => Err(Stop::new("an output would have two lines")),
+        true => Err(CommandError::new("an output would have two lines")),
         false => Ok(value),
     }
 }

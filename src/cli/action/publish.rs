@@ -11,14 +11,18 @@ use keyrota::{
     untrusted::code,
 };
 
-use super::{Finding, append, event, inputs::Inputs, key, required, variable};
-use crate::cli::{Exit, output::Output, world::Stop};
+use super::{
+    environment::{append, required, variable},
+    finding::{Finding, event, key},
+    inputs::Inputs,
+};
+use crate::cli::{error::CommandError, exit::Exit, output::Output};
 
 /// GitHub drops a summary above 1 MiB.
 const LONGEST_SUMMARY: u64 = 1_000_000;
 
 /// Shows what was found. That a comment can't be written is a warning: the plan is no other for it.
-pub fn run(output: &Output) -> Result<Exit, Stop> {
+pub fn run(output: &Output) -> Result<Exit, CommandError> {
     let finding = Finding::read()?;
     summarize(&finding.page)?;
     // What is wrong with these was told by the step before, and is on the page.
@@ -40,7 +44,7 @@ pub fn run(output: &Output) -> Result<Exit, Stop> {
     Ok(Exit::Done)
 }
 
-fn summarize(page: &str) -> Result<(), Stop> {
+fn summarize(page: &str) -> Result<(), CommandError> {
     let used = fs::metadata(required("GITHUB_STEP_SUMMARY")?).map_or(0, |metadata| metadata.len());
     let page = match used + page.len() as u64 > LONGEST_SUMMARY {
         true => "### keyrota\n\nThe summary is full; the log has the plan.\n",

@@ -1,13 +1,13 @@
 //! The last step: whether the job fails.
 
 use super::{
-    Finding,
+    finding::Finding,
     inputs::{FailOn, Inputs},
 };
-use crate::cli::{Exit, output::Output, world::Stop};
+use crate::cli::{error::CommandError, exit::Exit, output::Output};
 
 /// Fails on errors, and on what `fail-on` names. Everything was shown before.
-pub fn run(output: &Output) -> Result<Exit, Stop> {
+pub fn run(output: &Output) -> Result<Exit, CommandError> {
     let finding = Finding::read()?;
     let result = finding.result();
     if !matches!(result, "checked" | "changes" | "policy" | "no-changes") {

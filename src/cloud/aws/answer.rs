@@ -17,7 +17,7 @@ use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use chrono::{DateTime, Utc};
 use serde::de::IgnoredAny;
 
-use super::Meter;
+use super::meter::Meter;
 use crate::{cloud::ClockReading, inventory::KeyId};
 
 /// What an answer looks like.

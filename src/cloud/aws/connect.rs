@@ -11,9 +11,11 @@ use aws_sdk_iam::config::retry::RetryPartition;
 use secrecy::ExposeSecret;
 
 use super::{
-    Aws, Meter, Settings,
     answer::Answers,
+    client::Aws,
     error::{Failure, NO_CONNECTION, NO_CREDENTIALS, TIMED_OUT, is_unknown_key},
+    meter::Meter,
+    settings::Settings,
 };
 use crate::{
     inventory::{Account, ErrorKind, KeyId, UnreadAccount},

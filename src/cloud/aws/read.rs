@@ -14,7 +14,10 @@ use backon::{ExponentialBuilder, Retryable};
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 
-use super::{Aws, call, error::malformed};
+use super::{
+    client::{Aws, call},
+    error::malformed,
+};
 use crate::{
     cloud::{Relevant, Shown},
     inventory::{CallError, ErrorKind, Key, KeyId, LastUse, Replica, SecretRecord, Status, User, Version},

@@ -25,7 +25,7 @@ use chrono::DateTime;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    Aws, call,
+    client::{Aws, call},
     connect::fixed,
     error::{Failure, call_error, causes, is_daily_quota, is_throttling, is_unknown_key, malformed},
     read,

@@ -4,16 +4,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use keyrota::{
-    apply::{Applied, Run},
-    clock,
+    apply::{Applied, Conditions},
     cloud::aws::{Settings, connect_with},
     inventory::KeyId,
-    mail::Outbox,
     manifest::{Manifest, load_files},
-    observe::Depth,
     report::{Report, json},
-    survey::{Scope, carry_out, plan_all, scope, survey},
-    verdict::Verdict,
+    run::{Mode, Run},
 };
 
 use super::{
@@ -206,24 +202,14 @@ impl Life {
             Ok(connected) => connected.accounts,
             Err(error) => return Ran::stopped(&error.to_string()),
         };
-        let Scope { accounts, .. } = match scope(&connected, &manifest, now).await {
-            Ok(scope) => scope,
+        let planned = match Run::new(&manifest, &connected, Mode::Enforce, now).plan(&|_| {}).await {
+            Ok(planned) => planned,
             Err(error) => return Ran::stopped(&format!("{error:?}")),
         };
-        let surveyed = survey(accounts, Depth::Plan, now, &|_| {}).await;
-        let plan = plan_all(&surveyed, now);
-        clock::check(&connected).expect("the Date of the launcher is the true one");
-        let run = Run {
-            as_of: now,
-            clock: &|| now,
-            starts_rotations: true,
-            may_start: &|| true,
-            progress: &|_| {},
-            outbox: Outbox::default(),
-        };
-        let applied = carry_out(&surveyed, &plan, &manifest.mail, true, &run).await;
-        let report = Report { plan: &plan, revision: None, since: None, applied: Some(&applied) };
-        let is_complete = Verdict::of(&plan, Some(&applied)).is_complete();
+        planned.check_clock().expect("the Date of the launcher is the true one");
+        let applied = planned.apply(&Conditions::new(&|| now, true), &|_| {}).await;
+        let report = Report { plan: &planned.plan, revision: None, since: None, applied: Some(&applied) };
+        let is_complete = planned.verdict(Some(&applied)).is_complete();
         Ran { text: json::render(&report), is_complete, applied }
     }
 }

@@ -345,10 +345,7 @@ async fn a_secret_access_key_is_in_no_log_and_no_error() {
     let unknown = aws.verify(&issued).await.expect_err("unknown");
     drop(guard);
     let log = String::from_utf8(log.0.lock().expect("no panic while logging").clone()).expect("UTF-8");
-    assert!(
-        log.contains("keyrota::cloud::aws: operation=\"iam:CreateAccessKey\" subject=\"bob\" outcome=\"ok\""),
-        "{log}"
-    );
+    assert!(log.contains("keyrota::aws: operation=\"iam:CreateAccessKey\" subject=\"bob\" outcome=\"ok\""), "{log}");
     for text in [log, format!("{conflict:?} {conflict}"), format!("{unknown:?} {unknown}")] {
         // JSON may escape a slash of it.
         let start = text.find(&issued.secret.expose_secret()[..12]);

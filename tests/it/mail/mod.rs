@@ -7,20 +7,16 @@ mod templates;
 mod words;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures::FutureExt;
 use keyrota::{
-    apply::{Applied, Run},
+    apply::{Applied, Conditions},
     cloud::{
         Writes,
         sandbox::{IamUser, Sandbox, SentMail, World},
     },
     inventory::{Account, Key, KeyId, LastUse, Status},
-    mail::Outbox,
     manifest::{self, Manifest},
-    notify::tell_all,
-    observe::Depth,
     plan::Plan,
-    survey::{apply_all, plan_all, scope, survey},
+    run::{Mode, Planned},
 };
 
 pub fn t0() -> DateTime<Utc> {
@@ -67,24 +63,11 @@ pub fn at(day: i64) -> DateTime<Utc> {
 
 /// A whole run, as the command makes it. `is_enforcing`: see `tell_all`.
 pub fn run(cloud: &impl Writes, manifest: &Manifest, now: DateTime<Utc>, is_enforcing: bool) -> (Plan, Applied) {
-    let run = async {
-        let clouds = std::slice::from_ref(cloud);
-        let scoped = scope(clouds, manifest, now).await.unwrap_or_else(|error| panic!("{error:?}"));
-        let surveyed = survey(scoped.accounts, Depth::Plan, now, &|_| {}).await;
-        let plan = plan_all(&surveyed, now);
-        let run = Run {
-            as_of: now,
-            clock: &|| now,
-            starts_rotations: true,
-            may_start: &|| true,
-            progress: &|_| {},
-            outbox: Outbox::default(),
-        };
-        let mut applied = apply_all(&surveyed, &plan, &run).await;
-        tell_all(&surveyed, &plan, &mut applied, &manifest.mail, is_enforcing, &run).await;
-        (plan, applied)
-    };
-    run.now_or_never().expect("the sandbox never waits")
+    // A run that tends has no other digest, but all the rest is the same.
+    let planned = crate::support::run::plan(std::slice::from_ref(cloud), manifest, now, Mode::Enforce);
+    let planned = Planned { mode: if is_enforcing { Mode::Enforce } else { Mode::Tend }, ..planned };
+    let applied = crate::support::run::apply(&planned, &Conditions::new(&|| now, true));
+    (planned.plan, applied)
 }
 
 /// A run of the sandbox at a day, and the mail that it sent.

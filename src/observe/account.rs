@@ -1,11 +1,11 @@
-//! Reads what the plan needs of one account, and no more: the users and secrets in bulk, the keys of users in scope,
-//! and single look-ups where the planner asks for one. A failed read holds its own user and no other.
+//! One account. A failed read holds its own user and no other.
 
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::DateTime;
 use futures::{StreamExt, stream};
 
+use super::resource_policy::readers;
 use crate::{
     cloud::{Reads, Relevant},
     inventory::{
@@ -15,7 +15,6 @@ use crate::{
     },
     notice::Kind,
     plan::{Need, Viewpoint, arranged, need},
-    resource_policy::readers,
     roster::{Entry, Roster},
 };
 
@@ -85,7 +84,7 @@ pub async fn directory(cloud: &impl Reads, relevant: Relevant<'_>) -> Result<Dir
 
 /// A roster, and what to plan it for.
 #[derive(Clone, Copy)]
-pub struct Look<'a> {
+pub struct RosterAt<'a> {
     pub roster: &'a Roster,
     pub viewpoint: Viewpoint,
 }
@@ -99,7 +98,7 @@ pub async fn observe(
     viewpoint: impl Into<Viewpoint>,
     progress: &(dyn Fn() + Sync),
 ) -> Inventory {
-    let look = Look { roster, viewpoint: viewpoint.into() };
+    let look = RosterAt { roster, viewpoint: viewpoint.into() };
     observe_for(cloud, &[look], directory, depth, progress).await.swap_remove(0)
 }
 
@@ -107,12 +106,12 @@ pub async fn observe(
 /// Returns an inventory for each look; they differ only where the rosters name different secrets for a user.
 pub async fn observe_for(
     cloud: &impl Reads,
-    looks: &[Look<'_>],
+    looks: &[RosterAt<'_>],
     directory: &Directory,
     depth: Depth,
     progress: &(dyn Fn() + Sync),
 ) -> Vec<Inventory> {
-    let mut users: BTreeMap<&str, Vec<(usize, Look, &Entry)>> = BTreeMap::new();
+    let mut users: BTreeMap<&str, Vec<(usize, RosterAt, &Entry)>> = BTreeMap::new();
     for (position, look) in looks.iter().enumerate() {
         for entry in &look.roster.entries {
             users.entry(&entry.user.name).or_default().push((position, *look, entry));
@@ -139,7 +138,7 @@ type Observed = Result<State, CallError>;
 /// The state for each look at one user. The looks whose secret is the same share it; all share the keys.
 async fn observe_user(
     cloud: &impl Reads,
-    views: &[(usize, Look<'_>, &Entry)],
+    views: &[(usize, RosterAt<'_>, &Entry)],
     directory: &Directory,
     depth: Depth,
 ) -> Vec<(usize, Observed)> {
@@ -157,7 +156,7 @@ async fn observe_user(
 /// The state of one user with one secret: everything that any of the looks asks for.
 async fn observe_state(
     cloud: &impl Reads,
-    views: &[&(usize, Look<'_>, &Entry)],
+    views: &[&(usize, RosterAt<'_>, &Entry)],
     seen: Option<&Observed>,
     directory: &Directory,
     depth: Depth,
@@ -188,7 +187,7 @@ async fn observe_state(
     }
     // What is read for one look may raise a question of another.
     let needed = |state: &State| {
-        let of = |(_, look, entry): &&(usize, Look<'_>, &Entry)| need(look.roster, entry, state, look.viewpoint);
+        let of = |(_, look, entry): &&(usize, RosterAt<'_>, &Entry)| need(look.roster, entry, state, look.viewpoint);
         views.iter().find_map(of)
     };
     while let Some(need) = needed(&state) {

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
-use super::{Failure, Run, timestamp};
+use super::outcome::{Conditions, Failure};
 use crate::{
     cloud::{Issued, NewSecret, Writes},
     inventory::{
@@ -21,6 +21,7 @@ use crate::{
         Action, Change, KmsKeyChange, LedgerWrite, SecretUpdate, Topic,
         kms_key::{Likeness, compare, note},
     },
+    time::rfc3339,
 };
 
 /// A key that was created and stored.
@@ -44,7 +45,7 @@ pub(super) struct Step<'a, C> {
     pub cloud: &'a C,
     pub mail: &'a Mail,
     pub change: &'a Change,
-    pub run: &'a Run<'a>,
+    pub conditions: &'a Conditions<'a>,
     pub now: DateTime<Utc>,
     /// Whether this run has changed nothing about the user yet.
     pub is_first: bool,
@@ -53,12 +54,12 @@ pub(super) struct Step<'a, C> {
 impl<C: Writes> Step<'_, C> {
     /// Returns what a creation yields.
     pub async fn carry_out(&self, memory: &mut Memory, notes: &mut Vec<String>) -> Result<Option<Stored>, Failure> {
-        let Self { cloud, mail, change, run, now, .. } = *self;
+        let Self { cloud, mail, change, conditions, now, .. } = *self;
         let (user, secret) = (change.user.as_str(), change.destination.as_str());
         match &change.action {
             Action::Create { ledger, expected, resumes: _, made_room } => {
                 let keys = self.as_planned(expected).await?;
-                let mut tags = vec![(TAG_INTENT.to_owned(), timestamp(now))];
+                let mut tags = vec![(TAG_INTENT.to_owned(), rfc3339(now))];
                 if *made_room {
                     tags.push((TAG_ANNOUNCED.to_owned(), String::new()));
                 }
@@ -85,26 +86,26 @@ impl<C: Writes> Step<'_, C> {
                 cloud.move_label(secret, PENDING, Some(&version), None).await?;
             }
             Action::Notify { key, notice } => {
-                // Whoever may not note that the owner was told does not tell them, or they would be told by every run.
+                // Whoever may not note that the owner was told does not tell them, or they would be told by every conditions.
                 if !memory.has_tagged {
                     write_ledger(cloud, user, secret, &notice.ledger, []).await?;
                 }
                 if !notice.to_nobody {
-                    let sending = Sending { mail, as_of: run.as_of, outbox: &run.outbox };
+                    let sending = Sending { mail, as_of: conditions.as_of, outbox: &conditions.outbox };
                     owner(cloud, &sending, change, key, notice, notes).await?;
                 }
                 let tags = match notice.topic {
                     Topic::Issued { .. } => {
-                        vec![(TAG_NOTIFIED.to_owned(), key.to_string()), (TAG_NOTIFIED_AT.to_owned(), timestamp(now))]
+                        vec![(TAG_NOTIFIED.to_owned(), key.to_string()), (TAG_NOTIFIED_AT.to_owned(), rfc3339(now))]
                     }
-                    Topic::Retiring { .. } => vec![(TAG_ANNOUNCED.to_owned(), format!("{key}@{}", timestamp(now)))],
+                    Topic::Retiring { .. } => vec![(TAG_ANNOUNCED.to_owned(), format!("{key}@{}", rfc3339(now)))],
                 };
                 cloud.tag_secret(secret, &tags.into_iter().collect()).await?;
                 memory.has_tagged = true;
             }
             Action::Deactivate { key, ledger, expected } => {
                 self.as_planned(expected).await?;
-                let note = format!("{key}@{}", timestamp(now));
+                let note = format!("{key}@{}", rfc3339(now));
                 // Noted before, so that a cut after the call is known; and after, so that a cut before the call does not
                 // look like someone's taking it back.
                 write_ledger(cloud, user, secret, ledger, [(TAG_DEACTIVATING.to_owned(), note.clone())]).await?;

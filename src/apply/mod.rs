@@ -1,0 +1,165 @@
+//! Carries a plan out. As much as possible, behaviour does *not* live here but in the planner, where it can be tested
+//! without an account: each user is carried from one change to the next, and `actions` knows the calls within one.
+
+mod actions;
+mod leak;
+mod outcome;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::{StreamExt, stream};
+
+use self::actions::{Memory, Step, Stored};
+use crate::{
+    cloud::Writes,
+    inventory::{CallError, Destination, ErrorKind, Inventory, KeyId, State},
+    observe::fetch,
+    plan::{Change, Need, Next, Verb, next, placed, simulate},
+    roster::{Entry, Roster},
+};
+
+pub(crate) use self::actions::write_ledger;
+pub use self::outcome::{Applied, Cause, Conditions, Deferred, Failure, Outcome, Sent};
+
+/// Users carried through their changes at the same time. IAM throttles writes well below its reads.
+const CONCURRENCY: usize = 8;
+
+/// Carries each user through its changes until it is settled or must wait; many users at a time. One user's failure
+/// stops no other.
+pub async fn apply(
+    cloud: &impl Writes,
+    roster: &Roster,
+    inventory: &Inventory,
+    changes: &[Change],
+    conditions: &Conditions<'_>,
+) -> Applied {
+    let entries: BTreeMap<&str, &Entry> =
+        roster.entries.iter().map(|entry| (entry.user.name.as_str(), entry)).collect();
+    let mut users = stream::iter(changes.iter().enumerate())
+        .map(|(position, change)| {
+            let entry = entries.get(change.user.as_str()).expect("a plan names users of its roster");
+            let state = inventory.users.get(&change.user).and_then(|state| state.as_ref().ok());
+            let state = state.expect("a plan changes only what was observed").clone();
+            async move { (position, apply_user(cloud, roster, entry, state, change, conditions).await) }
+        })
+        .buffer_unordered(CONCURRENCY)
+        .collect::<Vec<_>>()
+        .await;
+    users.sort_by_key(|(position, _)| *position);
+    let mut applied = Applied::default();
+    for (position, UserOutcome { outcomes, left, state }) in users {
+        let user = changes[position].user.clone();
+        applied.outcomes.extend(outcomes);
+        if let Some(cause) = left {
+            applied.deferred.push(Deferred::new(&changes[position], cause));
+        }
+        applied.after.insert((roster.account.id.clone(), user), state);
+    }
+    applied
+}
+
+/// What became of one user.
+struct UserOutcome {
+    outcomes: Vec<Outcome>,
+    /// Why something is left to do now.
+    left: Option<Cause>,
+    state: State,
+}
+
+async fn apply_user(
+    cloud: &impl Writes,
+    roster: &Roster,
+    entry: &Entry,
+    state: State,
+    first: &Change,
+    conditions: &Conditions<'_>,
+) -> UserOutcome {
+    let mut user_outcome = UserOutcome { outcomes: Vec::new(), left: None, state };
+    user_outcome.left = settle(cloud, roster, entry, first, conditions, &mut user_outcome).await.err();
+    if let Some(leaked_before) = entry.policy.reissue_before.value {
+        leak::check(cloud, entry, leaked_before, conditions, &mut user_outcome.outcomes, &mut user_outcome.state).await;
+    }
+    user_outcome
+}
+
+/// Makes one change after the other.
+///
+/// # Errors
+/// Why it ended although something is left to do, other than that a change failed.
+async fn settle(
+    cloud: &impl Writes,
+    roster: &Roster,
+    entry: &Entry,
+    first: &Change,
+    conditions: &Conditions<'_>,
+    user_outcome: &mut UserOutcome,
+) -> Result<(), Cause> {
+    let UserOutcome { outcomes, state, .. } = user_outcome;
+    let mut change = first.clone();
+    let mut memory = Memory::default();
+    loop {
+        if !(conditions.may_start)() {
+            return Err(Cause::Stopped);
+        }
+        let mut notes = Vec::new();
+        let now = (conditions.clock)();
+        let step = Step { cloud, mail: &roster.mail, change: &change, conditions, now, is_first: outcomes.is_empty() };
+        let (result, stored) = match step.carry_out(&mut memory, &mut notes).await {
+            Ok(stored) => (Ok(()), stored),
+            // Nobody's change failed: there is no more mail for anyone today.
+            Err(Failure::Failed(error)) if error.kind == ErrorKind::QuotaUsedUp => return Err(Cause::NoMail(error)),
+            Err(failure) => (Err(failure), None),
+        };
+        let new_key = stored.as_ref().map(|stored| stored.key.clone());
+        let outcome = Outcome { change: change.clone(), result, issued: new_key.clone(), notes };
+        (conditions.progress)(&outcome);
+        let is_done = outcome.result.is_ok();
+        outcomes.push(outcome);
+        // What the secret is like must not keep a key from being rotated: where an update fails, the rest goes on as if it
+        // had not, and the next run tries again.
+        if !is_done && change.action.verb() != Verb::Update {
+            return Ok(());
+        }
+
+        // The next change comes from the simulated state with the real id, never from a fresh list: IAM is
+        // eventually consistent, and a re-read may not show what was just done.
+        *state = placed(roster, entry, state, now).into_owned();
+        *state = simulate(&change.action, state, now, &new_key.unwrap_or_else(|| KeyId::new("")));
+        if let Some(stored) = stored {
+            learn_labels(cloud, entry, state, &stored).await.map_err(Cause::Unread)?;
+        }
+        let now = (conditions.clock)();
+        change = loop {
+            *state = placed(roster, entry, state, now).into_owned();
+            match next(roster, entry, state, now) {
+                Next::Change(action, _) if action.starts_rotation() && !conditions.starts_rotations => return Ok(()),
+                Next::Change(action, reason) => {
+                    let (destination, moves_to) = (state.ledger.secret.clone(), state.moves_to().map(str::to_owned));
+                    break Change { action, reason, then: Vec::new(), destination, moves_to, ..change };
+                }
+                Next::Wait { .. } | Next::Settled { .. } => return Ok(()),
+                Next::Need(need) => fetch(cloud, entry, state, need).await.map_err(Cause::Unread)?,
+            }
+        };
+    }
+}
+
+/// Corrects the simulated labels where AWS answered others: only a secret's first version is `AWSCURRENT` at once, and
+/// the promotion must know where that label is. `DescribeSecret` does not lag, other than the listings.
+async fn learn_labels(cloud: &impl Writes, entry: &Entry, state: &mut State, stored: &Stored) -> Result<(), CallError> {
+    let version = stored.key.version_id();
+    let labels = |state: &State| {
+        let Destination::Own(secret) = &state.ledger.destination else { return None };
+        let version = secret.versions.iter().find(|own| own.id == version)?;
+        Some(version.labels.iter().cloned().collect::<BTreeSet<_>>())
+    };
+    if labels(state) == Some(stored.labels.iter().cloned().collect()) {
+        return Ok(());
+    }
+    let mut described = state.clone();
+    fetch(cloud, entry, &mut described, Need::Ledger).await?;
+    if labels(&described).is_some() {
+        state.ledger = described.ledger;
+    }
+    Ok(())
+}

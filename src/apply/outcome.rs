@@ -1,0 +1,164 @@
+//! What a run did, and what it left to the next.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    inventory::{Account, CallError, KeyId, State},
+    mail::Outbox,
+    notice::Kind,
+    plan::{Change, Verb},
+};
+
+/// What became of one change.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    pub change: Change,
+    pub result: Result<(), Failure>,
+    /// The key that a creation yielded.
+    pub issued: Option<KeyId>,
+    /// What went on beside: a recipient that was refused, a clean-up.
+    pub notes: Vec<String>,
+}
+
+/// What became of one mail. A mail that failed fails neither the run nor another mail: the next run tries again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sent {
+    pub kind: Kind,
+    pub to: String,
+    /// The users it is about; none for the digest.
+    pub users: Vec<String>,
+    pub result: Result<(), CallError>,
+    /// What went wrong beside: a template that could not be filled in, a tag that could not be written.
+    pub notes: Vec<String>,
+}
+
+/// Why a change was not made.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Failure {
+    /// The user's keys are not as planned any more; nothing was changed.
+    #[error("stale: {0}")]
+    Stale(String),
+    #[error("{0}")]
+    Failed(CallError),
+}
+
+/// What a run did.
+#[derive(Clone, Debug, Default)]
+pub struct Applied {
+    /// In the order of the plan; the changes of one user follow each other.
+    pub outcomes: Vec<Outcome>,
+    /// Users with changes that were not started, or not finished, and failed in none of them.
+    pub deferred: Vec<Deferred>,
+    /// The states of the users with changes as the run leaves them, by account id and name.
+    pub after: BTreeMap<(String, String), State>,
+    /// What was sent besides *rotated*, which is part of a rotation.
+    pub mail: Vec<Sent>,
+}
+
+/// A user whose changes were not started, or not finished.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deferred {
+    pub account: Arc<Account>,
+    pub user: String,
+    pub cause: Cause,
+}
+
+impl Deferred {
+    /// The user of a change that was not made.
+    pub fn new(change: &Change, cause: Cause) -> Self {
+        Self { account: Arc::clone(&change.account), user: change.user.clone(), cause }
+    }
+}
+
+/// Why a user's changes were left to the next run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Cause {
+    /// The run was interrupted, or its time was over.
+    #[error("the run was stopped before its turn")]
+    Stopped,
+    /// What comes next can't be told without a read that failed.
+    #[error("{0}")]
+    Unread(CallError),
+    /// The owner can't be told today.
+    #[error("{0}")]
+    NoMail(CallError),
+    /// keyrota runs with a key of this user, and it stops: that is done when everything else is done.
+    #[error("done last: keyrota itself runs with its key")]
+    Last,
+}
+
+impl Cause {
+    /// Whether something failed, other than that the run was over.
+    pub fn is_failure(&self) -> bool {
+        match self {
+            Self::Unread(_) | Self::NoMail(_) => true,
+            Self::Stopped | Self::Last => false,
+        }
+    }
+}
+
+impl Applied {
+    /// The users that were left to the next run, by cause.
+    pub fn left(&self) -> Vec<(String, Vec<&str>)> {
+        let mut left: Vec<(String, Vec<&str>)> = Vec::new();
+        for Deferred { user, cause, .. } in &self.deferred {
+            let cause = cause.to_string();
+            match left.iter_mut().find(|(known, _)| *known == cause) {
+                Some((_, users)) => users.push(user),
+                None => left.push((cause, vec![user])),
+            }
+        }
+        left
+    }
+
+    /// Adds what was done later in the same run.
+    pub fn extend(&mut self, other: Self) {
+        let Self { outcomes, deferred, after, mail } = other;
+        self.outcomes.extend(outcomes);
+        self.deferred.extend(deferred);
+        self.after.extend(after);
+        self.mail.extend(mail);
+    }
+
+    /// How many changes were not made, whatever the reason.
+    pub fn failures(&self) -> usize {
+        self.outcomes.iter().filter(|outcome| outcome.result.is_err()).count()
+    }
+
+    /// How many changes of one kind were made.
+    pub fn done(&self, verb: Verb) -> usize {
+        let is_done = |outcome: &&Outcome| outcome.result.is_ok() && outcome.change.action.verb() == verb;
+        self.outcomes.iter().filter(is_done).count()
+    }
+}
+
+/// What an apply goes by: the clock, whether to begin another change, and whom to tell of progress.
+pub struct Conditions<'a> {
+    /// When it began: its mail carries that as a tag.
+    pub as_of: DateTime<Utc>,
+    pub clock: &'a (dyn Fn() -> DateTime<Utc> + Sync),
+    /// Whether a user's changes may go on to a new rotation. If not, the plan begins none either (see
+    /// [`Plan::without_new_rotations`](crate::plan::Plan::without_new_rotations)).
+    pub starts_rotations: bool,
+    /// Asked before every change. A change that has begun is finished: half of one is what nobody wants.
+    pub may_start: &'a (dyn Fn() -> bool + Sync),
+    pub progress: &'a (dyn Fn(&Outcome) + Sync),
+    /// Whether SES still takes mail.
+    pub outbox: Outbox,
+}
+
+impl<'a> Conditions<'a> {
+    /// Nothing stops the run, and nobody watches it.
+    pub fn new(clock: &'a (dyn Fn() -> DateTime<Utc> + Sync), starts_rotations: bool) -> Self {
+        let (may_start, progress) = (&|| true, &|_: &Outcome| {});
+        Self { as_of: clock(), clock, starts_rotations, may_start, progress, outbox: Outbox::default() }
+    }
+}
+
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        Self::Failed(error)
+    }
+}

@@ -1,0 +1,56 @@
+//! `keyrota check`: whether the manifests are valid, offline.
+
+use std::path::Path;
+
+use chrono::Utc;
+use keyrota::{
+    manifest::{self, Diagnostic, Loaded, Manifest},
+    report::{json::diagnostic, markdown},
+};
+use serde_json::json;
+
+use super::{
+    args::{Common, Format},
+    error::CommandError,
+    exit::Exit,
+    open::instant,
+    output::Output,
+};
+
+/// Shows every mistake.
+pub fn check(common: &Common, output: &Output) -> Result<Exit, CommandError> {
+    let loaded = load(common)?;
+    if let Some(path) = &common.markdown_into
+        && let Err(error) = std::fs::write(path, markdown::diagnostics(&loaded.diagnostics))
+    {
+        return Err(CommandError::new(format!("{}: {error}", path.display())));
+    }
+    match output.format {
+        Format::Markdown => output.data(&markdown::diagnostics(&loaded.diagnostics)),
+        Format::Text | Format::Github => {
+            output.diagnostics(&loaded.diagnostics);
+            if let (false, Some(manifest)) = (loaded.has_errors(), &loaded.manifest) {
+                output.data(&good(&common.manifests, manifest));
+            }
+        }
+        Format::Json => output.data(&json(&loaded.diagnostics)),
+    }
+    Ok(if loaded.has_errors() { Exit::Error } else { Exit::Done })
+}
+
+fn good(folder: &Path, manifest: &Manifest) -> String {
+    let count = |count: usize, one: &str| if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") };
+    let (rules, exemptions) = (count(manifest.rules.len(), "rule"), count(manifest.exemptions.len(), "exemption"));
+    format!("{}: {rules}, {exemptions}, no errors\n", folder.display())
+}
+
+fn json(diagnostics: &[Diagnostic]) -> String {
+    let diagnostics: Vec<_> = diagnostics.iter().map(diagnostic).collect();
+    format!("{:#}\n", json!({ "version": 1, "diagnostics": diagnostics }))
+}
+
+/// The manifests as of `--at`.
+pub fn load(common: &Common) -> Result<Loaded, CommandError> {
+    let now = instant(common.at.as_deref(), Utc::now(), None)?;
+    Ok(manifest::load(&common.manifests, now))
+}

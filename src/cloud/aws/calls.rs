@@ -1,0 +1,108 @@
+//! AWS as [`Reads`] and [`Writes`]: which file makes which call.
+
+use std::collections::BTreeMap;
+
+use secrecy::SecretString;
+
+use super::{client::Aws, read, write};
+use crate::{
+    cloud::{ClockReading, Issued, Message, NewSecret, Reads, Relevant, Shown, Writes},
+    inventory::{Account, CallError, Key, KeyId, LastUse, SecretRecord, User},
+};
+
+impl Reads for Aws {
+    fn account(&self) -> &Account {
+        &self.account
+    }
+
+    fn clock(&self) -> Option<ClockReading> {
+        self.meter.clock()
+    }
+
+    fn own_key(&self) -> Option<&KeyId> {
+        self.own_key.as_ref()
+    }
+
+    async fn users(&self, relevant: Relevant<'_>) -> Result<Vec<User>, CallError> {
+        read::users(self, relevant).await
+    }
+
+    async fn secrets(&self) -> Result<Vec<SecretRecord>, CallError> {
+        read::secrets(self).await
+    }
+
+    async fn describe_secret(&self, name: &str) -> Result<Option<SecretRecord>, CallError> {
+        read::secret(self, name).await
+    }
+
+    async fn resource_policy(&self, name: &str) -> Result<Option<String>, CallError> {
+        read::resource_policy(self, name).await
+    }
+
+    async fn access_keys(&self, user: &str) -> Result<Vec<Key>, CallError> {
+        read::access_keys(self, user).await
+    }
+
+    async fn access_keys_after(&self, user: &str, shown: Shown<'_>) -> Result<Vec<Key>, CallError> {
+        read::access_keys_after(self, user, shown).await
+    }
+
+    async fn last_use(&self, key: &KeyId) -> Result<LastUse, CallError> {
+        read::last_use(self, key).await
+    }
+}
+
+impl Writes for Aws {
+    async fn create_secret(&self, secret: &NewSecret) -> Result<(), CallError> {
+        write::create_secret(self, secret).await
+    }
+
+    async fn tag_secret(&self, name: &str, tags: &BTreeMap<String, String>) -> Result<(), CallError> {
+        write::tag_secret(self, name, tags).await
+    }
+
+    async fn untag_secret(&self, name: &str, tags: &[&str]) -> Result<(), CallError> {
+        write::untag_secret(self, name, tags).await
+    }
+
+    async fn replicate_secret(&self, name: &str, regions: &[String], kms_key: Option<&str>) -> Result<(), CallError> {
+        write::replicate_secret(self, name, regions, kms_key).await
+    }
+
+    async fn update_secret(&self, name: &str, kms_key: &str) -> Result<(), CallError> {
+        write::update_secret(self, name, kms_key).await
+    }
+
+    async fn put_secret_value(
+        &self,
+        name: &str,
+        version: &str,
+        value: &SecretString,
+    ) -> Result<Vec<String>, CallError> {
+        write::put_secret_value(self, name, version, value).await
+    }
+
+    async fn move_label(&self, name: &str, label: &str, from: Option<&str>, to: Option<&str>) -> Result<(), CallError> {
+        write::move_label(self, name, label, from, to).await
+    }
+
+    async fn create_access_key(&self, user: &str) -> Result<Issued, CallError> {
+        write::create_access_key(self, user).await
+    }
+
+    async fn verify(&self, issued: &Issued) -> Result<(), CallError> {
+        write::verify(self, issued).await
+    }
+
+    async fn deactivate_access_key(&self, user: &str, key: &KeyId) -> Result<(), CallError> {
+        write::deactivate_access_key(self, user, key).await
+    }
+
+    async fn delete_access_key(&self, user: &str, key: &KeyId) -> Result<(), CallError> {
+        write::delete_access_key(self, user, key).await
+    }
+
+    async fn send_mail(&self, message: &Message) -> Result<(), CallError> {
+        write::send_mail(self, message).await
+    }
+}

@@ -1,0 +1,48 @@
+//! How AWS is called.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+/// How patiently to call AWS.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where to call, and as whom; `None`: as the environment says, as for every AWS tool.
+    pub target: Option<Target>,
+    /// How often a call is tried in all.
+    pub attempts: u32,
+    /// The wait before the second attempt; it doubles from there, with jitter.
+    pub first_wait: Duration,
+    pub longest_wait: Duration,
+    /// How long in all to wait for a new key to be known.
+    pub propagation: Duration,
+    /// How long in all to wait for a listing to show what was just done.
+    pub consistency: Duration,
+    pub connect_timeout: Duration,
+    /// For one attempt; four times as long for all attempts of a call together.
+    pub attempt_timeout: Duration,
+}
+
+/// An endpoint with fixed credentials: an emulator.
+#[derive(Clone, Debug)]
+pub struct Target {
+    pub endpoint: String,
+    pub region: String,
+    pub access_key: String,
+    pub secret_key: SecretString,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            target: None,
+            attempts: 8,
+            first_wait: Duration::from_millis(500),
+            longest_wait: Duration::from_secs(8),
+            propagation: Duration::from_secs(60),
+            consistency: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(5),
+            attempt_timeout: Duration::from_secs(30),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! All accounts at the same time: who is in scope of each, and what was observed of them.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+
+use super::account::{Depth, Directory, directory, observe};
+use crate::{
+    cloud::Reads,
+    inventory::{Inventory, UnreadAccount},
+    manifest::{Code, Diagnostic, Manifest},
+    plan::Viewpoint,
+    roster::{Roster, relevant, resolve},
+};
+
+/// One account, with who is in scope there and what was observed of them.
+pub struct AccountState<'a, C> {
+    pub cloud: &'a C,
+    pub roster: Roster,
+    pub inventory: Inventory,
+}
+
+/// The users or secrets of no account could be listed: nothing is known, and there is no plan.
+#[derive(Debug)]
+pub struct NothingRead(pub Vec<UnreadAccount>);
+
+/// Told of how reading goes on, for a progress bar.
+#[derive(Clone, Copy, Debug)]
+pub enum Progress {
+    /// This many users are in scope of an account, and are read now.
+    InScope(usize),
+    /// One of them was read.
+    Read,
+}
+
+/// One account with who is in scope there, before any key was read.
+pub struct AccountScope<'a, C> {
+    pub cloud: &'a C,
+    pub directory: Directory,
+    pub roster: Roster,
+}
+
+/// The accounts that could be listed, and what is to be said.
+pub struct Scope<'a, C> {
+    pub accounts: Vec<AccountScope<'a, C>>,
+    pub unread: Vec<UnreadAccount>,
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Lists users and secrets of every account, all at the same time, and resolves the manifest against them. An account
+/// that can't be listed stops no other.
+///
+/// # Errors
+/// No account can be listed.
+pub async fn scope<'a, C: Reads>(
+    clouds: &'a [C],
+    manifest: &Manifest,
+    now: DateTime<Utc>,
+) -> Result<Scope<'a, C>, NothingRead> {
+    let one = |cloud: &'a C| async move {
+        let account = cloud.account();
+        let is_relevant = |name: &str, path: &str| relevant(manifest, account, name, path);
+        let directory = match directory(cloud, &is_relevant).await {
+            Ok(directory) => directory,
+            Err(error) => return Err(UnreadAccount::new(account, &error)),
+        };
+        let (roster, warnings) = resolve(manifest, account, &directory.users, now);
+        Ok((AccountScope { cloud, directory, roster }, warnings))
+    };
+    let (mut accounts, mut unread, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
+    for result in futures::future::join_all(clouds.iter().map(one)).await {
+        match result {
+            Ok((account, found)) => {
+                accounts.push(account);
+                warnings.push(found);
+            }
+            Err(error) => unread.push(error),
+        }
+    }
+    if accounts.is_empty() && !unread.is_empty() {
+        return Err(NothingRead(unread));
+    }
+    let mut warnings = merged(warnings);
+    // A rule that selects nobody may do so in an account of which nobody knows.
+    warnings.retain(|warning| unread.is_empty() || warning.code != Code::RuleUnmatched);
+    Ok(Scope { accounts, unread, warnings })
+}
+
+/// The warnings of all accounts. Who is not in one account may be in another, so that is said only where it is true of
+/// all.
+pub fn merged(accounts: Vec<Vec<Diagnostic>>) -> Vec<Diagnostic> {
+    let count = accounts.len();
+    // The wording may name the account.
+    let place = |warning: &Diagnostic| (warning.code, warning.file().to_owned(), warning.line(), warning.column());
+    let mut unmatched: HashMap<_, usize> = HashMap::new();
+    for warning in accounts.iter().flatten().filter(|warning| is_absence(warning.code)) {
+        *unmatched.entry(place(warning)).or_default() += 1;
+    }
+    let mut merged: Vec<Diagnostic> = Vec::new();
+    for warning in accounts.into_iter().flatten() {
+        // Said once, by whichever account comes first.
+        let is_told =
+            !is_absence(warning.code) || unmatched.remove(&place(&warning)).is_some_and(|accounts| accounts == count);
+        if is_told && !merged.contains(&warning) {
+            merged.push(warning);
+        }
+    }
+    merged
+}
+
+/// Whether it says that somebody is not there.
+fn is_absence(code: Code) -> bool {
+    matches!(code, Code::RuleUnmatched | Code::NameUnmatched)
+}
+
+/// Reads the users in scope of every account.
+pub async fn observe_all<'a, C: Reads>(
+    scoped: Vec<AccountScope<'a, C>>,
+    depth: Depth,
+    viewpoint: impl Into<Viewpoint>,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Vec<AccountState<'a, C>> {
+    let viewpoint = viewpoint.into();
+    let accounts = scoped.into_iter().map(|AccountScope { cloud, directory, roster }| async move {
+        progress(Progress::InScope(roster.entries.len()));
+        let inventory = observe(cloud, &roster, &directory, depth, viewpoint, &|| progress(Progress::Read)).await;
+        AccountState { cloud, roster, inventory }
+    });
+    futures::future::join_all(accounts).await
+}

@@ -1,0 +1,12 @@
+//! Reads what the plan needs of the accounts, and no more: the users and secrets in bulk, the keys of users in scope, and
+//! single look-ups where the planner asks for one.
+
+mod account;
+mod accounts;
+mod resource_policy;
+
+pub(crate) use self::account::tag_value;
+pub use self::{
+    account::{Depth, Directory, RosterAt, directory, fetch, observe, observe_for},
+    accounts::{AccountScope, AccountState, NothingRead, Progress, Scope, merged, observe_all, scope},
+};

@@ -1,0 +1,186 @@
+//! One run, the program on one screen: who is in scope, what is observed, what is planned, whether it may be done, what
+//! is done, and who is told. The command, the function, the tests and the benches call it.
+
+use std::sync::Arc;
+
+use crate::{
+    apply::{Applied, Cause, Conditions, Deferred, apply},
+    clock::{self, ClockOff},
+    cloud::{Reads, Writes},
+    inventory::{KeyId, UnreadAccount},
+    manifest::{Code, Diagnostic, Manifest, schedule::next_after},
+    notify::notify,
+    observe::{AccountState, Depth, NothingRead, Progress, Scope, observe_all, scope},
+    plan::{Change, Exceeded, Plan, Verb, Viewpoint, Warning, exceeded, plan},
+    verdict::Verdict,
+};
+
+/// What a run may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Everything.
+    Enforce,
+    /// Carries on the rotations that have begun, and begins none.
+    Tend,
+    /// Nothing.
+    Plan,
+}
+
+impl Mode {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Enforce, Self::Tend, Self::Plan];
+
+    /// As events name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Tend => "tend",
+            Self::Plan => "plan",
+        }
+    }
+
+    /// Whether a run begins rotations, or, for `plan`, shows those that would begin.
+    pub fn starts_rotations(self) -> bool {
+        match self {
+            Self::Enforce | Self::Plan => true,
+            Self::Tend => false,
+        }
+    }
+}
+
+/// What a run begins with: the manifests are loaded, and the accounts entered.
+#[derive(Clone, Copy)]
+pub struct Run<'a, C> {
+    pub manifest: &'a Manifest,
+    /// The accounts that could be entered.
+    pub clouds: &'a [C],
+    /// Those that could not.
+    pub not_entered: &'a [UnreadAccount],
+    pub mode: Mode,
+    pub depth: Depth,
+    pub viewpoint: Viewpoint,
+}
+
+impl<'a, C: Reads> Run<'a, C> {
+    /// A run of one instant that reads what its plan needs.
+    pub fn new(manifest: &'a Manifest, clouds: &'a [C], mode: Mode, viewpoint: impl Into<Viewpoint>) -> Self {
+        Self { manifest, clouds, not_entered: &[], mode, depth: Depth::Plan, viewpoint: viewpoint.into() }
+    }
+
+    /// Lists users and secrets of every account, resolves who is in scope, observes them, and plans. Changes nothing.
+    ///
+    /// # Errors
+    /// No account can be listed.
+    pub async fn plan(&self, progress: &(dyn Fn(Progress) + Sync)) -> Result<Planned<'a, C>, NothingRead> {
+        let Self { manifest, clouds, not_entered, mode, depth, viewpoint } = *self;
+        let Scope { accounts, mut unread, mut warnings } = scope(clouds, manifest, viewpoint.at).await?;
+        unread.extend_from_slice(not_entered);
+        // A rule that selects nobody may do so in an account of which nobody knows.
+        warnings.retain(|warning| unread.is_empty() || warning.code != Code::RuleUnmatched);
+        let accounts = observe_all(accounts, depth, viewpoint, progress).await;
+        let mut plan = plan_accounts(&accounts, viewpoint);
+        if !mode.starts_rotations() {
+            plan = plan.without_new_rotations(next_after(manifest.schedule.enforce(), viewpoint.at));
+        }
+        plan.accounts_unread = unread;
+        Ok(Planned { manifest, mode, accounts, plan, warnings })
+    }
+}
+
+/// What was observed, and what is to be done about it.
+pub struct Planned<'a, C> {
+    pub manifest: &'a Manifest,
+    pub mode: Mode,
+    pub accounts: Vec<AccountState<'a, C>>,
+    pub plan: Plan,
+    /// What the manifests say that is not so in the accounts.
+    pub warnings: Vec<Diagnostic>,
+}
+
+impl<C: Reads> Planned<'_, C> {
+    /// The limits that the plan exceeds: then nothing may be changed.
+    pub fn exceeded(&self) -> Vec<Exceeded> {
+        exceeded(&self.plan, &self.manifest.limits)
+    }
+
+    /// Whether the clock can be trusted: if not, nothing may be changed.
+    ///
+    /// # Errors
+    /// It is off AWS's.
+    pub fn check_clock(&self) -> Result<(), ClockOff> {
+        clock::check(self.accounts.iter().map(|account| account.cloud))
+    }
+
+    /// Whether the run went well: for the exit code, the invocation and the metrics. `applied` is `None` where nothing was
+    /// to be changed.
+    pub fn verdict(&self, applied: Option<&Applied>) -> Verdict {
+        Verdict::of(&self.plan, applied)
+    }
+}
+
+impl<C: Writes> Planned<'_, C> {
+    /// Applies the plan, then notifies people; all accounts at the same time. `before_mail` hears what was done before
+    /// anybody is told of it.
+    ///
+    /// The user whose key keyrota itself runs with comes last, for nothing can be done without it: after the mail, too, if
+    /// the key stops in this run.
+    pub async fn apply(&self, conditions: &Conditions<'_>, before_mail: &dyn Fn(&Applied)) -> Applied {
+        let Self { manifest, mode, accounts, plan, warnings: _ } = self;
+        let is_last = |change: &&Change| {
+            plan.warnings.iter().filter_map(|it| it.own_key_of(change)).any(|key| stops(change, key))
+        };
+        let (last, others): (Vec<_>, Vec<_>) = plan.changes.iter().partition(is_last);
+        let mut applied = self.apply_only(&others, conditions).await;
+        applied.deferred.extend(last.iter().map(|change| Deferred::new(change, Cause::Last)));
+        before_mail(&applied);
+        notify(accounts, plan, &mut applied, &manifest.mail, *mode == Mode::Enforce, conditions).await;
+        applied.deferred.retain(|deferred| deferred.cause != Cause::Last);
+        applied.extend(self.apply_only(&last, conditions).await);
+        applied
+    }
+
+    async fn apply_only(&self, changes: &[&Change], conditions: &Conditions<'_>) -> Applied {
+        let is_own = |change: &&&Change| self.plan.warnings.iter().any(|warning| warning.own_key_of(change).is_some());
+        let (own, others): (Vec<&Change>, Vec<&Change>) = changes.iter().partition(is_own);
+        let mut all = Applied::default();
+        for changes in [others, own] {
+            let accounts = self.accounts.iter().map(|AccountState { cloud, roster, inventory }| {
+                let here = changes.iter().filter(|change| *change.account == roster.account);
+                let here: Vec<Change> = here.map(|&change| change.clone()).collect();
+                async move { apply(*cloud, roster, inventory, &here, conditions).await }
+            });
+            futures::future::join_all(accounts).await.into_iter().for_each(|applied| all.extend(applied));
+        }
+        all
+    }
+}
+
+/// One plan for all accounts.
+pub fn plan_accounts<C: Reads>(accounts: &[AccountState<'_, C>], viewpoint: impl Into<Viewpoint>) -> Plan {
+    let viewpoint = viewpoint.into();
+    let mut all = Plan::empty(viewpoint.at);
+    for AccountState { roster, inventory, .. } in accounts {
+        all.extend(plan(roster, inventory, viewpoint));
+    }
+    all.warnings.extend(accounts.iter().filter_map(own_key));
+    all
+}
+
+/// Whether keyrota runs with the key of a user that it may rotate here.
+fn own_key<C: Reads>(account: &AccountState<'_, C>) -> Option<Warning> {
+    let AccountState { cloud, roster, inventory } = account;
+    let key = cloud.own_key()?;
+    let entry = roster.entries.iter().filter(|entry| entry.exempt.is_none()).find(|entry| {
+        let state = inventory.users.get(&entry.user.name).and_then(|state| state.as_ref().ok());
+        state.is_some_and(|state| state.key(key).is_some())
+    })?;
+    let account = Arc::new(roster.account.clone());
+    Some(Warning::OwnKey { account, user: entry.user.name.clone(), key: key.clone() })
+}
+
+/// Whether carrying the change out, with what follows at once, stops this key.
+fn stops(change: &Change, key: &KeyId) -> bool {
+    let is_it = |verb: Verb, of: Option<&KeyId>| matches!(verb, Verb::Deactivate | Verb::Delete) && of == Some(key);
+    is_it(change.action.verb(), change.action.key())
+        || change.then.iter().any(|step| step.same_run && is_it(step.verb, step.key.existing()))
+}

@@ -1,0 +1,3 @@
+//! What tests share and is no test.
+
+pub mod run;
