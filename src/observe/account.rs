@@ -9,7 +9,7 @@ use super::resource_policy::readers;
 use crate::{
     cloud::{Reads, Relevant},
     inventory::{
-        CallError, Destination, Elsewhere, ErrorKind, Inventory, KeyAt, KeyId, LastUse, Ledger, Readers, Reminder,
+        CallError, Destination, Elsewhere, ErrorKind, Inventory, Key, KeyAt, KeyId, LastUse, Ledger, Readers, Reminder,
         Secret, SecretRecord, State, TAG_ANNOUNCED, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT, TAG_KMS_KEY,
         TAG_NOTIFIED, TAG_NOTIFIED_AT, TAG_OWNER, TAG_REMINDED, TAG_USER, User,
     },
@@ -190,7 +190,20 @@ async fn observe_state(
         let of = |(_, look, entry): &&(usize, RosterAt<'_>, &Entry)| need(look.roster, entry, state, look.viewpoint);
         views.iter().find_map(of)
     };
+    let mut asked = Vec::new();
     while let Some(need) = needed(&state) {
+        if asked.contains(&need) {
+            // A planner that is not content with an answer would ask for ever.
+            let user = entry.user.name.clone();
+            let (kind, operation) = (ErrorKind::Other, "keyrota:Plan");
+            return Err(CallError {
+                kind,
+                operation,
+                subject: user,
+                message: format!("it asks again: {need}; please report this"),
+            });
+        }
+        asked.push(need.clone());
         fetch(cloud, entry, &mut state, need).await?;
     }
     Ok(state)
@@ -209,7 +222,7 @@ pub async fn fetch(cloud: &impl Reads, entry: &Entry, state: &mut State, need: N
                 Elsewhere::MovesTo(to) if to.confirmed => (*to, vec![leading]),
                 Elsewhere::MovesTo(to) => (described(cloud, entry, &to.secret).await?, vec![leading]),
                 // Of what was left for good nothing needs to be known for certain.
-                Elsewhere::MovedFrom(former) if leading.handed_out().is_some() => (leading, former),
+                Elsewhere::MovedFrom(former) if hands_out_a_key(&leading, &state.keys) => (leading, former),
                 Elsewhere::MovedFrom(former) => {
                     let names = former.into_iter().map(|ledger| ledger.secret);
                     (leading, all_described(cloud, entry, names).await?)
@@ -218,10 +231,18 @@ pub async fn fetch(cloud: &impl Reads, entry: &Entry, state: &mut State, need: N
             };
             *state = arranged(state.keys.clone(), own, former);
         }
-        Need::ResourcePolicy => {
-            let policy = cloud.resource_policy(&state.ledger.secret).await?;
-            if let Destination::Own(secret) = &mut state.ledger.destination {
-                secret.readers = readers(policy.as_deref(), cloud.account());
+        Need::ResourcePolicy(name) => {
+            let policy = cloud.resource_policy(&name).await?;
+            let readers = readers(policy.as_deref(), cloud.account());
+            // The one that is moved to has its policy read before the move.
+            let to = match &mut state.elsewhere {
+                Elsewhere::MovesTo(to) => Some(&mut **to),
+                Elsewhere::Nowhere | Elsewhere::MovedFrom(_) | Elsewhere::Several(_) => None,
+            };
+            for ledger in [Some(&mut state.ledger), to].into_iter().flatten().filter(|ledger| ledger.secret == name) {
+                if let Destination::Own(secret) = &mut ledger.destination {
+                    secret.readers = readers.clone();
+                }
             }
         }
         Need::LastUse(id) => {
@@ -236,6 +257,11 @@ pub async fn fetch(cloud: &impl Reads, entry: &Entry, state: &mut State, need: N
         }
     }
     Ok(())
+}
+
+/// Whether the secret hands out a key that works.
+fn hands_out_a_key(ledger: &Ledger, keys: &[Key]) -> bool {
+    ledger.handed_out().is_some_and(|id| keys.iter().any(|key| key.id == id && key.is_active()))
 }
 
 /// The ledger as `DescribeSecret` tells of it.

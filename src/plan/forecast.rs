@@ -168,7 +168,7 @@ impl<'a> Walk<'a> {
                 }
                 Next::Need(Need::LastUse(key)) => self.rest(&key),
                 Next::Need(Need::Ledger) => self.confirmed(),
-                Next::Need(Need::ResourcePolicy) => self.unexposed(),
+                Next::Need(Need::ResourcePolicy(_)) => self.unexposed(),
                 Next::Wait { .. } | Next::Settled { .. } => break,
             }
         }

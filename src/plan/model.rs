@@ -453,7 +453,7 @@ pub enum Need {
     /// `GetAccessKeyLastUsed`.
     LastUse(KeyId),
     /// `GetResourcePolicy`: who may read the secret that was there before.
-    ResourcePolicy,
+    ResourcePolicy(String),
 }
 
 /// From when the observation is, and for when a plan is made of it.
@@ -549,7 +549,7 @@ impl Need {
         match self {
             Self::Ledger => "secrets were not described".to_owned(),
             Self::LastUse(_) => "the last use of keys was not read".to_owned(),
-            Self::ResourcePolicy => "the resource policies of secrets were not read".to_owned(),
+            Self::ResourcePolicy(_) => "the resource policies of secrets were not read".to_owned(),
         }
     }
 }
@@ -559,7 +559,7 @@ impl fmt::Display for Need {
         match self {
             Self::Ledger => f.write_str("its secret was not described"),
             Self::LastUse(key) => write!(f, "the last use of {key} was not read"),
-            Self::ResourcePolicy => f.write_str("the resource policy of its secret was not read"),
+            Self::ResourcePolicy(secret) => write!(f, "the resource policy of `{secret}` was not read"),
         }
     }
 }

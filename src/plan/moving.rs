@@ -41,7 +41,7 @@ pub fn placed<'a>(roster: &Roster, entry: &Entry, state: &'a State, now: DateTim
 fn goes_on_there(next: &Next) -> bool {
     match next {
         // Who may read a secret is asked before a key is stored there.
-        Next::Change(Action::Create { .. }, _) | Next::Need(Need::ResourcePolicy) | Next::Settled { .. } => false,
+        Next::Change(Action::Create { .. }, _) | Next::Need(Need::ResourcePolicy(_)) | Next::Settled { .. } => false,
         Next::Change(Action::Notify { notice, .. }, _) => matches!(notice.topic, Topic::Issued { .. }),
         Next::Change(..) | Next::Need(_) => true,
         Next::Wait { wait, .. } => matches!(
@@ -59,17 +59,28 @@ fn goes_on_there(next: &Next) -> bool {
     }
 }
 
-/// The state of a user with several secrets. `own` has the name that the manifest gives it. The one that was written last
-/// leads: what is under way is under way there.
+/// The state of a user with several secrets. `own` has the name that the manifest gives it, and leads as soon as it hands
+/// out a key that works: so a secret that someone makes beside it and tags as the user's has no say. Before that, the one
+/// that was written last leads: what is under way is under way there. Where both hand out keys, a person must say.
 #[must_use]
 pub fn arranged(keys: Vec<Key>, own: Ledger, former: Vec<Ledger>) -> State {
     let written = |ledger: &Ledger| last_written(ledger, &keys);
     let mut former: Vec<(Option<DateTime<Utc>>, Ledger)> =
         former.into_iter().map(|ledger| (written(&ledger), ledger)).collect();
     former.sort_by(|(one, a), (other, b)| other.cmp(one).then_with(|| a.secret.cmp(&b.secret)));
-    let leads = |(at, _): &(Option<DateTime<Utc>>, Ledger)| *at > written(&own);
+    let works = |ledger: &Ledger| {
+        let key = ledger.handed_out()?;
+        keys.iter().find(|held| held.id == key && held.is_active())
+    };
+    let own_key = works(&own);
+    let leads = |(at, _): &(Option<DateTime<Utc>>, Ledger)| own_key.is_none() && *at > written(&own);
+    let newer =
+        |ledger: &Ledger| works(ledger).zip(own_key).is_some_and(|(theirs, ours)| theirs.created > ours.created);
+    let rivals: Vec<String> =
+        former.iter().filter(|(_, ledger)| newer(ledger)).map(|(_, ledger)| ledger.secret.clone()).collect();
     let (ledger, elsewhere) = match &former[..] {
         [] => (own, Elsewhere::Nowhere),
+        _ if !rivals.is_empty() => (own, Elsewhere::Several(rivals)),
         [first, second, ..] if leads(first) && first.0 == second.0 && first.0 != Some(STALE) => {
             let alike = former.iter().filter(|one| one.0 == first.0).map(|(_, ledger)| ledger.secret.clone());
             let names = alike.collect();

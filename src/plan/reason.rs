@@ -432,8 +432,8 @@ impl fmt::Display for Wait {
             ),
             Self::SeveralSecrets { secret, others } => write!(
                 f,
-                "the secret is to be `{secret}`, and the same key of the user is in {}: delete all but the one that is read, or take its tag `keyrota:user` away",
-                others.iter().map(|other| format!("`{other}`")).collect::<Vec<_>>().join(", ")
+                "the secret is to be `{secret}`, and {} may be the one that is read: delete what is not, or take its tag `keyrota:user` away",
+                others.iter().map(|other| format!("`{other}`")).collect::<Vec<_>>().join(" or ")
             ),
             Self::AmbiguousRules { rules: [one, other] } => write!(
                 f,

@@ -59,7 +59,7 @@ pub(super) fn decide(roster: &Roster, entry: &Entry, state: &State, now: DateTim
             Ok(Some(Next::Change(Action::Create { .. }, _)))
                 if view.secret.is_some_and(|secret| secret.readers == Readers::Unread) =>
             {
-                Next::Need(Need::ResourcePolicy)
+                Next::Need(Need::ResourcePolicy(state.ledger.secret.clone()))
             }
             Ok(Some(Next::Wait { wait, .. })) if wait.is_blocked() && !view.is_confirmed() => Next::Need(Need::Ledger),
             Ok(Some(next)) => next,

@@ -94,14 +94,20 @@ impl<'a> View<'a> {
     }
 
     /// The key that clients are handed out, whether it works or not; `None` also for what keyrota did not store. As long as
-    /// the secret hands out none, the one of the earlier name does.
+    /// the secret hands out none that works, the one of the earlier name may.
     pub fn handed_out(&self) -> Option<KeyId> {
-        self.state.ledger.handed_out().or_else(|| self.former.and_then(Ledger::handed_out))
+        let own = self.state.ledger.handed_out().filter(|_| self.hands_out_itself());
+        own.or_else(|| self.former.and_then(Ledger::handed_out))
     }
 
     /// Whether the secret hands out a key, and not one of an earlier name.
     pub fn hands_out_itself(&self) -> bool {
-        self.state.ledger.handed_out().is_some()
+        let works = |ledger: &Ledger| {
+            let key = ledger.handed_out()?;
+            self.state.key(&key).filter(|key| key.is_active())
+        };
+        let is_former = works(&self.state.ledger).is_none() && self.former.and_then(works).is_some();
+        self.state.ledger.handed_out().is_some() && !is_former
     }
 
     /// The secret that hands this key out, if that has an earlier name and the new one hands out none yet.

@@ -91,6 +91,8 @@ pub struct Digest {
     pub created: usize,
     pub deactivated: usize,
     pub deleted: usize,
+    /// How many secrets were made as the manifests say.
+    pub updated: usize,
     /// Those in which there is something to tell.
     pub accounts: Vec<AccountDigest>,
     /// Users whose changes were not started or not finished, and why.
@@ -182,13 +184,14 @@ impl Retiring {
 
 impl Digest {
     fn values(&self) -> Value {
-        let Self { created, deactivated, deleted, accounts, unfinished, unread } = self;
+        let Self { created, deactivated, deleted, updated, accounts, unfinished, unread } = self;
         let accounts_: Vec<Value> = accounts.iter().map(AccountDigest::values).collect();
         context! {
             accounts => accounts_,
             created => *created,
             deactivated => *deactivated,
             deleted => *deleted,
+            updated => *updated,
             failed => accounts.iter().map(|one| one.failed.len()).sum::<usize>(),
             blocked => accounts.iter().map(|one| one.blocked.len()).sum::<usize>(),
             unfinished => unfinished.iter().map(|user| untrusted::mail(user)).collect::<Vec<_>>(),

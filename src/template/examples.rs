@@ -166,6 +166,7 @@ fn digest_examples(account: &Arc<Account>) -> Vec<Content> {
         accounts: vec![of(done.clone(), failed, all.clone()), of(vec![], vec![], all)],
         unfinished: vec![text("svc-late (the run was stopped before its turn)")],
         unread: vec![text("account 444455556666 (search): role keyrota could not be assumed: AccessDenied")],
+        updated: 1,
         ..counted(1)
     };
     let many = done.iter().cycle().take(3 * MOST_ENTRIES).cloned().collect();
