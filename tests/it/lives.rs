@@ -20,7 +20,7 @@ use keyrota::{
     cloud::sandbox::{IamUser, Sandbox, StoredSecret, StoredVersion, World},
     inventory::{
         Account, Key, KeyId, LastUse, Status, TAG_ANNOUNCED, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT,
-        TAG_NOTIFIED, TAG_OWNER, User,
+        TAG_NOTIFIED, TAG_OWNER, TAG_USER, User,
     },
     mail::Outbox,
     manifest::{Mail, Policy, RotateAhead, Schedule, Source, Sourced, WhenFull, schedule::Runs},
@@ -35,8 +35,13 @@ use crate::faulty::{Attempt, Faulty, Mode};
 
 const USER: &str = "ci-deployer";
 const SECRET: &str = "/aws/iam/credentials/ci-deployer";
+/// Where the manifest wants it in lives that move.
+const MOVED: &str = "/team/ci-deployer";
 const OLD: &str = "AKIAOLDOLDOLDOLDOLD1";
 const NEW: &str = "AKIANEWNEWNEWNEWNEW2";
+
+const KMS_KEY: &str = "alias/keys";
+const REPLICA: &str = "eu-central-1";
 
 /// A rotation with everything that can wait has fewer runs; a life with more would be one without an end.
 const MOST_RUNS: usize = 40;
@@ -71,6 +76,21 @@ fn answering_a_leak() {
 fn reissuing_all() {
     let reissue_before = Sourced { value: Some(t0()), source: None };
     explore("reissue", Policy { reissue_before, ..policy(7, 8, 14, 14, WhenFull::Block) });
+}
+
+/// The secret is to be encrypted with another KMS key and replicated.
+#[test]
+fn with_another_kms_key_and_a_replica() {
+    let kms_key = Sourced { value: Some(KMS_KEY.to_owned()), source: None };
+    let replicate_to = Sourced { value: vec![REPLICA.to_owned()], source: None };
+    explore("upkeep", Policy { kms_key, replicate_to, ..policy(7, 8, 14, 14, WhenFull::Block) });
+}
+
+/// The manifest calls the secret by another name than it has.
+#[test]
+fn moving_to_another_secret() {
+    let secret = Sourced { value: "/team/{user}".to_owned(), source: None };
+    explore("moving", Policy { secret, ..policy(7, 8, 14, 14, WhenFull::Block) });
 }
 
 /// How a life ends.
@@ -112,7 +132,17 @@ struct Tally {
 fn explore(name: &str, policy: Policy) {
     let roster = roster(policy);
     let (ends, tally) = (Ends::default(), Tally::default());
-    let all = seeds();
+    let mut all = seeds();
+    if roster.entries[0].secret != SECRET {
+        // What stores no key of the user's is as good as no secret: those lives are the same as with any policy.
+        let is_stored = |id: &str| KeyId::of_version(id).is_some();
+        let stores = |world: &World| world.secrets.iter().any(|one| one.versions.iter().any(|it| is_stored(&it.id)));
+        all.retain(stores);
+        // keyrota knows a secret of another name by this tag, which it writes with the first key.
+        let arn = &roster.entries[0].user.arn;
+        let secrets = all.iter_mut().flat_map(|world| &mut world.secrets);
+        secrets.for_each(|secret| drop(secret.tags.insert(TAG_USER.to_owned(), arn.clone())));
+    }
     let seeds = Mutex::new(all.clone());
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
@@ -186,6 +216,7 @@ fn live(roster: &Roster, node: &Node, ends: &Ends, queue: &mut Vec<Node>, tally:
         match after.plan_after.waiting.first() {
             None => {
                 assert_nothing_is_lost(&world);
+                assert_is_as_the_manifest_says(&roster.entries[0], &world);
                 assert!(
                     handed_out(&world).is_none_or(|works| works),
                     "what the secret hands out does not work\n{world:#?}"
@@ -274,41 +305,49 @@ fn watch(world: &World, attempt: &Attempt<'_>) {
             let key = keys.iter().find(|held| held.id == **key).expect("only what exists is deactivated");
             let others = || keys.iter().filter(|other| other.id != key.id);
             assert!(others().any(Key::is_active), "the last working key would be deactivated\n{world:#?}");
-            let Some(secret) = world.secret(SECRET) else {
+            let Some(secret) = leading(world) else {
                 panic!("a key would be deactivated, and nothing notes it\n{world:#?}");
             };
             let labelled = |label, key: &Key| secret.labelled(label).is_some_and(|v| v.id == key.id.version_id());
+            let tags = |name: &str| world.secrets.iter().filter_map(|secret| secret.tags.get(name).cloned()).collect();
             assert!(
                 !key.is_active() || !labelled("AWSCURRENT", key),
                 "what the secret hands out would be deactivated\n{world:#?}"
             );
             // What an interrupted run left is hardly anyone's: its owner is told afterwards, and has the hold. The same
             // goes for a key that this very run has made and can't store.
-            let intent = secret.tags.get(TAG_INTENT).and_then(|time| time.parse::<DateTime<Utc>>().ok());
+            let intents: Vec<String> = tags(TAG_INTENT);
             let near = -TimeDelta::minutes(5)..=TimeDelta::minutes(15);
-            if intent.is_some_and(|intent| near.contains(&(key.created - intent))) && key.last_use == LastUse::Never {
+            let mut intents = intents.iter().filter_map(|time| time.parse::<DateTime<Utc>>().ok());
+            if intents.any(|intent| near.contains(&(key.created - intent))) && key.last_use == LastUse::Never {
                 return;
             }
             for newer in others().filter(|other| other.is_active() && other.created > key.created) {
                 assert!(!labelled("AWSPENDING", newer), "the new key is not handed out yet\n{world:#?}");
             }
             if key.is_active() {
-                let tag = |name: &str| secret.tags.get(name).map(String::as_str).unwrap_or_default();
+                let (told, announced): (Vec<String>, Vec<String>) = (tags(TAG_NOTIFIED), tags(TAG_ANNOUNCED));
                 let is_told_of_newer = others().any(|newer| {
                     newer.created > key.created
                         && labelled("AWSCURRENT", newer)
-                        && tag(TAG_NOTIFIED) == newer.id.as_str()
+                        && told.iter().any(|told| *told == newer.id.as_str())
                 });
-                let is_announced = tag(TAG_ANNOUNCED).starts_with(key.id.as_str());
+                let is_announced = announced.iter().any(|announced| announced.starts_with(key.id.as_str()));
                 assert!(is_told_of_newer || is_announced, "the owner was not told\n{world:#?}");
             }
         }
     }
 }
 
+/// The secret that clients are to read: the one of the new name as soon as it holds something.
+fn leading(world: &World) -> Option<&StoredSecret> {
+    let moved = world.secret(MOVED);
+    moved.filter(|secret| secret.labelled("AWSCURRENT").is_some()).or(world.secret(SECRET)).or(moved)
+}
+
 /// Whether the key that the secret hands out works; `None` if it hands out none of keyrota's.
 fn handed_out(world: &World) -> Option<bool> {
-    let key = KeyId::of_version(&world.secret(SECRET)?.labelled("AWSCURRENT")?.id)?;
+    let key = KeyId::of_version(&leading(world)?.labelled("AWSCURRENT")?.id)?;
     Some(world.key(&key).is_some_and(Key::is_active))
 }
 
@@ -326,7 +365,7 @@ fn assert_alive(before: &World, after: &World) {
     assert!(keys.len() <= 2);
     for key in keys.iter().filter(|key| !key.is_active()) {
         let was = before.key(&key.id).is_none_or(|key| !key.is_active());
-        let noted = after.secret(SECRET).is_some_and(|secret| {
+        let noted = after.secrets.iter().any(|secret| {
             [TAG_DEACTIVATED, TAG_DEACTIVATING]
                 .iter()
                 .any(|tag| secret.tags.get(*tag).is_some_and(|value| value.starts_with(key.id.as_str())))
@@ -339,11 +378,23 @@ fn assert_alive(before: &World, after: &World) {
 fn assert_nothing_is_lost(world: &World) {
     for key in &world.user(USER).expect("the user exists").keys {
         let issued = key.id.as_str() != OLD && key.id.as_str() != NEW;
-        let stored = world.secret(SECRET).is_some_and(|secret| {
+        let stored = world.secrets.iter().any(|secret| {
             secret.versions.iter().any(|version| version.id == key.id.version_id() && !version.labels.is_empty())
         });
         assert!(!issued || stored, "a key was issued and not stored\n{world:#?}");
     }
+}
+
+/// When a life has settled, the secret that hands out a key is the one that the manifest means, as it says.
+fn assert_is_as_the_manifest_says(entry: &Entry, world: &World) {
+    if handed_out(world) != Some(true) {
+        return;
+    }
+    let secret = leading(world).expect("what hands out a key is there");
+    assert_eq!(secret.name, entry.secret, "the secret has another name\n{world:#?}");
+    let Policy { kms_key, replicate_to, .. } = &*entry.policy;
+    assert_eq!(secret.kms_key, kms_key.value, "another KMS key\n{world:#?}");
+    assert_eq!(secret.replicas, replicate_to.value, "other replicas\n{world:#?}");
 }
 
 /// The same account where every key that works was used an hour ago.
@@ -481,8 +532,8 @@ fn roster(policy: Policy) -> Roster {
     let entry = Entry {
         user,
         rule: Source { file: Arc::from("manifests/test.toml"), line: 1 },
+        secret: policy.secret.value.replace("{user}", USER),
         policy: Arc::new(policy),
-        secret: SECRET.to_owned(),
         recipients: vec!["owner@example.com".to_owned()],
         without_address: vec![],
         exempt: None,

@@ -33,4 +33,5 @@ mod roster;
 mod sandbox;
 mod support;
 mod terraform;
+mod upkeep;
 mod weakening;

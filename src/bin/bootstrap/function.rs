@@ -236,6 +236,7 @@ fn summarize(mode: Mode, report: &Report<'_>) {
         notified = applied.done(Verb::Notify),
         deactivated = applied.done(Verb::Deactivate),
         deleted = applied.done(Verb::Delete),
+        updated = applied.done(Verb::Update),
         failed = applied.failures(),
         unreadable = verdict.unreadable.len(),
         accounts_unread = verdict.accounts_unread.len(),
