@@ -24,7 +24,7 @@ use keyrota::{
     },
     diff::review::{AccountPair, Review, review},
     inventory::{
-        Account, CURRENT, CallError, Destination, Inventory, Key, KeyId, LastUse, Ledger, Readers, Secret,
+        Account, CURRENT, CallError, Destination, Elsewhere, Inventory, Key, KeyId, LastUse, Ledger, Readers, Secret,
         SecretRecord, State, Status, TAG_NOTIFIED, TAG_OWNER, User, Version,
     },
     manifest::{self, Manifest},
@@ -158,8 +158,9 @@ fn planner(users: usize) -> f64 {
         let version = Version { id: id.version_id(), labels: vec![CURRENT.to_owned()] };
         let secret =
             Secret { versions: vec![version], notified: Some(id), readers: Readers::Inside, ..Secret::default() };
-        let ledger = Ledger { confirmed: true, destination: Destination::Own(secret) };
-        State { keys: vec![key(number)], ledger }
+        let secret_name = format!("/aws/iam/credentials/{}", name(number));
+        let ledger = Ledger { secret: secret_name, confirmed: true, destination: Destination::Own(secret) };
+        State { keys: vec![key(number)], ledger, elsewhere: Elsewhere::Nowhere }
     };
     let inventory = Inventory { users: (0..users).map(|number| (name(number), Ok(state(number)))).collect() };
     let began = Instant::now();
@@ -303,6 +304,10 @@ impl Writes for Slow {
     async fn replicate_secret(&self, name: &str, regions: &[String], kms_key: Option<&str>) -> Result<(), CallError> {
         self.call().await;
         self.sandbox.replicate_secret(name, regions, kms_key).await
+    }
+    async fn update_secret(&self, name: &str, kms_key: &str) -> Result<(), CallError> {
+        self.call().await;
+        self.sandbox.update_secret(name, kms_key).await
     }
     async fn put_secret_value(
         &self,

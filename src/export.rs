@@ -25,7 +25,7 @@ const CALLER: &str = "caller";
 pub struct Variables {
     /// What `[schedule]` says; Terraform has the defaults.
     pub schedules: Schedules,
-    /// `None`: nobody is told of anything.
+    /// `None`: no mail is sent.
     pub mail: Option<Mail>,
     /// By their names in the manifests.
     pub accounts: BTreeMap<String, Access>,

@@ -146,7 +146,7 @@ fn within_another(repository: &Repository) -> Option<PathBuf> {
     (own != here && own.starts_with(&here)).then_some(here)
 }
 
-/// Where the work tree begins, as far as can be told of a repository that may not be opened.
+/// Where the work tree begins, as far as that is known of a repository that may not be opened.
 fn work_tree_of(folder: &Path) -> PathBuf {
     folder.ancestors().find(|path| path.join(".git").exists()).unwrap_or(folder).to_owned()
 }

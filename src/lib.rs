@@ -7,7 +7,19 @@
 //!                                           └──────────────────────┘                 └───── (plan only) ─────────► Report
 //! ```
 //!
-//! The modules, in reading order: [`manifest`] (desired), [`roster`] (who is in scope), [`inventory`] (observed).
+//! A run, as [`run`] makes it:
+//!
+//! 1. The manifests are loaded and checked, every mistake of every file at once ([`manifest`]).
+//! 2. Users and secrets of every account are listed, and the manifests resolved against them: who is in scope ([`roster`]).
+//! 3. The users in scope are observed ([`observe`]): their keys, and what the ledger says of them ([`inventory`]).
+//! 4. What comes next for each of them is planned, and everything that follows ([`plan`]). Pure.
+//! 5. If limits and clock permit, each user is carried from one change to the next until it must wait ([`apply`]).
+//! 6. People are told ([`notify`]), the run is reported ([`report`]) and judged ([`verdict`]).
+//!
+//! The modules, in reading order. The ground: [`names`], [`time`], [`untrusted`], [`notice`], [`template`]. What is wanted:
+//! [`manifest`], [`roster`], [`explain`], [`export`]. What is: [`inventory`], [`cloud`], [`observe`], [`clock`]. What is done
+//! about it: [`plan`], [`mail`], [`apply`], [`notify`], [`run`], [`verdict`]. What people see of it: [`diff`], [`report`], [`git`],
+//! [`github`]. No two files import each other in a loop, and a test says so.
 
 pub mod apply;
 pub mod clock;

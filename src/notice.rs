@@ -1,4 +1,4 @@
-//! What people can be told, who they are, and in whose name.
+//! What people can be told: the kinds of notices, their recipients and their sender.
 
 use std::fmt;
 

@@ -319,6 +319,7 @@ impl<C: Writes> Notifier<'_, '_, C> {
             created: done(Verb::Create),
             deactivated: done(Verb::Deactivate),
             deleted: done(Verb::Delete),
+            updated: done(Verb::Update),
             accounts: digests,
             unfinished: applied
                 .left()

@@ -14,6 +14,7 @@ use crate::{
         Code, Diagnostic, Exemption, Label, Mail, Manifest, Pattern, Policy, Rule, Source,
         diagnostic::{nearest, quote},
         schedule::Runs,
+        secrets::replica_at_home,
         values::{addresses_in, is_bare_address},
     },
     notice::Recipient,
@@ -134,7 +135,12 @@ pub fn resolve(
     }));
     let matching = index.rules.iter().zip(&matched).filter(|(_, matched)| **matched);
     let known: HashSet<String> = users.iter().map(|user| user.name.to_ascii_lowercase()).collect();
-    warnings.extend(matching.flat_map(|(rule, _)| unmatched_names(manifest, rule, account, users, &known)));
+    warnings.extend(matching.clone().flat_map(|(rule, _)| unmatched_names(manifest, rule, account, users, &known)));
+    let at_home: Vec<_> = matching.filter_map(|(rule, _)| replica_at_home(manifest, rule, &account.region)).collect();
+    // What `[defaults]` says is said once.
+    warnings.extend(
+        at_home.iter().enumerate().filter(|(at, one)| !at_home[..*at].contains(one)).map(|(_, one)| one.clone()),
+    );
     let runs = Runs::new(&manifest.schedule, now);
     let roster = Roster { account: account.clone(), entries, unmanaged, mail: manifest.mail.clone(), runs };
     (roster, warnings)

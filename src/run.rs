@@ -119,15 +119,16 @@ impl<C: Reads> Planned<'_, C> {
 }
 
 impl<C: Writes> Planned<'_, C> {
-    /// Applies the plan, then notifies people; all accounts at the same time. `before_mail` hears what was done before
-    /// anybody is told of it.
+    /// Applies the plan, then notifies people; all accounts at the same time. `before_mail` gets what was done, before
+    /// any mail is sent.
     ///
     /// The user whose key keyrota itself runs with comes last, for nothing can be done without it: after the mail, too, if
     /// the key stops in this run.
     pub async fn apply(&self, conditions: &Conditions<'_>, before_mail: &dyn Fn(&Applied)) -> Applied {
         let Self { manifest, mode, accounts, plan, warnings: _ } = self;
-        let is_last =
-            |change: &&Change| plan.warnings.iter().any(|warning| warning.concerns(change) && stops(warning, change));
+        let is_last = |change: &&Change| {
+            plan.warnings.iter().filter_map(|it| it.own_key_of(change)).any(|key| stops(change, key))
+        };
         let (last, others): (Vec<_>, Vec<_>) = plan.changes.iter().partition(is_last);
         let mut applied = self.apply_only(&others, conditions).await;
         applied.deferred.extend(last.iter().map(|change| Deferred::new(change, Cause::Last)));
@@ -139,7 +140,7 @@ impl<C: Writes> Planned<'_, C> {
     }
 
     async fn apply_only(&self, changes: &[&Change], conditions: &Conditions<'_>) -> Applied {
-        let is_own = |change: &&&Change| self.plan.warnings.iter().any(|warning| warning.concerns(change));
+        let is_own = |change: &&&Change| self.plan.warnings.iter().any(|warning| warning.own_key_of(change).is_some());
         let (own, others): (Vec<&Change>, Vec<&Change>) = changes.iter().partition(is_own);
         let mut all = Applied::default();
         for changes in [others, own] {
@@ -177,9 +178,8 @@ fn own_key<C: Reads>(account: &AccountState<'_, C>) -> Option<Warning> {
     Some(Warning::OwnKey { account, user: entry.user.name.clone(), key: key.clone() })
 }
 
-/// Whether carrying the change out, with what follows at once, stops the key that the warning is about.
-fn stops(warning: &Warning, change: &Change) -> bool {
-    let Warning::OwnKey { key, .. } = warning;
+/// Whether carrying the change out, with what follows at once, stops this key.
+fn stops(change: &Change, key: &KeyId) -> bool {
     let is_it = |verb: Verb, of: Option<&KeyId>| matches!(verb, Verb::Deactivate | Verb::Delete) && of == Some(key);
     is_it(change.action.verb(), change.action.key())
         || change.then.iter().any(|step| step.same_run && is_it(step.verb, step.key.existing()))

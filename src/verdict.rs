@@ -2,7 +2,8 @@
 
 use crate::{
     apply::{Applied, Deferred, Outcome},
-    plan::{Plan, Wait, Waiting},
+    inventory::Account,
+    plan::{Plan, Waiting},
 };
 
 /// What kept a run from going well.
@@ -23,18 +24,29 @@ pub struct Verdict {
 impl Verdict {
     /// `applied` is `None` where nothing was to be changed.
     pub fn of(plan: &Plan, applied: Option<&Applied>) -> Self {
-        let unreadable = plan.waiting.iter().filter(|waiting| matches!(waiting.wait, Wait::Unreadable { .. }));
+        let accounts_unread = plan.accounts_unread.iter().map(ToString::to_string).collect();
+        Self { accounts_unread, ..Self::over(plan, applied, |_| true) }
+    }
+
+    /// Of the part of a run that is about one account, which could be read.
+    pub fn of_account(plan: &Plan, applied: Option<&Applied>, account: &Account) -> Self {
+        Self::over(plan, applied, |of| of == account)
+    }
+
+    fn over(plan: &Plan, applied: Option<&Applied>, is_meant: impl Fn(&Account) -> bool) -> Self {
+        let unreadable = plan.unreadable().filter(|waiting| is_meant(&waiting.account));
         let mut verdict = Self {
             unreadable: unreadable.map(|Waiting { user, wait, .. }| format!("{user}: {wait}")).collect(),
-            accounts_unread: plan.accounts_unread.iter().map(ToString::to_string).collect(),
             ..Self::default()
         };
-        for Outcome { change, result, .. } in applied.into_iter().flat_map(|applied| &applied.outcomes) {
+        let outcomes = applied.into_iter().flat_map(|applied| &applied.outcomes);
+        for Outcome { change, result, .. } in outcomes.filter(|outcome| is_meant(&outcome.change.account)) {
             if let Err(error) = result {
                 verdict.failed.push(format!("{} {}: {error}", change.action.verb(), change.user));
             }
         }
-        for Deferred { user, cause, .. } in applied.into_iter().flat_map(|applied| &applied.deferred) {
+        let deferred = applied.into_iter().flat_map(|applied| &applied.deferred);
+        for Deferred { user, cause, .. } in deferred.filter(|deferred| is_meant(&deferred.account)) {
             match cause.is_failure() {
                 true => verdict.unfinished.push(format!("{user} is not finished: {cause}")),
                 false => verdict.stopped += 1,
@@ -45,8 +57,17 @@ impl Verdict {
 
     /// Whether something failed, on whichever side. That a run was stopped is no failure: the next one goes on.
     pub fn has_failures(&self) -> bool {
-        let Self { failed, unreadable, accounts_unread, unfinished, stopped: _ } = self;
-        [failed, unreadable, accounts_unread, unfinished].iter().any(|all| !all.is_empty())
+        self.failures() > 0
+    }
+
+    /// How many failures there are, of all kinds.
+    pub fn failures(&self) -> usize {
+        self.reasons().count()
+    }
+
+    /// Whether every user got its turn, and was finished.
+    pub fn is_finished(&self) -> bool {
+        self.unfinished.is_empty() && self.stopped == 0
     }
 
     /// Whether everything was read, and everything that was due was done.

@@ -12,12 +12,15 @@ use crate::{
     cloud::{Issued, NewSecret, Writes},
     inventory::{
         CURRENT, CallError, ErrorKind, Key, KeyId, PENDING, Status, TAG_ANNOUNCED, TAG_DEACTIVATED, TAG_DEACTIVATING,
-        TAG_INTENT, TAG_NOTIFIED, TAG_NOTIFIED_AT, TAG_OWNER, TAG_USER,
+        TAG_INTENT, TAG_KMS_KEY, TAG_NOTIFIED, TAG_NOTIFIED_AT, TAG_OWNER, TAG_USER,
     },
     mail::{Sending, owner},
     manifest::Mail,
     observe::tag_value,
-    plan::{Action, Change, LedgerWrite, Topic},
+    plan::{
+        Action, Change, KmsKeyChange, LedgerWrite, SecretUpdate, Topic,
+        kms_key::{Likeness, compare, note},
+    },
     time::rfc3339,
 };
 
@@ -125,8 +128,38 @@ impl<C: Writes> Step<'_, C> {
                     cloud.untag_secret(secret, &[TAG_DEACTIVATING, TAG_DEACTIVATED]).await?;
                 }
             }
+            Action::Update(update) => self.update(update).await?,
         }
         Ok(None)
+    }
+
+    /// Makes the secret as the manifest says. Repeated, it does the same.
+    async fn update(&self, update: &SecretUpdate) -> Result<(), CallError> {
+        let (cloud, secret) = (self.cloud, self.change.destination.as_str());
+        let SecretUpdate { kms_key, replicate_to, replica_kms_key } = update;
+        if let Some(KmsKeyChange { from: _, to }) = kms_key {
+            cloud.update_secret(secret, to).await?;
+            let found = cloud.describe_secret(secret).await?;
+            let reported = found.as_ref().and_then(|found| found.kms_key.as_deref());
+            match compare(to, reported, cloud.account()) {
+                Likeness::Same => {}
+                // Without the note, every run would do it again.
+                Likeness::Unknown => {
+                    cloud.tag_secret(secret, &[(TAG_KMS_KEY.to_owned(), note(to, reported))].into()).await?;
+                }
+                Likeness::Other => {
+                    let reported = reported.unwrap_or("aws/secretsmanager");
+                    let message =
+                        format!("AWS said that it was done, and the secret is encrypted with {reported} all the same");
+                    let (kind, operation) = (ErrorKind::Other, "secretsmanager:UpdateSecret");
+                    return Err(CallError { kind, operation, subject: secret.to_owned(), message });
+                }
+            }
+        }
+        if !replicate_to.is_empty() {
+            cloud.replicate_secret(secret, replicate_to, replica_kms_key.as_deref()).await?;
+        }
+        Ok(())
     }
 
     /// Re-reads the user's keys. What this run has just done may take a while to be seen.
@@ -163,11 +196,7 @@ pub(crate) async fn write_ledger(
     let mut tags: BTreeMap<String, String> = tags.into_iter().collect();
     tags.insert(TAG_USER.to_owned(), tag_value(user_arn));
     if *exists {
-        cloud.tag_secret(secret, &tags).await?;
-        if !replicate_to.is_empty() {
-            cloud.replicate_secret(secret, replicate_to, kms_key.as_deref()).await?;
-        }
-        return Ok(());
+        return cloud.tag_secret(secret, &tags).await;
     }
     tags.insert(TAG_OWNER.to_owned(), tag_value(user));
     let description = format!("Access key of the IAM user {user}, rotated by keyrota");

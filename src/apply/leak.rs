@@ -40,7 +40,7 @@ pub(super) async fn check(
         let (kind, operation) = (ErrorKind::Other, "iam:UpdateAccessKey");
         let error = CallError { kind, operation, subject: format!("{user}/{}", key.id), message };
         fail(outcomes, conditions, &error, |id| *id == key.id);
-        let left = put_back(cloud, entry, key, state).await;
+        let left = put_back(cloud, key, state).await;
         let last = outcomes.iter_mut().rfind(|outcome| outcome.change.action.key() == Some(&key.id));
         last.into_iter().for_each(|outcome| outcome.notes.extend(left.clone()));
     }
@@ -64,12 +64,12 @@ fn fail(outcomes: &mut [Outcome], conditions: &Conditions<'_>, error: &CallError
 
 /// The ledger must not say that a working key was deactivated: the next run would take it for a person's decision to
 /// activate it again. Returns why it says so all the same.
-async fn put_back(cloud: &impl Writes, entry: &Entry, key: &Key, state: &mut State) -> Option<String> {
+async fn put_back(cloud: &impl Writes, key: &Key, state: &mut State) -> Option<String> {
     match state.keys.iter_mut().find(|held| held.id == key.id) {
         Some(held) => held.status = Status::Active,
         None => state.keys.push(key.clone()),
     }
     let Destination::Own(secret) = &mut state.ledger.destination else { return None };
     secret.deactivated = None;
-    cloud.untag_secret(&entry.secret, &[TAG_DEACTIVATED]).await.err().map(|error| error.to_string())
+    cloud.untag_secret(&state.ledger.secret, &[TAG_DEACTIVATED]).await.err().map(|error| error.to_string())
 }

@@ -14,7 +14,7 @@ use crate::{
     cloud::Writes,
     inventory::{CallError, Destination, ErrorKind, Inventory, KeyId, State},
     observe::fetch,
-    plan::{Change, Need, Next, next, simulate},
+    plan::{Change, Need, Next, Verb, next, placed, simulate},
     roster::{Entry, Roster},
 };
 
@@ -115,21 +115,28 @@ async fn settle(
         (conditions.progress)(&outcome);
         let is_done = outcome.result.is_ok();
         outcomes.push(outcome);
-        if !is_done {
+        // What the secret is like must not keep a key from being rotated: where an update fails, the rest goes on as if it
+        // had not, and the next run tries again.
+        if !is_done && change.action.verb() != Verb::Update {
             return Ok(());
         }
 
         // The next change comes from the simulated state with the real id, never from a fresh list: IAM is
         // eventually consistent, and a re-read may not show what was just done.
+        *state = placed(roster, entry, state, now).into_owned();
         *state = simulate(&change.action, state, now, &new_key.unwrap_or_else(|| KeyId::new("")));
         if let Some(stored) = stored {
             learn_labels(cloud, entry, state, &stored).await.map_err(Cause::Unread)?;
         }
         let now = (conditions.clock)();
         change = loop {
+            *state = placed(roster, entry, state, now).into_owned();
             match next(roster, entry, state, now) {
                 Next::Change(action, _) if action.starts_rotation() && !conditions.starts_rotations => return Ok(()),
-                Next::Change(action, reason) => break Change { action, reason, then: Vec::new(), ..change },
+                Next::Change(action, reason) => {
+                    let (destination, moves_to) = (state.ledger.secret.clone(), state.moves_to().map(str::to_owned));
+                    break Change { action, reason, then: Vec::new(), destination, moves_to, ..change };
+                }
                 Next::Wait { .. } | Next::Settled { .. } => return Ok(()),
                 Next::Need(need) => fetch(cloud, entry, state, need).await.map_err(Cause::Unread)?,
             }

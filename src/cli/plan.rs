@@ -65,10 +65,7 @@ async fn make_review<C: Reads>(
 ) -> Result<Review, CommandError> {
     let Context { clouds, manifest, clock, common, output, .. } = *context;
     let (now, observed) = (clock(), context.viewpoint().observed);
-    let next_run = match (&common.at, &manifest.schedule.enforce) {
-        (None, Some(enforce)) => next_after(&enforce.value, now),
-        _ => None,
-    };
+    let next_run = if common.at.is_none() { next_after(manifest.schedule.enforce(), now) } else { None };
     let manifest_before: Base = base.manifest.as_ref().map_err(Clone::clone);
     let before = |account: &Account| {
         let base = manifest_before.as_ref().ok()?;

@@ -110,8 +110,10 @@ pub trait Writes: Reads {
     async fn tag_secret(&self, name: &str, tags: &BTreeMap<String, String>) -> Result<(), CallError>;
     /// `UntagResource` of Secrets Manager; missing tags are fine.
     async fn untag_secret(&self, name: &str, tags: &[&str]) -> Result<(), CallError>;
-    /// `ReplicateSecretToRegions`.
+    /// `ReplicateSecretToRegions`. A replication that AWS accepts and says has failed is an error.
     async fn replicate_secret(&self, name: &str, regions: &[String], kms_key: Option<&str>) -> Result<(), CallError>;
+    /// `UpdateSecret` of the KMS key alone: AWS encrypts the versions that have labels with it, too.
+    async fn update_secret(&self, name: &str, kms_key: &str) -> Result<(), CallError>;
     /// `PutSecretValue` with this version id (`ClientRequestToken`) and the label `AWSPENDING`. Yields the labels that
     /// the version has now: a secret's first version is `AWSCURRENT` at once.
     async fn put_secret_value(&self, name: &str, version: &str, value: &SecretString)

@@ -1,4 +1,4 @@
-//! An access key as IAM tells of it.
+//! An access key, as IAM lists it.
 
 use std::{fmt, sync::Arc};
 
@@ -51,7 +51,7 @@ pub enum LastUse {
     },
 }
 
-/// An access key as `ListAccessKeys` tells of it.
+/// An access key, as `ListAccessKeys` answers it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
     pub id: KeyId,

@@ -27,6 +27,9 @@ pub const TAG_DEACTIVATED: &str = "keyrota:deactivated";
 /// Tag that names a key whose owner was told that it goes although nothing of keyrota's replaced it:
 /// `<key id>@<RFC 3339>`. Empty once the new key that needed its place is under way.
 pub const TAG_ANNOUNCED: &str = "keyrota:announced";
+/// Tag that says which KMS key AWS reported after the secret was encrypted with the one that the manifest names, where the
+/// two can't be told to be the same by their names: `<as reported> <as in the manifest>`.
+pub const TAG_KMS_KEY: &str = "keyrota:kms-key";
 /// Tag that says what else the owner was told last: `<kind of mail>/<key id>@<RFC 3339>`.
 pub const TAG_REMINDED: &str = "keyrota:reminded";
 
@@ -45,10 +48,27 @@ pub struct SecretRecord {
     pub versions: Vec<Version>,
     /// Set while the secret is scheduled for deletion: when `DeleteSecret` was called.
     pub deleted: Option<DateTime<Utc>>,
-    /// The regions it is replicated to. Only `DescribeSecret` tells.
-    pub replicas: Vec<String>,
+    /// The KMS key that it is encrypted with, by ARN, id or alias; `None`: `aws/secretsmanager`.
+    pub kms_key: Option<String>,
+    /// Where it is replicated to; `None` while that is not known: only `DescribeSecret` tells.
+    pub replicas: Option<Vec<Replica>>,
     /// The region of the secret that this one is a replica of, or its own.
     pub primary_region: Option<String>,
+}
+
+/// A copy of a secret in another region.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Replica {
+    pub region: String,
+    /// What AWS says of a replication that failed.
+    pub failed: Option<String>,
+}
+
+impl Replica {
+    /// One that is not known to have failed.
+    pub fn new(region: impl Into<String>) -> Self {
+        Self { region: region.into(), failed: None }
+    }
 }
 
 /// One labelled version of a secret.
@@ -61,9 +81,20 @@ pub struct Version {
 /// The user's secret: the only state that keyrota keeps.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Ledger {
+    /// The secret's name.
+    pub secret: String,
     /// `false` while it is known from `ListSecrets` only, which may lag five minutes: nothing is done on its word.
     pub confirmed: bool,
     pub destination: Destination,
+}
+
+impl Ledger {
+    /// The key that the secret hands out, whether it works or not; `None` also for what keyrota did not store.
+    pub fn handed_out(&self) -> Option<KeyId> {
+        let versions = &self.destination.own()?.versions;
+        let version = versions.iter().find(|version| version.labels.iter().any(|label| label == CURRENT))?;
+        KeyId::of_version(&version.id)
+    }
 }
 
 /// What stands at the name where the user's credential goes.
@@ -80,6 +111,16 @@ pub enum Destination {
         primary: String,
     },
     Own(Secret),
+}
+
+impl Destination {
+    /// The secret, if it is the user's and can be written to.
+    pub fn own(&self) -> Option<&Secret> {
+        match self {
+            Self::Own(secret) => Some(secret),
+            Self::Absent | Self::Foreign | Self::BeingDeleted | Self::Replica { .. } => None,
+        }
+    }
 }
 
 /// The user's own secret.
@@ -99,7 +140,12 @@ pub struct Secret {
     pub announced: Option<KeyAt>,
     /// What the owner was told last, beside the new key.
     pub reminded: Option<Reminder>,
-    pub replicas: Vec<String>,
+    /// As in [`SecretRecord`].
+    pub kms_key: Option<String>,
+    /// The value of `keyrota:kms-key`.
+    pub kms_key_note: Option<String>,
+    /// As in [`SecretRecord`].
+    pub replicas: Option<Vec<Replica>>,
     pub readers: Readers,
 }
 

@@ -28,7 +28,7 @@ pub struct Account {
     pub region: String,
 }
 
-/// An IAM user as `GetAccountAuthorizationDetails` or `ListUsers` tells of it.
+/// An IAM user, as `GetAccountAuthorizationDetails` or `ListUsers` answers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     /// The name as IAM spells it; IAM compares names without case.
@@ -47,10 +47,36 @@ pub struct User {
 pub struct State {
     /// At most two; IAM allows no third.
     pub keys: Vec<Key>,
+    /// Where the next change is noted.
     pub ledger: Ledger,
+    /// The user's secrets of other names.
+    pub elsewhere: Elsewhere,
+}
+
+/// Secrets that `keyrota:user` says are the user's, beside the one of [`State::ledger`]: the manifest's `secret` was
+/// changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Elsewhere {
+    #[default]
+    Nowhere,
+    /// The ledger is the one of an earlier name. When what it says is under way is settled, the user moves on to this one,
+    /// which has the name that the manifest gives it.
+    MovesTo(Box<Ledger>),
+    /// The ledger has the name that the manifest gives it; these had it before, the one that was written last first.
+    MovedFrom(Vec<Ledger>),
+    /// Which of several the credential was in last can't be told.
+    Several(Vec<String>),
 }
 
 impl State {
+    /// The secret that the manifest names, while something is finished at another.
+    pub fn moves_to(&self) -> Option<&str> {
+        match &self.elsewhere {
+            Elsewhere::MovesTo(to) => Some(&to.secret),
+            Elsewhere::Nowhere | Elsewhere::MovedFrom(_) | Elsewhere::Several(_) => None,
+        }
+    }
+
     pub fn key(&self, id: &KeyId) -> Option<&Key> {
         self.keys.iter().find(|key| key.id == *id)
     }

@@ -114,4 +114,6 @@ codes! {
     ShortQuiet = "KR0046",
     /// Two rules whose `secret`s can be the same name for different users.
     SecretsMeet = "KR0047",
+    /// A region in `replicate-to` that is the secret's own.
+    HomeRegion = "KR0050",
 }

@@ -23,7 +23,7 @@ pub(super) struct Context<'a> {
 }
 
 impl Context<'_> {
-    pub fn place(&self, span: &Range<usize>) -> Source {
+    pub fn location(&self, span: &Range<usize>) -> Source {
         Source { file: self.source.path.clone(), line: self.source.line(span.start) }
     }
 

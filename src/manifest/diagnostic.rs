@@ -81,7 +81,7 @@ impl Diagnostic {
     }
 
     /// Whether nothing may run with this manifest. An exemption that has ended does not stop a run: it counts as
-    /// absent, lest time alone keeps keys from being rotated. `keyrota check` fails on it.
+    /// absent: time alone must not keep keys from being rotated. `keyrota check` fails on it.
     pub fn stops_a_run(&self) -> bool {
         self.severity == Severity::Error && self.code != Code::ExemptionEnded
     }

@@ -140,6 +140,7 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
     diagnostics.extend(duplicates::rules(&manifest, &sources));
     diagnostics.extend(duplicates::exemptions(&manifest, &sources));
     diagnostics.extend(secrets::collisions(&manifest, &sources));
+    diagnostics.extend(secrets::replicas_at_home(&manifest, &sources));
     manifest.sources = sources;
     manifest
 }

@@ -18,7 +18,7 @@ pub mod policy;
 mod rules;
 pub mod schedule;
 mod schema;
-mod secrets;
+pub(crate) mod secrets;
 mod settings;
 mod shared;
 mod source;

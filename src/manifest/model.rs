@@ -80,7 +80,7 @@ pub struct Mail {
 }
 
 impl Mail {
-    /// In whose name mail goes out; `None` where nobody is ever told.
+    /// The sender of all mail; `None` where nobody is ever told.
     pub fn sender(&self) -> Option<Sender> {
         let Self { from, from_arn, reply_to, configuration_set, region, .. } = self.clone();
         Some(Sender { from: from?, from_arn, reply_to, configuration_set, region })

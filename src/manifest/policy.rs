@@ -254,7 +254,7 @@ fn layer<V: Clone, W>(
 ) -> Sourced<V> {
     let value = written.as_ref().and_then(|at| {
         let value = read(context, at)?;
-        Some(Sourced { value, source: Some(context.place(&at.span)) })
+        Some(Sourced { value, source: Some(context.location(&at.span)) })
     });
     value.unwrap_or_else(|| base.clone())
 }

@@ -143,7 +143,7 @@ pub(super) fn rule(rule: &Spanned<schema::Rotate>, rejected: &Rejected, layer: &
         let help = format!("write e.g. {}", quote(&format!("{}/{{user}}", secret.value.trim_end_matches('/'))));
         context.error(Code::SecretName, message, &secret.span, help);
     }
-    Rule { source: context.place(&rule.span), accounts, users, tags, groups, paths, except, policy }
+    Rule { source: context.location(&rule.span), accounts, users, tags, groups, paths, except, policy }
 }
 
 fn refuse_empty<T>(name: &str, value: &Option<Spanned<T>>, is_empty: impl Fn(&T) -> bool, context: &mut Context) {
@@ -250,7 +250,7 @@ pub(super) fn exemption(
         ends
     });
     Some(Exemption {
-        source: context.place(&exempt.span),
+        source: context.location(&exempt.span),
         user: user_name?,
         account: account.as_ref().map(|at| at.value.clone()),
         reason: reason.as_ref()?.value.clone(),

@@ -7,7 +7,7 @@ use super::{
     code::Code,
     diagnostic::{Diagnostic, Label, Sources, quote},
     duplicates::known_accounts,
-    model::{Manifest, Rule},
+    model::{DeclaredAccount, Manifest, Rule},
     pattern::Pattern,
 };
 
@@ -20,6 +20,51 @@ pub(super) fn collisions(manifest: &Manifest, sources: &Sources) -> Vec<Diagnost
     let mut diagnostics = named_users(&rules, sources);
     diagnostics.extend(templates(&rules, sources));
     diagnostics
+}
+
+/// Regions in `replicate-to` that are those of the secrets themselves, in every account that a rule holds in.
+pub(super) fn replicas_at_home(manifest: &Manifest, sources: &Sources) -> Vec<Diagnostic> {
+    let mut seen = HashSet::new();
+    let mut diagnostics = Vec::new();
+    for rule in &manifest.rules {
+        let replicate_to = &rule.policy.replicate_to;
+        let homes = homes(rule, manifest);
+        let Some(Some(home)) = homes.first().filter(|first| homes.iter().all(|home| home == *first)) else { continue };
+        let Some(source) = replicate_to.source.as_ref().filter(|_| replicate_to.value.iter().any(|to| to == home))
+        else {
+            continue;
+        };
+        if seen.insert((source, *home)) {
+            let message = format!("the secrets are in {} already", quote(home));
+            let label = sources.label(source, "replicates them there");
+            let diagnostic = Diagnostic::error(Code::HomeRegion, message, label);
+            diagnostics.push(diagnostic.help("a secret has replicas in other regions only: leave this one out"));
+        }
+    }
+    diagnostics
+}
+
+/// The same where only the caller's credentials tell the region: it is left out there.
+pub(crate) fn replica_at_home(manifest: &Manifest, rule: &Rule, home: &str) -> Option<Diagnostic> {
+    let replicate_to = &rule.policy.replicate_to;
+    let is_of_caller = homes(rule, manifest).iter().all(Option::is_none);
+    let is_home = is_of_caller && replicate_to.value.iter().any(|to| to == home);
+    let source = replicate_to.source.as_ref().filter(|_| is_home)?;
+    let message = format!("the secrets are in {} already", quote(home));
+    let label = manifest.sources.label(source, "replicates them there");
+    Some(Diagnostic::warning(Code::HomeRegion, message, label).help("leave this one out"))
+}
+
+/// The regions of the accounts that a rule is known to hold in; `None` stands for that of the caller.
+fn homes<'a>(rule: &Rule, manifest: &'a Manifest) -> Vec<Option<&'a str>> {
+    if manifest.accounts.is_empty() {
+        return vec![None];
+    }
+    let holds = |(name, account): &(&String, &DeclaredAccount)| {
+        let matches = |pattern: &Pattern| pattern.matches(name) || pattern.matches(&account.id);
+        rule.accounts.is_empty() || rule.accounts.iter().any(matches)
+    };
+    manifest.accounts.iter().filter(holds).map(|(_, account)| account.region.as_deref()).collect()
 }
 
 /// A rule, and the accounts it holds in; `None` stands for all.

@@ -31,7 +31,7 @@ pub(super) fn mail(written: &schema::Mail, context: &mut Context) -> Mail {
         ("fallback", fallback.as_ref().map(|at| &at.span)),
         ("digest", digest.as_ref().map(|at| &at.span)),
     ];
-    let places = spans.into_iter().filter_map(|(key, span)| Some((key.to_owned(), context.place(span?)))).collect();
+    let places = spans.into_iter().filter_map(|(key, span)| Some((key.to_owned(), context.location(span?)))).collect();
     Mail {
         from: one(from, context),
         from_arn: from_arn.as_ref().and_then(|at| context.accept(&at.span, values::identity_arn(&at.value))),
@@ -51,7 +51,7 @@ pub(super) fn limits(written: &schema::Limits, context: &mut Context) -> Limits 
     let mut limit = |name: &str, value: &Option<Spanned<i64>>, greatest: u32| {
         let at = value.as_ref()?;
         match u32::try_from(at.value) {
-            Ok(value) if value <= greatest => Some(Sourced { value, source: Some(context.place(&at.span)) }),
+            Ok(value) if value <= greatest => Some(Sourced { value, source: Some(context.location(&at.span)) }),
             _ => {
                 let message = format!("`{name}` can't be {}", at.value);
                 context.error(Code::Limit, message, &at.span, format!("write a number from 0 to {greatest}"));
@@ -75,7 +75,7 @@ pub(super) fn schedule(written: &schema::Schedule, context: &mut Context) -> Sch
             let help = "look at the year, and at days that no month has";
             context.diagnostics.push(Diagnostic::warning(Code::ScheduleNever, message, label).help(help));
         }
-        Some(Sourced { value: at.value.clone(), source: Some(context.place(&at.span)) })
+        Some(Sourced { value: at.value.clone(), source: Some(context.location(&at.span)) })
     };
     Schedule { enforce: expression(&written.enforce), tend: expression(&written.tend) }
 }
@@ -112,7 +112,7 @@ pub(super) fn accounts(
                 .help("remove one of the two");
             context.diagnostics.push(diagnostic);
         }
-        let source = context.place(&account.span);
+        let source = context.location(&account.span);
         accounts.insert(name.clone(), DeclaredAccount { source, id: id.value.clone(), role, region });
     }
     accounts

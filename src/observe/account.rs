@@ -9,12 +9,12 @@ use super::resource_policy::readers;
 use crate::{
     cloud::{Reads, Relevant},
     inventory::{
-        CallError, Destination, ErrorKind, Inventory, KeyAt, KeyId, LastUse, Ledger, Readers, Reminder, Secret,
-        SecretRecord, State, TAG_ANNOUNCED, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT, TAG_NOTIFIED,
-        TAG_NOTIFIED_AT, TAG_OWNER, TAG_REMINDED, TAG_USER, User,
+        CallError, Destination, Elsewhere, ErrorKind, Inventory, Key, KeyAt, KeyId, LastUse, Ledger, Readers, Reminder,
+        Secret, SecretRecord, State, TAG_ANNOUNCED, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT, TAG_KMS_KEY,
+        TAG_NOTIFIED, TAG_NOTIFIED_AT, TAG_OWNER, TAG_REMINDED, TAG_USER, User,
     },
     notice::Kind,
-    plan::{Need, Viewpoint, need},
+    plan::{Need, Viewpoint, arranged, need},
     roster::{Entry, Roster},
 };
 
@@ -24,8 +24,39 @@ const CONCURRENCY: usize = 32;
 /// The bulk reads of one account.
 pub struct Directory {
     pub users: Vec<User>,
-    /// By name; `None` if listing secrets is not permitted: each is described then.
-    secrets: Option<HashMap<String, SecretRecord>>,
+    /// `None` if listing secrets is not permitted: each is described then, and what has another name is not seen.
+    secrets: Option<Secrets>,
+}
+
+/// The secrets that were listed.
+struct Secrets {
+    by_name: HashMap<String, SecretRecord>,
+    /// The names of those whose `keyrota:user` names a user, by that user's name in lower case.
+    by_user: HashMap<String, Vec<String>>,
+}
+
+impl Secrets {
+    fn new(records: Vec<SecretRecord>) -> Self {
+        let mut by_user = HashMap::<_, Vec<String>>::new();
+        for record in &records {
+            if let Some(user) = record.tags.get(TAG_USER).and_then(|arn| arn.rsplit('/').next()) {
+                by_user.entry(user.to_ascii_lowercase()).or_default().push(record.name.clone());
+            }
+        }
+        Self { by_name: records.into_iter().map(|record| (record.name.clone(), record)).collect(), by_user }
+    }
+
+    /// The user's secrets of other names than the one that the manifest gives them now.
+    fn former(&self, entry: &Entry, region: &str) -> Result<Vec<Ledger>, CallError> {
+        let names = self.by_user.get(&tag_value(&entry.user.name).to_ascii_lowercase());
+        let records = names.into_iter().flatten().filter_map(|name| self.by_name.get(name));
+        let ledgers = records
+            .filter(|record| record.name != entry.secret)
+            .map(|record| ledger_named(&record.name, Some(record), entry, region, false));
+        let is_own =
+            |found: &Result<Ledger, _>| found.as_ref().map_or(true, |ledger| ledger.destination.own().is_some());
+        ledgers.filter(is_own).collect()
+    }
 }
 
 /// How much is read of each user.
@@ -44,7 +75,7 @@ pub enum Depth {
 pub async fn directory(cloud: &impl Reads, relevant: Relevant<'_>) -> Result<Directory, CallError> {
     let (users, secrets) = futures::join!(cloud.users(relevant), cloud.secrets());
     let secrets = match secrets {
-        Ok(secrets) => Some(secrets.into_iter().map(|secret| (secret.name.clone(), secret)).collect()),
+        Ok(secrets) => Some(Secrets::new(secrets)),
         Err(error) if error.kind == ErrorKind::Denied => None,
         Err(error) => return Err(error),
     };
@@ -139,11 +170,16 @@ async fn observe_state(
     let ledger = match &directory.secrets {
         // The secret may be another user's, and nothing is done to this one. Nor is anything ever due without keys.
         _ if entry.conflict.is_some() => ledger(None, entry, region, true)?,
-        Some(secrets) => ledger(secrets.get(&entry.secret), entry, region, false)?,
+        Some(secrets) => ledger(secrets.by_name.get(&entry.secret), entry, region, false)?,
         None if keys.is_empty() => ledger(None, entry, region, false)?,
         None => ledger(cloud.describe_secret(&entry.secret).await?.as_ref(), entry, region, true)?,
     };
-    let mut state = State { keys, ledger };
+    // Without keys nothing is under way anywhere.
+    let former = match &directory.secrets {
+        Some(secrets) if entry.conflict.is_none() && !keys.is_empty() => secrets.former(entry, region)?,
+        _ => Vec::new(),
+    };
+    let mut state = arranged(keys, ledger, former);
     if depth == Depth::Everything {
         for key in state.keys.iter_mut().filter(|key| key.last_use == LastUse::Unread) {
             key.last_use = cloud.last_use(&key.id).await?;
@@ -154,7 +190,20 @@ async fn observe_state(
         let of = |(_, look, entry): &&(usize, RosterAt<'_>, &Entry)| need(look.roster, entry, state, look.viewpoint);
         views.iter().find_map(of)
     };
+    let mut asked = Vec::new();
     while let Some(need) = needed(&state) {
+        if asked.contains(&need) {
+            // A planner that is not content with an answer would ask for ever.
+            let user = entry.user.name.clone();
+            let (kind, operation) = (ErrorKind::Other, "keyrota:Plan");
+            return Err(CallError {
+                kind,
+                operation,
+                subject: user,
+                message: format!("it asks again: {need}; please report this"),
+            });
+        }
+        asked.push(need.clone());
         fetch(cloud, entry, &mut state, need).await?;
     }
     Ok(state)
@@ -167,13 +216,33 @@ async fn observe_state(
 pub async fn fetch(cloud: &impl Reads, entry: &Entry, state: &mut State, need: Need) -> Result<(), CallError> {
     match need {
         Need::Ledger => {
-            let record = cloud.describe_secret(&entry.secret).await?;
-            state.ledger = ledger(record.as_ref(), entry, &cloud.account().region, true)?;
+            let leading = described(cloud, entry, &state.ledger.secret).await?;
+            let (own, former) = match state.elsewhere.clone() {
+                Elsewhere::Nowhere => (leading, Vec::new()),
+                Elsewhere::MovesTo(to) if to.confirmed => (*to, vec![leading]),
+                Elsewhere::MovesTo(to) => (described(cloud, entry, &to.secret).await?, vec![leading]),
+                // Of what was left for good nothing needs to be known for certain.
+                Elsewhere::MovedFrom(former) if hands_out_a_key(&leading, &state.keys) => (leading, former),
+                Elsewhere::MovedFrom(former) => {
+                    let names = former.into_iter().map(|ledger| ledger.secret);
+                    (leading, all_described(cloud, entry, names).await?)
+                }
+                Elsewhere::Several(names) => (leading, all_described(cloud, entry, names).await?),
+            };
+            *state = arranged(state.keys.clone(), own, former);
         }
-        Need::ResourcePolicy => {
-            let policy = cloud.resource_policy(&entry.secret).await?;
-            if let Destination::Own(secret) = &mut state.ledger.destination {
-                secret.readers = readers(policy.as_deref(), cloud.account());
+        Need::ResourcePolicy(name) => {
+            let policy = cloud.resource_policy(&name).await?;
+            let readers = readers(policy.as_deref(), cloud.account());
+            // The one that is moved to has its policy read before the move.
+            let to = match &mut state.elsewhere {
+                Elsewhere::MovesTo(to) => Some(&mut **to),
+                Elsewhere::Nowhere | Elsewhere::MovedFrom(_) | Elsewhere::Several(_) => None,
+            };
+            for ledger in [Some(&mut state.ledger), to].into_iter().flatten().filter(|ledger| ledger.secret == name) {
+                if let Destination::Own(secret) = &mut ledger.destination {
+                    secret.readers = readers.clone();
+                }
             }
         }
         Need::LastUse(id) => {
@@ -190,11 +259,44 @@ pub async fn fetch(cloud: &impl Reads, entry: &Entry, state: &mut State, need: N
     Ok(())
 }
 
+/// Whether the secret hands out a key that works.
+fn hands_out_a_key(ledger: &Ledger, keys: &[Key]) -> bool {
+    ledger.handed_out().is_some_and(|id| keys.iter().any(|key| key.id == id && key.is_active()))
+}
+
+/// The ledger as `DescribeSecret` tells of it.
+async fn described(cloud: &impl Reads, entry: &Entry, secret: &str) -> Result<Ledger, CallError> {
+    let record = cloud.describe_secret(secret).await?;
+    ledger_named(secret, record.as_ref(), entry, &cloud.account().region, true)
+}
+
+async fn all_described(
+    cloud: &impl Reads,
+    entry: &Entry,
+    secrets: impl IntoIterator<Item = String>,
+) -> Result<Vec<Ledger>, CallError> {
+    let mut ledgers = Vec::new();
+    for secret in secrets {
+        ledgers.push(described(cloud, entry, &secret).await?);
+    }
+    Ok(ledgers)
+}
+
+fn ledger(record: Option<&SecretRecord>, entry: &Entry, region: &str, confirmed: bool) -> Result<Ledger, CallError> {
+    ledger_named(&entry.secret, record, entry, region, confirmed)
+}
+
 /// Reads the ledger off a secret's tags and labels.
 ///
 /// # Errors
 /// A tag that doesn't read as keyrota writes it: better held than misread.
-fn ledger(record: Option<&SecretRecord>, entry: &Entry, region: &str, confirmed: bool) -> Result<Ledger, CallError> {
+fn ledger_named(
+    name: &str,
+    record: Option<&SecretRecord>,
+    entry: &Entry,
+    region: &str,
+    confirmed: bool,
+) -> Result<Ledger, CallError> {
     let primary = record.and_then(|record| record.primary_region.clone()).filter(|primary| primary != region);
     let destination = match record {
         None => Destination::Absent,
@@ -205,7 +307,7 @@ fn ledger(record: Option<&SecretRecord>, entry: &Entry, region: &str, confirmed:
             None => Destination::Own(secret(record)?),
         },
     };
-    Ok(Ledger { confirmed, destination })
+    Ok(Ledger { secret: name.to_owned(), confirmed, destination })
 }
 
 /// A secret is the user's if `keyrota:user` names the user, or, where nothing wrote that yet, if `Owner` does. The
@@ -258,6 +360,8 @@ fn secret(record: &SecretRecord) -> Result<Secret, CallError> {
         deactivated: key_at(TAG_DEACTIVATED)?,
         announced: key_at(TAG_ANNOUNCED)?,
         reminded: tag(TAG_REMINDED).and_then(reminder),
+        kms_key: record.kms_key.clone(),
+        kms_key_note: tag(TAG_KMS_KEY).map(str::to_owned),
         replicas: record.replicas.clone(),
         readers: Readers::Unread,
     })

@@ -101,7 +101,7 @@ pub fn merged(accounts: Vec<Vec<Diagnostic>>) -> Vec<Diagnostic> {
         // Said once, by whichever account comes first.
         let is_told =
             !is_absence(warning.code) || unmatched.remove(&place(&warning)).is_some_and(|accounts| accounts == count);
-        if is_told {
+        if is_told && !merged.contains(&warning) {
             merged.push(warning);
         }
     }

@@ -12,8 +12,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     model::{LedgerWrite, Next},
+    moving::{next, placed},
     reason::{Origin, Wait},
-    rules::{due_at, next},
+    rules::due_at,
     view::View,
 };
 use crate::{
@@ -82,6 +83,7 @@ pub fn courtesies<'a>(
     let mut courtesies = Vec::new();
     for entry in roster.entries.iter().filter(|entry| entry.exempt.is_none() && entry.user.unreadable.is_none()) {
         let Some(state) = state(&entry.user.name) else { continue };
+        let state = &*placed(roster, entry, state, now);
         let empty = Secret::default();
         let secret = match &state.ledger.destination {
             Destination::Own(secret) => secret,
@@ -107,7 +109,7 @@ pub fn courtesies<'a>(
                 account: Arc::clone(&account),
                 user: entry.user.name.clone(),
                 key,
-                secret: entry.secret.clone(),
+                secret: state.ledger.secret.clone(),
                 last_use,
                 reason,
                 since,

@@ -3,16 +3,18 @@
 //! The steps that follow at once are exact: what they depend on is read first ([`need`]). Those that follow later rest
 //! on nobody using the old key any more, and say until when it works at the latest if somebody does.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     model::{Action, KeyRef, Need, Next, Step, Verb},
+    moving::{next, placed},
     reason::{Reason, Wait},
-    rules::next,
     simulate::simulate,
 };
 use crate::{
-    inventory::{Destination, KeyId, LastUse, Readers, State},
+    inventory::{Destination, Elsewhere, KeyId, LastUse, Readers, State},
     roster::{Entry, Roster},
 };
 
@@ -135,7 +137,10 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn next(&self) -> Next {
+    fn next(&mut self) -> Next {
+        if let Cow::Owned(state) = placed(self.outset.roster, self.outset.entry, &self.state, self.at) {
+            self.state = state;
+        }
         next(self.outset.roster, self.outset.entry, &self.state, self.at)
     }
 
@@ -162,8 +167,8 @@ impl<'a> Walk<'a> {
                     self.at = until;
                 }
                 Next::Need(Need::LastUse(key)) => self.rest(&key),
-                Next::Need(Need::Ledger) => self.state.ledger.confirmed = true,
-                Next::Need(Need::ResourcePolicy) => self.unexposed(),
+                Next::Need(Need::Ledger) => self.confirmed(),
+                Next::Need(Need::ResourcePolicy(_)) => self.unexposed(),
                 Next::Wait { .. } | Next::Settled { .. } => break,
             }
         }
@@ -180,7 +185,10 @@ impl<'a> Walk<'a> {
     fn take(&mut self, action: &Action) {
         let verb = action.verb();
         let id = KeyId::new(UNBORN.get(self.born).copied().unwrap_or_default());
-        let key = self.name(action.key().unwrap_or(&id));
+        let key = match action {
+            Action::Update(update) => update.key_ref(),
+            action => self.name(action.key().unwrap_or(&id)),
+        };
         if verb == Verb::Create {
             self.born += 1;
         }
@@ -242,6 +250,16 @@ impl<'a> Walk<'a> {
         let idle = self.at.checked_sub_signed(self.outset.entry.policy.quiet.value).unwrap_or(DateTime::<Utc>::MIN_UTC);
         for held in self.state.keys.iter_mut().filter(|held| held.id == *key) {
             held.last_use = LastUse::At { time: held.created.min(idle), service: None, region: None };
+        }
+    }
+
+    /// From here on what the listing says is taken for certain.
+    fn confirmed(&mut self) {
+        self.state.ledger.confirmed = true;
+        match &mut self.state.elsewhere {
+            Elsewhere::MovesTo(to) => to.confirmed = true,
+            Elsewhere::MovedFrom(former) => former.iter_mut().for_each(|ledger| ledger.confirmed = true),
+            Elsewhere::Nowhere | Elsewhere::Several(_) => {}
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::model::Plan;
+use super::model::{Change, Plan, Verb};
 use crate::manifest::{Limits, Source};
 
 /// Below this many keys in scope, `max-percent` says nothing.
@@ -15,11 +15,13 @@ pub enum Exceeded {
     Percent { planned: usize, keys: usize, limit: u32, source: Option<Source> },
 }
 
-/// Every limit that the plan exceeds. Counted are the plan's lines: a user's whole rotation is one.
+/// Every limit that the plan exceeds. Counted are the plan's lines: a user's whole rotation is one. What touches no key is
+/// none of its concern.
 #[must_use]
 pub fn exceeded(plan: &Plan, limits: &Limits) -> Vec<Exceeded> {
     let Limits { max_actions, max_percent } = limits;
-    let planned = plan.changes.len();
+    let touches_keys = |change: &&Change| change.in_run().any(|(verb, _)| verb != Verb::Update);
+    let planned = plan.changes.iter().filter(touches_keys).count();
     let mut exceeded = Vec::new();
     if let Some(limit) = max_actions
         && planned as u64 > u64::from(limit.value)

@@ -8,16 +8,22 @@
 mod courtesy;
 mod fingerprint;
 mod forecast;
+pub mod kms_key;
 mod limits;
 mod model;
+mod moving;
 mod reason;
 mod rules;
 mod simulate;
+mod upkeep;
 mod view;
 
 use std::sync::Arc;
 
-use self::forecast::{Outset, used_until};
+use self::{
+    forecast::{Outset, used_until},
+    view::View,
+};
 use crate::{
     inventory::{CallError, Inventory, LastUse, State},
     roster::{Entry, Roster},
@@ -27,13 +33,15 @@ use chrono::{DateTime, Utc};
 pub use self::{
     courtesy::{Batch, Courtesy, batches, courtesies},
     fingerprint::{Chain, Link, fingerprint, fingerprint_of},
+    kms_key::KmsKeyChange,
     limits::{Exceeded, exceeded},
     model::{
-        Action, Change, KeyRef, LedgerWrite, Need, Next, Notice, Plan, Settled, Step, Topic, Verb, Viewpoint, Waiting,
-        Warning,
+        Action, Change, KeyRef, LedgerWrite, Need, Next, Notice, Plan, SecretUpdate, Settled, Step, Topic, Verb,
+        Viewpoint, Waiting, Warning,
     },
+    moving::{arranged, decide, next, placed},
     reason::{LeakObstacle, Origin, Reason, Retirement, Wait},
-    rules::{RULES, Rule, decide, due_at, next},
+    rules::{RULES, Rule, due_at},
     simulate::simulate,
 };
 pub use crate::time::{Day, Duration};
@@ -53,12 +61,26 @@ pub fn plan(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Viewpoi
         let outset = Outset { roster, entry, now };
         let forecast = Forecast::new(roster, entry, observed, viewpoint);
         let (state, is_assumed) = (forecast.state.as_ref(), forecast.is_assumed);
+        if let Some(state) = state.filter(|_| entry.exempt.is_none()) {
+            plan.warnings.extend(upkeep::warnings(&View::new(roster, entry, state, now), &forecast.next));
+        }
+        let moves_to = state.and_then(State::moves_to).map(str::to_owned);
         match forecast.next {
             Next::Change(action, reason) => {
                 let state = state.expect("only a state that was read changes");
                 let then = outset.after(state, &action);
-                let (destination, source) = (entry.secret.clone(), entry.rule.clone());
-                plan.changes.push(Change { account, user, action, reason, destination, source, then, is_assumed });
+                let (destination, source) = (state.ledger.secret.clone(), entry.rule.clone());
+                plan.changes.push(Change {
+                    account,
+                    user,
+                    action,
+                    reason,
+                    destination,
+                    moves_to,
+                    source,
+                    then,
+                    is_assumed,
+                });
             }
             Next::Wait { key, wait, until } => {
                 let then = match state {
@@ -66,14 +88,14 @@ pub fn plan(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Viewpoi
                     _ => Vec::new(),
                 };
                 let source = entry.rule.clone();
-                plan.waiting.push(Waiting { account, user, key, wait, source, until, then, is_assumed });
+                plan.waiting.push(Waiting { account, user, key, wait, moves_to, source, until, then, is_assumed });
             }
             Next::Settled { next_rotation } => plan.settled.push(Settled { account, user, next_rotation }),
             Next::Need(need) => {
                 let (wait, source) =
                     (Wait::Unreadable { error: need.to_string(), cause: need.cause() }, entry.rule.clone());
                 let (key, until, then) = (None, None, Vec::new());
-                plan.waiting.push(Waiting { account, user, key, wait, source, until, then, is_assumed });
+                plan.waiting.push(Waiting { account, user, key, wait, moves_to, source, until, then, is_assumed });
             }
         }
     }
@@ -112,6 +134,7 @@ impl Forecast {
         let as_observed = next_observed(roster, entry, observed, at);
         let Some(Ok(state)) = observed else { return Self { next: as_observed, is_assumed: false, state: None } };
         let used = used_until(state, entry, since, at);
+        let used = placed(roster, entry, &used, at).into_owned();
         if used == *state {
             return Self { next: as_observed, is_assumed: false, state: Some(used) };
         }

@@ -4,7 +4,10 @@ use std::{fmt, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::reason::{Reason, Retirement, Wait};
+use super::{
+    kms_key::KmsKeyChange,
+    reason::{Reason, Retirement, Wait},
+};
 use crate::{
     inventory::{Account, Key, KeyId, LastUse, Status, UnreadAccount},
     manifest::Source,
@@ -35,6 +38,20 @@ pub struct Plan {
 pub enum Warning {
     /// keyrota runs with an access key of a user that it rotates: that ends with that key.
     OwnKey { account: Arc<Account>, user: String, key: KeyId },
+    /// A replica of the user's secret is not what it should be.
+    ReplicaFailed { account: Arc<Account>, user: String, secret: String, region: String, why: String },
+    /// The secret is replicated to where the manifest does not say: nothing is taken away.
+    ExtraReplicas { account: Arc<Account>, user: String, secret: String, regions: Vec<String> },
+    /// The secret that the manifest named before still hands out a key that is replaced.
+    SecretLeft {
+        account: Arc<Account>,
+        user: String,
+        secret: String,
+        /// Where the credential is now.
+        to: String,
+        key: KeyId,
+        works: bool,
+    },
 }
 
 impl Warning {
@@ -42,24 +59,61 @@ impl Warning {
     pub fn code(&self) -> &'static str {
         match self {
             Self::OwnKey { .. } => "own-key",
+            Self::ReplicaFailed { .. } => "replica-failed",
+            Self::ExtraReplicas { .. } => "extra-replicas",
+            Self::SecretLeft { .. } => "secret-left",
         }
     }
 
-    /// Whether the change is one of the user that the warning is about.
-    pub fn concerns(&self, change: &Change) -> bool {
-        let Self::OwnKey { account, user, key: _ } = self;
-        change.account == *account && change.user == *user
+    /// The account and the user that it is about.
+    pub fn about(&self) -> (&Account, &str) {
+        match self {
+            Self::OwnKey { account, user, .. }
+            | Self::ReplicaFailed { account, user, .. }
+            | Self::ExtraReplicas { account, user, .. }
+            | Self::SecretLeft { account, user, .. } => (account, user),
+        }
+    }
+
+    /// The key that keyrota runs with, if that is one of the change's user.
+    pub fn own_key_of(&self, change: &Change) -> Option<&KeyId> {
+        match self {
+            Self::OwnKey { key, .. } if self.about() == (&*change.account, change.user.as_str()) => Some(key),
+            _ => None,
+        }
     }
 }
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::OwnKey { account: _, user, key } = self;
-        write!(
-            f,
-            "keyrota runs with {key} of {user}, which is in scope: it is done last, and ends keyrota's access when the \
-             key is deactivated; run it with a role, or with a user that is exempt"
-        )
+        match self {
+            Self::OwnKey { account: _, user, key } => write!(
+                f,
+                "keyrota runs with {key} of {user}, which is in scope: it is done last, and ends keyrota's access when the \
+                 key is deactivated; run it with a role, or with a user that is exempt"
+            ),
+            Self::ReplicaFailed { account: _, user, secret, region, why } => {
+                write!(
+                    f,
+                    "{user}: {}",
+                    Wait::ReplicaFailed { secret: secret.clone(), region: region.clone(), why: why.clone() }
+                )
+            }
+            Self::ExtraReplicas { account: _, user, secret, regions } => write!(
+                f,
+                "{user}: the secret `{secret}` is replicated to {}, which its `replicate-to` does not name; keyrota takes \
+                 nothing away: aws secretsmanager remove-regions-from-replication does, if nothing reads it there",
+                regions.join(", ")
+            ),
+            Self::SecretLeft { account: _, user, secret, to, key, works } => {
+                let state = if *works { "which is replaced" } else { "which does not work any more" };
+                write!(
+                    f,
+                    "{user}: its credential has moved to the secret `{to}`, and `{secret}` still hands out {key}, {state}: \
+                     make what reads it read the other, then delete it"
+                )
+            }
+        }
     }
 }
 
@@ -72,6 +126,8 @@ pub struct Change {
     pub reason: Reason,
     /// The secret's name.
     pub destination: String,
+    /// The secret that the manifest names, if this finishes at another what has begun there.
+    pub moves_to: Option<String>,
     /// The `[[rotate]]` that selects the user.
     pub source: Source,
     /// Everything that follows, up to where the next rotation begins or a person is needed.
@@ -83,7 +139,10 @@ pub struct Change {
 impl Change {
     /// The key that it is about; of a creation the one that it yields.
     pub fn key(&self) -> KeyRef {
-        self.action.key().map_or(KeyRef::New, |key| KeyRef::Existing(key.clone()))
+        match &self.action {
+            Action::Update(update) => update.key_ref(),
+            action => action.key().map_or(KeyRef::New, |key| KeyRef::Existing(key.clone())),
+        }
     }
 
     /// What is done in one run, in order: itself, and what follows at once.
@@ -120,15 +179,18 @@ pub enum KeyRef {
     New,
     /// The key that comes after that.
     AfterNew,
+    /// No key: what is set on the secret.
+    Secret(String),
 }
 
 impl KeyRef {
-    /// The id, or `new` and `new-2`: for programs.
+    /// The id, or `new` and `new-2`, or what is set on the secret: for programs.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Existing(key) => key.as_str(),
             Self::New => "new",
             Self::AfterNew => "new-2",
+            Self::Secret(sets) => sets,
         }
     }
 
@@ -136,7 +198,7 @@ impl KeyRef {
     pub fn existing(&self) -> Option<&KeyId> {
         match self {
             Self::Existing(key) => Some(key),
-            Self::New | Self::AfterNew => None,
+            Self::New | Self::AfterNew | Self::Secret(_) => None,
         }
     }
 }
@@ -147,6 +209,7 @@ impl fmt::Display for KeyRef {
             Self::Existing(key) => key.as_str(),
             Self::New => "the new key",
             Self::AfterNew => "the key after that",
+            Self::Secret(_) => "its secret",
         })
     }
 }
@@ -158,6 +221,8 @@ pub struct Waiting {
     pub user: String,
     pub key: Option<KeyId>,
     pub wait: Wait,
+    /// As in [`Change`].
+    pub moves_to: Option<String>,
     pub source: Source,
     /// When time alone makes a difference.
     pub until: Option<DateTime<Utc>>,
@@ -176,7 +241,7 @@ pub struct Settled {
     pub next_rotation: Option<DateTime<Utc>>,
 }
 
-/// The kinds of [`Action`], in the order in which a rotation takes them.
+/// The kinds of [`Action`], in the order in which a rotation takes them; the last is of none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verb {
     Create,
@@ -184,10 +249,12 @@ pub enum Verb {
     Notify,
     Deactivate,
     Delete,
+    Update,
 }
 
 impl Verb {
-    pub const ALL: [Self; 5] = [Self::Create, Self::Promote, Self::Notify, Self::Deactivate, Self::Delete];
+    pub const ALL: [Self; 6] =
+        [Self::Create, Self::Promote, Self::Notify, Self::Deactivate, Self::Delete, Self::Update];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -196,6 +263,7 @@ impl Verb {
             Self::Notify => "notify",
             Self::Deactivate => "deactivate",
             Self::Delete => "delete",
+            Self::Update => "update",
         }
     }
 
@@ -207,6 +275,7 @@ impl Verb {
             Self::Notify => '@',
             Self::Deactivate => '~',
             Self::Delete => '-',
+            Self::Update => '*',
         }
     }
 }
@@ -252,6 +321,29 @@ pub enum Action {
         /// Whether the ledger's tags name this key and are to be cleared.
         clear: bool,
     },
+    /// Make the secret as the manifest says, with all that is in it.
+    Update(Box<SecretUpdate>),
+}
+
+/// What is set on a secret that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretUpdate {
+    pub kms_key: Option<KmsKeyChange>,
+    /// The regions to which it is yet to be replicated, and the KMS key there.
+    pub replicate_to: Vec<String>,
+    pub replica_kms_key: Option<String>,
+}
+
+impl SecretUpdate {
+    /// What it sets, as fields of the manifest.
+    pub fn sets(&self) -> impl Iterator<Item = String> {
+        let kms_key = self.kms_key.iter().map(|KmsKeyChange { to, .. }| format!("kms-key={to}"));
+        kms_key.chain(self.replicate_to.iter().map(|region| format!("replicate-to={region}")))
+    }
+
+    pub(crate) fn key_ref(&self) -> KeyRef {
+        KeyRef::Secret(self.sets().collect::<Vec<_>>().join(" "))
+    }
 }
 
 impl Action {
@@ -262,6 +354,7 @@ impl Action {
             Self::Notify { .. } => Verb::Notify,
             Self::Deactivate { .. } => Verb::Deactivate,
             Self::Delete { .. } => Verb::Delete,
+            Self::Update(_) => Verb::Update,
         }
     }
 
@@ -270,14 +363,14 @@ impl Action {
         match self {
             Self::Create { resumes, .. } => !resumes,
             Self::Notify { notice, .. } => matches!(notice.topic, Topic::Retiring { .. }),
-            Self::Promote { .. } | Self::Deactivate { .. } | Self::Delete { .. } => false,
+            Self::Promote { .. } | Self::Deactivate { .. } | Self::Delete { .. } | Self::Update(_) => false,
         }
     }
 
-    /// The key it is about; `None` for a key that does not exist yet.
+    /// The key it is about; `None` for a key that does not exist yet, and for what is about none.
     pub fn key(&self) -> Option<&KeyId> {
         match self {
-            Self::Create { .. } => None,
+            Self::Create { .. } | Self::Update(_) => None,
             Self::Promote { key, .. }
             | Self::Notify { key, .. }
             | Self::Deactivate { key, .. }
@@ -293,8 +386,8 @@ pub struct LedgerWrite {
     pub exists: bool,
     /// The user's ARN, for `keyrota:user`.
     pub user_arn: String,
+    /// What it is created with.
     pub kms_key: Option<String>,
-    /// The regions to which it is yet to be replicated.
     pub replicate_to: Vec<String>,
 }
 
@@ -318,7 +411,11 @@ pub struct Notice {
 pub enum Topic {
     /// The key was issued by keyrota. `old` is the key that it replaces, if that still works, and when that stops at the
     /// earliest.
-    Issued { old: Option<(KeyId, DateTime<Utc>)> },
+    Issued {
+        old: Option<(KeyId, DateTime<Utc>)>,
+        /// The secret that the credential was in before, if that is another.
+        moved_from: Option<String>,
+    },
     /// The key is to go although keyrota did not replace it.
     Retiring {
         why: Retirement,
@@ -356,7 +453,7 @@ pub enum Need {
     /// `GetAccessKeyLastUsed`.
     LastUse(KeyId),
     /// `GetResourcePolicy`: who may read the secret that was there before.
-    ResourcePolicy,
+    ResourcePolicy(String),
 }
 
 /// From when the observation is, and for when a plan is made of it.
@@ -403,10 +500,11 @@ impl Plan {
         changes.iter_mut().for_each(|change| carried_on(&mut change.then));
         waiting.iter_mut().for_each(|waiting| carried_on(&mut waiting.then));
         waiting.extend(put_off.into_iter().map(|change| {
-            let Change { account, user, action, reason, destination: _, source, then: _, is_assumed } = change;
+            let Change { account, user, action, reason, destination: _, moves_to, source, then: _, is_assumed } =
+                change;
             let key = action.key().or_else(|| reason.key()).cloned();
             let (wait, until, then) = (Wait::RotationsPaused { reason }, enforce, Vec::new());
-            Waiting { account, user, key, wait, source, until, then, is_assumed }
+            Waiting { account, user, key, wait, moves_to, source, until, then, is_assumed }
         }));
         waiting.sort_by(|a, b| (&a.account, &a.user).cmp(&(&b.account, &b.user)));
         Self { as_of, changes, waiting, settled, unmanaged, keys, accounts_unread, warnings }
@@ -451,7 +549,7 @@ impl Need {
         match self {
             Self::Ledger => "secrets were not described".to_owned(),
             Self::LastUse(_) => "the last use of keys was not read".to_owned(),
-            Self::ResourcePolicy => "the resource policies of secrets were not read".to_owned(),
+            Self::ResourcePolicy(_) => "the resource policies of secrets were not read".to_owned(),
         }
     }
 }
@@ -461,7 +559,7 @@ impl fmt::Display for Need {
         match self {
             Self::Ledger => f.write_str("its secret was not described"),
             Self::LastUse(key) => write!(f, "the last use of {key} was not read"),
-            Self::ResourcePolicy => f.write_str("the resource policy of its secret was not read"),
+            Self::ResourcePolicy(secret) => write!(f, "the resource policy of `{secret}` was not read"),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::kms_key::KmsKeyChange;
 use crate::{
     inventory::KeyId,
     manifest::Source,
@@ -44,6 +45,10 @@ pub enum Reason {
     HoldOver { since: Option<DateTime<Utc>>, origin: Origin },
     /// The key is inactive, and a key that is reissued needs its place at once.
     FreesPlace { leaked: KeyId },
+    /// The manifest names another secret than the one that hands the key out.
+    Moved { key: KeyId, from: String, to: String },
+    /// The secret is not as the manifest says.
+    SecretDiffers { kms_key: Option<KmsKeyChange>, replicate_to: Vec<String> },
 }
 
 /// How a key that is deleted came to be inactive.
@@ -99,7 +104,10 @@ impl Reason {
     /// The key that is to be replaced, if that is the reason.
     pub fn key(&self) -> Option<&KeyId> {
         match self {
-            Self::Expired { key, .. } | Self::ExpiresSoon { key, .. } | Self::Reissue { key, .. } => Some(key),
+            Self::Expired { key, .. }
+            | Self::ExpiresSoon { key, .. }
+            | Self::Reissue { key, .. }
+            | Self::Moved { key, .. } => Some(key),
             Self::Stored
             | Self::NotTold
             | Self::Superseded { .. }
@@ -111,7 +119,8 @@ impl Reason {
             | Self::Orphan { .. }
             | Self::Interrupted
             | Self::HoldOver { .. }
-            | Self::FreesPlace { .. } => None,
+            | Self::FreesPlace { .. }
+            | Self::SecretDiffers { .. } => None,
         }
     }
 
@@ -133,6 +142,8 @@ impl Reason {
             Self::Interrupted => "interrupted",
             Self::HoldOver { .. } => "hold-over",
             Self::FreesPlace { .. } => "frees-place",
+            Self::Moved { .. } => "moved",
+            Self::SecretDiffers { .. } => "secret-differs",
         }
     }
 }
@@ -173,6 +184,20 @@ impl fmt::Display for Reason {
             }
             Self::HoldOver { since: None, origin: _ } => f.write_str("inactive and never used"),
             Self::FreesPlace { leaked } => write!(f, "inactive, and {leaked}, which is reissued, needs its place now"),
+            Self::Moved { key, from, to } => {
+                write!(f, "the secret is to be `{to}`, and {key} is in `{from}`, which is left as it is")
+            }
+            Self::SecretDiffers { kms_key, replicate_to } => {
+                let kms_key = kms_key.as_ref().map(|KmsKeyChange { from, to }| {
+                    format!(
+                        "its secret is encrypted with {}, not {to}",
+                        from.as_deref().unwrap_or("aws/secretsmanager")
+                    )
+                });
+                let to = replicate_to.join(", ");
+                let replicas = (!to.is_empty()).then(|| format!("not replicated to {to}"));
+                f.write_str(&kms_key.into_iter().chain(replicas).collect::<Vec<_>>().join("; "))
+            }
         }
     }
 }
@@ -253,6 +278,18 @@ pub enum Wait {
         secret: String,
         primary: String,
     },
+    /// AWS says that a replication has failed.
+    ReplicaFailed {
+        secret: String,
+        region: String,
+        /// In the words of AWS.
+        why: String,
+    },
+    /// The manifest names a new secret, and which of several others the credential was in last can't be told.
+    SeveralSecrets {
+        secret: String,
+        others: Vec<String>,
+    },
     AmbiguousRules {
         rules: [Source; 2],
     },
@@ -304,6 +341,8 @@ impl Wait {
             | Self::OverdueInUse { .. }
             | Self::ExposedSecret { .. }
             | Self::ReplicaSecret { .. }
+            | Self::ReplicaFailed { .. }
+            | Self::SeveralSecrets { .. }
             | Self::AmbiguousRules { .. }
             | Self::SharedSecret { .. }
             | Self::NoRecipient { .. }
@@ -337,6 +376,8 @@ impl Wait {
             Self::OverdueInUse { .. } => "overdue-in-use",
             Self::ExposedSecret { .. } => "exposed-secret",
             Self::ReplicaSecret { .. } => "replica-secret",
+            Self::ReplicaFailed { .. } => "replica-failed",
+            Self::SeveralSecrets { .. } => "several-secrets",
             Self::AmbiguousRules { .. } => "ambiguous-rules",
             Self::SharedSecret { .. } => "shared-secret",
             Self::NoRecipient { .. } => "no-recipient",
@@ -383,6 +424,16 @@ impl fmt::Display for Wait {
             Self::ReplicaSecret { secret, primary } => write!(
                 f,
                 "the secret `{secret}` is a replica of one in {primary}, and can't be written to: promote it to a secret of its own, or choose another name with `secret`"
+            ),
+            Self::ReplicaFailed { secret, region, why } => write!(
+                f,
+                "the replica of the secret `{secret}` in {region} has failed: {}; mend that, take the replica away (aws secretsmanager remove-regions-from-replication), and keyrota makes it again",
+                why.trim_end_matches('.')
+            ),
+            Self::SeveralSecrets { secret, others } => write!(
+                f,
+                "the secret is to be `{secret}`, and {} may be the one that is read: delete what is not, or take its tag `keyrota:user` away",
+                others.iter().map(|other| format!("`{other}`")).collect::<Vec<_>>().join(" or ")
             ),
             Self::AmbiguousRules { rules: [one, other] } => write!(
                 f,

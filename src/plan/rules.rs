@@ -6,10 +6,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{
     model::{Action, Need, Next},
     reason::{LeakObstacle, Reason, Retirement, Wait},
+    upkeep::{replica_failed, update},
     view::{View, last_use, later, lives, waits},
 };
 use crate::{
-    inventory::{Destination, Key, Readers, Secret, State},
+    inventory::{Destination, Elsewhere, Key, Readers, Secret, State},
     manifest::{Policy, WhenFull},
     roster::{Entry, Roster},
 };
@@ -26,7 +27,7 @@ pub struct Rule {
 }
 
 /// The lifecycle, first match first.
-pub const RULES: [Rule; 15] = [
+pub const RULES: [Rule; 17] = [
     Rule { name: "1 obstacle", decide: obstacle },
     Rule { name: "1 stale secret", decide: stale_secret },
     Rule { name: "1 no keys", decide: no_keys },
@@ -36,36 +37,31 @@ pub const RULES: [Rule; 15] = [
     Rule { name: "3 interrupted", decide: interrupted },
     Rule { name: "7 nothing active", decide: nothing_active },
     Rule { name: "4 reissue", decide: reissue },
+    Rule { name: "4 update", decide: update },
     Rule { name: "4 due", decide: due },
     Rule { name: "5 notify", decide: notify },
     Rule { name: "6 superseded", decide: superseded },
     Rule { name: "6 replaced by hand", decide: replaced_by_hand },
     Rule { name: "7 delete", decide: delete_after_hold },
+    Rule { name: "8 replica failed", decide: replica_failed },
     Rule { name: "8 settled", decide: settled },
 ];
 
-/// Decides what comes next for a user whose state was read. Total and pure.
-pub fn next(roster: &Roster, entry: &Entry, state: &State, now: DateTime<Utc>) -> Next {
-    decide(roster, entry, state, now).1
-}
-
-/// What comes next, with the row of [`RULES`] that says so.
-pub fn decide(roster: &Roster, entry: &Entry, state: &State, now: DateTime<Utc>) -> (&'static str, Next) {
+/// What comes next with the ledger that the state leads with, and the row of [`RULES`] that says so.
+pub(super) fn decide(roster: &Roster, entry: &Entry, state: &State, now: DateTime<Utc>) -> (&'static str, Next) {
     let view = View::new(roster, entry, state, now);
     for Rule { name, decide } in &RULES {
         let next = match decide(&view) {
             Ok(None) => continue,
             // What ListSecrets says may be five minutes old: nothing is done, and nobody called, on its word.
-            Ok(Some(Next::Change(..))) if !state.ledger.confirmed => Next::Need(Need::Ledger),
+            Ok(Some(Next::Change(..))) if !view.is_confirmed() => Next::Need(Need::Ledger),
             // A secret that was there before may be one that others read.
             Ok(Some(Next::Change(Action::Create { .. }, _)))
                 if view.secret.is_some_and(|secret| secret.readers == Readers::Unread) =>
             {
-                Next::Need(Need::ResourcePolicy)
+                Next::Need(Need::ResourcePolicy(state.ledger.secret.clone()))
             }
-            Ok(Some(Next::Wait { wait, .. })) if wait.is_blocked() && !state.ledger.confirmed => {
-                Next::Need(Need::Ledger)
-            }
+            Ok(Some(Next::Wait { wait, .. })) if wait.is_blocked() && !view.is_confirmed() => Next::Need(Need::Ledger),
             Ok(Some(next)) => next,
             Err(need) => Next::Need(need),
         };
@@ -92,7 +88,11 @@ fn obstacle(view: &View<'_>) -> Result<Option<Next>, Need> {
     if let Some(conflict) = &view.entry.conflict {
         return Ok(Some(Next::Wait { key: None, wait: conflict.into(), until: None }));
     }
-    let secret = view.entry.secret.clone();
+    if let Elsewhere::Several(secrets) = &view.state.elsewhere {
+        let (secret, others) = (view.entry.secret.clone(), secrets.clone());
+        return Ok(Some(Next::Wait { key: None, wait: Wait::SeveralSecrets { secret, others }, until: None }));
+    }
+    let secret = view.state.ledger.secret.clone();
     let wait = match &view.state.ledger.destination {
         Destination::Foreign => Some(Wait::ForeignSecret { secret }),
         Destination::BeingDeleted => Some(Wait::SecretBeingDeleted { secret }),
@@ -115,14 +115,14 @@ fn obstacle(view: &View<'_>) -> Result<Option<Next>, Need> {
 /// What clients are handed out does not work, and nothing is under way that would mend it. A reissue is: someone asked for
 /// a new key.
 fn stale_secret(view: &View<'_>) -> Result<Option<Next>, Need> {
-    let Some(key) = view.handed_out() else { return Ok(None) };
+    let Some(key) = view.handed_out().filter(|_| view.hands_out_itself()) else { return Ok(None) };
     let held = view.state.key(&key);
     let is_mended = view.pending().is_some() || view.state.keys.iter().any(|key| view.is_leaked(key));
     if held.is_some_and(Key::is_active) || is_mended {
         return Ok(None);
     }
     let (exists, other_works) = (held.is_some(), view.current().is_some());
-    let wait = Wait::StaleSecret { secret: view.entry.secret.clone(), key: key.clone(), exists, other_works };
+    let wait = Wait::StaleSecret { secret: view.state.ledger.secret.clone(), key: key.clone(), exists, other_works };
     Ok(Some(Next::Wait { key: Some(key), wait, until: None }))
 }
 
@@ -255,7 +255,8 @@ fn leak(view: &View<'_>, leaked: &Key, obstacle: LeakObstacle, until: Option<Dat
 
 /// The current key is due.
 fn due(view: &View<'_>) -> Result<Option<Next>, Need> {
-    let Some((current, other)) = view.pair().filter(|(current, _)| view.is_due(current)) else { return Ok(None) };
+    let is_due = |current: &Key| view.is_due(current) || view.moved_from(current).is_some();
+    let Some((current, other)) = view.pair().filter(|(current, _)| is_due(current)) else { return Ok(None) };
     let Some(other) = other else { return Ok(Some(view.create(current))) };
     if !other.is_active() {
         return after_hold(view, other).map(Some);
@@ -310,7 +311,8 @@ fn retire_announced(view: &View<'_>, key: &Key, why: Retirement, patience: Optio
 /// The owner does not know of the key that is handed out.
 fn notify(view: &View<'_>) -> Result<Option<Next>, Need> {
     let Some((current, other)) = view.pair() else { return Ok(None) };
-    Ok((view.is_stored(current) && !view.is_told(current)).then(|| view.notify(current, other)))
+    let is_ours = view.is_stored(current) && view.hands_out_itself();
+    Ok((is_ours && !view.is_told(current)).then(|| view.notify(current, other)))
 }
 
 /// An older key beside the one that the secret hands out.

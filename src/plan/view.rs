@@ -8,7 +8,7 @@ use super::{
     reason::{Origin, Reason, Retirement, Wait},
 };
 use crate::{
-    inventory::{CURRENT, Destination, Key, KeyAt, KeyId, LastUse, PENDING, Secret, State, Version},
+    inventory::{CURRENT, Elsewhere, Key, KeyAt, KeyId, LastUse, Ledger, PENDING, Secret, State, Version},
     manifest::Policy,
     roster::{Entry, Roster},
 };
@@ -39,6 +39,8 @@ pub(super) struct View<'a> {
     pub policy: &'a Policy,
     pub state: &'a State,
     pub secret: Option<&'a Secret>,
+    /// The ledger of the name that the manifest gave the secret before.
+    former: Option<&'a Ledger>,
     pub now: DateTime<Utc>,
 }
 
@@ -47,13 +49,22 @@ impl<'a> View<'a> {
     pub const LEAST_ORPHAN_HOLD: TimeDelta = TimeDelta::hours(24);
 
     pub fn new(roster: &'a Roster, entry: &'a Entry, state: &'a State, now: DateTime<Utc>) -> Self {
-        let secret = match &state.ledger.destination {
-            Destination::Own(secret) => Some(secret),
-            Destination::Absent | Destination::Foreign | Destination::BeingDeleted | Destination::Replica { .. } => {
-                None
-            }
+        let secret = state.ledger.destination.own();
+        let former = match &state.elsewhere {
+            Elsewhere::MovedFrom(former) => former.first(),
+            Elsewhere::Nowhere | Elsewhere::MovesTo(_) | Elsewhere::Several(_) => None,
         };
-        View { roster, entry, policy: &entry.policy, state, secret, now }
+        View { roster, entry, policy: &entry.policy, state, secret, former, now }
+    }
+
+    /// Whether all that the rules rest on is known from more than the listing.
+    pub fn is_confirmed(&self) -> bool {
+        let others = match &self.state.elsewhere {
+            Elsewhere::MovesTo(to) => to.confirmed,
+            Elsewhere::MovedFrom(_) => self.hands_out_itself() || self.former.is_none_or(|ledger| ledger.confirmed),
+            Elsewhere::Nowhere | Elsewhere::Several(_) => true,
+        };
+        self.state.ledger.confirmed && others
     }
 
     // What the ledger says.
@@ -82,9 +93,33 @@ impl<'a> View<'a> {
         self.version_with(CURRENT)
     }
 
-    /// The key that clients are handed out, whether it works or not; `None` also for what keyrota did not store.
+    /// The key that clients are handed out, whether it works or not; `None` also for what keyrota did not store. As long as
+    /// the secret hands out none that works, the one of the earlier name may.
     pub fn handed_out(&self) -> Option<KeyId> {
-        KeyId::of_version(&self.current_version()?.id)
+        let own = self.state.ledger.handed_out().filter(|_| self.hands_out_itself());
+        own.or_else(|| self.former.and_then(Ledger::handed_out))
+    }
+
+    /// Whether the secret hands out a key, and not one of an earlier name.
+    pub fn hands_out_itself(&self) -> bool {
+        let works = |ledger: &Ledger| {
+            let key = ledger.handed_out()?;
+            self.state.key(&key).filter(|key| key.is_active())
+        };
+        let is_former = works(&self.state.ledger).is_none() && self.former.and_then(works).is_some();
+        self.state.ledger.handed_out().is_some() && !is_former
+    }
+
+    /// The secret that hands this key out, if that has an earlier name and the new one hands out none yet.
+    pub fn moved_from(&self, key: &Key) -> Option<&'a str> {
+        let former = self.former.filter(|_| !self.hands_out_itself())?;
+        (former.handed_out().as_ref() == Some(&key.id)).then_some(former.secret.as_str())
+    }
+
+    /// The regions that the manifest names, but for the secret's own.
+    pub fn replicate_to(&self) -> impl Iterator<Item = &'a String> + use<'a> {
+        let home = &self.roster.account.region;
+        self.policy.replicate_to.value.iter().filter(move |region| *region != home)
     }
 
     /// Whether the ledger hands this key out.
@@ -100,7 +135,9 @@ impl<'a> View<'a> {
     /// Whether a creation that was cut short may have left this key.
     pub fn may_be_orphan(&self, key: &Key) -> bool {
         let id = key.id.version_id();
-        let is_in_a_version = self.secret.is_some_and(|secret| secret.versions.iter().any(|version| version.id == id));
+        let former = self.former.and_then(|ledger| ledger.destination.own());
+        let mut versions = self.secret.into_iter().chain(former).flat_map(|secret| &secret.versions);
+        let is_in_a_version = versions.any(|version| version.id == id);
         self.intent().is_some_and(|intent| is_near(key.created, intent)) && !is_in_a_version
     }
 
@@ -208,6 +245,13 @@ impl<'a> View<'a> {
             Some(before) if self.is_leaked(current) => Reason::Reissue { key, before },
             _ => Reason::ExpiresSoon { key, expires },
         };
+        // Where it goes is news; that it is old besides is none.
+        let reason = match (self.moved_from(current), reason) {
+            (Some(from), Reason::Expired { key, .. } | Reason::ExpiresSoon { key, .. }) => {
+                Reason::Moved { key, from: from.to_owned(), to: self.state.ledger.secret.clone() }
+            }
+            (_, reason) => reason,
+        };
         // A place that was made for it is part of a rotation that has begun.
         let made_room = self.secret.is_some_and(|secret| secret.announced.is_some());
         let resumes = self.intent().is_some() || made_room;
@@ -220,7 +264,10 @@ impl<'a> View<'a> {
         let told = if self.now > later(current.created, LATE_MAIL) { self.now } else { current.created };
         let stops = self.acting(later(told, self.policy.overlap.value));
         let old = old.map(|old| (old.id.clone(), stops));
-        let notice = self.notice(Topic::Issued { old });
+        // The one that hands out the old key, or handed out the one before.
+        let is_left = |ledger: &&Ledger| ledger.handed_out().is_some_and(|key| self.state.key(&key).is_some());
+        let moved_from = self.former.filter(is_left).map(|ledger| ledger.secret.clone());
+        let notice = self.notice(Topic::Issued { old, moved_from });
         Next::Change(Action::Notify { key: current.id.clone(), notice }, Reason::NotTold)
     }
 
@@ -274,14 +321,11 @@ impl<'a> View<'a> {
     }
 
     pub fn ledger_write(&self) -> LedgerWrite {
-        let region = &self.roster.account.region;
-        let replicated = self.secret.map_or(&[][..], |secret| &secret.replicas);
-        let wanted = self.policy.replicate_to.value.iter();
         LedgerWrite {
             exists: self.secret.is_some(),
             user_arn: self.entry.user.arn.clone(),
             kms_key: self.policy.kms_key.value.clone(),
-            replicate_to: wanted.filter(|to| *to != region && !replicated.contains(to)).cloned().collect(),
+            replicate_to: self.replicate_to().cloned().collect(),
         }
     }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt::Write as _};
 
 use super::{
     Since,
-    text::{self, BOLD, DIM, GREEN, RED, YELLOW, aligned, change_line, day, printable, waiting_line},
+    text::{self, BOLD, DIM, GREEN, RED, YELLOW, about, aligned, change_line, day, printable, waiting_line},
 };
 use crate::{
     diff::{
@@ -226,7 +226,7 @@ fn bounded(text: &str) -> Vec<String> {
 
 /// A change that is not made needs no dates.
 fn plain_line(change: &Change) -> String {
-    let key = change.action.key().map_or("new key", |key| key.as_str());
+    let key = about(change);
     let verb = change.action.verb();
-    format!("  {}\t{verb}\t{key}\t{}", printable(&change.user), change.reason)
+    format!("  {}\t{verb}\t{key}\t{}", printable(&change.user), printable(&change.reason.to_string()))
 }

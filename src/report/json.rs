@@ -74,9 +74,22 @@ struct Document<'a> {
 }
 
 pub(super) fn summary(plan: &Plan) -> Summary {
-    let Counts { create, promote, notify, deactivate, delete, blocked, unreadable, held, exempt, settled, unmanaged } =
-        Counts::of(plan);
-    Summary { create, promote, notify, deactivate, delete, blocked, unreadable, held, exempt, settled, unmanaged }
+    let Counts { create, promote, notify, deactivate, delete, update, .. } = Counts::of(plan);
+    let Counts { blocked, unreadable, held, exempt, settled, unmanaged, .. } = Counts::of(plan);
+    Summary {
+        create,
+        promote,
+        notify,
+        deactivate,
+        delete,
+        update,
+        blocked,
+        unreadable,
+        held,
+        exempt,
+        settled,
+        unmanaged,
+    }
 }
 
 #[derive(Serialize)]
@@ -86,6 +99,7 @@ pub(super) struct Summary {
     notify: usize,
     deactivate: usize,
     delete: usize,
+    update: usize,
     blocked: usize,
     unreadable: usize,
     held: usize,
@@ -103,11 +117,14 @@ pub(super) struct JsonChange<'a> {
     user: &'a str,
     action: &'static str,
     key: Option<&'a str>,
-    /// The key, or `new` for one that does not exist yet.
+    /// The key, or `new` for one that does not exist yet; of an update what it sets.
     key_ref: String,
     reason: &'static str,
     message: String,
     destination: &'a str,
+    /// The secret that the manifest names, if this finishes what has begun at another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moves_to: Option<&'a str>,
     source: JsonSource<'a>,
     then: Vec<JsonStep<'a>>,
     /// It rests on keys being used as they were observed to be.
@@ -151,6 +168,9 @@ pub(super) struct JsonWaiting<'a> {
     reason: &'static str,
     until: Option<String>,
     message: String,
+    /// As in a change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moves_to: Option<&'a str>,
     source: JsonSource<'a>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     then: Vec<JsonStep<'a>>,
@@ -202,7 +222,7 @@ struct JsonWarning<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     account_name: Option<&'a str>,
     user: &'a str,
-    key: &'a str,
+    key: Option<&'a str>,
     message: String,
 }
 
@@ -319,7 +339,7 @@ fn state(wait: &Wait) -> &'static str {
 }
 
 pub(super) fn change(change: &Change) -> JsonChange<'_> {
-    let Change { account, user, action, reason, destination, source: from, then, is_assumed } = change;
+    let Change { account, user, action, reason, destination, moves_to, source: from, then, is_assumed } = change;
     let (account, account_name) = names(account);
     JsonChange {
         account,
@@ -331,6 +351,7 @@ pub(super) fn change(change: &Change) -> JsonChange<'_> {
         reason: reason.code(),
         message: reason.to_string(),
         destination,
+        moves_to: moves_to.as_deref(),
         source: source(from),
         then: then.iter().map(step).collect(),
         assumed: *is_assumed,
@@ -352,7 +373,7 @@ fn step(step: &Step) -> JsonStep<'_> {
 }
 
 pub(super) fn waiting(waiting: &Waiting) -> JsonWaiting<'_> {
-    let Waiting { account, user, key, wait, source: from, until, then, is_assumed } = waiting;
+    let Waiting { account, user, key, wait, moves_to, source: from, until, then, is_assumed } = waiting;
     let (account, account_name) = names(account);
     JsonWaiting {
         account,
@@ -363,6 +384,7 @@ pub(super) fn waiting(waiting: &Waiting) -> JsonWaiting<'_> {
         reason: wait.code(),
         until: until.map(rfc3339),
         message: wait.to_string(),
+        moves_to: moves_to.as_deref(),
         source: source(from),
         then: then.iter().map(step).collect(),
         assumed: *is_assumed,
@@ -388,10 +410,14 @@ fn unread(unread: &UnreadAccount) -> JsonUnread<'_> {
 }
 
 fn warning(warning: &Warning) -> JsonWarning<'_> {
-    let Warning::OwnKey { account, user, key } = warning;
+    let (account, user) = warning.about();
     let (account, account_name) = names(account);
+    let key = match warning {
+        Warning::OwnKey { key, .. } | Warning::SecretLeft { key, .. } => Some(key.as_str()),
+        Warning::ReplicaFailed { .. } | Warning::ExtraReplicas { .. } => None,
+    };
     let (code, message) = (warning.code(), warning.to_string());
-    JsonWarning { code, account, account_name, user, key: key.as_str(), message }
+    JsonWarning { code, account, account_name, user, key, message }
 }
 
 pub(super) fn names(account: &Account) -> (&str, Option<&str>) {

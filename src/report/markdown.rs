@@ -11,7 +11,7 @@ use super::{
     change_text::{before_text, grave, welcome},
     page::{Content, Page, Section, masked, unbroken},
     roster_diff, template_diff,
-    text::{self, Steps, assumption, day, unknown},
+    text::{self, Steps, assumption, day, moves, unknown},
 };
 use crate::{
     diff::{
@@ -192,6 +192,7 @@ fn counts(count: impl Fn(Verb) -> usize, blocked: usize) -> Option<String> {
         (count(Verb::Create), "to create"),
         (beyond(Verb::Promote), "to promote"),
         (beyond(Verb::Notify), "to notify"),
+        (count(Verb::Update), "to update"),
         (blocked, "blocked"),
     ];
     let counts: Vec<String> =
@@ -366,7 +367,7 @@ fn caused_waits(comparison: &Comparison, accounts: &Accounts) -> Vec<String> {
 }
 
 fn change_row(change: &Change, before: Option<String>, accounts: &Accounts) -> String {
-    let Change { account, user, action, reason, destination: _, source: _, then: _, is_assumed } = change;
+    let Change { account, user, action, reason, destination: _, moves_to, source: _, then: _, is_assumed } = change;
     let verb = action.verb();
     let steps = Steps::after(change);
     let first = format!(
@@ -384,7 +385,10 @@ fn change_row(change: &Change, before: Option<String>, accounts: &Accounts) -> S
     if let Some(before) = before {
         then += &format!("; {}", unbroken_dates(&before));
     }
-    let (user, why) = (accounts.user(account, user), cell_words(&format!("{reason}{}", assumption(*is_assumed))));
+    let (user, why) = (
+        accounts.user(account, user),
+        cell_words(&format!("{reason}{}{}", moves(moves_to.as_deref()), assumption(*is_assumed))),
+    );
     format!(
         "| `{}` | {user} | {} | {} | {} |\n",
         verb.glyph(),
@@ -397,6 +401,7 @@ fn change_row(change: &Change, before: Option<String>, accounts: &Accounts) -> S
 fn step_words(step: &Step, key: Option<&KeyRef>) -> String {
     match (step.verb, key) {
         (Verb::Create, _) => "create a new key".to_owned(),
+        (Verb::Update, _) => "update its secret".to_owned(),
         (verb, Some(key)) => format!("{verb} {}", key_words(key, true)),
         (verb, None) => verb.to_string(),
     }
@@ -411,7 +416,7 @@ fn key_words(key: &KeyRef, in_table: bool) -> String {
 }
 
 fn waiting_row(waiting: &Waiting, before: Option<String>, accounts: &Accounts) -> String {
-    let Waiting { account, user, key, wait, source: _, until, then, is_assumed } = waiting;
+    let Waiting { account, user, key, wait, moves_to, source: _, until, then, is_assumed } = waiting;
     let (glyph, word) = match wait {
         wait if wait.is_blocked() => ("`!`", "**blocked**"),
         wait if wait.is_exempt() => ("", "exempt"),
@@ -422,7 +427,7 @@ fn waiting_row(waiting: &Waiting, before: Option<String>, accounts: &Accounts) -
     let then = then.iter().map(|step| format!("{} {}", step.verb, unbroken(day(step.not_before))));
     let before = before.map(|before| unbroken_dates(&before));
     let when: Vec<String> = until.into_iter().chain(then).chain(before).collect();
-    let why = text::message(wait) + assumption(*is_assumed);
+    let why = text::message(wait) + &moves(moves_to.as_deref()) + assumption(*is_assumed);
     let why = cell_words(&why);
     let (user, why) = (accounts.user(account, user), unbroken_dates(&why));
     format!("| {glyph} | {user} | {word}{key} | {why} | {} |\n", when.join(", "))

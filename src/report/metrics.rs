@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use crate::{
     apply::Applied,
     inventory::{Account, Inventory, Key},
-    plan::{Plan, Verb, Wait},
+    plan::{Plan, Verb},
     roster::{Entry, Roster},
+    verdict::Verdict,
 };
 
 /// The namespace of all metrics.
@@ -72,16 +73,14 @@ fn measure(roster: &Roster, inventory: &Inventory, plan: &Plan, applied: Option<
     }
     metrics.run = applied.map(|applied| {
         let outcomes = || applied.outcomes.iter().filter(|outcome| *outcome.change.account == *account);
-        let deferred = || applied.deferred.iter().filter(|deferred| *deferred.account == *account);
-        let unfinished = deferred().filter(|deferred| deferred.cause.is_failure()).count();
+        let verdict = Verdict::of_account(plan, Some(applied), account);
         let done = |verb| outcomes().filter(|o| o.result.is_ok() && o.change.action.verb() == verb).count();
-        let unreadable = waiting().filter(|waiting| matches!(waiting.wait, Wait::Unreadable { .. })).count();
         RunMetrics {
-            completed: deferred().next().is_none(),
+            completed: verdict.is_finished(),
             created: done(Verb::Create),
             deactivated: done(Verb::Deactivate),
             deleted: done(Verb::Delete),
-            failures: outcomes().filter(|outcome| outcome.result.is_err()).count() + unreadable + unfinished,
+            failures: verdict.failures(),
         }
     });
     metrics

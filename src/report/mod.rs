@@ -89,6 +89,7 @@ pub struct Counts {
     pub notify: usize,
     pub deactivate: usize,
     pub delete: usize,
+    pub update: usize,
     pub blocked: usize,
     /// Users of whom something could not be read.
     pub unreadable: usize,
@@ -110,6 +111,7 @@ impl Counts {
             notify: plan.count(Verb::Notify),
             deactivate: plan.count(Verb::Deactivate),
             delete: plan.count(Verb::Delete),
+            update: plan.count(Verb::Update),
             blocked,
             unreadable,
             held: plan.waiting.len() - blocked - exempt - unreadable,

@@ -79,6 +79,7 @@ pub fn applied(report: &Report<'_>) -> String {
         (applied.done(Verb::Notify), "notified"),
         (applied.done(Verb::Deactivate), "deactivated"),
         (applied.done(Verb::Delete), "deleted"),
+        (applied.done(Verb::Update), "updated"),
         (mail.iter().filter(|sent| sent.result.is_ok()).count(), "mailed"),
     ];
     let unsent = mail.iter().filter(|sent| sent.result.is_err()).count();
@@ -169,13 +170,26 @@ pub(super) fn heading(account: &Account) -> String {
 }
 
 pub(super) fn change_line(change: &Change) -> String {
-    let Change { account: _, user, action, reason, destination: _, source: _, then: _, is_assumed } = change;
+    let Change { account: _, user, action, reason, destination: _, moves_to, source: _, then: _, is_assumed } = change;
     let verb = action.verb();
     let style = style(verb);
-    let key = action.key().map_or("new key", |key| key.as_str());
+    let (key, reason, moves) = (about(change), printable(&reason.to_string()), moves(moves_to.as_deref()));
     let (user, then, assumed) = (printable(user), then_text(change), assumption(*is_assumed));
     let glyph = verb.glyph();
-    format!("{style}{glyph}{style:#} {user}\t{style}{verb}{style:#}\t{key}\t{reason}{then}{assumed}")
+    format!("{style}{glyph}{style:#} {user}\t{style}{verb}{style:#}\t{key}\t{reason}{moves}{then}{assumed}")
+}
+
+/// What a change is about, in a column.
+pub(super) fn about(change: &Change) -> &str {
+    match change.action.verb() {
+        Verb::Update => "its secret",
+        _ => change.action.key().map_or("new key", |key| key.as_str()),
+    }
+}
+
+/// That the manifest names another secret by now.
+pub(super) fn moves(moves_to: Option<&str>) -> String {
+    moves_to.map_or_else(String::new, |to| format!("; under its former name, before it moves to `{}`", printable(to)))
 }
 
 /// What follows in the same run, then what follows later, with its earliest dates.
@@ -200,6 +214,7 @@ fn then_text(change: &Change) -> String {
 fn words(step: &Step, key: Option<&KeyRef>) -> String {
     match (step.verb, key) {
         (Verb::Create, _) => "create a new key".to_owned(),
+        (Verb::Update, _) => "update its secret".to_owned(),
         (verb, Some(key)) => format!("{verb} {key}"),
         (verb, None) => verb.to_string(),
     }
@@ -225,7 +240,7 @@ impl<'a> Steps<'a> {
                 // A key that is created is handed out and announced: that goes without saying.
                 Verb::Promote | Verb::Notify if created.contains(&key) && change.action.key().is_none() => continue,
                 Verb::Promote | Verb::Notify if created[1..].contains(&key) => continue,
-                Verb::Promote | Verb::Notify | Verb::Deactivate | Verb::Delete => {}
+                Verb::Promote | Verb::Notify | Verb::Deactivate | Verb::Delete | Verb::Update => {}
             }
             let name = (!named.contains(&key)).then(|| key.clone());
             named.push(key);
@@ -250,12 +265,13 @@ pub(super) fn assumption(is_assumed: bool) -> &'static str {
 }
 
 pub(super) fn waiting_line(waiting: &Waiting) -> String {
-    let Waiting { account: _, user, key, wait, source: _, until, then: _, is_assumed } = waiting;
+    let Waiting { account: _, user, key, wait, moves_to, source: _, until, then: _, is_assumed } = waiting;
     let (glyph, word, style) = mark(wait);
     let key = key.as_ref().map_or("", |key| key.as_str());
     let until = until.map_or_else(String::new, |until| format!("; {DIM}until {}{DIM:#}", last_day(wait, until)));
     let (user, message, assumed) = (printable(user), message(wait), assumption(*is_assumed));
-    format!("{style}{glyph}{style:#} {user}\t{style}{word}{style:#}\t{key}\t{message}{until}{assumed}")
+    let moves = moves(moves_to.as_deref());
+    format!("{style}{glyph}{style:#} {user}\t{style}{word}{style:#}\t{key}\t{message}{moves}{until}{assumed}")
 }
 
 fn mark(wait: &Wait) -> (char, &'static str, Style) {
@@ -284,7 +300,10 @@ pub(super) fn last_day(wait: &Wait, until: DateTime<Utc>) -> String {
 fn outcome_lines(outcome: &Outcome) -> Vec<String> {
     let Outcome { change, result, issued, notes } = outcome;
     let verb = change.action.verb();
-    let key = change.action.key().or(issued.as_ref()).map_or("", |key| key.as_str());
+    let key = match verb {
+        Verb::Update => about(change),
+        _ => change.action.key().or(issued.as_ref()).map_or("", |key| key.as_str()),
+    };
     let user = printable(&change.user);
     let (style, text) = match result {
         Ok(()) => (style(verb), result_word(result).to_owned()),
@@ -355,6 +374,9 @@ fn known(plan: &Plan) -> Option<String> {
         }
     }
     let _ = write!(text, ", {} to deactivate, {} to delete", counts.deactivate, counts.delete);
+    if counts.update > 0 {
+        let _ = write!(text, ", {} to update", counts.update);
+    }
     Some(text + &waiting.map_or_else(String::new, |waiting| format!("; {waiting}")) + ".")
 }
 
@@ -403,7 +425,7 @@ fn list(counts: impl Iterator<Item = (usize, &'static str)>) -> Option<String> {
 fn style(verb: Verb) -> Style {
     match verb {
         Verb::Create => GREEN,
-        Verb::Promote | Verb::Notify => CYAN,
+        Verb::Promote | Verb::Notify | Verb::Update => CYAN,
         Verb::Deactivate => YELLOW,
         Verb::Delete => RED,
     }

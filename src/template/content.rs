@@ -41,6 +41,8 @@ pub struct Rotated {
     pub secret: String,
     /// The key that the new one replaces, if it still works, and when it stops at the earliest.
     pub old: Option<(KeyId, DateTime<Utc>)>,
+    /// The name of the secret that the credential was in before, if that is another.
+    pub moved_from: Option<String>,
     /// Why this goes to the fallback instead of the owner.
     pub because: Option<String>,
 }
@@ -90,6 +92,8 @@ pub struct Digest {
     pub created: usize,
     pub deactivated: usize,
     pub deleted: usize,
+    /// How many secrets were made as the manifests say.
+    pub updated: usize,
     /// Those in which there is something to tell.
     pub accounts: Vec<AccountDigest>,
     /// Users whose changes were not started or not finished, and why.
@@ -141,7 +145,7 @@ impl Content {
 
 impl Rotated {
     fn values(&self, language: Language) -> Value {
-        let Self { account, user, key, secret, old, because } = self;
+        let Self { account, user, key, secret, old, moved_from, because } = self;
         context! {
             user => untrusted::mail(user),
             account => untrusted::mail(&account.to_string()),
@@ -151,6 +155,7 @@ impl Rotated {
             secret_url => secret_url(account, secret),
             old => old.as_ref().map(|(old, _)| untrusted::mail(old.as_str())),
             deadline => old.as_ref().map(|(_, stops)| language.day(*stops)),
+            moved_from => moved_from.as_deref().map(untrusted::mail),
             because => because.as_deref().map(untrusted::mail),
         }
     }
@@ -180,13 +185,14 @@ impl Retiring {
 
 impl Digest {
     fn values(&self) -> Value {
-        let Self { created, deactivated, deleted, accounts, unfinished, unread } = self;
+        let Self { created, deactivated, deleted, updated, accounts, unfinished, unread } = self;
         let accounts_: Vec<Value> = accounts.iter().map(AccountDigest::values).collect();
         context! {
             accounts => accounts_,
             created => *created,
             deactivated => *deactivated,
             deleted => *deleted,
+            updated => *updated,
             failed => accounts.iter().map(|one| one.failed.len()).sum::<usize>(),
             blocked => accounts.iter().map(|one| one.blocked.len()).sum::<usize>(),
             unfinished => unfinished.iter().map(|user| untrusted::mail(user)).collect::<Vec<_>>(),

@@ -37,10 +37,12 @@ pub fn examples(kind: Kind, now: DateTime<Utc>) -> Vec<Content> {
                 key: KeyId::new("AKIAEXAMPLECIDEPLOY2"),
                 secret: "/aws/iam/credentials/ci-deployer".to_owned(),
                 old: Some((KeyId::new("AKIAEXAMPLECIDEPLOY1"), now + TimeDelta::days(7))),
+                moved_from: None,
                 because: None,
             };
             let without = Rotated { old: None, because: because(), ..rotated.clone() };
-            vec![Content::Rotated(rotated), Content::Rotated(without)]
+            let moved = Rotated { moved_from: Some("/ci/ci-deployer".to_owned()), ..rotated.clone() };
+            vec![Content::Rotated(rotated), Content::Rotated(without), Content::Rotated(moved)]
         }
         Kind::Retiring => {
             let last_use = LastUse::At {
@@ -147,6 +149,8 @@ fn digest_examples(account: &Arc<Account>) -> Vec<Content> {
         "secret-being-deleted",
         "exposed-secret",
         "replica-secret",
+        "replica-failed",
+        "several-secrets",
         "ambiguous-rules",
         "shared-secret",
         "no-recipient",
@@ -162,6 +166,7 @@ fn digest_examples(account: &Arc<Account>) -> Vec<Content> {
         accounts: vec![of(done.clone(), failed, all.clone()), of(vec![], vec![], all)],
         unfinished: vec![text("svc-late (the run was stopped before its turn)")],
         unread: vec![text("account 444455556666 (search): role keyrota could not be assumed: AccessDenied")],
+        updated: 1,
         ..counted(1)
     };
     let many = done.iter().cycle().take(3 * MOST_ENTRIES).cloned().collect();
@@ -176,7 +181,7 @@ impl Content {
         let mut keys: Vec<&Key> = keys.iter().collect();
         keys.sort_unstable_by_key(|key| (key.created, key.id.clone()));
         match &mut self {
-            Self::Rotated(Rotated { account: to, user: name, key, secret, old, because: _ }) => {
+            Self::Rotated(Rotated { account: to, user: name, key, secret, old, moved_from: _, because: _ }) => {
                 (*to, *name, *secret) = (Arc::clone(account), user.to_owned(), secret_name.to_owned());
                 match (&keys[..], old) {
                     // With one key, it is the one that a rotation would replace.

@@ -198,6 +198,8 @@ def state(account_id, user, secret, region):
         "labels": {label: version for version, held in versions.items() for label in held["version_stages"]},
         "values": {version: held.get("secret_string") for version, held in versions.items()},
         "tags": {tag["Key"]: tag["Value"] for tag in (stored.tags if stored else None) or []},
+        "kms_key": stored.kms_key_id if stored else None,
+        "replicas": [replica.config["Region"] for replica in stored.replicas] if stored else [],
     }
 
 

@@ -213,3 +213,48 @@ async fn the_account_is_observed_once() {
         assert!(counts.get(action).is_none_or(|count| *count <= most), "{action}: {counts:?}");
     }
 }
+
+/// Users move to the secret of the new name: that is what the change causes, and not only a field that differs.
+#[test]
+fn another_name_of_the_secret_shows_whom_it_moves() {
+    let repository = Repository::with_rule(&rule(r#""day-50""#, ""));
+    let secret = r#"
+[[secrets]]
+name = "/aws/iam/credentials/day-50"
+tags.Owner = "day-50"
+tags."keyrota:user" = "arn:aws:iam::111122223333:user/day-50"
+
+[[secrets.versions]]
+id = "keyrota-1-access-key-AKIAEXAMPLEDAY050KEY"
+labels = ["AWSCURRENT"]
+"#;
+    repository.write("sandbox.toml", &format!("{}{secret}", crate::repository::SANDBOX));
+    change(&repository, &rule(r#""day-50""#, "secret = \"/team/{user}\"\nkms-key = \"alias/keys\"\n"));
+    let plan = repository.plan_json(&["--base", "HEAD"]);
+    assert_eq!(names(&plan["caused"]), ["day-50"]);
+    let caused = &plan["caused"][0];
+    assert_eq!(
+        (&caused["action"], &caused["reason"], &caused["destination"]),
+        (&json!("create"), &json!("moved"), &json!("/team/day-50"))
+    );
+    change(&repository, &rule(r#""day-50""#, "kms-key = \"alias/keys\"\n"));
+    let plan = repository.plan_json(&["--base", "HEAD"]);
+    let caused = &plan["caused"][0];
+    assert_eq!((&caused["action"], &caused["key"]), (&json!("update"), &Value::Null));
+    assert_eq!((&caused["key-ref"], &plan["summary"]["update"]), (&json!("kms-key=alias/keys"), &json!(1)));
+}
+
+/// Where the manifests schedule nothing, the function runs by the schedule that is built in.
+#[test]
+fn without_a_schedule_the_next_run_is_that_of_the_default_one() {
+    let shared = crate::repository::SHARED;
+    let without = shared.split("\n[schedule]").next().expect("a beginning");
+    let repository = Repository::with_rule(&rule(r#""day-10""#, ""));
+    repository.write("manifests/keyrota.toml", without);
+    repository.commit();
+    change(&repository, &rule(r#""day-10""#, "max-age = \"15d\"\noverlap = \"1d\"\nhold = \"1d\"\n"));
+    let plan = repository.plan_json(&["--base", "HEAD"]);
+    assert_eq!(names(&plan["caused"]), [] as [&str; 0]);
+    assert_eq!(plan["next-run"]["as-of"], "2026-12-01T08:00:00Z");
+    assert_eq!(names(&plan["next-run"]["caused"]), ["day-10"]);
+}

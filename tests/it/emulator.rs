@@ -79,6 +79,11 @@ pub struct State {
     /// What each version holds.
     pub values: BTreeMap<String, Option<String>>,
     pub tags: BTreeMap<String, String>,
+    #[serde(default)]
+    pub kms_key: Option<String>,
+    /// The regions that it is replicated to.
+    #[serde(default)]
+    pub replicas: Vec<String>,
 }
 
 /// A key in a [`State`].

@@ -58,8 +58,12 @@ pub struct Faulty<'a> {
     pub writes: Cell<usize>,
     /// Looks at the state before each change of a key.
     pub watch: fn(&World, &Attempt<'_>),
+    /// Sees the state after each call that changed it, with the call's number.
+    pub changed: Option<&'a dyn Fn(usize, &World)>,
     /// What `ListSecrets` says instead, when it lags behind.
     pub listing: Option<Vec<SecretRecord>>,
+    /// How `DescribeSecret` names every KMS key.
+    pub kms_key: Option<String>,
 }
 
 /// A change of a key that is about to take place.
@@ -71,7 +75,16 @@ pub enum Attempt<'a> {
 
 impl<'a> Faulty<'a> {
     pub fn new(sandbox: &'a Sandbox, fault: Option<(usize, Mode)>, watch: fn(&World, &Attempt<'_>)) -> Self {
-        Self { sandbox, fault, calls: RefCell::default(), writes: Cell::new(0), watch, listing: None }
+        Self {
+            sandbox,
+            fault,
+            calls: RefCell::default(),
+            writes: Cell::new(0),
+            watch,
+            changed: None,
+            listing: None,
+            kms_key: None,
+        }
     }
 
     async fn write<T>(
@@ -79,7 +92,11 @@ impl<'a> Faulty<'a> {
         operation: &'static str,
         call: impl Future<Output = Result<T, CallError>>,
     ) -> Result<T, CallError> {
+        let number = self.calls.borrow().len();
         let result = self.read(operation, call).await;
+        if let Some(changed) = self.changed {
+            self.sandbox.inspect(|world| changed(number, world));
+        }
         self.writes.set(self.writes.get() + usize::from(result.is_ok()));
         result
     }
@@ -121,7 +138,12 @@ impl Reads for Faulty<'_> {
         Ok(self.listing.clone().unwrap_or(listed))
     }
     async fn describe_secret(&self, name: &str) -> Result<Option<SecretRecord>, CallError> {
-        self.read("describe_secret", self.sandbox.describe_secret(name)).await
+        let found = self.read("describe_secret", self.sandbox.describe_secret(name)).await?;
+        let named = |record: SecretRecord| {
+            let kms_key = record.kms_key.clone().map(|key| self.kms_key.clone().unwrap_or(key));
+            SecretRecord { kms_key, ..record }
+        };
+        Ok(found.map(named))
     }
     async fn resource_policy(&self, name: &str) -> Result<Option<String>, CallError> {
         self.read("resource_policy", self.sandbox.resource_policy(name)).await
@@ -146,6 +168,9 @@ impl Writes for Faulty<'_> {
     }
     async fn replicate_secret(&self, name: &str, regions: &[String], kms_key: Option<&str>) -> Result<(), CallError> {
         self.write("replicate_secret", self.sandbox.replicate_secret(name, regions, kms_key)).await
+    }
+    async fn update_secret(&self, name: &str, kms_key: &str) -> Result<(), CallError> {
+        self.write("update_secret", self.sandbox.update_secret(name, kms_key)).await
     }
     async fn put_secret_value(
         &self,

@@ -62,6 +62,7 @@ fn assert_as_planned(name: &str, plan: &Plan, outcomes: &[Outcome]) {
                 let unborn = [KeyRef::New, KeyRef::AfterNew];
                 let born = |key: &KeyId| issued.iter().position(|issued| issued == key);
                 let key = match outcome.change.action.key() {
+                    None if matches!(outcome.change.action, Action::Update(_)) => outcome.change.key(),
                     None => unborn[issued.len() - 1].clone(),
                     Some(key) => born(key).map_or(KeyRef::Existing(key.clone()), |at| unborn[at].clone()),
                 };
@@ -71,8 +72,8 @@ fn assert_as_planned(name: &str, plan: &Plan, outcomes: &[Outcome]) {
         assert_eq!(change.in_run().collect::<Vec<_>>(), taken, "{name}: {change:#?}");
     }
     let done = |verb| outcomes.iter().filter(|outcome| outcome.change.action.verb() == verb).count();
-    let Counts { create, promote, notify, deactivate, delete, .. } = Counts::of(plan);
-    assert_eq!([create, promote, notify, deactivate, delete], Verb::ALL.map(done), "{name}");
+    let Counts { create, promote, notify, deactivate, delete, update, .. } = Counts::of(plan);
+    assert_eq!([create, promote, notify, deactivate, delete, update], Verb::ALL.map(done), "{name}");
 }
 
 #[test]

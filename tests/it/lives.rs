@@ -6,7 +6,8 @@
 //! wrong once in each seed, and wherever keys were used meanwhile; a life has one fault.
 
 use std::{
-    collections::{HashMap, HashSet},
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
     sync::{
         Arc, Mutex,
@@ -17,13 +18,12 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::FutureExt;
 use keyrota::{
-    apply::{Conditions, apply},
+    apply::{Applied, Conditions, apply},
     cloud::sandbox::{IamUser, Sandbox, StoredSecret, StoredVersion, World},
     inventory::{
-        Account, Key, KeyId, LastUse, Status, TAG_ANNOUNCED, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT,
-        TAG_NOTIFIED, TAG_OWNER, User,
+        Account, Inventory, Key, KeyId, LastUse, Status, TAG_ANNOUNCED, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT,
+        TAG_NOTIFIED, TAG_OWNER, TAG_USER, User,
     },
-    mail::Outbox,
     manifest::{Mail, Policy, RotateAhead, Schedule, Source, Sourced, WhenFull, schedule::Runs},
     notice::Recipient,
     observe::{Depth, directory, observe},
@@ -36,14 +36,22 @@ use crate::faulty::{Attempt, Faulty, Mode};
 
 const USER: &str = "ci-deployer";
 const SECRET: &str = "/aws/iam/credentials/ci-deployer";
+/// Where the manifest wants it in lives that move.
+const MOVED: &str = "/team/ci-deployer";
 const OLD: &str = "AKIAOLDOLDOLDOLDOLD1";
 const NEW: &str = "AKIANEWNEWNEWNEWNEW2";
+
+const KMS_KEY: &str = "alias/keys";
+const REPLICA: &str = "eu-central-1";
 
 /// A rotation with everything that can wait has fewer runs; a life with more would be one without an end.
 const MOST_RUNS: usize = 40;
 
 /// Faults are injected until so many keys were issued in one life.
 const MOST_CREATIONS: u64 = 1;
+
+/// Every so many-th fault is lived through as a whole; see [`Rehearsal::after`].
+const SAMPLE: usize = 50;
 
 /// What each policy's enumeration must at least visit, so that it does not shrink unnoticed.
 const FEWEST_STATES: usize = 10_000;
@@ -78,6 +86,21 @@ fn reissuing_all() {
     explore("reissue", Policy { reissue_before, ..policy(7, 8, 14, 14, WhenFull::Block) });
 }
 
+/// The secret is to be encrypted with another KMS key and replicated.
+#[test]
+fn with_another_kms_key_and_a_replica() {
+    let kms_key = Sourced { value: Some(KMS_KEY.to_owned()), source: None };
+    let replicate_to = Sourced { value: vec![REPLICA.to_owned()], source: None };
+    explore("upkeep", Policy { kms_key, replicate_to, ..policy(7, 8, 14, 14, WhenFull::Block) });
+}
+
+/// The manifest calls the secret by another name than it has.
+#[test]
+fn moving_to_another_secret() {
+    let secret = Sourced { value: "/team/{user}".to_owned(), source: None };
+    explore("moving", Policy { secret, ..policy(7, 8, 14, 14, WhenFull::Block) });
+}
+
 /// How a life ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum End {
@@ -86,12 +109,13 @@ enum End {
     Blocked(&'static str),
 }
 
-/// What is known of a state: how a life that goes on from it ends, and what a run without a fault calls there.
+/// What is known of a state.
 #[derive(Clone)]
 struct Known {
+    /// How a life that goes on from it ends.
     end: End,
-    /// Empty where the run changes nothing.
-    calls: Arc<[&'static str]>,
+    /// Whether a run there changes nothing.
+    is_calm: bool,
 }
 
 /// All states seen so far, by their names. All threads share them, so that each state is visited once.
@@ -131,7 +155,17 @@ fn name(node: &Node) -> Name {
 fn explore(policy_name: &str, policy: Policy) {
     let roster = roster(policy);
     let seen = Seen::default();
-    let all = seeds();
+    let mut all = seeds();
+    if roster.entries[0].secret != SECRET {
+        // What stores no key of the user's is as good as no secret: those lives are the same as with any policy.
+        let is_stored = |id: &str| KeyId::of_version(id).is_some();
+        let stores = |world: &World| world.secrets.iter().any(|one| one.versions.iter().any(|it| is_stored(&it.id)));
+        all.retain(stores);
+        // keyrota knows a secret of another name by this tag, which it writes with the first key.
+        let arn = &roster.entries[0].user.arn;
+        let secrets = all.iter_mut().flat_map(|world| &mut world.secrets);
+        secrets.for_each(|secret| drop(secret.tags.insert(TAG_USER.to_owned(), arn.clone())));
+    }
     let seeds = Mutex::new(all.clone());
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
@@ -156,17 +190,18 @@ fn explore_from(roster: &Roster, seed: Node, seen: &Seen) {
         if !seen.take(name(&node)) {
             continue;
         }
-        let Known { end, calls } = live(roster, &node, seen, &mut queue);
-        let (world, now) = node;
-        // A third creation that is cut short is the second one at another date.
-        if world.keys_issued >= MOST_CREATIONS {
+        let Known { end, is_calm } = live(roster, &node, seen, &mut queue);
+        // Without a change there is no call that could do harm. A third creation that is cut short is the second one at
+        // another date.
+        if is_calm || node.0.keys_issued >= MOST_CREATIONS {
             continue;
         }
-        for (call, operation) in calls.iter().enumerate() {
+        let rehearsal = Rehearsal::of(roster, &node);
+        for (call, operation) in rehearsal.calls.iter().enumerate() {
             // Dying before a call is dying after the one before it.
             for &mode in Mode::of(operation).iter().filter(|mode| **mode != Mode::CutBefore) {
-                let after = (run(roster, &world, now, Some((call, mode))).world, now);
-                seen.faults.fetch_add(1, Ordering::Relaxed);
+                let is_sample = seen.faults.fetch_add(1, Ordering::Relaxed).is_multiple_of(SAMPLE);
+                let after = (rehearsal.after(roster, &node, (call, mode), is_sample), node.1);
                 let after_fault = live(roster, &after, seen, &mut queue).end;
                 // A fault may cost time, never a person's attention that the state did not need anyway.
                 let is_fine = after_fault == end
@@ -174,7 +209,8 @@ fn explore_from(roster: &Roster, seed: Node, seen: &Seen) {
                     || matches!(after_fault, End::Blocked("two-keys-in-use" | "leaked-key"));
                 assert!(
                     is_fine,
-                    "{mode:?} at call {call}, {operation}, leads to {after_fault:?} instead of {end:?}\n{world:#?}"
+                    "{mode:?} at call {call}, {operation}, leads to {after_fault:?} instead of {end:?}\n{:#?}",
+                    node.0
                 );
             }
         }
@@ -194,18 +230,17 @@ fn live(roster: &Roster, node: &Node, seen: &Seen, queue: &mut Vec<Node>) -> Kno
         assert!(path.len() < MOST_RUNS, "does not converge\n{:#?}", node.0);
         let after = run(roster, &here.0, here.1, None);
         seen.runs.fetch_add(1, Ordering::Relaxed);
-        // Without a change there is no call that could do harm.
-        let calls = if after.writes == 0 { Arc::default() } else { after.calls.into() };
-        path.push((name, calls));
+        path.push((name, after.writes == 0));
         let (world, now) = (after.world, here.1);
         // A run right after it sees everything anew, and does nothing.
         let again = run(roster, &world, now, None);
         assert!(again.writes == 0, "the second run right after does something\n{:#?}", node.0);
-        let plan = again.plan.expect("a run without a fault has planned");
+        let (_, plan) = again.planned.expect("a run without a fault has planned");
         assert!(plan.changes.is_empty(), "changes are left\n{plan:#?}");
         match plan.waiting.first() {
             None => {
                 assert_nothing_is_lost(&world);
+                assert_is_as_the_manifest_says(&roster.entries[0], &world);
                 assert!(
                     handed_out(&world).is_none_or(|works| works),
                     "what the secret hands out does not work\n{world:#?}"
@@ -227,47 +262,112 @@ fn live(roster: &Roster, node: &Node, seen: &Seen, queue: &mut Vec<Node>) -> Kno
         }
     };
     let mut known = seen.known.lock().expect("no thread has failed");
-    known.extend(path.into_iter().map(|(name, calls)| (name, Known { end: end.clone(), calls })));
+    known.extend(path.into_iter().map(|(name, is_calm)| (name, Known { end: end.clone(), is_calm })));
     known[&name(node)].clone()
 }
 
+/// A run without a fault, with what it takes to let each of its calls go wrong and not live through the rest again.
+struct Rehearsal {
+    calls: Vec<&'static str>,
+    /// So many of them observe.
+    reads: usize,
+    inventory: Inventory,
+    plan: Plan,
+    /// The account after each call that changed it.
+    worlds: BTreeMap<usize, World>,
+}
+
+impl Rehearsal {
+    fn of(roster: &Roster, (world, now): &Node) -> Self {
+        let After { calls, reads, planned, worlds, .. } = run(roster, world, *now, None);
+        let (inventory, plan) = planned.expect("a run without a fault has planned");
+        Self { calls, reads, inventory, plan, worlds }
+    }
+
+    /// The account after a run in which a call goes wrong. What the run observes and plans before that call is what it
+    /// observed and planned without a fault; and who dies after a call leaves the account as it was then. That both are so
+    /// is seen in samples, which live through everything.
+    fn after(&self, roster: &Roster, (world, now): &Node, fault: (usize, Mode), is_sample: bool) -> World {
+        let (call, mode) = fault;
+        let after = match self.worlds.get(&call) {
+            Some(after) if mode == Mode::CutAfter => {
+                assert_alive(world, after);
+                after.clone()
+            }
+            _ if call < self.reads => return run(roster, world, *now, Some(fault)).world,
+            _ => {
+                let (sandbox, begun) = (simulate(world, *now), self.calls[..self.reads].to_vec());
+                let faulty = Faulty { calls: RefCell::new(begun), ..Faulty::new(&sandbox, Some(fault), watch) };
+                let ended = carry_out(&faulty, roster, &self.inventory, &self.plan, *now).now_or_never();
+                assert!(ended.is_some() || mode == Mode::CutAfter, "only who dies does not come to an end");
+                let after = left(&sandbox);
+                assert_alive(world, &after);
+                after
+            }
+        };
+        assert!(!is_sample || run(roster, world, *now, Some(fault)).world == after, "{fault:?}\n{world:#?}");
+        after
+    }
+}
+
+/// What a run left.
 struct After {
     world: World,
     calls: Vec<&'static str>,
     writes: usize,
-    /// What the run saw to do, if it came so far.
-    plan: Option<Plan>,
+    /// How many of the calls observed.
+    reads: usize,
+    /// What the run saw and was about to do, if it came so far.
+    planned: Option<(Inventory, Plan)>,
+    worlds: BTreeMap<usize, World>,
 }
 
 /// Observes, plans and applies, as the command does.
 fn run(roster: &Roster, world: &World, now: DateTime<Utc>, fault: Option<(usize, Mode)>) -> After {
-    let sandbox = Sandbox::new(account(), world.clone());
-    sandbox.set_now(now);
+    let sandbox = simulate(world, now);
+    let worlds: RefCell<BTreeMap<usize, World>> = RefCell::default();
+    let keep = |call, after: &World| drop(worlds.borrow_mut().insert(call, World { mail: vec![], ..after.clone() }));
     let faulty = Faulty::new(&sandbox, fault, watch);
+    let faulty = if fault.is_none() { Faulty { changed: Some(&keep), ..faulty } } else { faulty };
+    let reads = Cell::new(0);
     // A future that is not ready when it is first polled is one that was cut off.
     let ended = async {
         let directory = directory(&faulty, &|_, _| true).await.ok()?;
         let inventory = observe(&faulty, roster, &directory, Depth::Plan, now, &|| {}).await;
         let plan = plan(roster, &inventory, now);
-        let run = Conditions {
-            as_of: now,
-            clock: &|| now,
-            starts_rotations: true,
-            may_start: &|| true,
-            progress: &|_| {},
-            outbox: Outbox::default(),
-        };
-        let applied = apply(&faulty, roster, &inventory, &plan.changes, &run).await;
+        reads.set(faulty.calls.borrow().len());
+        let applied = carry_out(&faulty, roster, &inventory, &plan, now).await;
         assert!(fault.is_some() || applied.outcomes.iter().all(|outcome| outcome.result.is_ok()), "{applied:#?}");
-        Some(plan)
+        Some((inventory, plan))
     }
     .now_or_never();
     assert!(ended.is_some() || fault.is_some_and(|(_, mode)| matches!(mode, Mode::CutBefore | Mode::CutAfter)));
     let (calls, writes) = (faulty.calls.take(), faulty.writes.get());
-    let mut after = sandbox.snapshot();
-    after.mail.clear();
+    let after = left(&sandbox);
     assert_alive(world, &after);
-    After { world: after, calls, writes, plan: ended.flatten() }
+    let worlds = worlds.take();
+    After { world: after, calls, writes, reads: reads.get(), planned: ended.flatten(), worlds }
+}
+
+async fn carry_out(
+    faulty: &Faulty<'_>,
+    roster: &Roster,
+    inventory: &Inventory,
+    plan: &Plan,
+    now: DateTime<Utc>,
+) -> Applied {
+    apply(faulty, roster, inventory, &plan.changes, &Conditions::new(&|| now, true)).await
+}
+
+fn simulate(world: &World, now: DateTime<Utc>) -> Sandbox {
+    let sandbox = Sandbox::new(account(), world.clone());
+    sandbox.set_now(now);
+    sandbox
+}
+
+/// The account without the mail that went out: no run looks at it.
+fn left(sandbox: &Sandbox) -> World {
+    World { mail: vec![], ..sandbox.snapshot() }
 }
 
 /// The invariants that hold at every instant.
@@ -282,41 +382,49 @@ fn watch(world: &World, attempt: &Attempt<'_>) {
             let key = keys.iter().find(|held| held.id == **key).expect("only what exists is deactivated");
             let others = || keys.iter().filter(|other| other.id != key.id);
             assert!(others().any(Key::is_active), "the last working key would be deactivated\n{world:#?}");
-            let Some(secret) = world.secret(SECRET) else {
+            let Some(secret) = leading(world) else {
                 panic!("a key would be deactivated, and nothing notes it\n{world:#?}");
             };
             let labelled = |label, key: &Key| secret.labelled(label).is_some_and(|v| v.id == key.id.version_id());
+            let tags = |name: &str| world.secrets.iter().filter_map(|secret| secret.tags.get(name).cloned()).collect();
             assert!(
                 !key.is_active() || !labelled("AWSCURRENT", key),
                 "what the secret hands out would be deactivated\n{world:#?}"
             );
             // What an interrupted run left is hardly anyone's: its owner is told afterwards, and has the hold. The same
             // goes for a key that this very run has made and can't store.
-            let intent = secret.tags.get(TAG_INTENT).and_then(|time| time.parse::<DateTime<Utc>>().ok());
+            let intents: Vec<String> = tags(TAG_INTENT);
             let near = -TimeDelta::minutes(5)..=TimeDelta::minutes(15);
-            if intent.is_some_and(|intent| near.contains(&(key.created - intent))) && key.last_use == LastUse::Never {
+            let mut intents = intents.iter().filter_map(|time| time.parse::<DateTime<Utc>>().ok());
+            if intents.any(|intent| near.contains(&(key.created - intent))) && key.last_use == LastUse::Never {
                 return;
             }
             for newer in others().filter(|other| other.is_active() && other.created > key.created) {
                 assert!(!labelled("AWSPENDING", newer), "the new key is not handed out yet\n{world:#?}");
             }
             if key.is_active() {
-                let tag = |name: &str| secret.tags.get(name).map(String::as_str).unwrap_or_default();
+                let (told, announced): (Vec<String>, Vec<String>) = (tags(TAG_NOTIFIED), tags(TAG_ANNOUNCED));
                 let is_told_of_newer = others().any(|newer| {
                     newer.created > key.created
                         && labelled("AWSCURRENT", newer)
-                        && tag(TAG_NOTIFIED) == newer.id.as_str()
+                        && told.iter().any(|told| *told == newer.id.as_str())
                 });
-                let is_announced = tag(TAG_ANNOUNCED).starts_with(key.id.as_str());
+                let is_announced = announced.iter().any(|announced| announced.starts_with(key.id.as_str()));
                 assert!(is_told_of_newer || is_announced, "the owner was not told\n{world:#?}");
             }
         }
     }
 }
 
+/// The secret that clients are to read: the one of the new name as soon as it holds something.
+fn leading(world: &World) -> Option<&StoredSecret> {
+    let moved = world.secret(MOVED);
+    moved.filter(|secret| secret.labelled("AWSCURRENT").is_some()).or(world.secret(SECRET)).or(moved)
+}
+
 /// Whether the key that the secret hands out works; `None` if it hands out none of keyrota's.
 fn handed_out(world: &World) -> Option<bool> {
-    let key = KeyId::of_version(&world.secret(SECRET)?.labelled("AWSCURRENT")?.id)?;
+    let key = KeyId::of_version(&leading(world)?.labelled("AWSCURRENT")?.id)?;
     Some(world.key(&key).is_some_and(Key::is_active))
 }
 
@@ -334,7 +442,7 @@ fn assert_alive(before: &World, after: &World) {
     assert!(keys.len() <= 2);
     for key in keys.iter().filter(|key| !key.is_active()) {
         let was = before.key(&key.id).is_none_or(|key| !key.is_active());
-        let noted = after.secret(SECRET).is_some_and(|secret| {
+        let noted = after.secrets.iter().any(|secret| {
             [TAG_DEACTIVATED, TAG_DEACTIVATING]
                 .iter()
                 .any(|tag| secret.tags.get(*tag).is_some_and(|value| value.starts_with(key.id.as_str())))
@@ -347,11 +455,23 @@ fn assert_alive(before: &World, after: &World) {
 fn assert_nothing_is_lost(world: &World) {
     for key in &world.user(USER).expect("the user exists").keys {
         let issued = key.id.as_str() != OLD && key.id.as_str() != NEW;
-        let stored = world.secret(SECRET).is_some_and(|secret| {
+        let stored = world.secrets.iter().any(|secret| {
             secret.versions.iter().any(|version| version.id == key.id.version_id() && !version.labels.is_empty())
         });
         assert!(!issued || stored, "a key was issued and not stored\n{world:#?}");
     }
+}
+
+/// When a life has settled, the secret that hands out a key is the one that the manifest means, as it says.
+fn assert_is_as_the_manifest_says(entry: &Entry, world: &World) {
+    if handed_out(world) != Some(true) {
+        return;
+    }
+    let secret = leading(world).expect("what hands out a key is there");
+    assert_eq!(secret.name, entry.secret, "the secret has another name\n{world:#?}");
+    let Policy { kms_key, replicate_to, .. } = &*entry.policy;
+    assert_eq!(secret.kms_key, kms_key.value, "another KMS key\n{world:#?}");
+    assert_eq!(secret.replicas, replicate_to.value, "other replicas\n{world:#?}");
 }
 
 /// The same account where every key that works was used an hour ago.
@@ -489,8 +609,8 @@ fn roster(policy: Policy) -> Roster {
     let entry = Entry {
         user,
         rule: Source { file: Arc::from("manifests/test.toml"), line: 1 },
+        secret: policy.secret.value.replace("{user}", USER),
         policy: Arc::new(policy),
-        secret: SECRET.to_owned(),
         recipients: vec!["owner@example.com".to_owned()],
         without_address: vec![],
         exempt: None,

@@ -120,6 +120,8 @@ impl Accounts {
             Role::Plan => (&everyone, all_secrets),
             Role::Execution => (&access["grants"], access["secrets"].clone()),
         };
+        let owners: Vec<&Value> =
+            grants.as_array().into_iter().flatten().filter_map(|grant| grant["users"].as_array()).flatten().collect();
         let account: BTreeMap<&str, Value> = BTreeMap::from([
             ("in_bulk", json!(["*"])),
             ("one_by_one", json!([])),
@@ -132,6 +134,9 @@ impl Accounts {
             ("kms_keys", json!([])),
             ("kms_keys_by_alias", json!([])),
             ("kms_aliases", json!([])),
+            ("former_kms_keys", json!([])),
+            ("former_secrets", json!([format!("arn:aws:secretsmanager:*:{}:secret:*", self.member)])),
+            ("owners", json!(owners)),
         ]);
         let users: Vec<BTreeMap<&str, Value>> = grants
             .as_array()
@@ -306,8 +311,43 @@ async fn every_statement_of_the_execution_role_is_needed() {
     let needless = needless(Role::Execution, &["apply", "--yes"], async |accounts: &Accounts, output: &Output| {
         output.status.success() && accounts.is_rotated().await
     });
-    // A denial is not needed by what works; see below.
-    assert_eq!(needless.await, ["FindSecrets", "NeverTouch"]);
+    // A denial is not needed by what works, and no secret here has another name; see below.
+    assert_eq!(needless.await, ["FindSecrets", "NeverTouch", "FinishAtFormerSecrets"]);
+}
+
+/// The manifests name another secret than before, and so do the policies: the former one is within reach all the same, if
+/// it is the user's, and no other is.
+#[tokio::test]
+async fn a_secret_of_a_former_name_is_within_reach() {
+    const STATEMENT: &str = "FinishAtFormerSecrets";
+    for (owner, is_allowed, works) in [("ci-new", true, true), ("ci-new", false, false), ("other", true, true)] {
+        let accounts = Accounts::new().await;
+        let keys =
+            accounts.iam(&accounts.member).list_access_keys().user_name("ci-new").send().await.expect("its keys");
+        let key = keyrota::inventory::KeyId::new(keys.access_key_metadata()[0].access_key_id().expect("an id"));
+        let secrets = accounts.secrets(&accounts.member);
+        let arn = format!("arn:aws:iam::{}:user/{owner}", accounts.member);
+        let tag = aws_sdk_secretsmanager::types::Tag::builder().key("keyrota:user").value(arn).build();
+        secrets.create_secret().name("former/ci-new").tags(tag).send().await.expect("a secret");
+        let put = secrets.put_secret_value().secret_id("former/ci-new").client_request_token(key.version_id());
+        put.secret_string("{}").send().await.expect("a version");
+        let mut policies = accounts.policies(Role::Execution);
+        let before = policies.member.len();
+        policies.member.retain(|statement| is_allowed || statement["Sid"] != STATEMENT);
+        assert_eq!(before - policies.member.len(), usize::from(!is_allowed));
+        let output = accounts.run(&policies, &["apply", "--yes"]).await;
+        let has_worked = output.status.success() && accounts.is_rotated().await;
+        assert_eq!(
+            has_worked,
+            works,
+            "{owner}, {is_allowed}: {} {:?}",
+            String::from_utf8_lossy(&output.stdout),
+            failures(&output)
+        );
+        // Whatever else the role may do there: nobody's secret of another name can be described.
+        let report = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(report.contains("\"moved\""), is_allowed && owner == "ci-new", "{report}");
+    }
 }
 
 /// A pull request that adds users is planned under the policies of the main branch, which don't name them.

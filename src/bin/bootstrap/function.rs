@@ -1,4 +1,4 @@
-//! One invocation: loads the manifests, connects, plans, applies, and tells of it.
+//! One invocation: loads the manifests, connects, runs, and logs what was done.
 
 use std::{
     env,
@@ -240,6 +240,7 @@ fn summarize(mode: Mode, report: &Report<'_>) {
         notified = applied.done(Verb::Notify),
         deactivated = applied.done(Verb::Deactivate),
         deleted = applied.done(Verb::Delete),
+        updated = applied.done(Verb::Update),
         failed = applied.failures(),
         unreadable = verdict.unreadable.len(),
         accounts_unread = verdict.accounts_unread.len(),

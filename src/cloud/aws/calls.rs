@@ -69,6 +69,10 @@ impl Writes for Aws {
         write::replicate_secret(self, name, regions, kms_key).await
     }
 
+    async fn update_secret(&self, name: &str, kms_key: &str) -> Result<(), CallError> {
+        write::update_secret(self, name, kms_key).await
+    }
+
     async fn put_secret_value(
         &self,
         name: &str,

@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_iam::{
     primitives::DateTime as SdkTime,
-    types::{AccessKeyMetadata, EntityType, Group, StatusType, Tag, UserDetail},
+    types::{AccessKeyMetadata, EntityType, Group, StatusType as KeyStatus, Tag, UserDetail},
 };
-use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
+use aws_sdk_secretsmanager::{
+    operation::describe_secret::DescribeSecretOutput,
+    types::{ReplicationStatusType, StatusType},
+};
 use backon::{ExponentialBuilder, Retryable};
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
@@ -17,7 +20,7 @@ use super::{
 };
 use crate::{
     cloud::{Relevant, Shown},
-    inventory::{CallError, ErrorKind, Key, KeyId, LastUse, SecretRecord, Status, User, Version},
+    inventory::{CallError, ErrorKind, Key, KeyId, LastUse, Replica, SecretRecord, Status, User, Version},
 };
 
 /// How many users' details are read at a time when they can't be had in bulk.
@@ -139,8 +142,8 @@ fn access_key(operation: &'static str, user: &str, key: AccessKeyMetadata) -> Re
         return Err(malformed(operation, user, format!("it has a key of {owner}")));
     }
     let status = match status {
-        Some(StatusType::Active) => Status::Active,
-        Some(StatusType::Inactive) => Status::Inactive,
+        Some(KeyStatus::Active) => Status::Active,
+        Some(KeyStatus::Inactive) => Status::Inactive,
         Some(other) => return Err(malformed(operation, user, format!("it has a key of status {other}"))),
         None => return Err(malformed(operation, user, "it has a key without a status")),
     };
@@ -186,7 +189,8 @@ pub(super) async fn secrets(aws: &Aws) -> Result<Vec<SecretRecord>, CallError> {
                 tags: secret_tags(operation, &name, secret.tags)?,
                 versions: versions(secret.secret_versions_to_stages),
                 deleted: secret.deleted_date.map(|date| time(operation, &name, Some(date))).transpose()?,
-                replicas: Vec::new(),
+                kms_key: secret.kms_key_id.filter(|key| !key.is_empty()),
+                replicas: None,
                 primary_region: secret.primary_region.filter(|region| !region.is_empty()),
                 name,
             })
@@ -206,6 +210,7 @@ pub(super) async fn secret(aws: &Aws, name: &str) -> Result<Option<SecretRecord>
         tags,
         version_ids_to_stages,
         deleted_date,
+        kms_key_id,
         replication_status,
         primary_region,
         ..
@@ -215,18 +220,31 @@ pub(super) async fn secret(aws: &Aws, name: &str) -> Result<Option<SecretRecord>
     if found != name {
         return Err(malformed(operation, name, format!("it is about the secret {found}")));
     }
-    let replicas = replication_status.unwrap_or_default().into_iter();
+    let replicas = replication_status.unwrap_or_default();
+    let replica = |replica: &ReplicationStatusType| {
+        let failed = failure(replica);
+        let region = present(operation, name, "region of a replica", replica.region.clone())?;
+        Ok(Replica { region, failed })
+    };
     Ok(Some(SecretRecord {
         name: found,
         arn: present(operation, name, "ARN", arn)?,
         tags: secret_tags(operation, name, tags)?,
         versions: versions(version_ids_to_stages),
         deleted: deleted_date.map(|date| time(operation, name, Some(date))).transpose()?,
-        replicas: replicas
-            .map(|replica| present(operation, name, "region of a replica", replica.region))
-            .collect::<Result<_, _>>()?,
+        kms_key: kms_key_id.filter(|key| !key.is_empty()),
+        replicas: Some(replicas.iter().map(replica).collect::<Result<_, _>>()?),
         primary_region: primary_region.filter(|region| !region.is_empty()),
     }))
+}
+
+/// Why a replication has failed; `None`: it has not.
+pub(super) fn failure(replica: &ReplicationStatusType) -> Option<String> {
+    let has_failed = replica.status.as_ref().is_some_and(|status| *status == StatusType::Failed);
+    has_failed.then(|| {
+        let message = replica.status_message.clone().filter(|message| !message.is_empty());
+        message.unwrap_or_else(|| "AWS does not say why".to_owned())
+    })
 }
 
 /// A secret without a policy is answered without one, so what must be there is the secret's name.

@@ -109,10 +109,23 @@ pub(super) async fn replicate_secret(
     let request = aws.secrets.replicate_secret_to_regions().secret_id(name).set_add_replica_regions(Some(replicas));
     let operation = "secretsmanager:ReplicateSecretToRegions";
     let replicated = call(operation, name, request.send()).await?.replication_status.unwrap_or_default();
-    match regions.iter().find(|region| !replicated.iter().any(|replica| replica.region.as_ref() == Some(region))) {
-        Some(missing) => Err(malformed(operation, name, format!("it says nothing of {missing}"))),
-        None => Ok(()),
+    for region in regions {
+        let Some(replica) = replicated.iter().find(|replica| replica.region.as_ref() == Some(region)) else {
+            return Err(malformed(operation, name, format!("it says nothing of {region}")));
+        };
+        if let Some(why) = read::failure(replica) {
+            let message = format!("the replication to {region} has failed: {why}");
+            return Err(CallError { kind: ErrorKind::Other, operation, subject: name.to_owned(), message });
+        }
     }
+    Ok(())
+}
+
+pub(super) async fn update_secret(aws: &Aws, name: &str, kms_key: &str) -> Result<(), CallError> {
+    let operation = "secretsmanager:UpdateSecret";
+    let request = aws.secrets.update_secret().secret_id(name).kms_key_id(kms_key);
+    let updated = call(operation, name, request.send()).await?;
+    is_about(operation, name, updated.name.as_deref(), updated.arn.as_deref())
 }
 
 /// May be repeated: AWS takes the same version with the same value once, and refuses another value.

@@ -68,6 +68,10 @@ impl Writes for Sandbox {
         self.change(|world| secrets_manager::replicate_secret(world, &self.account, name, regions))
     }
 
+    async fn update_secret(&self, name: &str, kms_key: &str) -> Result<(), CallError> {
+        self.change(|world| secrets_manager::update_secret(world, name, kms_key))
+    }
+
     async fn put_secret_value(
         &self,
         name: &str,

@@ -75,6 +75,8 @@ struct WrittenSecret {
     kms_key: Option<String>,
     #[serde(default)]
     replicas: Vec<Spanned<String>>,
+    #[serde(default)]
+    replica_failures: BTreeMap<Spanned<String>, String>,
     deleted: Option<Spanned<Datetime>>,
     policy: Option<Spanned<String>>,
     primary_region: Option<Spanned<String>>,
@@ -230,8 +232,8 @@ impl Reader<'_> {
     }
 
     fn secret(&self, written: WrittenSecret, own_region: &str) -> Result<StoredSecret, SandboxError> {
-        let WrittenSecret { name, description, tags, kms_key, replicas, deleted, policy, primary_region, versions } =
-            written;
+        let WrittenSecret { name, description, tags, kms_key, replicas, replica_failures, .. } = written;
+        let WrittenSecret { deleted, policy, primary_region, versions, .. } = written;
         self.check(&name, rules::secret_name)?;
         policy.iter().try_for_each(|policy| self.check(policy, rules::policy))?;
         if let Some(primary) = &primary_region {
@@ -251,6 +253,7 @@ impl Reader<'_> {
                 return Err(self.error(Some(replica.span()), &text));
             }
         }
+        replica_failures.keys().try_for_each(|region| self.check(region, rules::region))?;
         let (mut ids, mut labels) = (BTreeSet::new(), BTreeSet::new());
         for version in &versions {
             self.check(&version.id, rules::version_id)?;
@@ -272,6 +275,7 @@ impl Reader<'_> {
             tags: self.tags(tags)?,
             kms_key,
             replicas: replicas.into_iter().map(Spanned::into_inner).collect(),
+            replica_failures: replica_failures.into_iter().map(|(region, why)| (region.into_inner(), why)).collect(),
             deleted: deleted.map(|deleted| self.time(&deleted)).transpose()?,
             policy: policy.map(Spanned::into_inner),
             primary_region: primary_region.map(Spanned::into_inner),

@@ -32,6 +32,7 @@
 //! tags = { Owner = "ci-deployer" }    # optional
 //! kms-key = "alias/…"                 # optional
 //! replicas = ["eu-central-1"]         # optional
+//! replica-failures = { eu-central-1 = "…" }  # optional: replication there fails, and this is why
 //! deleted = 2026-11-01                # optional: when it was scheduled for deletion
 //! policy = '{"Statement": …}'         # optional: its resource policy, in JSON
 //! primary-region = "us-east-1"        # optional: of the secret that it is a replica of
@@ -124,6 +125,8 @@ pub struct StoredSecret {
     pub kms_key: Option<String>,
     /// The regions it is replicated to.
     pub replicas: Vec<String>,
+    /// Regions to which its replication fails, and what AWS says of that.
+    pub replica_failures: BTreeMap<String, String>,
     /// When it was scheduled for deletion, if it is.
     pub deleted: Option<DateTime<Utc>>,
     /// Its resource policy, in JSON.

@@ -117,13 +117,17 @@ fn write_user(text: &mut Text, user: &IamUser) {
 }
 
 fn write_secret(text: &mut Text, secret: &StoredSecret) {
-    let StoredSecret { name, description, tags, kms_key, replicas, deleted, policy, primary_region, versions } = secret;
+    let StoredSecret { name, description, tags, kms_key, replicas, replica_failures, .. } = secret;
+    let StoredSecret { deleted, policy, primary_region, versions, .. } = secret;
     text.table("secrets");
     text.field("name", string(name));
     text.text("description", Some(description.as_str()).filter(|description| !description.is_empty()));
     text.tags(tags);
     text.text("kms-key", kms_key.as_deref());
     text.list("replicas", replicas);
+    for (region, why) in replica_failures {
+        text.field(&format!("replica-failures.{region}"), string(why));
+    }
     if let Some(deleted) = deleted {
         text.field("deleted", time(deleted));
     }

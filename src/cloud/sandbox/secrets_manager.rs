@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::{StoredSecret, StoredVersion, World, rules};
 use crate::{
     cloud::NewSecret,
-    inventory::{Account, CURRENT, CallError, ErrorKind, PENDING, SecretRecord, Version},
+    inventory::{Account, CURRENT, CallError, ErrorKind, PENDING, Replica, SecretRecord, Version},
 };
 
 /// The label that follows `AWSCURRENT` by itself.
@@ -19,7 +19,7 @@ const MAX_VALUE: usize = 65_536;
 
 /// `ListSecrets`, which does not tell of replicas.
 pub(super) fn secrets(world: &World, account: &Account) -> Vec<SecretRecord> {
-    let list = |secret| SecretRecord { replicas: Vec::new(), ..describe(secret, account) };
+    let list = |secret| SecretRecord { replicas: None, ..describe(secret, account) };
     world.secrets.iter().map(list).collect()
 }
 
@@ -103,7 +103,24 @@ pub(super) fn replicate_secret(
     if regions.is_empty() {
         return Err(call.invalid("name at least one region"));
     }
-    call.replicate(&mut secret.replicas, regions, account)
+    call.replicate(&mut secret.replicas, regions, account)?;
+    // AWS takes the call, and says in its answer what came of it.
+    match regions.iter().find_map(|region| Some((region, secret.replica_failures.get(region)?))) {
+        Some((region, why)) => {
+            Err(call.fail(ErrorKind::Other, format!("the replication to {region} has failed: {why}")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// `UpdateSecret` of the KMS key alone.
+pub(super) fn update_secret(world: &mut World, name: &str, kms_key: &str) -> Result<(), CallError> {
+    let call = Call { operation: "secretsmanager:UpdateSecret", secret: name };
+    let secret = call.find(world)?;
+    // AWS tells of the key of its own by saying nothing.
+    secret.kms_key =
+        Some(kms_key).filter(|key| !key.is_empty() && *key != "alias/aws/secretsmanager").map(str::to_owned);
+    Ok(())
 }
 
 /// `PutSecretValue` with the label `AWSPENDING`.
@@ -277,8 +294,9 @@ fn put_label_on(secret: &mut StoredSecret, label: &str, id: Option<&str>) {
 }
 
 fn describe(secret: &StoredSecret, account: &Account) -> SecretRecord {
-    let StoredSecret { name, description: _, tags, kms_key: _, replicas, deleted, policy: _, primary_region, versions } =
+    let StoredSecret { name, tags, kms_key, replicas, replica_failures, deleted, primary_region, versions, .. } =
         secret;
+    let replica = |region: &String| Replica { region: region.clone(), failed: replica_failures.get(region).cloned() };
     let labelled = versions.iter().filter(|version| !version.labels.is_empty());
     SecretRecord {
         name: name.clone(),
@@ -286,7 +304,8 @@ fn describe(secret: &StoredSecret, account: &Account) -> SecretRecord {
         tags: tags.clone(),
         versions: labelled.map(|v| Version { id: v.id.clone(), labels: v.labels.clone() }).collect(),
         deleted: *deleted,
-        replicas: replicas.clone(),
+        kms_key: kms_key.clone(),
+        replicas: Some(replicas.iter().map(replica).collect()),
         primary_region: primary_region.clone(),
     }
 }

@@ -21,6 +21,11 @@ locals {
   everyone    = ["arn:${var.partition}:iam::${var.account_id}:user/*"]
   all_secrets = ["arn:${var.partition}:secretsmanager:*:${var.account_id}:secret:*"]
 
+  all_kms_keys = ["arn:${var.partition}:kms:*:${var.account_id}:key/*"]
+
+  # As `keyrota:user` names them: tags can't hold a comma.
+  owners = sort(distinct([for user in flatten(local.access.grants[*].users) : replace(user, ",", "_")]))
+
   plan = concat(
     jsondecode(templatefile("${path.module}/statements/plan.json.tftpl", {
       in_bulk          = var.read_in_bulk ? ["*"] : []
@@ -52,7 +57,12 @@ locals {
       tag_keys          = local.tag_keys
       kms_keys          = local.access.kms_keys
       kms_aliases       = local.access.kms_aliases
-      kms_keys_by_alias = length(local.access.kms_aliases) == 0 ? [] : ["arn:${var.partition}:kms:*:${var.account_id}:key/*"]
+      kms_keys_by_alias = length(local.access.kms_aliases) == 0 ? [] : local.all_kms_keys
+      # A secret that gets another KMS key is encrypted anew, from whatever key it has.
+      former_kms_keys = length(concat(local.access.kms_keys, local.access.kms_aliases)) == 0 ? [] : local.all_kms_keys
+      # A rotation ends at the secret where it began, even if the manifests name another by now: it bears the user's name.
+      former_secrets = length(local.owners) == 0 ? [] : local.all_secrets
+      owners         = local.owners
     })).Statement,
     flatten([for grant in local.grants :
       jsondecode(templatefile("${path.module}/statements/write-users.json.tftpl", grant)).Statement
@@ -66,6 +76,7 @@ locals {
     "keyrota:deactivated",
     "keyrota:deactivating",
     "keyrota:intent",
+    "keyrota:kms-key",
     "keyrota:notified",
     "keyrota:notified-at",
     "keyrota:reminded",

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use keyrota::{
     apply::{Applied, Outcome},
     inventory::KeyId,
-    plan::Action,
+    plan::{Action, KmsKeyChange},
 };
 
 use crate::emulator::{Request, SentMail, State, WatchedKey};
@@ -99,6 +99,10 @@ pub fn lies(applied: &Applied, state: &State, mail: &[SentMail]) -> Vec<String> 
             (Action::Notify { key, .. }, _) => mail.iter().any(|mail| mail.text.contains(key.as_str())),
             (Action::Deactivate { key, .. }, _) => !active(key),
             (Action::Delete { key, .. }, _) => !exists(key),
+            (Action::Update(update), _) => {
+                let is_set = |key: &KmsKeyChange| state.kms_key.as_deref() == Some(key.to.as_str());
+                update.kms_key.iter().all(is_set) && update.replicate_to.iter().all(|to| state.replicas.contains(to))
+            }
         };
         if !is_true {
             lies.push(format!("{} is said to be done, and is not", change.action.verb()));
@@ -120,8 +124,8 @@ pub fn lies(applied: &Applied, state: &State, mail: &[SentMail]) -> Vec<String> 
     lies
 }
 
-/// How a life must end: one key that works and that the secret hands out, and nothing under way.
-pub fn unfinished(state: &State) -> Vec<String> {
+/// How a life must end: one key that works and that the secret hands out, nothing under way, and the secret as it is to be.
+pub fn unfinished(state: &State, kms_key: Option<&str>) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut check = |is_fine: bool, what: &str| {
         if !is_fine {
@@ -139,5 +143,9 @@ pub fn unfinished(state: &State) -> Vec<String> {
     check(state.keys.first().is_some_and(is_whole), "the secret does not hold the key");
     check(!state.labels.contains_key("AWSPENDING"), "a key is pending");
     check(!state.tags.contains_key("keyrota:intent"), "a creation is under way");
+    if kms_key.is_some() {
+        check(state.kms_key.as_deref() == kms_key, "the secret has another KMS key");
+        check(state.replicas == ["eu-central-1"], "the secret has not the replica that it is to have");
+    }
     wrong
 }

@@ -20,6 +20,8 @@ use crate::emulator::{Emulator, Request, State, TestAccount};
 
 const USER: &str = "ci";
 const SECRET: &str = "/aws/iam/credentials/ci";
+/// What the manifest called it before, in a life that moves.
+const FORMER: &str = "/former/ci";
 
 /// How long one try of a call may take.
 pub const PATIENCE: Duration = Duration::from_millis(1500);
@@ -45,10 +47,14 @@ enum Begin {
     Orphan,
     /// A young key that is handed out, and that the manifest reissues.
     Leaked,
+    /// A young key that is handed out by a secret of another name than the manifest gives it.
+    Elsewhere,
 }
 
 // The days end before the new key is due.
 const SLOWLY: &str = "rotate-ahead = \"0d\"\noverlap = \"7d\"\nquiet = \"2d\"\nhold = \"14d\"";
+const OTHERWISE: &str = "rotate-ahead = \"0d\"\noverlap = \"7d\"\nquiet = \"2d\"\nhold = \"14d\"\nkms-key = \"alias/keys\"\n\
+                         replicate-to = [\"eu-central-1\"]";
 const AT_ONCE: &str = "rotate-ahead = \"0d\"\noverlap = \"0d\"\nquiet = \"0d\"\nhold = \"0d\"";
 
 pub const LIVES: &[Life] = &[
@@ -67,6 +73,8 @@ pub const LIVES: &[Life] = &[
         begin: Begin::Orphan,
     },
     Life { name: "leak", defaults: AT_ONCE, days: &[0, 1, 2, 3], begin: Begin::Leaked },
+    Life { name: "upkeep", defaults: OTHERWISE, days: &[0, 1, 9, 10, 25, 26, 41, 42, 57, 58], begin: Begin::Stored },
+    Life { name: "moving", defaults: SLOWLY, days: &[0, 1, 9, 10, 25, 26, 41, 42, 57, 58], begin: Begin::Elsewhere },
 ];
 
 /// The first run.
@@ -128,7 +136,12 @@ impl Life {
         }
         let state = account.watch(USER, SECRET);
         let ended = format!("{}, {strike:?}", self.name);
-        figures.violations.extend(unfinished(&state).into_iter().map(|wrong| format!("{ended}: {wrong}\n{state:#?}")));
+        let is_otherwise = self.defaults == OTHERWISE;
+        figures.violations.extend(
+            unfinished(&state, is_otherwise.then_some("alias/keys"))
+                .into_iter()
+                .map(|wrong| format!("{ended}: {wrong}\n{state:#?}")),
+        );
         // Once more, right after: nothing is left to do.
         self.run(&settings, t0() + TimeDelta::days(*self.days.last().expect("some days"))).await;
         let writes: Vec<String> =
@@ -142,7 +155,7 @@ impl Life {
     async fn begin(&self, account: &TestAccount) {
         account.allow_sender("example.com").await;
         account.create_user(USER, "/", &[("email", "ci@example.com")], &[]).await;
-        let age = if self.begin == Begin::Leaked { 10 } else { 95 };
+        let age = if matches!(self.begin, Begin::Leaked | Begin::Elsewhere) { 10 } else { 95 };
         let (key, secret) = account.create_key(USER, t0() - TimeDelta::days(age)).await;
         if self.begin == Begin::Unknown {
             return;
@@ -155,9 +168,14 @@ impl Life {
             tags.push(tag("keyrota:intent", &intent.format("%Y-%m-%dT%H:%M:%SZ").to_string()));
             account.create_key(USER, intent + TimeDelta::seconds(1)).await;
         }
-        secrets.create_secret().name(SECRET).set_tags(Some(tags)).send().await.expect("a new secret");
+        let mut name = SECRET;
+        if self.begin == Begin::Elsewhere {
+            name = FORMER;
+            tags.push(tag("keyrota:user", &format!("arn:aws:iam::{}:user/{USER}", account.id)));
+        }
+        secrets.create_secret().name(name).set_tags(Some(tags)).send().await.expect("a new secret");
         let value = serde_json::json!({ "AccessKeyId": key.as_str(), "SecretAccessKey": expose(&secret) }).to_string();
-        let put = secrets.put_secret_value().secret_id(SECRET).client_request_token(key.version_id());
+        let put = secrets.put_secret_value().secret_id(name).client_request_token(key.version_id());
         put.secret_string(value).send().await.expect("a first version");
     }
 
@@ -220,7 +238,7 @@ impl Ran {
 /// of a reminder costs a mail too many, and a key that was stored all the same is stored.
 fn must_be_said(strike: &Strike) -> bool {
     let is_key = ["CreateAccessKey", "UpdateAccessKey", "DeleteAccessKey", "ListAccessKeys", "GetAccessKeyLastUsed"];
-    let is_secret = ["CreateSecret", "UpdateSecretVersionStage"];
+    let is_secret = ["CreateSecret", "ReplicateSecretToRegions", "UpdateSecret", "UpdateSecretVersionStage"];
     let is_store = strike.action == "PutSecretValue" && !strike.is_after;
     is_store || is_key.contains(&strike.action.as_str()) || is_secret.contains(&strike.action.as_str())
 }

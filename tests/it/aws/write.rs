@@ -7,7 +7,7 @@ use std::{
 
 use keyrota::{
     cloud::{Message, NewSecret, Reads, Writes, aws::Aws},
-    inventory::{CURRENT, ErrorKind, KeyId, LastUse, PENDING, Status},
+    inventory::{CURRENT, ErrorKind, KeyId, LastUse, PENDING, Replica, Status},
     notice::Sender,
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -151,7 +151,7 @@ async fn a_secret_is_created_tagged_untagged_and_replicated() {
     let record = aws.describe_secret("s").await.expect("readable").expect("a secret");
     let tags: Vec<_> = record.tags.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     assert_eq!(tags, [("Owner", "bob"), ("keyrota:intent", "now")]);
-    assert_eq!(record.replicas, ["eu-central-1", "us-east-1"]);
+    assert_eq!(record.replicas, Some(["eu-central-1", "us-east-1"].map(Replica::new).to_vec()));
     assert_eq!(record.versions, [], "no value yet");
 }
 

@@ -94,6 +94,7 @@ fn hostile(text: &str) -> [Content; 2] {
         key: key.clone(),
         secret: secret.clone(),
         old: Some((key.clone(), at(7))),
+        moved_from: Some(text.to_owned()),
         because: Some(text.to_owned()),
     };
     let last_use = LastUse::At { time: at(0), service: Some(text.to_owned()), region: Some(text.to_owned()) };

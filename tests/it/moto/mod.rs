@@ -11,6 +11,7 @@ mod mail;
 mod rotation;
 mod scope;
 mod unpatched;
+mod upkeep;
 
 use std::collections::BTreeMap;
 
@@ -28,7 +29,7 @@ use crate::{
 const AT_ONCE: &str = "overlap = \"0d\"\nquiet = \"0d\"\nhold = \"0d\"";
 
 /// The calls that change something.
-const WRITES: [&str; 10] = [
+const WRITES: [&str; 11] = [
     "CreateAccessKey",
     "CreateSecret",
     "DeleteAccessKey",
@@ -38,6 +39,7 @@ const WRITES: [&str; 10] = [
     "TagResource",
     "UntagResource",
     "UpdateAccessKey",
+    "UpdateSecret",
     "UpdateSecretVersionStage",
 ];
 

@@ -7,7 +7,7 @@ use keyrota::{
         NewSecret, Reads, Writes,
         sandbox::{Sandbox, StoredSecret, StoredVersion, World},
     },
-    inventory::{CallError, ErrorKind},
+    inventory::{CallError, ErrorKind, Replica},
 };
 use secrecy::SecretString;
 
@@ -298,8 +298,11 @@ fn replicas_are_told_by_describe_secret_only() {
     let regions = ["eu-central-1".to_owned(), "us-east-1".to_owned()];
     ready(sandbox.create_secret(&NewSecret { replicate_to: regions[..1].to_vec(), ..new_secret(NAME) })).unwrap();
     ready(sandbox.replicate_secret(NAME, &regions, None)).unwrap();
-    assert_eq!(ready(sandbox.describe_secret(NAME)).unwrap().unwrap().replicas, regions);
-    assert!(ready(sandbox.secrets()).unwrap()[0].replicas.is_empty());
+    assert_eq!(
+        ready(sandbox.describe_secret(NAME)).unwrap().unwrap().replicas,
+        Some(regions.clone().map(Replica::new).to_vec())
+    );
+    assert!(ready(sandbox.secrets()).unwrap()[0].replicas.is_none());
     let before = sandbox.snapshot();
     let result = ready(sandbox.replicate_secret(NAME, &[], None));
     refused(&sandbox, &before, result, ErrorKind::Other, REPLICATE, NAME, "ValidationException");

@@ -127,6 +127,18 @@ run "replicates_and_encrypts" {
     error_message = "keys are used through Secrets Manager only"
   }
   assert {
+    condition = [for one in jsondecode(output.execution).Statement : [one.Action, one.Condition.StringLike["kms:EncryptionContext:SecretARN"]] if one.Sid == "LeaveKmsKeys"] == [
+      [["kms:Decrypt"], ["arn:aws:secretsmanager:eu-west-1:111122223333:secret:ci/*-??????"]]
+    ]
+    error_message = "another key is only used to decrypt these secrets, which are to leave it"
+  }
+  assert {
+    condition = [for one in jsondecode(output.execution).Statement : one.Condition.StringLike["aws:ResourceTag/keyrota:user"] if one.Sid == "FinishAtFormerSecrets"] == [
+      ["arn:aws:iam::111122223333:user/ci-*"]
+    ]
+    error_message = "secrets of other names only where they are those of the users"
+  }
+  assert {
     condition = [for one in jsondecode(output.execution).Statement : one.Condition["ForAnyValue:StringEquals"]["kms:ResourceAliases"] if one.Sid == "UseKmsAliases"] == [
       ["alias/secrets"]
     ]

@@ -1,0 +1,78 @@
+//! A plan gets no more than `Reads`. The account below has no writes: if planning, reviewing or checking the clock asked for
+//! one, this file would not compile.
+
+use futures::FutureExt;
+use keyrota::{
+    clock,
+    cloud::{ClockReading, Reads, Relevant, sandbox::Sandbox},
+    diff::review::{AccountPair, review},
+    inventory::{Account, CallError, Key, KeyId, LastUse, SecretRecord, User},
+    manifest::load_files,
+    run::{Mode, Run},
+};
+
+/// What may only be looked at.
+struct ReadOnly(Sandbox);
+
+impl Reads for ReadOnly {
+    fn account(&self) -> &Account {
+        self.0.account()
+    }
+
+    fn clock(&self) -> Option<ClockReading> {
+        self.0.clock()
+    }
+
+    fn own_key(&self) -> Option<&KeyId> {
+        self.0.own_key()
+    }
+
+    async fn users(&self, relevant: Relevant<'_>) -> Result<Vec<User>, CallError> {
+        self.0.users(relevant).await
+    }
+
+    async fn secrets(&self) -> Result<Vec<SecretRecord>, CallError> {
+        self.0.secrets().await
+    }
+
+    async fn describe_secret(&self, name: &str) -> Result<Option<SecretRecord>, CallError> {
+        self.0.describe_secret(name).await
+    }
+
+    async fn resource_policy(&self, name: &str) -> Result<Option<String>, CallError> {
+        self.0.resource_policy(name).await
+    }
+
+    async fn access_keys(&self, user: &str) -> Result<Vec<Key>, CallError> {
+        self.0.access_keys(user).await
+    }
+
+    async fn last_use(&self, key: &KeyId) -> Result<LastUse, CallError> {
+        self.0.last_use(key).await
+    }
+}
+
+#[test]
+fn a_plan_and_a_review_need_no_writes() {
+    let sandbox = "now = 2026-11-23T08:00:00Z\naccount = \"111122223333\"\nregion = \"eu-west-1\"\n[[users]]\nname = \"ci\"\n\
+                   [[users.keys]]\nid = \"AKIAIOSFODNN7EXAMPLE\"\ncreated = 2026-01-01T00:00:00Z\n";
+    let sandbox = Sandbox::parse(sandbox, "sandbox.toml").unwrap_or_else(|error| panic!("{error}"));
+    let now = sandbox.now().expect("a pinned clock");
+    let manifest = "version = 1\n[defaults]\nnotify = []\n[[rotate]]\nusers = [\"ci\"]\n";
+    let loaded = load_files(vec![("manifests/keyrota.toml".to_owned(), manifest.into())], now);
+    let manifest = loaded.manifest.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics));
+    let before = sandbox.snapshot();
+    let clouds = [ReadOnly(sandbox)];
+    let account = Some(clouds[0].account().clone());
+    let (planned, reviewed) = async {
+        let planned = Run::new(&manifest, &clouds, Mode::Enforce, now).plan(&|_| {}).await.expect("planned");
+        let pair = [AccountPair { cloud: &clouds[0], before: account.clone(), after: account }];
+        let reviewed = review(&pair, Ok(&manifest), &manifest, now.into(), None, &|_| {}).await.expect("reviewed");
+        (planned, reviewed)
+    }
+    .now_or_never()
+    .expect("the sandbox never waits");
+    clock::check(&clouds).expect("the sandbox has no other clock");
+    assert_eq!((planned.plan.changes.len(), reviewed.plan.changes.len()), (1, 1));
+    assert!(clouds[0].0.inspect(|world| *world == before), "nothing was changed");
+}
