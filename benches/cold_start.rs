@@ -6,7 +6,7 @@
 
 #![expect(clippy::print_stdout, reason = "figures are what it is for")]
 
-#[path = "../tests/it/lambda/runtime_api.rs"]
+#[path = "../tests/it/support/runtime_api.rs"]
 #[expect(dead_code, reason = "only the start is measured, and nothing is invoked")]
 mod runtime_api;
 
