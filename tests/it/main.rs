@@ -15,6 +15,7 @@ mod forecast;
 mod git;
 mod golden;
 mod hostile;
+mod imports;
 mod lambda;
 mod lives;
 mod mail;
