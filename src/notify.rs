@@ -107,9 +107,10 @@ impl<C: Writes> Notifier<'_, '_, C> {
             .outcomes
             .iter()
             .filter(tags)
-            .map(|outcome| (outcome.change.account.id.as_str(), outcome.change.user.as_str()))
+            .map(|outcome| (outcome.change.account.id.as_str(), outcome.change.destination.as_str()))
             .collect();
-        let has_tagged = |courtesy: &Courtesy| tagged.contains(&(courtesy.account.id.as_str(), courtesy.user.as_str()));
+        let has_tagged =
+            |courtesy: &Courtesy| tagged.contains(&(courtesy.account.id.as_str(), courtesy.secret.as_str()));
         let users: BTreeMap<(String, String), &Courtesy> = due
             .iter()
             .filter(|courtesy| !has_tagged(courtesy) && is_noted(courtesy))

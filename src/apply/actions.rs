@@ -36,8 +36,8 @@ pub(super) struct Stored {
 pub(super) struct Memory {
     /// The key that was created, with its secret part, until it is verified.
     issued: Option<Issued>,
-    /// Whether this run has tagged the user's secret: then it may.
-    has_tagged: bool,
+    /// The secret that this run has tagged: there, it may.
+    tagged: Option<String>,
 }
 
 /// One change, about to be made.
@@ -64,7 +64,7 @@ impl<C: Writes> Step<'_, C> {
                     tags.push((TAG_ANNOUNCED.to_owned(), String::new()));
                 }
                 write_ledger(cloud, user, secret, ledger, tags).await?;
-                memory.has_tagged = true;
+                memory.tagged = Some(secret.to_owned());
                 let (new, labels) = create(cloud, user, secret, &keys, notes).await?;
                 let stored = Stored { key: new.key.clone(), labels };
                 memory.issued = Some(new);
@@ -87,7 +87,7 @@ impl<C: Writes> Step<'_, C> {
             }
             Action::Notify { key, notice } => {
                 // Whoever may not note that the owner was told does not tell them, or they would be told by every conditions.
-                if !memory.has_tagged {
+                if memory.tagged.as_deref() != Some(secret) {
                     write_ledger(cloud, user, secret, &notice.ledger, []).await?;
                 }
                 if !notice.to_nobody {
@@ -101,7 +101,7 @@ impl<C: Writes> Step<'_, C> {
                     Topic::Retiring { .. } => vec![(TAG_ANNOUNCED.to_owned(), format!("{key}@{}", rfc3339(now)))],
                 };
                 cloud.tag_secret(secret, &tags.into_iter().collect()).await?;
-                memory.has_tagged = true;
+                memory.tagged = Some(secret.to_owned());
             }
             Action::Deactivate { key, ledger, expected } => {
                 self.as_planned(expected).await?;
@@ -109,7 +109,7 @@ impl<C: Writes> Step<'_, C> {
                 // Noted before, so that a cut after the call is known; and after, so that a cut before the call does not
                 // look like someone's taking it back.
                 write_ledger(cloud, user, secret, ledger, [(TAG_DEACTIVATING.to_owned(), note.clone())]).await?;
-                memory.has_tagged = true;
+                memory.tagged = Some(secret.to_owned());
                 cloud.deactivate_access_key(user, key).await?;
                 cloud.tag_secret(secret, &[(TAG_DEACTIVATED.to_owned(), note)].into()).await?;
             }
