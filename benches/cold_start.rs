@@ -2,9 +2,11 @@
 //! a function that does nothing, in the same run. Fails when a budget is exceeded.
 //!
 //! `cargo bench --profile dev --bench cold_start`: the functions have a profile of their own. Needs what
-//! `scripts/package-lambda` needs.
+//! `cargo xtask package` needs.
 
-#[path = "../tests/it/lambda/runtime_api.rs"]
+#![expect(clippy::print_stdout, reason = "figures are what it is for")]
+
+#[path = "../tests/it/support/runtime_api.rs"]
 #[expect(dead_code, reason = "only the start is measured, and nothing is invoked")]
 mod runtime_api;
 
@@ -63,9 +65,12 @@ fn start(program: &Path, package: &Path) -> Duration {
 
 /// The package, and the program in it.
 fn build() -> (PathBuf, PathBuf) {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/package-lambda");
-    let output = Command::new(script).arg("--output").arg(target().join("keyrota.zip")).status();
-    assert!(output.expect("the script starts").success());
+    let packed = Command::new(env!("CARGO"))
+        .args(["xtask", "package", "--output"])
+        .arg(target().join("keyrota.zip"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status();
+    assert!(packed.expect("cargo starts").success());
     (target().join("keyrota.zip"), target().join("x86_64-unknown-linux-gnu/bootstrap/bootstrap"))
 }
 

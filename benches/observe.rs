@@ -5,6 +5,8 @@
 //! measures how keyrota orders its calls, not the SDK, the network or AWS's throttling. Each line is a process of its
 //! own, so that its peak memory, which holds the simulated account as well, is its own.
 
+#![expect(clippy::print_stdout, reason = "figures are what it is for")]
+
 use std::{
     cell::Cell,
     collections::BTreeMap,

@@ -1,7 +1,7 @@
 //! `keyrota apply`: plans, shows the plan, asks, applies.
 
 use std::{
-    io::{self, BufRead, IsTerminal},
+    io::{self, BufRead, IsTerminal, Write},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -123,10 +123,12 @@ async fn watch(interrupted: Arc<AtomicBool>) {
             return;
         }
         if again {
+            #[expect(clippy::exit, reason = "who interrupts twice does not wait for a call that hangs")]
             std::process::exit(130);
         }
         interrupted.store(true, Ordering::Relaxed);
-        eprintln!("\nFinishing the changes under way and starting no others. Once more to stop at once.");
+        let text = "\nFinishing the changes under way and starting no others. Once more to stop at once.\n";
+        let _ = io::stderr().write_all(text.as_bytes());
     }
 }
 

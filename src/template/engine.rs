@@ -3,7 +3,7 @@
 //! A template's first line is `Subject: …`. Below it, an empty line ends a paragraph, as in Markdown; the functions
 //! `notice`, `heading`, `fact`, `code`, `command` and `button` and the filter `strong` stand for what looks different in the two.
 
-use std::io;
+use std::{io, sync::LazyLock};
 
 use minijinja::{
     AutoEscape, Environment, Error, ErrorKind, HtmlEscape, UndefinedBehavior, Value, context,
@@ -97,7 +97,7 @@ pub fn render(
         message: format!("the first line must be the subject: `{SUBJECT} …`"),
     })?;
     let values = content.values(language);
-    let (mut plain, mut html) = (plain(), html());
+    let (mut plain, mut html) = (PLAIN.clone(), HTML.clone());
     let fuel = (!templates.are_built_in()).then(|| limit.fuel());
     plain.set_fuel(fuel);
     html.set_fuel(fuel);
@@ -199,6 +199,10 @@ fn syntax() -> SyntaxConfig {
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
     syntax.expect("the delimiters are the standard ones")
 }
+
+/// Made once: to make them takes as long as to fill in a template. Their clones share what they hold.
+static PLAIN: LazyLock<Environment<'static>> = LazyLock::new(plain);
+static HTML: LazyLock<Environment<'static>> = LazyLock::new(html);
 
 fn plain() -> Environment<'static> {
     let mut environment = environment(false);

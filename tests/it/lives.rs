@@ -2,10 +2,12 @@
 //! invariants of ARCHITECTURE.md, that every life converges, and that running again does nothing.
 //!
 //! A node is a simulated account at an instant. Its successors are the account after a run, after a run with each
-//! fault, and later, with and without the keys being used meanwhile. Nodes are visited once.
+//! fault, and later, with and without the keys being used meanwhile. Each is run once without a fault. Every call goes
+//! wrong once in each seed, and wherever keys were used meanwhile; a life has one fault.
 
 use std::{
-    collections::HashMap,
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
     sync::{
         Arc, Mutex,
@@ -16,13 +18,12 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::FutureExt;
 use keyrota::{
-    apply::{Conditions, apply},
+    apply::{Applied, Conditions, apply},
     cloud::sandbox::{IamUser, Sandbox, StoredSecret, StoredVersion, World},
     inventory::{
-        Account, Key, KeyId, LastUse, Status, TAG_ANNOUNCED, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT,
+        Account, Inventory, Key, KeyId, LastUse, Status, TAG_ANNOUNCED, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT,
         TAG_NOTIFIED, TAG_OWNER, TAG_USER, User,
     },
-    mail::Outbox,
     manifest::{Mail, Policy, RotateAhead, Schedule, Source, Sourced, WhenFull, schedule::Runs},
     notice::Recipient,
     observe::{Depth, directory, observe},
@@ -48,6 +49,13 @@ const MOST_RUNS: usize = 40;
 
 /// Faults are injected until so many keys were issued in one life.
 const MOST_CREATIONS: u64 = 1;
+
+/// Every so many-th fault is lived through as a whole; see [`Rehearsal::after`].
+const SAMPLE: usize = 50;
+
+/// What each policy's enumeration must at least visit, so that it does not shrink unnoticed.
+const FEWEST_STATES: usize = 10_000;
+const FEWEST_FAULTS: usize = 10_000;
 
 #[test]
 fn with_the_default_policy() {
@@ -101,37 +109,52 @@ enum End {
     Blocked(&'static str),
 }
 
-/// The ends of the lives of all nodes visited, by the node's hash: nodes are large, and 64 bits tell them apart. All
-/// threads share them.
-#[derive(Default)]
-struct Ends(Mutex<HashMap<u64, End>>);
+/// What is known of a state.
+#[derive(Clone)]
+struct Known {
+    /// How a life that goes on from it ends.
+    end: End,
+    /// Whether a run there changes nothing.
+    is_calm: bool,
+}
 
-impl Ends {
-    fn name(node: &Node) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        node.hash(&mut hasher);
-        hasher.finish()
+/// All states seen so far, by their names. All threads share them, so that each state is visited once.
+#[derive(Default)]
+struct Seen {
+    known: Mutex<HashMap<Name, Known>>,
+    /// The states that some thread has taken on to let every call there go wrong.
+    taken: Mutex<HashSet<Name>>,
+    runs: AtomicUsize,
+    faults: AtomicUsize,
+}
+
+/// A state's hash: states are large, and 64 bits tell them apart.
+type Name = u64;
+
+impl Seen {
+    fn known(&self, name: Name) -> Option<Known> {
+        self.known.lock().expect("no thread has failed").get(&name).cloned()
     }
 
-    fn get(&self, node: &Node) -> Option<End> {
-        self.0.lock().expect("no thread has failed").get(&Self::name(node)).cloned()
+    /// Whether nobody has taken this state on yet.
+    fn take(&self, name: Name) -> bool {
+        self.taken.lock().expect("no thread has failed").insert(name)
     }
 }
 
 /// A simulated account at an instant.
 type Node = (World, DateTime<Utc>);
 
-/// How much was visited.
-#[derive(Default)]
-struct Tally {
-    runs: AtomicUsize,
-    faults: AtomicUsize,
+fn name(node: &Node) -> Name {
+    let mut hasher = DefaultHasher::new();
+    node.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Visits everything that can be reached from the seeds, on all cores.
-fn explore(name: &str, policy: Policy) {
+fn explore(policy_name: &str, policy: Policy) {
     let roster = roster(policy);
-    let (ends, tally) = (Ends::default(), Tally::default());
+    let seen = Seen::default();
     let mut all = seeds();
     if roster.entries[0].secret != SECRET {
         // What stores no key of the user's is as good as no secret: those lives are the same as with any policy.
@@ -149,71 +172,72 @@ fn explore(name: &str, policy: Policy) {
             scope.spawn(|| {
                 let next = || seeds.lock().expect("no thread has failed").pop();
                 while let Some(seed) = next() {
-                    explore_from(&roster, (seed, t0()), &ends, &tally);
+                    explore_from(&roster, (seed, t0()), &seen);
                 }
             });
         }
     });
-    let (runs, faults) = (tally.runs.into_inner(), tally.faults.into_inner());
-    assert!(faults > 10_000, "{name}: the enumeration has shrunk to {faults} faults");
-    let states = ends.0.into_inner().expect("no thread has failed").len();
-    eprintln!("{name}: {} seeds, {states} states, {runs} runs, {faults} faults", all.len());
+    let (runs, faults) = (seen.runs.into_inner(), seen.faults.into_inner());
+    let states = seen.known.into_inner().expect("no thread has failed").len();
+    eprintln!("{policy_name}: {} seeds, {states} states, {runs} runs, {faults} faults", all.len());
+    assert!(states > FEWEST_STATES, "{policy_name}: the enumeration has shrunk to {states} states");
+    assert!(faults > FEWEST_FAULTS, "{policy_name}: the enumeration has shrunk to {faults} faults");
 }
 
-fn explore_from(roster: &Roster, seed: Node, ends: &Ends, tally: &Tally) {
+fn explore_from(roster: &Roster, seed: Node, seen: &Seen) {
     let mut queue = vec![seed];
     while let Some(node) = queue.pop() {
-        if ends.get(&node).is_some() {
+        if !seen.take(name(&node)) {
             continue;
         }
-        let end = live(roster, &node, ends, &mut queue, tally);
-        let (world, now) = node;
-        let clean = run(roster, &world, now, None);
+        let Known { end, is_calm } = live(roster, &node, seen, &mut queue);
         // Without a change there is no call that could do harm. A third creation that is cut short is the second one at
         // another date.
-        if clean.writes == 0 || world.keys_issued >= MOST_CREATIONS {
+        if is_calm || node.0.keys_issued >= MOST_CREATIONS {
             continue;
         }
-        for (call, operation) in clean.calls.iter().enumerate() {
+        let rehearsal = Rehearsal::of(roster, &node);
+        for (call, operation) in rehearsal.calls.iter().enumerate() {
             // Dying before a call is dying after the one before it.
             for &mode in Mode::of(operation).iter().filter(|mode| **mode != Mode::CutBefore) {
-                let after = (run(roster, &world, now, Some((call, mode))).world, now);
-                tally.faults.fetch_add(1, Ordering::Relaxed);
-                let after_fault = live(roster, &after, ends, &mut queue, tally);
+                let is_sample = seen.faults.fetch_add(1, Ordering::Relaxed).is_multiple_of(SAMPLE);
+                let after = (rehearsal.after(roster, &node, (call, mode), is_sample), node.1);
+                let after_fault = live(roster, &after, seen, &mut queue).end;
                 // A fault may cost time, never a person's attention that the state did not need anyway.
                 let is_fine = after_fault == end
                     || after_fault == End::Settled
                     || matches!(after_fault, End::Blocked("two-keys-in-use" | "leaked-key"));
                 assert!(
                     is_fine,
-                    "{mode:?} at call {call}, {operation}, leads to {after_fault:?} instead of {end:?}\n{world:#?}"
+                    "{mode:?} at call {call}, {operation}, leads to {after_fault:?} instead of {end:?}\n{:#?}",
+                    node.0
                 );
-                queue.push(after);
             }
         }
     }
 }
 
-/// Follows a life without faults in which nobody uses old keys, to its end. Queues the states on the way, and those of
-/// clients that go on using every key that works.
-fn live(roster: &Roster, node: &Node, ends: &Ends, queue: &mut Vec<Node>, tally: &Tally) -> End {
+/// Follows a life without faults in which nobody uses old keys, to its end. Queues the states on the way of clients that
+/// go on using every key that works.
+fn live(roster: &Roster, node: &Node, seen: &Seen, queue: &mut Vec<Node>) -> Known {
     let mut path = Vec::new();
-    let (mut world, mut now) = node.clone();
+    let mut here = node.clone();
     let end = loop {
-        let here = (world, now);
-        if let Some(end) = ends.get(&here) {
-            break end;
+        let name = name(&here);
+        if let Some(known) = seen.known(name) {
+            break known.end;
         }
         assert!(path.len() < MOST_RUNS, "does not converge\n{:#?}", node.0);
-        path.push(Ends::name(&here));
-        world = here.0;
-        let after = run(roster, &world, now, None);
-        tally.runs.fetch_add(1, Ordering::Relaxed);
-        world = after.world;
+        let after = run(roster, &here.0, here.1, None);
+        seen.runs.fetch_add(1, Ordering::Relaxed);
+        path.push((name, after.writes == 0));
+        let (world, now) = (after.world, here.1);
+        // A run right after it sees everything anew, and does nothing.
         let again = run(roster, &world, now, None);
         assert!(again.writes == 0, "the second run right after does something\n{:#?}", node.0);
-        assert!(after.plan_after.changes.is_empty(), "changes are left\n{:#?}", after.plan_after);
-        match after.plan_after.waiting.first() {
+        let (_, plan) = again.planned.expect("a run without a fault has planned");
+        assert!(plan.changes.is_empty(), "changes are left\n{plan:#?}");
+        match plan.waiting.first() {
             None => {
                 assert_nothing_is_lost(&world);
                 assert_is_as_the_manifest_says(&roster.entries[0], &world);
@@ -226,8 +250,8 @@ fn live(roster: &Roster, node: &Node, ends: &Ends, queue: &mut Vec<Node>, tally:
             Some(waiting) => match waiting.until {
                 Some(until) => {
                     assert!(until > now, "waits for the past\n{waiting:#?}");
-                    now = until;
-                    queue.push((used(&world, now), now));
+                    queue.push((used(&world, until), until));
+                    here = (world, until);
                 }
                 None => {
                     assert!(waiting.wait.is_blocked(), "held without a date\n{waiting:#?}");
@@ -237,60 +261,113 @@ fn live(roster: &Roster, node: &Node, ends: &Ends, queue: &mut Vec<Node>, tally:
             },
         }
     };
-    ends.0.lock().expect("no thread has failed").extend(path.into_iter().map(|name| (name, end.clone())));
-    end
+    let mut known = seen.known.lock().expect("no thread has failed");
+    known.extend(path.into_iter().map(|(name, is_calm)| (name, Known { end: end.clone(), is_calm })));
+    known[&name(node)].clone()
 }
 
+/// A run without a fault, with what it takes to let each of its calls go wrong and not live through the rest again.
+struct Rehearsal {
+    calls: Vec<&'static str>,
+    /// So many of them observe.
+    reads: usize,
+    inventory: Inventory,
+    plan: Plan,
+    /// The account after each call that changed it.
+    worlds: BTreeMap<usize, World>,
+}
+
+impl Rehearsal {
+    fn of(roster: &Roster, (world, now): &Node) -> Self {
+        let After { calls, reads, planned, worlds, .. } = run(roster, world, *now, None);
+        let (inventory, plan) = planned.expect("a run without a fault has planned");
+        Self { calls, reads, inventory, plan, worlds }
+    }
+
+    /// The account after a run in which a call goes wrong. What the run observes and plans before that call is what it
+    /// observed and planned without a fault; and who dies after a call leaves the account as it was then. That both are so
+    /// is seen in samples, which live through everything.
+    fn after(&self, roster: &Roster, (world, now): &Node, fault: (usize, Mode), is_sample: bool) -> World {
+        let (call, mode) = fault;
+        let after = match self.worlds.get(&call) {
+            Some(after) if mode == Mode::CutAfter => {
+                assert_alive(world, after);
+                after.clone()
+            }
+            _ if call < self.reads => return run(roster, world, *now, Some(fault)).world,
+            _ => {
+                let (sandbox, begun) = (simulate(world, *now), self.calls[..self.reads].to_vec());
+                let faulty = Faulty { calls: RefCell::new(begun), ..Faulty::new(&sandbox, Some(fault), watch) };
+                let ended = carry_out(&faulty, roster, &self.inventory, &self.plan, *now).now_or_never();
+                assert!(ended.is_some() || mode == Mode::CutAfter, "only who dies does not come to an end");
+                let after = left(&sandbox);
+                assert_alive(world, &after);
+                after
+            }
+        };
+        assert!(!is_sample || run(roster, world, *now, Some(fault)).world == after, "{fault:?}\n{world:#?}");
+        after
+    }
+}
+
+/// What a run left.
 struct After {
     world: World,
     calls: Vec<&'static str>,
     writes: usize,
-    /// What a fresh look says, which is taken only after a run without a fault.
-    plan_after: Plan,
+    /// How many of the calls observed.
+    reads: usize,
+    /// What the run saw and was about to do, if it came so far.
+    planned: Option<(Inventory, Plan)>,
+    worlds: BTreeMap<usize, World>,
 }
 
 /// Observes, plans and applies, as the command does.
 fn run(roster: &Roster, world: &World, now: DateTime<Utc>, fault: Option<(usize, Mode)>) -> After {
-    let sandbox = Sandbox::new(account(), world.clone());
-    sandbox.set_now(now);
+    let sandbox = simulate(world, now);
+    let worlds: RefCell<BTreeMap<usize, World>> = RefCell::default();
+    let keep = |call, after: &World| drop(worlds.borrow_mut().insert(call, World { mail: vec![], ..after.clone() }));
     let faulty = Faulty::new(&sandbox, fault, watch);
+    let faulty = if fault.is_none() { Faulty { changed: Some(&keep), ..faulty } } else { faulty };
+    let reads = Cell::new(0);
     // A future that is not ready when it is first polled is one that was cut off.
     let ended = async {
-        let Ok(directory) = directory(&faulty, &|_, _| true).await else { return };
+        let directory = directory(&faulty, &|_, _| true).await.ok()?;
         let inventory = observe(&faulty, roster, &directory, Depth::Plan, now, &|| {}).await;
         let plan = plan(roster, &inventory, now);
-        let run = Conditions {
-            as_of: now,
-            clock: &|| now,
-            starts_rotations: true,
-            may_start: &|| true,
-            progress: &|_| {},
-            outbox: Outbox::default(),
-        };
-        let applied = apply(&faulty, roster, &inventory, &plan.changes, &run).await;
+        reads.set(faulty.calls.borrow().len());
+        let applied = carry_out(&faulty, roster, &inventory, &plan, now).await;
         assert!(fault.is_some() || applied.outcomes.iter().all(|outcome| outcome.result.is_ok()), "{applied:#?}");
+        Some((inventory, plan))
     }
     .now_or_never();
     assert!(ended.is_some() || fault.is_some_and(|(_, mode)| matches!(mode, Mode::CutBefore | Mode::CutAfter)));
     let (calls, writes) = (faulty.calls.take(), faulty.writes.get());
-    let mut after = sandbox.snapshot();
-    after.mail.clear();
+    let after = left(&sandbox);
     assert_alive(world, &after);
-    let plan_after = match fault {
-        Some(_) => Plan::empty(now),
-        None => look(roster, &sandbox, now),
-    };
-    After { world: after, calls, writes, plan_after }
+    let worlds = worlds.take();
+    After { world: after, calls, writes, reads: reads.get(), planned: ended.flatten(), worlds }
 }
 
-fn look(roster: &Roster, sandbox: &Sandbox, now: DateTime<Utc>) -> Plan {
-    async {
-        let directory = directory(sandbox, &|_, _| true).await.expect("the sandbox lists");
-        let inventory = observe(sandbox, roster, &directory, Depth::Plan, now, &|| {}).await;
-        plan(roster, &inventory, now)
-    }
-    .now_or_never()
-    .expect("the sandbox never waits")
+async fn carry_out(
+    faulty: &Faulty<'_>,
+    roster: &Roster,
+    inventory: &Inventory,
+    plan: &Plan,
+    now: DateTime<Utc>,
+) -> Applied {
+    apply(faulty, roster, inventory, &plan.changes, &Conditions::new(&|| now, true)).await
+}
+
+fn simulate(world: &World, now: DateTime<Utc>) -> Sandbox {
+    let sandbox = Sandbox::new(account(), world.clone());
+    sandbox.set_now(now);
+    sandbox
+}
+
+/// The account without the mail that went out: no run looks at it.
+fn left(sandbox: &Sandbox) -> World {
+    World { mail: vec![], ..sandbox.snapshot() }
 }
 
 /// The invariants that hold at every instant.

@@ -1,19 +1,18 @@
 //! All tests that look at keyrota from outside its modules: one binary, because linking the AWS SDK takes long.
 
+#![expect(clippy::print_stderr, clippy::print_stdout, reason = "long tests say how much they visited")]
+#![expect(clippy::unwrap_used, reason = "a test that fails says where")]
+
 mod action;
 mod architecture;
 mod attack;
 mod aws;
 mod binary;
 mod calendar;
-mod command;
 mod compare;
 mod digest;
-mod emulator;
-mod faulty;
 mod forecast;
 mod git;
-mod golden;
 mod hostile;
 mod imports;
 mod lambda;
@@ -29,10 +28,11 @@ mod planner;
 mod policies;
 mod readme;
 mod reads_only;
-mod repository;
 mod roster;
 mod sandbox;
 mod support;
 mod terraform;
 mod upkeep;
 mod weakening;
+
+use support::{command, emulator, faulty, golden, repository};

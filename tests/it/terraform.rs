@@ -1,5 +1,5 @@
 //! What `terraform/` must agree with: the manifests, the code, and its own pages. Terraform itself is run by
-//! `scripts/check-terraform`.
+//! `cargo xtask check-terraform`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

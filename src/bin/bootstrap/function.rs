@@ -1,6 +1,10 @@
 //! One invocation: loads the manifests, connects, runs, and logs what was done.
 
-use std::{env, path::PathBuf};
+use std::{
+    env,
+    io::{self, Write},
+    path::PathBuf,
+};
 
 use chrono::{DateTime, Utc};
 use keyrota::{
@@ -251,6 +255,7 @@ fn summarize(mode: Mode, report: &Report<'_>) {
 fn measure(planned: &Planned<'_, Aws>, report: &Report<'_>) {
     let accounts: Vec<_> = planned.accounts.iter().map(|one| (&one.roster, &one.inventory)).collect();
     for line in metrics::lines(&accounts, report.plan, report.applied) {
-        println!("{line}");
+        // Without a log there is nobody to tell either.
+        let _ = writeln!(io::stdout().lock(), "{line}");
     }
 }

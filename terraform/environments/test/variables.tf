@@ -65,7 +65,7 @@ variable "mail" {
 }
 
 variable "package" {
-  description = "The zip file that `scripts/package-lambda` makes: `bootstrap` and the manifests."
+  description = "The zip file that `cargo xtask package` makes: `bootstrap` and the manifests."
   type        = string
 }
 

@@ -128,7 +128,7 @@ variable "name" {
 }
 
 variable "package" {
-  description = "The zip file that `scripts/package-lambda` makes: `bootstrap` and the manifests."
+  description = "The zip file that `cargo xtask package` makes: `bootstrap` and the manifests."
   type        = string
 }
 

@@ -120,11 +120,8 @@ fn folders_and_labels() {
 #[test]
 fn faults_that_pass() {
     use Fault::{Code, Dropped, DroppedAfter, Html, Limited, None, Truncated};
-    let pull = PullRequest::new();
-    pull.push(WIDER);
-    let checkout = pull.checkout(2);
     // The head, the list, the comment, and the list again.
-    for faults in [
+    let cases = [
         vec![Dropped, None, Truncated],
         vec![None, Html(200), None],
         vec![None, Code(502), Html(503)],
@@ -134,7 +131,12 @@ fn faults_that_pass() {
         vec![None, None, Html(200)],
         vec![None, None, Limited(1)],
         vec![None, None, None, Dropped],
-    ] {
+    ];
+    // Most of it is waiting for the next try.
+    side_by_side(cases, |faults| {
+        let pull = PullRequest::new();
+        pull.push(WIDER);
+        let checkout = pull.checkout(2);
         for is_first in [true, false] {
             pull.github.fail(&faults);
             let event = pull.event("example/access-keys");
@@ -143,43 +145,52 @@ fn faults_that_pass() {
             let own = pull.own_comments();
             assert!(own.len() == 1 && own[0].contains("1 to delete"), "{faults:?}, {is_first}: {own:?}");
         }
-        pull.github.remove_comments();
-    }
+    });
+}
+
+/// Runs a test's cases at the same time.
+fn side_by_side<T: Send>(cases: impl IntoIterator<Item = T>, test: impl Fn(T) + Sync) {
+    let test = &test;
+    thread::scope(|scope| {
+        for case in cases {
+            scope.spawn(move || test(case));
+        }
+    });
 }
 
 /// What does not pass is explained in one line, and fails nothing: the plan is no other for it.
 #[test]
 fn faults_that_stay() {
     use Fault::{Code, Dropped, Html, Limited, Said};
-    let pull = PullRequest::new();
-    pull.push(WIDER);
-    let checkout = pull.checkout(2);
-    let run = |inputs: &[(&str, &str)]| {
+    let run = |pull: &PullRequest, inputs: &[(&str, &str)]| {
+        pull.push(WIDER);
+        let checkout = pull.checkout(2);
         let outcome = pull.run_in(&checkout, "pull_request", pull.event("example/access-keys"), (1, 1), inputs);
         assert!(outcome.is_success && outcome.summary.contains("1 to delete"), "{outcome:?}");
         assert!(!outcome.log.contains("panicked") && !outcome.log.contains("Traceback"), "{}", outcome.log);
         outcome.log
     };
-    for (fault, sentence) in [
+    let cases = [
         (Dropped, "GitHub can't be reached: "),
         (Html(200), "the answer (200) is not GitHub's: it is an HTML page, as of a proxy that wants a login"),
         (Html(407), "the answer (407) is not GitHub's: it is an HTML page"),
         (Code(500), "GitHub answers 500"),
         (Limited(3_600), "GitHub's rate limit is used up until "),
         (Said(422, "Validation Failed\n::error::forged"), "GitHub answers 422, `Validation Failed\\n::error::forged`"),
-    ] {
+    ];
+    side_by_side(cases, |(fault, sentence)| {
+        let pull = PullRequest::new();
         pull.github.fail(&[&[Fault::None, Fault::None][..], &vec![fault; 8]].concat());
-        let log = run(&[]);
+        let log = run(&pull, &[]);
         assert!(
             log.contains(&format!("::warning title=keyrota::the comment could not be written: {sentence}")),
             "{log}"
         );
-        pull.github.fail(&[]);
-        pull.github.remove_comments();
-    }
-    assert!(run(&[("token", "ghs_wrong")]).contains("the input `token` is not valid"));
+    });
+    let pull = PullRequest::new();
+    assert!(run(&pull, &[("token", "ghs_wrong")]).contains("the input `token` is not valid"));
     pull.github.lock();
-    assert!(run(&[]).contains("issue is locked.`; the conversation is locked: unlock it"));
+    assert!(run(&pull, &[]).contains("issue is locked.`; the conversation is locked: unlock it"));
 }
 
 /// The token of another app writes as that app.

@@ -11,31 +11,24 @@ use super::{
 };
 use crate::repository::{Repository, binary};
 
-/// The asset of this machine, as `scripts/pack-release` packs it, but holding a script that runs the keyrota under test.
+/// The asset of this machine, as `cargo xtask release-asset` packs it, but holding a script that runs the keyrota under
+/// test.
 fn asset() -> (String, Vec<u8>) {
     let target = match (std::env::consts::OS, std::env::consts::ARCH) {
         ("macos", _) => "aarch64-apple-darwin",
         (_, "aarch64") => "aarch64-unknown-linux-gnu",
         _ => "x86_64-unknown-linux-gnu",
     };
-    let checkout = tempfile::tempdir().expect("a temporary folder");
-    let release = checkout.path().join("target").join(target).join("release");
-    fs::create_dir_all(&release).expect("a folder");
-    fs::create_dir(checkout.path().join("scripts")).expect("a folder");
-    for file in ["scripts/pack-release", "Cargo.toml", "LICENSE", "LICENSE-APACHE", "LICENSE-MIT"] {
-        fs::copy(root().join(file), checkout.path().join(file)).expect("a copy");
-    }
-    fs::write(release.join("keyrota"), format!("#!/bin/sh\nexec '{}' \"$@\"\n", binary().display())).expect("a file");
-    let pack = |tag: &str| {
-        Command::new(checkout.path().join("scripts/pack-release")).args([target, tag]).output().expect("bash")
-    };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let program = folder.path().join("keyrota");
+    fs::write(program, format!("#!/bin/sh\nexec '{}' \"$@\"\n", binary().display())).expect("a file");
+    let asset = folder.path().join("asset");
+    let mut tar = Command::new("tar");
+    let tar = tar.arg("-czf").arg(&asset).arg("-C").arg(folder.path()).arg("keyrota");
+    let packed = tar.arg("-C").arg(root()).args(["LICENSE", "LICENSE-APACHE", "LICENSE-MIT"]).status();
+    assert!(packed.expect("tar").success());
     let version = env!("CARGO_PKG_VERSION");
-    assert!(!pack("v9.9.9").status.success(), "a tag that is not the version");
-    let output = pack(&format!("v{version}"));
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let name = format!("keyrota-v{version}-{target}.tar.gz");
-    let bytes = fs::read(checkout.path().join("target/release-assets").join(&name)).expect("the asset");
-    (name, bytes)
+    (format!("keyrota-v{version}-{target}.tar.gz"), fs::read(asset).expect("the asset"))
 }
 
 fn sum(bytes: &[u8]) -> String {

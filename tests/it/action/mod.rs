@@ -4,11 +4,8 @@ mod comments;
 mod errors;
 mod events;
 mod example;
-mod expression;
-mod github;
 mod install;
 mod lint;
-mod runner;
 mod workflows;
 
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
@@ -16,11 +13,14 @@ use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use self::{
-    github::{BOT, Fault, GitHub},
-    runner::{Job, Outcome},
+use crate::{
+    repository::{Repository, SANDBOX, binary},
+    support::{
+        expression,
+        github::{self, BOT, Fault, GitHub},
+        runner::{self, Job, Outcome},
+    },
 };
-use crate::repository::{Repository, SANDBOX, binary};
 
 const RULE: &str = "[[rotate]]\nusers = [\"day-100\"]\n";
 /// What each of the comments begins with.

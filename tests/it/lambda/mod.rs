@@ -4,7 +4,6 @@ mod deployed;
 mod events;
 mod failures;
 mod runs;
-pub mod runtime_api;
 
 use std::{
     fs,
@@ -17,8 +16,10 @@ use keyrota::inventory::KeyId;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use self::runtime_api::{Failure, Function, REQUEST_ID};
-use crate::emulator::{TestAccount, account};
+use crate::{
+    emulator::{TestAccount, account},
+    support::runtime_api::{Failure, Function, REQUEST_ID},
+};
 
 /// What tests of one function share: an account, and a package with manifests.
 struct Fixture {

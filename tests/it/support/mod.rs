@@ -1,3 +1,12 @@
 //! What tests share and is no test.
 
+pub mod command;
+pub mod emulator;
+pub mod expression;
+pub mod faulty;
+pub mod github;
+pub mod golden;
+pub mod repository;
 pub mod run;
+pub mod runner;
+pub mod runtime_api;

@@ -58,6 +58,8 @@ pub struct Faulty<'a> {
     pub writes: Cell<usize>,
     /// Looks at the state before each change of a key.
     pub watch: fn(&World, &Attempt<'_>),
+    /// Sees the state after each call that changed it, with the call's number.
+    pub changed: Option<&'a dyn Fn(usize, &World)>,
     /// What `ListSecrets` says instead, when it lags behind.
     pub listing: Option<Vec<SecretRecord>>,
     /// How `DescribeSecret` names every KMS key.
@@ -73,7 +75,16 @@ pub enum Attempt<'a> {
 
 impl<'a> Faulty<'a> {
     pub fn new(sandbox: &'a Sandbox, fault: Option<(usize, Mode)>, watch: fn(&World, &Attempt<'_>)) -> Self {
-        Self { sandbox, fault, calls: RefCell::default(), writes: Cell::new(0), watch, listing: None, kms_key: None }
+        Self {
+            sandbox,
+            fault,
+            calls: RefCell::default(),
+            writes: Cell::new(0),
+            watch,
+            changed: None,
+            listing: None,
+            kms_key: None,
+        }
     }
 
     async fn write<T>(
@@ -81,7 +92,11 @@ impl<'a> Faulty<'a> {
         operation: &'static str,
         call: impl Future<Output = Result<T, CallError>>,
     ) -> Result<T, CallError> {
+        let number = self.calls.borrow().len();
         let result = self.read(operation, call).await;
+        if let Some(changed) = self.changed {
+            self.sandbox.inspect(|world| changed(number, world));
+        }
         self.writes.set(self.writes.get() + usize::from(result.is_ok()));
         result
     }

@@ -1,0 +1,137 @@
+//! The checks of `terraform/`.
+
+use std::{
+    env, fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+
+/// A command that runs others with stand-ins for the providers.
+const STANDIN: &str = "KEYROTA_TERRAFORM_STANDIN";
+/// Set where the stand-ins are running.
+const WITHIN: &str = "KEYROTA_TERRAFORM_WITHIN";
+/// `1` where there are credentials, or something that stands in for them, to plan with.
+const PLAN: &str = "KEYROTA_TERRAFORM_PLAN";
+
+/// See the help of `check-terraform`.
+pub fn check(root: &Path) -> Result<()> {
+    let standin =
+        variable(STANDIN).map_or_else(|| root.join("../shared/terraform-standin/with-standin"), PathBuf::from);
+    if variable(WITHIN).is_none() && is_program(&standin) {
+        let mut command = Command::new(&standin);
+        command.arg(env::current_exe()?).arg("check-terraform").env(WITHIN, "1").env(PLAN, "1");
+        let status = command.status().with_context(|| standin.display().to_string())?;
+        // What is wrong was said within.
+        ensure!(status.success(), "terraform/ is not as it must be");
+        return Ok(());
+    }
+    let terraform = Terraform { root, work: root.join("target/terraform") };
+    fs::create_dir_all(terraform.work.join("plugins")).context("target/terraform")?;
+    terraform.run(Path::new("."), &["fmt", "-check", "-recursive", "-diff"])?;
+    for folder in terraform.folders(&["modules", "layers"])? {
+        ensure!(
+            root.join("terraform").join(&folder).join("tests").is_dir(),
+            "terraform/{} has no tests",
+            folder.display()
+        );
+        terraform.run(&folder, &["init", "-backend=false", "-no-color"])?;
+        terraform.run(&folder, &["test", "-no-color"])?;
+    }
+    for folder in terraform.folders(&["environments"])? {
+        terraform.run(&folder, &["init", "-backend=false", "-no-color"])?;
+        terraform.run(&folder, &["validate", "-no-color"])?;
+        if variable(PLAN).as_deref() == Some("1") {
+            // Any file will do as the package.
+            let package = format!("package={}", root.join("Cargo.toml").display());
+            terraform.run(&folder, &["plan", "-lock=false", "-var", &package, "-no-color"])?;
+        }
+    }
+    checkov(root)
+}
+
+struct Terraform<'a> {
+    root: &'a Path,
+    /// Where Terraform keeps what it needs, beside what cargo builds.
+    work: PathBuf,
+}
+
+impl Terraform<'_> {
+    /// The folders of these tiers below `terraform/`, in order.
+    fn folders(&self, tiers: &[&str]) -> Result<Vec<PathBuf>> {
+        let mut folders = Vec::new();
+        for tier in tiers {
+            let mut of_tier = Vec::new();
+            for entry in
+                fs::read_dir(self.root.join("terraform").join(tier)).with_context(|| format!("terraform/{tier}"))?
+            {
+                let entry = entry?;
+                if entry.path().is_dir() {
+                    of_tier.push(Path::new(tier).join(entry.file_name()));
+                }
+            }
+            of_tier.sort();
+            ensure!(!of_tier.is_empty(), "terraform/{tier} is empty");
+            folders.extend(of_tier);
+        }
+        Ok(folders)
+    }
+
+    /// Runs a command of Terraform in a folder, and shows what it says only if it fails.
+    fn run(&self, folder: &Path, arguments: &[&str]) -> Result<()> {
+        let data = folder.to_string_lossy().replace('/', "-");
+        let output = Command::new("terraform")
+            .args(arguments)
+            .current_dir(self.root.join("terraform").join(folder))
+            .envs([("TF_IN_AUTOMATION", "1"), ("TF_INPUT", "0")])
+            .env("TF_PLUGIN_CACHE_DIR", self.work.join("plugins"))
+            .env("TF_DATA_DIR", self.work.join(data))
+            .output()
+            .context("terraform is not installed")?;
+        if !output.status.success() {
+            eprint!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+            bail!("terraform {} failed in terraform/{}", arguments.join(" "), folder.display());
+        }
+        Ok(())
+    }
+}
+
+/// Runs checkov over `terraform/`, from a virtual environment that is made when its list has changed.
+fn checkov(root: &Path) -> Result<()> {
+    let environment = root.join("target/checkov");
+    let list = root.join("xtask/requirements-checkov.txt");
+    let wanted = fs::read(&list).with_context(|| list.display().to_string())?;
+    let installed = environment.join("installed");
+    if fs::read(&installed).ok().as_ref() != Some(&wanted) {
+        if environment.exists() {
+            fs::remove_dir_all(&environment).context("target/checkov")?;
+        }
+        succeed(Command::new("python3").args(["-m", "venv"]).arg(&environment))?;
+        succeed(
+            Command::new(environment.join("bin/pip"))
+                .args(["install", "-q", "--no-input", "--disable-pip-version-check", "--require-hashes", "-r"])
+                .arg(&list),
+        )?;
+        fs::write(&installed, &wanted).context("target/checkov")?;
+    }
+    let arguments = ["--directory", ".", "--framework", "terraform", "--skip-download", "--quiet", "--compact"];
+    succeed(Command::new(environment.join("bin/checkov")).args(arguments).current_dir(root.join("terraform")))
+}
+
+fn succeed(command: &mut Command) -> Result<()> {
+    let program = Path::new(command.get_program()).display().to_string();
+    let status = command.status().with_context(|| format!("{program} can't be started"))?;
+    ensure!(status.success(), "{program} failed");
+    Ok(())
+}
+
+/// A variable of the environment that is not empty.
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn is_program(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}
