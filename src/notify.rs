@@ -13,14 +13,13 @@ use futures::{StreamExt, stream};
 use crate::{
     apply::{Applied, Conditions, Outcome, Sent, write_ledger},
     cloud::Writes,
-    inventory::{Account, CallError, ErrorKind, KeyId, State, TAG_REMINDED},
+    inventory::{Account, CallError, ErrorKind, Fact, KeyId, Reminder, State, tags},
     mail::{Delivery, of_notice, reason, unsent},
     manifest::Mail,
     notice::{Kind, Sender},
     observe::{AccountState, fetch},
     plan::{self, Action, Courtesy, Need, Next, Origin, Plan, Reason, Verb, Wait, batches, courtesies, next_observed},
     template::content::{AccountDigest, Content, Digest},
-    time::rfc3339,
 };
 
 /// Mails sent at the same time. SES takes 14 a second from most accounts, and one from a new one.
@@ -107,9 +106,10 @@ impl<C: Writes> Notifier<'_, '_, C> {
             .outcomes
             .iter()
             .filter(tags)
-            .map(|outcome| (outcome.change.account.id.as_str(), outcome.change.user.as_str()))
+            .map(|outcome| (outcome.change.account.id.as_str(), outcome.change.destination.as_str()))
             .collect();
-        let has_tagged = |courtesy: &Courtesy| tagged.contains(&(courtesy.account.id.as_str(), courtesy.user.as_str()));
+        let has_tagged =
+            |courtesy: &Courtesy| tagged.contains(&(courtesy.account.id.as_str(), courtesy.secret.as_str()));
         let users: BTreeMap<(String, String), &Courtesy> = due
             .iter()
             .filter(|courtesy| !has_tagged(courtesy) && is_noted(courtesy))
@@ -178,9 +178,9 @@ impl<C: Writes> Notifier<'_, '_, C> {
         for (why, about) in by_reason {
             sent.extend(self.send(&about, |courtesy| &courtesy.fallback, &mut receipts, Some(why)).await);
         }
-        for (account, user, value, secret) in receipts.told(&all, (self.conditions.clock)()) {
+        for (account, user, reminder, secret) in receipts.told(&all, (self.conditions.clock)()) {
             let Some(AccountState { cloud, .. }) = self.account(account) else { continue };
-            if let Err(error) = cloud.tag_secret(secret, &[(TAG_REMINDED.to_owned(), value)].into()).await {
+            if let Err(error) = cloud.tag_secret(secret, &tags([Fact::Reminded(reminder)])).await {
                 let about = |sent: &&mut Sent| sent.result.is_ok() && sent.users.iter().any(|name| name == user);
                 if let Some(sent) = sent.iter_mut().find(about) {
                     sent.notes.push(format!("the next run tells {user} again: {error}"));
@@ -367,8 +367,8 @@ impl<'a> Receipts<'a> {
         all.iter().filter_map(|&courtesy| Some((courtesy, why(courtesy)?))).collect()
     }
 
-    /// For each user that was told: account, user, the tag's value and the secret.
-    fn told(&self, all: &[&'a Courtesy], now: DateTime<Utc>) -> Vec<(&'a Account, &'a str, String, &'a str)> {
+    /// For each user that was told: account, user, what is noted and the secret.
+    fn told(&self, all: &[&'a Courtesy], now: DateTime<Utc>) -> Vec<(&'a Account, &'a str, Reminder, &'a str)> {
         let mut told: BTreeMap<(&str, &str), &Courtesy> = BTreeMap::new();
         for courtesy in all {
             let results = self.0.get(&identity(courtesy)).map(Vec::as_slice).unwrap_or_default();
@@ -379,8 +379,8 @@ impl<'a> Receipts<'a> {
         }
         let tag = |courtesy: &'a Courtesy| {
             let Courtesy { kind, account, user, key, secret, began, .. } = courtesy;
-            let first = began.map_or_else(String::new, |first| format!("/{}", rfc3339(first)));
-            (&**account, user.as_str(), format!("{kind}/{key}@{}{first}", rfc3339(now)), secret.as_str())
+            let reminder = Reminder { kind: *kind, key: key.clone(), at: now, first: began.unwrap_or(now) };
+            (&**account, user.as_str(), reminder, secret.as_str())
         };
         told.into_values().map(tag).collect()
     }

@@ -1,8 +1,6 @@
 //! One change: the order of the calls within each action. Each is cut so that a process that dies between any two calls
 //! leaves a state from which the planner goes on.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
@@ -10,18 +8,13 @@ use serde_json::json;
 use super::outcome::{Conditions, Failure};
 use crate::{
     cloud::{Issued, NewSecret, Writes},
-    inventory::{
-        CURRENT, CallError, ErrorKind, Key, KeyId, PENDING, Status, TAG_ANNOUNCED, TAG_DEACTIVATED, TAG_DEACTIVATING,
-        TAG_INTENT, TAG_KMS_KEY, TAG_NOTIFIED, TAG_NOTIFIED_AT, TAG_OWNER, TAG_USER,
-    },
+    inventory::{CURRENT, CallError, DEACTIVATION, ErrorKind, Fact, INTENT, Key, KeyAt, KeyId, PENDING, Status, tags},
     mail::{Sending, owner},
     manifest::Mail,
-    observe::tag_value,
     plan::{
         Action, Change, KmsKeyChange, LedgerWrite, SecretUpdate, Topic,
         kms_key::{Likeness, compare, note},
     },
-    time::rfc3339,
 };
 
 /// A key that was created and stored.
@@ -36,8 +29,8 @@ pub(super) struct Stored {
 pub(super) struct Memory {
     /// The key that was created, with its secret part, until it is verified.
     issued: Option<Issued>,
-    /// Whether this run has tagged the user's secret: then it may.
-    has_tagged: bool,
+    /// The secret that this run has tagged: there, it may.
+    tagged: Option<String>,
 }
 
 /// One change, about to be made.
@@ -59,12 +52,9 @@ impl<C: Writes> Step<'_, C> {
         match &change.action {
             Action::Create { ledger, expected, resumes: _, made_room } => {
                 let keys = self.as_planned(expected).await?;
-                let mut tags = vec![(TAG_INTENT.to_owned(), rfc3339(now))];
-                if *made_room {
-                    tags.push((TAG_ANNOUNCED.to_owned(), String::new()));
-                }
-                write_ledger(cloud, user, secret, ledger, tags).await?;
-                memory.has_tagged = true;
+                let facts = [Some(Fact::Intent(now)), made_room.then_some(Fact::RoomMade)];
+                write_ledger(cloud, user, secret, ledger, facts.into_iter().flatten()).await?;
+                memory.tagged = Some(secret.to_owned());
                 let (new, labels) = create(cloud, user, secret, &keys, notes).await?;
                 let stored = Stored { key: new.key.clone(), labels };
                 memory.issued = Some(new);
@@ -82,36 +72,35 @@ impl<C: Writes> Step<'_, C> {
                 }
                 // The label goes last: while it is there, a run that comes after a cut repeats the rest. An intent that
                 // stayed behind would make an orphan of a key that someone makes by hand in these minutes.
-                cloud.untag_secret(secret, &[TAG_INTENT]).await?;
+                cloud.untag_secret(secret, INTENT).await?;
                 cloud.move_label(secret, PENDING, Some(&version), None).await?;
             }
             Action::Notify { key, notice } => {
-                // Whoever may not note that the owner was told does not tell them, or they would be told by every conditions.
-                if !memory.has_tagged {
+                // Whoever may not note that the owner was told does not tell them, or they would be told by every run.
+                if memory.tagged.as_deref() != Some(secret) {
                     write_ledger(cloud, user, secret, &notice.ledger, []).await?;
                 }
                 if !notice.to_nobody {
                     let sending = Sending { mail, as_of: conditions.as_of, outbox: &conditions.outbox };
                     owner(cloud, &sending, change, key, notice, notes).await?;
                 }
-                let tags = match notice.topic {
-                    Topic::Issued { .. } => {
-                        vec![(TAG_NOTIFIED.to_owned(), key.to_string()), (TAG_NOTIFIED_AT.to_owned(), rfc3339(now))]
-                    }
-                    Topic::Retiring { .. } => vec![(TAG_ANNOUNCED.to_owned(), format!("{key}@{}", rfc3339(now)))],
+                let told = KeyAt { key: key.clone(), at: now };
+                let fact = match notice.topic {
+                    Topic::Issued { .. } => Fact::Notified(told),
+                    Topic::Retiring { .. } => Fact::Announced(told),
                 };
-                cloud.tag_secret(secret, &tags.into_iter().collect()).await?;
-                memory.has_tagged = true;
+                cloud.tag_secret(secret, &tags([fact])).await?;
+                memory.tagged = Some(secret.to_owned());
             }
             Action::Deactivate { key, ledger, expected } => {
                 self.as_planned(expected).await?;
-                let note = format!("{key}@{}", rfc3339(now));
+                let deactivation = KeyAt { key: key.clone(), at: now };
                 // Noted before, so that a cut after the call is known; and after, so that a cut before the call does not
                 // look like someone's taking it back.
-                write_ledger(cloud, user, secret, ledger, [(TAG_DEACTIVATING.to_owned(), note.clone())]).await?;
-                memory.has_tagged = true;
+                write_ledger(cloud, user, secret, ledger, [Fact::Deactivating(deactivation.clone())]).await?;
+                memory.tagged = Some(secret.to_owned());
                 cloud.deactivate_access_key(user, key).await?;
-                cloud.tag_secret(secret, &[(TAG_DEACTIVATED.to_owned(), note)].into()).await?;
+                cloud.tag_secret(secret, &tags([Fact::Deactivated(deactivation)])).await?;
             }
             Action::Delete { key, expected, clear } => {
                 let keys = self.as_planned(expected).await?;
@@ -125,7 +114,7 @@ impl<C: Writes> Step<'_, C> {
                     result => result?,
                 }
                 if *clear {
-                    cloud.untag_secret(secret, &[TAG_DEACTIVATING, TAG_DEACTIVATED]).await?;
+                    cloud.untag_secret(secret, DEACTIVATION).await?;
                 }
             }
             Action::Update(update) => self.update(update).await?,
@@ -145,7 +134,7 @@ impl<C: Writes> Step<'_, C> {
                 Likeness::Same => {}
                 // Without the note, every run would do it again.
                 Likeness::Unknown => {
-                    cloud.tag_secret(secret, &[(TAG_KMS_KEY.to_owned(), note(to, reported))].into()).await?;
+                    cloud.tag_secret(secret, &tags([Fact::KmsKey(note(to, reported))])).await?;
                 }
                 Likeness::Other => {
                     let reported = reported.unwrap_or("aws/secretsmanager");
@@ -190,15 +179,14 @@ pub(crate) async fn write_ledger(
     user: &str,
     secret: &str,
     ledger: &LedgerWrite,
-    tags: impl IntoIterator<Item = (String, String)>,
+    facts: impl IntoIterator<Item = Fact>,
 ) -> Result<(), CallError> {
     let LedgerWrite { exists, user_arn, kms_key, replicate_to } = ledger;
-    let mut tags: BTreeMap<String, String> = tags.into_iter().collect();
-    tags.insert(TAG_USER.to_owned(), tag_value(user_arn));
+    let arn = user_arn.clone();
     if *exists {
-        return cloud.tag_secret(secret, &tags).await;
+        return cloud.tag_secret(secret, &tags(facts.into_iter().chain([Fact::User { arn }]))).await;
     }
-    tags.insert(TAG_OWNER.to_owned(), tag_value(user));
+    let tags = tags(facts.into_iter().chain([Fact::Owner { user: user.to_owned(), arn }]));
     let description = format!("Access key of the IAM user {user}, rotated by keyrota");
     let (kms_key, replicate_to) = (kms_key.clone(), replicate_to.clone());
     cloud.create_secret(&NewSecret { name: secret.to_owned(), description, tags, kms_key, replicate_to }).await
@@ -262,7 +250,7 @@ async fn withdraw_intent(cloud: &impl Writes, user: &str, secret: &str, before: 
             }
         }
     }
-    cloud.untag_secret(secret, &[TAG_INTENT]).await.err().map(|error| error.to_string())
+    cloud.untag_secret(secret, INTENT).await.err().map(|error| error.to_string())
 }
 
 /// Takes back a key whose secret nobody has. Deactivates it first: keyrota deletes inactive keys only. The intent stays,

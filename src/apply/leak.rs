@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use super::outcome::{Conditions, Failure, Outcome};
 use crate::{
     cloud::Writes,
-    inventory::{CallError, Destination, ErrorKind, Key, KeyId, State, Status, TAG_DEACTIVATED},
+    inventory::{CallError, DEACTIVATED, Destination, ErrorKind, Key, KeyId, State, Status},
     plan::Action,
     roster::Entry,
 };
@@ -71,5 +71,5 @@ async fn put_back(cloud: &impl Writes, key: &Key, state: &mut State) -> Option<S
     }
     let Destination::Own(secret) = &mut state.ledger.destination else { return None };
     secret.deactivated = None;
-    cloud.untag_secret(&state.ledger.secret, &[TAG_DEACTIVATED]).await.err().map(|error| error.to_string())
+    cloud.untag_secret(&state.ledger.secret, DEACTIVATED).await.err().map(|error| error.to_string())
 }

@@ -4,9 +4,10 @@ use keyrota::{
     cloud::Reads,
     explain::{Line, policy},
     manifest::{RotateAhead, Source},
-    report::text::{aligned, printable},
+    report::text::aligned,
     roster::Entry,
     time::Duration,
+    untrusted::printable,
 };
 use serde_json::json;
 

@@ -8,9 +8,9 @@ use keyrota::{
     manifest::{self, Mail},
     notice::Kind,
     observe::Depth,
-    report::text::printable,
     run::Mode,
     template::{Language, Text, content::Content, examples::examples, render},
+    untrusted::printable,
 };
 
 use super::{

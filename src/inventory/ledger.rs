@@ -1,15 +1,18 @@
 //! The ledger: the user's secret in Secrets Manager, with its version labels and tags. It is the only state that keyrota
 //! keeps, and this is the only file that knows how it is written. Secret values are never read.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use chrono::{DateTime, Utc};
 
-use super::key::KeyId;
-use crate::notice::Kind;
+use super::{
+    error::{CallError, ErrorKind},
+    key::KeyId,
+};
+use crate::{notice::Kind, time::rfc3339};
 
 /// Prefix of the secret-version id (`ClientRequestToken`) that stores an access key; the key's id follows.
-pub const VERSION_PREFIX: &str = "keyrota-1-access-key-";
+const VERSION_PREFIX: &str = "keyrota-1-access-key-";
 /// Tag that names the owning user, as the predecessor wrote it; it adopts the predecessor's secrets.
 pub const TAG_OWNER: &str = "Owner";
 /// Tag that holds the owning user's ARN.
@@ -37,6 +40,15 @@ pub const TAG_REMINDED: &str = "keyrota:reminded";
 pub const CURRENT: &str = "AWSCURRENT";
 /// The Secrets Manager staging label of a version that is stored, but not yet handed out.
 pub const PENDING: &str = "AWSPENDING";
+/// The Secrets Manager staging label of the version that was handed out before.
+const PREVIOUS: &str = "AWSPREVIOUS";
+
+/// What a creation leaves on the secret until its key is handed out.
+pub const INTENT: &[&str] = &[TAG_INTENT];
+/// What a deactivation leaves on the secret until its key is deleted.
+pub const DEACTIVATION: &[&str] = &[TAG_DEACTIVATING, TAG_DEACTIVATED];
+/// What says that a deactivation took place.
+pub const DEACTIVATED: &[&str] = &[TAG_DEACTIVATED];
 
 /// A secret as `ListSecrets` and `DescribeSecret` tell of it; its value is never read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +66,32 @@ pub struct SecretRecord {
     pub replicas: Option<Vec<Replica>>,
     /// The region of the secret that this one is a replica of, or its own.
     pub primary_region: Option<String>,
+}
+
+impl SecretRecord {
+    /// The user that the secret says it is of, as tags write names; `None` if nothing says so.
+    pub fn user(&self) -> Option<&str> {
+        self.tags.get(TAG_USER)?.rsplit('/').next()
+    }
+
+    /// A secret is the user's if `keyrota:user` names the user, or, where nothing wrote that yet, if `Owner` does. The
+    /// path may differ: IAM users move, and their ARN with them.
+    fn is_of(&self, user: &str, arn: &str) -> bool {
+        let is_name = |name: &str| name.eq_ignore_ascii_case(&tag_value(user)) || name.eq_ignore_ascii_case(user);
+        match (self.tags.get(TAG_USER), self.tags.get(TAG_OWNER)) {
+            (Some(tagged), _) => {
+                let account = |arn: &str| arn.split(':').nth(4).map(str::to_owned);
+                account(tagged) == account(arn) && self.user().is_some_and(is_name)
+            }
+            (None, Some(owner)) => is_name(owner),
+            (None, None) => false,
+        }
+    }
+}
+
+/// Tag values may hold everything that names and ARNs of users may, but for the comma.
+pub fn tag_value(text: &str) -> String {
+    text.replace(',', "_")
 }
 
 /// A copy of a secret in another region.
@@ -89,11 +127,35 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// Reads the ledger off a secret's tags and labels. `user` is the owner's name, `arn` its ARN, `region` that of the
+    /// account.
+    ///
+    /// # Errors
+    /// A tag that doesn't read as keyrota writes it: better held than misread.
+    pub fn read(
+        name: &str,
+        record: Option<&SecretRecord>,
+        user: &str,
+        arn: &str,
+        region: &str,
+        confirmed: bool,
+    ) -> Result<Self, CallError> {
+        let primary = record.and_then(|record| record.primary_region.clone()).filter(|primary| primary != region);
+        let destination = match record {
+            None => Destination::Absent,
+            Some(record) if !record.is_of(user, arn) => Destination::Foreign,
+            Some(record) if record.deleted.is_some() => Destination::BeingDeleted,
+            Some(record) => match primary {
+                Some(primary) => Destination::Replica { primary },
+                None => Destination::Own(Secret::read(record)?),
+            },
+        };
+        Ok(Self { secret: name.to_owned(), confirmed, destination })
+    }
+
     /// The key that the secret hands out, whether it works or not; `None` also for what keyrota did not store.
     pub fn handed_out(&self) -> Option<KeyId> {
-        let versions = &self.destination.own()?.versions;
-        let version = versions.iter().find(|version| version.labels.iter().any(|label| label == CURRENT))?;
-        KeyId::of_version(&version.id)
+        KeyId::of_version(&self.destination.own()?.current()?.id)
     }
 }
 
@@ -190,4 +252,214 @@ impl KeyId {
     pub fn of_version(version_id: &str) -> Option<Self> {
         version_id.strip_prefix(VERSION_PREFIX).filter(|id| !id.is_empty()).map(Self::new)
     }
+}
+
+/// Something that is noted on the secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// The secret is this user's.
+    Owner { user: String, arn: String },
+    /// The same, for a secret that was there before.
+    User { arn: String },
+    /// A creation is under way.
+    Intent(DateTime<Utc>),
+    /// The owner was told of the key that is handed out.
+    Notified(KeyAt),
+    /// The owner was told that the key goes.
+    Announced(KeyAt),
+    /// The key that was announced makes room now.
+    RoomMade,
+    /// The key is about to be deactivated.
+    Deactivating(KeyAt),
+    /// The key was deactivated.
+    Deactivated(KeyAt),
+    /// What AWS calls the KMS key that the manifest names.
+    KmsKey(String),
+    /// What else the owner was told.
+    Reminded(Reminder),
+}
+
+impl Fact {
+    /// The tags that say so.
+    pub fn tags(&self) -> Vec<(String, String)> {
+        let tag = |name: &str, value: String| (name.to_owned(), value);
+        match self {
+            Self::Owner { user, arn } => vec![tag(TAG_OWNER, tag_value(user)), tag(TAG_USER, tag_value(arn))],
+            Self::User { arn } => vec![tag(TAG_USER, tag_value(arn))],
+            Self::Intent(since) => vec![tag(TAG_INTENT, rfc3339(*since))],
+            Self::Notified(KeyAt { key, at }) => {
+                vec![tag(TAG_NOTIFIED, key.to_string()), tag(TAG_NOTIFIED_AT, rfc3339(*at))]
+            }
+            Self::Announced(announced) => vec![tag(TAG_ANNOUNCED, announced.to_string())],
+            // Removing it would be a call of its own.
+            Self::RoomMade => vec![tag(TAG_ANNOUNCED, String::new())],
+            Self::Deactivating(deactivation) => vec![tag(TAG_DEACTIVATING, deactivation.to_string())],
+            Self::Deactivated(deactivation) => vec![tag(TAG_DEACTIVATED, deactivation.to_string())],
+            Self::KmsKey(note) => vec![tag(TAG_KMS_KEY, note.clone())],
+            Self::Reminded(reminder) => vec![tag(TAG_REMINDED, reminder.to_string())],
+        }
+    }
+}
+
+/// The tags that say all of this.
+pub fn tags(facts: impl IntoIterator<Item = Fact>) -> BTreeMap<String, String> {
+    facts.into_iter().flat_map(|fact| fact.tags()).collect()
+}
+
+impl Secret {
+    fn read(record: &SecretRecord) -> Result<Self, CallError> {
+        let tag = |name: &str| record.tags.get(name).map(String::as_str);
+        let bad = |name: &str| {
+            let (secret, value) = (&record.name, tag(name).unwrap_or_default());
+            let message = format!(
+                "its tag `{name}` holds `{value}`, which keyrota did not write; look at why, then remove the tag: \
+                 aws secretsmanager untag-resource --secret-id {secret} --tag-keys {name}"
+            );
+            let (kind, operation) = (ErrorKind::Malformed, "secretsmanager:DescribeSecret");
+            CallError { kind, operation, subject: secret.clone(), message }
+        };
+        let instant = |name: &str| tag(name).map(|text| time(text).ok_or_else(|| bad(name))).transpose();
+        let key_at = |name: &str| {
+            let parse = |text: &str| {
+                let (key, at) = text.split_once('@')?;
+                Some(KeyAt { key: KeyId::new(key), at: time(at)? })
+            };
+            tag(name).filter(|text| !text.is_empty()).map(|text| parse(text).ok_or_else(|| bad(name))).transpose()
+        };
+        Ok(Self {
+            versions: record.versions.clone(),
+            intent: instant(TAG_INTENT)?,
+            notified: tag(TAG_NOTIFIED).map(KeyId::new),
+            notified_at: instant(TAG_NOTIFIED_AT)?,
+            deactivating: key_at(TAG_DEACTIVATING)?,
+            deactivated: key_at(TAG_DEACTIVATED)?,
+            announced: key_at(TAG_ANNOUNCED)?,
+            // What can't be read counts as nothing: a mail too many is better than a rotation that is held.
+            reminded: tag(TAG_REMINDED).and_then(Reminder::read),
+            kms_key: record.kms_key.clone(),
+            kms_key_note: tag(TAG_KMS_KEY).map(str::to_owned),
+            replicas: record.replicas.clone(),
+            readers: Readers::Unread,
+        })
+    }
+
+    /// The tags that it was read from, but for those that say whose it is.
+    pub fn tags(&self) -> BTreeMap<String, String> {
+        let Self {
+            intent, notified, notified_at, deactivating, deactivated, announced, reminded, kms_key_note, ..
+        } = self;
+        let facts = [
+            intent.map(Fact::Intent),
+            deactivating.clone().map(Fact::Deactivating),
+            deactivated.clone().map(Fact::Deactivated),
+            announced.clone().map(Fact::Announced),
+            reminded.clone().map(Fact::Reminded),
+            kms_key_note.clone().map(Fact::KmsKey),
+        ];
+        // The predecessor's secrets may say the one without the other.
+        let notified = notified.iter().map(|key| (TAG_NOTIFIED.to_owned(), key.to_string()));
+        let notified_at = notified_at.iter().map(|at| (TAG_NOTIFIED_AT.to_owned(), rfc3339(*at)));
+        tags(facts.into_iter().flatten()).into_iter().chain(notified).chain(notified_at).collect()
+    }
+
+    /// Takes over what was noted.
+    pub fn note(&mut self, fact: Fact) {
+        match fact {
+            Fact::Owner { .. } | Fact::User { .. } => {}
+            Fact::Intent(since) => self.intent = Some(since),
+            Fact::Notified(KeyAt { key, at }) => (self.notified, self.notified_at) = (Some(key), Some(at)),
+            Fact::Announced(announced) => self.announced = Some(announced),
+            Fact::RoomMade => self.announced = None,
+            Fact::Deactivating(deactivation) => self.deactivating = Some(deactivation),
+            Fact::Deactivated(deactivation) => self.deactivated = Some(deactivation),
+            Fact::KmsKey(note) => self.kms_key_note = Some(note),
+            Fact::Reminded(reminder) => self.reminded = Some(reminder),
+        }
+    }
+
+    /// The version that clients are handed out.
+    pub fn current(&self) -> Option<&Version> {
+        self.version_with(CURRENT)
+    }
+
+    /// The version that is stored and not handed out yet.
+    pub fn pending(&self) -> Option<&Version> {
+        self.version_with(PENDING)
+    }
+
+    fn version_with(&self, label: &str) -> Option<&Version> {
+        self.versions.iter().find(|version| version.has(label))
+    }
+
+    /// Takes over that a key was stored, as `PutSecretValue` does it: the first version is handed out by itself.
+    pub fn store(&mut self, key: &KeyId) {
+        let is_first = self.current().is_none();
+        for version in &mut self.versions {
+            version.labels.retain(|label| label != PENDING);
+        }
+        let labels = if is_first { vec![CURRENT.to_owned(), PENDING.to_owned()] } else { vec![PENDING.to_owned()] };
+        self.versions.push(Version { id: key.version_id(), labels });
+        self.drop_deprecated();
+    }
+
+    /// Takes over that a key is handed out, as `UpdateSecretVersionStage` does it; `from` is the version that was handed
+    /// out before.
+    pub fn hand_out(&mut self, key: &KeyId, from: Option<&str>) {
+        let to = key.version_id();
+        let moves = from != Some(to.as_str());
+        for version in &mut self.versions {
+            version.labels.retain(|label| match label.as_str() {
+                PENDING => version.id != to,
+                CURRENT | PREVIOUS => !moves,
+                _ => true,
+            });
+            if moves && version.id == to {
+                version.labels.push(CURRENT.to_owned());
+            }
+            if moves && from == Some(version.id.as_str()) {
+                version.labels.push(PREVIOUS.to_owned());
+            }
+        }
+        self.drop_deprecated();
+    }
+
+    /// Secrets Manager does not list versions without a label.
+    fn drop_deprecated(&mut self) {
+        self.versions.retain(|version| !version.labels.is_empty());
+    }
+}
+
+impl Version {
+    fn has(&self, label: &str) -> bool {
+        self.labels.iter().any(|own| own == label)
+    }
+}
+
+/// As tags write it.
+impl fmt::Display for KeyAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.key, rfc3339(self.at))
+    }
+}
+
+/// As tags write it.
+impl fmt::Display for Reminder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, key, at, first } = self;
+        write!(f, "{kind}/{key}@{}", rfc3339(*at))?;
+        if first == at { Ok(()) } else { write!(f, "/{}", rfc3339(*first)) }
+    }
+}
+
+impl Reminder {
+    fn read(text: &str) -> Option<Self> {
+        let (kind, rest) = text.split_once('/')?;
+        let (key, times) = rest.split_once('@')?;
+        let (last, first) = times.split_once('/').unwrap_or((times, times));
+        Some(Self { kind: Kind::named(kind)?, key: KeyId::new(key), at: time(last)?, first: time(first)? })
+    }
+}
+
+fn time(text: &str) -> Option<DateTime<Utc>> {
+    Some(DateTime::parse_from_rfc3339(text).ok()?.to_utc())
 }

@@ -44,7 +44,7 @@ macro_rules! policy {
 
         impl Policy {
             /// What holds where neither `[defaults]` nor a rule says anything.
-            pub(super) fn built_in() -> Self {
+            pub fn built_in() -> Self {
                 Self { $($field: Sourced { value: $default, source: None },)+ }
             }
 

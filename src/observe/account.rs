@@ -2,18 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use chrono::DateTime;
 use futures::{StreamExt, stream};
 
 use super::resource_policy::readers;
 use crate::{
     cloud::{Reads, Relevant},
     inventory::{
-        CallError, Destination, Elsewhere, ErrorKind, Inventory, Key, KeyAt, KeyId, LastUse, Ledger, Readers, Reminder,
-        Secret, SecretRecord, State, TAG_ANNOUNCED, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT, TAG_KMS_KEY,
-        TAG_NOTIFIED, TAG_NOTIFIED_AT, TAG_OWNER, TAG_REMINDED, TAG_USER, User,
+        CallError, Destination, Elsewhere, ErrorKind, Inventory, Key, LastUse, Ledger, SecretRecord, State, User,
+        tag_value,
     },
-    notice::Kind,
     plan::{Need, Viewpoint, arranged, need},
     roster::{Entry, Roster},
 };
@@ -39,7 +36,7 @@ impl Secrets {
     fn new(records: Vec<SecretRecord>) -> Self {
         let mut by_user = HashMap::<_, Vec<String>>::new();
         for record in &records {
-            if let Some(user) = record.tags.get(TAG_USER).and_then(|arn| arn.rsplit('/').next()) {
+            if let Some(user) = record.user() {
                 by_user.entry(user.to_ascii_lowercase()).or_default().push(record.name.clone());
             }
         }
@@ -195,7 +192,7 @@ async fn observe_state(
         if asked.contains(&need) {
             // A planner that is not content with an answer would ask for ever.
             let user = entry.user.name.clone();
-            let (kind, operation) = (ErrorKind::Other, "keyrota:Plan");
+            let (kind, operation) = (ErrorKind::Other, "planning");
             return Err(CallError {
                 kind,
                 operation,
@@ -286,10 +283,6 @@ fn ledger(record: Option<&SecretRecord>, entry: &Entry, region: &str, confirmed:
     ledger_named(&entry.secret, record, entry, region, confirmed)
 }
 
-/// Reads the ledger off a secret's tags and labels.
-///
-/// # Errors
-/// A tag that doesn't read as keyrota writes it: better held than misread.
 fn ledger_named(
     name: &str,
     record: Option<&SecretRecord>,
@@ -297,83 +290,7 @@ fn ledger_named(
     region: &str,
     confirmed: bool,
 ) -> Result<Ledger, CallError> {
-    let primary = record.and_then(|record| record.primary_region.clone()).filter(|primary| primary != region);
-    let destination = match record {
-        None => Destination::Absent,
-        Some(record) if !is_own(record, &entry.user) => Destination::Foreign,
-        Some(record) if record.deleted.is_some() => Destination::BeingDeleted,
-        Some(record) => match primary {
-            Some(primary) => Destination::Replica { primary },
-            None => Destination::Own(secret(record)?),
-        },
-    };
-    Ok(Ledger { secret: name.to_owned(), confirmed, destination })
-}
-
-/// A secret is the user's if `keyrota:user` names the user, or, where nothing wrote that yet, if `Owner` does. The
-/// path may differ: IAM users move, and their ARN with them.
-fn is_own(record: &SecretRecord, user: &User) -> bool {
-    let is_name =
-        |name: &str| name.eq_ignore_ascii_case(&tag_value(&user.name)) || name.eq_ignore_ascii_case(&user.name);
-    match (record.tags.get(TAG_USER), record.tags.get(TAG_OWNER)) {
-        (Some(arn), _) => {
-            let account = |arn: &str| arn.split(':').nth(4).map(str::to_owned);
-            account(arn) == account(&user.arn) && arn.rsplit('/').next().is_some_and(is_name)
-        }
-        (None, Some(owner)) => is_name(owner),
-        (None, None) => false,
-    }
-}
-
-/// Tag values may hold everything that names and ARNs of users may, but for the comma.
-pub(crate) fn tag_value(text: &str) -> String {
-    text.replace(',', "_")
-}
-
-fn secret(record: &SecretRecord) -> Result<Secret, CallError> {
-    let tag = |name: &str| record.tags.get(name).map(String::as_str);
-    let bad = |name: &str| {
-        let (secret, value) = (&record.name, tag(name).unwrap_or_default());
-        let message = format!(
-            "its tag `{name}` holds `{value}`, which keyrota did not write; look at why, then remove the tag: \
-             aws secretsmanager untag-resource --secret-id {secret} --tag-keys {name}"
-        );
-        malformed("secretsmanager:DescribeSecret", secret, &message)
-    };
-    let time =
-        |name: &str, text: &str| DateTime::parse_from_rfc3339(text).map(|time| time.to_utc()).map_err(|_| bad(name));
-    let instant = |name: &str| tag(name).map(|text| time(name, text)).transpose();
-    let key_at = |name: &str| {
-        let parse = |text: &str| {
-            let (key, at) = text.split_once('@').ok_or_else(|| bad(name))?;
-            Ok(KeyAt { key: KeyId::new(key), at: time(name, at)? })
-        };
-        // Emptied where removing it would be a call of its own.
-        tag(name).filter(|text| !text.is_empty()).map(parse).transpose()
-    };
-    Ok(Secret {
-        versions: record.versions.clone(),
-        intent: instant(TAG_INTENT)?,
-        notified: tag(TAG_NOTIFIED).map(KeyId::new),
-        notified_at: instant(TAG_NOTIFIED_AT)?,
-        deactivating: key_at(TAG_DEACTIVATING)?,
-        deactivated: key_at(TAG_DEACTIVATED)?,
-        announced: key_at(TAG_ANNOUNCED)?,
-        reminded: tag(TAG_REMINDED).and_then(reminder),
-        kms_key: record.kms_key.clone(),
-        kms_key_note: tag(TAG_KMS_KEY).map(str::to_owned),
-        replicas: record.replicas.clone(),
-        readers: Readers::Unread,
-    })
-}
-
-/// What can't be read counts as nothing: a mail too many is better than a rotation that is held.
-fn reminder(text: &str) -> Option<Reminder> {
-    let (kind, rest) = text.split_once('/')?;
-    let (key, times) = rest.split_once('@')?;
-    let (last, first) = times.split_once('/').unwrap_or((times, times));
-    let time = |text| Some(DateTime::parse_from_rfc3339(text).ok()?.to_utc());
-    Some(Reminder { kind: Kind::named(kind)?, key: KeyId::new(key), at: time(last)?, first: time(first)? })
+    Ledger::read(name, record, &entry.user.name, &entry.user.arn, region, confirmed)
 }
 
 fn malformed(operation: &'static str, subject: &str, message: &str) -> CallError {

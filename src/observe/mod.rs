@@ -5,7 +5,6 @@ mod account;
 mod accounts;
 mod resource_policy;
 
-pub(crate) use self::account::tag_value;
 pub use self::{
     account::{Depth, Directory, RosterAt, directory, fetch, observe, observe_for},
     accounts::{AccountScope, AccountState, NothingRead, Progress, Scope, merged, observe_all, scope},

@@ -6,11 +6,7 @@ use super::{
     kms_key::KmsKeyChange,
     model::{Action, LedgerWrite, Topic},
 };
-use crate::inventory::{
-    CURRENT, Destination, Key, KeyAt, KeyId, LastUse, PENDING, Readers, Replica, Secret, State, Status, Version,
-};
-
-const PREVIOUS: &str = "AWSPREVIOUS";
+use crate::inventory::{Destination, Fact, Key, KeyAt, KeyId, LastUse, Readers, Replica, Secret, State, Status};
 
 /// The state after `action` took place at `now`. `issued` is the id of the key that a creation yields.
 pub fn simulate(action: &Action, state: &State, now: DateTime<Utc>, issued: &KeyId) -> State {
@@ -20,45 +16,20 @@ pub fn simulate(action: &Action, state: &State, now: DateTime<Utc>, issued: &Key
             let id = issued.clone();
             after.keys.push(Key { id, status: Status::Active, created: now, last_use: LastUse::Never });
             let secret = ledger(&mut after, Some(write));
-            secret.intent = Some(now);
-            secret.announced = None;
-            for version in &mut secret.versions {
-                version.labels.retain(|label| label != PENDING);
-            }
-            // Secrets Manager gives the first version AWSCURRENT by itself.
-            let first = !secret.versions.iter().any(|version| version.labels.iter().any(|label| label == CURRENT));
-            let labels = if first { vec![CURRENT.to_owned(), PENDING.to_owned()] } else { vec![PENDING.to_owned()] };
-            secret.versions.push(Version { id: issued.version_id(), labels });
-            drop_deprecated(secret);
+            secret.note(Fact::Intent(now));
+            secret.note(Fact::RoomMade);
+            secret.store(issued);
         }
         Action::Promote { key, from } => {
             let secret = ledger(&mut after, None);
-            let to = key.version_id();
-            let moves = from.as_ref() != Some(&to);
-            for version in &mut secret.versions {
-                version.labels.retain(|label| match label.as_str() {
-                    PENDING => version.id != to,
-                    CURRENT | PREVIOUS => !moves,
-                    _ => true,
-                });
-                if moves && version.id == to {
-                    version.labels.push(CURRENT.to_owned());
-                }
-                if moves && from.as_ref() == Some(&version.id) {
-                    version.labels.push(PREVIOUS.to_owned());
-                }
-            }
+            secret.hand_out(key, from.as_deref());
             secret.intent = None;
-            drop_deprecated(secret);
         }
         Action::Notify { key, notice } => {
             let secret = ledger(&mut after, Some(&notice.ledger));
             match notice.topic {
-                Topic::Issued { .. } => {
-                    secret.notified = Some(key.clone());
-                    secret.notified_at = Some(now);
-                }
-                Topic::Retiring { .. } => secret.announced = Some(KeyAt { key: key.clone(), at: now }),
+                Topic::Issued { .. } => secret.note(Fact::Notified(KeyAt { key: key.clone(), at: now })),
+                Topic::Retiring { .. } => secret.note(Fact::Announced(KeyAt { key: key.clone(), at: now })),
             }
         }
         Action::Deactivate { key, ledger: write, .. } => {
@@ -67,8 +38,8 @@ pub fn simulate(action: &Action, state: &State, now: DateTime<Utc>, issued: &Key
             }
             let deactivation = KeyAt { key: key.clone(), at: now };
             let secret = ledger(&mut after, Some(write));
-            secret.deactivating = Some(deactivation.clone());
-            secret.deactivated = Some(deactivation);
+            secret.note(Fact::Deactivating(deactivation.clone()));
+            secret.note(Fact::Deactivated(deactivation));
         }
         Action::Delete { key, clear, .. } => {
             after.keys.retain(|held| held.id != *key);
@@ -106,9 +77,4 @@ fn ledger<'a>(state: &'a mut State, write: Option<&LedgerWrite>) -> &'a mut Secr
             unreachable!("set just above")
         }
     }
-}
-
-/// Secrets Manager does not list versions without a label.
-fn drop_deprecated(secret: &mut Secret) {
-    secret.versions.retain(|version| !version.labels.is_empty());
 }

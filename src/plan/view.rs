@@ -8,7 +8,7 @@ use super::{
     reason::{Origin, Reason, Retirement, Wait},
 };
 use crate::{
-    inventory::{CURRENT, Elsewhere, Key, KeyAt, KeyId, LastUse, Ledger, PENDING, Secret, State, Version},
+    inventory::{Elsewhere, Key, KeyAt, KeyId, LastUse, Ledger, Secret, State, Version},
     manifest::Policy,
     roster::{Entry, Roster},
 };
@@ -85,12 +85,12 @@ impl<'a> View<'a> {
 
     /// The key that waits to be handed out, if it works.
     pub fn pending(&self) -> Option<&'a Key> {
-        let version = self.version_with(PENDING)?;
+        let version = self.secret?.pending()?;
         self.state.key(&KeyId::of_version(&version.id)?).filter(|key| key.is_active())
     }
 
     pub fn current_version(&self) -> Option<&'a Version> {
-        self.version_with(CURRENT)
+        self.secret?.current()
     }
 
     /// The key that clients are handed out, whether it works or not; `None` also for what keyrota did not store. As long as
@@ -327,10 +327,6 @@ impl<'a> View<'a> {
             kms_key: self.policy.kms_key.value.clone(),
             replicate_to: self.replicate_to().cloned().collect(),
         }
-    }
-
-    fn version_with(&self, label: &str) -> Option<&'a Version> {
-        self.secret?.versions.iter().find(|version| version.labels.iter().any(|l| l == label))
     }
 }
 

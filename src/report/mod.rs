@@ -1,132 +1,21 @@
 //! What a run found and did, as one value with several small renderers.
 
-mod change_json;
-#[cfg(feature = "cli")]
-mod change_text;
 #[cfg(feature = "cli")]
 pub mod github;
 pub mod json;
 #[cfg(feature = "cli")]
 pub mod markdown;
 pub mod metrics;
+mod model;
 pub mod outputs;
-#[cfg(feature = "cli")]
-mod page;
 #[cfg(feature = "cli")]
 mod roster_diff;
 #[cfg(feature = "cli")]
 pub mod text;
 
-use std::fmt;
-
+pub use self::model::{Counts, Report, Since, result_word};
 #[cfg(feature = "cli")]
-pub use page::masked;
-#[cfg(feature = "cli")]
-pub use roster_diff::{roster_diff, template_diff};
-
-use crate::{
-    apply::{Applied, Failure},
-    diff::{
-        Outlook,
-        review::{Broken, Compared},
-    },
-    plan::{Plan, Verb},
-    time::Day,
+pub use self::{
+    markdown::masked,
+    roster_diff::{roster_diff, template_diff},
 };
-
-/// One run: its plan, and what became of it.
-pub struct Report<'a> {
-    pub plan: &'a Plan,
-    /// The commit of the manifests, if known.
-    pub revision: Option<&'a str>,
-    /// What the change of the manifests since another revision does (`--base`).
-    pub since: Option<Since<'a>>,
-    /// `None`: only planned.
-    pub applied: Option<&'a Applied>,
-}
-
-/// The revision that the manifests are compared with, and how they differ.
-#[derive(Clone, Copy)]
-pub struct Since<'a> {
-    /// As it was asked for, e.g. `HEAD^1`.
-    pub revision: &'a str,
-    /// The full commit id.
-    pub commit: &'a str,
-    pub comparison: &'a Result<Compared, Broken>,
-    /// What could not be compared.
-    pub notes: &'a [String],
-}
-
-impl fmt::Display for Since<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { revision, commit, .. } = self;
-        let short = commit.get(..10).unwrap_or(commit);
-        if commit.starts_with(revision) { f.write_str(short) } else { write!(f, "{revision} ({short})") }
-    }
-}
-
-/// What comes next for a user, in a few words.
-impl fmt::Display for Outlook {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Change(verb) => write!(f, "{verb} now"),
-            Self::Held(Some(until)) => write!(f, "held until {}", Day(*until)),
-            Self::Held(None) => f.write_str("held"),
-            Self::Blocked => f.write_str("blocked"),
-            Self::Unreadable => f.write_str("unreadable"),
-            Self::Exempt => f.write_str("exempt"),
-            Self::Settled(Some(at)) => write!(f, "rotates {}", Day(*at)),
-            Self::Settled(None) => f.write_str("nothing to rotate"),
-        }
-    }
-}
-
-/// What a run does, step by step, and how many users wait for what.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    pub create: usize,
-    pub promote: usize,
-    pub notify: usize,
-    pub deactivate: usize,
-    pub delete: usize,
-    pub update: usize,
-    pub blocked: usize,
-    /// Users of whom something could not be read.
-    pub unreadable: usize,
-    /// Without the exempt.
-    pub held: usize,
-    pub exempt: usize,
-    pub settled: usize,
-    pub unmanaged: usize,
-}
-
-impl Counts {
-    pub fn of(plan: &Plan) -> Self {
-        let blocked = plan.waiting.iter().filter(|waiting| waiting.wait.is_blocked()).count();
-        let exempt = plan.waiting.iter().filter(|waiting| waiting.wait.is_exempt()).count();
-        let unreadable = plan.unreadable().count();
-        Self {
-            create: plan.count(Verb::Create),
-            promote: plan.count(Verb::Promote),
-            notify: plan.count(Verb::Notify),
-            deactivate: plan.count(Verb::Deactivate),
-            delete: plan.count(Verb::Delete),
-            update: plan.count(Verb::Update),
-            blocked,
-            unreadable,
-            held: plan.waiting.len() - blocked - exempt - unreadable,
-            exempt,
-            settled: plan.settled.len(),
-            unmanaged: plan.unmanaged,
-        }
-    }
-}
-
-/// `done`, `stale` or `failed`.
-pub fn result_word(result: &Result<(), Failure>) -> &'static str {
-    match result {
-        Ok(()) => "done",
-        Err(Failure::Stale(_)) => "stale",
-        Err(Failure::Failed(_)) => "failed",
-    }
-}

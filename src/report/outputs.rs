@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Counts, Report};
+use super::model::{Counts, Report};
 use crate::{
     diff::{Comparison, review::Compared},
     plan::{Verb, fingerprint},

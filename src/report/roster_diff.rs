@@ -6,7 +6,7 @@ use crate::{
     diff::{Changed, Comparison, Member, review::Template},
     explain::{Line, RULE},
     inventory::Account,
-    report::text::printable,
+    untrusted::printable,
 };
 
 /// What stands in place of a user that is not in scope, as git writes it.

@@ -63,6 +63,23 @@ fn what_came_from_outside_has_one_guard() {
     }
 }
 
+/// What stands on the secret is parsed and written in one file.
+#[test]
+fn only_the_ledger_knows_tags_labels_and_version_ids() {
+    for known in ["keyrota:", "AWSCURRENT", "AWSPENDING", "AWSPREVIOUS", "keyrota-1-access-key-"] {
+        let quoted = format!("\"{known}");
+        let allowed = |path: &str| path.ends_with("/src/inventory/ledger.rs");
+        for (path, code) in sources().iter().filter(|(path, _)| !allowed(path)) {
+            // A sentence that starts with the program's name is none.
+            let code = code.replace("\"keyrota: ", "").replace("\"keyrota::", "");
+            assert!(!code.contains(&quoted), "{path} knows `{known}`");
+        }
+    }
+    for (path, code) in sources().iter().filter(|(path, _)| !path.ends_with("/src/inventory/ledger.rs")) {
+        assert!(!code.contains("TAG_OWNER") && !code.contains("TAG_USER") && !code.contains("TAG_INTENT"), "{path}");
+    }
+}
+
 #[test]
 fn only_the_programs_read_the_clock() {
     // And the place that compares it with AWS's.

@@ -21,15 +21,16 @@ use keyrota::{
     apply::{Applied, Conditions, apply},
     cloud::sandbox::{IamUser, Sandbox, StoredSecret, StoredVersion, World},
     inventory::{
-        Account, Inventory, Key, KeyId, LastUse, Status, TAG_ANNOUNCED, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT,
-        TAG_NOTIFIED, TAG_OWNER, TAG_USER, User,
+        Account, Destination, Fact, Inventory, Key, KeyId, LastUse, Ledger, Readers, Secret, SecretRecord, Status,
+        TAG_ANNOUNCED, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT, TAG_NOTIFIED, TAG_OWNER, TAG_USER, User,
+        tags as tags_of,
     },
     manifest::{Mail, Policy, RotateAhead, Schedule, Source, Sourced, WhenFull, schedule::Runs},
     notice::Recipient,
     observe::{Depth, directory, observe},
     plan::{Plan, Wait, plan},
     roster::{Entry, Roster},
-    template::{Language, Templates},
+    template::Templates,
 };
 
 use crate::faulty::{Attempt, Faulty, Mode};
@@ -334,6 +335,7 @@ fn run(roster: &Roster, world: &World, now: DateTime<Utc>, fault: Option<(usize,
     let ended = async {
         let directory = directory(&faulty, &|_, _| true).await.ok()?;
         let inventory = observe(&faulty, roster, &directory, Depth::Plan, now, &|| {}).await;
+        inventory.users.values().flatten().for_each(|state| assert_is_written_as_read(&state.ledger));
         let plan = plan(roster, &inventory, now);
         reads.set(faulty.calls.borrow().len());
         let applied = carry_out(&faulty, roster, &inventory, &plan, now).await;
@@ -347,6 +349,26 @@ fn run(roster: &Roster, world: &World, now: DateTime<Utc>, fault: Option<(usize,
     assert_alive(world, &after);
     let worlds = worlds.take();
     After { world: after, calls, writes, reads: reads.get(), planned: ended.flatten(), worlds }
+}
+
+/// What the secret says is the same when it is written and read again.
+fn assert_is_written_as_read(ledger: &Ledger) {
+    let Destination::Own(secret) = &ledger.destination else { return };
+    let owner = Fact::Owner { user: USER.to_owned(), arn: arn() };
+    let record = SecretRecord {
+        name: ledger.secret.clone(),
+        arn: String::new(),
+        tags: secret.tags().into_iter().chain(tags_of([owner])).collect(),
+        versions: secret.versions.clone(),
+        deleted: None,
+        kms_key: secret.kms_key.clone(),
+        replicas: secret.replicas.clone(),
+        primary_region: None,
+    };
+    let read = Ledger::read(&ledger.secret, Some(&record), USER, &arn(), &account().region, ledger.confirmed);
+    // Who may read it is no matter of tags.
+    let destination = Destination::Own(Secret { readers: Readers::Unread, ..secret.clone() });
+    assert_eq!(read, Ok(Ledger { destination, ..ledger.clone() }));
 }
 
 async fn carry_out(
@@ -600,7 +622,7 @@ fn world(keys: Vec<Key>, secret: Option<Parts>) -> World {
 fn roster(policy: Policy) -> Roster {
     let user = User {
         name: USER.to_owned(),
-        arn: format!("arn:aws:iam::111122223333:user/{USER}"),
+        arn: arn(),
         path: "/".to_owned(),
         tags: [].into(),
         groups: vec![],
@@ -633,20 +655,19 @@ fn policy(overlap: i64, quiet: i64, patience: i64, hold: i64, when_full: WhenFul
     }
     let days = |days| built_in(TimeDelta::days(days));
     Policy {
-        max_age: days(90),
         rotate_ahead: built_in(RotateAhead::Fixed(TimeDelta::zero())),
-        reissue_before: built_in(None),
         overlap: days(overlap),
         quiet: days(quiet),
         patience: days(patience),
         hold: days(hold),
         when_full: built_in(when_full),
         notify: built_in(vec![Recipient::Address("owner@example.com".to_owned())]),
-        secret: built_in("/aws/iam/credentials/{user}".to_owned()),
-        kms_key: built_in(None),
-        replicate_to: built_in(vec![]),
-        language: built_in(Language::English),
+        ..Policy::built_in()
     }
+}
+
+fn arn() -> String {
+    format!("arn:aws:iam::111122223333:user/{USER}")
 }
 
 fn account() -> Account {

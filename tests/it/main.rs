@@ -14,6 +14,7 @@ mod digest;
 mod forecast;
 mod git;
 mod hostile;
+mod imports;
 mod lambda;
 mod lives;
 mod mail;

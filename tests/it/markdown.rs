@@ -10,9 +10,9 @@ use keyrota::{
     plan::{Action, Change, Origin, Plan, Reason, Settled, Wait, Waiting},
     report::{
         Report,
-        markdown::{MOST_BYTES, code, render},
+        markdown::{MOST_BYTES, render},
     },
-    untrusted::cell,
+    untrusted::{cell, code},
 };
 
 use crate::repository::Repository;

@@ -173,6 +173,30 @@ fn a_listing_that_lags_behind_a_move_does_nothing() {
     assert_eq!(plan.waiting[0].wait.code(), "in-overlap");
 }
 
+/// What was noted at one secret permits nothing at another: its owner is told where the telling can be noted, and once.
+#[test]
+fn a_run_that_moves_on_notes_what_it_tells_where_it_is_now() {
+    let rule = "secret = \"/team/{user}\"\nquiet = \"0d\"";
+    let mut world = account("2026-11-20").snapshot();
+    let second = world.users[0].keys[0].clone();
+    world.users[0].keys.push(keyrota::inventory::Key {
+        id: keyrota::inventory::KeyId::new("AKIAEXAMPLEBYHAND001"),
+        created: "2026-11-21T00:00:00Z".parse().expect("a time"),
+        ..second
+    });
+    // The owner does not know of the first yet, and the second is in the way of the one that moves it.
+    world.secrets[0].tags.remove("keyrota:notified");
+    let sandbox = Sandbox::new(account("2026-11-20").account().clone(), world);
+    let (_, outcomes) = run(&faulty(&sandbox, None), rule);
+    let told: Vec<_> =
+        outcomes.iter().map(|one| (one.change.action.verb(), &*one.change.destination, one.result.is_ok())).collect();
+    let expected = [(Verb::Notify, "/aws/iam/credentials/ci", true), (Verb::Notify, "/team/ci", true)];
+    assert_eq!(told, expected);
+    let sent = sandbox.snapshot().mail.len();
+    assert_eq!(run(&faulty(&sandbox, None), rule).1, []);
+    assert_eq!(sandbox.snapshot().mail.len(), sent);
+}
+
 /// A rename in mid-rotation: the old key goes when its owner was told it does, noted where the rotation began; then the new
 /// name gets a key, and its owner hears where it is now.
 #[test]

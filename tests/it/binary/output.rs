@@ -123,7 +123,7 @@ fn a_plan_for_a_program() {
         "revision": null,
         "digest": digest,
         "summary": {
-            "create": 1, "promote": 1, "notify": 1, "deactivate": 0, "delete": 0,
+            "create": 1, "promote": 1, "notify": 1, "deactivate": 0, "delete": 0, "update": 0,
             "blocked": 1, "unreadable": 0, "held": 1, "exempt": 1, "settled": 1, "unmanaged": 1,
         },
         "changes": [{

@@ -1,10 +1,10 @@
-//! What a change of the manifests does, for a person (`plan --base`).
+//! What a change of the manifests does (`plan --base`).
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
 use super::{
-    Since,
-    text::{self, BOLD, DIM, GREEN, RED, YELLOW, about, aligned, change_line, day, printable, waiting_line},
+    plan,
+    words::{BOLD, DIM, GREEN, RED, YELLOW, about, aligned, change_line, day, waiting_line},
 };
 use crate::{
     diff::{
@@ -13,7 +13,8 @@ use crate::{
     },
     explain::Line,
     plan::{Change, Plan, Verb},
-    report::template_diff,
+    report::{model::Since, roster_diff::template_diff},
+    untrusted::printable,
 };
 
 /// The most lines of changed templates that are shown.
@@ -35,7 +36,7 @@ pub fn since(since: &Since<'_>, plan: &Plan) -> String {
             for error in errors {
                 out += &(error.render(false) + "\n\n");
             }
-            out + &text::plan(plan)
+            out + &plan::plan(plan)
         }
         Ok(compared) => out + &comparison(since, compared, plan),
     }
@@ -69,11 +70,11 @@ fn comparison(since: &Since<'_>, compared: &Compared, plan: &Plan) -> String {
     out += &section("Pending anyway:", now.pending.iter().map(change_line));
     out += &section("Waiting anyway:", now.waiting.iter().map(waiting_line));
     out += &section("Could not be read:", plan.unreadable().map(waiting_line));
-    out + "\n" + &text::summary(plan) + "\n"
+    out + "\n" + &plan::summary(plan) + "\n"
 }
 
 /// One line that a tired person can stop at.
-pub(super) fn headline(since: &str, compared: &Compared) -> String {
+pub fn headline(since: &str, compared: &Compared) -> String {
     let mut parts = welcome(compared);
     // Who leaves comes right after who enters: `2 users enter the scope, 1 user leaves it`.
     let at = usize::from(!compared.now.entered.is_empty());
@@ -85,7 +86,7 @@ pub(super) fn headline(since: &str, compared: &Compared) -> String {
 }
 
 /// `3 users leave the scope, 2 policies get weaker, mail settings change`.
-pub(super) fn grave(compared: &Compared) -> Vec<String> {
+pub fn grave(compared: &Compared) -> Vec<String> {
     let Compared { now, settings, .. } = compared;
     let scope = if now.entered.is_empty() { "the scope" } else { "it" };
     let kinds = |weaker: bool| -> BTreeSet<&'static str> {
@@ -100,7 +101,7 @@ pub(super) fn grave(compared: &Compared) -> Vec<String> {
 }
 
 /// `1 user enters the scope, 2 users get another policy`: what weakens nothing.
-pub(super) fn welcome(compared: &Compared) -> Vec<String> {
+pub fn welcome(compared: &Compared) -> Vec<String> {
     let now = &compared.now;
     let other = now.changed.len() - now.weakened();
     let parts = [
@@ -118,7 +119,7 @@ fn counted(count: usize, one: &str, many: &str) -> Option<String> {
     }
 }
 
-fn kind_of_setting(name: &str) -> &'static str {
+pub fn kind_of_setting(name: &str) -> &'static str {
     match name.split(['.', '/']).next() {
         Some("mail") => "mail settings",
         Some("templates") => "templates of mails",
@@ -130,7 +131,7 @@ fn kind_of_setting(name: &str) -> &'static str {
 }
 
 /// `-> ` keeps to what every terminal can show.
-pub(super) fn values(field: &Field) -> (String, String) {
+pub fn values(field: &Field) -> (String, String) {
     let value = |line: &Option<Line>| line.as_ref().map_or_else(|| "none".to_owned(), |line| printable(&line.value));
     let place = |line: &Option<Line>| match line.as_ref().map(|line| line.source.as_ref()) {
         Some(Some(source)) => source.to_string(),
@@ -142,7 +143,7 @@ pub(super) fn values(field: &Field) -> (String, String) {
 }
 
 /// What the steps were to be, where that is worth saying: `before: deactivate 2026-11-30, delete 2026-12-14`.
-pub(super) fn before_text(steps: &[Dated]) -> Option<String> {
+pub fn before_text(steps: &[Dated]) -> Option<String> {
     let taken = steps.iter().filter(|step| !matches!(step.verb, Verb::Promote | Verb::Notify));
     let steps: Vec<String> = taken
         .map(|Dated { verb, key: _, at, in_run }| match in_run {

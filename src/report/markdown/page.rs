@@ -81,7 +81,7 @@ impl Page {
 }
 
 /// The rows that there is room for, and how many there was none for.
-fn table(header: &str, rows: &[String], room: usize) -> String {
+pub fn table(header: &str, rows: &[String], room: usize) -> String {
     const SENTENCE: usize = 140;
     let mut text = header.to_owned();
     for (shown, row) in rows.iter().enumerate() {
@@ -140,6 +140,26 @@ fn masked_addresses(text: &str) -> String {
             _ => out += &rest[start..end],
         }
         rest = &rest[end..];
+    }
+    out + rest
+}
+
+/// Dates within a sentence: see [`unbroken`].
+pub fn unbroken_dates(text: &str) -> String {
+    let is_date = |word: &str| {
+        let parts: Vec<&str> = word.split('-').collect();
+        let digits = |part: &str, count: usize| part.len() == count && part.bytes().all(|byte| byte.is_ascii_digit());
+        matches!(parts[..], [year, month, day] if digits(year, 4) && digits(month, 2) && digits(day, 2))
+    };
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(is_part) {
+        let length = rest[start..].find(|c: char| !is_part(c)).unwrap_or(rest.len() - start);
+        let word = &rest[start..start + length];
+        out += &rest[..start];
+        out += &if is_date(word) { unbroken(word) } else { word.to_owned() };
+        rest = &rest[start + length..];
     }
     out + rest
 }

@@ -1,12 +1,9 @@
-//! What a change of the manifests does, in the plan's JSON (`plan --base`).
+//! What a change of the manifests does (`plan --base`).
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{
-    Since,
-    json::{JsonChange, JsonSource, JsonWaiting, Summary, change, is_false, names, source, summary, waiting},
-};
+use super::rows::{JsonChange, JsonSource, JsonWaiting, Summary, change, is_false, names, source, summary, waiting};
 use crate::{
     diff::{
         Before, Caused, CausedWait, Changed, Comparison, Dated, Deletion, Field, Member, Outlook,
@@ -15,12 +12,13 @@ use crate::{
     explain::Line,
     manifest::{Diagnostic, Severity},
     plan::fingerprint,
+    report::model::Since,
     time::rfc3339,
 };
 
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) struct ChangeDocument<'a> {
+pub struct ChangeDocument<'a> {
     base: JsonBase<'a>,
     /// Absent with everything below if the base has errors: then there is nothing to compare with.
     #[serde(flatten)]
@@ -164,7 +162,7 @@ struct JsonValue {
     source: Option<String>,
 }
 
-pub(super) fn change_document(since: Since<'_>) -> ChangeDocument<'_> {
+pub fn change_document(since: Since<'_>) -> ChangeDocument<'_> {
     let Since { revision, commit, comparison, notes } = since;
     let errors = comparison.as_ref().err().map(|Broken(errors)| errors.iter().map(diagnostic).collect());
     let differs = !comparison.as_ref().is_ok_and(|compared| compared.is_empty()) || !notes.is_empty();

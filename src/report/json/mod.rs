@@ -1,0 +1,12 @@
+//! JSON, for programs. Versioned: fields are only added.
+
+mod change;
+mod plan;
+mod rows;
+mod status;
+
+pub use self::{
+    change::diagnostic,
+    plan::{render, value},
+    status::status,
+};

@@ -1,0 +1,190 @@
+//! What a plan is made of, as JSON: changes, steps and what waits.
+
+use serde::Serialize;
+
+use crate::{
+    inventory::Account,
+    manifest::Source,
+    plan::{Change, Plan, Step, Wait, Waiting},
+    report::model::Counts,
+    time::rfc3339,
+};
+
+#[derive(Serialize)]
+pub struct Summary {
+    create: usize,
+    promote: usize,
+    notify: usize,
+    deactivate: usize,
+    delete: usize,
+    update: usize,
+    blocked: usize,
+    unreadable: usize,
+    held: usize,
+    exempt: usize,
+    settled: usize,
+    unmanaged: usize,
+}
+
+pub fn summary(plan: &Plan) -> Summary {
+    let Counts { create, promote, notify, deactivate, delete, update, .. } = Counts::of(plan);
+    let Counts { blocked, unreadable, held, exempt, settled, unmanaged, .. } = Counts::of(plan);
+    Summary {
+        create,
+        promote,
+        notify,
+        deactivate,
+        delete,
+        update,
+        blocked,
+        unreadable,
+        held,
+        exempt,
+        settled,
+        unmanaged,
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct JsonChange<'a> {
+    account: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_name: Option<&'a str>,
+    user: &'a str,
+    action: &'static str,
+    key: Option<&'a str>,
+    /// The key, or `new` for one that does not exist yet; of an update what it sets.
+    key_ref: String,
+    reason: &'static str,
+    message: String,
+    destination: &'a str,
+    /// The secret that the manifest names, if this finishes what has begun at another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moves_to: Option<&'a str>,
+    source: JsonSource<'a>,
+    then: Vec<JsonStep<'a>>,
+    /// It rests on keys being used as they were observed to be.
+    #[serde(skip_serializing_if = "is_false")]
+    assumed: bool,
+}
+
+#[derive(Serialize)]
+pub struct JsonSource<'a> {
+    file: &'a str,
+    line: usize,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct JsonStep<'a> {
+    action: &'static str,
+    key: Option<&'a str>,
+    /// The key, or `new` and `new-2` for ones that do not exist yet.
+    key_ref: &'a str,
+    not_before: String,
+    /// After the first step, at the earliest.
+    offset_hours: i64,
+    same_run: bool,
+    /// It is taken only once nobody uses the old key, at `latest` in any case.
+    #[serde(skip_serializing_if = "is_false")]
+    if_unused: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latest: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct JsonWaiting<'a> {
+    account: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_name: Option<&'a str>,
+    user: &'a str,
+    key: Option<&'a str>,
+    state: &'static str,
+    reason: &'static str,
+    until: Option<String>,
+    message: String,
+    /// As in a change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moves_to: Option<&'a str>,
+    source: JsonSource<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    then: Vec<JsonStep<'a>>,
+    #[serde(skip_serializing_if = "is_false")]
+    assumed: bool,
+}
+
+/// What serde asks for to leave out what is not so.
+pub fn is_false(value: &bool) -> bool {
+    !value
+}
+
+pub fn state(wait: &Wait) -> &'static str {
+    match wait {
+        Wait::Unreadable { .. } => "unreadable",
+        wait if wait.is_blocked() => "blocked",
+        _ => "held",
+    }
+}
+
+pub fn change(change: &Change) -> JsonChange<'_> {
+    let Change { account, user, action, reason, destination, moves_to, source: from, then, is_assumed } = change;
+    let (account, account_name) = names(account);
+    JsonChange {
+        account,
+        account_name,
+        user,
+        action: action.verb().as_str(),
+        key: action.key().map(|key| key.as_str()),
+        key_ref: change.key().as_str().to_owned(),
+        reason: reason.code(),
+        message: reason.to_string(),
+        destination,
+        moves_to: moves_to.as_deref(),
+        source: source(from),
+        then: then.iter().map(step).collect(),
+        assumed: *is_assumed,
+    }
+}
+
+fn step(step: &Step) -> JsonStep<'_> {
+    let Step { verb, key, not_before, offset, same_run, if_unused, latest, starts_rotation: _ } = step;
+    JsonStep {
+        action: verb.as_str(),
+        key: key.existing().map(|key| key.as_str()),
+        key_ref: key.as_str(),
+        not_before: rfc3339(*not_before),
+        offset_hours: offset.num_hours(),
+        same_run: *same_run,
+        if_unused: *if_unused,
+        latest: latest.map(rfc3339),
+    }
+}
+
+pub fn waiting(waiting: &Waiting) -> JsonWaiting<'_> {
+    let Waiting { account, user, key, wait, moves_to, source: from, until, then, is_assumed } = waiting;
+    let (account, account_name) = names(account);
+    JsonWaiting {
+        account,
+        account_name,
+        user,
+        key: key.as_ref().map(|key| key.as_str()),
+        state: state(wait),
+        reason: wait.code(),
+        until: until.map(rfc3339),
+        message: wait.to_string(),
+        moves_to: moves_to.as_deref(),
+        source: source(from),
+        then: then.iter().map(step).collect(),
+        assumed: *is_assumed,
+    }
+}
+
+pub fn names(account: &Account) -> (&str, Option<&str>) {
+    (&account.id, account.name.as_deref())
+}
+
+pub fn source(source: &Source) -> JsonSource<'_> {
+    JsonSource { file: &source.file, line: source.line }
+}

@@ -1,0 +1,172 @@
+//! A plan, and what became of it.
+
+use std::fmt::Write as _;
+
+use super::words::Causes;
+use super::words::{
+    CYAN, RED, YELLOW, about, aligned, change_line, day, heading, list, style, unread, users, waiting_line,
+};
+use crate::{
+    apply::{Applied, Failure, Outcome, Sent},
+    inventory::Account,
+    plan::{Change, Plan, Verb, Wait},
+    report::model::{Counts, Report, result_word},
+    untrusted::printable,
+};
+
+/// The plan: changes, then what waits, by account; then one line that counts.
+pub fn plan(plan: &Plan) -> String {
+    let mut text = String::new();
+    let mut accounts: Vec<&Account> = plan.changes.iter().map(|change| &*change.account).collect();
+    accounts.extend(plan.waiting.iter().map(|waiting| &*waiting.account));
+    accounts.sort_unstable();
+    accounts.dedup();
+    for account in accounts {
+        let changes = plan.changes.iter().filter(|change| *change.account == *account).map(change_line);
+        let waiting = plan.waiting.iter().filter(|waiting| *waiting.account == *account).map(waiting_line);
+        text += &heading(account);
+        text += &aligned(changes.chain(waiting));
+        text.push('\n');
+    }
+    text + &remarks(plan) + &summary(plan) + "\n"
+}
+
+/// What concerns no single change: warnings, and accounts that could not be read.
+fn remarks(plan: &Plan) -> String {
+    let warnings =
+        plan.warnings.iter().map(|warning| format!("{YELLOW}warning{YELLOW:#}: {}", printable(&warning.to_string())));
+    let lines: Vec<String> = warnings.chain(plan.accounts_unread.iter().map(unread)).collect();
+    if lines.is_empty() { String::new() } else { lines.join("\n") + "\n\n" }
+}
+
+/// What was done, a line each, then one line that counts.
+pub fn applied(report: &Report<'_>) -> String {
+    let Some(applied) = report.applied else { return String::new() };
+    let Applied { outcomes, deferred, after: _, mail } = applied;
+    let left = applied.left();
+    let left = left.iter().map(|(cause, users)| {
+        let (users, cause) = (printable(&users.join(", ")), printable(cause));
+        format!("{YELLOW}!{YELLOW:#} {users}\t\t\t{YELLOW}not finished: {cause}{YELLOW:#}")
+    });
+    let mut text = aligned(outcomes.iter().flat_map(outcome_lines).chain(left).chain(mail.iter().flat_map(mail_lines)));
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    let failed = outcomes.iter().filter(|outcome| matches!(outcome.result, Err(Failure::Failed(_)))).count();
+    let stale = outcomes.iter().filter(|outcome| matches!(outcome.result, Err(Failure::Stale(_)))).count();
+    let done = [
+        (applied.done(Verb::Create), "created"),
+        (applied.done(Verb::Promote), "promoted"),
+        (applied.done(Verb::Notify), "notified"),
+        (applied.done(Verb::Deactivate), "deactivated"),
+        (applied.done(Verb::Delete), "deleted"),
+        (applied.done(Verb::Update), "updated"),
+        (mail.iter().filter(|sent| sent.result.is_ok()).count(), "mailed"),
+    ];
+    let unsent = mail.iter().filter(|sent| sent.result.is_err()).count();
+    let undone =
+        [(failed, "failed"), (stale, "stale"), (unsent, "not mailed"), (deferred.len(), "not finished: run it again")];
+    text += &format!("Applied: {}", list(done.into_iter()).unwrap_or_else(|| "nothing".to_owned()));
+    if let Some(undone) = list(undone.into_iter()) {
+        let _ = write!(text, "; {RED}{undone}{RED:#}");
+    }
+    text += ".\n";
+    if let Some(unknown) = unknown(report.plan) {
+        text += &(unknown + "\n");
+    }
+    text
+}
+
+fn outcome_lines(outcome: &Outcome) -> Vec<String> {
+    let Outcome { change, result, issued, notes } = outcome;
+    let verb = change.action.verb();
+    let key = match verb {
+        Verb::Update => about(change),
+        _ => change.action.key().or(issued.as_ref()).map_or("", |key| key.as_str()),
+    };
+    let user = printable(&change.user);
+    let (style, text) = match result {
+        Ok(()) => (style(verb), result_word(result).to_owned()),
+        Err(Failure::Stale(why)) => (YELLOW, format!("{YELLOW}stale: {}{YELLOW:#}", printable(why))),
+        Err(Failure::Failed(error)) => (RED, format!("{RED}failed: {}{RED:#}", printable(&error.to_string()))),
+    };
+    let line = format!("{style}{}{style:#} {user}\t{verb}\t{key}\t{text}", verb.glyph());
+    let notes = notes.iter().map(|note| format!("  \t\t\tnote: {}", printable(note)));
+    std::iter::once(line).chain(notes).collect()
+}
+
+fn mail_lines(sent: &Sent) -> Vec<String> {
+    let Sent { kind, to, users, result, notes } = sent;
+    let text = match result {
+        Ok(()) => "sent".to_owned(),
+        Err(error) => format!("{YELLOW}not sent: {}{YELLOW:#}", printable(&error.to_string())),
+    };
+    let users = if users.is_empty() { String::new() } else { format!(" ({})", printable(&users.join(", "))) };
+    let line = format!("{CYAN}@{CYAN:#} {}\tmail\t{kind}\t{text}{users}", printable(to));
+    let notes = notes.iter().map(|note| format!("  \t\t\tnote: {}", printable(note)));
+    std::iter::once(line).chain(notes).collect()
+}
+
+/// `Plan: 1 to create, 0 to deactivate, 0 to delete; 1 blocked, 3 exempt.` What could not be read comes last.
+pub fn summary(plan: &Plan) -> String {
+    match (known(plan), unknown(plan)) {
+        (Some(known), Some(unknown)) => format!("{known}\n{unknown}"),
+        (known, unknown) => known.or(unknown).unwrap_or_default(),
+    }
+}
+
+/// `None` if nothing is known of anybody.
+pub fn known(plan: &Plan) -> Option<String> {
+    let counts = Counts::of(plan);
+    let waiting = [
+        (counts.blocked, "blocked"),
+        (counts.unreadable, "unreadable"),
+        (counts.held, "held"),
+        (counts.exempt, "exempt"),
+    ];
+    let waiting = list(waiting.into_iter());
+    let readable = plan.users() - counts.unreadable;
+    if plan.changes.is_empty() {
+        let next = plan.next_rotation().map_or_else(String::new, |(at, settled)| {
+            format!(", next rotation {} ({})", day(at), printable(&settled.user))
+        });
+        let waiting = waiting.map_or_else(String::new, |waiting| format!("{waiting}. "));
+        return match counts.unreadable {
+            0 => Some(format!("No changes. {waiting}{} in scope{next}.", users(readable))),
+            _ if readable == 0 => None,
+            _ => Some(format!(
+                "Nothing to do for the {} that could be read{next}. {}",
+                users(readable),
+                waiting.trim_end()
+            )),
+        };
+    }
+    // A key that is created is handed out and announced in the same run: that goes without saying.
+    let own = |verb: Verb| {
+        let with_creation = |change: &&Change| change.in_run().any(|(step, _)| step == Verb::Create);
+        let steps = plan.changes.iter().filter(with_creation).flat_map(Change::in_run);
+        steps.filter(|(step, _)| *step == verb).count()
+    };
+    let mut text = format!("Plan: {} to create", counts.create);
+    for (count, verb) in [(counts.promote, Verb::Promote), (counts.notify, Verb::Notify)] {
+        if count > own(verb) {
+            let _ = write!(text, ", {} to {verb}", count - own(verb));
+        }
+    }
+    let _ = write!(text, ", {} to deactivate, {} to delete", counts.deactivate, counts.delete);
+    if counts.update > 0 {
+        let _ = write!(text, ", {} to update", counts.update);
+    }
+    Some(text + &waiting.map_or_else(String::new, |waiting| format!("; {waiting}")) + ".")
+}
+
+/// How many users could not be read, and why; `None` if all were.
+pub fn unknown(plan: &Plan) -> Option<String> {
+    let mut causes = Causes::default();
+    for waiting in &plan.waiting {
+        if let Wait::Unreadable { cause, .. } = &waiting.wait {
+            causes.add(cause);
+        }
+    }
+    causes.sentence(plan.users())
+}

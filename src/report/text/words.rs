@@ -1,0 +1,227 @@
+//! The words and lines that pages for a person are made of.
+
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Write as _},
+    io::Write as _,
+};
+
+use anstyle::{AnsiColor, Style};
+use chrono::{DateTime, TimeDelta, Utc};
+use tabwriter::TabWriter;
+
+use crate::{
+    inventory::{Account, UnreadAccount},
+    plan::{Change, KeyRef, Step, Verb, Wait, Waiting},
+    time::Day,
+    untrusted::printable,
+};
+
+pub const DIM: Style = Style::new().dimmed();
+
+pub const BOLD: Style = Style::new().bold();
+
+pub const RED: Style = AnsiColor::Red.on_default();
+
+pub const GREEN: Style = AnsiColor::Green.on_default();
+
+pub const YELLOW: Style = AnsiColor::Yellow.on_default();
+
+pub const CYAN: Style = AnsiColor::Cyan.on_default();
+
+pub fn heading(account: &Account) -> String {
+    format!("{BOLD}Account {}, {}{BOLD:#}\n", printable(&account.to_string()), account.region)
+}
+
+pub fn change_line(change: &Change) -> String {
+    let Change { account: _, user, action, reason, destination: _, moves_to, source: _, then: _, is_assumed } = change;
+    let verb = action.verb();
+    let style = style(verb);
+    let (key, reason, moves) = (about(change), printable(&reason.to_string()), moves(moves_to.as_deref()));
+    let (user, then, assumed) = (printable(user), then_text(change), assumption(*is_assumed));
+    let glyph = verb.glyph();
+    format!("{style}{glyph}{style:#} {user}\t{style}{verb}{style:#}\t{key}\t{reason}{moves}{then}{assumed}")
+}
+
+/// What a change is about, in a column.
+pub fn about(change: &Change) -> &str {
+    match change.action.verb() {
+        Verb::Update => "its secret",
+        _ => change.action.key().map_or("new key", |key| key.as_str()),
+    }
+}
+
+/// That the manifest names another secret by now.
+pub fn moves(moves_to: Option<&str>) -> String {
+    moves_to.map_or_else(String::new, |to| format!("; under its former name, before it moves to `{}`", printable(to)))
+}
+
+/// What follows in the same run, then what follows later, with its earliest dates.
+fn then_text(change: &Change) -> String {
+    let following = Steps::after(change);
+    let at_once: Vec<String> = following.at_once.iter().map(|(step, key)| words(step, key.as_ref())).collect();
+    let later: Vec<String> = following
+        .later
+        .iter()
+        .map(|(step, key)| format!("{} {}", words(step, key.as_ref()), day(step.not_before)))
+        .collect();
+    let mut text = String::new();
+    if !at_once.is_empty() {
+        let _ = write!(text, "; at once also {}", at_once.join(", "));
+    }
+    if !later.is_empty() {
+        let _ = write!(text, "; {DIM}then {}{}{DIM:#}", later.join(", "), following.condition());
+    }
+    text
+}
+
+fn words(step: &Step, key: Option<&KeyRef>) -> String {
+    match (step.verb, key) {
+        (Verb::Create, _) => "create a new key".to_owned(),
+        (Verb::Update, _) => "update its secret".to_owned(),
+        (verb, Some(key)) => format!("{verb} {key}"),
+        (verb, None) => verb.to_string(),
+    }
+}
+
+/// The steps after the first one that are worth a word, each with its key where that is not obvious: it is if the line
+/// names it already.
+pub struct Steps<'a> {
+    pub at_once: Vec<(&'a Step, Option<KeyRef>)>,
+    pub later: Vec<(&'a Step, Option<KeyRef>)>,
+}
+
+impl<'a> Steps<'a> {
+    pub fn after(change: &'a Change) -> Self {
+        let replaced = change.reason.key().map(|key| KeyRef::Existing(key.clone()));
+        let mut named: Vec<KeyRef> = std::iter::once(change.key()).chain(replaced).collect();
+        let mut created = vec![change.key()];
+        let mut steps = Self { at_once: Vec::new(), later: Vec::new() };
+        for step in &change.then {
+            let key = step.key.clone();
+            match step.verb {
+                Verb::Create => created.push(key.clone()),
+                // A key that is created is handed out and announced: that goes without saying.
+                Verb::Promote | Verb::Notify if created.contains(&key) && change.action.key().is_none() => continue,
+                Verb::Promote | Verb::Notify if created[1..].contains(&key) => continue,
+                Verb::Promote | Verb::Notify | Verb::Deactivate | Verb::Delete | Verb::Update => {}
+            }
+            let name = (!named.contains(&key)).then(|| key.clone());
+            named.push(key);
+            let list = if step.same_run { &mut steps.at_once } else { &mut steps.later };
+            list.push((step, name));
+        }
+        steps
+    }
+
+    /// On what the later steps rest.
+    pub fn condition(&self) -> String {
+        let Some((step, _)) = self.later.iter().find(|(step, _)| step.if_unused) else { return String::new() };
+        match step.latest.filter(|_| step.verb == Verb::Deactivate) {
+            Some(latest) => format!(" (once nothing uses it; deactivated by {} at the latest)", day(latest)),
+            None => " (once nothing uses it)".to_owned(),
+        }
+    }
+}
+
+pub fn assumption(is_assumed: bool) -> &'static str {
+    if is_assumed { "; assumes that who uses a key now goes on" } else { "" }
+}
+
+pub fn waiting_line(waiting: &Waiting) -> String {
+    let Waiting { account: _, user, key, wait, moves_to, source: _, until, then: _, is_assumed } = waiting;
+    let (glyph, word, style) = mark(wait);
+    let key = key.as_ref().map_or("", |key| key.as_str());
+    let until = until.map_or_else(String::new, |until| format!("; {DIM}until {}{DIM:#}", last_day(wait, until)));
+    let (user, message, assumed) = (printable(user), message(wait), assumption(*is_assumed));
+    let moves = moves(moves_to.as_deref());
+    format!("{style}{glyph}{style:#} {user}\t{style}{word}{style:#}\t{key}\t{message}{moves}{until}{assumed}")
+}
+
+pub fn mark(wait: &Wait) -> (char, &'static str, Style) {
+    match wait {
+        Wait::Unreadable { .. } => ('?', "unreadable", RED),
+        wait if wait.is_blocked() => ('!', "blocked", RED),
+        wait if wait.is_exempt() => (' ', "exempt", DIM),
+        _ => (' ', "held", DIM),
+    }
+}
+
+/// What is not said by the word of [`mark`], nor by the last line: why something could not be read, once for all users.
+pub fn message(wait: &Wait) -> String {
+    if matches!(wait, Wait::Unreadable { .. }) {
+        return String::new();
+    }
+    let message = printable(&wait.to_string());
+    message.strip_prefix("exempt: ").map_or(message.clone(), str::to_owned)
+}
+
+/// An exemption ends after the day that the manifest names: that day is shown. Other waits end at an instant.
+pub fn last_day(wait: &Wait, until: DateTime<Utc>) -> String {
+    day(if wait.is_exempt() { until - TimeDelta::seconds(1) } else { until })
+}
+
+/// An account of which nothing is known.
+pub fn unread(account: &UnreadAccount) -> String {
+    format!("{RED}! not read{RED:#}: {}", printable(&account.to_string()))
+}
+
+/// Why users could not be read: a missing permission is named once, and not for each user.
+#[derive(Default)]
+pub struct Causes(BTreeMap<String, usize>);
+
+impl Causes {
+    pub fn add(&mut self, cause: &str) {
+        *self.0.entry(printable(cause)).or_default() += 1;
+    }
+
+    pub fn sentence(&self, all: usize) -> Option<String> {
+        let unreadable: usize = self.0.values().sum();
+        let causes: Vec<String> = match self.0.len() {
+            0 => return None,
+            1 => self.0.keys().cloned().collect(),
+            _ => self.0.iter().map(|(cause, count)| format!("{cause} ({})", users(*count))).collect(),
+        };
+        let of = if all == 1 { "1 user".to_owned() } else { format!("{unreadable} of {all} users") };
+        Some(format!("{of} could not be read, and what they need is not known: {}.", causes.join("; ")))
+    }
+}
+
+pub fn users(count: usize) -> String {
+    if count == 1 { "1 user".to_owned() } else { format!("{count} users") }
+}
+
+/// "1 created, 2 failed"; `None` if all are 0.
+pub fn list(counts: impl Iterator<Item = (usize, &'static str)>) -> Option<String> {
+    let parts: Vec<_> = counts.filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+pub fn style(verb: Verb) -> Style {
+    match verb {
+        Verb::Create => GREEN,
+        Verb::Promote | Verb::Notify | Verb::Update => CYAN,
+        Verb::Deactivate => YELLOW,
+        Verb::Delete => RED,
+    }
+}
+
+/// Lines with tabs become columns.
+pub fn aligned(lines: impl Iterator<Item = String>) -> String {
+    let mut writer = TabWriter::new(Vec::new()).padding(2).ansi(true);
+    for line in lines {
+        writeln!(writer, "{line}").expect("memory takes what is written to it");
+    }
+    let bytes = writer.into_inner().expect("memory takes what is written to it");
+    let text = String::from_utf8(bytes).expect("lines are text");
+    text.lines().fold(String::new(), |text, line| text + line.trim_end() + "\n")
+}
+
+pub fn day(time: DateTime<Utc>) -> String {
+    Day(time).to_string()
+}
+
+/// Writes the styled text, or the text alone.
+pub fn styled(text: &str, color: bool) -> impl fmt::Display {
+    if color { text.to_owned() } else { anstream::adapter::strip_str(text).to_string() }
+}
