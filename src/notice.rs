@@ -13,6 +13,7 @@ pub enum Kind {
     StillInUse,
     /// The old key stopped; it can be taken back for a while.
     Deactivated,
+    /// The old key is gone for good.
     Deleted,
     /// A person must do something before the rotation goes on.
     Blocked,
@@ -23,6 +24,7 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All of them.
     pub const ALL: [Self; 8] = [
         Self::Rotated,
         Self::Retiring,
@@ -48,6 +50,7 @@ impl Kind {
         }
     }
 
+    /// The kind of this name, as [`Self::as_str`] writes it.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
@@ -62,6 +65,7 @@ impl fmt::Display for Kind {
 /// Who is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recipient {
+    /// This address.
     Address(String),
     /// The addresses in this tag of the IAM user.
     Tag(String),

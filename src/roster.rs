@@ -62,6 +62,7 @@ pub enum WithoutAddress {
     NoTag(String),
     /// The user's tag of this name says something else.
     Tag(String),
+    /// The user is to be told at its name, which is no address.
     UserName,
 }
 

@@ -40,6 +40,7 @@ pub enum Failure {
     /// The user's keys are not as planned any more; nothing was changed.
     #[error("stale: {0}")]
     Stale(String),
+    /// A call failed.
     #[error("{0}")]
     Failed(CallError),
 }

@@ -132,10 +132,15 @@ pub struct Deletion {
 /// What comes next for a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outlook {
+    /// It is changed; what is done first.
     Change(Verb),
+    /// It waits, until then if that is known.
     Held(Option<DateTime<Utc>>),
+    /// A person must do something.
     Blocked,
+    /// What it needs is not known, because a read failed.
     Unreadable,
+    /// Nothing is done to it, as the manifests say.
     Exempt,
     /// When its key becomes due; `None`: it has no active key.
     Settled(Option<DateTime<Utc>>),

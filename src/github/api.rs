@@ -76,6 +76,7 @@ impl Api {
         Ok(Self { agent: agent.into(), url: url.trim_end_matches('/').to_owned(), token: token.to_owned() })
     }
 
+    /// Reads, and tries again where that may help.
     pub fn get(&self, path: &str) -> Result<Value, ApiError> {
         self.repeated(|| self.call("GET", path, None))
     }

@@ -41,7 +41,9 @@ pub struct Run {
 /// What became of the comment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Written {
+    /// There was none, and now there is.
     Created,
+    /// The one that was there says something else now.
     Edited,
     /// There was none, and nothing to say.
     Silent,

@@ -9,6 +9,7 @@ pub enum ErrorKind {
     Denied,
     /// Still throttled after the SDK's retries.
     Throttled,
+    /// What the call is about does not exist.
     NotFound,
     /// The state was not what the call required: a third key, a label on another version, a name that is taken.
     Conflict,

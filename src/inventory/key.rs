@@ -9,10 +9,12 @@ use chrono::{DateTime, Utc};
 pub struct KeyId(Arc<str>);
 
 impl KeyId {
+    /// An id as IAM writes it, such as `AKIAIOSFODNN7EXAMPLE`.
     pub fn new(id: impl AsRef<str>) -> Self {
         Self(Arc::from(id.as_ref()))
     }
 
+    /// As IAM writes it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -33,7 +35,9 @@ impl fmt::Debug for KeyId {
 /// Whether IAM accepts requests signed with the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Status {
+    /// It does.
     Active,
+    /// It refuses them, until someone activates the key again.
     Inactive,
 }
 
@@ -44,11 +48,8 @@ pub enum LastUse {
     Unread,
     /// AWS has no record of a use.
     Never,
-    At {
-        time: DateTime<Utc>,
-        service: Option<String>,
-        region: Option<String>,
-    },
+    /// At this time, with a service in a region where AWS noted them.
+    At { time: DateTime<Utc>, service: Option<String>, region: Option<String> },
 }
 
 /// An access key, as `ListAccessKeys` answers it.
@@ -61,6 +62,7 @@ pub struct Key {
 }
 
 impl Key {
+    /// Whether IAM accepts requests signed with it.
     pub fn is_active(&self) -> bool {
         self.status == Status::Active
     }

@@ -163,15 +163,15 @@ impl Ledger {
 #[expect(clippy::large_enum_variant, reason = "there is one a user, and nearly all are `Own`")]
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Destination {
+    /// Nothing.
     Absent,
     /// A secret that is not this user's.
     Foreign,
     /// A secret that is scheduled for deletion.
     BeingDeleted,
     /// A copy of a secret in another region, which can't be written to.
-    Replica {
-        primary: String,
-    },
+    Replica { primary: String },
+    /// A secret of the user's.
     Own(Secret),
 }
 

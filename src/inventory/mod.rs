@@ -57,6 +57,7 @@ pub struct State {
 /// changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Elsewhere {
+    /// There are none.
     #[default]
     Nowhere,
     /// The ledger is the one of an earlier name. When what it says is under way is settled, the user moves on to this one,
@@ -77,6 +78,7 @@ impl State {
         }
     }
 
+    /// The user's key of this id.
     pub fn key(&self, id: &KeyId) -> Option<&Key> {
         self.keys.iter().find(|key| key.id == *id)
     }

@@ -78,6 +78,7 @@ pub async fn owner(
 
 const NO_ADDRESS: &str = "the user has no address";
 
+/// Why none of the owner's addresses was used, for who is told instead.
 pub fn reason(refused: &[CallError]) -> String {
     match refused {
         [] => NO_ADDRESS.to_owned(),
@@ -85,6 +86,7 @@ pub fn reason(refused: &[CallError]) -> String {
     }
 }
 
+/// The error of a mail that was not even tried.
 pub fn unsent(to: &str, why: &str) -> CallError {
     let (operation, message) = ("ses:SendEmail", why.to_owned());
     CallError { kind: ErrorKind::Other, operation, subject: to.to_owned(), message }
@@ -114,6 +116,7 @@ enum Receipt {
 }
 
 impl Delivery {
+    /// Puts it in words, with the headers that `[mail]` asks for.
     pub fn new(mail: &Mail, sender: &Sender, language: Language, content: Content, as_of: DateTime<Utc>) -> Self {
         let (text, flaw) = render(&mail.templates, language, &content);
         let run = as_of.format("%Y%m%dT%H%M%SZ").to_string();
@@ -126,6 +129,7 @@ impl Delivery {
         }
     }
 
+    /// Sends it to one address, unless an earlier answer said that nothing more can be sent.
     pub async fn send(&self, cloud: &impl Writes, outbox: &Outbox, to: &str) -> Result<(), CallError> {
         if let Some(error) = outbox.closed() {
             return Err(error);

@@ -17,7 +17,9 @@ const QUOTE_LIMIT: usize = 80;
 /// Whether a diagnostic stops keyrota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
+    /// It does.
     Error,
+    /// It is only said.
     Warning,
 }
 

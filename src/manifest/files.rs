@@ -33,11 +33,15 @@ pub type Files = Vec<(String, Vec<u8>)>;
 /// Why a file is not read.
 #[derive(Debug)]
 pub enum Refused {
+    /// It is a symbolic link, which could lead anywhere.
     Link,
+    /// It is a folder.
     Folder,
     /// A pipe, a socket or a device.
     Special,
+    /// It is larger than [`LARGEST_FILE`].
     TooLarge,
+    /// The system does not let it be read.
     Unreadable(io::Error),
 }
 
@@ -51,7 +55,9 @@ pub struct Budget {
 /// A limit that the files together exceed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exceeded {
+    /// There are more than [`MOST_FILES`].
     Files,
+    /// They hold more than [`LARGEST_FOLDER`].
     Bytes,
 }
 

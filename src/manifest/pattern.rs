@@ -22,6 +22,7 @@ impl PartialEq for Pattern {
 }
 
 impl Pattern {
+    /// Reads a name, or a glob with `*` and `?`.
     pub fn new(text: &str) -> Self {
         Self {
             text: text.to_owned(),
@@ -42,6 +43,7 @@ impl Pattern {
         Self { matcher: wildmatch::WildMatch::new(text), ..Self::new(text) }
     }
 
+    /// Whether this is one of the names that are meant.
     pub fn matches(&self, name: &str) -> bool {
         let same = |a: &[u8], b: &[u8]| match self.matcher.is_case_insensitive() {
             true => a.eq_ignore_ascii_case(b),

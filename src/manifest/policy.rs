@@ -205,10 +205,12 @@ pub enum RotateAhead {
     /// `[schedule] enforce`, plus `overlap` or `quiet`, whichever is longer, plus an hour; a day less than `max-age` at
     /// most.
     Auto(TimeDelta),
+    /// What the manifest says.
     Fixed(TimeDelta),
 }
 
 impl RotateAhead {
+    /// How long that is.
     pub fn time(self) -> TimeDelta {
         match self {
             Self::Auto(time) | Self::Fixed(time) => time,

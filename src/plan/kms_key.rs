@@ -19,7 +19,9 @@ pub struct KmsKeyChange {
 /// Whether two names are those of one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Likeness {
+    /// They are.
     Same,
+    /// They are those of two keys.
     Other,
     /// One is an alias, the other the key itself: only KMS knows.
     Unknown,

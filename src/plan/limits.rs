@@ -11,7 +11,9 @@ const FEWEST_KEYS: usize = 10;
 /// A limit that a plan exceeds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Exceeded {
+    /// `max-actions`: more users are changed than it allows.
     Actions { planned: usize, limit: u32, source: Option<Source> },
+    /// `max-percent`: the users that are changed are a greater part of the keys in scope than it allows.
     Percent { planned: usize, keys: usize, limit: u32, source: Option<Source> },
 }
 

@@ -112,6 +112,7 @@ pub struct Forecast {
 }
 
 impl Forecast {
+    /// What comes next for a user of the roster, whose keys and secret were observed so or could not be read.
     #[must_use]
     pub fn new(
         roster: &Roster,

@@ -174,6 +174,7 @@ pub struct Step {
 /// A key that a step is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum KeyRef {
+    /// One that there is.
     Existing(KeyId),
     /// The key that the chain's first creation yields.
     New,
@@ -244,18 +245,26 @@ pub struct Settled {
 /// The kinds of [`Action`], in the order in which a rotation takes them; the last is of none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verb {
+    /// A new key, stored and not handed out yet.
     Create,
+    /// The new key is handed out.
     Promote,
+    /// The owner is told.
     Notify,
+    /// A key stops, and can be taken back.
     Deactivate,
+    /// A key goes for good.
     Delete,
+    /// The secret becomes as the manifest says; no key changes.
     Update,
 }
 
 impl Verb {
+    /// All of them.
     pub const ALL: [Self; 6] =
         [Self::Create, Self::Promote, Self::Notify, Self::Deactivate, Self::Delete, Self::Update];
 
+    /// As plans, JSON and logs write it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Create => "create",
@@ -306,15 +315,10 @@ pub enum Action {
         from: Option<String>,
     },
     /// Tell the owner about the key that is handed out now, or about one that is to go.
-    Notify {
-        key: KeyId,
-        notice: Box<Notice>,
-    },
-    Deactivate {
-        key: KeyId,
-        ledger: LedgerWrite,
-        expected: Vec<(KeyId, Status)>,
-    },
+    Notify { key: KeyId, notice: Box<Notice> },
+    /// Stop the key, if the user's keys are still as expected, and note it in the ledger.
+    Deactivate { key: KeyId, ledger: LedgerWrite, expected: Vec<(KeyId, Status)> },
+    /// Delete the inactive key, if the user's keys are still as expected.
     Delete {
         key: KeyId,
         expected: Vec<(KeyId, Status)>,
@@ -347,6 +351,7 @@ impl SecretUpdate {
 }
 
 impl Action {
+    /// Its kind.
     pub fn verb(&self) -> Verb {
         match self {
             Self::Create { .. } => Verb::Create,
@@ -432,15 +437,12 @@ pub enum Topic {
 /// What comes next for one user.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Next {
+    /// Something is to be done, for this reason.
     Change(Action, Reason),
-    Wait {
-        key: Option<KeyId>,
-        wait: Wait,
-        until: Option<DateTime<Utc>>,
-    },
-    Settled {
-        next_rotation: Option<DateTime<Utc>>,
-    },
+    /// Nothing may be done before that time; or, without one, before a person has done something.
+    Wait { key: Option<KeyId>, wait: Wait, until: Option<DateTime<Utc>> },
+    /// Nothing is to be done until the next rotation.
+    Settled { next_rotation: Option<DateTime<Utc>> },
     /// It can't be told before this is read.
     Need(Need),
 }

@@ -88,6 +88,7 @@ pub enum Retirement {
 }
 
 impl Retirement {
+    /// All of them.
     pub const ALL: [Self; 3] = [Self::MakesRoom, Self::OverAge, Self::Leaked];
 
     /// Stable, kebab-case: for the templates of mails.
@@ -206,43 +207,33 @@ impl fmt::Display for Reason {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wait {
     // Held: time or a later run goes on.
-    Exempt {
-        reason: String,
-    },
+    /// The manifests exempt the user.
+    Exempt { reason: String },
+    /// A read failed, so that what the user needs is not known.
     Unreadable {
         error: String,
         /// The same of every user of whom the same can't be read: which permission is missing, for example.
         cause: String,
     },
+    /// The key was replaced, and both work during the overlap.
     InOverlap,
-    StillInUse {
-        last_used: DateTime<Utc>,
-    },
+    /// The key was replaced, and something uses it all the same.
+    StillInUse { last_used: DateTime<Utc> },
+    /// The key is inactive, and may be taken back for a while.
     InHold,
     /// Its owner was told that the key goes, and has the overlap to object.
-    Announced {
-        why: Retirement,
-    },
+    Announced { why: Retirement },
     /// Too old and still in use, beside a newer key that was made by hand.
-    Overdue {
-        last_used: DateTime<Utc>,
-        replacement: KeyId,
-    },
+    Overdue { last_used: DateTime<Utc>, replacement: KeyId },
     /// keyrota deactivated the key a moment ago, and IAM still lists it as active: its listings lag.
-    JustDeactivated {
-        since: DateTime<Utc>,
-    },
+    JustDeactivated { since: DateTime<Utc> },
     /// A change is due that this run may not make: it only carries on what has begun.
-    RotationsPaused {
-        reason: Reason,
-    },
+    RotationsPaused { reason: Reason },
     // Blocked: a person must do something.
-    ForeignSecret {
-        secret: String,
-    },
-    SecretBeingDeleted {
-        secret: String,
-    },
+    /// What stands at the secret's name is somebody else's.
+    ForeignSecret { secret: String },
+    /// The secret is scheduled for deletion.
+    SecretBeingDeleted { secret: String },
     /// What the secret hands out does not work.
     StaleSecret {
         secret: String,
@@ -252,6 +243,7 @@ pub enum Wait {
         /// Whether another key of the user works.
         other_works: bool,
     },
+    /// A new key is due, and both places hold keys in use.
     TwoKeysInUse {
         /// The one to move off.
         move_off: KeyId,
@@ -259,25 +251,13 @@ pub enum Wait {
         is_by_hand: bool,
     },
     /// A key that is to be reissued goes on working.
-    LeakedKey {
-        leaked: KeyId,
-        obstacle: LeakObstacle,
-    },
+    LeakedKey { leaked: KeyId, obstacle: LeakObstacle },
     /// Too old and still in use beside a newer key made by hand, and `patience` is over.
-    OverdueInUse {
-        last_used: DateTime<Utc>,
-        replacement: KeyId,
-    },
+    OverdueInUse { last_used: DateTime<Utc>, replacement: KeyId },
     /// Its resource policy lets someone outside the account read it.
-    ExposedSecret {
-        secret: String,
-        to: String,
-    },
+    ExposedSecret { secret: String, to: String },
     /// A replica can't be written to.
-    ReplicaSecret {
-        secret: String,
-        primary: String,
-    },
+    ReplicaSecret { secret: String, primary: String },
     /// AWS says that a replication has failed.
     ReplicaFailed {
         secret: String,
@@ -286,26 +266,18 @@ pub enum Wait {
         why: String,
     },
     /// The manifest names a new secret, and which of several others the credential was in last can't be told.
-    SeveralSecrets {
-        secret: String,
-        others: Vec<String>,
-    },
-    AmbiguousRules {
-        rules: [Source; 2],
-    },
-    SharedSecret {
-        secret: String,
-        other: String,
-        places: [Source; 2],
-    },
-    NoRecipient {
-        user: String,
-        without: Vec<WithoutAddress>,
-    },
-    Reactivated {
-        since: DateTime<Utc>,
-    },
+    SeveralSecrets { secret: String, others: Vec<String> },
+    /// Two rules of the same rank select the user.
+    AmbiguousRules { rules: [Source; 2] },
+    /// Another user's credential would go into the same secret.
+    SharedSecret { secret: String, other: String, places: [Source; 2] },
+    /// Nobody can be told of a change.
+    NoRecipient { user: String, without: Vec<WithoutAddress> },
+    /// Someone activated a key again that keyrota had deactivated.
+    Reactivated { since: DateTime<Utc> },
+    /// An interrupted run left one of two keys, and which can't be told.
     AmbiguousOrphan,
+    /// What an interrupted run left is the user's only working key.
     OrphanIsOnlyKey,
 }
 
@@ -352,6 +324,7 @@ impl Wait {
         }
     }
 
+    /// Whether the manifests exempt the user.
     pub fn is_exempt(&self) -> bool {
         matches!(self, Self::Exempt { .. })
     }

@@ -79,6 +79,7 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Counts what a plan holds.
     pub fn of(plan: &Plan) -> Self {
         let blocked = plan.waiting.iter().filter(|waiting| waiting.wait.is_blocked()).count();
         let exempt = plan.waiting.iter().filter(|waiting| waiting.wait.is_exempt()).count();

@@ -52,6 +52,7 @@ pub enum Verdict {
     Changes,
     /// Keys stay as they are, but scope, policy or settings change.
     Policy,
+    /// Nothing changes.
     NoChanges,
     /// The manifests are valid; nothing was planned.
     Checked,

@@ -19,7 +19,9 @@ pub(super) const MOST_ENTRIES: usize = 100;
 /// What a mail says.
 #[derive(Clone, Debug)]
 pub enum Content {
+    /// A new key is handed out.
     Rotated(Rotated),
+    /// A key is to go that keyrota did not replace.
     Retiring(Retiring),
     /// Every other kind that owners get; about one key at least.
     Keys {
@@ -28,6 +30,7 @@ pub enum Content {
         /// Why this goes to the fallback instead of the owner.
         because: Option<String>,
     },
+    /// What a run did, and what it could not do.
     Digest(Digest),
 }
 
@@ -115,6 +118,7 @@ pub struct AccountDigest {
 }
 
 impl Content {
+    /// The kind of mail that says so.
     pub fn kind(&self) -> Kind {
         match self {
             Self::Rotated(_) => Kind::Rotated,

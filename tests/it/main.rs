@@ -11,6 +11,7 @@ mod binary;
 mod calendar;
 mod compare;
 mod digest;
+mod documented;
 mod forecast;
 mod git;
 mod hostile;

@@ -25,18 +25,22 @@ impl Meter {
         *self.0.signer.lock().unwrap_or_else(PoisonError::into_inner) = signer;
     }
 
+    /// The key that signed the last call, if one did.
     pub fn signed_with(&self) -> Option<KeyId> {
         self.0.signer.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// How many calls went out.
     pub fn calls(&self) -> u64 {
         self.0.calls.load(Ordering::Relaxed)
     }
 
+    /// Notes what the machine's clock and AWS's said.
     pub fn set_clock(&self, reading: ClockReading) {
         *self.0.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(reading);
     }
 
+    /// What was noted last.
     pub fn clock(&self) -> Option<ClockReading> {
         *self.0.clock.lock().unwrap_or_else(PoisonError::into_inner)
     }

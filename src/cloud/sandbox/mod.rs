@@ -166,8 +166,10 @@ pub struct SentMail {
 /// Why a sandbox file can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
+    /// The file can't be read.
     #[error("cannot read the sandbox `{}`: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
+    /// The file can't be written.
     #[error("cannot write the sandbox `{}`: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
     /// The content is wrong; the message says how to put it right.
