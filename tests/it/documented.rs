@@ -7,13 +7,14 @@ use std::{
 };
 
 use syn::{
-    Attribute, ImplItem, Item, ItemEnum, Visibility,
+    Attribute, ImplItem, Item, ItemEnum, Type, UseTree, Visibility,
     visit::{self, Visit},
 };
 
 /// What is public in a file, and has no words.
 struct Silent {
     path: String,
+    reach: Reach,
     found: Vec<String>,
     seen: usize,
 }
@@ -23,6 +24,13 @@ impl Silent {
         self.seen += 1;
         if !attributes.iter().any(|attribute| attribute.path().is_ident("doc")) {
             self.found.push(format!("{}: `{}`", self.path, name.to_string()));
+        }
+    }
+
+    fn is_reached(&self, name: &str) -> bool {
+        match &self.reach {
+            Reach::All => true,
+            Reach::Only(names) => names.iter().any(|one| one == name),
         }
     }
 
@@ -46,10 +54,10 @@ impl Visit<'_> for Silent {
             Item::Struct(item) => (&item.vis, &item.attrs, &item.ident),
             Item::Trait(item) => (&item.vis, &item.attrs, &item.ident),
             Item::Type(item) => (&item.vis, &item.attrs, &item.ident),
-            Item::Impl(_) | Item::Mod(_) => return visit::visit_item(self, item),
+            Item::Impl(block) if self.is_reached(&type_name(&block.self_ty)) => return visit::visit_item(self, item),
             _ => return,
         };
-        if matches!(visibility, Visibility::Public(_)) {
+        if matches!(visibility, Visibility::Public(_)) && self.is_reached(&name.to_string()) {
             self.look(attributes, name);
             if let Item::Enum(item) = item
                 && !Self::is_schema(item)
@@ -68,6 +76,13 @@ impl Visit<'_> for Silent {
     }
 }
 
+fn type_name(ty: &Type) -> String {
+    match ty {
+        Type::Path(path) => path.path.segments.last().map(|last| last.ident.to_string()).unwrap_or_default(),
+        _ => String::new(),
+    }
+}
+
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).expect("the folder can be read") {
@@ -79,6 +94,63 @@ fn files(folder: &Path) -> Vec<PathBuf> {
         }
     }
     files
+}
+
+/// What others can get at of what a file has: all of it, or these names alone.
+enum Reach {
+    All,
+    Only(Vec<String>),
+}
+
+/// Each module above it makes the next one public, or passes on what it has.
+fn reach(src: &Path, path: &Path) -> Reach {
+    let (folder, name) = match path.file_stem().expect("a name").to_str().expect("UTF-8") {
+        "mod" => (path.parent().and_then(Path::parent), path.parent().and_then(Path::file_name)),
+        _ => (path.parent(), path.file_stem()),
+    };
+    let (folder, name) = (folder.expect("a folder"), name.and_then(|name| name.to_str()).expect("a name"));
+    if name == "lib" {
+        return Reach::All;
+    }
+    let above = if folder == src { src.join("lib.rs") } else { folder.join("mod.rs") };
+    let text = fs::read_to_string(&above).unwrap_or_else(|error| panic!("{}: {error}", above.display()));
+    let file = syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", above.display()));
+    let beyond = reach(src, &above);
+    let mut passed_on = Vec::new();
+    for item in &file.items {
+        match item {
+            Item::Mod(item) if item.ident == name && matches!(item.vis, Visibility::Public(_)) => {
+                return match beyond {
+                    Reach::All => Reach::All,
+                    Reach::Only(names) if names.iter().any(|one| one == name) => Reach::All,
+                    Reach::Only(_) => Reach::Only(Vec::new()),
+                };
+            }
+            Item::Use(item) if matches!(item.vis, Visibility::Public(_)) => leaves(&item.tree, name, &mut passed_on),
+            _ => {}
+        }
+    }
+    if let Reach::Only(names) = beyond {
+        passed_on.retain(|one| names.contains(one));
+    }
+    Reach::Only(passed_on)
+}
+
+/// What a `use` takes from a module.
+fn leaves(tree: &UseTree, of: &str, names: &mut Vec<String>) {
+    match tree {
+        UseTree::Path(path) if path.ident == "self" => leaves(&path.tree, of, names),
+        UseTree::Path(path) if path.ident == of => match &*path.tree {
+            UseTree::Name(one) => names.push(one.ident.to_string()),
+            UseTree::Group(group) => names.extend(group.items.iter().filter_map(|item| match item {
+                UseTree::Name(one) => Some(one.ident.to_string()),
+                _ => None,
+            })),
+            _ => {}
+        },
+        UseTree::Group(group) => group.items.iter().for_each(|tree| leaves(tree, of, names)),
+        _ => {}
+    }
 }
 
 #[test]
@@ -97,7 +169,8 @@ fn what_is_public_says_what_it_is() {
         if is_program {
             continue;
         }
-        let mut silent = Silent { path: shown, found: Vec::new(), seen: 0 };
+        let reach = reach(&root.join("src"), &path);
+        let mut silent = Silent { path: shown, reach, found: Vec::new(), seen: 0 };
         silent.visit_file(&file);
         found.append(&mut silent.found);
         seen += silent.seen;
