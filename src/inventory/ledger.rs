@@ -41,7 +41,7 @@ pub const CURRENT: &str = "AWSCURRENT";
 /// The Secrets Manager staging label of a version that is stored, but not yet handed out.
 pub const PENDING: &str = "AWSPENDING";
 /// The Secrets Manager staging label of the version that was handed out before.
-const PREVIOUS: &str = "AWSPREVIOUS";
+pub const PREVIOUS: &str = "AWSPREVIOUS";
 
 /// What a creation leaves on the secret until its key is handed out.
 pub const INTENT: &[&str] = &[TAG_INTENT];

@@ -8,12 +8,10 @@ use sha2::{Digest, Sha256};
 use super::{StoredSecret, StoredVersion, World, rules};
 use crate::{
     cloud::NewSecret,
-    inventory::{Account, CURRENT, CallError, ErrorKind, PENDING, Replica, SecretRecord, Version},
+    inventory::{Account, CURRENT, CallError, ErrorKind, PENDING, PREVIOUS, Replica, SecretRecord, Version},
 };
 
 /// The label that follows `AWSCURRENT` by itself.
-const PREVIOUS: &str = "AWSPREVIOUS";
-
 /// Most bytes that a value may have.
 const MAX_VALUE: usize = 65_536;
 
