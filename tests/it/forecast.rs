@@ -16,7 +16,7 @@ use keyrota::{
 use crate::{golden, planner};
 
 /// Users of one sandbox: calls look through all of them.
-const CROWD: usize = 200;
+const CROWD: usize = 25;
 
 fn t0() -> DateTime<Utc> {
     "2026-11-23T08:00:00Z".parse().expect("a time")

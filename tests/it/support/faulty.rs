@@ -48,6 +48,9 @@ impl Mode {
     }
 }
 
+/// Hears the number of a call, and the state after it.
+pub type Changed<'a> = &'a dyn Fn(usize, &World);
+
 pub struct Faulty<'a> {
     pub sandbox: &'a Sandbox,
     /// The call, counted from 0, that goes wrong, and how.
@@ -58,8 +61,8 @@ pub struct Faulty<'a> {
     pub writes: Cell<usize>,
     /// Looks at the state before each change of a key.
     pub watch: fn(&World, &Attempt<'_>),
-    /// Sees the state after each call that changed it, with the call's number.
-    pub changed: Option<&'a dyn Fn(usize, &World)>,
+    /// Called after each call that may have changed something.
+    pub changed: Option<Changed<'a>>,
     /// What `ListSecrets` says instead, when it lags behind.
     pub listing: Option<Vec<SecretRecord>>,
     /// How `DescribeSecret` names every KMS key.
