@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     manifest::{DeclaredAccount, Limits, Mail, Manifest, Schedule, Source},
-    plan::Wait,
+    plan::WaitingOn,
     roster::Entry,
     template::Templates,
     time::Day,
@@ -32,7 +32,7 @@ pub fn policy(entry: &Entry) -> Vec<Line> {
     }
     if let Some(conflict) = &entry.conflict {
         // The rest is what the first of the rules says; nothing is done to the user.
-        lines.push(line("blocked", Wait::from(conflict).to_string(), None));
+        lines.push(line("blocked", WaitingOn::from(conflict).to_string(), None));
     }
     lines.extend(entry.policy.fields().map(|(name, words, source)| match name {
         "notify" => line(name, recipients(words, entry), source),

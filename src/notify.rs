@@ -18,7 +18,9 @@ use crate::{
     manifest::Mail,
     notice::{Kind, Sender},
     observe::{AccountState, fetch},
-    plan::{self, Action, Courtesy, Need, Next, Origin, Plan, Reason, Verb, Wait, batches, courtesies, next_observed},
+    plan::{
+        self, Action, Need, Next, Notice, Origin, Plan, Reason, Verb, WaitingOn, batches, due_notices, next_observed,
+    },
     template::content::{AccountDigest, Content, Digest},
 };
 
@@ -59,8 +61,8 @@ struct Notifier<'a, 'c, C> {
 impl<C: Writes> Notifier<'_, '_, C> {
     /// What is to be told, by ledgers that were described: `ListSecrets` may lag behind what the run before noted. Beside
     /// it, what can't be told now, because that failed.
-    async fn due(&self, applied: &mut Applied) -> (Vec<Courtesy>, Vec<Sent>) {
-        let doubtful: Vec<_> = self.courtesies(applied).into_iter().filter(|courtesy| !courtesy.confirmed).collect();
+    async fn due(&self, applied: &mut Applied) -> (Vec<Notice>, Vec<Sent>) {
+        let doubtful: Vec<_> = self.notices(applied).into_iter().filter(|notice| !notice.confirmed).collect();
         let users: BTreeSet<_> = doubtful.iter().map(|one| (&one.account, &one.user)).collect();
         let described = stream::iter(users)
             .map(|(account, user)| async move {
@@ -81,10 +83,10 @@ impl<C: Writes> Notifier<'_, '_, C> {
                 }
                 // The next run tells them.
                 Err(error) => {
-                    let of_user = |one: &&Courtesy| one.account.id == account && one.user == user;
-                    unread.extend(doubtful.iter().filter(of_user).map(|courtesy| Sent {
-                        kind: courtesy.kind,
-                        to: courtesy.recipients.join(", "),
+                    let of_user = |one: &&Notice| one.account.id == account && one.user == user;
+                    unread.extend(doubtful.iter().filter(of_user).map(|notice| Sent {
+                        kind: notice.kind,
+                        to: notice.recipients.join(", "),
                         users: vec![user.clone()],
                         result: Err(error.clone()),
                         notes: Vec::new(),
@@ -92,12 +94,12 @@ impl<C: Writes> Notifier<'_, '_, C> {
                 }
             }
         }
-        (self.courtesies(applied).into_iter().filter(|courtesy| courtesy.confirmed).collect(), unread)
+        (self.notices(applied).into_iter().filter(|notice| notice.confirmed).collect(), unread)
     }
 
     /// Those of which it can be noted that their owner was told; and what became of the others. Whoever may not note it
     /// tells nobody, or owners would be told by every run.
-    async fn notable(&self, due: Vec<Courtesy>, applied: &Applied) -> (Vec<Courtesy>, Vec<Sent>) {
+    async fn notable(&self, due: Vec<Notice>, applied: &Applied) -> (Vec<Notice>, Vec<Sent>) {
         let tags = |outcome: &&Outcome| {
             let verb = outcome.change.action.verb();
             outcome.result.is_ok() && matches!(verb, Verb::Create | Verb::Notify | Verb::Deactivate)
@@ -108,15 +110,14 @@ impl<C: Writes> Notifier<'_, '_, C> {
             .filter(tags)
             .map(|outcome| (outcome.change.account.id.as_str(), outcome.change.destination.as_str()))
             .collect();
-        let has_tagged =
-            |courtesy: &Courtesy| tagged.contains(&(courtesy.account.id.as_str(), courtesy.secret.as_str()));
-        let users: BTreeMap<(String, String), &Courtesy> = due
+        let has_tagged = |notice: &Notice| tagged.contains(&(notice.account.id.as_str(), notice.secret.as_str()));
+        let users: BTreeMap<(String, String), &Notice> = due
             .iter()
-            .filter(|courtesy| !has_tagged(courtesy) && is_noted(courtesy))
-            .map(|courtesy| ((courtesy.account.id.clone(), courtesy.user.clone()), courtesy))
+            .filter(|notice| !has_tagged(notice) && is_noted(notice))
+            .map(|notice| ((notice.account.id.clone(), notice.user.clone()), notice))
             .collect();
         let failed: BTreeMap<(String, String), CallError> = stream::iter(users)
-            .map(|(who, Courtesy { account, user, secret, ledger, .. })| async move {
+            .map(|(who, Notice { account, user, secret, ledger, .. })| async move {
                 let cloud = self.account(account)?.cloud;
                 let noted = write_ledger(cloud, user, secret, ledger, []).await;
                 Some((who, noted.err()?))
@@ -126,13 +127,13 @@ impl<C: Writes> Notifier<'_, '_, C> {
             .collect()
             .await;
         let (mut notable, mut refused) = (Vec::new(), Vec::new());
-        for courtesy in due {
-            match failed.get(&(courtesy.account.id.clone(), courtesy.user.clone())) {
-                None => notable.push(courtesy),
+        for notice in due {
+            match failed.get(&(notice.account.id.clone(), notice.user.clone())) {
+                None => notable.push(notice),
                 Some(error) => refused.push(Sent {
-                    kind: courtesy.kind,
-                    to: courtesy.recipients.first().or(courtesy.fallback.first()).cloned().unwrap_or_default(),
-                    users: vec![courtesy.user],
+                    kind: notice.kind,
+                    to: notice.recipients.first().or(notice.fallback.first()).cloned().unwrap_or_default(),
+                    users: vec![notice.user],
                     result: Err(error.clone()),
                     notes: vec!["not sent, because it could not be noted that it was".to_owned()],
                 }),
@@ -141,7 +142,7 @@ impl<C: Writes> Notifier<'_, '_, C> {
         (notable, refused)
     }
 
-    fn courtesies(&self, applied: &Applied) -> Vec<Courtesy> {
+    fn notices(&self, applied: &Applied) -> Vec<Notice> {
         let now = (self.conditions.clock)();
         let mut all = Vec::new();
         for AccountState { roster, inventory, .. } in self.accounts {
@@ -160,23 +161,23 @@ impl<C: Writes> Notifier<'_, '_, C> {
                 let after = applied.after.get(&(roster.account.id.clone(), user.to_owned()));
                 after.or_else(|| inventory.users.get(user)?.as_ref().ok())
             };
-            all.extend(courtesies(roster, state, &deleted, now));
+            all.extend(due_notices(roster, state, &deleted, now));
         }
         all
     }
 
-    async fn send_all(&self, due: &[Courtesy]) -> Vec<Sent> {
-        let all: Vec<&Courtesy> = due.iter().collect();
+    async fn send_all(&self, due: &[Notice]) -> Vec<Sent> {
+        let all: Vec<&Notice> = due.iter().collect();
         let mut receipts = Receipts::default();
-        let mut sent = self.send(&all, |courtesy| &courtesy.recipients, &mut receipts, None).await;
+        let mut sent = self.send(&all, |notice| &notice.recipients, &mut receipts, None).await;
         // Instead of owners of whom every address was refused, the fallback is told, with the reason.
         let refused = receipts.refused(&all);
-        let by_reason = refused.into_iter().fold(BTreeMap::<String, Vec<&Courtesy>>::new(), |mut by, (one, why)| {
+        let by_reason = refused.into_iter().fold(BTreeMap::<String, Vec<&Notice>>::new(), |mut by, (one, why)| {
             by.entry(why).or_default().push(one);
             by
         });
         for (why, about) in by_reason {
-            sent.extend(self.send(&about, |courtesy| &courtesy.fallback, &mut receipts, Some(why)).await);
+            sent.extend(self.send(&about, |notice| &notice.fallback, &mut receipts, Some(why)).await);
         }
         for (account, user, reminder, secret) in receipts.told(&all, (self.conditions.clock)()) {
             let Some(AccountState { cloud, .. }) = self.account(account) else { continue };
@@ -192,8 +193,8 @@ impl<C: Writes> Notifier<'_, '_, C> {
 
     async fn send<'a>(
         &self,
-        about: &[&'a Courtesy],
-        to: impl Fn(&'a Courtesy) -> &'a [String],
+        about: &[&'a Notice],
+        to: impl Fn(&'a Notice) -> &'a [String],
         receipts: &mut Receipts<'a>,
         because: Option<String>,
     ) -> Vec<Sent> {
@@ -207,9 +208,9 @@ impl<C: Writes> Notifier<'_, '_, C> {
                 if let Some(error) = self.conditions.outbox.closed() {
                     return Err(error);
                 }
-                let about = batch.about.iter().map(|courtesy| of_notice(courtesy)).collect();
+                let about = batch.about.iter().map(|notice| of_notice(notice)).collect();
                 let content = Content::Keys { kind: batch.kind, about, because: because.clone() };
-                let account = batch.about.first().and_then(|courtesy| self.account(&courtesy.account));
+                let account = batch.about.first().and_then(|notice| self.account(&notice.account));
                 let cloud = account.ok_or_else(|| unsent(&batch.to, "its account was not read"))?.cloud;
                 let finished = Delivery::new(self.mail, &self.sender, batch.language, content, self.conditions.as_of);
                 let result = finished.send(cloud, &self.conditions.outbox, &batch.to).await;
@@ -230,10 +231,10 @@ impl<C: Writes> Notifier<'_, '_, C> {
                     continue;
                 }
             };
-            for courtesy in &batch.about {
-                receipts.0.entry(identity(courtesy)).or_default().push(result.clone());
+            for notice in &batch.about {
+                receipts.0.entry(identity(notice)).or_default().push(result.clone());
             }
-            let users = batch.about.iter().map(|courtesy| courtesy.user.clone()).collect();
+            let users = batch.about.iter().map(|notice| notice.user.clone()).collect();
             sent.push(Sent {
                 kind: batch.kind,
                 to: batch.to.clone(),
@@ -246,7 +247,7 @@ impl<C: Writes> Notifier<'_, '_, C> {
         sent.extend(left.into_iter().map(|((kind, _), (error, batches))| {
             let to: BTreeSet<&str> = batches.iter().map(|batch| batch.to.as_str()).collect();
             let users: BTreeSet<&str> =
-                batches.iter().flat_map(|batch| &batch.about).map(|courtesy| courtesy.user.as_str()).collect();
+                batches.iter().flat_map(|batch| &batch.about).map(|notice| notice.user.as_str()).collect();
             Sent {
                 kind,
                 to: to.into_iter().collect::<Vec<_>>().join(", "),
@@ -291,8 +292,8 @@ impl<C: Writes> Notifier<'_, '_, C> {
                     (Ok(()), _) => one.done.push((user.clone(), vec![verb.as_str()])),
                 }
             }
-            let mut block = |user: &str, wait: &Wait| {
-                if wait.is_blocked() || matches!(wait, Wait::Unreadable { .. }) {
+            let mut block = |user: &str, wait: &WaitingOn| {
+                if wait.is_blocked() || wait.is_unreadable() {
                     one.blocked.push((user.to_owned(), wait.code(), wait.to_string()));
                 }
             };
@@ -337,48 +338,48 @@ impl<C: Writes> Notifier<'_, '_, C> {
 
 /// Whether it is to be noted that the owner was told. Of a deletion only the run that made it tells, and no secret is
 /// made for that.
-fn is_noted(courtesy: &Courtesy) -> bool {
-    courtesy.ledger.exists || courtesy.kind != Kind::Deleted
+fn is_noted(notice: &Notice) -> bool {
+    notice.ledger.exists || notice.kind != Kind::Deleted
 }
 
-/// A courtesy by what it is about: account, user, key and kind.
+/// A notice by what it is about: account, user, key and kind.
 type Identity<'a> = (&'a str, &'a str, &'a KeyId, Kind);
 
-fn identity(courtesy: &Courtesy) -> Identity<'_> {
-    (&courtesy.account.id, &courtesy.user, &courtesy.key, courtesy.kind)
+fn identity(notice: &Notice) -> Identity<'_> {
+    (&notice.account.id, &notice.user, &notice.key, notice.kind)
 }
 
-/// What became of the messages about each courtesy.
+/// What became of the messages about each notice.
 #[derive(Default)]
 struct Receipts<'a>(BTreeMap<Identity<'a>, Vec<Result<(), CallError>>>);
 
 impl<'a> Receipts<'a> {
     /// Those of which every address was refused, and why. A failure of another kind may be over in the next run.
-    fn refused(&self, all: &[&'a Courtesy]) -> Vec<(&'a Courtesy, String)> {
-        let why = |courtesy: &Courtesy| {
+    fn refused(&self, all: &[&'a Notice]) -> Vec<(&'a Notice, String)> {
+        let why = |notice: &Notice| {
             let none = Vec::new();
-            let results = self.0.get(&identity(courtesy)).unwrap_or(&none);
+            let results = self.0.get(&identity(notice)).unwrap_or(&none);
             let errors: Vec<CallError> = results.iter().filter_map(|result| result.clone().err()).collect();
             let is_refused = errors.iter().all(|error| error.kind == ErrorKind::Refused);
             // An address whose turn did not come any more was not refused either.
-            let is_complete = results.len() == courtesy.recipients.len();
+            let is_complete = results.len() == notice.recipients.len();
             (is_refused && is_complete && errors.len() == results.len()).then(|| reason(&errors))
         };
-        all.iter().filter_map(|&courtesy| Some((courtesy, why(courtesy)?))).collect()
+        all.iter().filter_map(|&notice| Some((notice, why(notice)?))).collect()
     }
 
     /// For each user that was told: account, user, what is noted and the secret.
-    fn told(&self, all: &[&'a Courtesy], now: DateTime<Utc>) -> Vec<(&'a Account, &'a str, Reminder, &'a str)> {
-        let mut told: BTreeMap<(&str, &str), &Courtesy> = BTreeMap::new();
-        for courtesy in all {
-            let results = self.0.get(&identity(courtesy)).map(Vec::as_slice).unwrap_or_default();
+    fn told(&self, all: &[&'a Notice], now: DateTime<Utc>) -> Vec<(&'a Account, &'a str, Reminder, &'a str)> {
+        let mut told: BTreeMap<(&str, &str), &Notice> = BTreeMap::new();
+        for notice in all {
+            let results = self.0.get(&identity(notice)).map(Vec::as_slice).unwrap_or_default();
             // There is one tag: of a deletion and what waits now, which follows it here, it holds what waits.
-            if results.iter().any(Result::is_ok) && is_noted(courtesy) {
-                told.insert((&courtesy.account.id, &courtesy.user), courtesy);
+            if results.iter().any(Result::is_ok) && is_noted(notice) {
+                told.insert((&notice.account.id, &notice.user), notice);
             }
         }
-        let tag = |courtesy: &'a Courtesy| {
-            let Courtesy { kind, account, user, key, secret, began, .. } = courtesy;
+        let tag = |notice: &'a Notice| {
+            let Notice { kind, account, user, key, secret, began, .. } = notice;
             let reminder = Reminder { kind: *kind, key: key.clone(), at: now, first: began.unwrap_or(now) };
             (&**account, user.as_str(), reminder, secret.as_str())
         };

@@ -75,17 +75,17 @@ impl<C: Writes> Step<'_, C> {
                 cloud.untag_secret(secret, INTENT).await?;
                 cloud.move_label(secret, PENDING, Some(&version), None).await?;
             }
-            Action::Notify { key, notice } => {
+            Action::Notify { key, announcement } => {
                 // Whoever may not note that the owner was told does not tell them, or they would be told by every run.
                 if memory.tagged.as_deref() != Some(secret) {
-                    write_ledger(cloud, user, secret, &notice.ledger, []).await?;
+                    write_ledger(cloud, user, secret, &announcement.ledger, []).await?;
                 }
-                if !notice.to_nobody {
+                if !announcement.to_nobody {
                     let sending = Sending { mail, as_of: conditions.as_of, outbox: &conditions.outbox };
-                    owner(cloud, &sending, change, key, notice, notes).await?;
+                    owner(cloud, &sending, change, key, announcement, notes).await?;
                 }
                 let told = KeyAt { key: key.clone(), at: now };
-                let fact = match notice.topic {
+                let fact = match announcement.topic {
                     Topic::Issued { .. } => Fact::Notified(told),
                     Topic::Retiring { .. } => Fact::Announced(told),
                 };

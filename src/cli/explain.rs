@@ -15,7 +15,7 @@ use super::{args::Format, context::Context, error::CommandError, exit::Exit};
 
 pub async fn run<C: Reads>(context: &Context<'_, C>, user: &str) -> Result<Exit, CommandError> {
     let scoped = context.scope().await?;
-    let users: Vec<_> = scoped.iter().flat_map(|one| &one.directory.users).map(|user| &user.name).collect();
+    let users: Vec<_> = scoped.iter().flat_map(|one| &one.listing.users).map(|user| &user.name).collect();
     let found: Vec<_> = scoped
         .iter()
         .flat_map(|one| one.roster.entries.iter().map(move |entry| (&one.roster, entry)))

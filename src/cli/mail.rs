@@ -72,9 +72,9 @@ fn write(
     language: Language,
     content: &Content,
 ) -> Result<(), CommandError> {
-    let (Text { subject, text, html }, flaw) = render(&mail.templates, language, content);
-    if let Some(flaw) = flaw {
-        output.error(format!("{flaw}; keyrota's own template is shown"));
+    let (Text { subject, text, html }, error) = render(&mail.templates, language, content);
+    if let Some(error) = error {
+        output.error(format!("{error}; keyrota's own template is shown"));
     }
     fs::create_dir_all(&args.into).map_err(|error| cannot_write(&args.into, &error))?;
     for (extension, text) in [("html", html), ("txt", format!("Subject: {subject}\n\n{text}"))] {

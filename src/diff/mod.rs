@@ -15,7 +15,7 @@ use crate::{
     explain::{Line, RULE, policy},
     inventory::{Account, Inventory, KeyId},
     manifest::Source,
-    plan::{Chain, Change, KeyRef, Plan, Step, Verb, Viewpoint, Wait, Waiting, plan},
+    plan::{Chain, Change, KeyRef, Plan, Step, Verb, Viewpoint, Waiting, WaitingOn, plan},
     roster::{Entry, Roster},
 };
 
@@ -343,7 +343,7 @@ fn effects(comparison: &mut Comparison, plan_before: &Plan, plan_after: &Plan) {
             false => comparison.caused.push(Caused { change: change.clone(), before: before(key) }),
         }
     }
-    let readable = plan_after.waiting.iter().filter(|waiting| !matches!(waiting.wait, Wait::Unreadable { .. }));
+    let readable = plan_after.waiting.iter().filter(|waiting| !waiting.wait.is_unreadable());
     for waiting in readable {
         let key = who(&waiting.account, &waiting.user);
         let previous = waiting_before.get(&key);
@@ -417,7 +417,7 @@ fn outlooks(plan: &Plan) -> HashMap<Who<'_>, Outlook> {
         plan.changes.iter().map(|change| (who(&change.account, &change.user), Outlook::Change(change.action.verb())));
     let waiting = plan.waiting.iter().map(|waiting| {
         let outlook = match &waiting.wait {
-            Wait::Unreadable { .. } => Outlook::Unreadable,
+            WaitingOn::Unreadable { .. } => Outlook::Unreadable,
             wait if wait.is_blocked() => Outlook::Blocked,
             wait if wait.is_exempt() => Outlook::Exempt,
             _ => Outlook::Held(waiting.until),

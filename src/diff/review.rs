@@ -12,7 +12,7 @@ use crate::{
     explain::settings,
     inventory::{Account, Inventory, UnreadAccount},
     manifest::{Diagnostic, Manifest},
-    observe::{Depth, Directory, NothingRead, Progress, RosterAt, directory, merged, observe_for},
+    observe::{Depth, Listing, NothingRead, Progress, RosterAt, list, merged, observe_for},
     plan::{Plan, Viewpoint},
     roster::{Roster, relevant, resolve},
     template::Templates,
@@ -99,23 +99,23 @@ pub async fn review<C: Reads>(
     let later = next_run.map(|at| Viewpoint { at, ..viewpoint });
     let instants: Vec<Viewpoint> = std::iter::once(viewpoint).chain(later).collect();
     let valid_base = base.as_ref().ok().copied();
-    let listing = join_all(places.iter().map(|place| list(place, valid_base, head))).await;
+    let listing = join_all(places.iter().map(|place| list_pair(place, valid_base, head))).await;
     let (places, listed, unread) = readable(places, listing)?;
     let mut warnings = Vec::new();
     let mut after = Vec::new();
-    for (place, directory) in places.iter().copied().zip(&listed) {
+    for (place, listing) in places.iter().copied().zip(&listed) {
         let Some(account) = &place.after else {
             after.push(Vec::new());
             continue;
         };
-        let (rosters, found) = resolve_for(head, account, directory, &instants);
+        let (rosters, found) = resolve_for(head, account, listing, &instants);
         after.push(rosters);
         warnings.push(found);
     }
     let before = base.map(|base| {
-        let resolved = |(place, directory): (&AccountPair<'_, C>, &Directory)| {
+        let resolved = |(place, listing): (&AccountPair<'_, C>, &Listing)| {
             let account = place.before.as_ref();
-            account.map(|account| resolve_for(base, account, directory, &instants).0).unwrap_or_default()
+            account.map(|account| resolve_for(base, account, listing, &instants).0).unwrap_or_default()
         };
         (base, places.iter().copied().zip(&listed).map(resolved).collect())
     });
@@ -173,7 +173,7 @@ pub fn changed_templates(before: &Manifest, after: &Manifest) -> Vec<Template> {
         .collect()
 }
 
-type Readable<'a, 'b, C> = (Vec<&'a AccountPair<'b, C>>, Vec<Directory>, Vec<UnreadAccount>);
+type Readable<'a, 'b, C> = (Vec<&'a AccountPair<'b, C>>, Vec<Listing>, Vec<UnreadAccount>);
 
 /// The accounts that could be listed, and those that could not.
 ///
@@ -181,14 +181,14 @@ type Readable<'a, 'b, C> = (Vec<&'a AccountPair<'b, C>>, Vec<Directory>, Vec<Unr
 /// None could be listed.
 fn readable<'a, 'b, C>(
     places: &'a [AccountPair<'b, C>],
-    listing: Vec<Result<Directory, UnreadAccount>>,
+    listing: Vec<Result<Listing, UnreadAccount>>,
 ) -> Result<Readable<'a, 'b, C>, NothingRead> {
     let (mut read, mut listed, mut unread) = (Vec::new(), Vec::new(), Vec::new());
     for (place, result) in places.iter().zip(listing) {
         match result {
-            Ok(directory) => {
+            Ok(listing) => {
                 read.push(place);
-                listed.push(directory);
+                listed.push(listing);
             }
             Err(error) => unread.push(error),
         }
@@ -197,11 +197,11 @@ fn readable<'a, 'b, C>(
 }
 
 /// Lists users and secrets of an account, with the details that either version asks for.
-async fn list<C: Reads>(
+async fn list_pair<C: Reads>(
     place: &AccountPair<'_, C>,
     base: Option<&Manifest>,
     head: &Manifest,
-) -> Result<Directory, UnreadAccount> {
+) -> Result<Listing, UnreadAccount> {
     let AccountPair { cloud, before, after } = place;
     let is_relevant = |name: &str, path: &str| {
         let asks = |manifest: Option<&Manifest>, account: &Option<Account>| {
@@ -209,21 +209,21 @@ async fn list<C: Reads>(
         };
         asks(Some(head), after) || asks(base, before)
     };
-    let directory = directory(*cloud, &is_relevant).await;
-    directory.map_err(|error| UnreadAccount::new(cloud.account(), &error))
+    let listing = list(*cloud, &is_relevant).await;
+    listing.map_err(|error| UnreadAccount::new(cloud.account(), &error))
 }
 
 /// The rosters of one account, one for each instant: exemptions end.
 fn resolve_for(
     manifest: &Manifest,
     account: &Account,
-    directory: &Directory,
+    listing: &Listing,
     instants: &[Viewpoint],
 ) -> (Vec<Roster>, Vec<Diagnostic>) {
     let mut rosters = Vec::new();
     let mut warnings = Vec::new();
     for viewpoint in instants {
-        let (roster, found) = resolve(manifest, account, &directory.users, viewpoint.at);
+        let (roster, found) = resolve(manifest, account, &listing.users, viewpoint.at);
         rosters.push(roster);
         warnings = found;
     }
@@ -234,7 +234,7 @@ fn resolve_for(
 async fn observe_both<C: Reads>(
     place: &AccountPair<'_, C>,
     [before, after]: &[Vec<Roster>; 2],
-    directory: &Directory,
+    listing: &Listing,
     instants: &[Viewpoint],
     progress: &(dyn Fn(Progress) + Sync),
 ) -> [Vec<Inventory>; 2] {
@@ -247,7 +247,7 @@ async fn observe_both<C: Reads>(
         rosters_at.iter().flat_map(|one| &one.roster.entries).map(|entry| &entry.user.name).collect();
     progress(Progress::InScope(users.len()));
     let read = || progress(Progress::Read);
-    let mut inventories = observe_for(place.cloud, &rosters_at, directory, Depth::Plan, &read).await;
+    let mut inventories = observe_for(place.cloud, &rosters_at, listing, Depth::Plan, &read).await;
     let inventories_after = inventories.split_off(before.len());
     [inventories, inventories_after]
 }

@@ -13,7 +13,7 @@ use crate::{
     inventory::{CallError, ErrorKind, KeyId},
     manifest::Mail,
     notice::Sender,
-    plan::{Change, Notice},
+    plan::{Announcement, Change},
     template::{Language, Text, content::Content, render},
 };
 
@@ -51,11 +51,11 @@ pub async fn owner(
     sending: &Sending<'_>,
     change: &Change,
     key: &KeyId,
-    notice: &Notice,
+    announcement: &Announcement,
     notes: &mut Vec<String>,
 ) -> Result<(), CallError> {
     let Sending { mail, as_of, outbox } = *sending;
-    let Notice { topic, sender, recipients, fallback, language, .. } = notice;
+    let Announcement { topic, sender, recipients, fallback, language, .. } = announcement;
     let delivery = |because: Option<String>| {
         Delivery::new(mail, sender, *language, words::of_topic(change, key, topic, because), as_of)
     };
@@ -118,14 +118,14 @@ enum Receipt {
 impl Delivery {
     /// Puts it in words, with the headers that `[mail]` asks for.
     pub fn new(mail: &Mail, sender: &Sender, language: Language, content: Content, as_of: DateTime<Utc>) -> Self {
-        let (text, flaw) = render(&mail.templates, language, &content);
+        let (text, error) = render(&mail.templates, language, &content);
         let run = as_of.format("%Y%m%dT%H%M%SZ").to_string();
         let tags = [("kind", content.kind().to_string()), ("run", run)];
         Self {
             sender: sender.clone(),
             tags: tags.map(|(name, value)| (name.to_owned(), value)).into(),
             text,
-            note: flaw.map(|flaw| format!("keyrota's own template was used instead of {flaw}")),
+            note: error.map(|error| format!("keyrota's own template was used instead of {error}")),
         }
     }
 

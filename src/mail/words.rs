@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     inventory::KeyId,
-    plan::{Change, Courtesy, Topic},
+    plan::{Change, Notice, Topic},
     template::content::{AboutKey, Content, Retiring, Rotated},
 };
 
@@ -24,8 +24,8 @@ pub fn of_topic(change: &Change, key: &KeyId, topic: &Topic, because: Option<Str
 }
 
 /// What the owner of a key is told after a run.
-pub fn of_notice(notice: &Courtesy) -> AboutKey {
-    let Courtesy { account, user, key, secret, last_use, reason, since, began, deadline, .. } = notice;
+pub fn of_notice(notice: &Notice) -> AboutKey {
+    let Notice { account, user, key, secret, last_use, reason, since, began, deadline, .. } = notice;
     AboutKey {
         account: Arc::clone(account),
         user: user.clone(),

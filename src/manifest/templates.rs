@@ -43,12 +43,12 @@ fn one(path: &str, bytes: Vec<u8>, templates: &mut Templates) -> Result<(), Diag
     let Ok(text) = String::from_utf8(bytes) else {
         return Err(Diagnostic::error(Code::NotUtf8, "the template is not UTF-8", whole()).help("save it as UTF-8"));
     };
-    templates.replace(&name, text.clone()).map_err(|flaw| {
+    templates.replace(&name, text.clone()).map_err(|error| {
         let source = Arc::new(SourceFile::new(path, text));
-        let label = Label::new(&source, source.line_span(flaw.line.unwrap_or(1)), "");
+        let label = Label::new(&source, source.line_span(error.line.unwrap_or(1)), "");
         let help =
             format!("`keyrota mail preview` shows what it makes; without the file, keyrota's own {name} is used");
-        Diagnostic::error(Code::Template, format!("the template can't be filled in: {}", flaw.message), label)
+        Diagnostic::error(Code::Template, format!("the template can't be filled in: {}", error.message), label)
             .help(help)
     })
 }

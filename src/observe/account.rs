@@ -19,7 +19,7 @@ use crate::{
 const CONCURRENCY: usize = 32;
 
 /// The bulk reads of one account.
-pub struct Directory {
+pub struct Listing {
     pub users: Vec<User>,
     /// `None` if listing secrets is not permitted: each is described then, and what has another name is not seen.
     secrets: Option<Secrets>,
@@ -69,14 +69,14 @@ pub enum Depth {
 ///
 /// # Errors
 /// Without the users there is nothing to plan, and secrets that are half listed would be taken for absent.
-pub async fn directory(cloud: &impl Reads, relevant: Relevant<'_>) -> Result<Directory, CallError> {
+pub async fn list(cloud: &impl Reads, relevant: Relevant<'_>) -> Result<Listing, CallError> {
     let (users, secrets) = futures::join!(cloud.users(relevant), cloud.secrets());
     let secrets = match secrets {
         Ok(secrets) => Some(Secrets::new(secrets)),
         Err(error) if error.kind == ErrorKind::Denied => None,
         Err(error) => return Err(error),
     };
-    Ok(Directory { users: users?, secrets })
+    Ok(Listing { users: users?, secrets })
 }
 
 /// A roster, and what to plan it for.
@@ -90,38 +90,38 @@ pub struct RosterAt<'a> {
 pub async fn observe(
     cloud: &impl Reads,
     roster: &Roster,
-    directory: &Directory,
+    listing: &Listing,
     depth: Depth,
     viewpoint: impl Into<Viewpoint>,
     progress: &(dyn Fn() + Sync),
 ) -> Inventory {
-    let look = RosterAt { roster, viewpoint: viewpoint.into() };
-    observe_for(cloud, &[look], directory, depth, progress).await.swap_remove(0)
+    let roster_at = RosterAt { roster, viewpoint: viewpoint.into() };
+    observe_for(cloud, &[roster_at], listing, depth, progress).await.swap_remove(0)
 }
 
 /// Reads the users of several rosters of one account, each user once: what one look needs is not read again for another.
 /// Returns an inventory for each look; they differ only where the rosters name different secrets for a user.
 pub async fn observe_for(
     cloud: &impl Reads,
-    looks: &[RosterAt<'_>],
-    directory: &Directory,
+    rosters: &[RosterAt<'_>],
+    listing: &Listing,
     depth: Depth,
     progress: &(dyn Fn() + Sync),
 ) -> Vec<Inventory> {
     let mut users: BTreeMap<&str, Vec<(usize, RosterAt, &Entry)>> = BTreeMap::new();
-    for (position, look) in looks.iter().enumerate() {
-        for entry in &look.roster.entries {
-            users.entry(&entry.user.name).or_default().push((position, *look, entry));
+    for (position, roster_at) in rosters.iter().enumerate() {
+        for entry in &roster_at.roster.entries {
+            users.entry(&entry.user.name).or_default().push((position, *roster_at, entry));
         }
     }
     let mut observed = stream::iter(users)
         .map(|(user, views)| async move {
-            let states = observe_user(cloud, &views, directory, depth).await;
+            let states = observe_user(cloud, &views, listing, depth).await;
             progress();
             (user, states)
         })
         .buffer_unordered(CONCURRENCY);
-    let mut inventories = vec![Inventory::default(); looks.len()];
+    let mut inventories = vec![Inventory::default(); rosters.len()];
     while let Some((user, states)) = observed.next().await {
         for (position, state) in states {
             inventories[position].users.insert(user.to_owned(), state);
@@ -132,30 +132,30 @@ pub async fn observe_for(
 
 type Observed = Result<State, CallError>;
 
-/// The state for each look at one user. The looks whose secret is the same share it; all share the keys.
+/// The state for each look at one user. The rosters whose secret is the same share it; all share the keys.
 async fn observe_user(
     cloud: &impl Reads,
     views: &[(usize, RosterAt<'_>, &Entry)],
-    directory: &Directory,
+    listing: &Listing,
     depth: Depth,
 ) -> Vec<(usize, Observed)> {
     let mut seen: BTreeMap<&str, Observed> = BTreeMap::new();
     for (_, _, entry) in views {
         if !seen.contains_key(entry.secret.as_str()) {
             let sharing: Vec<_> = views.iter().filter(|(_, _, other)| other.secret == entry.secret).collect();
-            let state = observe_state(cloud, &sharing, seen.values().next(), directory, depth).await;
+            let state = observe_state(cloud, &sharing, seen.values().next(), listing, depth).await;
             seen.insert(&entry.secret, state);
         }
     }
     views.iter().map(|(position, _, entry)| (*position, seen[entry.secret.as_str()].clone())).collect()
 }
 
-/// The state of one user with one secret: everything that any of the looks asks for.
+/// The state of one user with one secret: everything that any of the rosters asks for.
 async fn observe_state(
     cloud: &impl Reads,
     views: &[&(usize, RosterAt<'_>, &Entry)],
     seen: Option<&Observed>,
-    directory: &Directory,
+    listing: &Listing,
     depth: Depth,
 ) -> Observed {
     let entry = views[0].2;
@@ -164,7 +164,7 @@ async fn observe_state(
         None => cloud.access_keys(&entry.user.name).await?,
     };
     let region = &cloud.account().region;
-    let ledger = match &directory.secrets {
+    let ledger = match &listing.secrets {
         // The secret may be another user's, and nothing is done to this one. Nor is anything ever due without keys.
         _ if entry.conflict.is_some() => ledger(None, entry, region, true)?,
         Some(secrets) => ledger(secrets.by_name.get(&entry.secret), entry, region, false)?,
@@ -172,7 +172,7 @@ async fn observe_state(
         None => ledger(cloud.describe_secret(&entry.secret).await?.as_ref(), entry, region, true)?,
     };
     // Without keys nothing is under way anywhere.
-    let former = match &directory.secrets {
+    let former = match &listing.secrets {
         Some(secrets) if entry.conflict.is_none() && !keys.is_empty() => secrets.former(entry, region)?,
         _ => Vec::new(),
     };
@@ -184,7 +184,9 @@ async fn observe_state(
     }
     // What is read for one look may raise a question of another.
     let needed = |state: &State| {
-        let of = |(_, look, entry): &&(usize, RosterAt<'_>, &Entry)| need(look.roster, entry, state, look.viewpoint);
+        let of = |(_, roster_at, entry): &&(usize, RosterAt<'_>, &Entry)| {
+            need(roster_at.roster, entry, state, roster_at.viewpoint)
+        };
         views.iter().find_map(of)
     };
     let mut asked = Vec::new();

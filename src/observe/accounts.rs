@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
-use super::account::{Depth, Directory, directory, observe};
+use super::account::{Depth, Listing, list, observe};
 use crate::{
     cloud::Reads,
     inventory::{Inventory, UnreadAccount},
@@ -36,7 +36,7 @@ pub enum Progress {
 /// One account with who is in scope there, before any key was read.
 pub struct AccountScope<'a, C> {
     pub cloud: &'a C,
-    pub directory: Directory,
+    pub listing: Listing,
     pub roster: Roster,
 }
 
@@ -60,12 +60,12 @@ pub async fn scope<'a, C: Reads>(
     let one = |cloud: &'a C| async move {
         let account = cloud.account();
         let is_relevant = |name: &str, path: &str| relevant(manifest, account, name, path);
-        let directory = match directory(cloud, &is_relevant).await {
-            Ok(directory) => directory,
+        let listing = match list(cloud, &is_relevant).await {
+            Ok(listing) => listing,
             Err(error) => return Err(UnreadAccount::new(account, &error)),
         };
-        let (roster, warnings) = resolve(manifest, account, &directory.users, now);
-        Ok((AccountScope { cloud, directory, roster }, warnings))
+        let (roster, warnings) = resolve(manifest, account, &listing.users, now);
+        Ok((AccountScope { cloud, listing, roster }, warnings))
     };
     let (mut accounts, mut unread, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
     for result in futures::future::join_all(clouds.iter().map(one)).await {
@@ -121,9 +121,9 @@ pub async fn observe_all<'a, C: Reads>(
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Vec<AccountState<'a, C>> {
     let viewpoint = viewpoint.into();
-    let accounts = scoped.into_iter().map(|AccountScope { cloud, directory, roster }| async move {
+    let accounts = scoped.into_iter().map(|AccountScope { cloud, listing, roster }| async move {
         progress(Progress::InScope(roster.entries.len()));
-        let inventory = observe(cloud, &roster, &directory, depth, viewpoint, &|| progress(Progress::Read)).await;
+        let inventory = observe(cloud, &roster, &listing, depth, viewpoint, &|| progress(Progress::Read)).await;
         AccountState { cloud, roster, inventory }
     });
     futures::future::join_all(accounts).await

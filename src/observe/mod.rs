@@ -6,6 +6,6 @@ mod accounts;
 mod resource_policy;
 
 pub use self::{
-    account::{Depth, Directory, RosterAt, directory, fetch, observe, observe_for},
+    account::{Depth, Listing, RosterAt, fetch, list, observe, observe_for},
     accounts::{AccountScope, AccountState, NothingRead, Progress, Scope, merged, observe_all, scope},
 };

@@ -10,8 +10,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{
     model::{Action, KeyRef, Need, Next, Step, Verb},
     moving::{next, placed},
-    reason::{Reason, Wait},
+    reason::Reason,
     simulate::simulate,
+    waiting_on::WaitingOn,
 };
 use crate::{
     inventory::{Destination, Elsewhere, KeyId, LastUse, Readers, State},
@@ -153,7 +154,7 @@ impl<'a> Walk<'a> {
                 Next::Change(action, reason) if self.begins_the_next(&action, &reason) => break,
                 Next::Change(action, _) => self.take(&action),
                 // Once: a key that counts as unused and is in use all the same waits like any other.
-                Next::Wait { key: Some(key), wait: Wait::StillInUse { last_used }, until: Some(until) }
+                Next::Wait { key: Some(key), wait: WaitingOn::StillInUse { last_used }, until: Some(until) }
                     if !self.resting.contains(&key) =>
                 {
                     let idle = last_used + self.outset.entry.policy.quiet.value;

@@ -5,18 +5,19 @@
 //! again gives the change after that: one small planner yields the next change, the chain shown in a plan, and the loop
 //! that `apply` runs.
 
-mod courtesy;
 mod fingerprint;
 mod forecast;
 pub mod kms_key;
 mod limits;
 mod model;
 mod moving;
+mod notices;
 mod reason;
 mod rules;
 mod simulate;
 mod upkeep;
 mod view;
+mod waiting_on;
 
 use std::sync::Arc;
 
@@ -31,18 +32,19 @@ use crate::{
 use chrono::{DateTime, Utc};
 
 pub use self::{
-    courtesy::{Batch, Courtesy, batches, courtesies},
     fingerprint::{Chain, Link, fingerprint, fingerprint_of},
     kms_key::KmsKeyChange,
     limits::{Exceeded, exceeded},
     model::{
-        Action, Change, KeyRef, LedgerWrite, Need, Next, Notice, Plan, SecretUpdate, Settled, Step, Topic, Verb,
+        Action, Announcement, Change, KeyRef, LedgerWrite, Need, Next, Plan, SecretUpdate, Settled, Step, Topic, Verb,
         Viewpoint, Waiting, Warning,
     },
     moving::{arranged, decide, next, placed},
-    reason::{LeakObstacle, Origin, Reason, Retirement, Wait},
+    notices::{Batch, Notice, batches, due_notices},
+    reason::{Origin, Reason, Retirement},
     rules::{RULES, Rule, due_at},
     simulate::simulate,
+    waiting_on::{Class, LeakObstacle, WaitingKind, WaitingOn},
 };
 pub use crate::time::{Day, Duration};
 
@@ -93,7 +95,7 @@ pub fn plan(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Viewpoi
             Next::Settled { next_rotation } => plan.settled.push(Settled { account, user, next_rotation }),
             Next::Need(need) => {
                 let (wait, source) =
-                    (Wait::Unreadable { error: need.to_string(), cause: need.cause() }, entry.rule.clone());
+                    (WaitingOn::Unreadable { error: need.to_string(), cause: need.cause() }, entry.rule.clone());
                 let (key, until, then) = (None, None, Vec::new());
                 plan.waiting.push(Waiting { account, user, key, wait, moves_to, source, until, then, is_assumed });
             }
@@ -142,7 +144,7 @@ impl Forecast {
         let mut next = next_observed(roster, entry, Some(Ok(&used)), at);
         let is_assumed = next != as_observed;
         // What is shown is when the key was used in fact.
-        if let Next::Wait { key: Some(key), wait: Wait::StillInUse { last_used }, .. } = &mut next
+        if let Next::Wait { key: Some(key), wait: WaitingOn::StillInUse { last_used }, .. } = &mut next
             && let Some(LastUse::At { time, .. }) = state.key(key).map(|key| &key.last_use)
         {
             *last_used = *time;
@@ -172,12 +174,12 @@ pub fn next_observed(
     now: DateTime<Utc>,
 ) -> Next {
     let unreadable = |error: String, cause: String| {
-        let wait = Wait::Unreadable { error, cause };
+        let wait = WaitingOn::Unreadable { error, cause };
         Next::Wait { key: None, wait, until: None }
     };
     if let Some(exemption) = &entry.exempt {
         let (reason, until) = (exemption.reason.clone(), exemption.ends);
-        return Next::Wait { key: None, wait: Wait::Exempt { reason }, until };
+        return Next::Wait { key: None, wait: WaitingOn::Exempt { reason }, until };
     }
     match (&entry.user.unreadable, observed) {
         (Some(error), _) | (None, Some(Err(error))) => unreadable(error.to_string(), error.cause()),

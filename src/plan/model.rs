@@ -6,7 +6,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     kms_key::KmsKeyChange,
-    reason::{Reason, Retirement, Wait},
+    reason::{Reason, Retirement},
+    waiting_on::WaitingOn,
 };
 use crate::{
     inventory::{Account, Key, KeyId, LastUse, Status, UnreadAccount},
@@ -96,7 +97,7 @@ impl fmt::Display for Warning {
                 write!(
                     f,
                     "{user}: {}",
-                    Wait::ReplicaFailed { secret: secret.clone(), region: region.clone(), why: why.clone() }
+                    WaitingOn::ReplicaFailed { secret: secret.clone(), region: region.clone(), why: why.clone() }
                 )
             }
             Self::ExtraReplicas { account: _, user, secret, regions } => write!(
@@ -221,7 +222,7 @@ pub struct Waiting {
     pub account: Arc<Account>,
     pub user: String,
     pub key: Option<KeyId>,
-    pub wait: Wait,
+    pub wait: WaitingOn,
     /// As in [`Change`].
     pub moves_to: Option<String>,
     pub source: Source,
@@ -315,7 +316,7 @@ pub enum Action {
         from: Option<String>,
     },
     /// Tell the owner about the key that is handed out now, or about one that is to go.
-    Notify { key: KeyId, notice: Box<Notice> },
+    Notify { key: KeyId, announcement: Box<Announcement> },
     /// Stop the key, if the user's keys are still as expected, and note it in the ledger.
     Deactivate { key: KeyId, ledger: LedgerWrite, expected: Vec<(KeyId, Status)> },
     /// Delete the inactive key, if the user's keys are still as expected.
@@ -367,7 +368,7 @@ impl Action {
     pub fn starts_rotation(&self) -> bool {
         match self {
             Self::Create { resumes, .. } => !resumes,
-            Self::Notify { notice, .. } => matches!(notice.topic, Topic::Retiring { .. }),
+            Self::Notify { announcement, .. } => matches!(announcement.topic, Topic::Retiring { .. }),
             Self::Promote { .. } | Self::Deactivate { .. } | Self::Delete { .. } | Self::Update(_) => false,
         }
     }
@@ -398,7 +399,7 @@ pub struct LedgerWrite {
 
 /// What the owner is told, and by whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notice {
+pub struct Announcement {
     pub topic: Topic,
     pub sender: Sender,
     /// The manifest says that nobody is told: it is only noted.
@@ -411,7 +412,7 @@ pub struct Notice {
     pub ledger: LedgerWrite,
 }
 
-/// What a notice is about.
+/// What a announcement is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Topic {
     /// The key was issued by keyrota. `old` is the key that it replaces, if that still works, and when that stops at the
@@ -440,7 +441,7 @@ pub enum Next {
     /// Something is to be done, for this reason.
     Change(Action, Reason),
     /// Nothing may be done before that time; or, without one, before a person has done something.
-    Wait { key: Option<KeyId>, wait: Wait, until: Option<DateTime<Utc>> },
+    Wait { key: Option<KeyId>, wait: WaitingOn, until: Option<DateTime<Utc>> },
     /// Nothing is to be done until the next rotation.
     Settled { next_rotation: Option<DateTime<Utc>> },
     /// It can't be told before this is read.
@@ -505,7 +506,7 @@ impl Plan {
             let Change { account, user, action, reason, destination: _, moves_to, source, then: _, is_assumed } =
                 change;
             let key = action.key().or_else(|| reason.key()).cloned();
-            let (wait, until, then) = (Wait::RotationsPaused { reason }, enforce, Vec::new());
+            let (wait, until, then) = (WaitingOn::RotationsPaused { reason }, enforce, Vec::new());
             Waiting { account, user, key, wait, moves_to, source, until, then, is_assumed }
         }));
         waiting.sort_by(|a, b| (&a.account, &a.user).cmp(&(&b.account, &b.user)));
@@ -531,7 +532,7 @@ impl Plan {
 
     /// The users of whom something could not be read: nobody knows what is to be done for them.
     pub fn unreadable(&self) -> impl Iterator<Item = &Waiting> {
-        self.waiting.iter().filter(|waiting| matches!(waiting.wait, Wait::Unreadable { .. }))
+        self.waiting.iter().filter(|waiting| waiting.wait.is_unreadable())
     }
 
     /// How many users are in scope.

@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 
 use super::{
     model::{Action, Need, Next, Topic},
-    reason::Wait,
     rules,
+    waiting_on::WaitingOn,
 };
 use crate::{
     inventory::{Elsewhere, Key, KeyId, Ledger, Secret, State},
@@ -42,19 +42,19 @@ fn goes_on_there(next: &Next) -> bool {
     match next {
         // Who may read a secret is asked before a key is stored there.
         Next::Change(Action::Create { .. }, _) | Next::Need(Need::ResourcePolicy(_)) | Next::Settled { .. } => false,
-        Next::Change(Action::Notify { notice, .. }, _) => matches!(notice.topic, Topic::Issued { .. }),
+        Next::Change(Action::Notify { announcement, .. }, _) => matches!(announcement.topic, Topic::Issued { .. }),
         Next::Change(..) | Next::Need(_) => true,
         Next::Wait { wait, .. } => matches!(
             wait,
-            Wait::InOverlap
-                | Wait::StillInUse { .. }
-                | Wait::InHold
-                | Wait::Announced { .. }
-                | Wait::JustDeactivated { .. }
-                | Wait::Reactivated { .. }
-                | Wait::AmbiguousOrphan
-                | Wait::OrphanIsOnlyKey
-                | Wait::StaleSecret { .. }
+            WaitingOn::InOverlap
+                | WaitingOn::StillInUse { .. }
+                | WaitingOn::InHold
+                | WaitingOn::Announced { .. }
+                | WaitingOn::JustDeactivated { .. }
+                | WaitingOn::Reactivated { .. }
+                | WaitingOn::AmbiguousOrphan
+                | WaitingOn::OrphanIsOnlyKey
+                | WaitingOn::StaleSecret { .. }
         ),
     }
 }

@@ -5,9 +5,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     model::{Action, Need, Next},
-    reason::{LeakObstacle, Reason, Retirement, Wait},
+    reason::{Reason, Retirement},
     upkeep::{replica_failed, update},
     view::{View, last_use, later, lives, waits},
+    waiting_on::{LeakObstacle, WaitingOn},
 };
 use crate::{
     inventory::{Destination, Elsewhere, Key, Readers, Secret, State},
@@ -90,19 +91,19 @@ fn obstacle(view: &View<'_>) -> Result<Option<Next>, Need> {
     }
     if let Elsewhere::Several(secrets) = &view.state.elsewhere {
         let (secret, others) = (view.entry.secret.clone(), secrets.clone());
-        return Ok(Some(Next::Wait { key: None, wait: Wait::SeveralSecrets { secret, others }, until: None }));
+        return Ok(Some(Next::Wait { key: None, wait: WaitingOn::SeveralSecrets { secret, others }, until: None }));
     }
     let secret = view.state.ledger.secret.clone();
     let wait = match &view.state.ledger.destination {
-        Destination::Foreign => Some(Wait::ForeignSecret { secret }),
-        Destination::BeingDeleted => Some(Wait::SecretBeingDeleted { secret }),
-        Destination::Replica { primary } => Some(Wait::ReplicaSecret { secret, primary: primary.clone() }),
+        Destination::Foreign => Some(WaitingOn::ForeignSecret { secret }),
+        Destination::BeingDeleted => Some(WaitingOn::SecretBeingDeleted { secret }),
+        Destination::Replica { primary } => Some(WaitingOn::ReplicaSecret { secret, primary: primary.clone() }),
         Destination::Own(Secret { readers: Readers::Outside(to), .. }) => {
-            Some(Wait::ExposedSecret { secret, to: to.clone() })
+            Some(WaitingOn::ExposedSecret { secret, to: to.clone() })
         }
         Destination::Absent | Destination::Own(_) => {
             let nobody = view.entry.recipients.is_empty() && view.roster.mail.fallback.is_empty();
-            let wait = || Wait::NoRecipient {
+            let wait = || WaitingOn::NoRecipient {
                 user: view.entry.user.name.clone(),
                 without: view.entry.without_address.clone(),
             };
@@ -122,7 +123,8 @@ fn stale_secret(view: &View<'_>) -> Result<Option<Next>, Need> {
         return Ok(None);
     }
     let (exists, other_works) = (held.is_some(), view.current().is_some());
-    let wait = Wait::StaleSecret { secret: view.state.ledger.secret.clone(), key: key.clone(), exists, other_works };
+    let wait =
+        WaitingOn::StaleSecret { secret: view.state.ledger.secret.clone(), key: key.clone(), exists, other_works };
     Ok(Some(Next::Wait { key: Some(key), wait, until: None }))
 }
 
@@ -155,8 +157,8 @@ fn orphan(view: &View<'_>) -> Result<Option<Next>, Need> {
         [] => None,
         [key] if view.others_work(key) => Some(view.deactivate(key, Reason::Orphan { intent })),
         [key] if !key.is_active() => None,
-        [key] => Some(wait(key, Wait::OrphanIsOnlyKey)),
-        [key, ..] => Some(wait(key, Wait::AmbiguousOrphan)),
+        [key] => Some(wait(key, WaitingOn::OrphanIsOnlyKey)),
+        [key, ..] => Some(wait(key, WaitingOn::AmbiguousOrphan)),
     })
 }
 
@@ -169,9 +171,9 @@ fn reactivated(view: &View<'_>) -> Result<Option<Next>, Need> {
     let Some((key, since)) = taken_back else { return Ok(None) };
     let lag = later(since, LISTINGS_LAG);
     if lag > view.now {
-        return Ok(Some(waits(key, Wait::JustDeactivated { since }, lag)));
+        return Ok(Some(waits(key, WaitingOn::JustDeactivated { since }, lag)));
     }
-    Ok(Some(Next::Wait { key: Some(key.id.clone()), wait: Wait::Reactivated { since }, until: None }))
+    Ok(Some(Next::Wait { key: Some(key.id.clone()), wait: WaitingOn::Reactivated { since }, until: None }))
 }
 
 /// A deactivation was cut short after `UpdateAccessKey`: it is repeated, so that the ledger knows of it and the hold
@@ -234,7 +236,7 @@ fn free_place(view: &View<'_>, leaked: &Key, inactive: &Key) -> Result<Next, Nee
         // It may be someone's, and that someone gets a day.
         let since = view.deactivated_at(inactive).map(|since| later(since, View::LEAST_ORPHAN_HOLD));
         return Ok(match since.filter(|until| *until > view.now) {
-            Some(until) => waits(inactive, Wait::InHold, until),
+            Some(until) => waits(inactive, WaitingOn::InHold, until),
             None => at_once(),
         });
     }
@@ -249,7 +251,7 @@ fn free_place(view: &View<'_>, leaked: &Key, inactive: &Key) -> Result<Next, Nee
 
 fn leak(view: &View<'_>, leaked: &Key, obstacle: LeakObstacle, until: Option<DateTime<Utc>>) -> Next {
     debug_assert!(view.is_leaked(leaked), "only a leaked key is called so");
-    let wait = Wait::LeakedKey { leaked: leaked.id.clone(), obstacle };
+    let wait = WaitingOn::LeakedKey { leaked: leaked.id.clone(), obstacle };
     Next::Wait { key: Some(leaked.id.clone()), wait, until }
 }
 
@@ -273,7 +275,7 @@ fn due(view: &View<'_>) -> Result<Option<Next>, Need> {
         WhenFull::RetireOldest => Some(view.policy.patience.value),
     };
     if patience.is_none() && view.is_in_use(leaving)? {
-        let wait = Wait::TwoKeysInUse { move_off: leaving.id.clone(), is_by_hand: is_stored };
+        let wait = WaitingOn::TwoKeysInUse { move_off: leaving.id.clone(), is_by_hand: is_stored };
         return Ok(Some(Next::Wait { key: Some(leaving.id.clone()), wait, until: None }));
     }
     retire_announced(view, leaving, Retirement::MakesRoom, patience).map(Some)
@@ -289,14 +291,14 @@ fn retire_announced(view: &View<'_>, key: &Key, why: Retirement, patience: Optio
     };
     let overlap_ends = later(announced, overlap);
     if !view.is_over(announced, overlap) {
-        return Ok(waits(key, Wait::Announced { why }, overlap_ends));
+        return Ok(waits(key, WaitingOn::Announced { why }, overlap_ends));
     }
     if view.is_in_use(key)?
         && let Some(patience) = patience
     {
         if !view.is_over(overlap_ends, patience) {
             let last_used = last_used.unwrap_or(key.created);
-            return Ok(waits(key, Wait::StillInUse { last_used }, later(overlap_ends, patience)));
+            return Ok(waits(key, WaitingOn::StillInUse { last_used }, later(overlap_ends, patience)));
         }
         return Ok(view.deactivate(key, Reason::PatienceOver { last_used }));
     }
@@ -325,12 +327,12 @@ fn superseded(view: &View<'_>) -> Result<Option<Next>, Need> {
     let issued = view.issued(current);
     let overlap_ends = later(issued, overlap);
     if !view.is_over(issued, overlap) {
-        return Ok(Some(waits(other, Wait::InOverlap, overlap_ends)));
+        return Ok(Some(waits(other, WaitingOn::InOverlap, overlap_ends)));
     }
     let last_used = last_use(other)?;
     Ok(Some(match last_used {
         Some(time) if view.is_recent(time) && !view.is_over(overlap_ends, patience) => {
-            waits(other, Wait::StillInUse { last_used: time }, later(overlap_ends, patience))
+            waits(other, WaitingOn::StillInUse { last_used: time }, later(overlap_ends, patience))
         }
         Some(time) if view.is_recent(time) => view.deactivate(other, Reason::PatienceOver { last_used }),
         _ => view.deactivate(other, Reason::Superseded { last_used }),
@@ -356,9 +358,9 @@ fn replaced_by_hand(view: &View<'_>) -> Result<Option<Next>, Need> {
     let replacement = current.id.clone();
     let patience = view.policy.patience.value;
     Ok(Some(match view.is_over(since, patience) {
-        false => waits(other, Wait::Overdue { last_used, replacement }, later(since, patience)),
+        false => waits(other, WaitingOn::Overdue { last_used, replacement }, later(since, patience)),
         true => {
-            let wait = Wait::OverdueInUse { last_used, replacement };
+            let wait = WaitingOn::OverdueInUse { last_used, replacement };
             Next::Wait { key: Some(other.id.clone()), wait, until: None }
         }
     }))
@@ -386,10 +388,10 @@ fn after_hold(view: &View<'_>, key: &Key) -> Result<Next, Need> {
     let hold = view.policy.hold.value;
     let ends = later(begins, hold);
     if view.may_be_orphan(key) && later(begins, View::LEAST_ORPHAN_HOLD) > view.now {
-        return Ok(waits(key, Wait::InHold, ends.max(later(begins, View::LEAST_ORPHAN_HOLD))));
+        return Ok(waits(key, WaitingOn::InHold, ends.max(later(begins, View::LEAST_ORPHAN_HOLD))));
     }
     Ok(match view.is_over(begins, hold) {
-        false => waits(key, Wait::InHold, ends),
+        false => waits(key, WaitingOn::InHold, ends),
         true => view.delete(key, Reason::HoldOver { since, origin: view.origin(key) }),
     })
 }

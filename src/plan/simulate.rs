@@ -25,9 +25,9 @@ pub fn simulate(action: &Action, state: &State, now: DateTime<Utc>, issued: &Key
             secret.hand_out(key, from.as_deref());
             secret.intent = None;
         }
-        Action::Notify { key, notice } => {
-            let secret = ledger(&mut after, Some(&notice.ledger));
-            match notice.topic {
+        Action::Notify { key, announcement } => {
+            let secret = ledger(&mut after, Some(&announcement.ledger));
+            match announcement.topic {
                 Topic::Issued { .. } => secret.note(Fact::Notified(KeyAt { key: key.clone(), at: now })),
                 Topic::Retiring { .. } => secret.note(Fact::Announced(KeyAt { key: key.clone(), at: now })),
             }

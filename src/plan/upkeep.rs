@@ -7,8 +7,9 @@ use std::sync::Arc;
 use super::{
     kms_key::{KmsKeyChange, Likeness, compare, note},
     model::{Action, Need, Next, SecretUpdate, Warning},
-    reason::{Reason, Wait},
+    reason::Reason,
     view::View,
+    waiting_on::WaitingOn,
 };
 use crate::inventory::{Elsewhere, Key, KeyId, Replica, State};
 
@@ -37,7 +38,7 @@ pub(super) fn replica_failed(view: &View<'_>) -> Result<Option<Next>, Need> {
         let secret = view.state.ledger.secret.clone();
         let (region, why) = (region.to_owned(), why.to_owned());
         // No key waits for it: its owner can do nothing about it, and hears nothing.
-        Next::Wait { key: None, wait: Wait::ReplicaFailed { secret, region, why }, until: None }
+        Next::Wait { key: None, wait: WaitingOn::ReplicaFailed { secret, region, why }, until: None }
     }))
 }
 
@@ -48,7 +49,7 @@ pub(super) fn warnings(view: &View<'_>, next: &Next) -> Vec<Warning> {
     let who = || (Arc::new(account.clone()), user.clone());
     if let Ok(Some(replicas)) = replicas(view) {
         let secret = &view.state.ledger.secret;
-        let is_blocked = matches!(next, Next::Wait { wait: Wait::ReplicaFailed { .. }, .. });
+        let is_blocked = matches!(next, Next::Wait { wait: WaitingOn::ReplicaFailed { .. }, .. });
         if let Some((region, why)) = failed(view, replicas).filter(|_| !is_blocked) {
             let (account, user) = who();
             let (secret, region, why) = (secret.clone(), region.to_owned(), why.to_owned());

@@ -4,8 +4,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    model::{Action, LedgerWrite, Need, Next, Notice, Topic, expectation},
-    reason::{Origin, Reason, Retirement, Wait},
+    model::{Action, Announcement, LedgerWrite, Need, Next, Topic, expectation},
+    reason::{Origin, Reason, Retirement},
+    waiting_on::WaitingOn,
 };
 use crate::{
     inventory::{Elsewhere, Key, KeyAt, KeyId, LastUse, Ledger, Secret, State, Version},
@@ -267,8 +268,8 @@ impl<'a> View<'a> {
         // The one that hands out the old key, or handed out the one before.
         let is_left = |ledger: &&Ledger| ledger.handed_out().is_some_and(|key| self.state.key(&key).is_some());
         let moved_from = self.former.filter(is_left).map(|ledger| ledger.secret.clone());
-        let notice = self.notice(Topic::Issued { old, moved_from });
-        Next::Change(Action::Notify { key: current.id.clone(), notice }, Reason::NotTold)
+        let announcement = self.announcement(Topic::Issued { old, moved_from });
+        Next::Change(Action::Notify { key: current.id.clone(), announcement }, Reason::NotTold)
     }
 
     /// `patience`: how much longer a key that is in use is kept; `None`: as long as it is in use.
@@ -287,8 +288,8 @@ impl<'a> View<'a> {
             patience => patience.map(|patience| self.acting(later(ends, patience))),
         };
         let topic = Topic::Retiring { why, last_use: key.last_use.clone(), other, stops, latest };
-        let notice = self.notice(topic);
-        Next::Change(Action::Notify { key: key.id.clone(), notice }, Reason::Retiring { why, last_used, stops })
+        let announcement = self.announcement(topic);
+        Next::Change(Action::Notify { key: key.id.clone(), announcement }, Reason::Retiring { why, last_used, stops })
     }
 
     /// The run that does what is due then; this one if it is due now.
@@ -296,8 +297,8 @@ impl<'a> View<'a> {
         if due <= self.now { due } else { self.roster.runs.carrying_on(due, self.now) }
     }
 
-    fn notice(&self, topic: Topic) -> Box<Notice> {
-        Box::new(Notice {
+    fn announcement(&self, topic: Topic) -> Box<Announcement> {
+        Box::new(Announcement {
             topic,
             // Manifests in which somebody is to be told have a sender.
             sender: self.roster.mail.sender().unwrap_or_default(),
@@ -339,7 +340,7 @@ pub(super) fn last_use(key: &Key) -> Result<Option<DateTime<Utc>>, Need> {
     }
 }
 
-pub(super) fn waits(key: &Key, wait: Wait, until: DateTime<Utc>) -> Next {
+pub(super) fn waits(key: &Key, wait: WaitingOn, until: DateTime<Utc>) -> Next {
     Next::Wait { key: Some(key.id.clone()), wait, until: Some(until) }
 }
 

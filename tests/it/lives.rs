@@ -27,8 +27,8 @@ use keyrota::{
     },
     manifest::{Mail, Policy, RotateAhead, Schedule, Source, Sourced, WhenFull, schedule::Runs},
     notice::Recipient,
-    observe::{Depth, directory, observe},
-    plan::{Plan, Wait, plan},
+    observe::{Depth, list, observe},
+    plan::{Plan, WaitingOn, plan},
     roster::{Entry, Roster},
     template::Templates,
 };
@@ -256,7 +256,7 @@ fn live(roster: &Roster, node: &Node, seen: &Seen, queue: &mut Vec<Node>) -> Kno
                 }
                 None => {
                     assert!(waiting.wait.is_blocked(), "held without a date\n{waiting:#?}");
-                    assert!(!matches!(waiting.wait, Wait::Unreadable { .. }));
+                    assert!(!matches!(waiting.wait, WaitingOn::Unreadable { .. }));
                     break End::Blocked(waiting.wait.code());
                 }
             },
@@ -333,8 +333,8 @@ fn run(roster: &Roster, world: &World, now: DateTime<Utc>, fault: Option<(usize,
     let reads = Cell::new(0);
     // A future that is not ready when it is first polled is one that was cut off.
     let ended = async {
-        let directory = directory(&faulty, &|_, _| true).await.ok()?;
-        let inventory = observe(&faulty, roster, &directory, Depth::Plan, now, &|| {}).await;
+        let listing = list(&faulty, &|_, _| true).await.ok()?;
+        let inventory = observe(&faulty, roster, &listing, Depth::Plan, now, &|| {}).await;
         inventory.users.values().flatten().for_each(|state| assert_is_written_as_read(&state.ledger));
         let plan = plan(roster, &inventory, now);
         reads.set(faulty.calls.borrow().len());

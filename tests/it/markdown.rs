@@ -7,7 +7,7 @@ use comrak::{Arena, Options, nodes::NodeValue, parse_document};
 use keyrota::{
     inventory::{Account, KeyId},
     manifest::Source,
-    plan::{Action, Change, Origin, Plan, Reason, Settled, Wait, Waiting},
+    plan::{Action, Change, Origin, Plan, Reason, Settled, Waiting, WaitingOn},
     report::{
         Report,
         markdown::{MOST_BYTES, render},
@@ -74,7 +74,7 @@ fn delete(user: &str, key: &str) -> Change {
     }
 }
 
-fn waits(user: &str, wait: Wait) -> Waiting {
+fn waits(user: &str, wait: WaitingOn) -> Waiting {
     let (key, source) = (Some(KeyId::new("AKIAEXAMPLEWAITS0001")), source("a.toml"));
     Waiting {
         account: account(),
@@ -239,9 +239,10 @@ fn a_plan_of_hostile_names() {
     for hostile in HOSTILE {
         let mut plan = Plan::empty(now());
         plan.changes.push(delete(hostile, "AKIAEXAMPLEDELETE001"));
-        plan.waiting.push(waits(hostile, Wait::Exempt { reason: hostile.to_owned() }));
-        plan.waiting.push(waits(hostile, Wait::Unreadable { error: hostile.to_owned(), cause: hostile.to_owned() }));
-        plan.waiting.push(waits(hostile, Wait::ForeignSecret { secret: hostile.to_owned() }));
+        plan.waiting.push(waits(hostile, WaitingOn::Exempt { reason: hostile.to_owned() }));
+        plan.waiting
+            .push(waits(hostile, WaitingOn::Unreadable { error: hostile.to_owned(), cause: hostile.to_owned() }));
+        plan.waiting.push(waits(hostile, WaitingOn::ForeignSecret { secret: hostile.to_owned() }));
         plan.settled.push(Settled { account: account(), user: hostile.to_owned(), next_rotation: Some(now()) });
         let (text, _) = outside_of_code(&markdown(&plan));
         assert!(!text.contains("octocat") && !text.contains("example.com") && !text.contains("heading"), "{text}");
@@ -288,8 +289,10 @@ fn keys_are_shown_by_their_last_four_characters() {
 fn counts_and_deletions_come_first() {
     let mut plan = Plan::empty(now());
     plan.changes.push(delete("someone", "AKIAEXAMPLEDELETE001"));
-    plan.waiting
-        .push(waits("other", Wait::TwoKeysInUse { move_off: KeyId::new("AKIAMOVEOFF000000001"), is_by_hand: false }));
+    plan.waiting.push(waits(
+        "other",
+        WaitingOn::TwoKeysInUse { move_off: KeyId::new("AKIAMOVEOFF000000001"), is_by_hand: false },
+    ));
     let markdown = markdown(&plan);
     let mut lines = markdown.lines().filter(|line| !line.is_empty());
     assert_eq!(lines.next(), Some("### keyrota: 1 to delete, 1 blocked"));
@@ -302,7 +305,7 @@ fn it_fits_and_says_what_does_not() {
         let mut plan = Plan::empty(now());
         let long = "x".repeat(60);
         plan.changes = (0..changes).map(|n| delete(&format!("{long}{n}"), &format!("AKIAEXAMPLE{n:09}"))).collect();
-        plan.waiting = (0..waiting).map(|n| waits(&format!("{long}{n}"), Wait::InHold)).collect();
+        plan.waiting = (0..waiting).map(|n| waits(&format!("{long}{n}"), WaitingOn::InHold)).collect();
         let markdown = markdown(&plan);
         assert!(markdown.len() < MOST_BYTES, "{} bytes", markdown.len());
         let (text, _) = outside_of_code(&markdown);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use keyrota::{
     inventory::{Account, CallError, ErrorKind, User},
     manifest::{self, Diagnostic, Manifest},
-    plan::Wait,
+    plan::WaitingOn,
     roster::{self, Roster},
 };
 use serde::Deserialize;
@@ -100,7 +100,7 @@ fn show(case: &Case) -> String {
             let age = entry.policy.max_age.value.num_days();
             let without: String =
                 entry.without_address.iter().map(|one| format!("; {}", one.of(&entry.user.name))).collect();
-            let conflict = entry.conflict.as_ref().map(|conflict| format!("; blocked: {}", Wait::from(conflict)));
+            let conflict = entry.conflict.as_ref().map(|conflict| format!("; blocked: {}", WaitingOn::from(conflict)));
             let line = format!("{} by {}: {age}d, {}, [{recipients}]", entry.user.name, entry.rule, entry.secret);
             text += &format!("{line}{exempt}{nobody}{without}{}\n", conflict.unwrap_or_default());
         }

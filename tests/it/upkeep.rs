@@ -10,7 +10,7 @@ use keyrota::{
     },
     mail::Outbox,
     manifest::{self, Manifest},
-    observe::{Depth, directory, observe},
+    observe::{Depth, list, observe},
     plan::{Plan, Verb, plan},
     roster::resolve,
 };
@@ -58,9 +58,9 @@ fn manifest(rule: &str, now: DateTime<Utc>) -> Manifest {
 fn run(faulty: &Faulty<'_>, rule: &str) -> (Plan, Vec<Outcome>) {
     let now = faulty.sandbox.now().expect("a clock");
     async {
-        let directory = directory(faulty, &|_, _| true).await.expect("a listing");
-        let (roster, _) = resolve(&manifest(rule, now), faulty.account(), &directory.users, now);
-        let inventory = observe(faulty, &roster, &directory, Depth::Plan, now, &|| {}).await;
+        let listing = list(faulty, &|_, _| true).await.expect("a listing");
+        let (roster, _) = resolve(&manifest(rule, now), faulty.account(), &listing.users, now);
+        let inventory = observe(faulty, &roster, &listing, Depth::Plan, now, &|| {}).await;
         let plan = plan(&roster, &inventory, now);
         let conditions = Conditions {
             as_of: now,

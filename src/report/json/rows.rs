@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::{
     inventory::Account,
     manifest::Source,
-    plan::{Change, Plan, Step, Wait, Waiting},
+    plan::{Change, Plan, Step, Waiting, WaitingOn},
     report::model::Counts,
     time::rfc3339,
 };
@@ -120,9 +120,9 @@ pub fn is_false(value: &bool) -> bool {
     !value
 }
 
-pub fn state(wait: &Wait) -> &'static str {
+pub fn state(wait: &WaitingOn) -> &'static str {
     match wait {
-        Wait::Unreadable { .. } => "unreadable",
+        WaitingOn::Unreadable { .. } => "unreadable",
         wait if wait.is_blocked() => "blocked",
         _ => "held",
     }

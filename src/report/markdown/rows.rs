@@ -6,7 +6,7 @@ use super::page::{Content, Section, unbroken, unbroken_dates};
 use crate::{
     diff::{Before, CausedWait, Comparison, Deletion, review::Compared},
     inventory::Account,
-    plan::{Change, KeyRef, Plan, Step, Verb, Wait, Waiting},
+    plan::{Change, KeyRef, Plan, Step, Verb, Waiting, WaitingOn},
     report::text::{self, Steps, assumption, before_text, day, moves},
     untrusted::{cell, cell_words, code, fenced},
 };
@@ -79,7 +79,7 @@ pub fn folded(title: &str, header: &'static str, rows: Vec<String>) -> Section<'
 }
 
 pub fn readable(waiting: &[Waiting]) -> impl Iterator<Item = &Waiting> {
-    waiting.iter().filter(|waiting| !matches!(waiting.wait, Wait::Unreadable { .. }))
+    waiting.iter().filter(|waiting| !waiting.wait.is_unreadable())
 }
 
 pub fn deletions(deletions: &[Deletion], accounts: &Accounts) -> String {

@@ -9,7 +9,7 @@ use super::words::{
 use crate::{
     apply::{Applied, Failure, Outcome, Sent},
     inventory::Account,
-    plan::{Change, Plan, Verb, Wait},
+    plan::{Change, Plan, Verb, WaitingOn},
     report::model::{Counts, Report, result_word},
     untrusted::printable,
 };
@@ -164,7 +164,7 @@ pub fn known(plan: &Plan) -> Option<String> {
 pub fn unknown(plan: &Plan) -> Option<String> {
     let mut causes = Causes::default();
     for waiting in &plan.waiting {
-        if let Wait::Unreadable { cause, .. } = &waiting.wait {
+        if let WaitingOn::Unreadable { cause, .. } = &waiting.wait {
             causes.add(cause);
         }
     }

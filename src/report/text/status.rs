@@ -8,7 +8,7 @@ use super::words::Causes;
 use super::words::{BOLD, aligned, assumption, day, heading, last_day, mark, message, users};
 use crate::{
     inventory::{Inventory, Key, LastUse, State},
-    plan::{Forecast, Next, Viewpoint, Wait},
+    plan::{Forecast, Next, Viewpoint, WaitingOn},
     roster::{Entry, Roster},
     untrusted::printable,
 };
@@ -25,7 +25,7 @@ pub fn status(accounts: &[(&Roster, &Inventory)], viewpoint: impl Into<Viewpoint
         let lines = roster.entries.iter().flat_map(|entry| {
             let observed = inventory.users.get(&entry.user.name).map(Result::as_ref);
             let next = Forecast::new(roster, entry, observed, viewpoint);
-            if let Next::Wait { wait: Wait::Unreadable { cause, .. }, .. } = &next.next {
+            if let Next::Wait { wait: WaitingOn::Unreadable { cause, .. }, .. } = &next.next {
                 unreadable.add(cause);
             }
             status_lines(entry, observed.and_then(Result::ok), next, viewpoint.at)
@@ -48,7 +48,7 @@ fn status_lines(entry: &Entry, state: Option<&State>, next: Forecast, now: DateT
         Next::Change(action, reason) => {
             (action.key().cloned(), format!("{} now: {}{assumed}", action.verb(), printable(&reason.to_string())))
         }
-        Next::Wait { wait: Wait::Unreadable { .. }, .. } => (None, "unreadable".to_owned()),
+        Next::Wait { wait: WaitingOn::Unreadable { .. }, .. } => (None, "unreadable".to_owned()),
         Next::Wait { key, wait, until } => {
             let (_, word, _) = mark(&wait);
             let until = until.map_or_else(String::new, |until| format!(" until {}", last_day(&wait, until)));

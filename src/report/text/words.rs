@@ -12,7 +12,7 @@ use tabwriter::TabWriter;
 
 use crate::{
     inventory::{Account, UnreadAccount},
-    plan::{Change, KeyRef, Step, Verb, Wait, Waiting},
+    plan::{Change, KeyRef, Step, Verb, Waiting, WaitingOn},
     time::Day,
     untrusted::printable,
 };
@@ -138,9 +138,9 @@ pub fn waiting_line(waiting: &Waiting) -> String {
     format!("{style}{glyph}{style:#} {user}\t{style}{word}{style:#}\t{key}\t{message}{moves}{until}{assumed}")
 }
 
-pub fn mark(wait: &Wait) -> (char, &'static str, Style) {
+pub fn mark(wait: &WaitingOn) -> (char, &'static str, Style) {
     match wait {
-        Wait::Unreadable { .. } => ('?', "unreadable", RED),
+        WaitingOn::Unreadable { .. } => ('?', "unreadable", RED),
         wait if wait.is_blocked() => ('!', "blocked", RED),
         wait if wait.is_exempt() => (' ', "exempt", DIM),
         _ => (' ', "held", DIM),
@@ -148,8 +148,8 @@ pub fn mark(wait: &Wait) -> (char, &'static str, Style) {
 }
 
 /// What is not said by the word of [`mark`], nor by the last line: why something could not be read, once for all users.
-pub fn message(wait: &Wait) -> String {
-    if matches!(wait, Wait::Unreadable { .. }) {
+pub fn message(wait: &WaitingOn) -> String {
+    if wait.is_unreadable() {
         return String::new();
     }
     let message = printable(&wait.to_string());
@@ -157,7 +157,7 @@ pub fn message(wait: &Wait) -> String {
 }
 
 /// An exemption ends after the day that the manifest names: that day is shown. Other waits end at an instant.
-pub fn last_day(wait: &Wait, until: DateTime<Utc>) -> String {
+pub fn last_day(wait: &WaitingOn, until: DateTime<Utc>) -> String {
     day(if wait.is_exempt() { until - TimeDelta::seconds(1) } else { until })
 }
 

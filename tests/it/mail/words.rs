@@ -5,13 +5,16 @@ use std::{fs, path::Path, sync::Arc};
 use keyrota::{
     inventory::{Account, KeyId, LastUse},
     notice::Kind,
+    plan::{Class, Verb, WaitingKind},
     template::{
         Language, Templates, Text,
-        content::{AboutKey, Content, Rotated},
+        content::{AboutKey, AccountDigest, Content, Digest, Rotated},
         examples::examples,
         render,
     },
 };
+
+use strum::VariantArray;
 
 use super::{account, at, t0};
 use crate::golden::is_blessing;
@@ -189,5 +192,71 @@ fn links_go_to_the_console_of_the_partition() {
         let text = plain_of(Kind::Blocked, "a,b=c", partition, region);
         let link = format!("\nhttps://{host}/iam/home#/users/details/a%2Cb%3Dc?section=security_credentials\n");
         assert!(text.contains(&link), "{text}");
+    }
+}
+
+fn said(language: Language, content: &Content) -> String {
+    built_in(language, content).text
+}
+
+/// A reason that a template does not know would reach people as an English aside, or as nothing.
+#[test]
+fn every_reason_to_be_blocked_has_words_in_every_language() {
+    // No key of the user's is what it is about, so that only the digest tells of it.
+    let in_digest_only = [
+        WaitingKind::ForeignSecret,
+        WaitingKind::SecretBeingDeleted,
+        WaitingKind::ExposedSecret,
+        WaitingKind::ReplicaSecret,
+        WaitingKind::ReplicaFailed,
+        WaitingKind::SeveralSecrets,
+        WaitingKind::AmbiguousRules,
+        WaitingKind::SharedSecret,
+        WaitingKind::NoRecipient,
+    ];
+    let blocked = WaitingKind::VARIANTS.iter().filter(|kind| kind.class() == Class::Blocked);
+    let unreadable = WaitingKind::VARIANTS.iter().filter(|kind| kind.class() == Class::Unreadable);
+    let of_digest: Vec<_> = blocked.clone().chain(unreadable).collect();
+    assert!(of_digest.len() > 10);
+    for language in Language::ALL {
+        let digest = |reason: &'static str| {
+            let blocked = vec![("bob".to_owned(), reason, "DETAILS".to_owned())];
+            let account = Arc::new(account());
+            let one = AccountDigest { account, done: vec![], failed: vec![], blocked };
+            said(language, &Content::Digest(Digest { accounts: vec![one], ..Digest::default() }))
+        };
+        for kind in &of_digest {
+            assert!(
+                !digest(kind.code()).contains("bob: DETAILS"),
+                "{language:?}: the digest has no words for {kind:?}"
+            );
+        }
+        assert!(digest("nonsense").contains("bob: DETAILS"), "this test could not fail");
+
+        let mail = |reason: &'static str| {
+            let mut example = examples(Kind::Blocked, t0()).remove(0);
+            let Content::Keys { about, .. } = &mut example else { panic!("{example:?}") };
+            about[0].reason = Some(reason);
+            said(language, &example)
+        };
+        for kind in blocked.clone().filter(|kind| !in_digest_only.contains(kind)) {
+            assert_ne!(mail(kind.code()), mail("nonsense"), "{language:?}: the mail has no words for {kind:?}");
+        }
+    }
+}
+
+/// The same of every action, in the digest.
+#[test]
+fn every_action_has_words_in_every_language() {
+    for language in Language::ALL {
+        for verb in Verb::ALL {
+            let account = Arc::new(account());
+            let done = vec![("bob".to_owned(), vec![verb.as_str()])];
+            let failed = vec![("eve".to_owned(), verb.as_str(), "DETAILS".to_owned())];
+            let one = AccountDigest { account, done, failed, blocked: vec![] };
+            let text = said(language, &Content::Digest(Digest { accounts: vec![one], ..Digest::default() }));
+            let bare = [format!("bob: {verb}\n"), format!("eve: {verb}: DETAILS")];
+            assert!(!bare.iter().any(|bare| text.contains(bare)), "{language:?}: no words for {verb}: {text}");
+        }
     }
 }

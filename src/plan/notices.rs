@@ -13,9 +13,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{
     model::{LedgerWrite, Next},
     moving::{next, placed},
-    reason::{Origin, Wait},
+    reason::Origin,
     rules::due_at,
     view::View,
+    waiting_on::WaitingOn,
 };
 use crate::{
     inventory::{Account, Destination, KeyId, LastUse, Reminder, Secret, State},
@@ -35,7 +36,7 @@ const UPCOMING: TimeDelta = TimeDelta::days(14);
 
 /// Something that the owner of one user is to be told about one key.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Courtesy {
+pub struct Notice {
     pub kind: Kind,
     pub account: Arc<Account>,
     pub user: String,
@@ -67,20 +68,20 @@ pub struct Batch<'a> {
     pub kind: Kind,
     pub to: String,
     pub language: Language,
-    pub about: Vec<&'a Courtesy>,
+    pub about: Vec<&'a Notice>,
 }
 
 /// What is to be told in one account. `state` gives the state after the run, if it is known; `deleted` the keys that the
 /// run deleted, by user.
 #[must_use]
-pub fn courtesies<'a>(
+pub fn due_notices<'a>(
     roster: &Roster,
     state: impl Fn(&str) -> Option<&'a State>,
     deleted: &BTreeMap<&str, Vec<(&KeyId, Origin)>>,
     now: DateTime<Utc>,
-) -> Vec<Courtesy> {
+) -> Vec<Notice> {
     let account = Arc::new(roster.account.clone());
-    let mut courtesies = Vec::new();
+    let mut notices = Vec::new();
     for entry in roster.entries.iter().filter(|entry| entry.exempt.is_none() && entry.user.unreadable.is_none()) {
         let Some(state) = state(&entry.user.name) else { continue };
         let state = &*placed(roster, entry, state, now);
@@ -96,7 +97,7 @@ pub fn courtesies<'a>(
         let ledger = View::new(roster, entry, state, now).ledger_write();
         let deleted = deleted.get(entry.user.name.as_str()).map(Vec::as_slice).unwrap_or_default();
         let topics = gone(state, secret, deleted).into_iter().chain(pending(roster, entry, state, secret, now));
-        courtesies.extend(topics.map(|topic| {
+        notices.extend(topics.map(|topic| {
             let Topic { kind, key, reason, since, began, deadline } = topic;
             let run = |due| match kind {
                 Kind::Upcoming => roster.runs.starting(due, now),
@@ -104,7 +105,7 @@ pub fn courtesies<'a>(
             };
             let deadline = deadline.map(run);
             let last_use = state.key(&key).map_or(LastUse::Unread, |key| key.last_use.clone());
-            Courtesy {
+            Notice {
                 kind,
                 account: Arc::clone(&account),
                 user: entry.user.name.clone(),
@@ -123,23 +124,23 @@ pub fn courtesies<'a>(
             }
         }));
     }
-    courtesies
+    notices
 }
 
 /// Groups what is to be told: one mail for each address and kind, however many keys and accounts it is about, in the
 /// language of the first. `to` names the addresses of each.
 #[must_use]
-pub fn batches<'a>(courtesies: &[&'a Courtesy], to: impl Fn(&'a Courtesy) -> &'a [String]) -> Vec<Batch<'a>> {
+pub fn batches<'a>(notices: &[&'a Notice], to: impl Fn(&'a Notice) -> &'a [String]) -> Vec<Batch<'a>> {
     let mut batches: BTreeMap<(Kind, String), Batch<'a>> = BTreeMap::new();
-    for courtesy in courtesies {
-        for address in to(courtesy) {
-            let batch = batches.entry((courtesy.kind, address.to_lowercase())).or_insert_with(|| Batch {
-                kind: courtesy.kind,
+    for notice in notices {
+        for address in to(notice) {
+            let batch = batches.entry((notice.kind, address.to_lowercase())).or_insert_with(|| Batch {
+                kind: notice.kind,
                 to: address.clone(),
-                language: courtesy.language,
+                language: notice.language,
                 about: Vec::new(),
             });
-            batch.about.push(courtesy);
+            batch.about.push(notice);
         }
     }
     batches.into_values().collect()
@@ -181,7 +182,7 @@ fn pending(roster: &Roster, entry: &Entry, state: &State, secret: &Secret, now: 
     let told = |kind: Kind, key: &KeyId| secret.reminded.as_ref().filter(|last| last.kind == kind && last.key == *key);
     let within = |last: DateTime<Utc>, pause: TimeDelta| now - last < pause;
     let (topic, is_told) = match next(roster, entry, state, now) {
-        Next::Wait { key: Some(key), wait: Wait::StillInUse { .. }, until } => {
+        Next::Wait { key: Some(key), wait: WaitingOn::StillInUse { .. }, until } => {
             // The mail about the new key, or that this one goes, said when it stops: that counts as well.
             let announced = secret.announced.as_ref().filter(|announced| announced.key == key).map(|one| one.at);
             let reminded = told(Kind::StillInUse, &key).map(|last| last.at);
@@ -189,7 +190,7 @@ fn pending(roster: &Roster, entry: &Entry, state: &State, secret: &Secret, now: 
             let is_told = last.is_some_and(|last| within(last, STILL_IN_USE_AGAIN));
             (Topic { deadline: until, ..Topic::new(Kind::StillInUse, key) }, is_told)
         }
-        Next::Wait { key: Some(key), wait: Wait::InHold, until } => {
+        Next::Wait { key: Some(key), wait: WaitingOn::InHold, until } => {
             // A key that its owner deactivated is no news to them.
             let since = secret.deactivated.as_ref().filter(|deactivated| deactivated.key == key)?.at;
             let is_told = told(Kind::Deactivated, &key).is_some();
@@ -197,13 +198,13 @@ fn pending(roster: &Roster, entry: &Entry, state: &State, secret: &Secret, now: 
             let reason = view.origin(state.key(&key)?).as_str();
             (Topic { reason, since: Some(since), deadline: until, ..Topic::new(Kind::Deactivated, key) }, is_told)
         }
-        Next::Wait { key: Some(key), wait, .. } if wait.is_blocked() || matches!(wait, Wait::Overdue { .. }) => {
+        Next::Wait { key: Some(key), wait, .. } if wait.is_blocked() || matches!(wait, WaitingOn::Overdue { .. }) => {
             let last = told(Kind::Blocked, &key);
             let pause = |last: &Reminder| if last.at == last.first { BLOCKED_AGAIN } else { BLOCKED_STILL };
             let is_told = last.is_some_and(|last| within(last.at, pause(last)));
             let began = last.map(|last| last.first);
             let since = match wait {
-                Wait::Reactivated { since } => Some(since),
+                WaitingOn::Reactivated { since } => Some(since),
                 _ => None,
             };
             (Topic { reason: Some(wait.code()), since, began, ..Topic::new(Kind::Blocked, key) }, is_told)
