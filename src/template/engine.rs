@@ -113,6 +113,7 @@ pub fn render(
         body => Value::from_safe_string(body),
         kind => kind.as_str(),
         language => language.as_str(),
+        foot => language.foot(),
     };
     let html = self::fill(&html, LAYOUT, templates.layout(), page)?;
     Ok(Text { subject, text, html })

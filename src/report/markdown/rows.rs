@@ -6,7 +6,7 @@ use super::page::{Content, Section, unbroken, unbroken_dates};
 use crate::{
     diff::{Before, CausedWait, Comparison, Deletion, review::Compared},
     inventory::Account,
-    plan::{Change, KeyRef, Plan, Step, Verb, Waiting, WaitingOn},
+    plan::{Change, KeyRef, Plan, Step, Verb, Waiting},
     report::text::{self, Steps, assumption, before_text, day, moves},
     untrusted::{cell, cell_words, code, fenced},
 };

@@ -12,6 +12,8 @@ pub(super) struct Words {
     pub months: [&'static str; 12],
     /// Writes a day of a month of a year.
     pub day: fn(u32, &str, i32) -> String,
+    /// What stands below every mail: who sends it, and what it never asks for.
+    pub foot: &'static str,
     /// The template of each kind of mail.
     pub mails: Mails,
 }
@@ -101,6 +103,11 @@ impl Language {
     /// What the language is called in English.
     pub fn name(self) -> &'static str {
         self.words().name
+    }
+
+    /// What stands below every mail.
+    pub(super) fn foot(self) -> &'static str {
+        self.words().foot
     }
 
     /// keyrota's template of a kind of mail.

@@ -19,5 +19,6 @@ pub(super) const WORDS: Words = Words {
         "December",
     ],
     day: |day, month, year| format!("{day} {month} {year}"),
+    foot: "Sent by keyrota, which rotates the access keys of your AWS accounts. It never sends a secret by mail and never asks you for one.",
     mails: templates_here!(),
 };

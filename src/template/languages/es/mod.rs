@@ -19,5 +19,6 @@ pub(super) const WORDS: Words = Words {
         "diciembre",
     ],
     day: |day, month, year| format!("{day} de {month} de {year}"),
+    foot: "Enviado por keyrota, que rota las claves de acceso de sus cuentas de AWS. Nunca envía un secreto por correo ni se lo pide.",
     mails: templates_here!(),
 };

@@ -19,5 +19,6 @@ pub(super) const WORDS: Words = Words {
         "dezembro",
     ],
     day: |day, month, year| format!("{day} de {month} de {year}"),
+    foot: "Enviado pelo keyrota, que faz a rotação das chaves de acesso das suas contas da AWS. Ele nunca envia um segredo por e-mail nem o pede a você.",
     mails: templates_here!(),
 };
