@@ -145,7 +145,7 @@ fn a_workspace_of_another_user() {
         job.run(&[("binary", pull.binary.to_str().expect("UTF-8"))])
     };
     let outcome = run();
-    let line = format!("git config --global --add safe.listing {}", checkout.path().display());
+    let line = format!("git config --global --add safe.directory {}", checkout.path().display());
     refused(&outcome, "belongs to another user");
     assert!(outcome.summary.contains(&line) && outcome.log.contains(&line), "{outcome:?}");
     // As it says.

@@ -263,7 +263,8 @@ impl Runner {
                 for (name, value) in step["env"].as_object().into_iter().flatten() {
                     command.env(name, context.expand(value.as_str().expect("text")));
                 }
-                let inside = step["working-listing"].as_str().or(job["defaults"]["run"]["working-listing"].as_str());
+                let inside =
+                    step["working-directory"].as_str().or(job["defaults"]["run"]["working-directory"].as_str());
                 let variables = [
                     ("PATH", paths.join(":")),
                     ("HOME", file("temp").display().to_string()),
