@@ -88,7 +88,7 @@ impl fmt::Display for Recipient {
 }
 
 /// The sender of mail.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sender {
     pub from: String,
     /// `FromEmailAddressIdentityArn`: the identity of another account that permits this one to send for it.

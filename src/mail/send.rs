@@ -56,6 +56,7 @@ pub async fn owner(
 ) -> Result<(), CallError> {
     let Sending { mail, as_of, outbox } = *sending;
     let Announcement { topic, sender, recipients, fallback, language, .. } = announcement;
+    let Some(sender) = sender else { return Err(unsent(&change.user, "`[mail] from` is missing")) };
     let delivery = |because: Option<String>| {
         Delivery::new(mail, sender, *language, words::of_topic(change, key, topic, because), as_of)
     };

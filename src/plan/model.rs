@@ -401,7 +401,8 @@ pub struct LedgerWrite {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Announcement {
     pub topic: Topic,
-    pub sender: Sender,
+    /// `None` only where nobody is ever told: the manifests are refused otherwise.
+    pub sender: Option<Sender>,
     /// The manifest says that nobody is told: it is only noted.
     pub to_nobody: bool,
     pub recipients: Vec<String>,

@@ -301,7 +301,7 @@ impl<'a> View<'a> {
         Box::new(Announcement {
             topic,
             // Manifests in which somebody is to be told have a sender.
-            sender: self.roster.mail.sender().unwrap_or_default(),
+            sender: self.roster.mail.sender(),
             to_nobody: self.entry.tell_nobody(),
             recipients: self.entry.recipients.clone(),
             fallback: self.roster.mail.fallback.clone(),

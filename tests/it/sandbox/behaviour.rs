@@ -17,7 +17,9 @@ fn message(to: &str) -> Message {
         sender: Sender {
             from: "Security <security@example.com>".to_owned(),
             reply_to: Some("help@example.com".to_owned()),
-            ..Sender::default()
+            from_arn: None,
+            configuration_set: None,
+            region: None,
         },
         tags: [].into(),
         to: to.to_owned(),
