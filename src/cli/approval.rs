@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use chrono::TimeDelta;
 use keyrota::{
-    plan::{Chain, Change, Link, Plan, Verb, fingerprint, fingerprint_of},
+    plan::{Chain, Change, Link, Plan, Verb, fingerprint, fingerprint_of, places},
     time::Duration,
 };
 use serde::Deserialize;
@@ -69,6 +69,8 @@ struct ApprovedChange {
     action: String,
     key_ref: Option<String>,
     destination: String,
+    moves_to: Option<String>,
+    made_with: Option<String>,
     then: Vec<ApprovedStep>,
 }
 
@@ -159,7 +161,7 @@ impl Approved {
 /// # Errors
 /// An action that there is not.
 fn chain(change: ApprovedChange) -> Result<Option<Chain>, String> {
-    let ApprovedChange { account, user, action, key_ref, destination, then } = change;
+    let ApprovedChange { account, user, action, key_ref, destination, moves_to, made_with, then } = change;
     let first = ApprovedStep { action, key_ref, offset_hours: Some(0) };
     let mut links = Vec::new();
     for ApprovedStep { action, key_ref, offset_hours } in std::iter::once(first).chain(then) {
@@ -167,6 +169,7 @@ fn chain(change: ApprovedChange) -> Result<Option<Chain>, String> {
         let (Some(key), Some(hours)) = (key_ref, offset_hours) else { return Ok(None) };
         links.push(Link { verb, key, hours });
     }
+    let destination = places(&destination, moves_to.as_deref(), made_with.as_deref());
     Ok(Some(Chain { account, user, destination, links }))
 }
 

@@ -15,7 +15,7 @@ pub struct Chain {
     /// The account's id.
     pub account: String,
     pub user: String,
-    /// The secret's name; both, where what is under way at one is finished before the other.
+    /// See [`places`].
     pub destination: String,
     /// In their order; never empty for a change.
     pub links: Vec<Link>,
@@ -40,17 +40,20 @@ impl Link {
 impl Change {
     /// What it does to whom, now and later.
     pub fn chain(&self) -> Chain {
-        let Self { account, user, action, reason: _, destination, moves_to, source: _, then, is_assumed: _ } = self;
+        let Self { account, user, action, reason: _, destination, moves_to, made_with, source: _, then, is_assumed: _ } =
+            self;
         let first = Link { verb: action.verb(), key: self.key().as_str().to_owned(), hours: 0 };
         let links = std::iter::once(first).chain(then.iter().map(Link::of)).collect();
-        let destination = places(destination, moves_to.as_deref());
+        let destination = places(destination, moves_to.as_deref(), made_with.as_deref());
         Chain { account: account.id.clone(), user: user.clone(), destination, links }
     }
 }
 
-/// Where the credential goes: two names if one way of it is finished before the other.
-pub(crate) fn places(destination: &str, moves_to: Option<&str>) -> String {
-    moves_to.map_or_else(|| destination.to_owned(), |to| format!("{destination}, then {to}"))
+/// Where the credential goes: two names if one way of it is finished before the other, and what a secret is made with.
+pub fn places(destination: &str, moves_to: Option<&str>, made_with: Option<&str>) -> String {
+    let then = moves_to.map_or_else(String::new, |to| format!(", then {to}"));
+    let with = made_with.map_or_else(String::new, |with| format!(", made with {with}"));
+    format!("{destination}{then}{with}")
 }
 
 impl Waiting {

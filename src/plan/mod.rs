@@ -26,13 +26,14 @@ use self::{
     view::View,
 };
 use crate::{
-    inventory::{CallError, Inventory, LastUse, State},
+    inventory::{CallError, Destination, Elsewhere, Inventory, LastUse, State},
+    manifest::Policy,
     roster::{Entry, Roster},
 };
 use chrono::{DateTime, Utc};
 
 pub use self::{
-    fingerprint::{Chain, Link, fingerprint, fingerprint_of},
+    fingerprint::{Chain, Link, fingerprint, fingerprint_of, places},
     kms_key::KmsKeyChange,
     limits::{Exceeded, exceeded},
     model::{
@@ -72,6 +73,8 @@ pub fn plan(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Viewpoi
                 let state = state.expect("only a state that was read changes");
                 let then = outset.after(state, &action);
                 let (destination, source) = (state.ledger.secret.clone(), entry.rule.clone());
+                let creates = action.verb() == Verb::Create || then.iter().any(|step| step.verb == Verb::Create);
+                let made_with = made_with(entry, state).filter(|_| creates);
                 plan.changes.push(Change {
                     account,
                     user,
@@ -79,6 +82,7 @@ pub fn plan(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Viewpoi
                     reason,
                     destination,
                     moves_to,
+                    made_with,
                     source,
                     then,
                     is_assumed,
@@ -102,6 +106,20 @@ pub fn plan(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Viewpoi
         }
     }
     plan
+}
+
+/// What a secret that does not exist yet will be made with, in words; `None` where it exists, or nothing is special.
+fn made_with(entry: &Entry, state: &State) -> Option<String> {
+    let ledger = match &state.elsewhere {
+        Elsewhere::MovesTo(to) => to,
+        Elsewhere::Nowhere | Elsewhere::MovedFrom(_) | Elsewhere::Several(_) => &state.ledger,
+    };
+    let Policy { kms_key, replicate_to, .. } = &*entry.policy;
+    let kms_key = kms_key.value.as_ref().map(|key| format!("kms-key {key}"));
+    let regions = replicate_to.value.join(", ");
+    let replicate_to = (!regions.is_empty()).then(|| format!("replicate-to {regions}"));
+    let parts: Vec<String> = kms_key.into_iter().chain(replicate_to).collect();
+    (ledger.destination == Destination::Absent && !parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// What comes next for one user at a viewpoint.

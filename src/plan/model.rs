@@ -129,6 +129,8 @@ pub struct Change {
     pub destination: String,
     /// The secret that the manifest names, if this finishes at another what has begun there.
     pub moves_to: Option<String>,
+    /// The KMS key and the regions of a secret that is made for the credential, in words, if the manifest names any.
+    pub made_with: Option<String>,
     /// The `[[rotate]]` that selects the user.
     pub source: Source,
     /// Everything that follows, up to where the next rotation begins or a person is needed.
@@ -504,8 +506,18 @@ impl Plan {
         changes.iter_mut().for_each(|change| carried_on(&mut change.then));
         waiting.iter_mut().for_each(|waiting| carried_on(&mut waiting.then));
         waiting.extend(put_off.into_iter().map(|change| {
-            let Change { account, user, action, reason, destination: _, moves_to, source, then: _, is_assumed } =
-                change;
+            let Change {
+                account,
+                user,
+                action,
+                reason,
+                destination: _,
+                moves_to,
+                made_with: _,
+                source,
+                then: _,
+                is_assumed,
+            } = change;
             let key = action.key().or_else(|| reason.key()).cloned();
             let (wait, until, then) = (WaitingOn::RotationsPaused { reason }, enforce, Vec::new());
             Waiting { account, user, key, wait, moves_to, source, until, then, is_assumed }

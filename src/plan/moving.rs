@@ -67,11 +67,13 @@ pub fn arranged(keys: Vec<Key>, own: Ledger, former: Vec<Ledger>) -> State {
     let written = |ledger: &Ledger| last_written(ledger, &keys);
     let mut former: Vec<(Option<DateTime<Utc>>, Ledger)> =
         former.into_iter().map(|ledger| (written(&ledger), ledger)).collect();
-    former.sort_by(|(one, a), (other, b)| other.cmp(one).then_with(|| a.secret.cmp(&b.secret)));
     let works = |ledger: &Ledger| {
         let key = ledger.handed_out()?;
         keys.iter().find(|held| held.id == key && held.is_active())
     };
+    // What hands out a key that works says which key is current, whatever was begun elsewhere and came to nothing.
+    let rank = |(at, ledger): &(Option<DateTime<Utc>>, Ledger)| (works(ledger).is_some(), *at);
+    former.sort_by(|a, b| rank(b).cmp(&rank(a)).then_with(|| a.1.secret.cmp(&b.1.secret)));
     let own_key = works(&own);
     let leads = |(at, _): &(Option<DateTime<Utc>>, Ledger)| own_key.is_none() && *at > written(&own);
     let newer =
@@ -81,7 +83,7 @@ pub fn arranged(keys: Vec<Key>, own: Ledger, former: Vec<Ledger>) -> State {
     let (ledger, elsewhere) = match &former[..] {
         [] => (own, Elsewhere::Nowhere),
         _ if !rivals.is_empty() => (own, Elsewhere::Several(rivals)),
-        [first, second, ..] if leads(first) && first.0 == second.0 && first.0 != Some(STALE) => {
+        [first, second, ..] if leads(first) && rank(first) == rank(second) && first.0 != Some(STALE) => {
             let alike = former.iter().filter(|one| one.0 == first.0).map(|(_, ledger)| ledger.secret.clone());
             let names = alike.collect();
             (own, Elsewhere::Several(names))

@@ -182,12 +182,15 @@ fn pending(roster: &Roster, entry: &Entry, state: &State, secret: &Secret, now: 
     let told = |kind: Kind, key: &KeyId| secret.reminded.as_ref().filter(|last| last.kind == kind && last.key == *key);
     let within = |last: DateTime<Utc>, pause: TimeDelta| now - last < pause;
     let (topic, is_told) = match next(roster, entry, state, now) {
-        Next::Wait { key: Some(key), wait: WaitingOn::StillInUse { .. }, until } => {
+        Next::Wait { key: Some(key), wait: WaitingOn::StillInUse { last_used }, until } => {
             // The mail about the new key, or that this one goes, said when it stops: that counts as well.
             let announced = secret.announced.as_ref().filter(|announced| announced.key == key).map(|one| one.at);
+            let first = secret.notified_at.max(announced);
             let reminded = told(Kind::StillInUse, &key).map(|last| last.at);
-            let last = reminded.max(secret.notified_at).max(announced);
-            let is_told = last.is_some_and(|last| within(last, STILL_IN_USE_AGAIN));
+            let last = reminded.max(first);
+            // Who used it before they heard of that, and not since, has moved.
+            let has_moved = first.is_some_and(|told| last_used <= told);
+            let is_told = has_moved || last.is_some_and(|last| within(last, STILL_IN_USE_AGAIN));
             (Topic { deadline: until, ..Topic::new(Kind::StillInUse, key) }, is_told)
         }
         Next::Wait { key: Some(key), wait: WaitingOn::InHold, until } => {

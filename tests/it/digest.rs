@@ -229,3 +229,25 @@ fn a_plan_of_which_something_is_not_known_has_no_digest() {
         assert!(ran.stderr.contains("1 user could not be read: such a plan has no digest"), "{}", ran.stderr);
     }
 }
+
+/// A secret that is made for the credential is part of what was approved: with which KMS key, and in which regions.
+#[test]
+fn another_kms_key_or_region_of_a_new_secret_is_another_change() {
+    for setting in [
+        "kms-key = \"arn:aws:kms:eu-west-1:999988887777:key/1234abcd-12ab-34cd-56ef-1234567890ab\"\n",
+        "replicate-to = [\"us-east-1\"]\n",
+    ] {
+        for file in [None, Some("plan.json")] {
+            let (repository, digest) = approved();
+            repository.write("manifests/team.toml", &format!("version = 1\n\n{RULE}{setting}"));
+            assert_refused(&repository, &digest, file, &[]);
+        }
+        // Once approved, it is applied.
+        let repository = Repository::with_rule(&format!("{RULE}{setting}"));
+        let plan = repository.plan_json(&["--json-into", "plan.json"]);
+        assert!(plan["changes"][0]["made-with"].is_string(), "{plan:#}");
+        let digest = plan["digest"].as_str().expect("a digest");
+        let ran = apply(&repository, digest, Some("plan.json"));
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+    }
+}

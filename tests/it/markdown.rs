@@ -68,6 +68,7 @@ fn delete(user: &str, key: &str) -> Change {
         reason,
         destination,
         moves_to: None,
+        made_with: None,
         source: source("a.toml"),
         then: vec![],
         is_assumed: false,

@@ -62,6 +62,9 @@ pub struct JsonChange<'a> {
     /// The secret that the manifest names, if this finishes what has begun at another.
     #[serde(skip_serializing_if = "Option::is_none")]
     moves_to: Option<&'a str>,
+    /// What a secret that is made for the credential is made with, if the manifest names a KMS key or regions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    made_with: Option<&'a str>,
     source: JsonSource<'a>,
     then: Vec<JsonStep<'a>>,
     /// It rests on keys being used as they were observed to be.
@@ -129,7 +132,8 @@ pub fn state(wait: &WaitingOn) -> &'static str {
 }
 
 pub fn change(change: &Change) -> JsonChange<'_> {
-    let Change { account, user, action, reason, destination, moves_to, source: from, then, is_assumed } = change;
+    let Change { account, user, action, reason, destination, moves_to, made_with, source: from, then, is_assumed } =
+        change;
     let (account, account_name) = names(account);
     JsonChange {
         account,
@@ -142,6 +146,7 @@ pub fn change(change: &Change) -> JsonChange<'_> {
         message: reason.to_string(),
         destination,
         moves_to: moves_to.as_deref(),
+        made_with: made_with.as_deref(),
         source: source(from),
         then: then.iter().map(step).collect(),
         assumed: *is_assumed,

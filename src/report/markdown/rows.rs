@@ -7,7 +7,7 @@ use crate::{
     diff::{Before, CausedWait, Comparison, Deletion, review::Compared},
     inventory::Account,
     plan::{Change, KeyRef, Plan, Step, Verb, Waiting},
-    report::text::{self, Steps, assumption, before_text, day, moves},
+    report::text::{self, Steps, assumption, before_text, day, made, moves},
     untrusted::{cell, cell_words, code, fenced},
 };
 
@@ -136,7 +136,8 @@ pub fn caused_waits(comparison: &Comparison, accounts: &Accounts) -> Vec<String>
 }
 
 pub fn change_row(change: &Change, before: Option<String>, accounts: &Accounts) -> String {
-    let Change { account, user, action, reason, destination: _, moves_to, source: _, then: _, is_assumed } = change;
+    let Change { account, user, action, reason, destination: _, moves_to, made_with, source: _, then: _, is_assumed } =
+        change;
     let verb = action.verb();
     let steps = Steps::after(change);
     let first = format!(
@@ -156,7 +157,12 @@ pub fn change_row(change: &Change, before: Option<String>, accounts: &Accounts) 
     }
     let (user, why) = (
         accounts.user(account, user),
-        cell_words(&format!("{reason}{}{}", moves(moves_to.as_deref()), assumption(*is_assumed))),
+        cell_words(&format!(
+            "{reason}{}{}{}",
+            moves(moves_to.as_deref()),
+            made(made_with.as_deref()),
+            assumption(*is_assumed)
+        )),
     );
     format!(
         "| `{}` | {user} | {} | {} | {} |\n",

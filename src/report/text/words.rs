@@ -34,10 +34,22 @@ pub fn heading(account: &Account) -> String {
 }
 
 pub fn change_line(change: &Change) -> String {
-    let Change { account: _, user, action, reason, destination: _, moves_to, source: _, then: _, is_assumed } = change;
+    let Change {
+        account: _,
+        user,
+        action,
+        reason,
+        destination: _,
+        moves_to,
+        made_with,
+        source: _,
+        then: _,
+        is_assumed,
+    } = change;
     let verb = action.verb();
     let style = style(verb);
-    let (key, reason, moves) = (about(change), printable(&reason.to_string()), moves(moves_to.as_deref()));
+    let (key, reason, moves) =
+        (about(change), printable(&reason.to_string()), moves(moves_to.as_deref()) + &made(made_with.as_deref()));
     let (user, then, assumed) = (printable(user), then_text(change), assumption(*is_assumed));
     let glyph = verb.glyph();
     format!("{style}{glyph}{style:#} {user}\t{style}{verb}{style:#}\t{key}\t{reason}{moves}{then}{assumed}")
@@ -54,6 +66,11 @@ pub fn about(change: &Change) -> &str {
 /// That the manifest names another secret by now.
 pub fn moves(moves_to: Option<&str>) -> String {
     moves_to.map_or_else(String::new, |to| format!("; under its former name, before it moves to `{}`", printable(to)))
+}
+
+/// What a secret that is made for the credential is made with.
+pub fn made(with: Option<&str>) -> String {
+    with.map_or_else(String::new, |with| format!("; in a new secret ({})", printable(with)))
 }
 
 /// What follows in the same run, then what follows later, with its earliest dates.

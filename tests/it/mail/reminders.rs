@@ -38,10 +38,10 @@ fn a_whole_life_in_english() {
         life("en"),
         [
             "0 rotated: New access key for ci-deployer: the old one stops on 30 November 2026",
-            "7 still-in-use: The old access key of ci-deployer is still in use: it stops on 14 December 2026",
-            "10 still-in-use: The old access key of ci-deployer is still in use: it stops on 14 December 2026",
-            "13 still-in-use: The old access key of ci-deployer is still in use: it stops on 14 December 2026",
-            "16 still-in-use: The old access key of ci-deployer is still in use: it stops on 14 December 2026",
+            "7 still-in-use: The old access key of ci-deployer is still in use: it stops by 14 December 2026",
+            "10 still-in-use: The old access key of ci-deployer is still in use: it stops by 14 December 2026",
+            "13 still-in-use: The old access key of ci-deployer is still in use: it stops by 14 December 2026",
+            "16 still-in-use: The old access key of ci-deployer is still in use: it stops by 14 December 2026",
             "19 deactivated: The old access key of ci-deployer is deactivated: you can take it back until 26 December 2026",
             "33 deleted: The old access key of ci-deployer is deleted",
         ]
@@ -54,10 +54,10 @@ fn a_whole_life_in_spanish() {
         life("es-MX"),
         [
             "0 rotated: Nueva clave de acceso para ci-deployer: la anterior deja de funcionar el 30 de noviembre de 2026",
-            "7 still-in-use: La clave de acceso anterior de ci-deployer sigue en uso: deja de funcionar el 14 de diciembre de 2026",
-            "10 still-in-use: La clave de acceso anterior de ci-deployer sigue en uso: deja de funcionar el 14 de diciembre de 2026",
-            "13 still-in-use: La clave de acceso anterior de ci-deployer sigue en uso: deja de funcionar el 14 de diciembre de 2026",
-            "16 still-in-use: La clave de acceso anterior de ci-deployer sigue en uso: deja de funcionar el 14 de diciembre de 2026",
+            "7 still-in-use: La clave de acceso anterior de ci-deployer sigue en uso: deja de funcionar a más tardar el 14 de diciembre de 2026",
+            "10 still-in-use: La clave de acceso anterior de ci-deployer sigue en uso: deja de funcionar a más tardar el 14 de diciembre de 2026",
+            "13 still-in-use: La clave de acceso anterior de ci-deployer sigue en uso: deja de funcionar a más tardar el 14 de diciembre de 2026",
+            "16 still-in-use: La clave de acceso anterior de ci-deployer sigue en uso: deja de funcionar a más tardar el 14 de diciembre de 2026",
             "19 deactivated: La clave de acceso anterior de ci-deployer está desactivada: puede recuperarla hasta el 26 de diciembre de 2026",
             "33 deleted: La clave de acceso anterior de ci-deployer está eliminada",
         ]
@@ -70,10 +70,10 @@ fn a_whole_life_in_portuguese() {
         life("pt-BR"),
         [
             "0 rotated: Nova chave de acesso para ci-deployer: a anterior deixa de funcionar em 30 de novembro de 2026",
-            "7 still-in-use: A chave de acesso anterior de ci-deployer ainda está em uso: ela deixa de funcionar em 14 de dezembro de 2026",
-            "10 still-in-use: A chave de acesso anterior de ci-deployer ainda está em uso: ela deixa de funcionar em 14 de dezembro de 2026",
-            "13 still-in-use: A chave de acesso anterior de ci-deployer ainda está em uso: ela deixa de funcionar em 14 de dezembro de 2026",
-            "16 still-in-use: A chave de acesso anterior de ci-deployer ainda está em uso: ela deixa de funcionar em 14 de dezembro de 2026",
+            "7 still-in-use: A chave de acesso anterior de ci-deployer ainda está em uso: ela deixa de funcionar no mais tardar em 14 de dezembro de 2026",
+            "10 still-in-use: A chave de acesso anterior de ci-deployer ainda está em uso: ela deixa de funcionar no mais tardar em 14 de dezembro de 2026",
+            "13 still-in-use: A chave de acesso anterior de ci-deployer ainda está em uso: ela deixa de funcionar no mais tardar em 14 de dezembro de 2026",
+            "16 still-in-use: A chave de acesso anterior de ci-deployer ainda está em uso: ela deixa de funcionar no mais tardar em 14 de dezembro de 2026",
             "19 deactivated: A chave de acesso anterior de ci-deployer está desativada: você pode recuperá-la até 26 de dezembro de 2026",
             "33 deleted: A chave de acesso anterior de ci-deployer foi excluída",
         ]
@@ -90,6 +90,16 @@ fn still_in_use_says_when_where_and_what() {
     for line in ["Last used: 30 November 2026, 07:00 UTC", "Service: s3", "In region: eu-central-1"] {
         assert!(text.lines().any(|other| other == line), "{text}");
     }
+}
+
+/// With the default policy `overlap` ends a day before `quiet` has passed since the last use: who moved at once has moved.
+#[test]
+fn who_moved_at_once_is_not_told_that_the_old_key_is_in_use() {
+    let sandbox = sandbox(vec![user("bob", "owner@example.com")]);
+    use_old_keys(&sandbox, 0);
+    assert_eq!(kinds(&run_day(&sandbox, &everyone(), 0, true)), [("rotated", "owner@example.com")]);
+    assert_eq!(kinds(&run_day(&sandbox, &everyone(), 7, true)), []);
+    assert_eq!(kinds(&run_day(&sandbox, &everyone(), 8, true)), [("deactivated", "owner@example.com")]);
 }
 
 /// Three users of one owner, and one of another, reach the same day.
