@@ -91,7 +91,10 @@ fn obstacle(view: &View<'_>) -> Result<Option<Next>, Need> {
     }
     if let Elsewhere::Several(secrets) = &view.state.elsewhere {
         let (secret, others) = (view.entry.secret.clone(), secrets.clone());
-        return Ok(Some(Next::Wait { key: None, wait: WaitingOn::SeveralSecrets { secret, others }, until: None }));
+        // Where nothing can be noted, the owner would be told by every run.
+        let current = view.pair().filter(|_| view.state.ledger.destination.own().is_some());
+        let key = current.map(|(current, _)| current.id.clone());
+        return Ok(Some(Next::Wait { key, wait: WaitingOn::SeveralSecrets { secret, others }, until: None }));
     }
     let secret = view.state.ledger.secret.clone();
     let wait = match &view.state.ledger.destination {

@@ -231,7 +231,7 @@ impl fmt::Display for WaitingOn {
             ),
             Self::SeveralSecrets { secret, others } => write!(
                 f,
-                "the secret is to be `{secret}`, and {} may be the one that is read: delete what is not, or take its tag `keyrota:user` away",
+                "the secret is to be `{secret}`, and {} may be the one that is read: name that with `secret` until the rotation there is finished; if nothing reads it, take its tag `keyrota:user` away",
                 others.iter().map(|other| format!("`{other}`")).collect::<Vec<_>>().join(" or ")
             ),
             Self::AmbiguousRules { rules: [one, other] } => write!(

@@ -76,6 +76,7 @@ pub fn examples(kind: Kind, now: DateTime<Utc>) -> Vec<Content> {
                 Kind::Blocked => &[
                     Some("two-keys-in-use"),
                     Some("stale-secret"),
+                    Some("several-secrets"),
                     Some("leaked-key"),
                     Some("overdue"),
                     Some("overdue-in-use"),

@@ -209,7 +209,6 @@ fn every_reason_to_be_blocked_has_words_in_every_language() {
         WaitingKind::ExposedSecret,
         WaitingKind::ReplicaSecret,
         WaitingKind::ReplicaFailed,
-        WaitingKind::SeveralSecrets,
         WaitingKind::AmbiguousRules,
         WaitingKind::SharedSecret,
         WaitingKind::NoRecipient,
