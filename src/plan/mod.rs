@@ -67,7 +67,7 @@ pub fn plan(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Viewpoi
         if let Some(state) = state.filter(|_| entry.exempt.is_none()) {
             plan.warnings.extend(upkeep::warnings(&View::new(roster, entry, state, now), &forecast.next));
         }
-        let moves_to = state.and_then(State::moves_to).map(str::to_owned);
+        let moves_to = forecast.moves_to(roster, entry, now);
         match forecast.next {
             Next::Change(action, reason) => {
                 let state = state.expect("only a state that was read changes");
@@ -132,6 +132,15 @@ pub struct Forecast {
 }
 
 impl Forecast {
+    /// The secret that the manifest names, if the credential is at another yet.
+    pub fn moves_to(&self, roster: &Roster, entry: &Entry, now: DateTime<Utc>) -> Option<String> {
+        let state = self.state.as_ref()?;
+        let view = View::new(roster, entry, state, now);
+        let is_due = || view.pair().is_some_and(|(current, _)| view.moved_from(current).is_some());
+        let is_waiting = matches!(&self.next, Next::Wait { .. });
+        state.moves_to().map(str::to_owned).or_else(|| (is_waiting && is_due()).then(|| entry.secret.clone()))
+    }
+
     /// What comes next for a user of the roster, whose keys and secret were observed so or could not be read.
     #[must_use]
     pub fn new(

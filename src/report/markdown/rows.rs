@@ -7,7 +7,7 @@ use crate::{
     diff::{Before, CausedWait, Comparison, Deletion, review::Compared},
     inventory::Account,
     plan::{Change, KeyRef, Plan, Step, Verb, Waiting},
-    report::text::{self, Steps, assumption, before_text, day, made, moves},
+    report::text::{self, Steps, assumption, before_text, day, made, moves, moves_later},
     untrusted::{cell, cell_words, code, fenced},
 };
 
@@ -191,7 +191,7 @@ pub fn key_words(key: &KeyRef, in_table: bool) -> String {
 }
 
 pub fn waiting_row(waiting: &Waiting, before: Option<String>, accounts: &Accounts) -> String {
-    let Waiting { account, user, key, wait, moves_to, source: _, until, then, is_assumed } = waiting;
+    let Waiting { account, user, key, wait, moves_to, source: _, until, then: _, is_assumed } = waiting;
     let (glyph, word) = match wait {
         wait if wait.is_blocked() => ("`!`", "**blocked**"),
         wait if wait.is_exempt() => ("", "exempt"),
@@ -199,11 +199,18 @@ pub fn waiting_row(waiting: &Waiting, before: Option<String>, accounts: &Account
     };
     let key = key.as_ref().map_or_else(String::new, |key| format!(" {}", cell(key.as_str())));
     let until = until.map(|until| format!("until {}", unbroken(text::last_day(wait, until))));
-    let then = then.iter().map(|step| format!("{} {}", step.verb, unbroken(day(step.not_before))));
-    let before = before.map(|before| unbroken_dates(&before));
-    let when: Vec<String> = until.into_iter().chain(then).chain(before).collect();
-    let why = text::message(wait) + &moves(moves_to.as_deref()) + assumption(*is_assumed);
+    let steps = Steps::after_wait(waiting);
+    let then = steps.later.iter().map(|(step, key)| {
+        let words = step_words(step, key.as_ref());
+        format!("{words} {}", unbroken(day(step.not_before)))
+    });
+    let mut when = until.into_iter().chain(then).collect::<Vec<_>>().join(", ");
+    when += &unbroken_dates(&steps.condition());
+    if let Some(before) = before {
+        when += &format!(", {}", unbroken_dates(&before));
+    }
+    let why = text::message(wait) + &moves_later(moves_to.as_deref()) + assumption(*is_assumed);
     let why = cell_words(&why);
     let (user, why) = (accounts.user(account, user), unbroken_dates(&why));
-    format!("| {glyph} | {user} | {word}{key} | {why} | {} |\n", when.join(", "))
+    format!("| {glyph} | {user} | {word}{key} | {why} | {} |\n", when.trim_start_matches(", "))
 }

@@ -14,5 +14,5 @@ pub use self::{
 pub(super) use self::{
     change::{before_text, grave, welcome},
     plan::unknown,
-    words::{Steps, assumption, day, last_day, made, message, moves},
+    words::{Steps, assumption, day, last_day, made, message, moves, moves_later},
 };

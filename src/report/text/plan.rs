@@ -2,9 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::words::Causes;
 use super::words::{
-    CYAN, RED, YELLOW, about, aligned, change_line, day, heading, list, style, unread, users, waiting_line,
+    CYAN, Causes, RED, YELLOW, about, aligned, change_line, day, heading, list, style, unread, users, waiting_line,
 };
 use crate::{
     apply::{Applied, Failure, Outcome, Sent},

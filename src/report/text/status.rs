@@ -4,8 +4,7 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
 
-use super::words::Causes;
-use super::words::{BOLD, aligned, assumption, day, heading, last_day, mark, message, users};
+use super::words::{BOLD, Causes, aligned, assumption, day, heading, last_day, mark, message, moves_later, users};
 use crate::{
     inventory::{Inventory, Key, LastUse, State},
     plan::{Forecast, Next, Viewpoint, WaitingOn},
@@ -28,7 +27,7 @@ pub fn status(accounts: &[(&Roster, &Inventory)], viewpoint: impl Into<Viewpoint
             if let Next::Wait { wait: WaitingOn::Unreadable { cause, .. }, .. } = &next.next {
                 unreadable.add(cause);
             }
-            status_lines(entry, observed.and_then(Result::ok), next, viewpoint.at)
+            status_lines(roster, entry, observed.and_then(Result::ok), next, viewpoint.at)
         });
         let lines: Vec<String> = lines.collect();
         text += &aligned(std::iter::once(title).chain(lines));
@@ -41,18 +40,26 @@ pub fn status(accounts: &[(&Roster, &Inventory)], viewpoint: impl Into<Viewpoint
     text
 }
 
-fn status_lines(entry: &Entry, state: Option<&State>, next: Forecast, now: DateTime<Utc>) -> Vec<String> {
+fn status_lines(
+    roster: &Roster,
+    entry: &Entry,
+    state: Option<&State>,
+    next: Forecast,
+    now: DateTime<Utc>,
+) -> Vec<String> {
     let user = printable(&entry.user.name);
     let assumed = assumption(next.is_assumed);
+    let moves = moves_later(next.moves_to(roster, entry, now).as_deref());
     let (about, next) = match next.next {
-        Next::Change(action, reason) => {
-            (action.key().cloned(), format!("{} now: {}{assumed}", action.verb(), printable(&reason.to_string())))
-        }
+        Next::Change(action, reason) => (
+            action.key().cloned(),
+            format!("{} now: {}{moves}{assumed}", action.verb(), printable(&reason.to_string())),
+        ),
         Next::Wait { wait: WaitingOn::Unreadable { .. }, .. } => (None, "unreadable".to_owned()),
         Next::Wait { key, wait, until } => {
             let (_, word, _) = mark(&wait);
             let until = until.map_or_else(String::new, |until| format!(" until {}", last_day(&wait, until)));
-            (key, format!("{word}{until}: {}{assumed}", message(&wait)))
+            (key, format!("{word}{until}: {}{moves}{assumed}", message(&wait)))
         }
         Next::Settled { next_rotation: Some(at) } => (None, format!("rotate {}", day(at))),
         Next::Settled { next_rotation: None } => (None, "nothing to rotate".to_owned()),

@@ -68,6 +68,11 @@ pub fn moves(moves_to: Option<&str>) -> String {
     moves_to.map_or_else(String::new, |to| format!("; under its former name, before it moves to `{}`", printable(to)))
 }
 
+/// That the manifest names another secret, to which the credential comes after the wait.
+pub fn moves_later(moves_to: Option<&str>) -> String {
+    moves_to.map_or_else(String::new, |to| format!("; before it moves to `{}`", printable(to)))
+}
+
 /// What a secret that is made for the credential is made with.
 pub fn made(with: Option<&str>) -> String {
     with.map_or_else(String::new, |with| format!("; in a new secret ({})", printable(with)))
@@ -109,18 +114,27 @@ pub struct Steps<'a> {
 }
 
 impl<'a> Steps<'a> {
+    /// What follows a change.
     pub fn after(change: &'a Change) -> Self {
         let replaced = change.reason.key().map(|key| KeyRef::Existing(key.clone()));
-        let mut named: Vec<KeyRef> = std::iter::once(change.key()).chain(replaced).collect();
-        let mut created = vec![change.key()];
+        let created = change.action.key().is_none().then(|| change.key());
+        Self::of(&change.then, std::iter::once(change.key()).chain(replaced).collect(), created.into_iter().collect())
+    }
+
+    /// What comes when a wait is over.
+    pub fn after_wait(waiting: &'a Waiting) -> Self {
+        Self::of(&waiting.then, waiting.key.iter().map(|key| KeyRef::Existing(key.clone())).collect(), Vec::new())
+    }
+
+    /// `named` are the keys of which the reader knows already, `created` those that were just made.
+    fn of(then: &'a [Step], mut named: Vec<KeyRef>, mut created: Vec<KeyRef>) -> Self {
         let mut steps = Self { at_once: Vec::new(), later: Vec::new() };
-        for step in &change.then {
+        for step in then {
             let key = step.key.clone();
             match step.verb {
                 Verb::Create => created.push(key.clone()),
                 // A key that is created is handed out and announced: that goes without saying.
-                Verb::Promote | Verb::Notify if created.contains(&key) && change.action.key().is_none() => continue,
-                Verb::Promote | Verb::Notify if created[1..].contains(&key) => continue,
+                Verb::Promote | Verb::Notify if created.contains(&key) => continue,
                 Verb::Promote | Verb::Notify | Verb::Deactivate | Verb::Delete | Verb::Update => {}
             }
             let name = (!named.contains(&key)).then(|| key.clone());
@@ -151,7 +165,7 @@ pub fn waiting_line(waiting: &Waiting) -> String {
     let key = key.as_ref().map_or("", |key| key.as_str());
     let until = until.map_or_else(String::new, |until| format!("; {DIM}until {}{DIM:#}", last_day(wait, until)));
     let (user, message, assumed) = (printable(user), message(wait), assumption(*is_assumed));
-    let moves = moves(moves_to.as_deref());
+    let moves = moves_later(moves_to.as_deref());
     format!("{style}{glyph}{style:#} {user}\t{style}{word}{style:#}\t{key}\t{message}{moves}{until}{assumed}")
 }
 
