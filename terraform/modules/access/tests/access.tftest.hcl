@@ -33,7 +33,7 @@ run "says_only_what_is_needed" {
   assert {
     condition = [for one in jsondecode(output.execution).Statement : one.Sid] == [
       "FindUsers", "FindSecrets", "ReadSecrets", "ReadKeys0", "ReadKeys1",
-      "NeverTouch", "CreateSecrets", "TagSecrets", "StoreKeys", "RotateKeys0", "RotateKeys1",
+      "NeverTouch", "CreateSecrets", "TagSecrets", "StoreKeys", "FinishAtFormerSecrets", "RotateKeys0", "RotateKeys1",
     ]
     error_message = "no statement about replicas and keys that the manifests don't name"
   }
