@@ -334,10 +334,16 @@ fn superseded(view: &View<'_>) -> Result<Option<Next>, Need> {
         return Ok(Some(waits(other, WaitingOn::InOverlap, overlap_ends)));
     }
     let last_used = last_use(other)?;
+    if let Some(time) = last_used.filter(|time| view.is_recent(*time) && !view.is_over(overlap_ends, patience)) {
+        return Ok(Some(waits(other, WaitingOn::StillInUse { last_used: time }, later(overlap_ends, patience))));
+    }
+    // A replica that failed hands out what it had: the old key. A leak is stopped all the same.
+    if !view.is_leaked(other)
+        && let Some(wait) = replica_failed(view)?
+    {
+        return Ok(Some(wait));
+    }
     Ok(Some(match last_used {
-        Some(time) if view.is_recent(time) && !view.is_over(overlap_ends, patience) => {
-            waits(other, WaitingOn::StillInUse { last_used: time }, later(overlap_ends, patience))
-        }
         Some(time) if view.is_recent(time) => view.deactivate(other, Reason::PatienceOver { last_used }),
         _ => view.deactivate(other, Reason::Superseded { last_used }),
     }))
