@@ -138,7 +138,7 @@ fn reviewed(users: usize) -> f64 {
     let later = Some(now() + TimeDelta::days(8));
     let began = Instant::now();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-    let reviewed = runtime.block_on(review(&places, Ok(&before), &after, now().into(), later, &|_| {}));
+    let reviewed = runtime.block_on(review(&places, &[], Ok(&before), &after, now().into(), later, &|_| {}));
     let Review { plan, comparison, .. } = reviewed.expect("the sandbox lists");
     let since = Some(Since { revision: "main", commit: "0123456789", comparison: &comparison, notes: &[] });
     let report = Report { plan: &plan, revision: None, since, applied: None };

@@ -9,7 +9,7 @@ use git2::{ErrorCode, FileMode, ObjectType, Repository, StatusOptions, Tree, Tre
 
 use crate::{
     manifest::files::{Budget, Files, LARGEST_FILE, Refused},
-    untrusted::{is_visible, printable},
+    untrusted::{is_visible, printable, shell_word},
 };
 
 /// The folder of the team's own templates, beside the manifests.
@@ -118,7 +118,7 @@ fn open(folder: &Path) -> Result<(Repository, PathBuf), GitError> {
             GitError::new(format!("the git repository of `{shown}` belongs to another user")).hint(format!(
                 "if you trust it, as a job in a container does that did not check it out itself: \
                  git config --global --add safe.directory {}",
-                shell_word(&work_tree_of(&absolute))
+                shell_word(&work_tree_of(&absolute).display().to_string())
             ))
         }
         _ => GitError::new(format!("the git repository of `{shown}` can't be read: {}", error.message())),
@@ -149,13 +149,6 @@ fn within_another(repository: &Repository) -> Option<PathBuf> {
 /// Where the work tree begins, as far as that is known of a repository that may not be opened.
 fn work_tree_of(folder: &Path) -> PathBuf {
     folder.ancestors().find(|path| path.join(".git").exists()).unwrap_or(folder).to_owned()
-}
-
-/// A path as a shell takes it.
-fn shell_word(path: &Path) -> String {
-    let path = path.display().to_string();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-    if path.chars().all(is_plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
 fn unknown(repository: &Repository, revision: &str, error: &git2::Error) -> GitError {

@@ -8,7 +8,7 @@ use crate::{
     clock::{self, ClockOff},
     cloud::{Reads, Writes},
     inventory::{KeyId, UnreadAccount},
-    manifest::{Code, Diagnostic, Manifest, schedule::next_after},
+    manifest::{Diagnostic, Manifest, schedule::next_after},
     notify::notify,
     observe::{AccountState, Depth, NothingRead, Progress, Scope, observe_all, scope},
     plan::{Change, Exceeded, Plan, Verb, Viewpoint, Warning, exceeded, plan},
@@ -73,10 +73,7 @@ impl<'a, C: Reads> Run<'a, C> {
     /// No account can be listed.
     pub async fn plan(&self, progress: &(dyn Fn(Progress) + Sync)) -> Result<Planned<'a, C>, NothingRead> {
         let Self { manifest, clouds, not_entered, mode, depth, viewpoint } = *self;
-        let Scope { accounts, mut unread, mut warnings } = scope(clouds, manifest, viewpoint.at).await?;
-        unread.extend_from_slice(not_entered);
-        // A rule that selects nobody may do so in an account of which nobody knows.
-        warnings.retain(|warning| unread.is_empty() || warning.code != Code::RuleUnmatched);
+        let Scope { accounts, unread, warnings } = scope(clouds, not_entered, manifest, viewpoint.at).await?;
         let accounts = observe_all(accounts, depth, viewpoint, progress).await;
         let mut plan = plan_accounts(&accounts, viewpoint);
         if !mode.starts_rotations() {

@@ -3,6 +3,8 @@
 //! Names, tags, reasons, answers of AWS and of git, and file names may hold anything. Each place that text goes to has
 //! its own ways of being steered, and one function here that takes them away. What can't be seen is written as `\u{…}`.
 
+use std::borrow::Cow;
+
 /// A longer value on a page is cut.
 const MOST_CHARACTERS: usize = 300;
 
@@ -33,6 +35,11 @@ pub fn printable(text: &str) -> String {
 /// A text of several lines: only its line breaks are kept.
 pub fn lines(text: &str) -> String {
     escaped(text, |c| is_hidden(c) && c != '\n')
+}
+
+/// A word for a POSIX shell, in a command to be pasted. Neither a path nor what was escaped before holds a NUL.
+pub fn shell_word(word: &str) -> String {
+    shlex::try_quote(word).map_or_else(|_| String::new(), Cow::into_owned)
 }
 
 /// A value within a message: in backticks, and cut after so many characters.

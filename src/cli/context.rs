@@ -3,11 +3,12 @@
 use std::{fs, path::Path};
 
 use chrono::{DateTime, Utc};
+use indicatif::ProgressBar;
 use keyrota::{
     clock::{self, ClockOff},
     cloud::Reads,
     inventory::UnreadAccount,
-    manifest::{Code, Manifest},
+    manifest::Manifest,
     observe::{AccountScope, Depth, Progress, Scope, scope},
     plan::{Plan, Viewpoint, exceeded},
     report::{Report, json, markdown, outputs::outputs},
@@ -38,6 +39,12 @@ impl<'a, C> Context<'a, C> {
         Viewpoint { observed: if self.common.at.is_some() { self.observed } else { at }, at }
     }
 
+    /// Says which accounts could not be read, but for those of which it was said that they could not be entered.
+    pub fn say_unread(&self, unread: &[UnreadAccount]) {
+        let is_news = |account: &&UnreadAccount| !self.not_entered.contains(account);
+        unread.iter().filter(is_news).for_each(|account| self.output.error(account));
+    }
+
     /// Says which limits the plan exceeds, if any.
     pub fn is_within_limits(&self, plan: &Plan) -> bool {
         let exceeded = exceeded(plan, &self.manifest.limits);
@@ -54,17 +61,12 @@ impl<'a, C: Reads> Context<'a, C> {
     pub async fn plan(&self, mode: Mode, depth: Depth) -> Result<Planned<'a, C>, CommandError> {
         let Self { clouds, not_entered, manifest, output, .. } = *self;
         let bar = output.progress("Reading keys");
-        let progress = |progress| match progress {
-            Progress::InScope(users) => bar.inc_length(users as u64),
-            Progress::Read => bar.inc(1),
-        };
         let run = Run { manifest, clouds, not_entered, mode, depth, viewpoint: self.viewpoint() };
-        let planned = run.plan(&progress).await;
+        let planned = run.plan(&counting(&bar)).await;
         bar.finish_and_clear();
         let planned = planned?;
         output.diagnostics(&planned.warnings);
-        let is_news = |account: &&UnreadAccount| !not_entered.contains(account);
-        planned.plan.accounts_unread.iter().filter(is_news).for_each(|account| output.error(account));
+        self.say_unread(&planned.plan.accounts_unread);
         if let Err(off) = clock::check(clouds) {
             output.warning(&off);
             output.hint(ClockOff::REMEDY);
@@ -75,12 +77,18 @@ impl<'a, C: Reads> Context<'a, C> {
     /// Lists all accounts and resolves the manifests against them, and says what could not be read.
     pub async fn scope(&self) -> Result<Vec<AccountScope<'a, C>>, CommandError> {
         let Self { clouds, not_entered, manifest, output, .. } = *self;
-        let Scope { accounts, unread, mut warnings } = scope(clouds, manifest, (self.clock)()).await?;
-        // A rule that selects nobody may do so in an account that could not be entered.
-        warnings.retain(|warning| not_entered.is_empty() || warning.code != Code::RuleUnmatched);
+        let Scope { accounts, unread, warnings } = scope(clouds, not_entered, manifest, (self.clock)()).await?;
         output.diagnostics(&warnings);
-        unread.iter().for_each(|account| output.error(account));
+        self.say_unread(&unread);
         Ok(accounts)
+    }
+}
+
+/// Moves a bar on as users are read.
+pub fn counting(bar: &ProgressBar) -> impl Fn(Progress) + Sync {
+    |progress| match progress {
+        Progress::InScope(users) => bar.inc_length(users as u64),
+        Progress::Read => bar.inc(1),
     }
 }
 

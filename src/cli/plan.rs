@@ -5,8 +5,8 @@ use keyrota::{
     diff::review::{AccountPair, Base, Review, review},
     git,
     inventory::Account,
-    manifest::{Code, schedule::next_after},
-    observe::{Depth, Progress},
+    manifest::schedule::next_after,
+    observe::Depth,
     plan::Viewpoint,
     report::{Report, Since, github, json, markdown, masked, text},
     run::Mode,
@@ -16,7 +16,7 @@ use keyrota::{
 use super::{
     args::{Format, PlanArgs},
     base::{BaseAccounts, BaseManifests, in_version},
-    context::{Context, write_reports},
+    context::{Context, counting, write_reports},
     error::CommandError,
     exit::Exit,
 };
@@ -36,11 +36,8 @@ pub async fn run<C: Reads>(
             plan
         }
         Some((base, accounts)) => {
-            let Review { mut plan, comparison, mut warnings } = make_review(context, &base, &accounts).await?;
-            plan.accounts_unread.iter().for_each(|account| output.error(account));
-            plan.accounts_unread.extend(context.not_entered.iter().cloned());
-            // A rule that selects nobody may do so in an account that could not be read.
-            warnings.retain(|warning| plan.accounts_unread.is_empty() || warning.code != Code::RuleUnmatched);
+            let Review { plan, comparison, warnings } = make_review(context, &base, &accounts).await?;
+            context.say_unread(&plan.accounts_unread);
             output.diagnostics(&warnings);
             let BaseManifests { revision: name, commit, manifest: _ } = &base;
             let notes = &accounts.notes;
@@ -63,7 +60,7 @@ async fn make_review<C: Reads>(
     base: &BaseManifests,
     accounts: &BaseAccounts<C>,
 ) -> Result<Review, CommandError> {
-    let Context { clouds, manifest, clock, common, output, .. } = *context;
+    let Context { clouds, not_entered, manifest, clock, common, output, .. } = *context;
     let (now, observed) = (clock(), context.viewpoint().observed);
     let next_run = if common.at.is_none() { next_after(manifest.schedule.enforce(), now) } else { None };
     let manifest_before: Base = base.manifest.as_ref().map_err(Clone::clone);
@@ -81,12 +78,9 @@ async fn make_review<C: Reads>(
     });
     let pairs: Vec<_> = here.chain(gone).collect();
     let bar = output.progress("Reading keys");
-    let progress = |progress| match progress {
-        Progress::InScope(users) => bar.inc_length(users as u64),
-        Progress::Read => bar.inc(1),
-    };
-    let reviewed =
-        review(&pairs, manifest_before.clone(), manifest, Viewpoint { observed, at: now }, next_run, &progress).await;
+    let viewpoint = Viewpoint { observed, at: now };
+    let base = manifest_before.clone();
+    let reviewed = review(&pairs, not_entered, base, manifest, viewpoint, next_run, &counting(&bar)).await;
     bar.finish_and_clear();
     Ok(reviewed?)
 }

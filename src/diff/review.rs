@@ -84,12 +84,14 @@ impl Compared {
     }
 }
 
-/// Observes all accounts once and compares, as of `viewpoint`. `next_run` is when rotations start next.
+/// Observes all accounts once and compares, as of `viewpoint`. `next_run` is when rotations start next, `not_entered` are
+/// the accounts that could not even be entered.
 ///
 /// # Errors
 /// An account that can't be listed.
 pub async fn review<C: Reads>(
     places: &[AccountPair<'_, C>],
+    not_entered: &[UnreadAccount],
     base: Base<'_>,
     head: &Manifest,
     viewpoint: Viewpoint,
@@ -100,7 +102,8 @@ pub async fn review<C: Reads>(
     let instants: Vec<Viewpoint> = std::iter::once(viewpoint).chain(later).collect();
     let valid_base = base.as_ref().ok().copied();
     let listing = join_all(places.iter().map(|place| list_pair(place, valid_base, head))).await;
-    let (places, listed, unread) = readable(places, listing)?;
+    let (places, listed, mut unread) = readable(places, listing)?;
+    unread.extend_from_slice(not_entered);
     let mut warnings = Vec::new();
     let mut after = Vec::new();
     for (place, listing) in places.iter().copied().zip(&listed) {
@@ -141,6 +144,7 @@ pub async fn review<C: Reads>(
     };
     let (mut plan, comparison) = compare_at(0);
     plan.accounts_unread = unread;
+    let warnings = merged(warnings, &plan.accounts_unread);
     let later = next_run.map(|_| compare_at(1));
     let comparison = match base {
         Ok(base) => Ok(Compared {
@@ -151,7 +155,7 @@ pub async fn review<C: Reads>(
         }),
         Err(errors) => Err(Broken(errors)),
     };
-    Ok(Review { plan, comparison, warnings: merged(warnings) })
+    Ok(Review { plan, comparison, warnings })
 }
 
 /// The settings of whole runs that differ; the weaker ones first.

@@ -7,7 +7,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
-    manifest::{Exemption, Limits, Manifest, Sourced, policy::WEAKENINGS, schedule::next_after},
+    manifest::{
+        Exemption, Limits, Manifest, Sourced,
+        policy::WEAKENINGS,
+        schedule::{next_after, rate},
+    },
     roster::Entry,
 };
 
@@ -195,16 +199,9 @@ fn rarer(before: &str, after: &str, now: DateTime<Utc>) -> bool {
 
 /// When a schedule comes next, and the longest time between two of its runs; `None` if it never comes.
 fn runs(expression: &str, now: DateTime<Utc>) -> Option<(DateTime<Utc>, TimeDelta)> {
-    if let Some(rate) = expression.strip_prefix("rate(").and_then(|rest| rest.strip_suffix(')')) {
-        let (count, unit) = rate.split_once(' ')?;
-        let count: i32 = count.parse().ok()?;
-        let unit = match unit.trim_end_matches('s') {
-            "minute" => TimeDelta::minutes(1),
-            "hour" => TimeDelta::hours(1),
-            _ => TimeDelta::days(1),
-        };
+    if let Some(rate) = rate(expression) {
         // Only EventBridge knows when it began.
-        return Some((now, unit * count));
+        return Some((now, rate));
     }
     let first = next_after(expression, now)?;
     let (mut last, mut gap) = (first, TimeDelta::zero());

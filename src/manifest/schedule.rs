@@ -48,17 +48,22 @@ fn parsed(expression: &str) -> Option<Cron> {
     cron(expression.strip_prefix("cron(")?.strip_suffix(')')?).ok()
 }
 
+/// The time between two runs of a `rate(…)` expression; `None` for any other.
+pub fn rate(expression: &str) -> Option<TimeDelta> {
+    let (count, unit) = expression.strip_prefix("rate(")?.strip_suffix(')')?.split_once(' ')?;
+    let unit = match unit.trim_end_matches('s') {
+        "minute" => TimeDelta::minutes(1),
+        "hour" => TimeDelta::hours(1),
+        _ => TimeDelta::days(1),
+    };
+    unit.checked_mul(count.parse().ok()?)
+}
+
 /// The longest time between two runs, looking a year ahead; `None` if it runs less than twice. Where a schedule runs many
 /// times a day, it is less than a day too long.
 pub fn longest_gap(expression: &str, now: DateTime<Utc>) -> Option<TimeDelta> {
-    if let Some(rate) = expression.strip_prefix("rate(").and_then(|rest| rest.strip_suffix(')')) {
-        let (count, unit) = rate.split_once(' ')?;
-        let unit = match unit.trim_end_matches('s') {
-            "minute" => TimeDelta::minutes(1),
-            "hour" => TimeDelta::hours(1),
-            _ => TimeDelta::days(1),
-        };
-        return unit.checked_mul(count.parse().ok()?);
+    if let Some(rate) = rate(expression) {
+        return Some(rate);
     }
     let cron = parsed(expression)?;
     let next = |after: DateTime<Utc>| cron.find_next_occurrence(&after, false).ok();

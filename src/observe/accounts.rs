@@ -48,12 +48,13 @@ pub struct Scope<'a, C> {
 }
 
 /// Lists users and secrets of every account, all at the same time, and resolves the manifest against them. An account
-/// that can't be listed stops no other.
+/// that can't be listed stops no other; `not_entered` are those that could not even be entered.
 ///
 /// # Errors
 /// No account can be listed.
 pub async fn scope<'a, C: Reads>(
     clouds: &'a [C],
+    not_entered: &[UnreadAccount],
     manifest: &Manifest,
     now: DateTime<Utc>,
 ) -> Result<Scope<'a, C>, NothingRead> {
@@ -80,15 +81,14 @@ pub async fn scope<'a, C: Reads>(
     if accounts.is_empty() && !unread.is_empty() {
         return Err(NothingRead(unread));
     }
-    let mut warnings = merged(warnings);
-    // A rule that selects nobody may do so in an account of which nobody knows.
-    warnings.retain(|warning| unread.is_empty() || warning.code != Code::RuleUnmatched);
+    unread.extend_from_slice(not_entered);
+    let warnings = merged(warnings, &unread);
     Ok(Scope { accounts, unread, warnings })
 }
 
 /// The warnings of all accounts. Who is not in one account may be in another, so that is said only where it is true of
-/// all.
-pub fn merged(accounts: Vec<Vec<Diagnostic>>) -> Vec<Diagnostic> {
+/// all; and of a rule that selects nobody only where no account is unread, for it may select someone there.
+pub fn merged(accounts: Vec<Vec<Diagnostic>>, unread: &[UnreadAccount]) -> Vec<Diagnostic> {
     let count = accounts.len();
     // The wording may name the account.
     let place = |warning: &Diagnostic| (warning.code, warning.file().to_owned(), warning.line(), warning.column());
@@ -105,6 +105,7 @@ pub fn merged(accounts: Vec<Vec<Diagnostic>>) -> Vec<Diagnostic> {
             merged.push(warning);
         }
     }
+    merged.retain(|warning| unread.is_empty() || warning.code != Code::RuleUnmatched);
     merged
 }
 

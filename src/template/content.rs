@@ -1,6 +1,6 @@
 //! What a mail says, as the values that templates are filled in with, and examples of them.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use minijinja::{Value, context};
@@ -278,13 +278,9 @@ fn used(last_use: &LastUse, language: Language) -> Used {
 fn update_command(user: &str, key: &KeyId, status: &str) -> String {
     // A name that starts with a dash would be read as an option.
     let space = if user.starts_with('-') { '=' } else { ' ' };
-    let (user, key) = (shell_word(&untrusted::mail(user)), shell_word(&untrusted::mail(key.as_str())));
+    let (user, key) =
+        (untrusted::shell_word(&untrusted::mail(user)), untrusted::shell_word(&untrusted::mail(key.as_str())));
     format!("aws iam update-access-key --user-name{space}{user} --access-key-id {key} --status {status}")
-}
-
-/// A word for a POSIX shell. What came from outside holds no NUL here.
-fn shell_word(word: &str) -> String {
-    shlex::try_quote(word).map_or_else(|_| String::new(), Cow::into_owned)
 }
 
 fn secret_url(account: &Account, secret: &str) -> String {

@@ -31,6 +31,7 @@ use keyrota::{
     plan::{Plan, WaitingOn, plan},
     roster::{Entry, Roster},
     template::Templates,
+    time::rfc3339,
 };
 
 use crate::faulty::{Attempt, Faulty, Mode};
@@ -572,7 +573,7 @@ fn labels(keys: &[Key]) -> Vec<Vec<StoredVersion>> {
 fn tags(keys: &[Key], versions: &[StoredVersion]) -> Vec<Vec<(&'static str, String)>> {
     let current = versions.iter().find(|version| version.labels.iter().any(|label| label == "AWSCURRENT"));
     let told = current.and_then(|version| KeyId::of_version(&version.id));
-    let days_ago = |days| timestamp(t0() - TimeDelta::days(days));
+    let days_ago = |days| rfc3339(t0() - TimeDelta::days(days));
     let mut retired = vec![None];
     if let Some(old) = keys.first() {
         retired.push(Some((TAG_DEACTIVATED, format!("{}@{}", old.id, days_ago(1)))));
@@ -588,7 +589,7 @@ fn tags(keys: &[Key], versions: &[StoredVersion]) -> Vec<Vec<(&'static str, Stri
         // used since is nothing that it left.
         let minutes: &[i64] = if last.last_use == LastUse::Never { &[-1, 3, -20] } else { &[-1] };
         for minutes in minutes {
-            retired.push(Some((TAG_INTENT, timestamp(last.created + TimeDelta::minutes(*minutes)))));
+            retired.push(Some((TAG_INTENT, rfc3339(last.created + TimeDelta::minutes(*minutes)))));
         }
     }
     let mut all = Vec::new();
@@ -676,8 +677,4 @@ fn account() -> Account {
 
 fn t0() -> DateTime<Utc> {
     "2026-11-23T08:00:00Z".parse().expect("a time")
-}
-
-fn timestamp(time: DateTime<Utc>) -> String {
-    time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
 }

@@ -44,7 +44,8 @@ fn reviewed_in(sandbox: &str, before: &Manifest, after: &Manifest) -> Reviewed {
     let account = Some(sandbox.account().clone());
     let places = [AccountPair { cloud: &sandbox, before: account.clone(), after: account }];
     let base: Base = Ok(before);
-    let reviewed = review(&places, base, after, now().into(), None, &|_| {}).now_or_never().expect("it never waits");
+    let reviewed =
+        review(&places, &[], base, after, now().into(), None, &|_| {}).now_or_never().expect("it never waits");
     let Review { plan, comparison, .. } = reviewed.unwrap_or_else(|error| panic!("{error:?}"));
     let since = Since { revision: "main", commit: "0123456789abcdef", comparison: &comparison, notes: &[] };
     let report = Report { plan: &plan, revision: None, since: Some(since), applied: None };

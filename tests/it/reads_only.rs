@@ -67,7 +67,7 @@ fn a_plan_and_a_review_need_no_writes() {
     let (planned, reviewed) = async {
         let planned = Run::new(&manifest, &clouds, Mode::Enforce, now).plan(&|_| {}).await.expect("planned");
         let pair = [AccountPair { cloud: &clouds[0], before: account.clone(), after: account }];
-        let reviewed = review(&pair, Ok(&manifest), &manifest, now.into(), None, &|_| {}).await.expect("reviewed");
+        let reviewed = review(&pair, &[], Ok(&manifest), &manifest, now.into(), None, &|_| {}).await.expect("reviewed");
         (planned, reviewed)
     }
     .now_or_never()

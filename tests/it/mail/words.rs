@@ -5,7 +5,7 @@ use std::{fs, path::Path, sync::Arc};
 use keyrota::{
     inventory::{Account, KeyId, LastUse},
     notice::Kind,
-    plan::{Class, Verb, WaitingKind},
+    plan::{Class, Retirement, Verb, WaitingKind},
     template::{
         Language, Templates, Text,
         content::{AboutKey, AccountDigest, Content, Digest, Rotated},
@@ -192,6 +192,16 @@ fn links_go_to_the_console_of_the_partition() {
         let text = plain_of(Kind::Blocked, "a,b=c", partition, region);
         let link = format!("\nhttps://{host}/iam/home#/users/details/a%2Cb%3Dc?section=security_credentials\n");
         assert!(text.contains(&link), "{text}");
+    }
+}
+
+/// Templates are checked with examples: one for each reason why a key goes.
+#[test]
+fn every_retirement_has_an_example() {
+    let examples = examples(Kind::Retiring, t0());
+    for retirement in Retirement::ALL {
+        let is_it = |example: &Content| matches!(example, Content::Retiring(one) if one.why == retirement.as_str());
+        assert!(examples.iter().any(is_it), "{retirement:?}");
     }
 }
 
