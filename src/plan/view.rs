@@ -274,7 +274,9 @@ impl<'a> View<'a> {
         };
         // A place that was made for it is part of a rotation that has begun.
         let announced = self.secret.and_then(|secret| secret.announced.as_ref());
-        let made_room = announced.is_some();
+        // That the secret hands out a key that went on purpose is known by this tag, until another is handed out.
+        let handed_out = self.handed_out();
+        let made_room = announced.is_some_and(|announced| handed_out.as_ref() != Some(&announced.key));
         // What was announced before a new key was due, or is that key itself, made room for nothing.
         let is_due = |at| self.moved_from(current).is_some() || later(due_at(current, self.policy), -MOST_SLACK) <= at;
         let is_room = announced.is_some_and(|announced| announced.key != current.id && is_due(announced.at));
