@@ -116,4 +116,6 @@ codes! {
     SecretsMeet = "KR0047",
     /// A region in `replicate-to` that is the secret's own.
     HomeRegion = "KR0050",
+    /// `unused` is so short that a key in daily use counts as one that nobody uses.
+    ShortUnused = "KR0061",
 }

@@ -98,7 +98,7 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
     let mut gap = TimeDelta::days(31);
     layers::resolve_auto(&mut defaults, gap);
     if let Some(file) = shared.parsed {
-        let schema::File { defaults: own, mail, limits, schedule, accounts, .. } = &file.file;
+        let schema::File { defaults: own, mail, limits, pace, schedule, accounts, .. } = &file.file;
         let mut context = Context { source: &file.source, sources: &sources, now, gap, diagnostics };
         manifest.schedule =
             schedule.as_ref().map(|own| settings::schedule(&own.value, &mut context)).unwrap_or_default();
@@ -120,6 +120,7 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
         manifest.mail.language = defaults.language.value;
         manifest.mail.places.extend(defaults.language.source.clone().map(|source| ("language".to_owned(), source)));
         manifest.limits = limits.as_ref().map(|own| settings::limits(&own.value, &mut context)).unwrap_or_default();
+        manifest.pace = pace.as_ref().map(|own| settings::pace(&own.value, &mut context)).unwrap_or_default();
         if let Some(own) = accounts {
             let is_rejected =
                 |account: &Spanned<schema::Account>, key: &str| file.rejected.contains(&account.span, key);

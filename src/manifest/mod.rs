@@ -31,7 +31,7 @@ pub use self::{
     code::Code,
     diagnostic::{Diagnostic, Label, Severity, shown},
     load::{Loaded, load, load_files},
-    model::{DeclaredAccount, Exemption, Limits, Mail, Manifest, Rule},
+    model::{DeclaredAccount, Exemption, Limits, Mail, Manifest, Pace, Rule},
     pattern::Pattern,
     policy::{Policy, RotateAhead, WhenFull},
     schedule::Schedule,

@@ -23,6 +23,7 @@ pub struct Manifest {
     pub exemptions: Vec<Exemption>,
     pub mail: Mail,
     pub limits: Limits,
+    pub pace: Pace,
     pub schedule: Schedule,
     /// By name. Empty: the account of the caller.
     pub accounts: BTreeMap<String, DeclaredAccount>,
@@ -93,6 +94,24 @@ pub struct Limits {
     pub max_actions: Option<Sourced<u32>>,
     /// Of the keys in scope; 0 to 100.
     pub max_percent: Option<Sourced<u32>>,
+}
+
+/// `[pace]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pace {
+    /// As written; 0: no bound.
+    pub max_rotations: Option<Sourced<u32>>,
+}
+
+impl Pace {
+    /// How many rotations a run begins in one account where the manifests say nothing.
+    pub const MAX_ROTATIONS: u32 = 25;
+
+    /// How many rotations a run begins in one account; `None`: as many as are due.
+    pub fn max_rotations(&self) -> Option<usize> {
+        let most = self.max_rotations.as_ref().map_or(Self::MAX_ROTATIONS, |most| most.value);
+        usize::try_from(most).ok().filter(|most| *most > 0)
+    }
 }
 
 /// One `[accounts.NAME]` table.

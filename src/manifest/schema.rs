@@ -36,6 +36,8 @@ pub(super) struct File {
     pub mail: Option<Spanned<Mail>>,
     /// Limits that are checked before the first change; exceeding one changes nothing. Only in `keyrota.toml`.
     pub limits: Option<Spanned<Limits>>,
+    /// How many rotations a run begins; the rest follows in the next runs. Only in `keyrota.toml`.
+    pub pace: Option<Spanned<Pace>>,
     /// When keyrota runs, as EventBridge expressions in UTC. Only in `keyrota.toml`.
     pub schedule: Option<Spanned<Schedule>>,
     /// The AWS accounts to look at, by a name of your own; none: the account of the caller. Only in `keyrota.toml`.
@@ -128,6 +130,16 @@ pub(super) struct Limits {
     /// How many of the keys in scope a run may change, in percent; ignored below 10 keys.
     #[schemars(extend("minimum" = 0, "maximum" = 100, "examples" = [30]))]
     pub max_percent: Option<Spanned<i64>>,
+}
+
+/// `[pace]`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(super) struct Pace {
+    /// How many rotations a run begins in one account, the oldest keys first; 0: as many as are due. What is left waits
+    /// for the next runs, of whatever kind. Default: 25.
+    #[schemars(extend("minimum" = 0, "examples" = [25]))]
+    pub max_rotations: Option<Spanned<i64>>,
 }
 
 /// `[schedule]`.

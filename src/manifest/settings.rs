@@ -1,4 +1,4 @@
-//! Checks what is shared: `[mail]`, `[limits]`, `[schedule]` and `[accounts]`.
+//! Checks what is shared: `[mail]`, `[limits]`, `[pace]`, `[schedule]` and `[accounts]`.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,7 +6,7 @@ use super::{
     code::Code,
     context::Context,
     diagnostic::{Diagnostic, quote},
-    model::{DeclaredAccount, Limits, Mail},
+    model::{DeclaredAccount, Limits, Mail, Pace},
     schedule::{self, Schedule},
     schema,
     source::Sourced,
@@ -48,20 +48,25 @@ pub(super) fn mail(written: &schema::Mail, context: &mut Context) -> Mail {
 }
 
 pub(super) fn limits(written: &schema::Limits, context: &mut Context) -> Limits {
-    let mut limit = |name: &str, value: &Option<Spanned<i64>>, greatest: u32| {
-        let at = value.as_ref()?;
-        match u32::try_from(at.value) {
-            Ok(value) if value <= greatest => Some(Sourced { value, source: Some(context.location(&at.span)) }),
-            _ => {
-                let message = format!("`{name}` can't be {}", at.value);
-                context.error(Code::Limit, message, &at.span, format!("write a number from 0 to {greatest}"));
-                None
-            }
-        }
-    };
     Limits {
-        max_actions: limit("max-actions", &written.max_actions, u32::MAX),
-        max_percent: limit("max-percent", &written.max_percent, 100),
+        max_actions: number("max-actions", &written.max_actions, u32::MAX, context),
+        max_percent: number("max-percent", &written.max_percent, 100, context),
+    }
+}
+
+pub(super) fn pace(written: &schema::Pace, context: &mut Context) -> Pace {
+    Pace { max_rotations: number("max-rotations", &written.max_rotations, u32::MAX, context) }
+}
+
+fn number(name: &str, value: &Option<Spanned<i64>>, greatest: u32, context: &mut Context) -> Option<Sourced<u32>> {
+    let at = value.as_ref()?;
+    match u32::try_from(at.value) {
+        Ok(value) if value <= greatest => Some(Sourced { value, source: Some(context.location(&at.span)) }),
+        _ => {
+            let message = format!("`{name}` can't be {}", at.value);
+            context.error(Code::Limit, message, &at.span, format!("write a number from 0 to {greatest}"));
+            None
+        }
     }
 }
 
