@@ -86,9 +86,10 @@ fn obstacle(view: &View<'_>) -> Result<Option<Next>, Need> {
     if let Elsewhere::Several(secrets) = &view.state.elsewhere {
         let (secret, others) = (view.entry.secret.clone(), secrets.clone());
         // Where nothing can be noted, the owner would be told by every run.
+        let leaked = view.state.keys.iter().find(|key| view.is_leaked(key)).map(|key| key.id.clone());
         let current = view.pair().filter(|_| view.state.ledger.destination.own().is_some());
-        let key = current.map(|(current, _)| current.id.clone());
-        return Ok(Some(Next::Wait { key, wait: WaitingOn::SeveralSecrets { secret, others }, until: None }));
+        let key = current.map(|(current, _)| leaked.clone().unwrap_or_else(|| current.id.clone()));
+        return Ok(Some(Next::Wait { key, wait: WaitingOn::SeveralSecrets { secret, others, leaked }, until: None }));
     }
     let secret = view.state.ledger.secret.clone();
     let wait = match &view.state.ledger.destination {
@@ -332,7 +333,10 @@ fn superseded(view: &View<'_>) -> Result<Option<Next>, Need> {
     let issued = view.issued(current);
     let overlap_ends = later(issued, overlap);
     if !view.is_over(issued, overlap) {
-        return Ok(Some(waits(other, WaitingOn::InOverlap, overlap_ends)));
+        // Nobody is asked before the overlap ends; where the last use is known all the same, the date is no earlier.
+        let idle = last_use(other).ok().flatten().map(|used| later(used, view.policy.quiet.value));
+        let until = idle.map_or(overlap_ends, |idle| idle.clamp(overlap_ends, later(overlap_ends, patience)));
+        return Ok(Some(waits(other, WaitingOn::InOverlap, until)));
     }
     let last_used = last_use(other)?;
     if let Some(time) = last_used.filter(|time| view.is_recent(*time) && !view.is_over(overlap_ends, patience)) {

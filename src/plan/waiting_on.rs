@@ -93,7 +93,12 @@ pub enum WaitingOn {
         why: String,
     },
     /// The manifest names a new secret, and which of several others the credential was in last can't be told.
-    SeveralSecrets { secret: String, others: Vec<String> },
+    SeveralSecrets {
+        secret: String,
+        others: Vec<String>,
+        /// A key that is to be reissued, and works as long as this waits.
+        leaked: Option<KeyId>,
+    },
     /// Two rules of the same rank select the user.
     AmbiguousRules { rules: [Source; 2] },
     /// Another user's credential would go into the same secret.
@@ -253,11 +258,16 @@ impl fmt::Display for WaitingOn {
                 "the replica of the secret `{secret}` in {region} has failed: {}; mend that, take the replica away (aws secretsmanager remove-regions-from-replication), and keyrota makes it again",
                 why.trim_end_matches('.')
             ),
-            Self::SeveralSecrets { secret, others } => write!(
-                f,
-                "the secret is to be `{secret}`, and {} may be the one that is read: name that with `secret` until the rotation there is finished; if nothing reads it, take its tag `keyrota:user` away",
-                others.iter().map(|other| format!("`{other}`")).collect::<Vec<_>>().join(" or ")
-            ),
+            Self::SeveralSecrets { secret, others, leaked } => {
+                if let Some(leaked) = leaked {
+                    write!(f, "{leaked} is to be reissued and still works: ")?;
+                }
+                write!(
+                    f,
+                    "the secret is to be `{secret}`, and {} may be the one that is read: name that with `secret` until the rotation there is finished; if nothing reads it, take its tag `keyrota:user` away",
+                    others.iter().map(|other| format!("`{other}`")).collect::<Vec<_>>().join(" or ")
+                )
+            }
             Self::AmbiguousRules { rules: [one, other] } => write!(
                 f,
                 "two rules select it, {one} and {other}: name it exactly in the one that is to hold, or add it to `except` in the other"
