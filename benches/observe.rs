@@ -282,6 +282,10 @@ impl Reads for Slow {
         self.call().await;
         self.sandbox.access_keys(user).await
     }
+    async fn credential_report(&self) -> Result<BTreeMap<String, Vec<UnmanagedKey>>, CallError> {
+        self.call().await;
+        self.sandbox.credential_report().await
+    }
     async fn last_use(&self, key: &KeyId) -> Result<LastUse, CallError> {
         self.call().await;
         self.sandbox.last_use(key).await

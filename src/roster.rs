@@ -1,7 +1,7 @@
 //! Who is in scope: the manifest resolved against the users of one account.
 
 use std::{
-    collections::{HashMap, HashSet, hash_map},
+    collections::{BTreeMap, HashMap, HashSet, hash_map},
     ops::Range,
     sync::Arc,
 };
@@ -28,8 +28,10 @@ const SUGGESTIONS: usize = 20;
 pub struct Roster {
     pub account: Account,
     pub entries: Vec<Entry>,
-    /// How many users no rule selects.
-    pub unmanaged: usize,
+    /// The names of the users that no rule selects, sorted.
+    pub unmanaged: Vec<String>,
+    /// What `[defaults]` says: how old a key may get of which no rule speaks.
+    pub defaults: Arc<Policy>,
     /// Who tells, and who is told when the owner can't be.
     pub mail: Mail,
     /// When scheduled runs come.
@@ -110,14 +112,19 @@ pub fn resolve(
 ) -> (Roster, Vec<Diagnostic>) {
     let index = Index::new(manifest, account);
     let mut matched = vec![false; index.rules.len()];
-    let (mut entries, mut warnings, mut unmanaged) = (Vec::new(), Vec::new(), 0);
+    let (mut entries, mut warnings, mut unmanaged) = (Vec::new(), Vec::new(), Vec::new());
+    let mut exempt = Vec::new();
     for user in users {
         let candidates = index.candidates(user);
         for candidate in &candidates {
             matched[candidate.rule] = true;
         }
         match choose(&candidates, user) {
-            Choice::Nobody => unmanaged += 1,
+            // Somebody decided about an exempt user: it counts as managed, and shows.
+            Choice::Nobody => match exemption(manifest, user, account, now) {
+                Some(exemption) => exempt.push(exempt_entry(exemption, user, manifest, account, now)),
+                None => unmanaged.push(user.name.clone()),
+            },
             Choice::One(candidate) => entries.push(entry(index.rules[candidate.rule], user, manifest, account, now)),
             Choice::Both(one, other) => {
                 let rules = [index.rules[one.rule], index.rules[other.rule]];
@@ -130,6 +137,9 @@ pub fn resolve(
     }
     entries.sort_by(|a, b| a.user.name.cmp(&b.user.name));
     warnings.extend(shared_secrets(manifest, &mut entries));
+    entries.extend(exempt);
+    entries.sort_by(|a, b| a.user.name.cmp(&b.user.name));
+    unmanaged.sort_unstable();
     let unmatched = index.rules.iter().zip(&matched).filter(|(_, matched)| !**matched);
     warnings.extend(unmatched.enumerate().map(|(index, (rule, _))| {
         // Looking for what was meant takes long when most rules select nobody, and then it is no typing mistake.
@@ -139,6 +149,7 @@ pub fn resolve(
     let matching = index.rules.iter().zip(&matched).filter(|(_, matched)| **matched);
     let known: HashSet<String> = users.iter().map(|user| user.name.to_ascii_lowercase()).collect();
     warnings.extend(matching.clone().flat_map(|(rule, _)| unmatched_names(manifest, rule, account, users, &known)));
+    warnings.extend(unmatched_exemptions(manifest, account, users, &known, now));
     let at_home: Vec<_> = matching.filter_map(|(rule, _)| replica_at_home(manifest, rule, &account.region)).collect();
     // What `[defaults]` says is said once.
     warnings.extend(
@@ -146,7 +157,8 @@ pub fn resolve(
     );
     let runs = Runs::new(&manifest.schedule, now);
     let (mail, pace) = (manifest.mail.clone(), manifest.pace.max_rotations());
-    let roster = Roster { account: account.clone(), entries, unmanaged, mail, runs, pace };
+    let defaults = Arc::clone(&manifest.defaults);
+    let roster = Roster { account: account.clone(), entries, unmanaged, defaults, mail, runs, pace };
     (roster, warnings)
 }
 
@@ -248,11 +260,6 @@ fn choose(candidates: &[Candidate], user: &User) -> Choice {
 }
 
 fn entry(rule: &Rule, user: &User, manifest: &Manifest, account: &Account, now: DateTime<Utc>) -> Entry {
-    let exempts = |exemption: &&Exemption| {
-        exemption.user.eq_ignore_ascii_case(&user.name)
-            && exemption.account.as_ref().is_none_or(|name| is_account(name, account))
-            && exemption.ends.is_none_or(|ends| now < ends)
-    };
     let (recipients, without_address) = recipients(&rule.policy.notify.value, user);
     Entry {
         user: user.clone(),
@@ -261,9 +268,43 @@ fn entry(rule: &Rule, user: &User, manifest: &Manifest, account: &Account, now: 
         secret: rule.policy.secret.value.replace("{user}", &user.name).replace(',', "_"),
         recipients,
         without_address,
-        exempt: manifest.exemptions.iter().find(exempts).cloned(),
+        exempt: exemption(manifest, user, account, now).cloned(),
         conflict: None,
     }
+}
+
+/// The exemption that holds for a user now.
+fn exemption<'a>(manifest: &'a Manifest, user: &User, account: &Account, now: DateTime<Utc>) -> Option<&'a Exemption> {
+    let exempts = |exemption: &&Exemption| {
+        exemption.user.eq_ignore_ascii_case(&user.name) && is_in_force(exemption, account, now)
+    };
+    manifest.exemptions.iter().find(exempts)
+}
+
+fn is_in_force(exemption: &Exemption, account: &Account, now: DateTime<Utc>) -> bool {
+    exemption.account.as_ref().is_none_or(|name| is_account(name, account))
+        && exemption.ends.is_none_or(|ends| now < ends)
+}
+
+/// A user that no rule selects and that is exempt: what `[defaults]` says would hold for it.
+fn exempt_entry(
+    exemption: &Exemption,
+    user: &User,
+    manifest: &Manifest,
+    account: &Account,
+    now: DateTime<Utc>,
+) -> Entry {
+    let rule = Rule {
+        source: exemption.source.clone(),
+        policy: Arc::clone(&manifest.defaults),
+        accounts: Vec::new(),
+        users: Vec::new(),
+        tags: BTreeMap::new(),
+        groups: Vec::new(),
+        paths: Vec::new(),
+        except: Vec::new(),
+    };
+    entry(&rule, user, manifest, account, now)
 }
 
 /// The addresses, each once, and where there is none.
@@ -440,6 +481,31 @@ fn unmatched_names(
         let label = manifest.sources.label_part(&rule.source, &user.span, "");
         let message = format!("there is no user {} in account {account}", quote(&user.text));
         Diagnostic::warning(Code::NameUnmatched, message, label).help(help)
+    };
+    unknown.enumerate().map(warning).collect()
+}
+
+/// Exemptions of users that are not there: after a typing mistake the wrong key is rotated.
+fn unmatched_exemptions(
+    manifest: &Manifest,
+    account: &Account,
+    users: &[User],
+    known: &HashSet<String>,
+    now: DateTime<Utc>,
+) -> Vec<Diagnostic> {
+    let holding = manifest.exemptions.iter().filter(|exemption| is_in_force(exemption, account, now));
+    let unknown = holding.filter(|exemption| !known.contains(&exemption.user.to_ascii_lowercase()));
+    let warning = |(position, exemption): (usize, &Exemption)| {
+        let names = users.iter().map(|user| user.name.as_str());
+        let near = (position < SUGGESTIONS).then(|| nearest(&exemption.user, names)).flatten();
+        let help = match near {
+            Some(near) => format!("did you mean {}? Its key is rotated as its rule says", quote(near)),
+            None => "correct the name; if the user is gone, remove the exemption".to_owned(),
+        };
+        let message =
+            format!("the exemption matches nobody: there is no user {} in account {account}", quote(&exemption.user));
+        let label = manifest.sources.label(&exemption.source, "");
+        Diagnostic::warning(Code::ExemptUnmatched, message, label).help(help)
     };
     unknown.enumerate().map(warning).collect()
 }

@@ -36,6 +36,15 @@ pub(super) struct Memory {
     tagged: Option<String>,
 }
 
+/// What is to be said of a change beside how it ended.
+#[derive(Default)]
+pub(super) struct Remarks {
+    /// What went on beside.
+    pub notes: Vec<String>,
+    /// The addresses that were told.
+    pub told: Vec<String>,
+}
+
 /// One change, about to be made.
 pub(super) struct Step<'a, C> {
     pub cloud: &'a C,
@@ -49,7 +58,8 @@ pub(super) struct Step<'a, C> {
 
 impl<C: Writes> Step<'_, C> {
     /// Returns what a creation yields.
-    pub async fn carry_out(&self, memory: &mut Memory, notes: &mut Vec<String>) -> Result<Option<Stored>, Failure> {
+    pub async fn carry_out(&self, memory: &mut Memory, remarks: &mut Remarks) -> Result<Option<Stored>, Failure> {
+        let Remarks { notes, told } = remarks;
         let Self { cloud, mail, change, conditions, now, .. } = *self;
         let (user, secret) = (change.user.as_str(), change.destination.as_str());
         match &change.action {
@@ -86,7 +96,7 @@ impl<C: Writes> Step<'_, C> {
                 }
                 if !announcement.to_nobody {
                     let sending = Sending { mail, as_of: conditions.as_of, outbox: &conditions.outbox };
-                    owner(cloud, &sending, change, key, announcement, notes).await?;
+                    *told = owner(cloud, &sending, change, key, announcement, notes).await?;
                 }
                 let told = KeyAt { key: key.clone(), at: now };
                 let fact = match announcement.topic {
@@ -98,12 +108,14 @@ impl<C: Writes> Step<'_, C> {
                 cloud.tag_secret(secret, &tags([Some(fact), queue].into_iter().flatten())).await?;
                 memory.tagged = Some(secret.to_owned());
             }
-            Action::Deactivate { key, ledger, expected } => {
+            Action::Deactivate { key, ledger, expected, unused } => {
                 self.as_planned(expected).await?;
                 let deactivation = KeyAt { key: key.clone(), at: now };
                 // Noted before, so that a cut after the call is known; and after, so that a cut before the call does not
                 // look like someone's taking it back.
-                write_ledger(cloud, user, secret, ledger, [Fact::Deactivating(deactivation.clone())]).await?;
+                let unused = (!unused.is_empty()).then(|| Fact::Unused(unused.clone()));
+                let facts = [Some(Fact::Deactivating(deactivation.clone())), unused];
+                write_ledger(cloud, user, secret, ledger, facts.into_iter().flatten()).await?;
                 memory.tagged = Some(secret.to_owned());
                 cloud.deactivate_access_key(user, key).await?;
                 cloud.tag_secret(secret, &tags([Fact::Deactivated(deactivation)])).await?;

@@ -33,6 +33,8 @@ pub const TAG_ANNOUNCED: &str = "keyrota:announced";
 /// Tag that says which KMS key AWS reported after the secret was encrypted with the one that the manifest names, where the
 /// two can't be told to be the same by their names: `<as reported> <as in the manifest>`.
 pub const TAG_KMS_KEY: &str = "keyrota:kms-key";
+/// Tag that names the keys that went because nobody used them, and were not replaced: what the secret hands out, and the last one.
+pub const TAG_UNUSED: &str = "keyrota:unused";
 /// Tag that says since when rotations of the account wait for their turn, on the secrets of those that had theirs (RFC 3339).
 pub const TAG_QUEUE: &str = "keyrota:queue";
 /// Tag that says what else the owner was told last: `<kind of mail>/<key id>@<RFC 3339>`.
@@ -204,6 +206,8 @@ pub struct Secret {
     pub announced: Option<KeyAt>,
     /// What the owner was told last, beside the new key.
     pub reminded: Option<Reminder>,
+    /// The keys that went because nobody used them.
+    pub unused: Vec<KeyId>,
     /// Since when rotations wait that the run which began this one has left to the next.
     pub queue: Option<DateTime<Utc>>,
     /// As in [`SecretRecord`].
@@ -281,6 +285,8 @@ pub enum Fact {
     KmsKey(String),
     /// What else the owner was told.
     Reminded(Reminder),
+    /// These keys go, or went, because nobody uses them.
+    Unused(Vec<KeyId>),
     /// Rotations wait for their turn since then.
     Queue(DateTime<Utc>),
 }
@@ -303,6 +309,9 @@ impl Fact {
             Self::Deactivated(deactivation) => vec![tag(TAG_DEACTIVATED, deactivation.to_string())],
             Self::KmsKey(note) => vec![tag(TAG_KMS_KEY, note.clone())],
             Self::Reminded(reminder) => vec![tag(TAG_REMINDED, reminder.to_string())],
+            Self::Unused(keys) => {
+                vec![tag(TAG_UNUSED, keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))]
+            }
             Self::Queue(since) => vec![tag(TAG_QUEUE, rfc3339(*since))],
         }
     }
@@ -343,6 +352,7 @@ impl Secret {
             announced: key_at(TAG_ANNOUNCED)?,
             // What can't be read counts as nothing: a mail too many is better than a rotation that is held.
             reminded: tag(TAG_REMINDED).and_then(Reminder::read),
+            unused: tag(TAG_UNUSED).into_iter().flat_map(str::split_whitespace).map(KeyId::new).collect(),
             // As much here: the next run that enforces begins the rest all the same.
             queue: tag(TAG_QUEUE).and_then(time),
             kms_key: record.kms_key.clone(),
@@ -363,6 +373,7 @@ impl Secret {
             announced,
             reminded,
             kms_key_note,
+            unused,
             queue,
             ..
         } = self;
@@ -373,6 +384,7 @@ impl Secret {
             announced.clone().map(Fact::Announced),
             reminded.clone().map(Fact::Reminded),
             kms_key_note.clone().map(Fact::KmsKey),
+            (!unused.is_empty()).then(|| Fact::Unused(unused.clone())),
             queue.map(Fact::Queue),
         ];
         // The predecessor's secrets may say the one without the other.
@@ -393,6 +405,7 @@ impl Secret {
             Fact::Deactivated(deactivation) => self.deactivated = Some(deactivation),
             Fact::KmsKey(note) => self.kms_key_note = Some(note),
             Fact::Reminded(reminder) => self.reminded = Some(reminder),
+            Fact::Unused(keys) => self.unused = keys,
             Fact::Queue(since) => self.queue = Some(since),
         }
     }

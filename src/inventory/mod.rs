@@ -6,6 +6,7 @@
 mod error;
 mod key;
 mod ledger;
+mod unmanaged;
 
 use std::{collections::BTreeMap, fmt};
 
@@ -13,6 +14,7 @@ pub use self::{
     error::{CallError, ErrorKind},
     key::{Key, KeyId, LastUse, Status},
     ledger::*,
+    unmanaged::{UnmanagedKey, UnmanagedKeys, from_credential_report},
 };
 
 /// The account that was observed.
@@ -89,6 +91,8 @@ impl State {
 pub struct Inventory {
     /// A user whose keys, last use or secret could not be read holds the error instead.
     pub users: BTreeMap<String, Result<State, CallError>>,
+    /// The keys of users that no rule selects.
+    pub unmanaged: UnmanagedKeys,
 }
 
 /// An account that could not be entered, or whose users could not be listed: nothing is known of them.

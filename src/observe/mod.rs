@@ -4,8 +4,10 @@
 mod account;
 mod accounts;
 mod resource_policy;
+mod unmanaged;
 
 pub use self::{
     account::{Depth, Listing, RosterAt, fetch, list, observe, observe_for},
     accounts::{AccountScope, AccountState, NothingRead, Progress, Scope, merged, observe_all, scope},
+    unmanaged::Unmanaged,
 };

@@ -74,6 +74,8 @@ pub struct Counts {
     /// Without the exempt.
     pub held: usize,
     pub exempt: usize,
+    /// Of all that wait: those with a key that is older than its limit.
+    pub overdue: usize,
     pub settled: usize,
     pub unmanaged: usize,
 }
@@ -95,8 +97,9 @@ impl Counts {
             unreadable,
             held: plan.waiting.len() - blocked - exempt - unreadable,
             exempt,
+            overdue: plan.waiting.iter().filter(|waiting| waiting.overdue.is_some()).count(),
             settled: plan.settled.len(),
-            unmanaged: plan.unmanaged,
+            unmanaged: plan.unmanaged.len(),
         }
     }
 }

@@ -106,6 +106,8 @@ pub struct Digest {
     pub unfinished: Vec<String>,
     /// Accounts of which nothing could be read, and why.
     pub unread: Vec<String>,
+    /// The users that no rule selects, by account.
+    pub unmanaged: Vec<(String, Vec<String>)>,
 }
 
 /// The part of a digest about one account.
@@ -192,7 +194,18 @@ impl Retiring {
 
 impl Digest {
     fn values(&self, language: Language) -> Value {
-        let Self { created, deactivated, deleted, updated, paced, paced_until, accounts, unfinished, unread } = self;
+        let Self {
+            created,
+            deactivated,
+            deleted,
+            updated,
+            paced,
+            paced_until,
+            accounts,
+            unfinished,
+            unread,
+            unmanaged,
+        } = self;
         let accounts_: Vec<Value> = accounts.iter().map(AccountDigest::values).collect();
         context! {
             accounts => accounts_,
@@ -205,6 +218,11 @@ impl Digest {
             failed => accounts.iter().map(|one| one.failed.len()).sum::<usize>(),
             blocked => accounts.iter().map(|one| one.blocked.len()).sum::<usize>(),
             unfinished => unfinished.iter().map(|user| untrusted::mail(user)).collect::<Vec<_>>(),
+            unmanaged => unmanaged.iter().map(|(account, users)| context! {
+                account => untrusted::mail(account),
+                users => users.iter().take(MOST_ENTRIES).map(|user| untrusted::mail(user)).collect::<Vec<_>>(),
+                more => users.len().saturating_sub(MOST_ENTRIES),
+            }).collect::<Vec<_>>(),
             unread => unread.iter().map(|account| untrusted::mail(account)).collect::<Vec<_>>(),
         }
     }

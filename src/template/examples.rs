@@ -167,6 +167,10 @@ fn digest_examples(account: &Arc<Account>, now: DateTime<Utc>) -> Vec<Content> {
         accounts: vec![of(done.clone(), failed, all.clone()), of(vec![], vec![], all)],
         unfinished: vec![text("svc-late (the run was stopped before its turn)")],
         unread: vec![text("account 444455556666 (search): role keyrota could not be assumed: AccessDenied")],
+        unmanaged: vec![
+            ("payments-prod".to_owned(), vec![text("jane"), text("old-backup")]),
+            ("search".to_owned(), (0..=MOST_ENTRIES).map(|n| format!("svc-{n}")).collect()),
+        ],
         updated: 1,
         paced: 137,
         paced_until: Some(now + TimeDelta::days(6)),

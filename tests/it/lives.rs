@@ -710,7 +710,8 @@ fn roster(policy: Policy) -> Roster {
     let mail =
         Mail { from: Some("security@example.com".to_owned()), templates: Arc::new(templates), ..Mail::default() };
     let runs = Runs::new(&Schedule::default(), t0());
-    Roster { account: account(), entries: vec![entry], unmanaged: 0, mail, runs, pace: None }
+    let (unmanaged, defaults) = (vec![], Arc::new(Policy::built_in()));
+    Roster { account: account(), entries: vec![entry], unmanaged, defaults, mail, runs, pace: None }
 }
 
 fn policy(overlap: i64, quiet: i64, patience: i64, hold: i64, when_full: WhenFull) -> Policy {
