@@ -277,7 +277,8 @@ pub fn aligned(lines: impl Iterator<Item = String>) -> String {
     text.lines().zip(last).fold(String::new(), |text, (line, last)| {
         // Where the last column begins is where it goes on in the next line.
         let (before, last) = line.split_at(line.len() - last);
-        text + format!("{before}{COLUMN}{last}").trim_end() + "\n"
+        let column = if last.trim().is_empty() { String::new() } else { COLUMN.to_string() };
+        text + format!("{before}{column}{last}").trim_end() + "\n"
     })
 }
 

@@ -90,6 +90,8 @@ Account 111122223333, eu-west-1
   ci-overlap   held     AKIAOVERLAP000000001  overdue: 114d old, the limit is 90d; replaced; both keys work during the overlap; until 2026-11-27
   ci-vendor    exempt                         overdue: AKIAVENDOR0000000001 is 691d old, the limit is 90d; rotated by hand, SEC-412; until 2026-12-31
 
+warning: 1 user that no rule selects has a key that is older than the 90d of `[defaults]`: alice (1043d); add a rule, or an `[[exempt]]` with the reason
+
 Plan: 1 to create, 0 to deactivate, 0 to delete; 1 blocked, 1 held, 1 exempt, 3 overdue.
 ";
     assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), (expected, ""));
@@ -166,8 +168,14 @@ fn a_plan_for_a_program() {
     {
         expected["waiting"][position]["overdue"] = json!({ "key": key, "age-days": age, "limit-days": 90 });
     }
-    // Without a key, and so without one that is too old.
-    expected["unmanaged"] = json!([{ "account": "111122223333", "user": "alice", "keys": [] }]);
+    // By the credential report, which has no ids.
+    let key = json!({ "key": null, "active": true, "created": "2024-01-15T00:00:00Z", "age-days": 1043 });
+    expected["unmanaged"] = json!([{ "account": "111122223333", "user": "alice", "keys": [key], "over-age": true }]);
+    let message = "1 user that no rule selects has a key that is older than the 90d of `[defaults]`: alice (1043d); add a \
+                   rule, or an `[[exempt]]` with the reason";
+    expected["warnings"] = json!([{
+        "account": "111122223333", "code": "unmanaged-over-age", "user": null, "key": null, "message": message,
+    }]);
     assert_eq!(plan, expected, "{plan:#}");
 }
 
@@ -297,7 +305,24 @@ Account 111122223333, eu-west-1
             "held": 1, "exempt": 1, "unreadable": 0, "settled": 1, "unmanaged": 1,
         })
     );
-    assert_eq!(status["unmanaged"], json!([{ "account": "111122223333", "user": "alice", "keys": [] }]));
+    assert_eq!((&status["unmanaged"][0]["user"], &status["unmanaged"][0]["over-age"]), (&json!("alice"), &json!(true)));
+    let ran = folder.run(&on_sandbox(&["status", "--unmanaged"])).exits(0);
+    let expected = "\
+Account 111122223333, eu-west-1
+  unmanaged  keys
+  alice      over age: AKIAALICE00000000001 1043d old
+
+1 user selected by no rule, 1 with keys over age.
+";
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), (expected, ""));
+    let markdown = folder.run(&on_sandbox(&["status", "--format", "markdown"])).exits(0).stdout;
+    for part in ["### keyrota: 5 users in scope, 3 overdue, 1 blocked, 1 unmanaged", "| `ci-deployer` |", "| `alice` |"]
+    {
+        assert!(markdown.contains(part), "no {part:?} in {markdown}");
+    }
+    folder.run(&on_sandbox(&["status", "--json-into", "s.json", "--markdown-into", "s.md"])).exits(0);
+    assert_eq!(folder.read("s.md"), markdown);
+    assert!(folder.read("s.json").contains("\"next-action\""));
     assert_eq!(folder.read("sandbox.toml"), SANDBOX);
 }
 
