@@ -13,6 +13,7 @@ use crate::{
     manifest::{
         Code, Diagnostic, Exemption, Label, Mail, Manifest, Pattern, Policy, Rule, Source,
         diagnostic::{nearest, quote},
+        duplicates::listed,
         schedule::Runs,
         secrets::replica_at_home,
         values::{addresses_in, is_bare_address},
@@ -114,6 +115,7 @@ pub fn resolve(
     let mut matched = vec![false; index.rules.len()];
     let (mut entries, mut warnings, mut unmanaged) = (Vec::new(), Vec::new(), Vec::new());
     let mut exempt = Vec::new();
+    let mut ambiguities: Vec<([&Source; 2], Diagnostic, Vec<&str>)> = Vec::new();
     for user in users {
         let candidates = index.candidates(user);
         for candidate in &candidates {
@@ -129,13 +131,31 @@ pub fn resolve(
             Choice::Both(one, other) => {
                 let rules = [index.rules[one.rule], index.rules[other.rule]];
                 let (places, warning) = ambiguous(manifest, user, rules, one.is_exact);
-                warnings.push(warning);
+                // The same two rules on many users are one mistake.
+                match ambiguities
+                    .iter_mut()
+                    .find(|(known, _, _)| known.iter().zip(&rules).all(|(a, b)| **a == b.source))
+                {
+                    Some((_, _, names)) => names.push(&user.name),
+                    None => ambiguities.push((rules.map(|rule| &rule.source), warning, vec![&user.name])),
+                }
                 let conflict = Some(Conflict::AmbiguousRules { rules: places });
                 entries.push(Entry { conflict, ..entry(rules[0], user, manifest, account, now) });
             }
         }
     }
     entries.sort_by(|a, b| a.user.name.cmp(&b.user.name));
+    warnings.extend(ambiguities.into_iter().map(|(_, warning, names)| match &names[..] {
+        [_] => warning,
+        names => {
+            let message = format!(
+                "two rules select the same {} users, and nothing is done to them: {}",
+                names.len(),
+                listed(names)
+            );
+            Diagnostic { message, ..warning }
+        }
+    }));
     warnings.extend(shared_secrets(manifest, &mut entries));
     entries.extend(exempt);
     entries.sort_by(|a, b| a.user.name.cmp(&b.user.name));

@@ -12,7 +12,7 @@ use crate::{
     cloud::{Message, Writes},
     inventory::{CallError, ErrorKind, KeyId},
     manifest::Mail,
-    notice::Sender,
+    notice::{NO_ADDRESS, Sender},
     plan::{Announcement, Change},
     template::{Language, Text, content::Content, render},
 };
@@ -78,8 +78,6 @@ pub async fn owner(
         Receipt::Refused(refused) => Err(nobody(&change.user, refused)),
     }
 }
-
-const NO_ADDRESS: &str = "the user has no address";
 
 /// Why none of the owner's addresses was used, for who is told instead.
 pub fn reason(refused: &[CallError]) -> String {

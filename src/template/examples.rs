@@ -97,6 +97,7 @@ pub fn examples(kind: Kind, now: DateTime<Utc>) -> Vec<Content> {
                 account: Arc::clone(&account),
                 user: user.to_owned(),
                 key: KeyId::new(key),
+                other: (kind != Kind::Deleted).then(|| KeyId::new("AKIAEXAMPLEREPORTS99")),
                 secret: format!("/aws/iam/credentials/{user}"),
                 last_use,
                 reason,
@@ -211,6 +212,7 @@ impl Content {
                     (one.user, one.secret) = (user.to_owned(), secret_name.to_owned());
                     if let Some(key) = keys.first() {
                         one.key = key.id.clone();
+                        one.other = keys.get(1).map(|other| other.id.clone());
                         if let LastUse::At { .. } = key.last_use {
                             one.last_use = key.last_use.clone();
                         }

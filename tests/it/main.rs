@@ -33,6 +33,7 @@ mod reads_only;
 mod roster;
 mod sandbox;
 mod support;
+mod terminal;
 mod terraform;
 mod upkeep;
 mod weakening;

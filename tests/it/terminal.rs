@@ -1,0 +1,72 @@
+//! What a terminal shows, at each width: python3 gives the binary a terminal of its own.
+
+use std::process::Command;
+
+use crate::{binary, command::KEYROTA};
+
+const TERMINAL: &str = r#"
+import fcntl, os, pty, struct, sys, termios
+columns, folder, command = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
+pid, terminal = pty.fork()
+if pid == 0:
+    os.chdir(folder)
+    fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    os.execv(command[0], command)
+out = b""
+while True:
+    try: part = os.read(terminal, 65536)
+    except OSError: break
+    if not part: break
+    out += part
+os.waitpid(pid, 0)
+sys.stdout.buffer.write(out.replace(b"\r\n", b"\n"))
+"#;
+
+fn shown(columns: usize, color: bool, arguments: &[&str]) -> String {
+    let folder = binary::folder();
+    let mut command = Command::new("python3");
+    command.args(["-c", TERMINAL, &columns.to_string(), &folder.path(".").display().to_string(), KEYROTA]);
+    command.args(arguments).args(["--sandbox", "sandbox.toml"]).env("TERM", "xterm-256color");
+    if !color {
+        command.env("NO_COLOR", "1");
+    }
+    String::from_utf8(command.output().expect("python3 runs").stdout).expect("text")
+}
+
+fn plain(text: &str) -> String {
+    anstream::adapter::strip_str(text).to_string()
+}
+
+#[test]
+fn text_fits_the_terminal_and_no_word_breaks() {
+    for arguments in [&["plan"][..], &["status"], &["status", "--unmanaged"], &["explain", "ci-full"]] {
+        let whole = plain(&shown(1000, false, arguments));
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        for columns in [80, 100, 160] {
+            let (plainly, coloured) = (shown(columns, false, arguments), shown(columns, true, arguments));
+            assert!(!plainly.contains('\u{1b}'), "{plainly}");
+            assert_eq!(plain(&coloured), plainly, "{arguments:?} at {columns}");
+            let mut all = words(&plainly);
+            let mut expected = words(&whole);
+            if arguments[0] == "explain" {
+                // A value that wraps goes on below its place.
+                all.sort();
+                expected.sort();
+            }
+            assert_eq!(all, expected, "{arguments:?} at {columns}");
+            for line in plainly.lines() {
+                assert!(line.chars().count() <= columns, "{arguments:?} at {columns}: {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_long_reason_goes_on_below_its_column() {
+    let plan = shown(100, false, &["plan"]);
+    let lines: Vec<&str> = plan.lines().collect();
+    let full = lines.iter().position(|line| line.starts_with("! ci-full")).expect("a line");
+    let column = lines[full].find("overdue").expect("its reason");
+    let next = lines[full + 1];
+    assert_eq!(next.len() - next.trim_start().len(), column, "{plan}");
+}
