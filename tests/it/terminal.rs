@@ -10,6 +10,7 @@ columns, folder, command = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
 pid, terminal = pty.fork()
 if pid == 0:
     os.chdir(folder)
+    os.dup2(os.open("/dev/null", os.O_WRONLY), 2)
     fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     os.execv(command[0], command)
 out = b""

@@ -135,7 +135,7 @@ impl Language {
 
     /// An error, of which the mail says in its own language whose words they are.
     pub(super) fn in_words_of_aws(self, error: &str) -> String {
-        format!("{} {error}", self.words().in_words_of_aws)
+        format!("{} {error}", self.words().in_words_of_aws).trim_start().to_owned()
     }
 
     /// The day and the minute.
