@@ -34,7 +34,7 @@ pub use self::{
     model::{DeclaredAccount, Exemption, Limits, Mail, Manifest, Pace, Rule},
     pattern::Pattern,
     policy::{Policy, RotateAhead, WhenFull},
-    schedule::Schedule,
+    schedule::{Schedule, longest_gap},
     schema::json_schema,
     source::{Source, Sourced},
 };

@@ -85,7 +85,7 @@ resource "aws_iam_role_policy" "this" {
         Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
         Resource = [var.kms_key_arn]
         Condition = {
-          StringEquals = { "kms:ViaService" = ["scheduler.${var.region}.amazonaws.com", "sqs.${var.region}.amazonaws.com"] }
+          StringEquals = { "kms:ViaService" = ["scheduler.${var.region}.${var.dns_suffix}", "sqs.${var.region}.${var.dns_suffix}"] }
         }
       },
     ]
