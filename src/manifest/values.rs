@@ -369,7 +369,11 @@ pub(super) fn kms_key(text: &str) -> Result<String, Invalid> {
             "{} is the key of keyrota's own stack; `terraform destroy` deletes it, and all secrets with it are lost",
             quote(text)
         );
-        return wrong(Code::StackKey, message, "name a key that lives as long as the secrets, e.g. `alias/credentials`");
+        return wrong(
+            Code::StackKey,
+            message,
+            "name a key that lives as long as the secrets, e.g. `alias/credentials`",
+        );
     }
     if is_fine {
         return Ok(text.to_owned());

@@ -31,6 +31,7 @@ mod readme;
 mod reads_only;
 mod roster;
 mod sandbox;
+mod stack;
 mod support;
 mod terraform;
 mod upkeep;

@@ -26,7 +26,7 @@ variable "accounts" {
       [for role in try(var.boundary.roles, []) : regex("iam::.*$", role)], try(regex("iam::.*$", access.role), "")
     ) if access.role != null])
     error_message = "`boundary.roles` does not name the roles of these accounts, which a person must do before keyrota can enter them: ${join(", ", [
-      for name, access in var.accounts : "${name} (${replace(access.role, "{partition}", "aws")})" if access.role != null && !contains(
+      for name, access in var.accounts : name if access.role != null && !contains(
         [for role in try(var.boundary.roles, []) : regex("iam::.*$", role)], try(regex("iam::.*$", access.role), "")
       )
     ])}."

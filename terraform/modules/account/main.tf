@@ -113,7 +113,7 @@ resource "aws_iam_role_policy" "this" {
   for_each = aws_iam_role.this
 
   name   = "rotation"
-  role   = each.value.id
+  role   = each.value.name
   policy = local.roles[each.key].policy
 }
 

@@ -90,7 +90,7 @@ resource "aws_iam_role_policy" "this" {
   for_each = local.policies
 
   name   = each.key
-  role   = aws_iam_role.this.id
+  role   = aws_iam_role.this.name
   policy = each.value
 }
 

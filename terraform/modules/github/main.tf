@@ -20,7 +20,7 @@ resource "aws_iam_role_policy" "plan" {
   for_each = var.plan_policies
 
   name   = each.key
-  role   = aws_iam_role.plan.id
+  role   = aws_iam_role.plan.name
   policy = each.value
 }
 
@@ -35,7 +35,7 @@ resource "aws_iam_role" "deploy" {
 
 resource "aws_iam_role_policy" "deploy" {
   name   = "deploy"
-  role   = aws_iam_role.deploy.id
+  role   = aws_iam_role.deploy.name
   policy = jsonencode({ Version = "2012-10-17", Statement = [for one in local.deploy : one if length(one.Resource) > 0] })
 
   lifecycle {

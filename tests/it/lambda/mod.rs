@@ -5,11 +5,7 @@ mod events;
 mod failures;
 mod runs;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fs, path::PathBuf, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use keyrota::inventory::KeyId;
