@@ -72,6 +72,11 @@ def extract_resource_arn(service, method, path, headers, body, parameters, regio
             # An address of a domain that is verified as a whole has no identity of its own.
             name = sender if sender in ses_v2._identities or domain not in ses_v2._identities else domain
             return f"arn:aws:ses:{region}:{account}:identity/{name}"
+    if service == "monitoring":
+        return fields(body).get("ResourceARN", found)
+    if service == "sns":
+        # A subscription's ARN is its topic's, and an id.
+        return iam._p(parameters, "SubscriptionArn") or found
     if service == "scheduler" and "/schedules/" in path:
         group = fields(body).get("GroupName") or iam._p(parameters, "groupName") or "default"
         return f"arn:aws:scheduler:{region}:{account}:schedule/{group}/{path.rpartition('/')[2]}"
@@ -80,6 +85,8 @@ def extract_resource_arn(service, method, path, headers, body, parameters, regio
         if iam._p(parameters, "Action") == "CreatePolicy":
             place = iam._p(parameters, "Path") or "/"
             return f"arn:aws:iam::{account}:policy{place}{iam._p(parameters, 'PolicyName')}"
+        if provider := iam._p(parameters, "OpenIDConnectProviderArn"):
+            return provider
         role = iam._roles.get(iam._p(parameters, "RoleName"))
         if role:
             return role["Arn"]

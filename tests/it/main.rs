@@ -6,6 +6,7 @@
 mod action;
 mod architecture;
 mod attack;
+mod authorization;
 mod aws;
 mod binary;
 mod calendar;

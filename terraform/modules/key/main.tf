@@ -28,7 +28,7 @@ locals {
       {
         Sid       = "LogsOfTheFunction"
         Effect    = "Allow"
-        Action    = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
+        Action    = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
         Resource  = "*"
         Principal = { Service = "logs.${var.region}.${var.dns_suffix}" }
         Condition = {

@@ -3,9 +3,14 @@
 mod deployed;
 mod events;
 mod failures;
+mod insights;
 mod runs;
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use keyrota::inventory::KeyId;

@@ -15,6 +15,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::Path,
+    sync::LazyLock,
     thread,
     time::{Duration, Instant},
 };
@@ -105,7 +106,12 @@ async fn active_keys(deployment: &Deployment, account: &str, user: &str) -> BTre
 }
 
 /// A package with the manifests of this repository.
-fn package() -> Vec<u8> {
+fn package() -> &'static [u8] {
+    static PACKAGE: LazyLock<Vec<u8>> = LazyLock::new(pack);
+    &PACKAGE
+}
+
+fn pack() -> Vec<u8> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let manifests = folder.path().join("manifests");
     fs::create_dir(&manifests).expect("a folder");
@@ -155,7 +161,7 @@ async fn what_terraform_plans_rotates_keys() {
     // A minute before the first of a month.
     let fired = last_enforcement(now);
     deployment.set_clock(fired - TimeDelta::minutes(1));
-    let stack = applier::apply(&deployment, &package());
+    let stack = applier::apply(&deployment, package());
     assert_eq!(stack.created.len(), planned().len(), "{:?}", stack.created);
     thread::sleep(Duration::from_millis(500));
     assert_eq!(deployment.log(HOME, FUNCTION), [""; 0], "nothing has fired it yet");
