@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 
 listener = socket.socket()
 listener.bind(("127.0.0.1", 0))
+# Calls wait from now on.
+listener.listen()
 port = listener.getsockname()[1]
 os.environ |= {
     "GATEWAY_PORT": str(port),
@@ -77,7 +79,6 @@ def main():
     print(port, flush=True)
     threading.Thread(target=follow_orders, daemon=True).start()
     config = Config()
-    listener.listen()
     config.loglevel = "ERROR"
     config.bind = [f"fd://{listener.fileno()}"]
     asyncio.run(serve(app, config))
