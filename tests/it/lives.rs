@@ -30,7 +30,6 @@ use keyrota::{
     observe::{Depth, list, observe},
     plan::{Plan, WaitingOn, plan},
     roster::{Entry, Roster},
-    template::Templates,
     time::rfc3339,
 };
 
@@ -639,13 +638,8 @@ fn roster(policy: Policy) -> Roster {
         exempt: None,
         conflict: None,
     };
-    // What the mails look like is not what this is about, and takes most of the time.
-    let mut templates = Templates::default();
-    for name in ["rotated.en.jinja", "retiring.en.jinja", "layout.html.jinja"] {
-        templates.replace(name, "Subject: a key\n\nA key.".to_owned()).expect("a template of words alone");
-    }
-    let mail =
-        Mail { from: Some("security@example.com".to_owned()), templates: Arc::new(templates), ..Mail::default() };
+    let (from, templates) = (Some("security@example.com".to_owned()), crate::support::templates::bare());
+    let mail = Mail { from, templates, ..Mail::default() };
     let runs = Runs::new(&Schedule::default(), t0());
     Roster { account: account(), entries: vec![entry], unmanaged: 0, mail, runs }
 }
