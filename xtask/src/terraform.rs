@@ -58,6 +58,10 @@ pub fn check(root: &Path) -> Result<()> {
             let shown = serde_json::from_str(&shown).context("`terraform show -json`")?;
             if let Some(changes) = changes {
                 let resources = planned::resources(changes.state("before")?, &shown)?;
+                // The real provider has defaults of its own, which the file leaves to it.
+                if variable(WITHIN).is_none() {
+                    continue;
+                }
                 planned::check_file(&root.join("terraform").join(&folder).join("tests/planned.json"), &resources)?;
             }
         }

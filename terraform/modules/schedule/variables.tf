@@ -53,20 +53,18 @@ variable "schedules" {
   }
 
   validation {
-    condition = alltrue([for expression in values(var.schedules) : try(length(regexall("[^ ]+", regex("^cron\\((.*)\\)$", expression)[0])) == 6, true)])
+    condition = alltrue([for expression in values(var.schedules) : length(regexall("[^ ]+", trimsuffix(trimprefix(expression, "cron("), ")"))) == 6 if startswith(expression, "cron(")])
     error_message = join("\n", concat([for expression in values(var.schedules) :
-      "`${expression}`: EventBridge wants six fields, this has ${length(regexall("[^ ]+", regex("^cron\\((.*)\\)$", expression)[0]))}" if try(length(regexall("[^ ]+", regex("^cron\\((.*)\\)$", expression)[0])) != 6, false)
+      "`${expression}`: EventBridge wants six fields, this has ${length(regexall("[^ ]+", trimsuffix(trimprefix(expression, "cron("), ")")))}" if startswith(expression, "cron(") && length(regexall("[^ ]+", trimsuffix(trimprefix(expression, "cron("), ")"))) != 6
     ], ["six fields: minute, hour, day of month, month, day of week, year; e.g. `cron(0 8 1 * ? *)`"]))
   }
 
   validation {
     condition = alltrue([for expression in values(var.schedules) :
-      try((split(" ", trimprefix(expression, "cron("))[2] == "?") != (split(" ", expression)[4] == "?"), true) if startswith(expression, "cron(")
+      (regexall("[^ ]+", trimsuffix(trimprefix(expression, "cron("), ")"))[2] == "?") != (regexall("[^ ]+", trimsuffix(trimprefix(expression, "cron("), ")"))[4] == "?") if startswith(expression, "cron(") && length(regexall("[^ ]+", trimsuffix(trimprefix(expression, "cron("), ")"))) == 6
     ])
     error_message = join("\n", concat([for expression in values(var.schedules) :
-      "`${expression}`: one of day of month and day of week must be `?`, and only one" if try(
-        startswith(expression, "cron(") && (split(" ", trimprefix(expression, "cron("))[2] == "?") == (split(" ", expression)[4] == "?"), false
-      )
+      "`${expression}`: one of day of month and day of week must be `?`, and only one" if startswith(expression, "cron(") && try((regexall("[^ ]+", trimsuffix(trimprefix(expression, "cron("), ")"))[2] == "?") == (regexall("[^ ]+", trimsuffix(trimprefix(expression, "cron("), ")"))[4] == "?") && length(regexall("[^ ]+", trimsuffix(trimprefix(expression, "cron("), ")"))) == 6, false)
     ], ["six fields: minute, hour, day of month, month, day of week, year; e.g. `cron(0 8 1 * ? *)`"]))
   }
 }
