@@ -25,6 +25,7 @@ mod metrics;
 mod moto;
 mod names;
 mod outputs;
+mod pace;
 mod planner;
 mod policies;
 mod readme;
