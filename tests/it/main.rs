@@ -6,6 +6,7 @@
 mod action;
 mod architecture;
 mod attack;
+mod authorization;
 mod aws;
 mod binary;
 mod calendar;
@@ -32,6 +33,7 @@ mod readme;
 mod reads_only;
 mod roster;
 mod sandbox;
+mod stack;
 mod support;
 mod terraform;
 mod upkeep;

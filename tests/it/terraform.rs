@@ -232,9 +232,9 @@ fn an_input_has_the_same_default_everywhere() {
         for Declared { name, default, .. } in declared(&folder.join("variables.tf"), "variable") {
             let Some(default) = default.filter(|default| !default.starts_with('{')) else { continue };
             let (other, place) = defaults.entry(name.clone()).or_insert_with(|| (default.clone(), folder.clone()));
-            // Where a policy's region is an account's own choice, there is nothing to repeat.
+            // Where a policy's region is an account's own choice, there is nothing to repeat; `null` follows from others.
             assert!(
-                *other == default || name == "region",
+                *other == default || name == "region" || default == "null" || other == "null",
                 "`{name}` differs in {} and {}",
                 folder.display(),
                 place.display()

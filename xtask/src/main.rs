@@ -4,6 +4,7 @@
 
 mod manifests;
 mod package;
+mod planned;
 mod release_asset;
 mod terraform;
 

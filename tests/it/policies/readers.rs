@@ -16,9 +16,9 @@ fn statements(account: &str, template: &str) -> Vec<Value> {
     let values: BTreeMap<&str, Value> = BTreeMap::from([
         ("user", json!(user)),
         ("own", json!([format!("{arn}/{user}"), format!("{arn}/*/{user}")])),
-        ("secrets", json!([format!("arn:aws:secretsmanager:{REGION}:{account}:secret:{secret}-??????")])),
-        ("kms_keys", json!([])),
-        ("via", json!(format!("secretsmanager.{REGION}.amazonaws.com"))),
+        ("secrets", json!([format!("arn:aws:secretsmanager:*:{account}:secret:{secret}-??????")])),
+        ("kms_keys", json!(["arn:aws:kms:*:*:key/*"])),
+        ("via", json!("secretsmanager.*.amazonaws.com")),
     ]);
     terraform::statements_of("reader/statements", &values)
 }
