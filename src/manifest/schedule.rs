@@ -143,6 +143,29 @@ impl Runs {
         self.enforce.acting(due, now).unwrap_or(due)
     }
 
+    /// The next run that starts rotations, if the schedule tells.
+    pub fn next_enforce(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.enforce.acting(now, now)
+    }
+
+    /// Whether a run that starts rotations comes after the one instant and not after the other.
+    pub fn enforces_between(&self, after: DateTime<Utc>, until: DateTime<Utc>) -> bool {
+        let expression = &self.enforce.expression;
+        let next = rate(expression).map(|gap| after + gap).or_else(|| next_after(expression, after));
+        next.is_some_and(|next| next <= until)
+    }
+
+    /// The next run of either kind, strictly later; where the schedule does not tell when, after the time between two.
+    pub fn after(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        let next = |series: &Series| series.acting(now, now).or_else(|| Some(now + rate(&series.expression)?));
+        [next(&self.tend), next(&self.enforce)].into_iter().flatten().min().unwrap_or(now)
+    }
+
+    /// The longest time between two runs of either kind, if they come more than once.
+    pub fn longest_gap(&self, now: DateTime<Utc>) -> Option<TimeDelta> {
+        [&self.tend, &self.enforce].into_iter().filter_map(|series| longest_gap(&series.expression, now)).min()
+    }
+
     /// The run that carries on what is due then: the next of either kind.
     pub fn carrying_on(&self, due: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
         let either = [self.tend.acting(due, now), self.enforce.acting(due, now)];

@@ -8,7 +8,7 @@ use crate::{
     apply::Applied,
     inventory::{Account, Inventory, Key},
     notice::Kind,
-    plan::{Plan, Verb},
+    plan::{Plan, Verb, WaitingOn},
     roster::{Entry, Roster},
     verdict::Verdict,
 };
@@ -28,6 +28,8 @@ pub struct Metrics {
     pub oldest_key_age_days: i64,
     /// Users for whom a person must do something.
     pub blocked: usize,
+    /// Rotations that wait for their turn: see `[pace]`.
+    pub paced: usize,
     /// `None`: nothing was to be changed.
     pub run: Option<RunMetrics>,
 }
@@ -76,8 +78,11 @@ pub fn lines_in(
 fn measure(roster: &Roster, inventory: &Inventory, plan: &Plan, applied: Option<&Applied>) -> Metrics {
     let account = &roster.account;
     let waiting = || plan.waiting.iter().filter(|waiting| *waiting.account == *account);
-    let mut metrics =
-        Metrics { blocked: waiting().filter(|waiting| waiting.wait.is_blocked()).count(), ..<_>::default() };
+    let mut metrics = Metrics {
+        blocked: waiting().filter(|waiting| waiting.wait.is_blocked()).count(),
+        paced: waiting().filter(|waiting| matches!(waiting.wait, WaitingOn::Paced { .. })).count(),
+        ..<_>::default()
+    };
     for entry in &roster.entries {
         let is_blocked = || waiting().any(|waiting| waiting.wait.is_blocked() && waiting.user == entry.user.name);
         let is_explained = entry.exempt.is_some() || (was_told(entry, inventory) && is_blocked());
@@ -134,11 +139,12 @@ fn working_keys<'a>(
 
 impl Metrics {
     fn add(&mut self, other: &Self) {
-        let Self { keys_over_max_age, keys_over_max_age_explained, oldest_key_age_days, blocked, run } = other;
+        let Self { keys_over_max_age, keys_over_max_age_explained, oldest_key_age_days, blocked, paced, run } = other;
         self.keys_over_max_age += keys_over_max_age;
         self.keys_over_max_age_explained += keys_over_max_age_explained;
         self.oldest_key_age_days = self.oldest_key_age_days.max(*oldest_key_age_days);
         self.blocked += blocked;
+        self.paced += paced;
         if let (Some(all), Some(one)) = (&mut self.run, run) {
             let RunMetrics { completed, created, deactivated, deleted, failures } = one;
             all.completed &= completed;
@@ -152,12 +158,13 @@ impl Metrics {
 
 /// One document of the format. See "Specification: Embedded metric format" in the CloudWatch user guide.
 fn line(namespace: &str, time: DateTime<Utc>, account: Option<&Account>, metrics: &Metrics) -> String {
-    let Metrics { keys_over_max_age, keys_over_max_age_explained, oldest_key_age_days, blocked, run } = metrics;
+    let Metrics { keys_over_max_age, keys_over_max_age_explained, oldest_key_age_days, blocked, paced, run } = metrics;
     let mut values = vec![
         ("KeysOverMaxAge", json!(keys_over_max_age)),
         ("KeysOverMaxAgeExplained", json!(keys_over_max_age_explained)),
         ("OldestKeyAgeDays", json!(oldest_key_age_days)),
         ("Blocked", json!(blocked)),
+        ("Paced", json!(paced)),
     ];
     if let Some(RunMetrics { completed, created, deactivated, deleted, failures }) = run {
         values.extend([

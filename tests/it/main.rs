@@ -26,6 +26,7 @@ mod metrics;
 mod moto;
 mod names;
 mod outputs;
+mod pace;
 mod planner;
 mod policies;
 mod readme;
