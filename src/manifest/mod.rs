@@ -30,7 +30,7 @@ pub(crate) mod values;
 pub use self::{
     code::Code,
     diagnostic::{Diagnostic, Label, Severity, shown},
-    load::{Loaded, load, load_files},
+    load::{Loaded, load, load_files, read},
     model::{DeclaredAccount, Exemption, Limits, Mail, Manifest, Pace, Rule},
     pattern::Pattern,
     policy::{Policy, RotateAhead, WhenFull},

@@ -7,6 +7,7 @@ mod action;
 mod architecture;
 mod attack;
 mod aws;
+mod begin;
 mod binary;
 mod calendar;
 mod compare;
