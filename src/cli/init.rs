@@ -79,6 +79,8 @@ async fn write<C: Reads>(
     if args.terraform {
         scaffold.push(init::terraform(&account, &world, args.github.as_ref()));
     }
+    let mut draft = draft;
+    draft.undecided.extend(scaffold_decisions(args));
     let targets: Vec<Target> = draft
         .files
         .iter()
@@ -102,6 +104,26 @@ async fn write<C: Reads>(
         Format::Text | Format::Markdown | Format::Github => page(&draft, &account, &targets, &plan),
     });
     Ok(Exit::Done)
+}
+
+/// What the scaffold leaves to a person.
+fn scaffold_decisions(args: &InitArgs) -> Vec<Undecided> {
+    let of = |what: &str, remedy: &str| Undecided { what: what.to_owned(), remedy: remedy.to_owned() };
+    let mut undecided = Vec::new();
+    if args.terraform {
+        let boundary = "in terraform/main.tf: leave out administrators, add who will rotate one day";
+        undecided.push(of("the boundary", boundary));
+        undecided.push(of("the state and the alarms", "in terraform/main.tf: a `backend`, and `alarm_emails`"));
+    }
+    if let Some(repository) = &args.github {
+        let variables = "set KEYROTA_PLAN_ROLE, KEYROTA_DEPLOY_ROLE (outputs of Terraform) and KEYROTA_REGION there";
+        undecided.push(of(&format!("variables of {repository}"), variables));
+        undecided.push(of("who approves", "protect the environment `production`, and the manifests by CODEOWNERS"));
+        if !args.terraform {
+            undecided.push(of("what ships", "keyrota-apply.yml applies `terraform/`: `--terraform` writes it"));
+        }
+    }
+    undecided
 }
 
 /// Nothing is written over what is there, unless `--force` says so.

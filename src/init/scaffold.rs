@@ -1,13 +1,23 @@
 //! What a repository of manifests needs beside them: two workflows for GitHub, and the root module of Terraform. None
 //! takes a checkout of keyrota or a compiler.
 
-use std::{collections::BTreeSet, fmt, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    str::FromStr,
+};
 
 use super::origin::{RELEASE, REPOSITORY};
-use crate::{cloud::sandbox::World, inventory::Account};
+use crate::{
+    cloud::sandbox::{IamUser, World},
+    inventory::Account,
+};
 
 /// Where the root module goes.
 pub const TERRAFORM: &str = "terraform/main.tf";
+
+/// So many users without a path are named in the boundary.
+const MOST_ARNS: usize = 40;
 
 /// A file below the folder that the command was called in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,25 +75,87 @@ pub fn terraform(account: &Account, world: &World, repository: Option<&Repositor
         .replace("{repository}", REPOSITORY)
         .replace("{version}", RELEASE)
         .replace("{region}", &account.region)
-        .replace("{boundary}", &boundary(world))
+        .replace("{boundary}", &boundary(account, world))
         .replace("{github}", &github);
     Scaffold { path: TERRAFORM, text }
 }
 
-/// The first parts of the paths of users with an active key, as a list of Terraform's.
-fn boundary(world: &World) -> String {
-    let active = world.users.iter().filter(|user| user.keys.iter().any(|key| key.is_active()));
-    let first = |path: &str| match path.split('/').nth(1) {
-        Some(part) if !part.is_empty() => format!("/{part}/"),
-        _ => "/".to_owned(),
+/// Whose keys the function could ever reach, as a list of Terraform's: paths, and the ARNs of users without one. Where those
+/// are many, by what their names begin with, for IAM allows a boundary 6,144 characters; empty where that is not enough,
+/// and a person decides.
+fn boundary(account: &Account, world: &World) -> String {
+    let active = || world.users.iter().filter(|user| user.keys.iter().any(|key| key.is_active()));
+    let path = |user: &IamUser| match user.path.split('/').nth(1) {
+        Some(part) if !part.is_empty() => Some(format!("/{part}/")),
+        _ => None,
     };
-    let paths: BTreeSet<String> = active.map(|user| first(&user.path)).collect();
-    let all = BTreeSet::from(["/".to_owned()]);
-    // Whoever is at `/` has everyone below it.
-    let paths = if paths.is_empty() || paths.contains("/") { all } else { paths };
+    let Account { id, partition, .. } = account;
+    let arn = |name: &str| format!("arn:{partition}:iam::{id}:user/{name}");
+    let mut reach: BTreeSet<String> = active().filter_map(path).collect();
+    let names: Vec<&str> = active().filter(|user| path(user).is_none()).map(|user| user.name.as_str()).collect();
+    let arns: BTreeSet<String> = match names.len() {
+        0..=MOST_ARNS => names.iter().map(|name| arn(name)).collect(),
+        _ => beginnings(&names).iter().map(|name| arn(name)).collect(),
+    };
+    if arns.len() > MOST_ARNS {
+        reach.clear();
+    } else {
+        reach.extend(arns);
+    }
     // What stands in the quotes of Terraform may be a template.
-    let quoted = |path: &String| {
-        format!("\"{}\"", path.replace('\\', "\\\\").replace('"', "\\\"").replace("${", "$${").replace("%{", "%%{"))
+    let quoted = |text: &String| {
+        let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace("${", "$${").replace("%{", "%%{");
+        format!("\"{text}\"")
     };
-    format!("[{}]", paths.iter().map(quoted).collect::<Vec<_>>().join(", "))
+    format!("[{}]", reach.iter().map(quoted).collect::<Vec<_>>().join(", "))
+}
+
+/// What names begin with, up to the first mark after two characters, where others begin alike; else the name.
+fn beginnings(names: &[&str]) -> BTreeSet<String> {
+    let beginning = |name: &str| {
+        let at = name.char_indices().skip(2).find(|(_, c)| !c.is_ascii_alphanumeric())?.0;
+        Some(format!("{}*", &name[..=at]))
+    };
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    names.iter().filter_map(|name| beginning(name)).for_each(|own| *counts.entry(own).or_default() += 1);
+    let shared = |name: &&str| beginning(name).filter(|own| counts[own] > 1).unwrap_or_else(|| (*name).to_owned());
+    names.iter().map(shared).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::inventory::{Key, KeyId, LastUse, Status};
+
+    fn of(users: &[(&str, &str)]) -> String {
+        let created = DateTime::UNIX_EPOCH;
+        let key = Key { id: KeyId::new("AKIA"), status: Status::Active, created, last_use: LastUse::Never };
+        let user = |&(path, name): &(&str, &str)| IamUser {
+            name: name.to_owned(),
+            path: path.to_owned(),
+            groups: Vec::new(),
+            tags: BTreeMap::new(),
+            smtp: None,
+            keys: vec![key.clone()],
+        };
+        let world = World { users: users.iter().map(user).collect(), ..World::default() };
+        let (id, partition, region) = ("1".to_owned(), "aws".to_owned(), "eu-west-1".to_owned());
+        boundary(&Account { id, name: None, partition, region }, &world)
+    }
+
+    #[test]
+    fn the_boundary_names_those_who_rotate() {
+        let both = of(&[("/ci/a/", "x"), ("/ci/", "y"), ("/", "svc-a")]);
+        assert_eq!(both, "[\"/ci/\", \"arn:aws:iam::1:user/svc-a\"]");
+        let names: Vec<String> = (0..300).map(|n| format!("{}-{n}", ["ci", "svc", "bot"][n % 3])).collect();
+        let many: Vec<_> = names.iter().map(|name| ("/", name.as_str())).chain([("/", "alone")]).collect();
+        let arn = |name: &str| format!("\"arn:aws:iam::1:user/{name}\"");
+        assert_eq!(of(&many), format!("[{}, {}, {}, {}]", arn("alone"), arn("bot-*"), arn("ci-*"), arn("svc-*")));
+        // Hundreds that have nothing in common are for a person.
+        let names: Vec<String> = (0..300).map(|n| format!("u{n:x}")).collect();
+        assert_eq!(of(&names.iter().map(|name| ("/", name.as_str())).collect::<Vec<_>>()), "[]");
+        assert_eq!(of(&[("/\"${x}/", "x")]), "[\"/\\\"$${x}/\"]");
+    }
 }

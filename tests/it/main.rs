@@ -26,6 +26,7 @@ mod metrics;
 mod moto;
 mod names;
 mod outputs;
+mod owner;
 mod planner;
 mod policies;
 mod readme;

@@ -107,12 +107,16 @@ pub fn recipients(plan: &Plan) -> Option<Finding> {
     }
     let shown = without.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
     let more = if without.len() > SHOWN { ", …" } else { "" };
-    let message = format!("{} of no address, and blocked by that: {shown}{more}", users(without.len()));
+    let message = format!("{} blocked: {shown}{more}", users(without.len()));
     Some(Finding::wrong("recipients", message, "tag them, or set `[mail] fallback`"))
 }
 
 fn users(count: usize) -> String {
-    if count == 1 { "1 user is".to_owned() } else { format!("{count} users are") }
+    if count == 1 {
+        "1 user has no address, and is".to_owned()
+    } else {
+        format!("{count} users have no address, and are")
+    }
 }
 
 /// The bare address of `Name <address>`.

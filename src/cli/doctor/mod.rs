@@ -108,7 +108,7 @@ async fn look<C: Probes>(
     for cloud in clouds {
         let (account, caller) = (cloud.account(), cloud.caller());
         findings.push(Finding::fine("credentials", format!("account {account}, as {caller}")));
-        if caller.ends_with(":root") {
+        if account::is_root(caller) {
             let fix = "use a role: the one that Terraform makes, or one with what README.md lists";
             findings.push(Finding::doubt("credentials", "keyrota runs as the root of the account", fix));
         }

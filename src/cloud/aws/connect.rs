@@ -173,6 +173,13 @@ fn retries(settings: &Settings) -> RetryConfig {
         .with_max_backoff(settings.longest_wait)
 }
 
+/// For who only asks how things are, and is watched by a person.
+#[cfg(feature = "cli")]
+fn impatient(config: &SdkConfig, settings: &Settings) -> SdkConfig {
+    let few = retries(settings).with_max_attempts(settings.attempts.min(2));
+    config.to_builder().retry_config(few).build()
+}
+
 /// Credentials that do not change.
 pub(super) fn fixed(access_key: &str, secret_key: &str) -> Credentials {
     Credentials::new(access_key, secret_key, None, None, "keyrota")
@@ -255,8 +262,8 @@ impl Aws {
             #[cfg(feature = "cli")]
             configs: super::client::Configs {
                 arn: identity.arn.clone(),
-                account: config.clone(),
-                caller: caller.config.clone(),
+                account: impatient(config, &caller.settings),
+                caller: impatient(&caller.config, &caller.settings),
             },
         }
     }

@@ -97,8 +97,8 @@ impl Probes for Aws {
     async fn not_allowed(&self, actions: &[&str], resource: &str) -> Result<Vec<String>, CallError> {
         let operation = "iam:SimulatePrincipalPolicy";
         let principal = principal(&self.configs.arn);
-        let request = self
-            .iam
+        let config = aws_sdk_iam::config::Builder::from(&self.configs.account).interceptor(Answers(self.meter.clone()));
+        let request = aws_sdk_iam::Client::from_conf(config.build())
             .simulate_principal_policy()
             .policy_source_arn(&principal)
             .set_action_names(Some(actions.iter().map(|&action| action.to_owned()).collect()))

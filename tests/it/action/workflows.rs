@@ -18,7 +18,7 @@ use super::{
     github::{GitHub, TOKEN},
     runner::{Job, root, take_pairs, yaml},
 };
-use crate::repository::{Repository, SANDBOX, SHARED, binary};
+use crate::repository::{Repository, SANDBOX, SHARED, binary, own_slug};
 
 const RULE: &str = "version = 1\n\n[[rotate]]\nusers = [\"day-100\"]\n";
 const WIDER: &str = "version = 1\n\n[[rotate]]\nusers = [\"day-100\", \"spare\"]\n";
@@ -87,7 +87,7 @@ impl Runner {
     fn stand_in(&self) {
         fs::create_dir_all(self.path("bin")).expect("a folder");
         fs::write(self.path("sandbox.toml"), SANDBOX).expect("a file");
-        let releases = format!("{}/example/keyrota/releases/download", self.github.url);
+        let releases = format!("{}/{}/releases/download", self.github.url, own_slug());
         let (program, sandbox) = (binary(), self.path("sandbox.toml"));
         let keyrota = format!(
             "KEYROTA_RELEASES='{releases}' exec '{}' \"$@\" --sandbox '{}'",
@@ -217,7 +217,7 @@ impl Runner {
                 match uses.split('@').next().expect("a name") {
                     "actions/checkout" => self.check_out(&workspace, commit, with("fetch-depth").as_deref()),
                     // That of this checkout, or a release's by its name, which downloads what `keyrota` stands in for.
-                    action @ ("./" | "example/keyrota") => {
+                    action if action == "./" || action == own_slug() => {
                         let inputs: Vec<(String, String)> = step["with"]
                             .as_object()
                             .into_iter()
@@ -478,7 +478,7 @@ fn a_repository_from_init_plans_and_ships() {
     assert_eq!((folder(".github/workflows"), folder("terraform")), (2, 1));
     assert!(!runner.origin.path().join("Cargo.toml").exists());
     let version = env!("CARGO_PKG_VERSION");
-    let release = format!("/example/keyrota/releases/download/v{version}");
+    let release = format!("/{}/releases/download/v{version}", own_slug());
     let asset = format!("bootstrap-v{version}-aarch64-unknown-linux-gnu.tar.gz");
     fs::write(runner.path("bootstrap"), "#!/bin/sh\n").expect("a file");
     let packed =

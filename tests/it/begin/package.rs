@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     command::{Folder, Ran},
+    repository::own_slug,
     support::github::GitHub,
 };
 
@@ -104,7 +105,7 @@ fn what_the_function_would_refuse_is_not_packed() {
 /// A release with a program for both architectures.
 fn release(github: &GitHub, program: &dyn Fn(&str) -> Vec<u8>) -> String {
     let version = env!("CARGO_PKG_VERSION");
-    let url = format!("/example/keyrota/releases/download/v{version}");
+    let url = format!("/{}/releases/download/v{version}", own_slug());
     let mut sums = String::new();
     for target in ["aarch64-unknown-linux-gnu", "x86_64-unknown-linux-gnu"] {
         let mut archive = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
@@ -125,7 +126,7 @@ fn release(github: &GitHub, program: &dyn Fn(&str) -> Vec<u8>) -> String {
 
 fn packaged(folder: &Folder, github: &GitHub, arguments: &[&str]) -> Ran {
     let mut command = folder.command(&[&["package"], arguments].concat());
-    command.env("KEYROTA_RELEASES", format!("{}/example/keyrota/releases/download", github.url));
+    command.env("KEYROTA_RELEASES", format!("{}/{}/releases/download", github.url, own_slug()));
     Ran::of(command)
 }
 
@@ -150,7 +151,7 @@ fn the_program_of_a_release_is_downloaded_and_checked() {
     packaged(&folder, &github, &["--release", "latest"]).exits(1).says(&["is no release"]);
     // What was exchanged is not used, and neither is the other architecture under this name.
     let before = fs::read(folder.path("keyrota.zip")).expect("a package");
-    let url = format!("/example/keyrota/releases/download/v{version}");
+    let url = format!("/{}/releases/download/v{version}", own_slug());
     github.add_asset(&format!("{url}/SHA256SUMS"), sums.replace(intel, &"0".repeat(64)).as_bytes());
     packaged(&folder, &github, &["--x86-64"]).exits(1).says(&["but SHA256SUMS of the release says 0000"]);
     release(&github, &|_| elf(0xb7));
@@ -174,7 +175,7 @@ fn the_program_of_a_release_is_attested() {
     };
     let package = || {
         let mut command = folder.command(&["package"]);
-        command.env("KEYROTA_RELEASES", format!("{}/example/keyrota/releases/download", github.url));
+        command.env("KEYROTA_RELEASES", format!("{}/{}/releases/download", github.url, own_slug()));
         command.env("PATH", folder.path("bin"));
         Ran::of(command)
     };
@@ -182,9 +183,9 @@ fn the_program_of_a_release_is_attested() {
     package().exits(0).says(&["as its attestation says"]);
     let call = folder.read("calls").lines().last().expect("a call").to_owned();
     let version = env!("CARGO_PKG_VERSION");
-    let expected = format!(
-        "--repo example/keyrota --signer-workflow example/keyrota/.github/workflows/release.yml --source-ref refs/tags/v{version}"
-    );
+    let own = own_slug();
+    let expected =
+        format!("--repo {own} --signer-workflow {own}/.github/workflows/release.yml --source-ref refs/tags/v{version}");
     assert!(call.starts_with("attestation verify ") && call.ends_with(&expected), "{call}");
     gh("case $3 in --help) exit 0;; esac; echo 'no attestations' >&2; exit 1");
     package().exits(1).says(&["has no valid attestation, and is not used: no attestations"]);
