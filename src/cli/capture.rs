@@ -10,11 +10,14 @@ use keyrota::{
     capture::anonymize,
     cloud::{Reads, sandbox::Sandbox},
     manifest::{self, Manifest},
+    report::masked,
     time::rfc3339,
 };
 
+use serde_json::json;
+
 use super::{
-    args::{CaptureArgs, Common},
+    args::{CaptureArgs, Common, Format},
     error::CommandError,
     exit::Exit,
     output::Output,
@@ -94,16 +97,28 @@ async fn write<C: Reads>(
             let written = fs::create_dir_all(folder).and_then(|()| fs::write(&path, text));
             written.map_err(|error| CommandError::new(format!("{}: {error}", path.display())))?;
         }
-        let left_out = "templates of mails are left out";
-        output.data(&format!("{}: {} manifests, renamed alike; {left_out}\n", folder.display(), manifests.len()));
     }
     let keys: usize = world.users.iter().map(|user| user.keys.len()).sum();
-    output.data(&format!(
-        "{}: {} users, {keys} keys, {} secrets of account {account} as of {now}\n",
-        args.into.display(),
-        world.users.len(),
-        world.secrets.len(),
-    ));
+    let (users, secrets) = (world.users.len(), world.secrets.len());
+    output.data(&match output.format {
+        Format::Json => {
+            let document = json!({
+                "version": 1, "path": args.into.display().to_string(), "account": account, "as-of": now,
+                "users": users, "keys": keys, "secrets": secrets,
+                "manifests": manifests.map(|(folder, _)| folder.display().to_string()),
+            });
+            format!("{document:#}\n")
+        }
+        Format::Text | Format::Markdown | Format::Github => {
+            let mut text =
+                format!("{file}: {users} users, {keys} keys, {secrets} secrets of account {account} as of {now}\n");
+            if let Some((folder, manifests)) = &manifests {
+                let left_out = "templates of mails are left out";
+                text += &format!("{}: {} manifests, renamed alike; {left_out}\n", folder.display(), manifests.len());
+            }
+            if common.mask { masked(&text) } else { text }
+        }
+    });
     Ok(Exit::Done)
 }
 

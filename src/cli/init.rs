@@ -1,7 +1,7 @@
 //! `keyrota init`: the first manifests of an account.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     fmt::Write as _,
     fs,
     path::{Component, Path, PathBuf},
@@ -15,7 +15,7 @@ use keyrota::{
     manifest::{self, Manifest},
     plan::{Class, Plan, WaitingOn},
     report::{
-        Report, json,
+        Report, json, masked,
         text::{aligned, summary},
     },
     roster::resolve,
@@ -101,7 +101,10 @@ async fn write<C: Reads>(
     write_all(&targets, args.force)?;
     output.data(&match output.format {
         Format::Json => as_json(&draft, &account, &targets, &plan),
-        Format::Text | Format::Markdown | Format::Github => page(&draft, &account, &targets, &plan),
+        Format::Text | Format::Markdown | Format::Github => {
+            let page = page(&draft, &account, &targets, &plan);
+            if common.mask { masked(&page) } else { page }
+        }
     });
     Ok(Exit::Done)
 }
@@ -203,9 +206,9 @@ async fn covers_everyone(
 ) -> Result<(), CommandError> {
     let users = sandbox.users(&|_, _| true).await.map_err(CommandError::new)?;
     let (roster, _) = resolve(manifest, account, &users, now);
-    let is_covered =
-        |name: &String| roster.entries.iter().any(|entry| entry.user.name == *name && entry.conflict.is_none());
-    match draft.files.iter().flat_map(|file| &file.users).find(|name| !is_covered(name)) {
+    let single = roster.entries.iter().filter(|entry| entry.conflict.is_none());
+    let covered: HashSet<&str> = single.map(|entry| entry.user.name.as_str()).collect();
+    match draft.files.iter().flat_map(|file| &file.users).find(|name| !covered.contains(name.as_str())) {
         None => Ok(()),
         Some(name) => Err(CommandError::new(format!("no single rule selects {}", printable(name)))
             .hint("nothing was written; please report this, with what `keyrota capture --anonymize` writes")),

@@ -220,7 +220,7 @@ fn rules(team: &Team<'_>, remarks: &[Remark], apart: &BTreeMap<String, String>) 
             }
         }
     }
-    if !others.is_empty() || !selects_by_name {
+    if !others.is_empty() {
         text += "[[rotate]]\n";
         match &team.selector {
             Selector::Tag { key, value } => {
@@ -240,6 +240,11 @@ fn rules(team: &Team<'_>, remarks: &[Remark], apart: &BTreeMap<String, String>) 
                 }
                 text += "]\n";
             }
+        }
+        // Each user has one rule.
+        if !selects_by_name && !own.is_empty() {
+            let names: Vec<&str> = own.iter().map(|user| user.name.as_str()).collect();
+            let _ = writeln!(text, "except = {}", toml::Value::from(names));
         }
     }
     for user in own {

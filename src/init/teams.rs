@@ -19,6 +19,10 @@ const OTHERS: [&str; 9] =
 /// A folder of so many files would help nobody.
 const MOST_TEAMS: usize = 300;
 
+/// A tag that one in so many users has says more than a path that one in so many are below: who sets it means a team.
+const LEAST_BY_TAG: usize = 3;
+const LEAST_BY_PATH: usize = 2;
+
 /// What users are grouped by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum By {
@@ -117,29 +121,35 @@ pub(super) fn teams<'a>(users: &[&'a IamUser], by: Option<By>) -> Result<(By, Ve
 
 /// The grouping of the highest score; nothing, where none brings people together.
 fn best(users: &[&IamUser]) -> By {
-    let keys: BTreeSet<String> =
-        users.iter().flat_map(|user| user.tags.keys()).map(|key| key.to_ascii_lowercase()).collect();
-    let tags = keys.into_iter().filter(|key| is_candidate(users, key)).filter_map(|key| {
-        let bonus = match () {
-            () if PEOPLE.contains(&&*key) => 40 - PEOPLE.iter().position(|own| *own == key).unwrap_or_default(),
-            () if WORK.contains(&&*key) => 20 - WORK.iter().position(|own| *own == key).unwrap_or_default(),
-            () => 0,
+    let mut keys: BTreeMap<String, usize> = BTreeMap::new();
+    for key in users.iter().flat_map(|user| user.tags.keys()) {
+        *keys.entry(key.to_ascii_lowercase()).or_default() += 1;
+    }
+    // A key that few have splits nobody; an account may have thousands of those.
+    let keys = keys.into_iter().filter(|(_, count)| LEAST_BY_TAG * count >= users.len()).map(|(key, _)| key);
+    let tags = keys.filter(|key| is_candidate(users, key)).filter_map(|key| {
+        let place = |keys: &[&str]| keys.iter().position(|own| *own == key);
+        let bonus = match (place(&PEOPLE), place(&WORK)) {
+            (Some(place), _) => 40 - place,
+            (None, Some(place)) => 20 - place,
+            (None, None) => 0,
         };
-        let score = score(&by_tag(users, &key), users.len())? + bonus;
+        let score = score(&by_tag(users, &key), users.len(), LEAST_BY_TAG)? + bonus;
         Some((score, By::Tag(spelling(users, &key))))
     });
-    let path = score(&by_path(users), users.len()).map(|score| (score + 10, By::Path));
+    let path = score(&by_path(users), users.len(), LEAST_BY_PATH).map(|score| (score + 10, By::Path));
     let all = tags.chain(path);
     all.max_by_key(|(score, by)| (*score, Reverse(by.to_string()))).map_or(By::Nothing, |(_, by)| by)
 }
 
-/// The share of the users, in percent, that are in a group with others; `None` where it splits less than half of them, or
-/// not at all.
-fn score(teams: &[Team<'_>], users: usize) -> Option<usize> {
+/// The share of the users, in percent, that are in a group with others; `None` where it splits less than one in
+/// `share` of them, or not at all.
+fn score(teams: &[Team<'_>], users: usize, share: usize) -> Option<usize> {
     let named: Vec<_> = teams.iter().filter(|team| team.selector != Selector::Names).collect();
     let selected: usize = named.iter().map(|team| team.users.len()).sum();
     let together: usize = named.iter().map(|team| team.users.len()).filter(|users| *users > 1).sum();
-    let splits = (2..=MOST_TEAMS).contains(&named.len()) && 2 * selected >= users && 2 * named.len() <= selected.max(4);
+    let splits =
+        (2..=MOST_TEAMS).contains(&named.len()) && share * selected >= users && 2 * named.len() <= selected.max(4);
     splits.then(|| 100 * together / users)
 }
 

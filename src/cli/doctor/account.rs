@@ -56,6 +56,14 @@ pub async fn regions<C: Probes>(clouds: &[C], manifest: &Manifest) -> Vec<Findin
         for (region, place) in named {
             match cloud.reach(&region).await {
                 Ok(()) => reached.push(region),
+                // It may be this machine that can't reach it, and not AWS.
+                Err(error) if error.message.starts_with("no connection") || error.message.starts_with("no answer") => {
+                    findings.push(Finding::doubt(
+                        "regions",
+                        format!("can't tell whether {region} is a region: {}", error.message),
+                        format!("correct {place}, or let sts.{region} be reached from here"),
+                    ));
+                }
                 Err(error) => findings.push(Finding::wrong(
                     "regions",
                     format!("{region} does not answer account {account}: {}", error.message),

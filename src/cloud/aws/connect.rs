@@ -309,7 +309,7 @@ fn describe(identity: &Identity, name: Option<&str>, config: &SdkConfig) -> Acco
 fn hint(failure: &Failure) -> String {
     match failure.code.as_str() {
         NO_CREDENTIALS => {
-            "sign in (`aws sso login`), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            "sign in (`aws login`, `aws sso login`), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         }
         NO_CONNECTION | TIMED_OUT => "check the network, the region and AWS_ENDPOINT_URL",
         code if code.starts_with("ExpiredToken") => "the credentials have expired: sign in again (`aws sso login`)",

@@ -159,6 +159,12 @@ async fn each_line_tells_what_is_broken() {
                     .forever(),
             ],
         ),
+        (
+            '!',
+            "regions",
+            "can't tell whether eu-central-1 is a region",
+            vec![Fault::drop("GetCallerIdentity").only("region", "eu-central-1").forever()],
+        ),
         ('✗', "permissions", "permission `iam:ListAccessKeys` is missing", vec![denied("ListAccessKeys")]),
         ('✗', "permissions", "permission `iam:GetAccessKeyLastUsed` is missing", vec![denied("GetAccessKeyLastUsed")]),
         (

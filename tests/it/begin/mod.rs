@@ -3,6 +3,7 @@
 mod capture;
 mod doctor;
 mod init;
+mod login;
 mod package;
 mod scaffold;
 
