@@ -34,6 +34,8 @@ pub struct Roster {
     pub mail: Mail,
     /// When scheduled runs come.
     pub runs: Runs,
+    /// How many rotations a run begins; `None`: as many as are due.
+    pub pace: Option<usize>,
 }
 
 /// A user in scope, with the policy that holds for it.
@@ -143,7 +145,8 @@ pub fn resolve(
         at_home.iter().enumerate().filter(|(at, one)| !at_home[..*at].contains(one)).map(|(_, one)| one.clone()),
     );
     let runs = Runs::new(&manifest.schedule, now);
-    let roster = Roster { account: account.clone(), entries, unmanaged, mail: manifest.mail.clone(), runs };
+    let (mail, pace) = (manifest.mail.clone(), manifest.pace.max_rotations());
+    let roster = Roster { account: account.clone(), entries, unmanaged, mail, runs, pace };
     (roster, warnings)
 }
 

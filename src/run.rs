@@ -8,10 +8,10 @@ use crate::{
     clock::{self, ClockOff},
     cloud::{Reads, Writes},
     inventory::{KeyId, UnreadAccount},
-    manifest::{Diagnostic, Manifest, schedule::next_after},
+    manifest::{Diagnostic, Manifest},
     notify::notify,
     observe::{AccountState, Depth, NothingRead, Progress, Scope, observe_all, scope},
-    plan::{Change, Exceeded, Plan, Verb, Viewpoint, Warning, exceeded, plan},
+    plan::{Change, Exceeded, Plan, Rotations, Verb, Viewpoint, Warning, exceeded, plan_for},
     verdict::Verdict,
 };
 
@@ -20,7 +20,7 @@ use crate::{
 pub enum Mode {
     /// Everything.
     Enforce,
-    /// Carries on the rotations that have begun, and begins none.
+    /// Carries on the rotations that have begun, and begins those that a run left for the pace.
     Tend,
     /// Nothing.
     Plan,
@@ -39,11 +39,11 @@ impl Mode {
         }
     }
 
-    /// Whether a run begins rotations, or, for `plan`, shows those that would begin.
-    pub fn starts_rotations(self) -> bool {
+    /// Which rotations a run begins, or, for `plan`, shows as those that would begin.
+    pub fn rotations(self) -> Rotations {
         match self {
-            Self::Enforce | Self::Plan => true,
-            Self::Tend => false,
+            Self::Enforce | Self::Plan => Rotations::Due,
+            Self::Tend => Rotations::Queued,
         }
     }
 }
@@ -75,10 +75,7 @@ impl<'a, C: Reads> Run<'a, C> {
         let Self { manifest, clouds, not_entered, mode, depth, viewpoint } = *self;
         let Scope { accounts, unread, warnings } = scope(clouds, not_entered, manifest, viewpoint.at).await?;
         let accounts = observe_all(accounts, depth, viewpoint, progress).await;
-        let mut plan = plan_accounts(&accounts, viewpoint);
-        if !mode.starts_rotations() {
-            plan = plan.without_new_rotations(next_after(manifest.schedule.enforce(), viewpoint.at));
-        }
+        let mut plan = plan_accounts_for(&accounts, viewpoint, mode.rotations());
         plan.accounts_unread = unread;
         Ok(Planned { manifest, mode, accounts, plan, warnings })
     }
@@ -128,12 +125,35 @@ impl<C: Writes> Planned<'_, C> {
         };
         let (last, others): (Vec<_>, Vec<_>) = plan.changes.iter().partition(is_last);
         let mut applied = self.apply_only(&others, conditions).await;
+        self.take_turns(conditions, &mut applied).await;
         applied.deferred.extend(last.iter().map(|change| Deferred::new(change, Cause::Last)));
         before_mail(&applied);
         notify(accounts, plan, &mut applied, &manifest.mail, *mode == Mode::Enforce, conditions).await;
         applied.deferred.retain(|deferred| deferred.cause != Cause::Last);
         applied.extend(self.apply_only(&last, conditions).await);
         applied
+    }
+
+    /// Lets the next rotations in the queue begin in place of those that could not: else a few users of whom nothing can be
+    /// begun would hold up all others for good.
+    async fn take_turns(&self, conditions: &Conditions<'_>, applied: &mut Applied) {
+        let mut queue: Vec<&Change> = self.plan.queue.iter().take(MOST_LOST_TURNS).collect();
+        let mut counted = 0;
+        loop {
+            let mut turns = Vec::new();
+            for outcome in &applied.outcomes[counted..] {
+                let Change { action, queue: turn, .. } = &outcome.change;
+                let is_begin = turn.is_some() && (action.starts_rotation() || action.verb() == Verb::Create);
+                let is_lost = outcome.result.is_err() && is_begin;
+                let next = queue.iter().position(|next| is_lost && next.account == outcome.change.account);
+                turns.extend(next.map(|next| queue.remove(next)));
+            }
+            counted = applied.outcomes.len();
+            if turns.is_empty() || !(conditions.may_start)() {
+                return;
+            }
+            applied.extend(self.apply_only(&turns, conditions).await);
+        }
     }
 
     async fn apply_only(&self, changes: &[&Change], conditions: &Conditions<'_>) -> Applied {
@@ -152,12 +172,20 @@ impl<C: Writes> Planned<'_, C> {
     }
 }
 
-/// One plan for all accounts.
+/// One plan for all accounts, for a run that begins what is due.
 pub fn plan_accounts<C: Reads>(accounts: &[AccountState<'_, C>], viewpoint: impl Into<Viewpoint>) -> Plan {
+    plan_accounts_for(accounts, viewpoint, Rotations::Due)
+}
+
+fn plan_accounts_for<C: Reads>(
+    accounts: &[AccountState<'_, C>],
+    viewpoint: impl Into<Viewpoint>,
+    rotations: Rotations,
+) -> Plan {
     let viewpoint = viewpoint.into();
     let mut all = Plan::empty(viewpoint.at);
     for AccountState { roster, inventory, .. } in accounts {
-        all.extend(plan(roster, inventory, viewpoint));
+        all.extend(plan_for(roster, inventory, viewpoint, rotations));
     }
     all.warnings.extend(accounts.iter().filter_map(own_key));
     all
@@ -174,6 +202,9 @@ fn own_key<C: Reads>(account: &AccountState<'_, C>) -> Option<Warning> {
     let account = Arc::new(roster.account.clone());
     Some(Warning::OwnKey { account, user: entry.user.name.clone(), key: key.clone() })
 }
+
+/// So many users that can't begin give their turns to others. If it is more, something else is wrong than with them.
+const MOST_LOST_TURNS: usize = 100;
 
 /// Whether carrying the change out, with what follows at once, stops this key.
 fn stops(change: &Change, key: &KeyId) -> bool {

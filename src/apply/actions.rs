@@ -5,7 +5,10 @@ use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
-use super::outcome::{Conditions, Failure};
+use super::{
+    outcome::{Conditions, Failure},
+    smtp,
+};
 use crate::{
     cloud::{Issued, NewSecret, Writes},
     inventory::{CURRENT, CallError, DEACTIVATION, ErrorKind, Fact, INTENT, Key, KeyAt, KeyId, PENDING, Status, tags},
@@ -50,12 +53,13 @@ impl<C: Writes> Step<'_, C> {
         let Self { cloud, mail, change, conditions, now, .. } = *self;
         let (user, secret) = (change.user.as_str(), change.destination.as_str());
         match &change.action {
-            Action::Create { ledger, expected, resumes: _, made_room } => {
+            Action::Create { ledger, expected, resumes: _, made_room, smtp } => {
                 let keys = self.as_planned(expected).await?;
-                let facts = [Some(Fact::Intent(now)), made_room.then_some(Fact::RoomMade)];
+                let queue = change.queue.map(Fact::Queue);
+                let facts = [Some(Fact::Intent(now)), made_room.then_some(Fact::RoomMade), queue];
                 write_ledger(cloud, user, secret, ledger, facts.into_iter().flatten()).await?;
                 memory.tagged = Some(secret.to_owned());
-                let (new, labels) = create(cloud, user, secret, &keys, notes).await?;
+                let (new, labels) = create(cloud, user, secret, smtp.as_deref(), &keys, notes).await?;
                 let stored = Stored { key: new.key.clone(), labels };
                 memory.issued = Some(new);
                 return Ok(Some(stored));
@@ -89,7 +93,9 @@ impl<C: Writes> Step<'_, C> {
                     Topic::Issued { .. } => Fact::Notified(told),
                     Topic::Retiring { .. } => Fact::Announced(told),
                 };
-                cloud.tag_secret(secret, &tags([fact])).await?;
+                let is_begun = matches!(announcement.topic, Topic::Retiring { .. });
+                let queue = change.queue.filter(|_| is_begun).map(Fact::Queue);
+                cloud.tag_secret(secret, &tags([Some(fact), queue].into_iter().flatten())).await?;
                 memory.tagged = Some(secret.to_owned());
             }
             Action::Deactivate { key, ledger, expected } => {
@@ -197,6 +203,7 @@ async fn create(
     cloud: &impl Writes,
     user: &str,
     secret: &str,
+    smtp: Option<&str>,
     before: &[(KeyId, Status)],
     notes: &mut Vec<String>,
 ) -> Result<(Issued, Vec<String>), Failure> {
@@ -213,7 +220,7 @@ async fn create(
         }
     };
     let version = issued.key.version_id();
-    let error = match cloud.put_secret_value(secret, &version, &secret_value(&issued)).await {
+    let error = match cloud.put_secret_value(secret, &version, &secret_value(&issued, smtp)).await {
         Ok(labels) => return Ok((issued, labels)),
         Err(error) => error,
     };
@@ -260,9 +267,14 @@ async fn withdraw(cloud: &impl Writes, user: &str, key: &KeyId) -> Result<(), Ca
     cloud.delete_access_key(user, key).await
 }
 
-/// What clients read: the output format of `credential_process`, and `AccessKey` for the predecessor's readers.
-fn secret_value(issued: &Issued) -> SecretString {
+/// What clients read: the output format of `credential_process`, and `AccessKey` for the predecessor's readers; for those
+/// that send mail by SMTP its user name and password in that region.
+fn secret_value(issued: &Issued, smtp: Option<&str>) -> SecretString {
     let (id, secret) = (issued.key.as_str(), issued.secret.expose_secret());
-    let value = json!({ "Version": 1, "AccessKeyId": id, "SecretAccessKey": secret, "AccessKey": id });
+    let mut value = json!({ "Version": 1, "AccessKeyId": id, "SecretAccessKey": secret, "AccessKey": id });
+    if let Some(region) = smtp {
+        value["SmtpUsername"] = json!(id);
+        value["SmtpPassword"] = json!(smtp::password(&issued.secret, region).expose_secret());
+    }
     value.to_string().into()
 }

@@ -33,6 +33,8 @@ pub const TAG_ANNOUNCED: &str = "keyrota:announced";
 /// Tag that says which KMS key AWS reported after the secret was encrypted with the one that the manifest names, where the
 /// two can't be told to be the same by their names: `<as reported> <as in the manifest>`.
 pub const TAG_KMS_KEY: &str = "keyrota:kms-key";
+/// Tag that says since when rotations of the account wait for their turn, on the secrets of those that had theirs (RFC 3339).
+pub const TAG_QUEUE: &str = "keyrota:queue";
 /// Tag that says what else the owner was told last: `<kind of mail>/<key id>@<RFC 3339>`.
 pub const TAG_REMINDED: &str = "keyrota:reminded";
 
@@ -213,6 +215,8 @@ pub struct Secret {
     pub announced: Option<KeyAt>,
     /// What the owner was told last, beside the new key.
     pub reminded: Option<Reminder>,
+    /// Since when rotations wait that the run which began this one has left to the next.
+    pub queue: Option<DateTime<Utc>>,
     /// As in [`SecretRecord`].
     pub kms_key: Option<String>,
     /// The value of `keyrota:kms-key`.
@@ -288,6 +292,8 @@ pub enum Fact {
     KmsKey(String),
     /// What else the owner was told.
     Reminded(Reminder),
+    /// Rotations wait for their turn since then.
+    Queue(DateTime<Utc>),
 }
 
 impl Fact {
@@ -308,6 +314,7 @@ impl Fact {
             Self::Deactivated(deactivation) => vec![tag(TAG_DEACTIVATED, deactivation.to_string())],
             Self::KmsKey(note) => vec![tag(TAG_KMS_KEY, note.clone())],
             Self::Reminded(reminder) => vec![tag(TAG_REMINDED, reminder.to_string())],
+            Self::Queue(since) => vec![tag(TAG_QUEUE, rfc3339(*since))],
         }
     }
 }
@@ -347,6 +354,8 @@ impl Secret {
             announced: key_at(TAG_ANNOUNCED)?,
             // What can't be read counts as nothing: a mail too many is better than a rotation that is held.
             reminded: tag(TAG_REMINDED).and_then(Reminder::read),
+            // As much here: the next run that enforces begins the rest all the same.
+            queue: tag(TAG_QUEUE).and_then(time),
             kms_key: record.kms_key.clone(),
             kms_key_note: tag(TAG_KMS_KEY).map(str::to_owned),
             replicas: record.replicas.clone(),
@@ -357,7 +366,16 @@ impl Secret {
     /// The tags that it was read from, but for those that say whose it is.
     pub fn tags(&self) -> BTreeMap<String, String> {
         let Self {
-            intent, notified, notified_at, deactivating, deactivated, announced, reminded, kms_key_note, ..
+            intent,
+            notified,
+            notified_at,
+            deactivating,
+            deactivated,
+            announced,
+            reminded,
+            kms_key_note,
+            queue,
+            ..
         } = self;
         let facts = [
             intent.map(Fact::Intent),
@@ -366,6 +384,7 @@ impl Secret {
             announced.clone().map(Fact::Announced),
             reminded.clone().map(Fact::Reminded),
             kms_key_note.clone().map(Fact::KmsKey),
+            queue.map(Fact::Queue),
         ];
         // The predecessor's secrets may say the one without the other.
         let notified = notified.iter().map(|key| (TAG_NOTIFIED.to_owned(), key.to_string()));
@@ -385,6 +404,7 @@ impl Secret {
             Fact::Deactivated(deactivation) => self.deactivated = Some(deactivation),
             Fact::KmsKey(note) => self.kms_key_note = Some(note),
             Fact::Reminded(reminder) => self.reminded = Some(reminder),
+            Fact::Queue(since) => self.queue = Some(since),
         }
     }
 

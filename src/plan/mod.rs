@@ -7,14 +7,17 @@
 
 mod fingerprint;
 mod forecast;
+mod hold;
 pub mod kms_key;
 mod limits;
 mod model;
 mod moving;
 mod notices;
+mod pace;
 mod reason;
 mod rules;
 mod simulate;
+mod unused;
 mod upkeep;
 mod view;
 mod waiting_on;
@@ -23,6 +26,7 @@ use std::sync::Arc;
 
 use self::{
     forecast::{Outset, used_until},
+    pace::Candidate,
     view::View,
 };
 use crate::{
@@ -42,17 +46,26 @@ pub use self::{
     },
     moving::{arranged, decide, next, placed},
     notices::{Batch, Notice, batches, due_notices},
+    pace::Rotations,
     reason::{Origin, Reason, Retirement},
-    rules::{RULES, Rule, due_at},
+    rules::{RULES, Rule},
     simulate::simulate,
+    view::due_at,
     waiting_on::{Class, LeakObstacle, WaitingKind, WaitingOn},
 };
 pub use crate::time::{Day, Duration};
 
-/// Plans one account.
+/// Plans one account, for a run that begins what is due.
 #[must_use]
 pub fn plan(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Viewpoint>) -> Plan {
+    plan_for(roster, inventory, viewpoint, Rotations::Due)
+}
+
+/// Plans one account.
+#[must_use]
+pub fn plan_for(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Viewpoint>, rotations: Rotations) -> Plan {
     let viewpoint = viewpoint.into();
+    let mut candidates = Vec::new();
     let now = viewpoint.at;
     let account = Arc::new(roster.account.clone());
     let mut plan = Plan { unmanaged: roster.unmanaged, ..Plan::empty(now) };
@@ -75,7 +88,8 @@ pub fn plan(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Viewpoi
                 let (destination, source) = (state.ledger.secret.clone(), entry.rule.clone());
                 let creates = action.verb() == Verb::Create || then.iter().any(|step| step.verb == Verb::Create);
                 let made_with = made_with(entry, state).filter(|_| creates);
-                plan.changes.push(Change {
+                let state = state.clone();
+                let change = Change {
                     account,
                     user,
                     action,
@@ -86,7 +100,10 @@ pub fn plan(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Viewpoi
                     source,
                     then,
                     is_assumed,
-                });
+                    begins: true,
+                    queue: None,
+                };
+                candidates.push(Candidate { change, entry, state });
             }
             Next::Wait { key, wait, until } => {
                 let then = match state {
@@ -105,6 +122,7 @@ pub fn plan(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Viewpoi
             }
         }
     }
+    pace::spread(&mut plan, candidates, roster, inventory, rotations);
     plan
 }
 
@@ -183,6 +201,9 @@ impl Forecast {
 /// The same with the instants of the scheduled runs that act. An exemption ends when it ends.
 fn on_schedule(next: Next, roster: &Roster, now: DateTime<Utc>) -> Next {
     match next {
+        Next::Wait { key, wait: wait @ WaitingOn::UnusedSecret { .. }, until: Some(due) } => {
+            Next::Wait { key, wait, until: Some(roster.runs.starting(due, now)) }
+        }
         Next::Wait { key, wait, until: Some(until) } if !wait.is_exempt() => {
             Next::Wait { key, wait, until: Some(roster.runs.carrying_on(until, now)) }
         }

@@ -14,8 +14,7 @@ use super::{
     model::{LedgerWrite, Next},
     moving::{next, placed},
     reason::Origin,
-    rules::due_at,
-    view::View,
+    view::{View, due_at},
     waiting_on::WaitingOn,
 };
 use crate::{

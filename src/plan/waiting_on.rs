@@ -44,6 +44,16 @@ pub enum WaitingOn {
     Overdue { last_used: DateTime<Utc>, replacement: KeyId },
     /// keyrota deactivated the key a moment ago, and IAM still lists it as active: its listings lag.
     JustDeactivated { since: DateTime<Utc> },
+    /// What the secret hands out went because nobody used it, as the manifest says, and was not replaced.
+    UnusedSecret { secret: String, key: KeyId },
+    /// A rotation is due whose turn comes in a later run, for a run begins no more than the manifests say.
+    Paced {
+        reason: Reason,
+        /// How many rotations a run begins in one account.
+        most: usize,
+        /// How many rotations wait before it.
+        before: usize,
+    },
     /// A change is due that this run may not make: it only carries on what has begun.
     RotationsPaused { reason: Reason },
     // Blocked: a person must do something.
@@ -139,6 +149,8 @@ impl WaitingKind {
             | Self::Announced
             | Self::Overdue
             | Self::JustDeactivated
+            | Self::UnusedSecret
+            | Self::Paced
             | Self::RotationsPaused => Class::Held,
             Self::ForeignSecret
             | Self::SecretBeingDeleted
@@ -204,6 +216,7 @@ impl fmt::Display for WaitingOn {
                 Retirement::MakesRoom => "not in use, and a new key needs its place: its owner was told",
                 Retirement::OverAge => "too old, replaced by hand and not in use: its owner was told",
                 Retirement::Leaked => "to be stopped on request: its owner was told",
+                Retirement::Unused => "nobody used it for as long as `unused` says: its owner was told",
             }),
             Self::Overdue { last_used, replacement } => write!(
                 f,
@@ -212,6 +225,17 @@ impl fmt::Display for WaitingOn {
             ),
             Self::JustDeactivated { since } => {
                 write!(f, "deactivated on {}; IAM still lists it as active, which may lag", Day(*since))
+            }
+            Self::UnusedSecret { secret, key } => write!(
+                f,
+                "nobody used {key} for as long as `unused` says, so it was stopped and not replaced; the secret `{secret}` still hands it out: delete it when nothing reads it"
+            ),
+            Self::Paced { reason, most, before } => {
+                write!(f, "{reason}; waits for its turn: a run begins {most} rotations (`[pace]`), and ")?;
+                match before {
+                    0 => f.write_str("this one is next"),
+                    before => write!(f, "{before} more come first"),
+                }
             }
             Self::RotationsPaused { reason } => write!(f, "{reason}; rotations start with the next `enforce`"),
             Self::ForeignSecret { secret } => write!(

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     apply::Applied,
     inventory::{Account, Inventory, Key},
-    plan::{Plan, Verb},
+    plan::{Plan, Verb, WaitingOn},
     roster::{Entry, Roster},
     verdict::Verdict,
 };
@@ -24,6 +24,8 @@ pub struct Metrics {
     pub oldest_key_age_days: i64,
     /// Users for whom a person must do something.
     pub blocked: usize,
+    /// Rotations that wait for their turn: see `[pace]`.
+    pub paced: usize,
     /// `None`: nothing was to be changed.
     pub run: Option<RunMetrics>,
 }
@@ -62,8 +64,11 @@ pub fn lines(accounts: &[(&Roster, &Inventory)], plan: &Plan, applied: Option<&A
 fn measure(roster: &Roster, inventory: &Inventory, plan: &Plan, applied: Option<&Applied>) -> Metrics {
     let account = &roster.account;
     let waiting = || plan.waiting.iter().filter(|waiting| *waiting.account == *account);
-    let mut metrics =
-        Metrics { blocked: waiting().filter(|waiting| waiting.wait.is_blocked()).count(), ..<_>::default() };
+    let mut metrics = Metrics {
+        blocked: waiting().filter(|waiting| waiting.wait.is_blocked()).count(),
+        paced: waiting().filter(|waiting| matches!(waiting.wait, WaitingOn::Paced { .. })).count(),
+        ..<_>::default()
+    };
     for entry in roster.entries.iter().filter(|entry| entry.exempt.is_none()) {
         for key in working_keys(entry, inventory, applied) {
             let age = plan.as_of - key.created;
@@ -105,10 +110,11 @@ fn working_keys<'a>(
 
 impl Metrics {
     fn add(&mut self, other: &Self) {
-        let Self { keys_over_max_age, oldest_key_age_days, blocked, run } = other;
+        let Self { keys_over_max_age, oldest_key_age_days, blocked, paced, run } = other;
         self.keys_over_max_age += keys_over_max_age;
         self.oldest_key_age_days = self.oldest_key_age_days.max(*oldest_key_age_days);
         self.blocked += blocked;
+        self.paced += paced;
         if let (Some(all), Some(one)) = (&mut self.run, run) {
             let RunMetrics { completed, created, deactivated, deleted, failures } = one;
             all.completed &= completed;
@@ -122,11 +128,12 @@ impl Metrics {
 
 /// One document of the format. See "Specification: Embedded metric format" in the CloudWatch user guide.
 fn line(time: DateTime<Utc>, account: Option<&Account>, metrics: &Metrics) -> String {
-    let Metrics { keys_over_max_age, oldest_key_age_days, blocked, run } = metrics;
+    let Metrics { keys_over_max_age, oldest_key_age_days, blocked, paced, run } = metrics;
     let mut values = vec![
         ("KeysOverMaxAge", json!(keys_over_max_age)),
         ("OldestKeyAgeDays", json!(oldest_key_age_days)),
         ("Blocked", json!(blocked)),
+        ("Paced", json!(paced)),
     ];
     if let Some(RunMetrics { completed, created, deactivated, deleted, failures }) = run {
         values.extend([

@@ -27,6 +27,7 @@ mod moto;
 mod names;
 mod outputs;
 mod owner;
+mod pace;
 mod planner;
 mod policies;
 mod readme;

@@ -63,7 +63,7 @@ fn lines(clouds: &[Sandbox], apply: bool, changes: usize) -> Vec<Value> {
         use std::sync::atomic::Ordering::Relaxed;
         left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok()
     };
-    let conditions = Conditions { may_start: &may_start, ..Conditions::new(&now, true) };
+    let conditions = Conditions { may_start: &may_start, ..Conditions::new(&now) };
     let applied = apply.then(|| crate::support::run::apply(&planned, &conditions));
     let accounts: Vec<_> = planned.accounts.iter().map(|one| (&one.roster, &one.inventory)).collect();
     let text = metrics::lines(&accounts, &planned.plan, applied.as_ref());
@@ -94,15 +94,15 @@ fn each_account_has_a_line_and_so_have_all_together() {
         lines(&[one, two], true, usize::MAX),
         [
             json!({
-                "account": "111111111111", "KeysOverMaxAge": 2, "OldestKeyAgeDays": 120, "Blocked": 1,
+                "account": "111111111111", "KeysOverMaxAge": 2, "OldestKeyAgeDays": 120, "Blocked": 1, "Paced": 0,
                 "RunsCompleted": 1, "Created": 1, "Deactivated": 0, "Deleted": 0, "Failures": 0,
             }),
             json!({
-                "account": "222222222222", "KeysOverMaxAge": 1, "OldestKeyAgeDays": 200, "Blocked": 0,
+                "account": "222222222222", "KeysOverMaxAge": 1, "OldestKeyAgeDays": 200, "Blocked": 0, "Paced": 0,
                 "RunsCompleted": 1, "Created": 1, "Deactivated": 0, "Deleted": 0, "Failures": 1,
             }),
             json!({
-                "KeysOverMaxAge": 3, "OldestKeyAgeDays": 200, "Blocked": 1,
+                "KeysOverMaxAge": 3, "OldestKeyAgeDays": 200, "Blocked": 1, "Paced": 0,
                 "RunsCompleted": 1, "Created": 2, "Deactivated": 0, "Deleted": 0, "Failures": 1,
             }),
         ]
@@ -119,6 +119,6 @@ fn a_run_that_stops_early_is_not_completed() {
 #[test]
 fn without_a_run_only_what_is_so_is_told() {
     let one = sandbox("111111111111", &[("due", 90), ("almost", 89)], "");
-    let expected = json!({ "KeysOverMaxAge": 1, "OldestKeyAgeDays": 90, "Blocked": 0 });
+    let expected = json!({ "KeysOverMaxAge": 1, "OldestKeyAgeDays": 90, "Blocked": 0, "Paced": 0 });
     assert_eq!(lines(&[one], false, 0)[1], expected);
 }

@@ -103,7 +103,6 @@ impl Function {
         let conditions = Conditions {
             as_of: now,
             clock: &Utc::now,
-            starts_rotations: mode.starts_rotations(),
             may_start: &|| Utc::now().timestamp_millis().saturating_add(RESERVE) <= deadline,
             progress: &log_outcome,
             outbox: Outbox::default(),

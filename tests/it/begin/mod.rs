@@ -2,6 +2,7 @@
 
 mod capture;
 mod doctor;
+mod every_case;
 mod init;
 mod login;
 mod package;

@@ -10,3 +10,4 @@ pub mod repository;
 pub mod run;
 pub mod runner;
 pub mod runtime_api;
+pub mod templates;
