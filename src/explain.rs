@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    manifest::{DeclaredAccount, Limits, Mail, Manifest, Pace, Schedule, Source},
+    manifest::{Limits, Mail, Manifest, Pace, Schedule, Source},
     plan::WaitingOn,
     roster::Entry,
     template::Templates,
@@ -78,9 +78,8 @@ pub fn settings(manifest: &Manifest) -> Vec<Line> {
         let value = or_none(schedule.as_ref().map(|schedule| schedule.value.as_str()));
         lines.push(line(name, value, schedule.as_ref().and_then(|schedule| schedule.source.as_ref())));
     }
-    for (name, DeclaredAccount { source, id, role, region }) in &manifest.accounts {
-        let (role, region) = (or_none(role.as_deref()), or_none(region.as_deref()));
-        lines.push(line(format!("accounts.{name}"), format!("{id}, role {role}, region {region}"), Some(source)));
+    for (name, account) in &manifest.accounts {
+        lines.push(line(format!("accounts.{name}"), account.to_string(), Some(&account.source)));
     }
     lines
 }

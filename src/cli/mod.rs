@@ -5,19 +5,24 @@ mod apply;
 mod approval;
 mod args;
 mod base;
+mod capture;
 mod check;
 mod confirm;
 mod context;
 mod dispatch;
+mod doctor;
 mod error;
 mod exit;
 mod explain;
 mod export;
+mod init;
 mod mail;
 mod open;
 mod output;
+mod package;
 mod plan;
 mod schema;
+mod sole;
 mod status;
 
 use std::process::ExitCode;
@@ -103,6 +108,11 @@ fn check_format(command: &Command, format: args::Format) -> Result<(), String> {
         Command::Schema => ("schema", &[Text, Json, Github]),
         Command::Export(_) => ("export", &[Text, Json, Github]),
         Command::Completions { .. } => ("completions", &[Text, Github]),
+        Command::Init(_) => ("init", &[Text, Json, Github]),
+        Command::Capture(_) => ("capture", &[Text, Json, Github]),
+        Command::Doctor(_) => ("doctor", &[Text, Json, Github]),
+        Command::Package(_) => ("package", &[Text, Json, Github]),
+        Command::Man { .. } => ("man", &[Text, Github]),
         Command::Check(_) | Command::Plan(_) | Command::Apply(_) | Command::Status(_) | Command::Action { .. } => {
             ("", &[Text, Json, Markdown, Github])
         }
@@ -117,6 +127,11 @@ fn check_format(command: &Command, format: args::Format) -> Result<(), String> {
 async fn run(cli: Cli, output: &Output) -> Result<Exit, CommandError> {
     let Cli { command, common } = cli;
     match command {
+        Command::Init(args) => init::run(&common, &args, output).await,
+        Command::Capture(args) => capture::run(&common, &args, output).await,
+        Command::Doctor(args) => doctor::run(&common, &args, output).await,
+        Command::Package(args) => package::run(&common, &args, output),
+        Command::Man { into } => schema::man(&into, output),
         Command::Check(_) => check::check(&common, output),
         Command::Export(args::Export::Terraform { into }) => export::terraform(&common, into.as_deref(), output),
         Command::Schema => Ok(schema::schema(output)),

@@ -6,6 +6,7 @@
 mod error;
 mod key;
 mod ledger;
+mod smtp;
 mod unmanaged;
 
 use std::{collections::BTreeMap, fmt};
@@ -14,6 +15,7 @@ pub use self::{
     error::{CallError, ErrorKind},
     key::{Key, KeyId, LastUse, Status},
     ledger::*,
+    smtp::{PolicyText, smtp_sign},
     unmanaged::{UnmanagedKey, UnmanagedKeys, from_credential_report},
 };
 
@@ -40,6 +42,8 @@ pub struct User {
     pub path: String,
     pub tags: BTreeMap<String, String>,
     pub groups: Vec<String>,
+    /// What says that it sends mail by SES's SMTP (see [`smtp_sign`]), as far as that was read.
+    pub smtp: Option<String>,
     /// Set when tags or groups could not be read: the user is then held, never guessed at.
     pub unreadable: Option<CallError>,
 }

@@ -1,6 +1,9 @@
 //! `[accounts.NAME]`: the AWS accounts to look at.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -24,6 +27,15 @@ pub struct DeclaredAccount {
     /// A role's name or ARN to assume there; `None`: the caller's own credentials.
     pub role: Option<String>,
     pub region: Option<String>,
+}
+
+/// Everything that it says: what differs here is another account to a review.
+impl fmt::Display for DeclaredAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { source: _, id, role, region } = self;
+        let or_none = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
+        write!(f, "{id}, role {}, region {}", or_none(role), or_none(region))
+    }
 }
 
 /// `[accounts.NAME]` as written.

@@ -88,6 +88,9 @@ pub enum Warning {
         key: KeyId,
         works: bool,
     },
+    /// The user sends mail by SES's SMTP, by all that can be seen, and the manifest does not say so: its clients would be left
+    /// with a password that does not work.
+    SmtpUser { account: Arc<Account>, user: String, sign: String },
     /// Users that no rule selects have keys that are older than `[defaults]` allows.
     UnmanagedOverAge {
         account: Arc<Account>,
@@ -127,6 +130,7 @@ impl Warning {
             Self::ReplicaFailed { .. } => "replica-failed",
             Self::ExtraReplicas { .. } => "extra-replicas",
             Self::SecretLeft { .. } => "secret-left",
+            Self::SmtpUser { .. } => "smtp",
             Self::UnmanagedOverAge { .. } => "unmanaged-over-age",
             Self::UnmanagedUnread { .. } => "unmanaged-unread",
             Self::PaceTooSlow { .. } | Self::PaceLate { .. } => "pace",
@@ -139,7 +143,8 @@ impl Warning {
             Self::OwnKey { account, user, .. }
             | Self::ReplicaFailed { account, user, .. }
             | Self::ExtraReplicas { account, user, .. }
-            | Self::SecretLeft { account, user, .. } => (account, Some(user)),
+            | Self::SecretLeft { account, user, .. }
+            | Self::SmtpUser { account, user, .. } => (account, Some(user)),
             Self::UnmanagedOverAge { account, .. }
             | Self::UnmanagedUnread { account, .. }
             | Self::PaceTooSlow { account, .. }
@@ -185,6 +190,11 @@ impl fmt::Display for Warning {
                      make what reads it read the other, then delete it"
                 )
             }
+            Self::SmtpUser { account: _, user, sign } => write!(
+                f,
+                "{user} sends mail by SES's SMTP, {sign} says: the password of its clients derives from the key, and stops with \
+                 it; set `smtp = true` in its rule, so that the secret holds the new one"
+            ),
             Self::UnmanagedOverAge { account: _, users, limit } => {
                 let named = users.iter().take(MOST_NAMED).map(|(user, age)| format!("{user} ({}d)", age.num_days()));
                 let named = named.collect::<Vec<_>>().join(", ");

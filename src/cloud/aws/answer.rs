@@ -32,7 +32,7 @@ enum Form {
 }
 
 /// The operations that keyrota calls.
-const FORMS: [(&str, Form); 23] = [
+const FORMS: [(&str, Form); 28] = [
     ("GetCallerIdentity", Form::Xml(&["Account", "Arn"])),
     ("GetAccountAuthorizationDetails", Form::Xml(&["UserDetailList"])),
     ("ListUsers", Form::Xml(&["Users"])),
@@ -58,6 +58,12 @@ const FORMS: [(&str, Form); 23] = [
     ("GetResourcePolicy", Form::Json(&["ARN", "Name"], &["ResourcePolicy"])),
     ("GetCredentialReport", Form::Xml(&["Content"])),
     ("GenerateCredentialReport", Form::Xml(&["State"])),
+    // Of `doctor` alone.
+    ("SimulatePrincipalPolicy", Form::Xml(&["EvaluationResults"])),
+    ("GetEmailIdentity", Form::Json(&["VerifiedForSendingStatus"], &["Tags"])),
+    ("GetAccount", Form::Json(&["SendQuota"], &[])),
+    ("DescribeKey", Form::Json(&["KeyMetadata"], &[])),
+    ("GetFunctionConfiguration", Form::Json(&["FunctionArn", "FunctionName"], &["Description"])),
 ];
 
 /// What `DescribeSecret` tells beside the name.

@@ -7,6 +7,8 @@ mod connect;
 mod credential_report;
 mod error;
 mod meter;
+#[cfg(feature = "cli")]
+mod probe;
 mod read;
 mod settings;
 mod write;

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::{IamUser, World};
 use crate::{
     cloud::Issued,
-    inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, Status, UnmanagedKey, User},
+    inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, Status, UnmanagedKey, User, smtp_sign},
 };
 
 /// `AccessKeysPerUser`, a quota that AWS does not raise.
@@ -114,7 +114,7 @@ pub(super) fn credential_report(world: &World) -> BTreeMap<String, Vec<Unmanaged
 }
 
 fn describe(user: &IamUser, account: &Account) -> User {
-    let IamUser { name, path, groups, tags, keys: _ } = user;
+    let IamUser { name, path, groups, tags, smtp, keys: _ } = user;
     let Account { id, partition, .. } = account;
     User {
         name: name.clone(),
@@ -122,6 +122,7 @@ fn describe(user: &IamUser, account: &Account) -> User {
         path: path.clone(),
         tags: tags.clone(),
         groups: groups.clone(),
+        smtp: smtp.clone().or_else(|| smtp_sign(name, groups, [])),
         unreadable: None,
     }
 }

@@ -9,7 +9,7 @@ mod wrap;
 
 pub use self::{
     change::since,
-    plan::{applied, plan},
+    plan::{applied, plan, summary},
     status::status,
     unmanaged::unmanaged,
     words::{aligned, styled, unread},

@@ -9,6 +9,7 @@ mod everyone;
 mod failures;
 mod interrupted;
 mod mail;
+mod overlapping;
 mod rotation;
 mod scope;
 mod unpatched;
