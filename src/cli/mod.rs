@@ -79,6 +79,7 @@ pub fn main() -> ExitCode {
     });
     if matches!(done, Ok(Exit::Interrupted)) {
         output.clear_progress();
+        output.talk("\n");
         // A prompt may still wait for its answer, and nothing is left to be finished.
         runtime.shutdown_background();
     }

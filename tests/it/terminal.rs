@@ -71,3 +71,38 @@ fn a_long_reason_goes_on_below_its_column() {
     let next = lines[full + 1];
     assert_eq!(next.len() - next.trim_start().len(), column, "{plan}");
 }
+
+const INTERRUPTED: &str = r#"
+import os, pty, select, sys, time
+pid, terminal = pty.fork()
+if pid == 0:
+    os.chdir(sys.argv[1])
+    os.execv(sys.argv[2], sys.argv[2:])
+out, sent, start = b"", False, time.time()
+while time.time() - start < 20:
+    if select.select([terminal], [], [], 0.1)[0]:
+        try: part = os.read(terminal, 65536)
+        except OSError: break
+        if not part: break
+        out += part
+    if b"Only `yes` is accepted" in out and not sent:
+        os.write(terminal, b"\x03")
+        sent = True
+_, status = os.waitpid(pid, 0)
+sys.stdout.buffer.write(out)
+sys.exit(os.waitstatus_to_exitcode(status))
+"#;
+
+/// Ctrl-C at the question ends the command, and changes nothing.
+#[test]
+fn who_is_asked_can_leave() {
+    let folder = binary::folder();
+    let before = folder.read("sandbox.toml");
+    let mut command = Command::new("python3");
+    command.args(["-c", INTERRUPTED, &folder.path(".").display().to_string(), KEYROTA, "apply"]);
+    let output = command.args(["--sandbox", "sandbox.toml"]).env("TERM", "xterm").output().expect("python3 runs");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(said.contains("Apply these changes?"), "{said}");
+    assert_eq!(folder.read("sandbox.toml"), before);
+}

@@ -96,7 +96,7 @@ pub async fn connect_with(
     let identity = identify(&sts(&first, &meter)).await.map_err(|failure| {
         let region = sts_config.region().map(ToString::to_string).unwrap_or_default();
         let hint = hint(&failure, &region);
-        let message = format!("the AWS credentials could not be checked ({}): {}", asked(&sts_config), failure.message);
+        let message = format!("the AWS credentials could not be checked: {} ({})", failure.message, asked(&sts_config));
         ConnectError { problems: vec![caller(message, hint)] }
     })?;
     let caller = &Caller { identity, config, sts_config, own_key: meter.signed_with(), settings: settings.clone() };
@@ -339,7 +339,7 @@ fn hint(failure: &Failure, region: &str) -> String {
             None => "check the network, the region and AWS_ENDPOINT_URL".to_owned(),
         },
         code if code.starts_with("ExpiredToken") || code == "TokenRefreshRequired" => {
-            "the session has expired: sign in again (`aws sso login`, `aws login`), or get new temporary credentials"
+            "the credentials have expired: sign in again (`aws login`, `aws sso login`), or get new temporary ones"
                 .to_owned()
         }
         // AWS answers both where the clock is off.
@@ -425,7 +425,7 @@ mod tests {
                 "ExpiredToken",
                 "The security token included in the request is expired",
                 "eu-west-1",
-                "the session has expired",
+                "the credentials have expired",
             ),
             ("RequestExpired", "Request has expired", "eu-west-1", "the clock of this machine is off"),
             ("SignatureDoesNotMatch", "Signature expired: 20261123T", "eu-west-1", "the clock of this machine is off"),

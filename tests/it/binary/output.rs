@@ -434,3 +434,50 @@ fn a_sandbox_that_cannot_be_used_is_told() {
     folder.write("sandbox.toml", &SANDBOX.replace("region = ", "regoin = "));
     folder.run(&on_sandbox(&["plan"])).exits(1).says(&["sandbox.toml:5", "regoin"]);
 }
+
+/// What a command has not, it does not offer.
+#[test]
+fn formats_and_reports_do_what_they_say_or_are_refused() {
+    let folder = folder();
+    for command in [&["schema", "--format", "markdown"][..], &["explain", "ci-full", "--format", "markdown"]] {
+        folder.run(command).exits(64).says(&["has no format `markdown`"]);
+    }
+    for flag in ["--json-into", "--markdown-into"] {
+        for command in [&["explain", "ci-full"][..], &["schema"], &["export", "terraform"]] {
+            folder.run(&[command, &[flag, "file"]].concat()).exits(64);
+        }
+        folder.run(&["check", "--at", "2026-11-23", flag, "check"]).exits(0);
+        assert!(!folder.read("check").is_empty());
+    }
+    let ran = folder.run(&on_sandbox(&["apply", "--yes", "--user", "ci-deployer", "--format", "markdown"])).exits(0);
+    ran.shows(&["### keyrota: ", "**Done: 3**", "| `+` | `ci-deployer` | create | done"]);
+}
+
+/// What an apply says: who was told, by which way, and where the secret is.
+#[test]
+fn an_apply_says_who_was_told_and_where_the_secret_is() {
+    let folder = folder();
+    let ran = folder.run(&on_sandbox(&["apply", "--yes"])).exits(0);
+    ran.shows(&[
+        "done: stored in `/aws/iam/credentials/ci-deployer`",
+        "done: handed out by `/aws/iam/credentials/ci-deployer`",
+        "done: told deployers@example.com by mail",
+    ]);
+}
+
+/// Keys, what comes next and why, and the next year.
+#[test]
+fn explain_looks_a_year_ahead() {
+    let folder = folder();
+    let ran = folder.run(&on_sandbox(&["explain", "ci-deployer"])).exits(0);
+    ran.shows(&[
+        "AKIADEPLOYER00000001  active",
+        "create now: AKIADEPLOYER00000001 is 95d old, the limit is 90d",
+        "2026-11-23  create new, promote new, notify new",
+        "2026-12-01  deactivate AKIADEPLOYER00000001",
+    ]);
+    let told = folder.run(&on_sandbox(&["explain", "ci-deployer", "--format", "json"])).exits(0).json();
+    let first = &told["users"][0]["year"][0];
+    assert_eq!(*first, json!({ "date": "2026-11-23T08:00:00Z", "action": "create", "key-ref": "new" }));
+    assert_eq!(told["users"][0]["keys"][0]["age-days"], 95);
+}
