@@ -668,7 +668,8 @@ fn tags(keys: &[Key], versions: &[StoredVersion]) -> Vec<Vec<(&'static str, Stri
 type Parts = (Vec<StoredVersion>, Vec<(&'static str, String)>);
 
 fn world(keys: Vec<Key>, secret: Option<Parts>) -> World {
-    let user = IamUser { name: USER.to_owned(), path: "/".to_owned(), groups: vec![], tags: [].into(), keys };
+    let user =
+        IamUser { name: USER.to_owned(), path: "/".to_owned(), groups: vec![], tags: [].into(), smtp: None, keys };
     let secrets = secret.map(|(versions, tags)| StoredSecret {
         name: SECRET.to_owned(),
         tags: tags
@@ -689,6 +690,7 @@ fn roster(policy: Policy) -> Roster {
         path: "/".to_owned(),
         tags: [].into(),
         groups: vec![],
+        smtp: None,
         unreadable: None,
     };
     let entry = Entry {
