@@ -39,7 +39,7 @@ pub use self::{
     model::{Exemption, Manifest, Rule},
     pattern::Pattern,
     policy::{Policy, RotateAhead, WhenFull},
-    schedule::Schedule,
+    schedule::{Schedule, longest_gap},
     schema::json_schema,
     source::{Source, Sourced},
 };

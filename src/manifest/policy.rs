@@ -186,7 +186,7 @@ policy! {
         weaker "the credential goes elsewhere" |before, after| before != after;
 
     /// The KMS key that encrypts the secret: its id, ARN or alias. Default: the account's key for Secrets Manager.
-    #[schemars(extend("examples" = ["alias/keyrota"]))]
+    #[schemars(extend("examples" = ["alias/credentials"]))]
     kms_key "kms-key": Option<String> = None;
         written String, read |context, at| context.accept(&at.span, values::kms_key(&at.value)).map(Some);
         words |key| key.clone().unwrap_or_else(|| NONE.to_owned());

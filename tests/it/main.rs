@@ -6,6 +6,7 @@
 mod action;
 mod architecture;
 mod attack;
+mod authorization;
 mod aws;
 mod begin;
 mod binary;
@@ -34,6 +35,7 @@ mod readme;
 mod reads_only;
 mod roster;
 mod sandbox;
+mod stack;
 mod support;
 mod terraform;
 mod upkeep;

@@ -5,6 +5,7 @@
 mod debian;
 mod manifests;
 mod package;
+mod planned;
 mod release_asset;
 mod release_files;
 mod terraform;
@@ -39,6 +40,8 @@ enum Task {
     /// Writes what a release has beside its archives: their sums, a formula for Homebrew, and its notes
     ReleaseFiles(release_files::Options),
     /// Checks terraform/: formatting, the plan of its environments, the tests of modules and layers, and checkov's rules
+    ///
+    /// What is planned is compared with tests/changes.json and tests/planned.json beside the tests; BLESS=1 rewrites them.
     ///
     /// Needs terraform, and python3 for checkov. Where the providers can't be downloaded, KEYROTA_TERRAFORM_STANDIN names a
     /// command that runs others with stand-ins for them; one that lies beside the checkout is found by itself. The plan

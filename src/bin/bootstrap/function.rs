@@ -40,6 +40,8 @@ pub struct Function {
     manifests: PathBuf,
     /// The commit of the manifests.
     revision: Option<String>,
+    /// Of the metrics; stacks that share an account each have their own.
+    namespace: String,
     /// The accounts of the manifests that could be entered so far. The credentials of roles are renewed by the clients.
     clouds: Mutex<Vec<Aws>>,
 }
@@ -58,7 +60,8 @@ impl Function {
         }
         let text = |name| env::var(name).ok().filter(|value| !value.is_empty());
         let manifests = text("KEYROTA_MANIFESTS").unwrap_or_else(|| "manifests".to_owned()).into();
-        Ok(Self { manifests, revision: text("KEYROTA_REVISION"), clouds: Mutex::default() })
+        let namespace = text("KEYROTA_METRICS_NAMESPACE").unwrap_or_else(|| metrics::NAMESPACE.to_owned());
+        Ok(Self { manifests, revision: text("KEYROTA_REVISION"), namespace, clouds: Mutex::default() })
     }
 
     /// Runs once; yields the report.
@@ -84,7 +87,7 @@ impl Function {
         let exceeded: Vec<String> = planned.exceeded().iter().map(ToString::to_string).collect();
         let report = Report { plan, revision: self.revision.as_deref(), since: None, applied: None };
         if mode == Mode::Plan || !exceeded.is_empty() {
-            measure(&planned, &report);
+            measure(&self.namespace, &planned, &report);
             let Counts { blocked, .. } = Counts::of(plan);
             tracing::info!(mode = mode.as_str(), changes = plan.changes.len(), blocked, "planned");
             if mode == Mode::Plan {
@@ -108,7 +111,7 @@ impl Function {
             outbox: Outbox::default(),
         };
         // What was done is measured before the mail, whatever becomes of that.
-        let measure = |applied: &_| measure(&planned, &Report { applied: Some(applied), ..report });
+        let measure = |applied: &_| measure(&self.namespace, &planned, &Report { applied: Some(applied), ..report });
         let applied = planned.apply(&conditions, &measure).await;
         applied.mail.iter().for_each(log_mail);
         let report = Report { applied: Some(&applied), ..report };
@@ -251,9 +254,9 @@ fn summarize(mode: Mode, report: &Report<'_>) {
 }
 
 /// Prints the metrics bare: CloudWatch looks for `_aws` at the root of a line.
-fn measure(planned: &Planned<'_, Aws>, report: &Report<'_>) {
+fn measure(namespace: &str, planned: &Planned<'_, Aws>, report: &Report<'_>) {
     let accounts: Vec<_> = planned.accounts.iter().map(|one| (&one.roster, &one.inventory)).collect();
-    for line in metrics::lines(&accounts, report.plan, report.applied) {
+    for line in metrics::lines_in(namespace, &accounts, report.plan, report.applied) {
         // Without a log there is nobody to tell either.
         let _ = writeln!(io::stdout().lock(), "{line}");
     }

@@ -1,6 +1,7 @@
 //! What tests share and is no test.
 
 pub mod command;
+pub mod deployment;
 pub mod emulator;
 pub mod expression;
 pub mod faulty;
