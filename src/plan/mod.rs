@@ -83,7 +83,6 @@ pub fn plan_for(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Vie
         let overdue = || observed.and_then(Result::ok).and_then(|state| overdue(entry, state, now));
         if let Some(state) = state.filter(|_| entry.exempt.is_none()) {
             plan.warnings.extend(upkeep::warnings(&View::new(roster, entry, state, now), &forecast.next));
-            plan.warnings.extend(smtp_user(&account, entry, state));
         }
         let moves_to = forecast.moves_to(roster, entry, now);
         match forecast.next {
@@ -177,13 +176,6 @@ fn unmanaged(plan: &mut Plan, roster: &Roster, inventory: &Inventory, account: &
         let (account, why) = (Arc::clone(account), error.to_string());
         plan.warnings.push(Warning::UnmanagedUnread { account, users: unread, why });
     }
-}
-
-/// Whether a rotation would take down the mail that the user sends.
-fn smtp_user(account: &Arc<Account>, entry: &Entry, state: &State) -> Option<Warning> {
-    let sign = entry.user.smtp.clone().filter(|_| !entry.policy.smtp.value)?;
-    let works = state.keys.iter().any(|key| key.is_active());
-    works.then(|| Warning::SmtpUser { account: Arc::clone(account), user: entry.user.name.clone(), sign })
 }
 
 /// Who is told of what is done to a user.

@@ -88,9 +88,8 @@ pub enum Warning {
         key: KeyId,
         works: bool,
     },
-    /// The user sends mail by SES's SMTP, by all that can be seen, and the manifest does not say so: its clients would be left
-    /// with a password that does not work.
-    SmtpUser { account: Arc<Account>, user: String, sign: String },
+    /// Clients of the user hold an SMTP password that derives from its key, and the manifest does not say so.
+    SmtpPassword { account: Arc<Account>, user: String, sign: String },
     /// Users that no rule selects have keys that are older than `[defaults]` allows.
     UnmanagedOverAge {
         account: Arc<Account>,
@@ -130,7 +129,7 @@ impl Warning {
             Self::ReplicaFailed { .. } => "replica-failed",
             Self::ExtraReplicas { .. } => "extra-replicas",
             Self::SecretLeft { .. } => "secret-left",
-            Self::SmtpUser { .. } => "smtp",
+            Self::SmtpPassword { .. } => "smtp-password",
             Self::UnmanagedOverAge { .. } => "unmanaged-over-age",
             Self::UnmanagedUnread { .. } => "unmanaged-unread",
             Self::PaceTooSlow { .. } | Self::PaceLate { .. } => "pace",
@@ -144,7 +143,7 @@ impl Warning {
             | Self::ReplicaFailed { account, user, .. }
             | Self::ExtraReplicas { account, user, .. }
             | Self::SecretLeft { account, user, .. }
-            | Self::SmtpUser { account, user, .. } => (account, Some(user)),
+            | Self::SmtpPassword { account, user, .. } => (account, Some(user)),
             Self::UnmanagedOverAge { account, .. }
             | Self::UnmanagedUnread { account, .. }
             | Self::PaceTooSlow { account, .. }
@@ -190,10 +189,10 @@ impl fmt::Display for Warning {
                      make what reads it read the other, then delete it"
                 )
             }
-            Self::SmtpUser { account: _, user, sign } => write!(
+            Self::SmtpPassword { account: _, user, sign } => write!(
                 f,
-                "{user} sends mail by SES's SMTP, {sign} says: the password of its clients derives from the key, and stops with \
-                 it; set `smtp = true` in its rule, so that the secret holds the new one"
+                "{user} sends mail by SES's SMTP, {sign} says: a new key changes the password of its clients; `smtp = true` in its \
+                 rule stores that beside the key"
             ),
             Self::UnmanagedOverAge { account: _, users, limit } => {
                 let named = users.iter().take(MOST_NAMED).map(|(user, age)| format!("{user} ({}d)", age.num_days()));

@@ -168,7 +168,7 @@ fn warning(warning: &Warning) -> JsonWarning<'_> {
         Warning::OwnKey { key, .. } | Warning::SecretLeft { key, .. } => Some(key.as_str()),
         Warning::ReplicaFailed { .. }
         | Warning::ExtraReplicas { .. }
-        | Warning::SmtpUser { .. }
+        | Warning::SmtpPassword { .. }
         | Warning::UnmanagedOverAge { .. }
         | Warning::UnmanagedUnread { .. }
         | Warning::PaceTooSlow { .. }
