@@ -115,7 +115,7 @@ pub fn resolve(
     let mut matched = vec![false; index.rules.len()];
     let (mut entries, mut warnings, mut unmanaged) = (Vec::new(), Vec::new(), Vec::new());
     let mut exempt = Vec::new();
-    let mut ambiguities: Vec<([&Source; 2], Diagnostic, Vec<&str>)> = Vec::new();
+    let (mut ambiguities, mut pairs) = (Vec::<(Diagnostic, Vec<&str>)>::new(), HashMap::<[&Source; 2], usize>::new());
     for user in users {
         let candidates = index.candidates(user);
         for candidate in &candidates {
@@ -132,12 +132,12 @@ pub fn resolve(
                 let rules = [index.rules[one.rule], index.rules[other.rule]];
                 let (places, warning) = ambiguous(manifest, user, rules, one.is_exact);
                 // The same two rules on many users are one mistake.
-                match ambiguities
-                    .iter_mut()
-                    .find(|(known, _, _)| known.iter().zip(&rules).all(|(a, b)| **a == b.source))
-                {
-                    Some((_, _, names)) => names.push(&user.name),
-                    None => ambiguities.push((rules.map(|rule| &rule.source), warning, vec![&user.name])),
+                match pairs.entry(rules.map(|rule| &rule.source)) {
+                    hash_map::Entry::Occupied(at) => ambiguities[*at.get()].1.push(&user.name),
+                    hash_map::Entry::Vacant(at) => {
+                        at.insert(ambiguities.len());
+                        ambiguities.push((warning, vec![&user.name]));
+                    }
                 }
                 let conflict = Some(Conflict::AmbiguousRules { rules: places });
                 entries.push(Entry { conflict, ..entry(rules[0], user, manifest, account, now) });
@@ -145,7 +145,7 @@ pub fn resolve(
         }
     }
     entries.sort_by(|a, b| a.user.name.cmp(&b.user.name));
-    warnings.extend(ambiguities.into_iter().map(|(_, warning, names)| match &names[..] {
+    warnings.extend(ambiguities.into_iter().map(|(warning, names)| match &names[..] {
         [_] => warning,
         names => {
             let message = format!(

@@ -1,6 +1,6 @@
 //! Finds rules and exemptions that say two things of one user, as far as that shows without the account.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, hash_map};
 
 use super::{
     accounts::DeclaredAccount,
@@ -16,6 +16,7 @@ pub(super) fn rules(manifest: &Manifest, sources: &Sources) -> Vec<Diagnostic> {
     let mut seen = Seen::default();
     // By the two rules, in the order of the names: the same mistake is one error, however many users it is about.
     let mut pairs: Vec<(Named<'_>, Named<'_>, Vec<&str>)> = Vec::new();
+    let mut known: HashMap<(&Source, &Source), usize> = HashMap::new();
     for rule in manifest.rules.iter().filter(|rule| selects_by_name_alone(rule)) {
         let accounts = known_accounts(rule, &manifest.accounts);
         for user in rule.users.iter().filter(|user| user.is_exact()) {
@@ -25,9 +26,13 @@ pub(super) fn rules(manifest: &Manifest, sources: &Sources) -> Vec<Diagnostic> {
             let named = Named { rule: &rule.source, user };
             // A name that stands twice in one list is no contradiction.
             let Some(other) = seen.insert(named, &accounts).filter(|other| other.rule != named.rule) else { continue };
-            match pairs.iter_mut().find(|(one, two, _)| (one.rule, two.rule) == (named.rule, other.rule)) {
-                Some((_, _, names)) => names.push(&user.text),
-                None => pairs.push((named, other, vec![&user.text])),
+            // There may be as many pairs as rules.
+            match known.entry((named.rule, other.rule)) {
+                hash_map::Entry::Occupied(at) => pairs[*at.get()].2.push(&user.text),
+                hash_map::Entry::Vacant(at) => {
+                    at.insert(pairs.len());
+                    pairs.push((named, other, vec![&user.text]));
+                }
             }
         }
     }

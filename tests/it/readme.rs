@@ -119,7 +119,7 @@ impl Walk {
             // A continued line is one command.
             None if block.lines[0].starts_with("version = 1") => self.toml(name, &block.lines.join("\n")),
             // What a page shows is no command.
-            None if block.lines[0].starts_with("keyrota:") => {}
+            None if ["keyrota:", "fields ", "filter "].iter().any(|start| block.lines[0].starts_with(start)) => {}
             None => {
                 let lines = block.lines.join("\n").replace("\\\n", " ");
                 for line in lines.lines().filter(|line| !line.is_empty()) {
