@@ -21,8 +21,8 @@ use crate::{
 pub(crate) use self::actions::write_ledger;
 pub use self::outcome::{Applied, Cause, Conditions, Deferred, Failure, Outcome, Sent};
 
-/// Users carried through their changes at the same time. IAM throttles writes well below its reads.
-const CONCURRENCY: usize = 8;
+/// Users carried through their changes at the same time. How fast their calls go out is up to the cloud.
+const CONCURRENCY: usize = 16;
 
 /// Carries each user through its changes until it is settled or must wait; many users at a time. One user's failure
 /// stops no other.

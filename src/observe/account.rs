@@ -15,8 +15,8 @@ use crate::{
     roster::{Entry, Roster},
 };
 
-/// Users read at the same time. IAM answers a few dozen reads a second; the SDK's adaptive retry slows down below that.
-const CONCURRENCY: usize = 32;
+/// Users that are under way at the same time. How many calls go out at a time, and how fast, is up to the cloud.
+const CONCURRENCY: usize = 256;
 
 /// The bulk reads of one account.
 pub struct Listing {

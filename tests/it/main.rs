@@ -10,6 +10,7 @@ mod aws;
 mod binary;
 mod calendar;
 mod compare;
+mod cost;
 mod digest;
 mod documented;
 mod forecast;
