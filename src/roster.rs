@@ -36,6 +36,14 @@ pub struct Roster {
     pub runs: Runs,
 }
 
+impl Roster {
+    /// The entry of a user, by its name as IAM spells it.
+    pub fn entry(&self, user: &str) -> Option<&Entry> {
+        let at = self.entries.binary_search_by(|entry| entry.user.name.as_str().cmp(user)).ok()?;
+        self.entries.get(at)
+    }
+}
+
 /// A user in scope, with the policy that holds for it.
 #[derive(Clone, Debug)]
 pub struct Entry {

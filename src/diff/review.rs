@@ -251,7 +251,7 @@ async fn observe_both<C: Reads>(
         rosters_at.iter().flat_map(|one| &one.roster.entries).map(|entry| &entry.user.name).collect();
     progress(Progress::InScope(users.len()));
     let read = || progress(Progress::Read);
-    let mut inventories = observe_for(place.cloud, &rosters_at, listing, Depth::Plan, &read).await;
+    let mut inventories = observe_for(place.cloud, &rosters_at, listing, Depth::Plan.into(), &read).await;
     let inventories_after = inventories.split_off(before.len());
     [inventories, inventories_after]
 }

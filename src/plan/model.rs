@@ -25,6 +25,8 @@ pub struct Plan {
     pub changes: Vec<Change>,
     pub waiting: Vec<Waiting>,
     pub settled: Vec<Settled>,
+    /// Users of whom a run that tends has read nothing, because nothing of theirs is due.
+    pub resting: usize,
     /// Users that no rule selects.
     pub unmanaged: usize,
     /// Keys of the users in scope, whatever their status.
@@ -325,7 +327,8 @@ pub enum Action {
     Delete {
         key: KeyId,
         expected: Vec<(KeyId, Status)>,
-        /// Whether the ledger's tags name this key and are to be cleared.
+        /// Whether the ledger's tags name this key and are to be cleared: a rotation that has begun ends with it. What someone
+        /// else has deactivated goes because a new key needs its place.
         clear: bool,
     },
     /// Make the secret as the manifest says, with all that is in it.
@@ -371,7 +374,8 @@ impl Action {
         match self {
             Self::Create { resumes, .. } => !resumes,
             Self::Notify { announcement, .. } => matches!(announcement.topic, Topic::Retiring { .. }),
-            Self::Promote { .. } | Self::Deactivate { .. } | Self::Delete { .. } | Self::Update(_) => false,
+            Self::Delete { clear, .. } => !clear,
+            Self::Promote { .. } | Self::Deactivate { .. } | Self::Update(_) => false,
         }
     }
 
@@ -422,6 +426,8 @@ pub enum Topic {
     /// earliest.
     Issued {
         old: Option<(KeyId, DateTime<Utc>)>,
+        /// Whether the same run deactivates and deletes it.
+        at_once: bool,
         /// The secret that the credential was in before, if that is another.
         moved_from: Option<String>,
     },
@@ -485,6 +491,7 @@ impl Plan {
             changes: Vec::new(),
             waiting: Vec::new(),
             settled: Vec::new(),
+            resting: 0,
             unmanaged: 0,
             keys: 0,
             accounts_unread: Vec::new(),
@@ -492,13 +499,14 @@ impl Plan {
         }
     }
 
-    /// Moves the changes that would begin a rotation to those that wait, until `enforce` comes next if that is known.
+    /// Moves the changes that would begin a rotation to those that wait, until `enforce` comes next if that is known; but for
+    /// those that an earlier run would have begun, had it come so far (`is_left`).
     /// Then `apply` must not go on to any either (see [`Run`](crate::apply::Conditions)).
     #[must_use]
-    pub fn without_new_rotations(self, enforce: Option<DateTime<Utc>>) -> Self {
-        let Self { as_of, changes, mut waiting, settled, unmanaged, keys, accounts_unread, warnings } = self;
+    pub fn without_new_rotations(self, enforce: Option<DateTime<Utc>>, is_left: impl Fn(&Change) -> bool) -> Self {
+        let Self { as_of, changes, mut waiting, settled, resting, unmanaged, keys, accounts_unread, warnings } = self;
         let (put_off, mut changes): (Vec<_>, Vec<_>) =
-            changes.into_iter().partition(|change| change.action.starts_rotation());
+            changes.into_iter().partition(|change| change.action.starts_rotation() && !is_left(change));
         let carried_on = |then: &mut Vec<Step>| {
             let steps = then.iter().take_while(|step| !step.starts_rotation).count();
             then.truncate(steps);
@@ -523,15 +531,16 @@ impl Plan {
             Waiting { account, user, key, wait, moves_to, source, until, then, is_assumed }
         }));
         waiting.sort_by(|a, b| (&a.account, &a.user).cmp(&(&b.account, &b.user)));
-        Self { as_of, changes, waiting, settled, unmanaged, keys, accounts_unread, warnings }
+        Self { as_of, changes, waiting, settled, resting, unmanaged, keys, accounts_unread, warnings }
     }
 
     /// Adds the plan of another account, made for the same instant.
     pub fn extend(&mut self, other: Self) {
-        let Self { as_of: _, changes, waiting, settled, unmanaged, keys, accounts_unread, warnings } = other;
+        let Self { as_of: _, changes, waiting, settled, resting, unmanaged, keys, accounts_unread, warnings } = other;
         self.changes.extend(changes);
         self.waiting.extend(waiting);
         self.settled.extend(settled);
+        self.resting += resting;
         self.unmanaged += unmanaged;
         self.keys += keys;
         self.accounts_unread.extend(accounts_unread);
@@ -550,7 +559,7 @@ impl Plan {
 
     /// How many users are in scope.
     pub fn users(&self) -> usize {
-        self.changes.len() + self.waiting.len() + self.settled.len()
+        self.changes.len() + self.waiting.len() + self.settled.len() + self.resting
     }
 
     /// The user whose current key becomes due first.

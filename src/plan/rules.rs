@@ -11,7 +11,7 @@ use super::{
     waiting_on::{LeakObstacle, WaitingOn},
 };
 use crate::{
-    inventory::{Destination, Elsewhere, Key, Readers, Secret, State},
+    inventory::{Destination, Elsewhere, Key, LastUse, Readers, Secret, State},
     manifest::{Policy, WhenFull},
     roster::{Entry, Roster},
 };
@@ -333,7 +333,9 @@ fn superseded(view: &View<'_>) -> Result<Option<Next>, Need> {
     if !view.is_over(issued, overlap) {
         return Ok(Some(waits(other, WaitingOn::InOverlap, overlap_ends)));
     }
-    let last_used = last_use(other)?;
+    // Where nothing counts as in use, nobody asks.
+    let is_unasked = view.policy.quiet.value.is_zero() && other.last_use == LastUse::Unread;
+    let last_used = if is_unasked { None } else { last_use(other)? };
     if let Some(time) = last_used.filter(|time| view.is_recent(*time) && !view.is_over(overlap_ends, patience)) {
         return Ok(Some(waits(other, WaitingOn::StillInUse { last_used: time }, later(overlap_ends, patience))));
     }
@@ -345,6 +347,7 @@ fn superseded(view: &View<'_>) -> Result<Option<Next>, Need> {
     }
     Ok(Some(match last_used {
         Some(time) if view.is_recent(time) => view.deactivate(other, Reason::PatienceOver { last_used }),
+        _ if is_unasked => view.deactivate(other, Reason::Replaced),
         _ => view.deactivate(other, Reason::Superseded { last_used }),
     }))
 }
@@ -391,11 +394,15 @@ fn settled(view: &View<'_>) -> Result<Option<Next>, Need> {
 
 /// An inactive key is deleted once it was inactive for `hold`; what may be someone's is kept a day at least.
 fn after_hold(view: &View<'_>, key: &Key) -> Result<Next, Need> {
+    let hold = view.policy.hold.value;
+    if let Some(since) = view.deactivated_at(key).filter(|_| hold.is_zero() && !view.may_be_orphan(key)) {
+        // Over, whenever it was used.
+        return Ok(view.delete(key, Reason::HoldOver { since: Some(since), origin: view.origin(key) }));
+    }
     let last_used = last_use(key)?;
     // A use after the deactivation means that someone had activated it for a while: the hold begins again.
     let since = view.deactivated_at(key).max(last_used);
     let Some(begins) = since else { return Ok(view.delete(key, Reason::HoldOver { since, origin: view.origin(key) })) };
-    let hold = view.policy.hold.value;
     let ends = later(begins, hold);
     if view.may_be_orphan(key) && later(begins, View::LEAST_ORPHAN_HOLD) > view.now {
         return Ok(waits(key, WaitingOn::InHold, ends.max(later(begins, View::LEAST_ORPHAN_HOLD))));

@@ -24,6 +24,8 @@ pub struct Metrics {
     pub oldest_key_age_days: i64,
     /// Users for whom a person must do something.
     pub blocked: usize,
+    /// Whether nobody was left out because nothing of theirs is due: else nobody knows the three above.
+    pub is_whole: bool,
     /// `None`: nothing was to be changed.
     pub run: Option<RunMetrics>,
 }
@@ -45,7 +47,7 @@ pub struct RunMetrics {
 /// `applied`, the lines say how things are and nothing of a run.
 pub fn lines(accounts: &[(&Roster, &Inventory)], plan: &Plan, applied: Option<&Applied>) -> Vec<String> {
     let mut all =
-        Metrics { run: applied.map(|_| RunMetrics { completed: true, ..RunMetrics::default() }), ..<_>::default() };
+        Metrics { run: applied.map(|_| RunMetrics { completed: true, ..RunMetrics::default() }), is_whole: true, ..<_>::default() };
     let mut lines = Vec::new();
     for (roster, inventory) in accounts {
         let one = measure(roster, inventory, plan, applied);
@@ -64,6 +66,7 @@ fn measure(roster: &Roster, inventory: &Inventory, plan: &Plan, applied: Option<
     let waiting = || plan.waiting.iter().filter(|waiting| *waiting.account == *account);
     let mut metrics =
         Metrics { blocked: waiting().filter(|waiting| waiting.wait.is_blocked()).count(), ..<_>::default() };
+    metrics.is_whole = inventory.resting.is_empty();
     for entry in roster.entries.iter().filter(|entry| entry.exempt.is_none()) {
         for key in working_keys(entry, inventory, applied) {
             let age = plan.as_of - key.created;
@@ -105,7 +108,8 @@ fn working_keys<'a>(
 
 impl Metrics {
     fn add(&mut self, other: &Self) {
-        let Self { keys_over_max_age, oldest_key_age_days, blocked, run } = other;
+        let Self { keys_over_max_age, oldest_key_age_days, blocked, is_whole, run } = other;
+        self.is_whole &= is_whole;
         self.keys_over_max_age += keys_over_max_age;
         self.oldest_key_age_days = self.oldest_key_age_days.max(*oldest_key_age_days);
         self.blocked += blocked;
@@ -122,12 +126,15 @@ impl Metrics {
 
 /// One document of the format. See "Specification: Embedded metric format" in the CloudWatch user guide.
 fn line(time: DateTime<Utc>, account: Option<&Account>, metrics: &Metrics) -> String {
-    let Metrics { keys_over_max_age, oldest_key_age_days, blocked, run } = metrics;
-    let mut values = vec![
-        ("KeysOverMaxAge", json!(keys_over_max_age)),
-        ("OldestKeyAgeDays", json!(oldest_key_age_days)),
-        ("Blocked", json!(blocked)),
-    ];
+    let Metrics { keys_over_max_age, oldest_key_age_days, blocked, is_whole, run } = metrics;
+    let mut values = Vec::new();
+    if *is_whole {
+        values.extend([
+            ("KeysOverMaxAge", json!(keys_over_max_age)),
+            ("OldestKeyAgeDays", json!(oldest_key_age_days)),
+            ("Blocked", json!(blocked)),
+        ]);
+    }
     if let Some(RunMetrics { completed, created, deactivated, deleted, failures }) = run {
         values.extend([
             ("RunsCompleted", json!(u8::from(*completed))),

@@ -77,9 +77,11 @@ locals {
     "keyrota:deactivating",
     "keyrota:intent",
     "keyrota:kms-key",
+    "keyrota:next",
     "keyrota:notified",
     "keyrota:notified-at",
     "keyrota:reminded",
+    "keyrota:unread",
     "keyrota:user",
   ]
 

@@ -80,11 +80,6 @@ impl Server {
         self.state(|state| state.calls.clone())
     }
 
-    /// How many came in all.
-    pub fn count(&self) -> usize {
-        self.calls().values().sum()
-    }
-
     /// How many were refused.
     pub fn refused(&self) -> usize {
         self.state(|state| state.refused)
