@@ -43,8 +43,8 @@ pub(super) struct Ahead {
     pub rest: Option<Rest>,
     /// Whether this run goes on to delete a key.
     pub deletes: bool,
-    /// Whether the owner hears nothing: then nothing is noted with that.
-    pub tells_nobody: bool,
+    /// Whether this run goes on to tell the owner of the new key, and notes that.
+    pub tells: bool,
 }
 
 /// One change, about to be made.
@@ -88,8 +88,8 @@ impl<C: Writes> Step<'_, C> {
                     // Of a first version nothing else would say that it is handed out with intent.
                     true => cloud.move_label(secret, PENDING, Some(&version), None).await?,
                 }
-                // That the creation is over is noted with what comes next: that the owner was told.
-                if self.ahead.tells_nobody {
+                // That the creation is over is noted with what comes next, if that is that the owner was told.
+                if !self.ahead.tells {
                     cloud.tag_secret(secret, &tags([Fact::NoIntent, self.rest()])).await?;
                     memory.tagged = Some(secret.to_owned());
                 }

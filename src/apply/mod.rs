@@ -14,7 +14,7 @@ use crate::{
     cloud::Writes,
     inventory::{CallError, Destination, ErrorKind, Inventory, KeyId, State},
     observe::fetch,
-    plan::{Action, Change, Need, Next, Verb, next, placed, rest, simulate},
+    plan::{Action, Change, Need, Next, Topic, Verb, next, placed, rest, simulate},
     roster::{Entry, Roster},
 };
 
@@ -104,10 +104,12 @@ async fn settle(
         let mut notes = Vec::new();
         let now = (conditions.clock)();
         let after = simulate(&change.action, &placed(roster, entry, state, now), now, &KeyId::new(""));
+        let follows = next(roster, entry, &after, now);
         let ahead = Ahead {
             rest: rest(roster, entry, &as_created(&after, &memory), now),
-            deletes: matches!(next(roster, entry, &after, now), Next::Change(Action::Delete { .. }, _)),
-            tells_nobody: entry.tell_nobody(),
+            deletes: matches!(&follows, Next::Change(Action::Delete { .. }, _)),
+            tells: matches!(&follows, Next::Change(Action::Notify { announcement, .. }, _)
+                if matches!(announcement.topic, Topic::Issued { .. })),
         };
         let is_first = outcomes.is_empty();
         let step = Step { cloud, mail: &roster.mail, change: &change, conditions, now, is_first, ahead };

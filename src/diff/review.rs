@@ -14,7 +14,7 @@ use crate::{
     manifest::{Diagnostic, Manifest},
     observe::{Depth, Listing, NothingRead, Progress, RosterAt, list, merged, observe_for},
     plan::{Plan, Viewpoint},
-    roster::{Roster, relevant, resolve},
+    roster::{Relevance, Roster, resolve},
     template::Templates,
 };
 
@@ -207,12 +207,9 @@ async fn list_pair<C: Reads>(
     head: &Manifest,
 ) -> Result<Listing, UnreadAccount> {
     let AccountPair { cloud, before, after } = place;
-    let is_relevant = |name: &str, path: &str| {
-        let asks = |manifest: Option<&Manifest>, account: &Option<Account>| {
-            manifest.zip(account.as_ref()).is_some_and(|(manifest, account)| relevant(manifest, account, name, path))
-        };
-        asks(Some(head), after) || asks(base, before)
-    };
+    let relevance = [(Some(head), after), (base, before)]
+        .map(|(manifest, account)| Some(Relevance::new(manifest?, account.as_ref()?)));
+    let is_relevant = |name: &str, path: &str| relevance.iter().flatten().any(|relevance| relevance.includes(name, path));
     let listing = list(*cloud, &is_relevant).await;
     listing.map_err(|error| UnreadAccount::new(cloud.account(), &error))
 }

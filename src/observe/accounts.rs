@@ -15,7 +15,7 @@ use crate::{
     inventory::{Inventory, UnreadAccount},
     manifest::{Code, Diagnostic, Manifest},
     plan::Viewpoint,
-    roster::{Roster, relevant, resolve},
+    roster::{Relevance, Roster, resolve},
 };
 
 /// One account, with who is in scope there and what was observed of them.
@@ -66,7 +66,8 @@ pub async fn scope<'a, C: Reads>(
 ) -> Result<Scope<'a, C>, NothingRead> {
     let one = |cloud: &'a C| async move {
         let account = cloud.account();
-        let is_relevant = |name: &str, path: &str| relevant(manifest, account, name, path);
+        let relevance = Relevance::new(manifest, account);
+        let is_relevant = |name: &str, path: &str| relevance.includes(name, path);
         let (operation, subject) = ("iam:GetAccountAuthorizationDetails", format!("account {account}"));
         let listing = in_time(until, operation, &subject, list(cloud, &is_relevant)).await;
         let listing = match listing.and_then(|listing| listing) {
@@ -104,12 +105,14 @@ pub fn merged(accounts: Vec<Vec<Diagnostic>>, unread: &[UnreadAccount]) -> Vec<D
     for warning in accounts.iter().flatten().filter(|warning| is_absence(warning.code)) {
         *unmatched.entry(place(warning)).or_default() += 1;
     }
-    let mut merged: Vec<Diagnostic> = Vec::new();
+    let (mut merged, mut said) = (Vec::<Diagnostic>::new(), HashMap::<_, Vec<usize>>::new());
     for warning in accounts.into_iter().flatten() {
         // Said once, by whichever account comes first.
         let is_told =
             !is_absence(warning.code) || unmatched.remove(&place(&warning)).is_some_and(|accounts| accounts == count);
-        if is_told && !merged.contains(&warning) {
+        let here = said.entry(place(&warning)).or_default();
+        if is_told && !here.iter().any(|at| merged[*at] == warning) {
+            here.push(merged.len());
             merged.push(warning);
         }
     }

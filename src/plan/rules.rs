@@ -399,7 +399,11 @@ fn after_hold(view: &View<'_>, key: &Key) -> Result<Next, Need> {
         // Over, whenever it was used.
         return Ok(view.delete(key, Reason::HoldOver { since: Some(since), origin: view.origin(key) }));
     }
-    let last_used = last_use(key)?;
+    let last_used = match last_use(key) {
+        // Until the hold is over, nobody asks whether it is to begin again.
+        Err(_) if view.deactivated_at(key).is_some_and(|since| !view.is_over(since, hold)) => None,
+        asked => asked?,
+    };
     // A use after the deactivation means that someone had activated it for a while: the hold begins again.
     let since = view.deactivated_at(key).max(last_used);
     let Some(begins) = since else { return Ok(view.delete(key, Reason::HoldOver { since, origin: view.origin(key) })) };

@@ -57,6 +57,7 @@
 mod calls;
 mod file;
 mod iam;
+mod located;
 mod rules;
 mod save;
 mod secrets_manager;
@@ -84,7 +85,7 @@ pub struct Sandbox {
 
 #[derive(Clone, Debug)]
 struct State {
-    world: World,
+    world: located::Located,
     /// The time that calls happen at. Not the same as [`World::now`], which is set only in a file that pins it.
     clock: Option<DateTime<Utc>>,
 }
@@ -187,7 +188,7 @@ impl Sandbox {
     /// An account in this state. The state is not checked before it is saved.
     pub fn new(account: Account, world: World) -> Self {
         let clock = world.now;
-        Self { account: Arc::new(account), header: Arc::from(""), state: Mutex::new(State { world, clock }) }
+        Self { account: Arc::new(account), header: Arc::from(""), state: Mutex::new(State { world: located::Located::new(world), clock }) }
     }
 
     /// The same account under the name that the manifest gives it. The file holds no such name.
@@ -214,7 +215,7 @@ impl Sandbox {
 
     /// A copy of the whole state.
     pub fn snapshot(&self) -> World {
-        self.state().world.clone()
+        World::clone(&self.state().world)
     }
 
     /// Reads the state without copying it. The closure must not use the sandbox, which is locked meanwhile.
@@ -225,7 +226,12 @@ impl Sandbox {
     /// Changes the state behind the API's back, as people and other programs do. The closure must not use the sandbox,
     /// which is locked meanwhile. A change of [`World::now`] does not move the clock.
     pub fn change<R>(&self, change: impl FnOnce(&mut World) -> R) -> R {
-        change(&mut self.state().world)
+        change(self.state().world.any())
+    }
+
+    /// Makes one call.
+    fn call<R>(&self, call: impl FnOnce(&mut located::Located) -> R) -> R {
+        call(&mut self.state().world)
     }
 
     /// A panic while it was locked can only have come from a closure of `inspect` or `change`, that is, from a test;

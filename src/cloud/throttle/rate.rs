@@ -21,8 +21,13 @@ const SLOWEST: f64 = 0.5;
 const FASTEST: f64 = 3000.0;
 /// What remains of the rate when AWS refuses.
 const CUT: f64 = 0.85;
-/// So many seconds later it is back where it was, having slowed down on the way; then it grows faster and faster.
+/// So many seconds later it is back where it was, having slowed down on the way.
 const RECOVERY: f64 = 6.0;
+/// Then it doubles in so many seconds, for there may be more than there was: another run has come to its end.
+const DOUBLING: f64 = 2.0;
+/// What remains where so many in a row are refused: that is far too fast.
+const ROW: usize = 3;
+const DEEP_CUT: f64 = 0.6;
 /// The same after a time in which all were refused.
 const RECOVERY_AFTER_SILENCE: f64 = 2.0;
 /// What of the rate before it begins anew after such a time.
@@ -86,6 +91,7 @@ impl Course {
         let time = now - since;
         let rate = match is_doubling {
             true => low * time.exp2(),
+            false if time > recovery => high * ((time - recovery) / DOUBLING).exp2(),
             false => high + (high - low) * ((time - recovery) / recovery).powi(3),
         };
         rate.max(SLOWEST)
@@ -222,6 +228,12 @@ impl Rate {
         // What was sent counts a while.
         self.next = self.next.max(now + rate.recip());
         let age = now - course.since;
+        if self.streak >= ROW && age > 0.5 * ECHO && !course.is_doubling {
+            self.streak = 1;
+            let (low, high) = (rate * DEEP_CUT, rate);
+            self.limit(now, Course { since: now, low, high, recovery: RECOVERY, is_doubling: false });
+            return;
+        }
         if age < ECHO && !(course.is_doubling && age > 0.3) {
             return;
         }

@@ -1,5 +1,7 @@
 //! What runs cost: calls, and time where AWS throttles. The account is simulated, and its clock is a virtual one.
 
+mod calls;
+mod tend;
 mod throttling;
 
 use std::{collections::BTreeMap, time::Duration};
