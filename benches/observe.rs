@@ -116,7 +116,7 @@ fn observe_and(users: usize, at_a_time: usize, carry_out: bool) -> (usize, f64) 
             Run::new(&manifest, &clouds, Mode::Enforce, now()).plan(&|_| {}).await.expect("the sandbox lists");
         assert_eq!(planned.plan.changes.len(), users / DUE);
         if carry_out {
-            let applied = planned.apply(&Conditions::new(&now, true), &|_| {}).await;
+            let applied = planned.apply(&Conditions::new(&now), &|_| {}).await;
             assert!(applied.outcomes.iter().all(|outcome| outcome.result.is_ok()));
         }
     });

@@ -4,7 +4,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::{
-    manifest::{DeclaredAccount, Limits, Mail, Manifest, Schedule, Source},
+    manifest::{Limits, Mail, Manifest, Pace, Schedule, Source},
     plan::WaitingOn,
     roster::Entry,
     template::Templates,
@@ -42,7 +42,7 @@ pub fn policy(entry: &Entry) -> Vec<Line> {
     lines
 }
 
-/// What holds for whole runs: who sends mail, the limits, the schedule and the accounts.
+/// What holds for whole runs: who sends mail, the limits, the pace, the schedule and the accounts.
 pub fn settings(manifest: &Manifest) -> Vec<Line> {
     let Mail { from, from_arn, reply_to, configuration_set, region, fallback, digest, language, templates, places } =
         &manifest.mail;
@@ -68,13 +68,16 @@ pub fn settings(manifest: &Manifest) -> Vec<Line> {
         let value = limit.as_ref().map_or_else(|| "none".to_owned(), |limit| limit.value.to_string());
         lines.push(line(name, value, limit.as_ref().and_then(|limit| limit.source.as_ref())));
     }
+    let Pace { max_rotations } = &manifest.pace;
+    let most = max_rotations.as_ref().map_or(Pace::MAX_ROTATIONS, |most| most.value);
+    let value = if most == 0 { "0 (no bound)".to_owned() } else { most.to_string() };
+    lines.push(line("pace.max-rotations", value, max_rotations.as_ref().and_then(|most| most.source.as_ref())));
     for (name, schedule) in [("schedule.enforce", enforce), ("schedule.tend", tend)] {
         let value = or_none(schedule.as_ref().map(|schedule| schedule.value.as_str()));
         lines.push(line(name, value, schedule.as_ref().and_then(|schedule| schedule.source.as_ref())));
     }
-    for (name, DeclaredAccount { source, id, role, region }) in &manifest.accounts {
-        let (role, region) = (or_none(role.as_deref()), or_none(region.as_deref()));
-        lines.push(line(format!("accounts.{name}"), format!("{id}, role {role}, region {region}"), Some(source)));
+    for (name, account) in &manifest.accounts {
+        lines.push(line(format!("accounts.{name}"), account.to_string(), Some(&account.source)));
     }
     lines
 }

@@ -9,11 +9,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::Serialize;
 
 use crate::{
     inventory::Account,
-    manifest::{self, DeclaredAccount, Manifest, Pattern, Rule, Source},
+    manifest::{self, DeclaredAccount, Manifest, Pattern, Rule, Source, longest_gap},
     roster::holds_in,
 };
 
@@ -38,6 +39,10 @@ pub struct Schedules {
     pub enforce: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tend: Option<String>,
+    /// After how many days without a run something is wrong: a day more than `tend` ever leaves between two. Terraform has
+    /// that of the default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_within_days: Option<i64>,
 }
 
 /// The sender. Its SES identity is either of the two, unless another account's is named.
@@ -71,7 +76,8 @@ pub struct Access {
     /// ARNs of the secrets that are replicated, and the regions they are replicated to.
     pub replicated: Vec<String>,
     pub replica_regions: Vec<String>,
-    /// ARNs of the KMS keys that the manifests name, and aliases of such.
+    /// ARNs of the KMS keys that the manifests name, and aliases of such: by name where they are the account's, else by
+    /// ARN.
     pub kms_keys: Vec<String>,
     pub kms_aliases: Vec<String>,
 }
@@ -96,12 +102,21 @@ pub fn terraform(manifest: &Manifest) -> (Variables, Vec<Source>) {
         accounts.insert(CALLER.to_owned(), access(manifest, None));
     }
     let expression = |written: &Option<crate::manifest::Sourced<String>>| written.as_ref().map(|at| at.value.clone());
-    let schedules =
-        Schedules { enforce: expression(&manifest.schedule.enforce), tend: expression(&manifest.schedule.tend) };
+    let tend = expression(&manifest.schedule.tend);
+    let run_within_days = tend.as_deref().and_then(run_within_days);
+    let schedules = Schedules { enforce: expression(&manifest.schedule.enforce), tend, run_within_days };
     let mail = sender(&manifest.mail);
     let broad = |rule: &&Rule| !rule.groups.is_empty() && rule.users.is_empty() && rule.paths.is_empty();
     let broad = manifest.rules.iter().filter(broad).filter(|rule| rule.tags.is_empty());
     (Variables { schedules, mail, accounts }, broad.map(|rule| rule.source.clone()).collect())
+}
+
+/// A day more than the longest time between two runs; `None` for a schedule that ends.
+fn run_within_days(tend: &str) -> Option<i64> {
+    // The same whenever it is exported: any year will do, and this one has a February 29 within reach.
+    let from = NaiveDate::from_ymd_opt(2027, 12, 31).and_then(|day| day.and_hms_opt(0, 0, 0))?;
+    let gap = longest_gap(tend, DateTime::<Utc>::from_naive_utc_and_offset(from, Utc))?;
+    Some((gap + TimeDelta::days(1) - TimeDelta::seconds(1)).num_days() + 1)
 }
 
 /// `Name <name@example.com>` or `name@example.com`.
@@ -156,7 +171,8 @@ fn access(manifest: &Manifest, declared: Option<(&String, &DeclaredAccount)>) ->
             }
             // IAM knows an alias only as a property of its key.
             Some(alias) if alias.contains("alias/") => {
-                kms_aliases.insert(alias[alias.find("alias/").unwrap_or_default()..].to_owned());
+                let own = alias.split_once(&format!(":kms:{region_text}:{id}:"));
+                kms_aliases.insert(own.map_or(alias, |(_, name)| name).to_owned());
             }
             Some(key) => {
                 kms_keys.extend(regions().map(|region| format!("arn:{{partition}}:kms:{region}:{id}:key/{key}")));
@@ -308,6 +324,22 @@ mod tests {
         assert!(covers("user/*", "user/*/*"));
         assert!(!covers("user/ci-?", "user/ci-*"));
         assert!(!covers("user/ci-a", "user/ci-*"));
+    }
+
+    #[test]
+    fn silence_is_too_long_a_day_after_the_next_run() {
+        for (tend, days) in [
+            ("cron(0 8 * * ? *)", Some(2)),
+            ("cron(0 8 ? * MON-FRI *)", Some(4)),
+            ("cron(0 * * * ? *)", Some(2)),
+            ("cron(0 8 ? * MON *)", Some(8)),
+            ("rate(1 hour)", Some(2)),
+            ("rate(1 day)", Some(2)),
+            ("rate(36 hours)", Some(3)),
+            ("cron(0 8 1 1 ? 2020)", None),
+        ] {
+            assert_eq!(run_within_days(tend), days, "{tend}");
+        }
     }
 
     #[test]

@@ -19,7 +19,8 @@ use crate::{
     notice::{Kind, Sender},
     observe::{AccountState, fetch},
     plan::{
-        self, Action, Need, Next, Notice, Origin, Plan, Reason, Topic, Verb, WaitingOn, batches, due_notices, next_observed,
+        self, Action, Need, Next, Notice, Origin, Plan, Reason, Topic, Verb, Waiting, WaitingOn, batches, due_notices,
+        next_observed,
     },
     template::content::{AccountDigest, Content, Digest},
 };
@@ -324,11 +325,18 @@ impl<C: Writes> Notifier<'_, '_, C> {
             }
         }
         let done = |verb: Verb| applied.done(verb);
+        let begun = |waiting: &&Waiting| {
+            applied.outcomes.iter().any(|outcome| outcome.result.is_ok() && outcome.change.is_of(waiting))
+        };
+        let is_paced = |waiting: &&Waiting| matches!(waiting.wait, WaitingOn::Paced { .. });
+        let paced = || plan.waiting.iter().filter(is_paced).filter(|waiting| !begun(waiting));
         Digest {
             created: done(Verb::Create),
             deactivated: done(Verb::Deactivate),
             deleted: done(Verb::Delete),
             updated: done(Verb::Update),
+            paced: paced().count(),
+            paced_until: paced().filter_map(|waiting| waiting.until).max(),
             accounts: digests,
             unfinished: applied
                 .left()

@@ -34,6 +34,8 @@ pub struct Roster {
     pub mail: Mail,
     /// When scheduled runs come.
     pub runs: Runs,
+    /// How many rotations a run begins; `None`: as many as are due.
+    pub pace: Option<usize>,
 }
 
 impl Roster {
@@ -160,7 +162,8 @@ pub fn resolve(
         at_home.into_iter().filter(|one| said.insert((one.file().to_owned(), one.line(), one.column()))),
     );
     let runs = Runs::new(&manifest.schedule, now);
-    let roster = Roster { account: account.clone(), entries, unmanaged, mail: manifest.mail.clone(), runs };
+    let (mail, pace) = (manifest.mail.clone(), manifest.pace.max_rotations());
+    let roster = Roster { account: account.clone(), entries, unmanaged, mail, runs, pace };
     (roster, warnings)
 }
 

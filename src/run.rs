@@ -10,10 +10,10 @@ use crate::{
     clock::{self, ClockOff},
     cloud::{Reads, Writes},
     inventory::{KeyId, UnreadAccount},
-    manifest::{Diagnostic, Manifest, schedule::next_after},
+    manifest::{Diagnostic, Manifest},
     notify::notify,
     observe::{AccountState, Depth, NothingRead, Progress, Scope, Survey, Whom, observe_all, scope},
-    plan::{Change, Exceeded, Next, Plan, Verb, Viewpoint, Warning, exceeded, next, plan},
+    plan::{Change, Exceeded, Plan, Rotations, Verb, Viewpoint, Warning, exceeded, plan_for},
     unread,
     verdict::Verdict,
 };
@@ -23,7 +23,7 @@ use crate::{
 pub enum Mode {
     /// Everything.
     Enforce,
-    /// Carries on the rotations that have begun, and begins none.
+    /// Carries on the rotations that have begun, and begins those that a run left for the pace.
     Tend,
     /// Nothing.
     Plan,
@@ -42,11 +42,11 @@ impl Mode {
         }
     }
 
-    /// Whether a run begins rotations, or, for `plan`, shows those that would begin.
-    pub fn starts_rotations(self) -> bool {
+    /// Which rotations a run begins, or, for `plan`, shows as those that would begin.
+    pub fn rotations(self) -> Rotations {
         match self {
-            Self::Enforce | Self::Plan => true,
-            Self::Tend => false,
+            Self::Enforce | Self::Plan => Rotations::Due,
+            Self::Tend => Rotations::Queued,
         }
     }
 }
@@ -84,11 +84,7 @@ impl<'a, C: Reads> Run<'a, C> {
         let whom = if mode == Mode::Tend { Whom::UnderWay } else { Whom::Everyone };
         let survey = Survey { depth, whom, until: read_until };
         let accounts = observe_all(accounts, survey, viewpoint, progress).await;
-        let mut plan = plan_accounts(&accounts, viewpoint);
-        if !mode.starts_rotations() {
-            let is_left = |change: &Change| accounts.iter().any(|account| was_left(account, change));
-            plan = plan.without_new_rotations(next_after(manifest.schedule.enforce(), viewpoint.at), is_left);
-        }
+        let mut plan = plan_accounts_for(&accounts, viewpoint, mode.rotations());
         plan.accounts_unread = unread;
         Ok(Planned { manifest, mode, accounts, plan, warnings, is_timed: read_until.is_some() })
     }
@@ -140,6 +136,7 @@ impl<C: Writes> Planned<'_, C> {
         };
         let (last, others): (Vec<_>, Vec<_>) = plan.changes.iter().partition(is_last);
         let mut applied = self.apply_only(&others, conditions).await;
+        self.take_turns(conditions, &mut applied).await;
         unread::note(accounts, plan, &applied, *is_timed).await;
         applied.deferred.extend(last.iter().map(|change| Deferred::new(change, Cause::Last)));
         before_mail(&applied);
@@ -147,6 +144,28 @@ impl<C: Writes> Planned<'_, C> {
         applied.deferred.retain(|deferred| deferred.cause != Cause::Last);
         applied.extend(self.apply_only(&last, conditions).await);
         applied
+    }
+
+    /// Lets the next rotations in the queue begin in place of those that could not: else a few users of whom nothing can be
+    /// begun would hold up all others for good.
+    async fn take_turns(&self, conditions: &Conditions<'_>, applied: &mut Applied) {
+        let mut queue: Vec<&Change> = self.plan.queue.iter().take(MOST_LOST_TURNS).collect();
+        let mut counted = 0;
+        loop {
+            let mut turns = Vec::new();
+            for outcome in &applied.outcomes[counted..] {
+                let Change { action, queue: turn, .. } = &outcome.change;
+                let is_begin = turn.is_some() && (action.starts_rotation() || action.verb() == Verb::Create);
+                let is_lost = outcome.result.is_err() && is_begin;
+                let next = queue.iter().position(|next| is_lost && next.account == outcome.change.account);
+                turns.extend(next.map(|next| queue.remove(next)));
+            }
+            counted = applied.outcomes.len();
+            if turns.is_empty() || !(conditions.may_start)() {
+                return;
+            }
+            applied.extend(self.apply_only(&turns, conditions).await);
+        }
     }
 
     async fn apply_only(&self, changes: &[&Change], conditions: &Conditions<'_>) -> Applied {
@@ -165,26 +184,23 @@ impl<C: Writes> Planned<'_, C> {
     }
 }
 
-/// One plan for all accounts.
+/// One plan for all accounts, for a run that begins what is due.
 pub fn plan_accounts<C: Reads>(accounts: &[AccountState<'_, C>], viewpoint: impl Into<Viewpoint>) -> Plan {
+    plan_accounts_for(accounts, viewpoint, Rotations::Due)
+}
+
+fn plan_accounts_for<C: Reads>(
+    accounts: &[AccountState<'_, C>],
+    viewpoint: impl Into<Viewpoint>,
+    rotations: Rotations,
+) -> Plan {
     let viewpoint = viewpoint.into();
     let mut all = Plan::empty(viewpoint.at);
     for AccountState { roster, inventory, .. } in accounts {
-        all.extend(plan(roster, inventory, viewpoint));
+        all.extend(plan_for(roster, inventory, viewpoint, rotations));
     }
     all.warnings.extend(accounts.iter().filter_map(own_key));
     all
-}
-
-/// Whether an earlier run would have begun it, which came to its end before it had read everyone.
-fn was_left<C: Reads>(account: &AccountState<'_, C>, change: &Change) -> bool {
-    let AccountState { roster, inventory, .. } = account;
-    let Some((_, unread)) = inventory.unread.as_ref().filter(|_| *change.account == roster.account) else { return false };
-    let entry = roster.entry(&change.user);
-    let state = inventory.users.get(&change.user).and_then(|state| state.as_ref().ok());
-    entry.zip(state).is_some_and(|(entry, state)| {
-        matches!(next(roster, entry, state, unread.since), Next::Change(action, _) if action.starts_rotation())
-    })
 }
 
 /// Whether keyrota runs with the key of a user that it may rotate here.
@@ -198,6 +214,9 @@ fn own_key<C: Reads>(account: &AccountState<'_, C>) -> Option<Warning> {
     let account = Arc::new(roster.account.clone());
     Some(Warning::OwnKey { account, user: entry.user.name.clone(), key: key.clone() })
 }
+
+/// So many users that can't begin give their turns to others. If it is more, something else is wrong than with them.
+const MOST_LOST_TURNS: usize = 100;
 
 /// Whether carrying the change out, with what follows at once, stops this key.
 fn stops(change: &Change, key: &KeyId) -> bool {

@@ -5,7 +5,10 @@ use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
-use super::outcome::{Conditions, Failure};
+use super::{
+    outcome::{Conditions, Failure},
+    smtp,
+};
 use crate::{
     cloud::{Issued, NewSecret, Writes},
     inventory::{CURRENT, CallError, ErrorKind, Fact, INTENT, Key, KeyAt, KeyId, PENDING, Rest, Status, tags},
@@ -65,12 +68,14 @@ impl<C: Writes> Step<'_, C> {
         let Self { cloud, mail, change, conditions, now, .. } = *self;
         let (user, secret) = (change.user.as_str(), change.destination.as_str());
         match &change.action {
-            Action::Create { ledger, expected, resumes: _, made_room } => {
+            Action::Create { ledger, expected, resumes: _, made_room, smtp } => {
                 let keys = self.as_planned(expected, memory).await?;
-                let facts = [Some(Fact::Intent(now)), Some(Fact::Rest(None)), made_room.then_some(Fact::RoomMade)];
+                let queue = change.queue.map(Fact::Queue);
+                let made_room = made_room.then_some(Fact::RoomMade);
+                let facts = [Some(Fact::Intent(now)), Some(Fact::Rest(None)), made_room, queue];
                 write_ledger(cloud, user, secret, ledger, facts.into_iter().flatten()).await?;
                 memory.tagged = Some(secret.to_owned());
-                let (new, labels) = create(cloud, user, secret, &keys, notes).await?;
+                let (new, labels) = create(cloud, user, secret, smtp.as_deref(), &keys, notes).await?;
                 let stored = Stored { key: new.key.clone(), labels };
                 memory.created = Some((new.key.clone(), new.created));
                 memory.issued = Some(new);
@@ -108,7 +113,9 @@ impl<C: Writes> Step<'_, C> {
                     Topic::Issued { .. } => vec![Fact::Notified(told), Fact::NoIntent, self.rest()],
                     Topic::Retiring { .. } => vec![Fact::Announced(told), self.rest()],
                 };
-                cloud.tag_secret(secret, &tags(facts)).await?;
+                let is_begun = matches!(announcement.topic, Topic::Retiring { .. });
+                let queue = change.queue.filter(|_| is_begun).map(Fact::Queue);
+                cloud.tag_secret(secret, &tags(facts.into_iter().chain(queue))).await?;
                 memory.tagged = Some(secret.to_owned());
             }
             Action::Deactivate { key, ledger, expected } => {
@@ -233,6 +240,7 @@ async fn create(
     cloud: &impl Writes,
     user: &str,
     secret: &str,
+    smtp: Option<&str>,
     before: &[(KeyId, Status)],
     notes: &mut Vec<String>,
 ) -> Result<(Issued, Vec<String>), Failure> {
@@ -249,7 +257,7 @@ async fn create(
         }
     };
     let version = issued.key.version_id();
-    let error = match cloud.put_secret_value(secret, &version, &secret_value(&issued)).await {
+    let error = match cloud.put_secret_value(secret, &version, &secret_value(&issued, smtp)).await {
         Ok(labels) => return Ok((issued, labels)),
         Err(error) => error,
     };
@@ -296,9 +304,14 @@ async fn withdraw(cloud: &impl Writes, user: &str, key: &KeyId) -> Result<(), Ca
     cloud.delete_access_key(user, key).await
 }
 
-/// What clients read: the output format of `credential_process`, and `AccessKey` for the predecessor's readers.
-fn secret_value(issued: &Issued) -> SecretString {
+/// What clients read: the output format of `credential_process`, and `AccessKey` for the predecessor's readers; for those
+/// that send mail by SMTP its user name and password in that region.
+fn secret_value(issued: &Issued, smtp: Option<&str>) -> SecretString {
     let (id, secret) = (issued.key.as_str(), issued.secret.expose_secret());
-    let value = json!({ "Version": 1, "AccessKeyId": id, "SecretAccessKey": secret, "AccessKey": id });
+    let mut value = json!({ "Version": 1, "AccessKeyId": id, "SecretAccessKey": secret, "AccessKey": id });
+    if let Some(region) = smtp {
+        value["SmtpUsername"] = json!(id);
+        value["SmtpPassword"] = json!(smtp::password(&issued.secret, region).expose_secret());
+    }
     value.to_string().into()
 }

@@ -4,6 +4,7 @@
 mod actions;
 mod leak;
 mod outcome;
+mod smtp;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -141,7 +142,7 @@ async fn settle(
         change = loop {
             *state = placed(roster, entry, state, now).into_owned();
             match next(roster, entry, state, now) {
-                Next::Change(action, _) if action.starts_rotation() && !conditions.starts_rotations => return Ok(()),
+                Next::Change(action, _) if action.starts_rotation() && !change.begins => return Ok(()),
                 Next::Change(action, reason) => {
                     let (destination, moves_to) = (state.ledger.secret.clone(), state.moves_to().map(str::to_owned));
                     break Change { action, reason, then: Vec::new(), destination, moves_to, ..change };

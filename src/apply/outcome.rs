@@ -140,9 +140,6 @@ pub struct Conditions<'a> {
     /// When it began: its mail carries that as a tag.
     pub as_of: DateTime<Utc>,
     pub clock: &'a (dyn Fn() -> DateTime<Utc> + Sync),
-    /// Whether a user's changes may go on to a new rotation. If not, the plan begins none either (see
-    /// [`Plan::without_new_rotations`](crate::plan::Plan::without_new_rotations)).
-    pub starts_rotations: bool,
     /// Asked before every change. A change that has begun is finished: half of one is what nobody wants.
     pub may_start: &'a (dyn Fn() -> bool + Sync),
     pub progress: &'a (dyn Fn(&Outcome) + Sync),
@@ -152,9 +149,9 @@ pub struct Conditions<'a> {
 
 impl<'a> Conditions<'a> {
     /// Nothing stops the run, and nobody watches it.
-    pub fn new(clock: &'a (dyn Fn() -> DateTime<Utc> + Sync), starts_rotations: bool) -> Self {
+    pub fn new(clock: &'a (dyn Fn() -> DateTime<Utc> + Sync)) -> Self {
         let (may_start, progress) = (&|| true, &|_: &Outcome| {});
-        Self { as_of: clock(), clock, starts_rotations, may_start, progress, outbox: Outbox::default() }
+        Self { as_of: clock(), clock, may_start, progress, outbox: Outbox::default() }
     }
 }
 

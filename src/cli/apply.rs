@@ -36,7 +36,11 @@ pub async fn run<C: Writes>(context: &Context<'_, C>, args: &ApplyArgs) -> Resul
         return Ok(Exit::NotApproved);
     }
     let revision = git::revision(&common.manifests);
-    let planned = context.plan(Mode::Enforce, Depth::Plan).await?;
+    let mut planned = context.plan(Mode::Enforce, Depth::Plan).await?;
+    if approval.is_some() || !args.yes {
+        // Who approves a plan approves these changes, and none in their place.
+        planned.plan.queue.clear();
+    }
     let plan = &planned.plan;
     match output.format {
         Format::Text | Format::Markdown | Format::Github => output.data(&text::plan(plan)),
@@ -74,7 +78,6 @@ pub async fn run<C: Writes>(context: &Context<'_, C>, args: &ApplyArgs) -> Resul
     let conditions = Conditions {
         as_of: plan.as_of,
         clock,
-        starts_rotations: true,
         may_start: &|| !interrupted.load(Ordering::Relaxed),
         progress: &|outcome| {
             tracing::debug!(user = outcome.change.user, action = %outcome.change.action.verb(), ok = outcome.result.is_ok());

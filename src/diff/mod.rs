@@ -195,8 +195,20 @@ impl Comparison {
 
     /// How many rotations go on at other times, with nothing else in this run.
     pub fn rescheduled(&self) -> usize {
-        let caused = self.caused.iter().filter(|caused| caused.in_run().is_empty()).count();
-        caused + self.waits.iter().filter(|wait| wait.is_rescheduled()).count()
+        self.rescheduled_users().count()
+    }
+
+    /// Account id and user of those.
+    fn rescheduled_users(&self) -> impl Iterator<Item = (String, String)> {
+        let caused = self.caused.iter().filter(|caused| caused.in_run().is_empty()).map(|caused| {
+            let Change { account, user, .. } = &caused.change;
+            (account.id.clone(), user.clone())
+        });
+        let waits = self.waits.iter().filter(|wait| wait.is_rescheduled()).map(|wait| {
+            let Waiting { account, user, .. } = &wait.waiting;
+            (account.id.clone(), user.clone())
+        });
+        caused.chain(waits)
     }
 
     /// How many users get a weaker policy.

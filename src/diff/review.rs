@@ -8,7 +8,7 @@ use futures::future::join_all;
 
 use crate::{
     cloud::Reads,
-    diff::{Comparison, Field, Side, compare, fields, weakening},
+    diff::{Comparison, Deletion, Field, Side, compare, fields, weakening},
     explain::settings,
     inventory::{Account, Inventory, UnreadAccount},
     manifest::{Diagnostic, Manifest},
@@ -76,6 +76,33 @@ impl Compared {
     pub fn weakened(&self) -> usize {
         let settings = self.settings.iter().filter(|field| field.weaker).count();
         self.now.left.len() + self.now.weakened() + settings
+    }
+
+    /// Every key that is deleted because of the change, by what a run now does or the next scheduled one: each once, at the
+    /// earliest.
+    pub fn deletions(&self) -> Vec<Deletion> {
+        let mut all = self.now.deletions();
+        let later = self.later().map(|run| run.comparison.beyond(&self.now).deletions()).unwrap_or_default();
+        for deletion in later {
+            let is_same = |one: &&mut Deletion| {
+                one.account == deletion.account && one.user == deletion.user && one.key == deletion.key
+            };
+            match all.iter_mut().find(is_same) {
+                Some(known) if known.at <= deletion.at => {}
+                Some(known) => *known = deletion,
+                None => all.push(deletion),
+            }
+        }
+        all.sort_by_key(|deletion| (!deletion.at_once, deletion.at));
+        all
+    }
+
+    /// How many rotations go on at other times because of the change, with nothing else in a run now.
+    pub fn rescheduled(&self) -> usize {
+        let later = self.later().map(|run| run.comparison.beyond(&self.now));
+        let users: BTreeSet<(String, String)> =
+            later.iter().chain([&self.now]).flat_map(Comparison::rescheduled_users).collect();
+        users.len()
     }
 
     /// The next scheduled run, if it does something else than a run now.

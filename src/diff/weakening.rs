@@ -96,6 +96,14 @@ pub const SETTINGS: &[SettingRow] = &[
         is_weaker: |before, after, _| looser(|limits| &limits.max_percent, before, after),
     },
     SettingRow {
+        field: "pace.max-rotations",
+        weaker: "higher, or without a bound",
+        is_weaker: |before, after, _| {
+            let most = |manifest: &Manifest| manifest.pace.max_rotations().unwrap_or(usize::MAX);
+            most(after) > most(before)
+        },
+    },
+    SettingRow {
         field: "schedule.enforce",
         weaker: "later or rarer",
         is_weaker: |before, after, now| rarer(before.schedule.enforce(), after.schedule.enforce(), now),

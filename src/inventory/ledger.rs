@@ -37,6 +37,8 @@ pub const TAG_KMS_KEY: &str = "keyrota:kms-key";
 pub const TAG_NEXT: &str = "keyrota:next";
 /// Tag on one secret of an account that says that a run has left users unread: see [`Unread`].
 pub const TAG_UNREAD: &str = "keyrota:unread";
+/// Tag that says since when rotations of the account wait for their turn, on the secrets of those that had theirs (RFC 3339).
+pub const TAG_QUEUE: &str = "keyrota:queue";
 /// Tag that says what else the owner was told last: `<kind of mail>/<key id>@<RFC 3339>`.
 pub const TAG_REMINDED: &str = "keyrota:reminded";
 
@@ -79,6 +81,11 @@ impl SecretRecord {
     /// The user that the secret says it is of, as tags write names; `None` if nothing says so.
     pub fn user(&self) -> Option<&str> {
         self.tags.get(TAG_USER)?.rsplit('/').next()
+    }
+
+    /// Since when rotations wait for their turn, as noted there.
+    pub fn queue(&self) -> Option<DateTime<Utc>> {
+        time(self.tags.get(TAG_QUEUE)?)
     }
 
     /// What a run has noted there that left users of the account unread.
@@ -218,6 +225,8 @@ pub struct Secret {
     pub rest: Option<Rest>,
     /// A run has left users of the account unread.
     pub unread: Option<Unread>,
+    /// Since when rotations wait that the run which began this one has left to the next.
+    pub queue: Option<DateTime<Utc>>,
     /// As in [`SecretRecord`].
     pub kms_key: Option<String>,
     /// The value of `keyrota:kms-key`.
@@ -332,6 +341,8 @@ pub enum Fact {
     Rest(Option<Rest>),
     /// A run has left users of the account unread.
     Unread(Unread),
+    /// Rotations wait for their turn since then.
+    Queue(DateTime<Utc>),
 }
 
 impl Fact {
@@ -356,6 +367,7 @@ impl Fact {
             Self::Reminded(reminder) => vec![tag(TAG_REMINDED, reminder.to_string())],
             Self::Rest(rest) => vec![tag(TAG_NEXT, rest.as_ref().map(ToString::to_string).unwrap_or_default())],
             Self::Unread(unread) => vec![tag(TAG_UNREAD, unread.to_string())],
+            Self::Queue(since) => vec![tag(TAG_QUEUE, rfc3339(*since))],
         }
     }
 }
@@ -401,6 +413,8 @@ impl Secret {
             // As much here: who is read too often costs a call.
             rest: tag(TAG_NEXT).and_then(Rest::read),
             unread: tag(TAG_UNREAD).and_then(Unread::read),
+            // As much here: the next run that enforces begins the rest all the same.
+            queue: tag(TAG_QUEUE).and_then(time),
             kms_key: record.kms_key.clone(),
             kms_key_note: tag(TAG_KMS_KEY).map(str::to_owned),
             replicas: record.replicas.clone(),
@@ -421,6 +435,7 @@ impl Secret {
             rest,
             unread,
             kms_key_note,
+            queue,
             ..
         } = self;
         let facts = [
@@ -432,6 +447,7 @@ impl Secret {
             rest.clone().map(|rest| Fact::Rest(Some(rest))),
             unread.clone().map(Fact::Unread),
             kms_key_note.clone().map(Fact::KmsKey),
+            queue.map(Fact::Queue),
         ];
         // The predecessor's secrets may say the one without the other.
         let notified = notified.iter().map(|key| (TAG_NOTIFIED.to_owned(), key.to_string()));
@@ -455,6 +471,7 @@ impl Secret {
             Fact::Reminded(reminder) => self.reminded = Some(reminder),
             Fact::Rest(rest) => self.rest = rest,
             Fact::Unread(unread) => self.unread = Some(unread),
+            Fact::Queue(since) => self.queue = Some(since),
         }
     }
 

@@ -12,6 +12,8 @@ use std::{
     fmt,
 };
 
+use chrono::{DateTime, Utc};
+
 pub use self::{
     error::{CallError, ErrorKind},
     key::{Key, KeyId, LastUse, Status},
@@ -94,6 +96,8 @@ pub struct Inventory {
     pub users: BTreeMap<String, Result<State, CallError>>,
     /// The users of whom nothing was read, because nothing of theirs is due: see [`Rest`].
     pub resting: BTreeSet<String>,
+    /// Since when rotations wait for their turn, as the run noted it that left them last.
+    pub queued_since: Option<DateTime<Utc>>,
     /// The secret on which a run has noted that it left users unread, if one did, and when that run began.
     pub unread: Option<(String, Unread)>,
 }

@@ -116,4 +116,8 @@ codes! {
     SecretsMeet = "KR0047",
     /// A region in `replicate-to` that is the secret's own.
     HomeRegion = "KR0050",
+    /// A `kms-key` that is the key of keyrota's own stack, which goes when the stack does.
+    StackKey = "KR0060",
+    /// `unused` is so short that a key in daily use counts as one that nobody uses.
+    ShortUnused = "KR0061",
 }

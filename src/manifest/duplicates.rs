@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
+    accounts::DeclaredAccount,
     code::Code,
     diagnostic::{Diagnostic, Label, Sources, quote},
-    model::{DeclaredAccount, Exemption, Manifest, Rule},
+    model::{Exemption, Manifest, Rule},
     pattern::Pattern,
     source::Source,
 };

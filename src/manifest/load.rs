@@ -8,15 +8,16 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
+    accounts::{self, WrittenAccount},
     code::Code,
     context::Context,
     diagnostic::{Diagnostic, Severity, Sources, quote},
-    duplicates, files, layers,
+    duplicates, files, layers, limits, mail,
     model::Manifest,
     overlooked,
     parse::{self, Parsed},
     policy::Policy,
-    rules, schedule, schema, secrets, settings,
+    rules, schedule, schema, secrets,
     shared::Shared,
     source::Source,
     spanned::Spanned,
@@ -98,10 +99,10 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
     let mut gap = TimeDelta::days(31);
     layers::resolve_auto(&mut defaults, gap);
     if let Some(file) = shared.parsed {
-        let schema::File { defaults: own, mail, limits, schedule, accounts, .. } = &file.file;
+        let schema::File { defaults: own, mail, limits, pace, schedule, accounts, .. } = &file.file;
         let mut context = Context { source: &file.source, sources: &sources, now, gap, diagnostics };
         manifest.schedule =
-            schedule.as_ref().map(|own| settings::schedule(&own.value, &mut context)).unwrap_or_default();
+            schedule.as_ref().map(|own| schedule::schedule(&own.value, &mut context)).unwrap_or_default();
         gap = schedule::longest_gap(manifest.schedule.enforce(), now).unwrap_or(gap);
         context.gap = gap;
         layers::resolve_auto(&mut defaults, gap);
@@ -116,14 +117,14 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
                 context.error(Code::SecretName, message, &secret.span, help);
             }
         }
-        manifest.mail = mail.as_ref().map(|own| settings::mail(&own.value, &mut context)).unwrap_or_default();
+        manifest.mail = mail.as_ref().map(|own| mail::check(&own.value, &mut context)).unwrap_or_default();
         manifest.mail.language = defaults.language.value;
         manifest.mail.places.extend(defaults.language.source.clone().map(|source| ("language".to_owned(), source)));
-        manifest.limits = limits.as_ref().map(|own| settings::limits(&own.value, &mut context)).unwrap_or_default();
+        manifest.limits = limits.as_ref().map(|own| limits::limits(&own.value, &mut context)).unwrap_or_default();
+        manifest.pace = pace.as_ref().map(|own| limits::pace(&own.value, &mut context)).unwrap_or_default();
         if let Some(own) = accounts {
-            let is_rejected =
-                |account: &Spanned<schema::Account>, key: &str| file.rejected.contains(&account.span, key);
-            manifest.accounts = settings::accounts(&own.value, is_rejected, &mut context);
+            let is_rejected = |account: &Spanned<WrittenAccount>, key: &str| file.rejected.contains(&account.span, key);
+            manifest.accounts = accounts::check(&own.value, is_rejected, &mut context);
         }
     }
     let layer = rules::Layer::new(defaults, &shared, &manifest.accounts);

@@ -3,13 +3,16 @@
 //! Whoever reads a manifest imports from here. The files below import from each other only, each from those that it
 //! builds upon.
 
+mod accounts;
 mod code;
 mod context;
 pub(crate) mod diagnostic;
 mod duplicates;
 pub mod files;
 mod layers;
+mod limits;
 mod load;
+mod mail;
 mod model;
 mod overlooked;
 mod parse;
@@ -19,7 +22,6 @@ mod rules;
 pub mod schedule;
 mod schema;
 pub(crate) mod secrets;
-mod settings;
 mod shared;
 mod source;
 mod spanned;
@@ -28,13 +30,16 @@ mod typecheck;
 pub(crate) mod values;
 
 pub use self::{
+    accounts::DeclaredAccount,
     code::Code,
     diagnostic::{Diagnostic, Label, Severity, shown},
+    limits::{Limits, Pace},
     load::{Loaded, load, load_files},
-    model::{DeclaredAccount, Exemption, Limits, Mail, Manifest, Rule},
+    mail::Mail,
+    model::{Exemption, Manifest, Rule},
     pattern::Pattern,
     policy::{Policy, RotateAhead, WhenFull},
-    schedule::Schedule,
+    schedule::{Schedule, longest_gap},
     schema::json_schema,
     source::{Source, Sourced},
 };

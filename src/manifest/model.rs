@@ -5,15 +5,14 @@ use std::{collections::BTreeMap, sync::Arc};
 use chrono::{DateTime, Utc};
 
 use super::{
+    accounts::DeclaredAccount,
     diagnostic::Sources,
+    limits::{Limits, Pace},
+    mail::Mail,
     pattern::Pattern,
     policy::Policy,
     schedule::Schedule,
-    source::{Source, Sourced},
-};
-use crate::{
-    notice::Sender,
-    template::{Language, Templates},
+    source::Source,
 };
 
 /// All manifests of one folder, valid and merged.
@@ -23,6 +22,7 @@ pub struct Manifest {
     pub exemptions: Vec<Exemption>,
     pub mail: Mail,
     pub limits: Limits,
+    pub pace: Pace,
     pub schedule: Schedule,
     /// By name. Empty: the account of the caller.
     pub accounts: BTreeMap<String, DeclaredAccount>,
@@ -55,53 +55,4 @@ pub struct Exemption {
     pub reason: String,
     /// The first instant at which it no longer holds (`until` names its last day, UTC).
     pub ends: Option<DateTime<Utc>>,
-}
-
-/// `[mail]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Mail {
-    /// Set whenever anyone is to be told.
-    pub from: Option<String>,
-    /// The SES identity of another account that permits this one to send for it.
-    pub from_arn: Option<String>,
-    pub reply_to: Option<String>,
-    /// The SES configuration set to send with.
-    pub configuration_set: Option<String>,
-    /// The region whose SES sends; `None`: that of the caller.
-    pub region: Option<String>,
-    pub fallback: Vec<String>,
-    pub digest: Vec<String>,
-    /// Of the digest: that of `[defaults]`.
-    pub language: Language,
-    /// The mails that the team writes itself.
-    pub templates: Arc<Templates>,
-    /// Where each of the above was written, by its key, or by the name of the template.
-    pub places: BTreeMap<String, Source>,
-}
-
-impl Mail {
-    /// The sender of all mail; `None` where nobody is ever told.
-    pub fn sender(&self) -> Option<Sender> {
-        let Self { from, from_arn, reply_to, configuration_set, region, .. } = self.clone();
-        Some(Sender { from: from?, from_arn, reply_to, configuration_set, region })
-    }
-}
-
-/// `[limits]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Limits {
-    pub max_actions: Option<Sourced<u32>>,
-    /// Of the keys in scope; 0 to 100.
-    pub max_percent: Option<Sourced<u32>>,
-}
-
-/// One `[accounts.NAME]` table.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeclaredAccount {
-    pub source: Source,
-    /// 12 digits.
-    pub id: String,
-    /// A role's name or ARN to assume there; `None`: the caller's own credentials.
-    pub role: Option<String>,
-    pub region: Option<String>,
 }

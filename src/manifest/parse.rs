@@ -19,7 +19,7 @@ use super::{
 /// The file that holds what is shared.
 pub(super) const SHARED: &str = "keyrota.toml";
 /// The tables that belong in [`SHARED`] alone.
-const SHARED_TABLES: [&str; 5] = ["defaults", "mail", "limits", "schedule", "accounts"];
+const SHARED_TABLES: [&str; 6] = ["defaults", "mail", "limits", "pace", "schedule", "accounts"];
 
 /// A manifest as written, and what was taken out of it because it was wrong.
 pub(super) struct Parsed {
@@ -83,7 +83,7 @@ fn syntax(source: &Arc<SourceFile>, mut errors: Vec<toml::de::Error>) -> Vec<Dia
         let span = error.span().unwrap_or_default();
         let written = source.text.get(span.clone()).unwrap_or_default();
         let said = error.message();
-        // A word that starts like `true` is taken for it, but no key takes a boolean.
+        // A word that starts like `true` is taken for it; hardly any key takes a boolean.
         let is_word = said.starts_with("string values must be quoted") || said.starts_with("invalid boolean");
         let is_local = is_word || said.starts_with("duplicate key") || said.starts_with("invalid date");
         let (message, help) = if is_word && written.is_empty() {

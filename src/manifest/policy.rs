@@ -137,6 +137,17 @@ policy! {
         words in_days;
         weaker "shorter" |before, after| after < before;
 
+    /// A key that nobody used for so long is deactivated, its owner told first, and not replaced. Default: none.
+    #[schemars(extend("examples" = ["45d"]))]
+    unused "unused": Option<TimeDelta> = None;
+        written Duration, read unused_time;
+        words |time| time.as_ref().map_or_else(|| NONE.to_owned(), in_days);
+        weaker "removed, or longer" |before, after| match (before, after) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(before), Some(after)) => after > before,
+        };
+
     /// Keys created before this date are replaced now: how a leak is handled.
     reissue_before "reissue-before": Option<DateTime<Utc>> = None;
         written Instant, read |context, at| reissue_before_date(context, at).map(Some);
@@ -175,7 +186,7 @@ policy! {
         weaker "the credential goes elsewhere" |before, after| before != after;
 
     /// The KMS key that encrypts the secret: its id, ARN or alias. Default: the account's key for Secrets Manager.
-    #[schemars(extend("examples" = ["alias/keyrota"]))]
+    #[schemars(extend("examples" = ["alias/credentials"]))]
     kms_key "kms-key": Option<String> = None;
         written String, read |context, at| context.accept(&at.span, values::kms_key(&at.value)).map(Some);
         words |key| key.clone().unwrap_or_else(|| NONE.to_owned());
@@ -188,12 +199,23 @@ policy! {
         words |regions| listed(regions);
         weaker "the credential is in more places" |before, after| !after.iter().all(|region| before.contains(region));
 
+    /// The user sends mail by SES's SMTP: the secret holds `SmtpUsername` and `SmtpPassword` beside the key, for the
+    /// secret's region. Default: false.
+    #[schemars(extend("examples" = [true]))]
+    smtp "smtp": bool = false;
+        written bool, read |_, at| Some(at.value);
+        words ToString::to_string;
+        weaker "removed: the SMTP password goes from the secret" |before, after| *before && !after;
+
     #[schemars(extend("description" = about_languages(), "examples" = ["es"], "pattern" = languages()))]
     language "language": Language = Language::default();
         written String, read |context, at| context.accept(&at.span, values::language(&at.value));
         words |language| language.as_str().to_owned();
         weaker "never" |_, _| false;
 }
+
+/// AWS notes a use within hours, and most keys are used daily: what is shorter says nothing.
+const LEAST_UNUSED: TimeDelta = TimeDelta::days(1);
 
 /// A value that is not there, in words.
 const NONE: &str = "none";
@@ -263,6 +285,21 @@ fn layer<V: Clone, W>(
 
 fn duration(context: &mut Context, at: &Spanned<Duration>) -> Option<TimeDelta> {
     context.accept(&at.span, values::duration(&at.value.0))
+}
+
+/// A time without use that says something.
+fn unused_time(context: &mut Context, at: &Spanned<Duration>) -> Option<Option<TimeDelta>> {
+    let time = context.accept(&at.span, values::duration(&at.value.0))?;
+    if time < LEAST_UNUSED {
+        let message = format!(
+            "`unused` is {}: a key that is used every day would be taken for one that nobody uses",
+            time::Duration(time)
+        );
+        let help = "write e.g. `unused = \"45d\"`, and at least `1d`; leave it out to replace keys that nobody uses";
+        context.error(Code::ShortUnused, message, &at.span, help);
+        return None;
+    }
+    Some(Some(time))
 }
 
 fn in_days(time: &TimeDelta) -> String {

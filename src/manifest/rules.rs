@@ -8,11 +8,12 @@ use std::{
 use chrono::TimeDelta;
 
 use super::{
+    accounts::DeclaredAccount,
     code::Code,
     context::Context,
     diagnostic::{Diagnostic, nearest, quote},
     layers,
-    model::{DeclaredAccount, Exemption, Rule},
+    model::{Exemption, Rule},
     pattern::Pattern,
     policy::Policy,
     schema,

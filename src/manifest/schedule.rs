@@ -5,8 +5,17 @@ use croner::{
     Cron,
     parser::{CronParser, Seconds, Year},
 };
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-use super::{code::Code, diagnostic::quote, source::Sourced, values::Invalid};
+use super::{
+    code::Code,
+    context::Context,
+    diagnostic::{Diagnostic, quote},
+    source::Sourced,
+    spanned::Spanned,
+    values::Invalid,
+};
 
 /// `[schedule]`: EventBridge expressions, UTC. What is not written is as in [`Schedule::ENFORCE`] and
 /// [`Schedule::TEND`].
@@ -31,6 +40,34 @@ impl Schedule {
     pub fn tend(&self) -> &str {
         self.tend.as_ref().map_or(Self::TEND, |tend| &tend.value)
     }
+}
+
+/// `[schedule]` as written.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(super) struct WrittenSchedule {
+    /// When rotations start.
+    #[schemars(extend("examples" = ["cron(0 8 1 * ? *)"]))]
+    pub enforce: Option<Spanned<String>>,
+    /// When rotations under way are carried on.
+    #[schemars(extend("examples" = ["cron(0 8 * * ? *)"]))]
+    pub tend: Option<Spanned<String>>,
+}
+
+/// What is right of it.
+pub(super) fn schedule(written: &WrittenSchedule, context: &mut Context) -> Schedule {
+    let mut expression = |value: &Option<Spanned<String>>| {
+        let at = value.as_ref()?;
+        context.accept(&at.span, check(&at.value))?;
+        if at.value.starts_with("cron") && next_after(&at.value, context.now).is_none() {
+            let message = format!("{} never comes again", quote(&at.value));
+            let label = context.label(&at.span, "");
+            let help = "look at the year, and at days that no month has";
+            context.diagnostics.push(Diagnostic::warning(Code::ScheduleNever, message, label).help(help));
+        }
+        Some(Sourced { value: at.value.clone(), source: Some(context.location(&at.span)) })
+    };
+    Schedule { enforce: expression(&written.enforce), tend: expression(&written.tend) }
 }
 
 const CRON_HELP: &str = "six fields: minute, hour, day of month, month, day of week, year; e.g. `cron(0 8 1 * ? *)`";
@@ -104,6 +141,29 @@ impl Runs {
     /// The run that starts a rotation which is due then.
     pub fn starting(&self, due: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
         self.enforce.acting(due, now).unwrap_or(due)
+    }
+
+    /// The next run that starts rotations, if the schedule tells.
+    pub fn next_enforce(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.enforce.acting(now, now)
+    }
+
+    /// Whether a run that starts rotations comes after the one instant and not after the other.
+    pub fn enforces_between(&self, after: DateTime<Utc>, until: DateTime<Utc>) -> bool {
+        let expression = &self.enforce.expression;
+        let next = rate(expression).map(|gap| after + gap).or_else(|| next_after(expression, after));
+        next.is_some_and(|next| next <= until)
+    }
+
+    /// The next run of either kind, strictly later; where the schedule does not tell when, after the time between two.
+    pub fn after(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        let next = |series: &Series| series.acting(now, now).or_else(|| Some(now + rate(&series.expression)?));
+        [next(&self.tend), next(&self.enforce)].into_iter().flatten().min().unwrap_or(now)
+    }
+
+    /// The longest time between two runs of either kind, if they come more than once.
+    pub fn longest_gap(&self, now: DateTime<Utc>) -> Option<TimeDelta> {
+        [&self.tend, &self.enforce].into_iter().filter_map(|series| longest_gap(&series.expression, now)).min()
     }
 
     /// The run that carries on what is due then: the next of either kind.

@@ -9,7 +9,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
+    accounts::WrittenAccount,
+    limits::{WrittenLimits, WrittenPace},
+    mail::WrittenMail,
     policy::WrittenPolicy,
+    schedule::WrittenSchedule,
     spanned::{Day, OneOrMany, Spanned},
 };
 
@@ -33,13 +37,15 @@ pub(super) struct File {
     /// What holds for every rule that does not say otherwise. Only in `keyrota.toml`.
     pub defaults: Option<Spanned<WrittenPolicy>>,
     /// Who sends mail, and who gets it when the owner can't. Only in `keyrota.toml`.
-    pub mail: Option<Spanned<Mail>>,
+    pub mail: Option<Spanned<WrittenMail>>,
     /// Limits that are checked before the first change; exceeding one changes nothing. Only in `keyrota.toml`.
-    pub limits: Option<Spanned<Limits>>,
+    pub limits: Option<Spanned<WrittenLimits>>,
+    /// How many rotations a run begins; the rest follows in the next runs. Only in `keyrota.toml`.
+    pub pace: Option<Spanned<WrittenPace>>,
     /// When keyrota runs, as EventBridge expressions in UTC. Only in `keyrota.toml`.
-    pub schedule: Option<Spanned<Schedule>>,
+    pub schedule: Option<Spanned<WrittenSchedule>>,
     /// The AWS accounts to look at, by a name of your own; none: the account of the caller. Only in `keyrota.toml`.
-    pub accounts: Option<Spanned<BTreeMap<String, Spanned<Account>>>>,
+    pub accounts: Option<Spanned<BTreeMap<String, Spanned<WrittenAccount>>>>,
     /// Rules: which users rotate, and how.
     pub rotate: Vec<Spanned<Rotate>>,
     /// Users that are left alone, and why.
@@ -89,73 +95,6 @@ pub(super) struct Exempt {
     pub reason: Option<Spanned<String>>,
     /// The last day it holds, in UTC. Without it: for good.
     pub until: Option<Spanned<Day>>,
-}
-
-/// `[mail]`.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub(super) struct Mail {
-    /// The sender; an identity that SES has verified. Required as soon as anyone is to be told.
-    #[schemars(extend("examples" = ["Security <security@example.com>"]))]
-    pub from: Option<Spanned<String>>,
-    /// The ARN of the sender's SES identity, if another account owns it and permits this one to send for it.
-    #[schemars(extend("examples" = ["arn:aws:ses:eu-west-1:111122223333:identity/example.com"]))]
-    pub from_arn: Option<Spanned<String>>,
-    /// Where answers go.
-    #[schemars(extend("examples" = ["security@example.com"]))]
-    pub reply_to: Option<Spanned<String>>,
-    /// The SES configuration set to send with. Its events carry the tags `run` and `kind`.
-    #[schemars(extend("examples" = ["keyrota"]))]
-    pub configuration_set: Option<Spanned<String>>,
-    /// The region whose SES sends the mail. Without it: that of the caller's credentials.
-    #[schemars(extend("examples" = ["eu-west-1"]))]
-    pub region: Option<Spanned<String>>,
-    /// Who is told when the owner can't be.
-    #[schemars(extend("examples" = [["security@example.com"]]))]
-    pub fallback: Option<Spanned<Vec<Spanned<String>>>>,
-    /// Who gets a summary of each run that did or blocked something.
-    #[schemars(extend("examples" = [["security@example.com"]]))]
-    pub digest: Option<Spanned<Vec<Spanned<String>>>>,
-}
-
-/// `[limits]`.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub(super) struct Limits {
-    /// How many changes a run may make.
-    #[schemars(extend("minimum" = 0, "examples" = [50]))]
-    pub max_actions: Option<Spanned<i64>>,
-    /// How many of the keys in scope a run may change, in percent; ignored below 10 keys.
-    #[schemars(extend("minimum" = 0, "maximum" = 100, "examples" = [30]))]
-    pub max_percent: Option<Spanned<i64>>,
-}
-
-/// `[schedule]`.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub(super) struct Schedule {
-    /// When rotations start.
-    #[schemars(extend("examples" = ["cron(0 8 1 * ? *)"]))]
-    pub enforce: Option<Spanned<String>>,
-    /// When rotations under way are carried on.
-    #[schemars(extend("examples" = ["cron(0 8 * * ? *)"]))]
-    pub tend: Option<Spanned<String>>,
-}
-
-/// `[accounts.NAME]`.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-#[schemars(extend("required" = ["id"]))]
-pub(super) struct Account {
-    /// The 12 digits of the account, in quotes.
-    #[schemars(extend("pattern" = "^[0-9]{12}$", "examples" = ["111122223333"]))]
-    pub id: Option<Spanned<String>>,
-    /// The name or ARN of a role to assume there. Without it: the caller's own credentials.
-    #[schemars(extend("examples" = ["keyrota"]))]
-    pub role: Option<Spanned<String>>,
-    /// The region of its secrets. Without it: the caller's.
-    #[schemars(extend("examples" = ["eu-west-1"]))]
-    pub region: Option<Spanned<String>>,
 }
 
 /// Takes out what serde's types say and TOML does not: null (a key that is optional is left out) and integer formats.

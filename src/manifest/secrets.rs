@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{
+    accounts::DeclaredAccount,
     code::Code,
     diagnostic::{Diagnostic, Label, Sources, quote},
     duplicates::known_accounts,
-    model::{DeclaredAccount, Manifest, Rule},
+    model::{Manifest, Rule},
     pattern::Pattern,
 };
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{diagnostic::Label, model::Manifest, parse::Parsed, schema, spanned::Spanned};
+use super::{diagnostic::Label, mail::WrittenMail, model::Manifest, parse::Parsed, schema, spanned::Spanned};
 
 /// What `keyrota.toml` was meant to say, as far as it could be read.
 pub(super) struct Shared<'a> {
@@ -27,7 +27,7 @@ impl<'a> Shared<'a> {
 }
 
 impl Shared<'_> {
-    fn mail(&self) -> Option<&Spanned<schema::Mail>> {
+    fn mail(&self) -> Option<&Spanned<WrittenMail>> {
         self.file()?.mail.as_ref()
     }
 

@@ -114,6 +114,7 @@ impl Shape<'_> {
             {
                 DeValue::Integer(number)
             }
+            (Kind::Boolean, value @ DeValue::Boolean(_)) => value,
             (_, value) => {
                 self.wrong_type(subject, schema, &value, span);
                 return None;
@@ -199,6 +200,7 @@ enum Kind {
     Duration,
     Text,
     Integer,
+    Boolean,
     Date,
 }
 
@@ -209,6 +211,7 @@ fn kind(schema: &Schema) -> Kind {
         Some("array") if schema["items"]["type"] == "object" => Kind::Tables,
         Some("array") => Kind::List,
         Some("integer") => Kind::Integer,
+        Some("boolean") => Kind::Boolean,
         Some(_) if schema["enum"].is_array() => Kind::Choice,
         Some(_) if schema["title"] == "duration" => Kind::Duration,
         Some(_) => Kind::Text,
@@ -230,6 +233,7 @@ fn expected(schema: &Schema) -> String {
         Kind::Duration => "a duration in quotes".to_owned(),
         Kind::Text => "a string".to_owned(),
         Kind::Integer => "a whole number".to_owned(),
+        Kind::Boolean => "`true` or `false`, without quotes".to_owned(),
         Kind::Date => "a date without quotes".to_owned(),
     }
 }
@@ -263,6 +267,7 @@ fn fix(subject: Subject, schema: &Schema, value: &DeValue) -> Option<String> {
         (Kind::Date, DeValue::String(text)) if text.parse::<toml::value::Datetime>().is_ok() => write(text),
         (Kind::Date, _) => write("2027-01-31"),
         (Kind::Integer, DeValue::String(text)) if text.parse::<i64>().is_ok() => write(text),
+        (Kind::Boolean, DeValue::String(text)) if text.parse::<bool>().is_ok() => write(text),
         (Kind::Tables, DeValue::Table(_)) => Some(format!("write `[[{key}]]`, with two brackets")),
         (Kind::Table, DeValue::Array(_)) => Some(format!("write `[{key}]`, with one bracket")),
         _ => write(&in_toml(schema["examples"].get(0)?)),

@@ -348,6 +348,9 @@ pub(super) fn secret_name(text: &str) -> Result<String, Invalid> {
     Ok(text.to_owned())
 }
 
+/// The alias that Terraform gives to the key of the stack that runs keyrota, unless the stack has another name.
+const STACK_KEY: &str = "alias/keyrota";
+
 /// The id, ARN or alias of a KMS key.
 pub(super) fn kms_key(text: &str) -> Result<String, Invalid> {
     let is_name = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "/_-".contains(c));
@@ -361,6 +364,17 @@ pub(super) fn kms_key(text: &str) -> Result<String, Invalid> {
             if names::is_partition(partition) && region(place).is_ok() && names::is_account_id(account) && is_name(resource)),
         None => text.strip_prefix("alias/").map_or_else(|| is_id(text), is_name),
     };
+    if is_fine && text.rsplit(':').next() == Some(STACK_KEY) {
+        let message = format!(
+            "{} is the key of keyrota's own stack; `terraform destroy` deletes it, and all secrets with it are lost",
+            quote(text)
+        );
+        return wrong(
+            Code::StackKey,
+            message,
+            "name a key that lives as long as the secrets, e.g. `alias/credentials`",
+        );
+    }
     if is_fine {
         return Ok(text.to_owned());
     }
@@ -457,13 +471,17 @@ mod tests {
             assert!(region(text).is_ok(), "{text}");
         }
         for text in [
-            "alias/keyrota",
+            "alias/credentials",
+            "alias/keyrota-secrets",
             "1234abcd-12ab-34cd-56ef-1234567890ab",
             "mrk-1234abcd12ab34cd56ef1234567890ab",
             "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
-            "arn:aws-us-gov:kms:us-gov-east-1:111122223333:alias/keyrota",
+            "arn:aws-us-gov:kms:us-gov-east-1:111122223333:alias/credentials",
         ] {
             assert!(kms_key(text).is_ok(), "{text}");
+        }
+        for text in ["alias/keyrota", "arn:aws:kms:eu-west-1:111122223333:alias/keyrota"] {
+            assert_eq!(kms_key(text).map_err(|invalid| invalid.code), Err(Code::StackKey), "{text}");
         }
         for text in
             ["keyrota", "arn:aws:iam::111122223333:role/keyrota", "arn:aws-cn:iam::111122223333:role/ops/keyrota"]

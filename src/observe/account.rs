@@ -14,7 +14,7 @@ use crate::{
     inventory::{
         CallError, Destination, Elsewhere, ErrorKind, Inventory, Key, LastUse, Ledger, State,
     },
-    plan::{Need, Viewpoint, arranged, need},
+    plan::{Need, Viewpoint, arranged, left_since, need},
     roster::{Entry, Roster},
 };
 
@@ -57,17 +57,19 @@ pub async fn observe_for(
             users.entry(&entry.user.name).or_default().push((position, *roster_at, entry));
         }
     }
-    let mut inventories = vec![Inventory { unread: listing.unread.clone(), ..Inventory::default() }; rosters.len()];
+    let (unread, queued_since) = (listing.unread.clone(), listing.queued_since);
+    let mut inventories = vec![Inventory { unread, queued_since, ..Inventory::default() }; rosters.len()];
     let region = &cloud.account().region;
     let urgency = |views: &[(usize, RosterAt, &Entry)]| {
         views.iter().map(|(_, at, entry)| Urgency::of(entry, listing, region, at.viewpoint.at)).min()
     };
-    let left_since = listing.unread.as_ref().map(|(_, unread)| unread.since);
+    let left = |(at, inventory): (&RosterAt, &Inventory)| left_since(at.roster, inventory, at.viewpoint.at);
+    let left_since = rosters.iter().zip(&inventories).filter_map(left).max();
     let mut in_order: Vec<_> = users.into_iter().map(|(user, views)| (urgency(&views), user, views)).collect();
     in_order.sort_by_key(|(urgency, user, _)| (*urgency, *user));
     let is_read = |urgency: &Option<Urgency>| match survey.whom {
         Whom::Everyone => true,
-        Whom::UnderWay => urgency.is_some_and(|urgency| urgency.is_for_tend(left_since)),
+        Whom::UnderWay => urgency.is_some_and(|urgency| urgency.is_for_tend(left_since, listing.is_new)),
     };
     for (_, user, views) in in_order.extract_if(.., |(urgency, _, _)| !is_read(urgency)) {
         for (position, _, _) in views {

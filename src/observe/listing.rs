@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use chrono::{DateTime, Utc};
+
 use crate::{
     cloud::{Reads, Relevant},
     inventory::{CallError, ErrorKind, Ledger, SecretRecord, Unread, User, tag_value},
@@ -13,6 +15,10 @@ pub struct Listing {
     pub users: Vec<User>,
     /// `None` if listing secrets is not permitted: each is described then, and what has another name is not seen.
     pub(super) secrets: Option<Secrets>,
+    /// Whether no secret of keyrota's own is among them: then nobody can have noted anything.
+    pub(super) is_new: bool,
+    /// Since when rotations wait for their turn, as noted last.
+    pub(super) queued_since: Option<DateTime<Utc>>,
     /// The secret on which a run has noted that it left users unread, and what it noted.
     pub(super) unread: Option<(String, Unread)>,
 }
@@ -77,7 +83,9 @@ pub async fn list(cloud: &impl Reads, relevant: Relevant<'_>) -> Result<Listing,
     };
     let noted = |record: &SecretRecord| Some((record.name.clone(), record.unread()?));
     let unread = secrets.iter().flatten().filter_map(noted).max_by_key(|(_, unread)| unread.since);
-    Ok(Listing { users: users?, secrets: secrets.map(Secrets::new), unread })
+    let queued_since = secrets.iter().flatten().filter_map(SecretRecord::queue).max();
+    let is_new = secrets.as_ref().is_some_and(|all| !all.iter().any(|record| record.user().is_some()));
+    Ok(Listing { users: users?, is_new, queued_since, secrets: secrets.map(Secrets::new), unread })
 }
 
 pub(super) fn ledger(record: Option<&SecretRecord>, entry: &Entry, region: &str, confirmed: bool) -> Result<Ledger, CallError> {

@@ -95,13 +95,13 @@ impl Urgency {
         }
     }
 
-    /// Whether a run that tends reads the user. `left_since` is when a run began that left users unread: it would have begun
-    /// what was due then.
-    pub fn is_for_tend(self, left_since: Option<DateTime<Utc>>) -> bool {
+    /// Whether a run that tends reads the user. `left_since` is when a run began that left users to the next: it would have
+    /// begun what was due then. In an account that `is_new` to keyrota, none could note that.
+    pub fn is_for_tend(self, left_since: Option<DateTime<Utc>>, is_new: bool) -> bool {
         match self {
             Self::Due => true,
             Self::Rotates(due) => left_since.is_some_and(|since| due - SLACK <= since),
-            Self::Unknown { .. } => left_since.is_some(),
+            Self::Unknown { .. } => is_new || left_since.is_some(),
             Self::Rests(_) | Self::Stuck => false,
         }
     }

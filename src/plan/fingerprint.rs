@@ -40,8 +40,7 @@ impl Link {
 impl Change {
     /// What it does to whom, now and later.
     pub fn chain(&self) -> Chain {
-        let Self { account, user, action, reason: _, destination, moves_to, made_with, source: _, then, is_assumed: _ } =
-            self;
+        let Self { account, user, action, destination, moves_to, made_with, then, .. } = self;
         let first = Link { verb: action.verb(), key: self.key().as_str().to_owned(), hours: 0 };
         let links = std::iter::once(first).chain(then.iter().map(Link::of)).collect();
         let destination = places(destination, moves_to.as_deref(), made_with.as_deref());

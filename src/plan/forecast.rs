@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{
     model::{Action, KeyRef, Need, Next, Step, Verb},
     moving::{next, placed},
-    reason::Reason,
+    reason::{Reason, Retirement},
     simulate::simulate,
     waiting_on::WaitingOn,
 };
@@ -177,6 +177,12 @@ impl<'a> Walk<'a> {
 
     /// Whether a key that this chain created is replaced because of its age: that is another rotation.
     fn begins_the_next(&self, action: &Action, reason: &Reason) -> bool {
+        // So is one that nobody uses: whether somebody will is not known.
+        if let (Reason::Retiring { why: Retirement::Unused, .. }, Some(key)) = (reason, action.key())
+            && matches!(self.name(key), KeyRef::New | KeyRef::AfterNew)
+        {
+            return true;
+        }
         let replaced = reason.key().map(|key| self.name(key));
         let is_new = matches!(replaced, Some(KeyRef::New | KeyRef::AfterNew));
         action.verb() == Verb::Create

@@ -7,15 +7,18 @@
 
 mod fingerprint;
 mod forecast;
+mod hold;
 pub mod kms_key;
 mod limits;
 mod model;
 mod moving;
 mod notices;
+mod pace;
 mod reason;
 mod rest;
 mod rules;
 mod simulate;
+mod unused;
 mod upkeep;
 mod view;
 mod waiting_on;
@@ -24,6 +27,7 @@ use std::sync::Arc;
 
 use self::{
     forecast::{Outset, used_until},
+    pace::Candidate,
     view::View,
 };
 use crate::{
@@ -43,18 +47,27 @@ pub use self::{
     },
     moving::{arranged, decide, next, placed},
     notices::{Batch, Notice, batches, due_notices},
+    pace::{Rotations, left_since},
     reason::{Origin, Reason, Retirement},
     rest::{policy_fingerprint, rest},
-    rules::{RULES, Rule, due_at},
+    rules::{RULES, Rule},
     simulate::simulate,
+    view::due_at,
     waiting_on::{Class, LeakObstacle, WaitingKind, WaitingOn},
 };
 pub use crate::time::{Day, Duration};
 
-/// Plans one account.
+/// Plans one account, for a run that begins what is due.
 #[must_use]
 pub fn plan(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Viewpoint>) -> Plan {
+    plan_for(roster, inventory, viewpoint, Rotations::Due)
+}
+
+/// Plans one account.
+#[must_use]
+pub fn plan_for(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Viewpoint>, rotations: Rotations) -> Plan {
     let viewpoint = viewpoint.into();
+    let mut candidates = Vec::new();
     let now = viewpoint.at;
     let account = Arc::new(roster.account.clone());
     let mut plan = Plan { unmanaged: roster.unmanaged, ..Plan::empty(now) };
@@ -83,7 +96,8 @@ pub fn plan(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Viewpoi
                 let (destination, source) = (state.ledger.secret.clone(), entry.rule.clone());
                 let creates = action.verb() == Verb::Create || then.iter().any(|step| step.verb == Verb::Create);
                 let made_with = made_with(entry, state).filter(|_| creates);
-                plan.changes.push(Change {
+                let state = state.clone();
+                let change = Change {
                     account,
                     user,
                     action,
@@ -94,7 +108,10 @@ pub fn plan(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Viewpoi
                     source,
                     then,
                     is_assumed,
-                });
+                    begins: true,
+                    queue: None,
+                };
+                candidates.push(Candidate { change, entry, state });
             }
             Next::Wait { key, wait, until } => {
                 let then = match state {
@@ -113,6 +130,7 @@ pub fn plan(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Viewpoi
             }
         }
     }
+    pace::spread(&mut plan, candidates, roster, inventory, rotations);
     plan
 }
 
@@ -197,6 +215,9 @@ fn on_schedule(next: Next, roster: &Roster, state: Option<&State>, now: DateTime
             if deactivated.is_none_or(|deactivated| key.as_ref() != Some(&deactivated.key)) =>
         {
             Next::Wait { key, wait: WaitingOn::InHold, until: Some(roster.runs.starting(until, now)) }
+        }
+        Next::Wait { key, wait: wait @ WaitingOn::UnusedSecret { .. }, until: Some(due) } => {
+            Next::Wait { key, wait, until: Some(roster.runs.starting(due, now)) }
         }
         Next::Wait { key, wait, until: Some(until) } if !wait.is_exempt() => {
             Next::Wait { key, wait, until: Some(roster.runs.carrying_on(until, now)) }

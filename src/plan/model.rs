@@ -14,6 +14,7 @@ use crate::{
     manifest::Source,
     notice::Sender,
     template::Language,
+    time::Day,
 };
 
 /// What one run would do, in all its accounts.
@@ -27,6 +28,9 @@ pub struct Plan {
     pub settled: Vec<Settled>,
     /// Users of whom a run that tends has read nothing, because nothing of theirs is due.
     pub resting: usize,
+    /// The rotations that wait for their turn, in the order of their turns: each takes the place of one that can't begin. They
+    /// are among those that wait, too.
+    pub queue: Vec<Change>,
     /// Users that no rule selects.
     pub unmanaged: usize,
     /// Keys of the users in scope, whatever their status.
@@ -55,6 +59,26 @@ pub enum Warning {
         key: KeyId,
         works: bool,
     },
+    /// The pace is too slow for the users in scope, so that keys get older than `max-age`.
+    PaceTooSlow {
+        account: Arc<Account>,
+        /// How many users have keys, how soon the first of them is due again, and how often runs come, in words.
+        users: usize,
+        lives: String,
+        every: String,
+        most: usize,
+        /// How many rotations a run would have to begin.
+        needed: usize,
+    },
+    /// Keys get too old while they wait for their turn.
+    PaceLate {
+        account: Arc<Account>,
+        /// How many rotations wait, how many a run begins, and when the last of them does.
+        waiting: usize,
+        most: usize,
+        last: DateTime<Utc>,
+        keys: usize,
+    },
 }
 
 impl Warning {
@@ -65,23 +89,25 @@ impl Warning {
             Self::ReplicaFailed { .. } => "replica-failed",
             Self::ExtraReplicas { .. } => "extra-replicas",
             Self::SecretLeft { .. } => "secret-left",
+            Self::PaceTooSlow { .. } | Self::PaceLate { .. } => "pace",
         }
     }
 
-    /// The account and the user that it is about.
-    pub fn about(&self) -> (&Account, &str) {
+    /// The account and the user that it is about; `None`: no one user.
+    pub fn about(&self) -> (&Account, Option<&str>) {
         match self {
             Self::OwnKey { account, user, .. }
             | Self::ReplicaFailed { account, user, .. }
             | Self::ExtraReplicas { account, user, .. }
-            | Self::SecretLeft { account, user, .. } => (account, user),
+            | Self::SecretLeft { account, user, .. } => (account, Some(user)),
+            Self::PaceTooSlow { account, .. } | Self::PaceLate { account, .. } => (account, None),
         }
     }
 
     /// The key that keyrota runs with, if that is one of the change's user.
     pub fn own_key_of(&self, change: &Change) -> Option<&KeyId> {
         match self {
-            Self::OwnKey { key, .. } if self.about() == (&*change.account, change.user.as_str()) => Some(key),
+            Self::OwnKey { key, .. } if self.about() == (&*change.account, Some(change.user.as_str())) => Some(key),
             _ => None,
         }
     }
@@ -116,6 +142,17 @@ impl fmt::Display for Warning {
                      make what reads it read the other, then delete it"
                 )
             }
+            Self::PaceTooSlow { account: _, users, lives, every, most, needed } => write!(
+                f,
+                "keys get older than `max-age`: {users} users have keys that are due again after {lives} or more, runs come every \
+                 {every}, and each begins {most} rotations where it takes {needed}; raise `max-rotations` in `[pace]`"
+            ),
+            Self::PaceLate { account: _, waiting, most, last, keys } => write!(
+                f,
+                "{keys} of the {waiting} keys that wait for their turn get older than `max-age` before it: at {most} rotations a \
+                 run the last begins on {}; raise `max-rotations` in `[pace]`, or `rotate-ahead`",
+                Day(*last)
+            ),
         }
     }
 }
@@ -139,6 +176,11 @@ pub struct Change {
     pub then: Vec<Step>,
     /// Whether it rests on keys being used as they were observed to be: see [`Viewpoint`].
     pub is_assumed: bool,
+    /// Whether this run may begin a rotation of the user.
+    pub begins: bool,
+    /// Since when rotations wait for their turn in the account, if this run leaves some to the next: it is noted with the
+    /// rotation.
+    pub queue: Option<DateTime<Utc>>,
 }
 
 impl Change {
@@ -148,6 +190,11 @@ impl Change {
             Action::Update(update) => update.key_ref(),
             action => action.key().map_or(KeyRef::New, |key| KeyRef::Existing(key.clone())),
         }
+    }
+
+    /// Whether it is of the user that waits.
+    pub fn is_of(&self, waiting: &Waiting) -> bool {
+        (&self.account, &self.user) == (&waiting.account, &waiting.user)
     }
 
     /// What is done in one run, in order: itself, and what follows at once.
@@ -312,6 +359,8 @@ pub enum Action {
         resumes: bool,
         /// Whether a key was announced to go: what is done is not to count again.
         made_room: bool,
+        /// The region for which the secret holds SES's SMTP password, too.
+        smtp: Option<String>,
     },
     /// Hand the pending key out: move `AWSCURRENT` to its version.
     Promote {
@@ -492,6 +541,7 @@ impl Plan {
             waiting: Vec::new(),
             settled: Vec::new(),
             resting: 0,
+            queue: Vec::new(),
             unmanaged: 0,
             keys: 0,
             accounts_unread: Vec::new(),
@@ -499,48 +549,14 @@ impl Plan {
         }
     }
 
-    /// Moves the changes that would begin a rotation to those that wait, until `enforce` comes next if that is known; but for
-    /// those that an earlier run would have begun, had it come so far (`is_left`).
-    /// Then `apply` must not go on to any either (see [`Run`](crate::apply::Conditions)).
-    #[must_use]
-    pub fn without_new_rotations(self, enforce: Option<DateTime<Utc>>, is_left: impl Fn(&Change) -> bool) -> Self {
-        let Self { as_of, changes, mut waiting, settled, resting, unmanaged, keys, accounts_unread, warnings } = self;
-        let (put_off, mut changes): (Vec<_>, Vec<_>) =
-            changes.into_iter().partition(|change| change.action.starts_rotation() && !is_left(change));
-        let carried_on = |then: &mut Vec<Step>| {
-            let steps = then.iter().take_while(|step| !step.starts_rotation).count();
-            then.truncate(steps);
-        };
-        changes.iter_mut().for_each(|change| carried_on(&mut change.then));
-        waiting.iter_mut().for_each(|waiting| carried_on(&mut waiting.then));
-        waiting.extend(put_off.into_iter().map(|change| {
-            let Change {
-                account,
-                user,
-                action,
-                reason,
-                destination: _,
-                moves_to,
-                made_with: _,
-                source,
-                then: _,
-                is_assumed,
-            } = change;
-            let key = action.key().or_else(|| reason.key()).cloned();
-            let (wait, until, then) = (WaitingOn::RotationsPaused { reason }, enforce, Vec::new());
-            Waiting { account, user, key, wait, moves_to, source, until, then, is_assumed }
-        }));
-        waiting.sort_by(|a, b| (&a.account, &a.user).cmp(&(&b.account, &b.user)));
-        Self { as_of, changes, waiting, settled, resting, unmanaged, keys, accounts_unread, warnings }
-    }
-
     /// Adds the plan of another account, made for the same instant.
     pub fn extend(&mut self, other: Self) {
-        let Self { as_of: _, changes, waiting, settled, resting, unmanaged, keys, accounts_unread, warnings } = other;
+        let Self { as_of: _, changes, waiting, settled, resting, queue, unmanaged, keys, accounts_unread, warnings } = other;
         self.changes.extend(changes);
         self.waiting.extend(waiting);
         self.settled.extend(settled);
         self.resting += resting;
+        self.queue.extend(queue);
         self.unmanaged += unmanaged;
         self.keys += keys;
         self.accounts_unread.extend(accounts_unread);

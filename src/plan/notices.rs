@@ -14,8 +14,7 @@ use super::{
     model::{LedgerWrite, Next},
     moving::{next, placed},
     reason::Origin,
-    rules::due_at,
-    view::View,
+    view::{View, due_at},
     waiting_on::WaitingOn,
 };
 use crate::{
@@ -86,17 +85,20 @@ pub fn due_notices<'a>(
         let Some(state) = state(&entry.user.name) else { continue };
         let state = &*placed(roster, entry, state, now);
         let empty = Secret::default();
-        let secret = match &state.ledger.destination {
-            Destination::Own(secret) => secret,
-            Destination::Absent => &empty,
-            Destination::Foreign | Destination::BeingDeleted | Destination::Replica { .. } => continue,
+        // At a secret that can't be written to nothing can be noted, so that what waits would be told by every run. What the
+        // run deleted, it tells once all the same.
+        let (secret, can_note) = match &state.ledger.destination {
+            Destination::Own(secret) => (secret, true),
+            Destination::Absent => (&empty, true),
+            Destination::Foreign | Destination::BeingDeleted | Destination::Replica { .. } => (&empty, false),
         };
         if entry.tell_nobody() {
             continue;
         }
         let ledger = View::new(roster, entry, state, now).ledger_write();
         let deleted = deleted.get(entry.user.name.as_str()).map(Vec::as_slice).unwrap_or_default();
-        let topics = gone(state, secret, deleted).into_iter().chain(pending(roster, entry, state, secret, now));
+        let waits = || pending(roster, entry, state, secret, now);
+        let topics = gone(state, secret, deleted).into_iter().chain(can_note.then(waits).flatten());
         notices.extend(topics.map(|topic| {
             let Topic { kind, key, reason, since, began, deadline } = topic;
             let run = |due| match kind {

@@ -36,6 +36,8 @@ pub enum Reason {
     MakesRoom { last_used: Option<DateTime<Utc>> },
     /// Too old, not in use, and replaced by hand: its owner was told.
     OverAge { last_used: Option<DateTime<Utc>> },
+    /// Nobody used it for as long as the manifest allows: its owner was told.
+    Unused { last_used: Option<DateTime<Utc>> },
     /// Created before `reissue-before`, and another key took its place.
     Leaked { before: DateTime<Utc> },
     /// The key is about to be deactivated: its owner hears of it first.
@@ -88,11 +90,13 @@ pub enum Retirement {
     OverAge,
     /// It was created before `reissue-before`.
     Leaked,
+    /// Nobody used it for as long as `unused` says.
+    Unused,
 }
 
 impl Retirement {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::MakesRoom, Self::OverAge, Self::Leaked];
+    pub const ALL: [Self; 4] = [Self::MakesRoom, Self::OverAge, Self::Leaked, Self::Unused];
 
     /// Stable, kebab-case: for the templates of mails.
     pub fn as_str(self) -> &'static str {
@@ -100,6 +104,7 @@ impl Retirement {
             Self::MakesRoom => "makes-room",
             Self::OverAge => "over-age",
             Self::Leaked => "leaked",
+            Self::Unused => "unused",
         }
     }
 }
@@ -119,6 +124,7 @@ impl Reason {
             | Self::PatienceOver { .. }
             | Self::MakesRoom { .. }
             | Self::OverAge { .. }
+            | Self::Unused { .. }
             | Self::Leaked { .. }
             | Self::Retiring { .. }
             | Self::Orphan { .. }
@@ -150,6 +156,7 @@ impl fmt::Display for Reason {
             Self::PatienceOver { last_used } => write!(f, "the time it was given is over; {}", Used(*last_used)),
             Self::MakesRoom { last_used } => write!(f, "{}, and a new key needs its place", Used(*last_used)),
             Self::OverAge { last_used } => write!(f, "too old, replaced by hand, and {}", Used(*last_used)),
+            Self::Unused { last_used } => write!(f, "{}, and not to be replaced: its owner was told", Used(*last_used)),
             Self::Leaked { before } => {
                 write!(f, "from before {}, and another key took its place: stopped on request", Day(*before))
             }
@@ -158,6 +165,7 @@ impl fmt::Display for Reason {
                     Retirement::MakesRoom => "a new key needs its place",
                     Retirement::OverAge => "it is too old and was replaced by hand",
                     Retirement::Leaked => "it is to be stopped on request",
+                    Retirement::Unused => "nobody uses it, and it is not to be replaced",
                 };
                 write!(f, "{why}; {}; its owner is told before it stops on {}", Used(*last_used), Day(*stops))
             }

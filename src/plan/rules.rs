@@ -4,15 +4,17 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
+    hold::after_hold,
     model::{Action, Need, Next},
     reason::{Reason, Retirement},
+    unused::{secret_of_unused, unused},
     upkeep::{replica_failed, update},
-    view::{View, last_use, later, lives, waits},
+    view::{View, due_at, last_use, later, waits},
     waiting_on::{LeakObstacle, WaitingOn},
 };
 use crate::{
     inventory::{Destination, Elsewhere, Key, LastUse, Readers, Secret, State},
-    manifest::{Policy, WhenFull},
+    manifest::WhenFull,
     roster::{Entry, Roster},
 };
 
@@ -28,7 +30,7 @@ pub struct Rule {
 }
 
 /// The lifecycle, first match first.
-pub const RULES: [Rule; 17] = [
+pub const RULES: [Rule; 19] = [
     Rule { name: "1 obstacle", decide: obstacle },
     Rule { name: "1 stale secret", decide: stale_secret },
     Rule { name: "1 no keys", decide: no_keys },
@@ -37,6 +39,7 @@ pub const RULES: [Rule; 17] = [
     Rule { name: "6 reactivated", decide: reactivated },
     Rule { name: "3 interrupted", decide: interrupted },
     Rule { name: "7 nothing active", decide: nothing_active },
+    Rule { name: "4 unused", decide: unused },
     Rule { name: "4 reissue", decide: reissue },
     Rule { name: "4 update", decide: update },
     Rule { name: "4 due", decide: due },
@@ -45,6 +48,7 @@ pub const RULES: [Rule; 17] = [
     Rule { name: "6 replaced by hand", decide: replaced_by_hand },
     Rule { name: "7 delete", decide: delete_after_hold },
     Rule { name: "8 replica failed", decide: replica_failed },
+    Rule { name: "8 secret of an unused key", decide: secret_of_unused },
     Rule { name: "8 settled", decide: settled },
 ];
 
@@ -71,16 +75,6 @@ pub(super) fn decide(roster: &Roster, entry: &Entry, state: &State, now: DateTim
     unreachable!("the last rule always has something to say")
 }
 
-/// When a key becomes due: `max-age` less `rotate-ahead` after its creation, or at `reissue-before` if it is older.
-/// A date to come reissues nothing yet, for every key made before it would be due again at once.
-pub fn due_at(key: &Key, policy: &Policy) -> DateTime<Utc> {
-    let by_age = later(key.created, lives(policy));
-    match policy.reissue_before.value {
-        Some(before) if key.created < before => by_age.min(before),
-        _ => by_age,
-    }
-}
-
 /// A person must mend the place where the credential goes, or name someone to tell.
 fn obstacle(view: &View<'_>) -> Result<Option<Next>, Need> {
     if view.state.keys.is_empty() {
@@ -92,9 +86,10 @@ fn obstacle(view: &View<'_>) -> Result<Option<Next>, Need> {
     if let Elsewhere::Several(secrets) = &view.state.elsewhere {
         let (secret, others) = (view.entry.secret.clone(), secrets.clone());
         // Where nothing can be noted, the owner would be told by every run.
+        let leaked = view.state.keys.iter().find(|key| view.is_leaked(key)).map(|key| key.id.clone());
         let current = view.pair().filter(|_| view.state.ledger.destination.own().is_some());
-        let key = current.map(|(current, _)| current.id.clone());
-        return Ok(Some(Next::Wait { key, wait: WaitingOn::SeveralSecrets { secret, others }, until: None }));
+        let key = current.map(|(current, _)| leaked.clone().unwrap_or_else(|| current.id.clone()));
+        return Ok(Some(Next::Wait { key, wait: WaitingOn::SeveralSecrets { secret, others, leaked }, until: None }));
     }
     let secret = view.state.ledger.secret.clone();
     let wait = match &view.state.ledger.destination {
@@ -117,8 +112,11 @@ fn obstacle(view: &View<'_>) -> Result<Option<Next>, Need> {
 }
 
 /// What clients are handed out does not work, and nothing is under way that would mend it. A reissue is: someone asked for
-/// a new key.
+/// a new key. What went because nobody used it went on purpose.
 fn stale_secret(view: &View<'_>) -> Result<Option<Next>, Need> {
+    if view.retired_for_good().is_some() {
+        return Ok(None);
+    }
     let Some(key) = view.handed_out().filter(|_| view.hands_out_itself()) else { return Ok(None) };
     let held = view.state.key(&key);
     let is_mended = view.pending().is_some() || view.state.keys.iter().any(|key| view.is_leaked(key));
@@ -133,7 +131,10 @@ fn stale_secret(view: &View<'_>) -> Result<Option<Next>, Need> {
 
 /// Users without keys get none.
 fn no_keys(view: &View<'_>) -> Result<Option<Next>, Need> {
-    Ok(view.state.keys.is_empty().then_some(Next::Settled { next_rotation: None }))
+    match view.state.keys.is_empty() {
+        true => Ok(Some(secret_of_unused(view)?.unwrap_or(Next::Settled { next_rotation: None }))),
+        false => Ok(None),
+    }
 }
 
 /// A key is stored and works, but is not handed out yet.
@@ -184,7 +185,8 @@ fn reactivated(view: &View<'_>) -> Result<Option<Next>, Need> {
 fn interrupted(view: &View<'_>) -> Result<Option<Next>, Need> {
     let Some(started) = view.secret.and_then(|secret| secret.deactivating.as_ref()) else { return Ok(None) };
     let key = view.state.key(&started.key).filter(|key| !key.is_active() && view.deactivated_at(key).is_none());
-    Ok(key.filter(|key| view.others_work(key)).map(|key| view.deactivate(key, Reason::Interrupted)))
+    let may_go = |key: &&Key| view.others_work(key) || view.may_go_unused(&key.id);
+    Ok(key.filter(may_go).map(|key| view.deactivate(key, Reason::Interrupted)))
 }
 
 /// An inactive key never causes a new one.
@@ -194,7 +196,7 @@ fn nothing_active(view: &View<'_>) -> Result<Option<Next>, Need> {
     }
     match view.state.keys.iter().find(|key| view.deactivated_at(key).is_some()) {
         Some(key) => after_hold(view, key).map(Some),
-        None => Ok(Some(Next::Settled { next_rotation: None })),
+        None => Ok(Some(secret_of_unused(view)?.unwrap_or(Next::Settled { next_rotation: None }))),
     }
 }
 
@@ -309,7 +311,7 @@ fn retire_announced(view: &View<'_>, key: &Key, why: Retirement, patience: Optio
     let reason = match (why, view.policy.reissue_before.value) {
         (Retirement::Leaked, Some(before)) => Reason::Leaked { before },
         (Retirement::OverAge, _) => Reason::OverAge { last_used },
-        (Retirement::MakesRoom | Retirement::Leaked, _) => Reason::MakesRoom { last_used },
+        (Retirement::MakesRoom | Retirement::Leaked | Retirement::Unused, _) => Reason::MakesRoom { last_used },
     };
     Ok(view.deactivate(key, reason))
 }
@@ -331,7 +333,10 @@ fn superseded(view: &View<'_>) -> Result<Option<Next>, Need> {
     let issued = view.issued(current);
     let overlap_ends = later(issued, overlap);
     if !view.is_over(issued, overlap) {
-        return Ok(Some(waits(other, WaitingOn::InOverlap, overlap_ends)));
+        // Nobody is asked before the overlap ends; where the last use is known all the same, the date is no earlier.
+        let idle = last_use(other).ok().flatten().map(|used| later(used, view.policy.quiet.value));
+        let until = idle.map_or(overlap_ends, |idle| idle.clamp(overlap_ends, later(overlap_ends, patience)));
+        return Ok(Some(waits(other, WaitingOn::InOverlap, until)));
     }
     // Where nothing counts as in use, nobody asks.
     let is_unasked = view.policy.quiet.value.is_zero() && other.last_use == LastUse::Unread;
@@ -390,29 +395,4 @@ fn delete_after_hold(view: &View<'_>) -> Result<Option<Next>, Need> {
 
 fn settled(view: &View<'_>) -> Result<Option<Next>, Need> {
     Ok(Some(Next::Settled { next_rotation: view.current().map(|current| due_at(current, view.policy)) }))
-}
-
-/// An inactive key is deleted once it was inactive for `hold`; what may be someone's is kept a day at least.
-fn after_hold(view: &View<'_>, key: &Key) -> Result<Next, Need> {
-    let hold = view.policy.hold.value;
-    if let Some(since) = view.deactivated_at(key).filter(|_| hold.is_zero() && !view.may_be_orphan(key)) {
-        // Over, whenever it was used.
-        return Ok(view.delete(key, Reason::HoldOver { since: Some(since), origin: view.origin(key) }));
-    }
-    let last_used = match last_use(key) {
-        // Until the hold is over, nobody asks whether it is to begin again.
-        Err(_) if view.deactivated_at(key).is_some_and(|since| !view.is_over(since, hold)) => None,
-        asked => asked?,
-    };
-    // A use after the deactivation means that someone had activated it for a while: the hold begins again.
-    let since = view.deactivated_at(key).max(last_used);
-    let Some(begins) = since else { return Ok(view.delete(key, Reason::HoldOver { since, origin: view.origin(key) })) };
-    let ends = later(begins, hold);
-    if view.may_be_orphan(key) && later(begins, View::LEAST_ORPHAN_HOLD) > view.now {
-        return Ok(waits(key, WaitingOn::InHold, ends.max(later(begins, View::LEAST_ORPHAN_HOLD))));
-    }
-    Ok(match view.is_over(begins, hold) {
-        false => waits(key, WaitingOn::InHold, ends),
-        true => view.delete(key, Reason::HoldOver { since, origin: view.origin(key) }),
-    })
 }

@@ -154,6 +154,25 @@ impl<'a> View<'a> {
         at(&self.secret?.announced, key).filter(|announced| ends(*announced) > self.now)
     }
 
+    /// The key that the secret hands out, if it went because nobody used it: its owner was told, and keyrota deactivated it, or
+    /// it is gone since. Of what the secret hands out, nothing else is ever announced to go.
+    pub fn retired_for_good(&self) -> Option<KeyId> {
+        let key = self.handed_out().filter(|key| self.may_go_unused(key))?;
+        // A deactivation that was cut short is noted as begun.
+        let deactivating = &self.secret?.deactivating;
+        let went = match self.state.key(&key) {
+            None => true,
+            Some(key) => !key.is_active() && self.deactivated_at(key).or(at(deactivating, key)).is_some(),
+        };
+        went.then_some(key)
+    }
+
+    /// Whether the key may go although no other works: nobody used it, and its owner was told.
+    pub fn may_go_unused(&self, key: &KeyId) -> bool {
+        let announced = self.secret.and_then(|secret| secret.announced.as_ref());
+        self.policy.unused.value.is_some() && announced.is_some_and(|announced| announced.key == *key)
+    }
+
     /// How an inactive key came to be so.
     pub fn origin(&self, key: &Key) -> Origin {
         if self.may_be_orphan(key) {
@@ -254,10 +273,17 @@ impl<'a> View<'a> {
             (_, reason) => reason,
         };
         // A place that was made for it is part of a rotation that has begun.
-        let made_room = self.secret.is_some_and(|secret| secret.announced.is_some());
-        let resumes = self.intent().is_some() || made_room;
+        let announced = self.secret.and_then(|secret| secret.announced.as_ref());
+        // That the secret hands out a key that went on purpose is known by this tag, until another is handed out.
+        let handed_out = self.handed_out();
+        let made_room = announced.is_some_and(|announced| handed_out.as_ref() != Some(&announced.key));
+        // What was announced before a new key was due, or is that key itself, made room for nothing.
+        let is_due = |at| self.moved_from(current).is_some() || later(due_at(current, self.policy), -MOST_SLACK) <= at;
+        let is_room = announced.is_some_and(|announced| announced.key != current.id && is_due(announced.at));
+        let resumes = self.intent().is_some() || is_room;
         let expected = expectation(&self.state.keys);
-        Next::Change(Action::Create { ledger: self.ledger_write(), expected, resumes, made_room }, reason)
+        let smtp = self.policy.smtp.value.then(|| self.roster.account.region.clone());
+        Next::Change(Action::Create { ledger: self.ledger_write(), expected, resumes, made_room, smtp }, reason)
     }
 
     pub fn notify(&self, current: &Key, other: Option<&Key>) -> Next {
@@ -286,6 +312,7 @@ impl<'a> View<'a> {
         let ends = later(self.now, self.policy.overlap.value);
         let stops = self.acting(ends);
         let latest = match patience {
+            _ if why == Retirement::Unused => None,
             _ if self.policy.quiet.value.is_zero() => Some(stops),
             patience => patience.map(|patience| self.acting(later(ends, patience))),
         };
@@ -359,6 +386,16 @@ fn slack(window: TimeDelta) -> TimeDelta {
 
 fn at(tag: &Option<KeyAt>, key: &Key) -> Option<DateTime<Utc>> {
     tag.as_ref().filter(|tag| tag.key == key.id).map(|tag| tag.at)
+}
+
+/// When a key becomes due: `max-age` less `rotate-ahead` after its creation, or at `reissue-before` if it is older.
+/// A date to come reissues nothing yet, for every key made before it would be due again at once.
+pub fn due_at(key: &Key, policy: &Policy) -> DateTime<Utc> {
+    let by_age = later(key.created, lives(policy));
+    match policy.reissue_before.value {
+        Some(before) if key.created < before => by_age.min(before),
+        _ => by_age,
+    }
 }
 
 /// How old a key gets before it is due.

@@ -44,6 +44,16 @@ pub enum WaitingOn {
     Overdue { last_used: DateTime<Utc>, replacement: KeyId },
     /// keyrota deactivated the key a moment ago, and IAM still lists it as active: its listings lag.
     JustDeactivated { since: DateTime<Utc> },
+    /// What the secret hands out went because nobody used it, as the manifest says, and was not replaced.
+    UnusedSecret { secret: String, key: KeyId },
+    /// A rotation is due whose turn comes in a later run, for a run begins no more than the manifests say.
+    Paced {
+        reason: Reason,
+        /// How many rotations a run begins in one account.
+        most: usize,
+        /// How many rotations wait before it.
+        before: usize,
+    },
     /// A change is due that this run may not make: it only carries on what has begun.
     RotationsPaused { reason: Reason },
     // Blocked: a person must do something.
@@ -83,7 +93,12 @@ pub enum WaitingOn {
         why: String,
     },
     /// The manifest names a new secret, and which of several others the credential was in last can't be told.
-    SeveralSecrets { secret: String, others: Vec<String> },
+    SeveralSecrets {
+        secret: String,
+        others: Vec<String>,
+        /// A key that is to be reissued, and works as long as this waits.
+        leaked: Option<KeyId>,
+    },
     /// Two rules of the same rank select the user.
     AmbiguousRules { rules: [Source; 2] },
     /// Another user's credential would go into the same secret.
@@ -134,6 +149,8 @@ impl WaitingKind {
             | Self::Announced
             | Self::Overdue
             | Self::JustDeactivated
+            | Self::UnusedSecret
+            | Self::Paced
             | Self::RotationsPaused => Class::Held,
             Self::ForeignSecret
             | Self::SecretBeingDeleted
@@ -199,6 +216,7 @@ impl fmt::Display for WaitingOn {
                 Retirement::MakesRoom => "not in use, and a new key needs its place: its owner was told",
                 Retirement::OverAge => "too old, replaced by hand and not in use: its owner was told",
                 Retirement::Leaked => "to be stopped on request: its owner was told",
+                Retirement::Unused => "nobody used it for as long as `unused` says: its owner was told",
             }),
             Self::Overdue { last_used, replacement } => write!(
                 f,
@@ -207,6 +225,17 @@ impl fmt::Display for WaitingOn {
             ),
             Self::JustDeactivated { since } => {
                 write!(f, "deactivated on {}; IAM still lists it as active, which may lag", Day(*since))
+            }
+            Self::UnusedSecret { secret, key } => write!(
+                f,
+                "nobody used {key} for as long as `unused` says, so it was stopped and not replaced; the secret `{secret}` still hands it out: delete it when nothing reads it"
+            ),
+            Self::Paced { reason, most, before } => {
+                write!(f, "{reason}; waits for its turn: a run begins {most} rotations (`[pace]`), and ")?;
+                match before {
+                    0 => f.write_str("this one is next"),
+                    before => write!(f, "{before} more come first"),
+                }
             }
             Self::RotationsPaused { reason } => write!(f, "{reason}; rotations start with the next `enforce`"),
             Self::ForeignSecret { secret } => write!(
@@ -229,11 +258,16 @@ impl fmt::Display for WaitingOn {
                 "the replica of the secret `{secret}` in {region} has failed: {}; mend that, take the replica away (aws secretsmanager remove-regions-from-replication), and keyrota makes it again",
                 why.trim_end_matches('.')
             ),
-            Self::SeveralSecrets { secret, others } => write!(
-                f,
-                "the secret is to be `{secret}`, and {} may be the one that is read: name that with `secret` until the rotation there is finished; if nothing reads it, take its tag `keyrota:user` away",
-                others.iter().map(|other| format!("`{other}`")).collect::<Vec<_>>().join(" or ")
-            ),
+            Self::SeveralSecrets { secret, others, leaked } => {
+                if let Some(leaked) = leaked {
+                    write!(f, "{leaked} is to be reissued and still works: ")?;
+                }
+                write!(
+                    f,
+                    "the secret is to be `{secret}`, and {} may be the one that is read: name that with `secret` until the rotation there is finished; if nothing reads it, take its tag `keyrota:user` away",
+                    others.iter().map(|other| format!("`{other}`")).collect::<Vec<_>>().join(" or ")
+                )
+            }
             Self::AmbiguousRules { rules: [one, other] } => write!(
                 f,
                 "two rules select it, {one} and {other}: name it exactly in the one that is to hold, or add it to `except` in the other"

@@ -7,24 +7,30 @@ use serde_json::{Value, json};
 use crate::{
     apply::Applied,
     inventory::{Account, Inventory, Key},
-    plan::{Plan, Verb},
+    notice::Kind,
+    plan::{Plan, Verb, WaitingOn},
     roster::{Entry, Roster},
     verdict::Verdict,
 };
 
-/// The namespace of all metrics.
+/// The namespace of all metrics, unless the function has one of its own.
 pub const NAMESPACE: &str = "keyrota";
 
 /// How things are in one account, or in all of them together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Metrics {
-    /// Active keys that are older than their `max-age` after the run. Exempt users don't count: they are so on purpose.
+    /// Active keys that are older than their `max-age` after the run, and nothing explains it.
     pub keys_over_max_age: usize,
+    /// Those that something explains: their users are exempt, or blocked, and their owners were told. They must not hide the
+    /// next one from an alarm.
+    pub keys_over_max_age_explained: usize,
     /// Whole days; 0 without keys. As above, of active keys of users that are not exempt.
     pub oldest_key_age_days: i64,
     /// Users for whom a person must do something.
     pub blocked: usize,
-    /// Whether nobody was left out because nothing of theirs is due: else nobody knows the three above.
+    /// Rotations that wait for their turn: see `[pace]`.
+    pub paced: usize,
+    /// Whether nobody was left out because nothing of theirs is due: else nobody knows those above.
     pub is_whole: bool,
     /// `None`: nothing was to be changed.
     pub run: Option<RunMetrics>,
@@ -43,35 +49,56 @@ pub struct RunMetrics {
     pub failures: usize,
 }
 
+/// [`lines_in`] the namespace `keyrota`.
+pub fn lines(accounts: &[(&Roster, &Inventory)], plan: &Plan, applied: Option<&Applied>) -> Vec<String> {
+    lines_in(NAMESPACE, accounts, plan, applied)
+}
+
 /// A line for each account, with the dimension `account`, and one without dimensions for all of them. Without
 /// `applied`, the lines say how things are and nothing of a run.
-pub fn lines(accounts: &[(&Roster, &Inventory)], plan: &Plan, applied: Option<&Applied>) -> Vec<String> {
+pub fn lines_in(
+    namespace: &str,
+    accounts: &[(&Roster, &Inventory)],
+    plan: &Plan,
+    applied: Option<&Applied>,
+) -> Vec<String> {
     let mut all =
         Metrics { run: applied.map(|_| RunMetrics { completed: true, ..RunMetrics::default() }), is_whole: true, ..<_>::default() };
     let mut lines = Vec::new();
     for (roster, inventory) in accounts {
         let one = measure(roster, inventory, plan, applied);
-        lines.push(line(plan.as_of, Some(&roster.account), &one));
+        lines.push(line(namespace, plan.as_of, Some(&roster.account), &one));
         all.add(&one);
     }
     if let Some(run) = &mut all.run {
         run.failures += plan.accounts_unread.len();
     }
-    lines.push(line(plan.as_of, None, &all));
+    lines.push(line(namespace, plan.as_of, None, &all));
     lines
 }
 
 fn measure(roster: &Roster, inventory: &Inventory, plan: &Plan, applied: Option<&Applied>) -> Metrics {
     let account = &roster.account;
     let waiting = || plan.waiting.iter().filter(|waiting| *waiting.account == *account);
-    let mut metrics =
-        Metrics { blocked: waiting().filter(|waiting| waiting.wait.is_blocked()).count(), ..<_>::default() };
-    metrics.is_whole = inventory.resting.is_empty();
-    for entry in roster.entries.iter().filter(|entry| entry.exempt.is_none()) {
+    let mut metrics = Metrics {
+        blocked: waiting().filter(|waiting| waiting.wait.is_blocked()).count(),
+        paced: waiting().filter(|waiting| matches!(waiting.wait, WaitingOn::Paced { .. })).count(),
+        is_whole: inventory.resting.is_empty(),
+        ..<_>::default()
+    };
+    for entry in &roster.entries {
+        let is_blocked = || waiting().any(|waiting| waiting.wait.is_blocked() && waiting.user == entry.user.name);
+        let is_explained = entry.exempt.is_some() || (was_told(entry, inventory) && is_blocked());
         for key in working_keys(entry, inventory, applied) {
             let age = plan.as_of - key.created;
-            metrics.keys_over_max_age += usize::from(age >= entry.policy.max_age.value);
-            metrics.oldest_key_age_days = metrics.oldest_key_age_days.max(age.num_days());
+            let is_over = usize::from(age >= entry.policy.max_age.value);
+            match is_explained {
+                true => metrics.keys_over_max_age_explained += is_over,
+                false => metrics.keys_over_max_age += is_over,
+            }
+            if entry.exempt.is_none() {
+                metrics.oldest_key_age_days = metrics.oldest_key_age_days.max(age.num_days());
+            }
         }
     }
     metrics.run = applied.map(|applied| {
@@ -87,6 +114,13 @@ fn measure(roster: &Roster, inventory: &Inventory, plan: &Plan, applied: Option<
         }
     });
     metrics
+}
+
+/// Whether an earlier run told the owner that the user is blocked, as the last thing that it told.
+fn was_told(entry: &Entry, inventory: &Inventory) -> bool {
+    let state = inventory.users.get(&entry.user.name).and_then(|state| state.as_ref().ok());
+    let reminder = state.and_then(|state| state.ledger.destination.own()?.reminded.as_ref());
+    reminder.is_some_and(|reminder| reminder.kind == Kind::Blocked)
 }
 
 /// The active keys of a user, less those that the run has just deactivated. Keys it has created are too young to matter.
@@ -108,11 +142,13 @@ fn working_keys<'a>(
 
 impl Metrics {
     fn add(&mut self, other: &Self) {
-        let Self { keys_over_max_age, oldest_key_age_days, blocked, is_whole, run } = other;
+        let Self { keys_over_max_age, keys_over_max_age_explained, oldest_key_age_days, blocked, paced, is_whole, run } = other;
         self.is_whole &= is_whole;
         self.keys_over_max_age += keys_over_max_age;
+        self.keys_over_max_age_explained += keys_over_max_age_explained;
         self.oldest_key_age_days = self.oldest_key_age_days.max(*oldest_key_age_days);
         self.blocked += blocked;
+        self.paced += paced;
         if let (Some(all), Some(one)) = (&mut self.run, run) {
             let RunMetrics { completed, created, deactivated, deleted, failures } = one;
             all.completed &= completed;
@@ -125,16 +161,17 @@ impl Metrics {
 }
 
 /// One document of the format. See "Specification: Embedded metric format" in the CloudWatch user guide.
-fn line(time: DateTime<Utc>, account: Option<&Account>, metrics: &Metrics) -> String {
-    let Metrics { keys_over_max_age, oldest_key_age_days, blocked, is_whole, run } = metrics;
-    let mut values = Vec::new();
-    if *is_whole {
-        values.extend([
-            ("KeysOverMaxAge", json!(keys_over_max_age)),
-            ("OldestKeyAgeDays", json!(oldest_key_age_days)),
-            ("Blocked", json!(blocked)),
-        ]);
-    }
+fn line(namespace: &str, time: DateTime<Utc>, account: Option<&Account>, metrics: &Metrics) -> String {
+    let Metrics { keys_over_max_age, keys_over_max_age_explained, oldest_key_age_days, blocked, .. } = metrics;
+    let Metrics { paced, is_whole, run, .. } = metrics;
+    let state = [
+        ("KeysOverMaxAge", json!(keys_over_max_age)),
+        ("KeysOverMaxAgeExplained", json!(keys_over_max_age_explained)),
+        ("OldestKeyAgeDays", json!(oldest_key_age_days)),
+        ("Blocked", json!(blocked)),
+        ("Paced", json!(paced)),
+    ];
+    let mut values: Vec<_> = state.into_iter().filter(|_| *is_whole).collect();
     if let Some(RunMetrics { completed, created, deactivated, deleted, failures }) = run {
         values.extend([
             ("RunsCompleted", json!(u8::from(*completed))),
@@ -147,7 +184,7 @@ fn line(time: DateTime<Utc>, account: Option<&Account>, metrics: &Metrics) -> St
     let unit = |name: &str| if name == "OldestKeyAgeDays" { "None" } else { "Count" };
     let metrics: Vec<Value> = values.iter().map(|(name, _)| json!({ "Name": name, "Unit": unit(name) })).collect();
     let dimensions: &[&str] = if account.is_some() { &["account"] } else { &[] };
-    let directive = json!({ "Namespace": NAMESPACE, "Dimensions": [dimensions], "Metrics": metrics });
+    let directive = json!({ "Namespace": namespace, "Dimensions": [dimensions], "Metrics": metrics });
     let mut document = json!({ "_aws": { "Timestamp": time.timestamp_millis(), "CloudWatchMetrics": [directive] } });
     for (name, value) in values {
         document[name] = value;

@@ -99,6 +99,9 @@ pub struct Digest {
     pub deleted: usize,
     /// How many secrets were made as the manifests say.
     pub updated: usize,
+    /// How many rotations wait for their turn, and when the last of them begins.
+    pub paced: usize,
+    pub paced_until: Option<DateTime<Utc>>,
     /// Those in which there is something to tell.
     pub accounts: Vec<AccountDigest>,
     /// Users whose changes were not started or not finished, and why.
@@ -144,7 +147,7 @@ impl Content {
                     because => because.as_deref().map(untrusted::mail),
                 }
             }
-            Self::Digest(digest) => digest.values(),
+            Self::Digest(digest) => digest.values(language),
         }
     }
 }
@@ -191,8 +194,8 @@ impl Retiring {
 }
 
 impl Digest {
-    fn values(&self) -> Value {
-        let Self { created, deactivated, deleted, updated, accounts, unfinished, unread } = self;
+    fn values(&self, language: Language) -> Value {
+        let Self { created, deactivated, deleted, updated, paced, paced_until, accounts, unfinished, unread } = self;
         let accounts_: Vec<Value> = accounts.iter().map(AccountDigest::values).collect();
         context! {
             accounts => accounts_,
@@ -200,6 +203,8 @@ impl Digest {
             deactivated => *deactivated,
             deleted => *deleted,
             updated => *updated,
+            paced => *paced,
+            paced_until => paced_until.map(|until| language.day(until)),
             failed => accounts.iter().map(|one| one.failed.len()).sum::<usize>(),
             blocked => accounts.iter().map(|one| one.blocked.len()).sum::<usize>(),
             unfinished => unfinished.iter().map(|user| untrusted::mail(user)).collect::<Vec<_>>(),

@@ -17,7 +17,7 @@ pub const EXAMPLE_TIME: DateTime<Utc> = match DateTime::from_timestamp(1_795_420
 };
 
 /// Why a key goes although keyrota did not replace it.
-const RETIREMENTS: [&str; 3] = ["makes-room", "over-age", "leaked"];
+const RETIREMENTS: [&str; 4] = ["makes-room", "over-age", "leaked", "unused"];
 
 /// Examples of a mail that together go through every branch of its templates; the first is the one to show.
 pub fn examples(kind: Kind, now: DateTime<Utc>) -> Vec<Content> {
@@ -72,7 +72,7 @@ pub fn examples(kind: Kind, now: DateTime<Utc>) -> Vec<Content> {
             };
             RETIREMENTS.into_iter().map(example).chain([bare]).map(Content::Retiring).collect()
         }
-        Kind::Digest => digest_examples(&account),
+        Kind::Digest => digest_examples(&account, now),
         Kind::StillInUse | Kind::Deactivated | Kind::Deleted | Kind::Blocked | Kind::Upcoming => {
             let reasons: &[Option<&'static str>] = match kind {
                 Kind::Blocked => &[
@@ -127,7 +127,7 @@ pub fn examples(kind: Kind, now: DateTime<Utc>) -> Vec<Content> {
     }
 }
 
-fn digest_examples(account: &Arc<Account>) -> Vec<Content> {
+fn digest_examples(account: &Arc<Account>, now: DateTime<Utc>) -> Vec<Content> {
     let text = |text: &str| text.to_owned();
     let done = vec![
         (text("ci-deployer"), vec!["create", "promote", "notify"]),
@@ -170,6 +170,8 @@ fn digest_examples(account: &Arc<Account>) -> Vec<Content> {
         unfinished: vec![text("svc-late (the run was stopped before its turn)")],
         unread: vec![text("account 444455556666 (search): role keyrota could not be assumed: AccessDenied")],
         updated: 1,
+        paced: 137,
+        paced_until: Some(now + TimeDelta::days(6)),
         ..counted(1)
     };
     let many = done.iter().cycle().take(3 * MOST_ENTRIES).cloned().collect();

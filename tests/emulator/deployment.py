@@ -1,8 +1,8 @@
 """Serves ministack on a free loopback port: it runs the packages of Lambda functions, and EventBridge fires them.
 
 Prints the port as its first line, and exits when its standard input closes, so that it never outlives its test. Each
-line of the input is a time (RFC 3339) to put the clock of IAM and EventBridge to, from which it goes on; each is
-answered with a line.
+line of the input is a time (RFC 3339) to put the clock of IAM, EventBridge and its Scheduler to, from which it goes on;
+each is answered with a line. With `AUTH=true` in its environment, it enforces policies, and functions work with their roles.
 """
 
 import asyncio
@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 
 listener = socket.socket()
 listener.bind(("127.0.0.1", 0))
+# Calls wait from now on.
+listener.listen()
 port = listener.getsockname()[1]
 os.environ |= {
     "GATEWAY_PORT": str(port),
@@ -31,9 +33,20 @@ tempfile.tempdir = None
 from hypercorn.asyncio import serve  # noqa: E402
 from hypercorn.config import Config  # noqa: E402
 from ministack.app import app  # noqa: E402
-from ministack.services import eventbridge, iam  # noqa: E402
+from ministack.services import eventbridge, iam, scheduler  # noqa: E402
 
 ahead = 0.0
+
+
+class Clock:
+    """The module `time`, but for the time."""
+
+    def __getattr__(self, name):
+        return getattr(time, name)
+
+    @staticmethod
+    def time():
+        return now()
 
 
 def now():
@@ -44,6 +57,8 @@ def install_clock():
     iam._now = lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now()))
     eventbridge._now_ts = now
     eventbridge._SCHEDULER_TICK_INTERVAL = 0.1
+    scheduler.time = Clock()
+    scheduler._SCHEDULE_TICK_INTERVAL = 0.1
 
 
 def follow_orders():
@@ -57,10 +72,13 @@ def follow_orders():
 
 def main():
     install_clock()
+    if os.environ.get("AUTH") == "true":
+        import enforcement
+
+        enforcement.install()
     print(port, flush=True)
     threading.Thread(target=follow_orders, daemon=True).start()
     config = Config()
-    listener.listen()
     config.loglevel = "ERROR"
     config.bind = [f"fd://{listener.fileno()}"]
     asyncio.run(serve(app, config))

@@ -16,7 +16,9 @@ fn manifest(rules: &str) -> Manifest {
         "version = 1\n[defaults]\nnotify = [\"owner@example.com\"]\n[mail]\nfrom = \"security@example.com\"\n{rules}"
     );
     let loaded = manifest::load_files(vec![("manifests/keyrota.toml".to_owned(), text.into_bytes())], start());
-    loaded.manifest.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics))
+    let mut manifest = loaded.manifest.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics));
+    manifest.mail.templates = crate::support::templates::bare();
+    manifest
 }
 
 fn start() -> DateTime<Utc> {

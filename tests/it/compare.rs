@@ -258,3 +258,43 @@ fn without_a_schedule_the_next_run_is_that_of_the_default_one() {
     assert_eq!(plan["next-run"]["as-of"], "2026-12-01T08:00:00Z");
     assert_eq!(names(&plan["next-run"]["caused"]), ["day-10"]);
 }
+
+/// A rename in mid-rotation: nothing is done now, and later everything goes on otherwise. No line calls that no change, and a
+/// key that both looks ahead delete is named once.
+#[test]
+fn a_rename_in_mid_rotation_is_not_called_no_change() {
+    let repository = Repository::with_rule(&rule(r#""busy""#, "quiet = \"8d\"\n"));
+    let account = r#"
+now = 2026-11-25T08:00:00Z
+account = "111122223333"
+region = "eu-west-1"
+
+[[users]]
+name = "busy"
+keys = [
+    { id = "AKIAEXAMPLEBUSYOLD01", created = 2026-08-01, last-used = 2026-11-23T07:30:00Z },
+    { id = "AKIAEXAMPLEBUSYNEW02", created = 2026-11-23T08:00:00Z },
+]
+
+[[secrets]]
+name = "/aws/iam/credentials/busy"
+tags.Owner = "busy"
+tags."keyrota:user" = "arn:aws:iam::111122223333:user/busy"
+tags."keyrota:notified" = "AKIAEXAMPLEBUSYNEW02"
+
+[[secrets.versions]]
+id = "keyrota-1-access-key-AKIAEXAMPLEBUSYNEW02"
+labels = ["AWSCURRENT"]
+"#;
+    repository.write("sandbox.toml", account);
+    change(&repository, &rule(r#""busy""#, "quiet = \"8d\"\nsecret = \"/team/{user}\"\n"));
+    let text = repository.plan(&["--base", "HEAD"]).stdout;
+    let deletions = text.lines().filter(|line| line.starts_with("- busy"));
+    assert_eq!(deletions.count(), 1, "{text}");
+    let last = text.lines().last().expect("a last line");
+    assert!(last.starts_with("No changes now; 1 rotation goes on otherwise because of this change."), "{text}");
+    // The overlap ends on the 30th; but a key of which a use is known does not go before nobody used it for `quiet`.
+    let arguments = ["status", "--sandbox", "sandbox.toml", "--color", "never"];
+    let status = crate::repository::keyrota(repository.path(), &arguments).stdout;
+    assert!(status.contains("held until 2026-12-01: replaced"), "{status}");
+}

@@ -28,7 +28,9 @@ fn manifest(policy: &str) -> Manifest {
          [[rotate]]\nusers = [\"*\"]\n"
     );
     let loaded = manifest::load_files(vec![("keyrota.toml".to_owned(), text.into_bytes())], t0());
-    loaded.manifest.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics))
+    let mut manifest = loaded.manifest.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics));
+    manifest.mail.templates = crate::support::templates::bare();
+    manifest
 }
 
 fn account() -> Account {
@@ -155,7 +157,9 @@ fn keys(id: &str, older: TimeDelta) -> Vec<Key> {
     let mut keys = Vec::new();
     for age in [10, 95] {
         for status in [Status::Active, Status::Inactive] {
-            for used in [None, Some(1), Some(9)] {
+            // Of an inactive key it matters only that it was used.
+            let uses: &[_] = if status == Status::Active { &[None, Some(1), Some(9)] } else { &[None, Some(9)] };
+            for used in uses {
                 let at = |days| LastUse::At { time: t0() - TimeDelta::days(days), service: None, region: None };
                 let created = t0() - TimeDelta::days(age) - older;
                 keys.push(Key { id: KeyId::new(id), status, created, last_use: used.map_or(LastUse::Never, at) });

@@ -30,7 +30,6 @@ use keyrota::{
     observe::{Depth, Survey, Whom, list, observe},
     plan::{Plan, WaitingOn, plan},
     roster::{Entry, Roster},
-    template::Templates,
     time::rfc3339,
 };
 
@@ -45,6 +44,9 @@ const NEW: &str = "AKIANEWNEWNEWNEWNEW2";
 
 const KMS_KEY: &str = "alias/keys";
 const REPLICA: &str = "eu-central-1";
+
+/// For how many days nobody uses a key that goes because of that.
+const UNUSED: i64 = 9;
 
 /// A rotation with everything that can wait has fewer runs; a life with more would be one without an end.
 const MOST_RUNS: usize = 40;
@@ -103,10 +105,19 @@ fn moving_to_another_secret() {
     explore("moving", Policy { secret, ..policy(7, 8, 14, 14, WhenFull::Block) });
 }
 
+/// What nobody used for nine days goes, and is not replaced.
+#[test]
+fn retiring_what_nobody_uses() {
+    let unused = Sourced { value: Some(TimeDelta::days(UNUSED)), source: None };
+    explore("unused", Policy { unused, ..policy(7, 8, 14, 14, WhenFull::Block) });
+}
+
 /// How a life ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum End {
     Settled,
+    /// The secret hands out a key that went because nobody used it.
+    Unused,
     /// Waits for a person.
     Blocked(&'static str),
 }
@@ -207,7 +218,7 @@ fn explore_from(roster: &Roster, seed: Node, seen: &Seen) {
                 let after_fault = live(roster, &after, seen, &mut queue).end;
                 // A fault may cost time, never a person's attention that the state did not need anyway.
                 let is_fine = after_fault == end
-                    || after_fault == End::Settled
+                    || matches!(after_fault, End::Settled | End::Unused)
                     || matches!(after_fault, End::Blocked("two-keys-in-use" | "leaked-key"));
                 assert!(
                     is_fine,
@@ -260,6 +271,10 @@ fn live(roster: &Roster, node: &Node, seen: &Seen, queue: &mut Vec<Node>) -> Kno
                     queue.push((used(&world, until), until));
                     here = (world, until);
                 }
+                None if matches!(waiting.wait, WaitingOn::UnusedSecret { .. }) => {
+                    assert_is_retired(roster, &world);
+                    break End::Unused;
+                }
                 None => {
                     assert!(waiting.wait.is_blocked(), "held without a date\n{waiting:#?}");
                     assert!(!matches!(waiting.wait, WaitingOn::Unreadable { .. }));
@@ -309,17 +324,18 @@ impl Rehearsal {
         let (call, mode) = fault;
         let after = match self.worlds.get(&call) {
             Some(after) if mode == Mode::CutAfter => {
-                assert_alive(world, after);
+                assert_alive(roster, world, after);
                 after.clone()
             }
             _ if call < self.reads => return run(roster, world, *now, Some(fault)).world,
             _ => {
                 let (sandbox, begun) = (simulate(world, *now), self.calls[..self.reads].to_vec());
-                let faulty = Faulty { calls: RefCell::new(begun), ..Faulty::new(&sandbox, Some(fault), watch) };
+                let faulty =
+                    Faulty { calls: RefCell::new(begun), ..Faulty::new(&sandbox, Some(fault), watch_of(roster)) };
                 let ended = carry_out(&faulty, roster, &self.inventory, &self.plan, *now).now_or_never();
                 assert!(ended.is_some() || mode == Mode::CutAfter, "only who dies does not come to an end");
                 let after = left(&sandbox);
-                assert_alive(world, &after);
+                assert_alive(roster, world, &after);
                 after
             }
         };
@@ -345,7 +361,7 @@ fn run(roster: &Roster, world: &World, now: DateTime<Utc>, fault: Option<(usize,
     let sandbox = simulate(world, now);
     let worlds: RefCell<BTreeMap<usize, World>> = RefCell::default();
     let keep = |call, after: &World| drop(worlds.borrow_mut().insert(call, World { mail: vec![], ..after.clone() }));
-    let faulty = Faulty::new(&sandbox, fault, watch);
+    let faulty = Faulty::new(&sandbox, fault, watch_of(roster));
     let faulty = if fault.is_none() { Faulty { changed: Some(&keep), ..faulty } } else { faulty };
     let reads = Cell::new(0);
     // A future that is not ready when it is first polled is one that was cut off.
@@ -363,7 +379,7 @@ fn run(roster: &Roster, world: &World, now: DateTime<Utc>, fault: Option<(usize,
     assert!(ended.is_some() || fault.is_some_and(|(_, mode)| matches!(mode, Mode::CutBefore | Mode::CutAfter)));
     let (calls, writes) = (faulty.calls.take(), faulty.writes.get());
     let after = left(&sandbox);
-    assert_alive(world, &after);
+    assert_alive(roster, world, &after);
     let worlds = worlds.take();
     After { world: after, calls, writes, reads: reads.get(), planned: ended.flatten(), worlds }
 }
@@ -395,7 +411,7 @@ async fn carry_out(
     plan: &Plan,
     now: DateTime<Utc>,
 ) -> Applied {
-    apply(faulty, roster, inventory, &plan.changes, &Conditions::new(&|| now, true)).await
+    apply(faulty, roster, inventory, &plan.changes, &Conditions::new(&|| now)).await
 }
 
 fn simulate(world: &World, now: DateTime<Utc>) -> Sandbox {
@@ -407,6 +423,49 @@ fn simulate(world: &World, now: DateTime<Utc>) -> Sandbox {
 /// The account without the mail that went out: no run looks at it.
 fn left(sandbox: &Sandbox) -> World {
     World { mail: vec![], ..sandbox.snapshot() }
+}
+
+/// The invariants that hold at every instant, with this policy.
+fn watch_of(roster: &Roster) -> fn(&World, &Attempt<'_>) {
+    match roster.entries[0].policy.unused.value {
+        None => watch,
+        Some(_) => |world, attempt| {
+            // Whatever it is, and the last one that works, too: the manifest wants it.
+            if let Attempt::Deactivate(key) = attempt
+                && let Some(key) = world.key(key)
+                && may_retire(world, key)
+            {
+                return;
+            }
+            watch(world, attempt);
+        },
+    }
+}
+
+/// Whether nobody used the key for so long that it goes, and its owner heard of that, and did not use it since.
+fn may_retire(world: &World, key: &Key) -> bool {
+    let used = match key.last_use {
+        LastUse::At { time, .. } => time,
+        LastUse::Never | LastUse::Unread => key.created,
+    };
+    let noted = |tag: &str| {
+        world.secrets.iter().find_map(|secret| {
+            let (id, at) = secret.tags.get(tag)?.split_once('@')?;
+            (id == key.id.as_str()).then_some(at.parse::<DateTime<Utc>>().ok()?)
+        })
+    };
+    // The run that deactivates it notes that first.
+    let (Some(told), Some(now)) = (noted(TAG_ANNOUNCED), noted(TAG_DEACTIVATING)) else { return false };
+    let is_over = |since, days| now - since >= TimeDelta::days(days) - TimeDelta::hours(1);
+    is_over(used, UNUSED) && is_over(told, 7) && used <= told
+}
+
+/// A life that ends so had a key that nobody used, which keyrota has stopped, and no other works.
+fn assert_is_retired(roster: &Roster, world: &World) {
+    assert!(roster.entries[0].policy.unused.value.is_some(), "nothing is to be retired\n{world:#?}");
+    assert_eq!(handed_out(world), Some(false), "what the secret hands out works\n{world:#?}");
+    let is_active = world.user(USER).expect("the user exists").keys.iter().any(Key::is_active);
+    assert!(!is_active, "another key works, so that time makes a difference\n{world:#?}");
 }
 
 /// The invariants that hold at every instant.
@@ -469,15 +528,18 @@ fn handed_out(world: &World) -> Option<bool> {
 }
 
 /// The invariants over a run, however it ended.
-fn assert_alive(before: &World, after: &World) {
+fn assert_alive(roster: &Roster, before: &World, after: &World) {
     let active =
         |world: &World| world.user(USER).expect("the user exists").keys.iter().filter(|k| k.is_active()).count();
-    assert!(active(before) == 0 || active(after) > 0, "the last working key is gone\n{before:#?}\n{after:#?}");
     assert!(active(before) > 0 || active(after) == 0, "a key came to a user that had none\n{before:#?}\n{after:#?}");
-    assert!(
-        handed_out(before) != Some(true) || handed_out(after) == Some(true),
-        "what the secret hands out was taken away\n{before:#?}\n{after:#?}"
-    );
+    // Which keys may go because nobody uses them was asked before each went.
+    if roster.entries[0].policy.unused.value.is_none() {
+        assert!(active(before) == 0 || active(after) > 0, "the last working key is gone\n{before:#?}\n{after:#?}");
+        assert!(
+            handed_out(before) != Some(true) || handed_out(after) == Some(true),
+            "what the secret hands out was taken away\n{before:#?}\n{after:#?}"
+        );
+    }
     let keys = &after.user(USER).expect("the user exists").keys;
     assert!(keys.len() <= 2);
     for key in keys.iter().filter(|key| !key.is_active()) {
@@ -656,15 +718,10 @@ fn roster(policy: Policy) -> Roster {
         exempt: None,
         conflict: None,
     };
-    // What the mails look like is not what this is about, and takes most of the time.
-    let mut templates = Templates::default();
-    for name in ["rotated.en.jinja", "retiring.en.jinja", "layout.html.jinja"] {
-        templates.replace(name, "Subject: a key\n\nA key.".to_owned()).expect("a template of words alone");
-    }
-    let mail =
-        Mail { from: Some("security@example.com".to_owned()), templates: Arc::new(templates), ..Mail::default() };
+    let (from, templates) = (Some("security@example.com".to_owned()), crate::support::templates::bare());
+    let mail = Mail { from, templates, ..Mail::default() };
     let runs = Runs::new(&Schedule::default(), t0());
-    Roster { account: account(), entries: vec![entry], unmanaged: 0, mail, runs }
+    Roster { account: account(), entries: vec![entry], unmanaged: 0, mail, runs, pace: None }
 }
 
 fn policy(overlap: i64, quiet: i64, patience: i64, hold: i64, when_full: WhenFull) -> Policy {

@@ -72,6 +72,8 @@ fn delete(user: &str, key: &str) -> Change {
         source: source("a.toml"),
         then: vec![],
         is_assumed: false,
+        begins: true,
+        queue: None,
     }
 }
 

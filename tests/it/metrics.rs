@@ -63,7 +63,7 @@ fn lines(clouds: &[Sandbox], apply: bool, changes: usize) -> Vec<Value> {
         use std::sync::atomic::Ordering::Relaxed;
         left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok()
     };
-    let conditions = Conditions { may_start: &may_start, ..Conditions::new(&now, true) };
+    let conditions = Conditions { may_start: &may_start, ..Conditions::new(&now) };
     let applied = apply.then(|| crate::support::run::apply(&planned, &conditions));
     let accounts: Vec<_> = planned.accounts.iter().map(|one| (&one.roster, &one.inventory)).collect();
     let text = metrics::lines(&accounts, &planned.plan, applied.as_ref());
@@ -94,15 +94,15 @@ fn each_account_has_a_line_and_so_have_all_together() {
         lines(&[one, two], true, usize::MAX),
         [
             json!({
-                "account": "111111111111", "KeysOverMaxAge": 2, "OldestKeyAgeDays": 120, "Blocked": 1,
+                "account": "111111111111", "KeysOverMaxAge": 2, "KeysOverMaxAgeExplained": 1, "OldestKeyAgeDays": 120, "Blocked": 1, "Paced": 0,
                 "RunsCompleted": 1, "Created": 1, "Deactivated": 0, "Deleted": 0, "Failures": 0,
             }),
             json!({
-                "account": "222222222222", "KeysOverMaxAge": 1, "OldestKeyAgeDays": 200, "Blocked": 0,
+                "account": "222222222222", "KeysOverMaxAge": 1, "KeysOverMaxAgeExplained": 0, "OldestKeyAgeDays": 200, "Blocked": 0, "Paced": 0,
                 "RunsCompleted": 1, "Created": 1, "Deactivated": 0, "Deleted": 0, "Failures": 1,
             }),
             json!({
-                "KeysOverMaxAge": 3, "OldestKeyAgeDays": 200, "Blocked": 1,
+                "KeysOverMaxAge": 3, "KeysOverMaxAgeExplained": 1, "OldestKeyAgeDays": 200, "Blocked": 1, "Paced": 0,
                 "RunsCompleted": 1, "Created": 2, "Deactivated": 0, "Deleted": 0, "Failures": 1,
             }),
         ]
@@ -119,6 +119,33 @@ fn a_run_that_stops_early_is_not_completed() {
 #[test]
 fn without_a_run_only_what_is_so_is_told() {
     let one = sandbox("111111111111", &[("due", 90), ("almost", 89)], "");
-    let expected = json!({ "KeysOverMaxAge": 1, "OldestKeyAgeDays": 90, "Blocked": 0 });
+    let expected =
+        json!({ "KeysOverMaxAge": 1, "KeysOverMaxAgeExplained": 0, "OldestKeyAgeDays": 90, "Blocked": 0, "Paced": 0 });
     assert_eq!(lines(&[one], false, 0)[1], expected);
+}
+
+/// A user whose secret hands out a key that is gone, and whose own key is over age.
+fn stuck(told: &str) -> String {
+    format!(
+        "[[secrets]]\nname = \"/aws/iam/credentials/stuck\"\n\
+         tags = {{ Owner = \"stuck\", \"keyrota:reminded\" = \"{told}\" }}\n\
+         [[secrets.versions]]\nid = \"keyrota-1-access-key-AKIAGONE100000000000\"\nlabels = [\"AWSCURRENT\"]\n"
+    )
+}
+
+#[test]
+fn what_is_explained_does_not_hide_the_next_key() {
+    // Whether an over-age key is explained: its owner was told that it is blocked, of something else, of nothing.
+    for (told, explained) in [
+        ("blocked/AKIA111111111111STUCKXXX@2026-11-20T08:00:00Z", 1),
+        ("upcoming/AKIA111111111111STUCKXXX@2026-11-20T08:00:00Z", 0),
+        ("", 0),
+    ] {
+        let one = sandbox("111111111111", &[("stuck", 120), ("exempt", 400), ("young", 3)], &stuck(told));
+        let line = lines(&[one], false, 0).remove(1);
+        let expected = json!({
+            "KeysOverMaxAge": 1 - explained, "KeysOverMaxAgeExplained": 1 + explained, "OldestKeyAgeDays": 120, "Blocked": 1, "Paced": 0,
+        });
+        assert_eq!(line, expected, "{told}");
+    }
 }

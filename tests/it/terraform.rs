@@ -149,6 +149,7 @@ fn the_policies_allow_the_tags_that_the_code_writes() {
         inventory::TAG_ANNOUNCED,
         inventory::TAG_KMS_KEY,
         inventory::TAG_NEXT,
+        inventory::TAG_QUEUE,
         inventory::TAG_UNREAD,
     ];
     let constants =
@@ -234,9 +235,9 @@ fn an_input_has_the_same_default_everywhere() {
         for Declared { name, default, .. } in declared(&folder.join("variables.tf"), "variable") {
             let Some(default) = default.filter(|default| !default.starts_with('{')) else { continue };
             let (other, place) = defaults.entry(name.clone()).or_insert_with(|| (default.clone(), folder.clone()));
-            // Where a policy's region is an account's own choice, there is nothing to repeat.
+            // Where a policy's region is an account's own choice, there is nothing to repeat; `null` follows from others.
             assert!(
-                *other == default || name == "region",
+                *other == default || name == "region" || default == "null" || other == "null",
                 "`{name}` differs in {} and {}",
                 folder.display(),
                 place.display()
@@ -297,4 +298,65 @@ fn the_command_prints_the_export_and_writes_it_only_when_it_differs() {
         .expect("a file");
     let wrong = export(folder.path(), &[]);
     assert_eq!((wrong.status.code(), wrong.stdout.as_slice()), (Some(1), [].as_slice()));
+}
+
+/// China, GovCloud and the others have their own ARNs and domains, which Terraform knows.
+#[test]
+fn no_partition_is_taken_for_granted() {
+    // Principals that are called so in every partition that has them, and where an example or a default is meant.
+    let allowed = [
+        "\"lambda.amazonaws.com\"",
+        "\"scheduler.amazonaws.com\"",
+        "\"cloudwatch.amazonaws.com\"",
+        "default     = \"amazonaws.com\"",
+        "description",
+        "error_message",
+    ];
+    let mut found = Vec::new();
+    let mut folders = folders();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+            if path.is_dir() && !path.ends_with("tests") && !path.ends_with(".terraform") {
+                folders.push(path);
+            } else if ["tf", "tftpl"].contains(&extension) {
+                let text = read(&path);
+                let lines = text.lines().enumerate().filter(|(_, line)| {
+                    let line =
+                        allowed[..3].iter().fold((*line).to_owned(), |line, principal| line.replace(principal, ""));
+                    let line = line.trim_start();
+                    (line.contains("amazonaws.com") || line.contains("arn:aws:"))
+                        && !line.starts_with('#')
+                        && !allowed[3..].iter().any(|start| line.starts_with(start))
+                });
+                found.extend(lines.map(|(number, line)| format!("{}:{}: {line}", path.display(), number + 1)));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// A schedule that `check` refuses is refused by Terraform with the same words.
+#[test]
+fn terraform_refuses_schedules_with_the_words_of_check() {
+    let refusals = |expression: &str| -> (String, String) {
+        let text = format!("version = 1\n[schedule]\nenforce = \"{expression}\"\n");
+        let loaded = manifest::load_files(vec![("manifests/keyrota.toml".to_owned(), text.into())], now());
+        let diagnostic = loaded.diagnostics.iter().find(|diagnostic| diagnostic.code.as_str() == "KR0033");
+        let diagnostic = diagnostic.unwrap_or_else(|| panic!("{expression} is refused"));
+        (diagnostic.message.clone(), diagnostic.help.clone().expect("help"))
+    };
+    for file in ["layers/rotation/variables.tf", "modules/schedule/variables.tf"] {
+        let code = read(&terraform().join(file));
+        for expression in ["cron(0 8 1 * *)", "cron(0 0 8 1 * ? *)", "cron(0 8 1 * * *)", "monthly"] {
+            let (message, help) = refusals(expression);
+            let fields = expression.trim_start_matches("cron(").split(' ').count();
+            let template = message
+                .replace(expression, "${expression}")
+                .replace(&format!("this has {fields}"), "this has ${length(");
+            assert!(code.contains(&template), "{file} does not say `{template}`");
+            assert!(code.contains(&help.replace('"', "\\\"")), "{file} does not say `{help}`");
+        }
+    }
 }

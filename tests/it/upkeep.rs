@@ -65,7 +65,6 @@ fn run(faulty: &Faulty<'_>, rule: &str) -> (Plan, Vec<Outcome>) {
         let conditions = Conditions {
             as_of: now,
             clock: &|| now,
-            starts_rotations: true,
             may_start: &|| true,
             progress: &|_| {},
             outbox: Outbox::default(),

@@ -63,6 +63,9 @@ const CASES: &[(&str, &str, &str)] = &[
     ("quiet", "quiet = \"2d\"", "quiet = \"0d\""),
     ("patience", "patience = \"14d\"", "patience = \"1d\""),
     ("hold", "hold = \"14d\"", "hold = \"0d\""),
+    ("unused", "unused = \"45d\"", ""),
+    ("unused", "unused = \"45d\"", "unused = \"46d\""),
+    ("smtp", "smtp = true", ""),
     ("when-full", "", "when-full = \"retire-oldest\""),
     ("notify", "", "notify = [\"tag:email\"]"),
     ("notify", "", "notify = []"),
@@ -150,6 +153,8 @@ const SETTING_CASES: &[(&str, &str, &str)] = &[
     ("limits.max-actions", "[limits]\nmax-actions = 5", ""),
     ("limits.max-actions", "[limits]\nmax-actions = 5", "[limits]\nmax-actions = 6"),
     ("limits.max-percent", "[limits]\nmax-percent = 30", "[limits]\nmax-percent = 31"),
+    ("pace.max-rotations", "", "[pace]\nmax-rotations = 26"),
+    ("pace.max-rotations", "[pace]\nmax-rotations = 25", "[pace]\nmax-rotations = 0"),
     (
         "schedule.enforce",
         "[schedule]\nenforce = \"cron(0 8 1 * ? *)\"",

@@ -4,6 +4,7 @@
 
 mod manifests;
 mod package;
+mod planned;
 mod release_asset;
 mod terraform;
 
@@ -33,6 +34,8 @@ enum Task {
     /// Packs the command for a release, as the action unpacks it
     ReleaseAsset(release_asset::Options),
     /// Checks terraform/: formatting, the plan of its environments, the tests of modules and layers, and checkov's rules
+    ///
+    /// What is planned is compared with tests/changes.json and tests/planned.json beside the tests; BLESS=1 rewrites them.
     ///
     /// Needs terraform, and python3 for checkov. Where the providers can't be downloaded, KEYROTA_TERRAFORM_STANDIN names a
     /// command that runs others with stand-ins for them; one that lies beside the checkout is found by itself. The plan

@@ -9,6 +9,8 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::planned::{self, Messages};
+
 /// A command that runs others with stand-ins for the providers.
 const STANDIN: &str = "KEYROTA_TERRAFORM_STANDIN";
 /// Set where the stand-ins are running.
@@ -39,14 +41,29 @@ pub fn check(root: &Path) -> Result<()> {
         );
         terraform.run(&folder, &["init", "-backend=false", "-no-color"])?;
         terraform.run(&folder, &["test", "-no-color"])?;
+        terraform.changes(&folder)?;
     }
     for folder in terraform.folders(&["environments"])? {
         terraform.run(&folder, &["init", "-backend=false", "-no-color"])?;
         terraform.run(&folder, &["validate", "-no-color"])?;
+        terraform.run(&folder, &["test", "-no-color"])?;
+        let changes = terraform.changes(&folder)?;
         if variable(PLAN).as_deref() == Some("1") {
             // Any file will do as the package.
             let package = format!("package={}", root.join("Cargo.toml").display());
-            terraform.run(&folder, &["plan", "-lock=false", "-var", &package, "-no-color"])?;
+            let plan = terraform.work.join("plan");
+            let out = format!("-out={}", plan.display());
+            terraform.run(&folder, &["plan", "-lock=false", "-var", &package, &out, "-no-color"])?;
+            let shown = terraform.run(&folder, &["show", "-json", &plan.display().to_string()])?;
+            let shown = serde_json::from_str(&shown).context("`terraform show -json`")?;
+            if let Some(changes) = changes {
+                let resources = planned::resources(changes.state("before")?, &shown)?;
+                // The real provider has defaults of its own, which the file leaves to it.
+                if variable(WITHIN).is_none() {
+                    continue;
+                }
+                planned::check_file(&root.join("terraform").join(&folder).join("tests/planned.json"), &resources)?;
+            }
         }
     }
     checkov(root)
@@ -79,8 +96,22 @@ impl Terraform<'_> {
         Ok(folders)
     }
 
-    /// Runs a command of Terraform in a folder, and shows what it says only if it fails.
-    fn run(&self, folder: &Path, arguments: &[&str]) -> Result<()> {
+    /// Compares what the runs of `tests/changes.tftest.hcl` plan with what is committed beside it. `None`: there is no such
+    /// file.
+    fn changes(&self, folder: &Path) -> Result<Option<Messages>> {
+        const FILE: &str = "tests/changes.tftest.hcl";
+        let path = self.root.join("terraform").join(folder);
+        if !path.join(FILE).is_file() {
+            return Ok(None);
+        }
+        let filter = format!("-filter={FILE}");
+        let messages = Messages::parse(&self.run(folder, &["test", "-json", "-verbose", &filter])?);
+        planned::check_file(&path.join("tests/changes.json"), &messages.changes())?;
+        Ok(Some(messages))
+    }
+
+    /// Runs a command of Terraform in a folder, and returns what it prints; shows it only if it fails.
+    fn run(&self, folder: &Path, arguments: &[&str]) -> Result<String> {
         let data = folder.to_string_lossy().replace('/', "-");
         let output = Command::new("terraform")
             .args(arguments)
@@ -94,7 +125,7 @@ impl Terraform<'_> {
             eprint!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
             bail!("terraform {} failed in terraform/{}", arguments.join(" "), folder.display());
         }
-        Ok(())
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 }
 

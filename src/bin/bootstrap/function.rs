@@ -41,6 +41,8 @@ pub struct Function {
     manifests: PathBuf,
     /// The commit of the manifests.
     revision: Option<String>,
+    /// Of the metrics; stacks that share an account each have their own.
+    namespace: String,
     /// The accounts of the manifests that could be entered so far. The credentials of roles are renewed by the clients.
     clouds: Mutex<Vec<Aws>>,
 }
@@ -59,7 +61,8 @@ impl Function {
         }
         let text = |name| env::var(name).ok().filter(|value| !value.is_empty());
         let manifests = text("KEYROTA_MANIFESTS").unwrap_or_else(|| "manifests".to_owned()).into();
-        Ok(Self { manifests, revision: text("KEYROTA_REVISION"), clouds: Mutex::default() })
+        let namespace = text("KEYROTA_METRICS_NAMESPACE").unwrap_or_else(|| metrics::NAMESPACE.to_owned());
+        Ok(Self { manifests, revision: text("KEYROTA_REVISION"), namespace, clouds: Mutex::default() })
     }
 
     /// Runs once; yields the report.
@@ -87,7 +90,7 @@ impl Function {
         let exceeded: Vec<String> = planned.exceeded().iter().map(ToString::to_string).collect();
         let report = Report { plan, revision: self.revision.as_deref(), since: None, applied: None };
         if mode == Mode::Plan || !exceeded.is_empty() {
-            measure(&planned, &report);
+            measure(&self.namespace, &planned, &report);
             let Counts { blocked, .. } = Counts::of(plan);
             tracing::info!(mode = mode.as_str(), changes = plan.changes.len(), blocked, "planned");
             if mode == Mode::Plan {
@@ -105,13 +108,12 @@ impl Function {
         let conditions = Conditions {
             as_of: now,
             clock: &Utc::now,
-            starts_rotations: mode.starts_rotations(),
             may_start: &|| Utc::now().timestamp_millis().saturating_add(RESERVE) <= deadline,
             progress: &log_outcome,
             outbox: Outbox::default(),
         };
         // What was done is measured before the mail, whatever becomes of that.
-        let measure = |applied: &_| measure(&planned, &Report { applied: Some(applied), ..report });
+        let measure = |applied: &_| measure(&self.namespace, &planned, &Report { applied: Some(applied), ..report });
         let applied = planned.apply(&conditions, &measure).await;
         applied.mail.iter().for_each(log_mail);
         let report = Report { applied: Some(&applied), ..report };
@@ -151,7 +153,7 @@ impl Function {
 
 /// When the time for reading is over, of an invocation that has so many milliseconds: that leaves some to apply.
 fn reading_ends(left: i64) -> Option<Instant> {
-    let reading = if left > 2 * RESERVE { (left - RESERVE) / 10 * 7 } else { left / 2 };
+    let reading = if left > RESERVE { (left - RESERVE) / 10 * 7 } else { left / 2 };
     Instant::now().checked_add(Duration::from_millis(u64::try_from(reading).unwrap_or_default()))
 }
 
@@ -260,9 +262,9 @@ fn summarize(mode: Mode, report: &Report<'_>) {
 }
 
 /// Prints the metrics bare: CloudWatch looks for `_aws` at the root of a line.
-fn measure(planned: &Planned<'_, Aws>, report: &Report<'_>) {
+fn measure(namespace: &str, planned: &Planned<'_, Aws>, report: &Report<'_>) {
     let accounts: Vec<_> = planned.accounts.iter().map(|one| (&one.roster, &one.inventory)).collect();
-    for line in metrics::lines(&accounts, report.plan, report.applied) {
+    for line in metrics::lines_in(namespace, &accounts, report.plan, report.applied) {
         // Without a log there is nobody to tell either.
         let _ = writeln!(io::stdout().lock(), "{line}");
     }

@@ -57,15 +57,15 @@
 mod calls;
 mod file;
 mod iam;
-mod located;
 mod rules;
 mod save;
 mod secrets_manager;
 mod ses;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     io,
+    ops::{Deref, DerefMut},
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -85,7 +85,7 @@ pub struct Sandbox {
 
 #[derive(Clone, Debug)]
 struct State {
-    world: located::Located,
+    world: Located,
     /// The time that calls happen at. Not the same as [`World::now`], which is set only in a file that pins it.
     clock: Option<DateTime<Utc>>,
 }
@@ -188,7 +188,7 @@ impl Sandbox {
     /// An account in this state. The state is not checked before it is saved.
     pub fn new(account: Account, world: World) -> Self {
         let clock = world.now;
-        Self { account: Arc::new(account), header: Arc::from(""), state: Mutex::new(State { world: located::Located::new(world), clock }) }
+        Self { account: Arc::new(account), header: Arc::from(""), state: Mutex::new(State { world: Located::new(world), clock }) }
     }
 
     /// The same account under the name that the manifest gives it. The file holds no such name.
@@ -230,7 +230,7 @@ impl Sandbox {
     }
 
     /// Makes one call.
-    fn call<R>(&self, call: impl FnOnce(&mut located::Located) -> R) -> R {
+    fn call<R>(&self, call: impl FnOnce(&mut Located) -> R) -> R {
         call(&mut self.state().world)
     }
 
@@ -274,5 +274,95 @@ impl StoredSecret {
     /// The version that carries a staging label; at most one can.
     pub fn labelled(&self, label: &str) -> Option<&StoredVersion> {
         self.versions.iter().find(|version| version.labels.iter().any(|own| own == label))
+    }
+}
+
+/// A [`World`] whose lists are not searched from the start for every call.
+#[derive(Clone, Debug)]
+struct Located {
+    world: World,
+    /// `None`: someone has changed the lists behind the calls' back.
+    places: Option<Places>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Places {
+    /// By name in lower case.
+    users: HashMap<String, usize>,
+    /// The user whose key it is.
+    keys: HashMap<KeyId, usize>,
+    secrets: HashMap<String, usize>,
+}
+
+impl Located {
+    pub fn new(world: World) -> Self {
+        Self { world, places: None }
+    }
+
+    /// The state, to change it in any way.
+    pub fn any(&mut self) -> &mut World {
+        self.places = None;
+        &mut self.world
+    }
+
+    pub fn user(&mut self, name: &str) -> Option<&mut IamUser> {
+        let at = *self.places().users.get(&name.to_ascii_lowercase())?;
+        self.world.users.get_mut(at)
+    }
+
+    pub fn key(&mut self, id: &KeyId) -> Option<&mut Key> {
+        let at = *self.places().keys.get(id)?;
+        self.world.users.get_mut(at)?.keys.iter_mut().find(|key| key.id == *id)
+    }
+
+    pub fn secret(&mut self, name: &str) -> Option<&mut StoredSecret> {
+        let at = *self.places().secrets.get(name)?;
+        self.world.secrets.get_mut(at)
+    }
+
+    /// Adds a key to a user's.
+    pub fn add_key(&mut self, user: &str, key: Key) {
+        let Some(at) = self.places().users.get(&user.to_ascii_lowercase()).copied() else { return };
+        self.places().keys.insert(key.id.clone(), at);
+        self.world.users[at].keys.push(key);
+    }
+
+    /// Adds a secret of a name that there is not yet.
+    pub fn add_secret(&mut self, secret: StoredSecret) {
+        let at = self.world.secrets.len();
+        self.places().secrets.insert(secret.name.clone(), at);
+        self.world.secrets.push(secret);
+    }
+
+    fn places(&mut self) -> &mut Places {
+        self.places.get_or_insert_with(|| {
+            let mut places = Places::default();
+            // The first of a name is the one that is found.
+            for (at, user) in self.world.users.iter().enumerate() {
+                places.users.entry(user.name.to_ascii_lowercase()).or_insert(at);
+                for key in &user.keys {
+                    places.keys.entry(key.id.clone()).or_insert(at);
+                }
+            }
+            for (at, secret) in self.world.secrets.iter().enumerate() {
+                places.secrets.entry(secret.name.clone()).or_insert(at);
+            }
+            places
+        })
+    }
+}
+
+impl Deref for Located {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        &self.world
+    }
+}
+
+/// For what is no list of named things: the counter, the mail.
+impl DerefMut for Located {
+    fn deref_mut(&mut self) -> &mut World {
+        &mut self.world
     }
 }

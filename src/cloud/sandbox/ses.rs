@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, SubsecRound, Utc};
 
-use super::{SentMail, located::Located};
+use super::{SentMail, Located};
 use crate::{
     cloud::Message,
     inventory::{CallError, ErrorKind},

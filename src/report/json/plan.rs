@@ -107,7 +107,7 @@ struct JsonWarning<'a> {
     account: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     account_name: Option<&'a str>,
-    user: &'a str,
+    user: Option<&'a str>,
     key: Option<&'a str>,
     message: String,
 }
@@ -152,7 +152,10 @@ fn warning(warning: &Warning) -> JsonWarning<'_> {
     let (account, account_name) = names(account);
     let key = match warning {
         Warning::OwnKey { key, .. } | Warning::SecretLeft { key, .. } => Some(key.as_str()),
-        Warning::ReplicaFailed { .. } | Warning::ExtraReplicas { .. } => None,
+        Warning::ReplicaFailed { .. }
+        | Warning::ExtraReplicas { .. }
+        | Warning::PaceTooSlow { .. }
+        | Warning::PaceLate { .. } => None,
     };
     let (code, message) = (warning.code(), warning.to_string());
     JsonWarning { code, account, account_name, user, key, message }

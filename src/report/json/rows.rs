@@ -140,8 +140,9 @@ pub fn state(wait: &WaitingOn) -> &'static str {
 }
 
 pub fn change(change: &Change) -> JsonChange<'_> {
-    let Change { account, user, action, reason, destination, moves_to, made_with, source: from, then, is_assumed } =
-        change;
+    let Change {
+        account, user, action, reason, destination, moves_to, made_with, source: from, then, is_assumed, ..
+    } = change;
     let (account, account_name) = names(account);
     JsonChange {
         account,

@@ -148,9 +148,7 @@ pub fn comparison(page: &mut Page, since: &Since<'_>, compared: &Compared, plan:
         page.push(&format!("> {}\n\n", words(note)));
     }
     let later = compared.later().map(|run| (run.plan.as_of, run.comparison.beyond(now)));
-    let mut deleted = now.deletions();
-    deleted.extend(later.iter().flat_map(|(_, beyond)| beyond.deletions()));
-    page.push(&deletions(&deleted, accounts));
+    page.push(&deletions(&compared.deletions(), accounts));
     page.push(&could_not_be_read(plan));
 
     let weaker: Vec<&Field> = settings.iter().filter(|field| field.weaker).collect();

@@ -136,8 +136,7 @@ pub fn caused_waits(comparison: &Comparison, accounts: &Accounts) -> Vec<String>
 }
 
 pub fn change_row(change: &Change, before: Option<String>, accounts: &Accounts) -> String {
-    let Change { account, user, action, reason, destination: _, moves_to, made_with, source: _, then: _, is_assumed } =
-        change;
+    let Change { account, user, action, reason, moves_to, made_with, is_assumed, .. } = change;
     let verb = action.verb();
     let steps = Steps::after(change);
     let first = format!(

@@ -46,9 +46,7 @@ fn comparison(since: &Since<'_>, compared: &Compared, plan: &Plan) -> String {
     let Compared { now, settings, templates, next_run: _ } = compared;
     let later = compared.later().map(|run| (run.plan.as_of, run.comparison.beyond(now)));
     let mut out = headline(&since.to_string(), compared) + "\n";
-    let mut deletions = now.deletions();
-    deletions.extend(later.iter().flat_map(|(_, beyond)| beyond.deletions()));
-    out += &section("Deletes for good:", deletions.iter().map(deletion_line));
+    out += &section("Deletes for good:", compared.deletions().iter().map(deletion_line));
     let weaker = now.changed.iter().filter(|changed| !changed.weaker.is_empty());
     out += &section("Leave the scope:", now.left.iter().map(|user| member_line('-', user)));
     out += &section("Weaker policy:", weaker.flat_map(changed_lines));
@@ -70,7 +68,16 @@ fn comparison(since: &Since<'_>, compared: &Compared, plan: &Plan) -> String {
     out += &section("Pending anyway:", now.pending.iter().map(change_line));
     out += &section("Waiting anyway:", now.waiting.iter().map(waiting_line));
     out += &section("Could not be read:", plan.unreadable().map(waiting_line));
-    out + "\n" + &plan::summary(plan) + "\n"
+    let summary = plan::summary(plan);
+    // A run now is calm; the change is not.
+    let summary = match (summary.strip_prefix("No changes. "), compared.rescheduled()) {
+        (Some(rest), count) if count > 0 => {
+            let rotations = if count == 1 { "1 rotation goes" } else { &format!("{count} rotations go") };
+            format!("No changes now; {rotations} on otherwise because of this change. {rest}")
+        }
+        _ => summary,
+    };
+    out + "\n" + &summary + "\n"
 }
 
 /// One line that a tired person can stop at.

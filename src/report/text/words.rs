@@ -34,18 +34,7 @@ pub fn heading(account: &Account) -> String {
 }
 
 pub fn change_line(change: &Change) -> String {
-    let Change {
-        account: _,
-        user,
-        action,
-        reason,
-        destination: _,
-        moves_to,
-        made_with,
-        source: _,
-        then: _,
-        is_assumed,
-    } = change;
+    let Change { user, action, reason, moves_to, made_with, is_assumed, .. } = change;
     let verb = action.verb();
     let style = style(verb);
     let (key, reason, moves) =

@@ -1,13 +1,25 @@
 # A provider and a module for each account of the manifests that has a `role`: Terraform can't make providers of a map.
-# Without other accounts, this file is empty.
+# Without other accounts, only the two maps below are left, empty.
 
 locals {
   trust = {
     execution_role_arns = [module.rotation.execution_role_arn]
     plan_role_arns      = var.github == null ? [] : [module.rotation.plan_role_arn]
+    deploy_role_arns    = var.github == null ? [] : [module.rotation.deploy_role_arn]
   }
-  # A role in each account with which Terraform may create roles and policies.
-  deployer = "OrganizationAccountAccessRole"
+
+  # The roles with which Terraform works in the other accounts: those that the module `account` makes there, or, until it
+  # has made them, the one that `deployer` names.
+  deployers = { for name, access in var.accounts : name => var.deployer == null ?
+    replace("${coalesce(access.role, "-")}-deploy", "{partition}", data.aws_partition.current.partition) :
+    "arn:${data.aws_partition.current.partition}:iam::${coalesce(access.id, "-")}:role/${var.deployer}"
+  }
+
+  # By the accounts' names in the manifests.
+  accounts = {
+    payments-prod = module.payments_prod
+    payments-test = module.payments_test
+  }
 }
 
 provider "aws" {
@@ -17,7 +29,11 @@ provider "aws" {
   allowed_account_ids = [var.accounts["payments-prod"].id]
 
   assume_role {
-    role_arn = "arn:aws:iam::${var.accounts["payments-prod"].id}:role/${local.deployer}"
+    role_arn = local.deployers["payments-prod"]
+  }
+
+  default_tags {
+    tags = local.tags
   }
 }
 
@@ -30,6 +46,7 @@ module "payments_prod" {
   boundary            = { users = var.boundary_users["payments-prod"] }
   execution_role_arns = local.trust.execution_role_arns
   plan_role_arns      = local.trust.plan_role_arns
+  deploy_role_arns    = local.trust.deploy_role_arns
 }
 
 provider "aws" {
@@ -39,7 +56,11 @@ provider "aws" {
   allowed_account_ids = [var.accounts["payments-test"].id]
 
   assume_role {
-    role_arn = "arn:aws:iam::${var.accounts["payments-test"].id}:role/${local.deployer}"
+    role_arn = local.deployers["payments-test"]
+  }
+
+  default_tags {
+    tags = local.tags
   }
 }
 
@@ -52,4 +73,5 @@ module "payments_test" {
   boundary            = { users = var.boundary_users["payments-test"] }
   execution_role_arns = local.trust.execution_role_arns
   plan_role_arns      = local.trust.plan_role_arns
+  deploy_role_arns    = local.trust.deploy_role_arns
 }

@@ -1,7 +1,7 @@
 # The accounts of the example manifests. Copy this folder for an environment of your own.
 
 terraform {
-  required_version = ">= 1.9"
+  required_version = ">= 1.10" # `use_lockfile`
 
   required_providers {
     aws = {
@@ -25,24 +25,37 @@ provider "aws" {
   region = var.region
 
   default_tags {
-    tags = { app = "keyrota", environment = "test" }
+    tags = local.tags
   }
 }
 
 module "rotation" {
   source = "../../layers/rotation"
 
-  region          = var.region
-  package         = var.package
-  revision        = var.revision
-  architecture    = var.architecture
-  paused          = var.paused
-  schedules       = var.schedules
-  mail            = var.mail
-  accounts        = var.accounts
-  boundary        = var.boundary
-  mail_identity   = "domain"
-  test_recipients = var.test_recipients
-  alarm_emails    = var.alarm_emails
-  github          = var.github
+  name                 = local.name
+  region               = var.region
+  package              = var.package
+  revision             = var.revision
+  architecture         = var.architecture
+  paused               = var.paused
+  reserved_concurrency = var.reserved_concurrency
+  schedules            = var.schedules
+  mail                 = var.mail
+  mail_identity        = var.mail_identity
+  create_mail_identity = var.create_mail_identity
+  test_recipients      = var.test_recipients
+  alarm_emails         = var.alarm_emails
+  accounts             = var.accounts
+  boundary             = var.boundary
+  github               = var.github
+}
+
+data "aws_partition" "current" {}
+
+locals {
+  # Two environments of one account differ in `environment`, and so in the names of everything.
+  name = coalesce(var.name, "${var.application}-${var.environment}")
+
+  # On everything, in every account.
+  tags = merge(var.tags, { application = var.application, environment = var.environment }, var.owner == null ? {} : { owner = var.owner })
 }

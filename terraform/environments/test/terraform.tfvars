@@ -1,5 +1,9 @@
 # What is not in the manifests. Everything here is an example.
+environment     = "test"
+owner           = "security"
+tags            = { cost-center = "4711" }
 region          = "eu-west-1"
+mail_identity   = "domain"
 package         = "../../../target/packages/aarch64-unknown-linux-gnu/keyrota.zip"
 alarm_emails    = ["security@example.com"]
 test_recipients = ["payments-oncall@example.com"]

@@ -23,6 +23,12 @@ variable "alarm_emails" {
   default     = []
 }
 
+variable "application" {
+  description = "The first part of all names, and a tag."
+  type        = string
+  default     = "keyrota"
+}
+
 variable "architecture" {
   description = "What the package was built for: `arm64` or `x86_64`."
   type        = string
@@ -44,6 +50,23 @@ variable "boundary_users" {
   default     = {}
 }
 
+variable "create_mail_identity" {
+  description = "Whether to create the sender's SES identity; `false` if it exists already, as in the second environment of one account and region."
+  type        = bool
+  default     = true
+}
+
+variable "deployer" {
+  description = "The role of the other accounts with which a person applies this for the first time, e.g. `OrganizationAccountAccessRole`. `null`: the narrow deploy roles that were made then."
+  type        = string
+  default     = null
+}
+
+variable "environment" {
+  description = "The second part of all names, and a tag."
+  type        = string
+}
+
 variable "github" {
   description = "The repository of the manifests, for the roles of its workflows; see the module `github`. `null`: no such roles."
   type = object({
@@ -52,7 +75,8 @@ variable "github" {
     oidc_provider_arn = optional(string)
     plan_subjects     = optional(list(string), ["pull_request", "ref:refs/heads/main", "environment:production"])
     deploy_subjects   = optional(list(string), ["environment:production"])
-    deploy_role_arns  = optional(list(string), [])
+    plan_role_arns    = optional(list(string))
+    deploy_role_arns  = optional(list(string))
     state             = optional(object({ bucket = string, key = string }))
   })
   default = null
@@ -61,6 +85,24 @@ variable "github" {
 variable "mail" {
   description = "The sender, as `keyrota export terraform` writes it. `null`: nobody is told of anything."
   type        = object({ address = string, domain = string, from_arn = optional(string), configuration_set = optional(string), region = optional(string) })
+  default     = null
+}
+
+variable "mail_identity" {
+  description = "Whether SES verifies the sender's `address` or its `domain`."
+  type        = string
+  default     = "address"
+}
+
+variable "name" {
+  description = "The name of everything that is created in the function's account. `null`: `application` and `environment`."
+  type        = string
+  default     = null
+}
+
+variable "owner" {
+  description = "Who owns the stack: a tag. `null`: none."
+  type        = string
   default     = null
 }
 
@@ -81,6 +123,12 @@ variable "region" {
   default     = "eu-west-1"
 }
 
+variable "reserved_concurrency" {
+  description = "How many runs may go on at the same time. `-1`: no limit, for accounts whose quota is too small to reserve any."
+  type        = number
+  default     = 1
+}
+
 variable "revision" {
   description = "The commit of the manifests in the package, for reports."
   type        = string
@@ -88,12 +136,19 @@ variable "revision" {
 }
 
 variable "schedules" {
-  description = "When rotations start (`enforce`) and are carried on (`tend`): expressions of EventBridge Scheduler, in UTC."
+  description = "When rotations start (`enforce`) and are carried on (`tend`): expressions of EventBridge Scheduler, in UTC. `run_within_days`: what is too long without a run, as `tend` has it."
   type = object({
-    enforce = optional(string, "cron(0 8 1 * ? *)")
-    tend    = optional(string, "cron(0 8 * * ? *)")
+    enforce         = optional(string, "cron(0 8 1 * ? *)")
+    tend            = optional(string, "cron(0 8 * * ? *)")
+    run_within_days = optional(number, 2)
   })
   default = {}
+}
+
+variable "tags" {
+  description = "More tags for everything."
+  type        = map(string)
+  default     = {}
 }
 
 variable "test_recipients" {

@@ -8,6 +8,7 @@ module "key" {
   name       = var.name
   account_id = local.account_id
   partition  = local.partition
+  dns_suffix = local.dns_suffix
   region     = var.region
 }
 
@@ -15,6 +16,7 @@ module "mail" {
   source = "../../modules/mail"
   count  = var.mail == null ? 0 : 1
 
+  name              = var.name
   identity          = var.mail_identity == "domain" ? var.mail.domain : var.mail.address
   from_arn          = var.mail.from_arn
   configuration_set = var.mail.configuration_set
@@ -33,20 +35,20 @@ module "access" {
   access       = each.value
   account_id   = local.account_id
   partition    = local.partition
+  dns_suffix   = local.dns_suffix
   region       = coalesce(each.value.region, var.region)
   read_in_bulk = var.read_in_bulk
 }
 
 module "reader" {
   source   = "../../modules/reader"
-  for_each = merge([for access in values(local.own) : { for template in access.templates : template => access }]...)
+  for_each = toset(flatten([for access in values(local.own) : access.templates]))
 
-  name         = var.name
-  account_id   = local.account_id
-  partition    = local.partition
-  region       = coalesce(each.value.region, var.region)
-  template     = each.key
-  kms_key_arns = each.value.kms_keys
+  name       = var.name
+  account_id = local.account_id
+  partition  = local.partition
+  dns_suffix = local.dns_suffix
+  template   = each.key
 }
 
 # Not of today's manifests: whoever ships those may not change the boundary.
@@ -57,6 +59,7 @@ module "boundary" {
   name           = var.name
   account_id     = local.account_id
   partition      = local.partition
+  dns_suffix     = local.dns_suffix
   users          = try(var.boundary.users, [])
   roles          = try(var.boundary.roles, [])
   secrets        = try(var.boundary.secrets, [])
@@ -76,9 +79,13 @@ module "function" {
   reserved_concurrency     = var.reserved_concurrency
   maximum_retries          = var.maximum_retries
   log_retention_days       = var.log_retention_days
+  log_level                = var.log_level
   kms_key_arn              = local.kms_key_arn
+  account_id               = local.account_id
+  partition                = local.partition
+  dns_suffix               = local.dns_suffix
   region                   = var.region
-  permissions_boundary_arn = local.boundary_arn
+  permissions_boundary_arn = var.permissions_boundary_arn == null ? module.boundary[0].arn : var.permissions_boundary_arn
 
   policies = merge(
     length(local.caller) == 0 ? {} : { caller = jsonencode({ Version = "2012-10-17", Statement = local.caller }) },
@@ -90,11 +97,12 @@ module "schedule" {
   source = "../../modules/schedule"
 
   name         = var.name
-  schedules    = var.schedules
+  schedules    = { enforce = var.schedules.enforce, tend = var.schedules.tend }
   paused       = var.paused
   function_arn = module.function.arn
   kms_key_arn  = local.kms_key_arn
   account_id   = local.account_id
+  dns_suffix   = local.dns_suffix
   region       = var.region
 }
 
@@ -102,11 +110,12 @@ module "alarms" {
   source = "../../modules/alarms"
 
   name                   = var.name
+  namespace              = var.name
   paused                 = var.paused
   function_name          = module.function.name
   failed_queue_name      = module.function.queue_name
   undelivered_queue_name = module.schedule.queue_name
-  run_within_days        = var.run_within_days
+  run_within_days        = local.run_within_days
   topic_arns             = var.alarm_topic_arns
   emails                 = var.alarm_emails
   kms_key_arn            = local.kms_key_arn
@@ -123,18 +132,19 @@ module "github" {
   oidc_provider_arn  = var.github.oidc_provider_arn
   plan_subjects      = var.github.plan_subjects
   deploy_subjects    = var.github.deploy_subjects
-  deploy_role_arns   = var.github.deploy_role_arns
+  deploy_role_arns   = coalesce(var.github.deploy_role_arns, [for role in local.bounded_roles : "${role}-deploy"])
   state              = var.github.state
-  execution_role_arn = module.function.role_arn
-  schedule_role_arn  = module.schedule.role_arn
+  execution_role_arn = local.execution_role_arn
+  schedule_role_arn  = "${local.execution_role_arn}-schedule"
   boundary_arn       = local.boundary_arn
   kms_key_arn        = local.kms_key_arn
   account_id         = local.account_id
   partition          = local.partition
+  dns_suffix         = local.dns_suffix
   region             = var.region
 
   plan_policies = merge(
-    { for access in values(module.access) : "rotation" => access.plan },
+    { rotation = module.plan.plan },
     length(local.plan_roles) == 0 ? {} : {
       caller = jsonencode({
         Version   = "2012-10-17"
@@ -144,15 +154,42 @@ module "github" {
   )
 }
 
+# What a plan reads here is the same whatever the manifests say.
+module "plan" {
+  source = "../../modules/access"
+
+  access       = local.nothing
+  account_id   = local.account_id
+  partition    = local.partition
+  dns_suffix   = local.dns_suffix
+  region       = var.region
+  read_in_bulk = var.read_in_bulk
+}
+
 locals {
   account_id  = data.aws_caller_identity.current.account_id
   partition   = data.aws_partition.current.partition
+  dns_suffix  = data.aws_partition.current.dns_suffix
   kms_key_arn = var.kms_key_arn == null ? module.key[0].arn : var.kms_key_arn
 
-  boundary_arn = var.permissions_boundary_arn == null ? module.boundary[0].arn : var.permissions_boundary_arn
-  own          = { for name, access in var.accounts : name => access if access.role == null }
-  roles        = sort([for access in values(var.accounts) : replace(access.role, "{partition}", local.partition) if access.role != null])
-  plan_roles   = [for role in local.roles : "${role}-plan"]
+  # Known before they are made, so that a plan shows the policies that name them.
+  execution_role_arn = "arn:${local.partition}:iam::${local.account_id}:role/${var.name}"
+  boundary_arn       = coalesce(var.permissions_boundary_arn, "arn:${local.partition}:iam::${local.account_id}:policy/${var.name}-boundary")
+
+  own   = { for name, access in var.accounts : name => access if access.role == null }
+  roles = sort([for access in values(var.accounts) : replace(access.role, "{partition}", local.partition) if access.role != null])
+  nothing = {
+    grants = [], never = [], secrets = [], templates = [], replicated = [], replica_regions = [], kms_keys = [], kms_aliases = []
+  }
+
+  # A person sets these, so that a pull request of a new account changes no role of the workflows.
+  bounded_roles = sort(try(var.boundary.roles, []))
+  plan_roles    = var.github == null ? [] : coalesce(var.github.plan_role_arns, [for role in local.bounded_roles : "${role}-plan"])
+
+  # `schedules` says it where the manifests have a schedule of their own: `null` if CloudWatch can't look back so far.
+  run_within_days = var.run_within_days != null ? var.run_within_days : (
+    var.schedules.run_within_days <= 7 ? var.schedules.run_within_days : null
+  )
 
   # Mail leaves from here, whichever account it is about.
   caller_statements = jsondecode(templatefile("${path.module}/../../modules/access/statements/caller.json.tftpl", {

@@ -20,6 +20,22 @@ variable "accounts" {
     condition     = length([for access in values(var.accounts) : access if access.role == null]) <= 1
     error_message = "Only one account can be the function's own; give the others a `role` in the manifests."
   }
+
+  validation {
+    condition = var.permissions_boundary_arn != null || alltrue([for access in values(var.accounts) : contains(
+      [for role in try(var.boundary.roles, []) : regex("iam::.*$", role)], try(regex("iam::.*$", access.role), "")
+    ) if access.role != null])
+    error_message = "`boundary.roles` does not name the roles of these accounts, which a person must do before keyrota can enter them: ${join(", ", [
+      for name, access in var.accounts : name if access.role != null && !contains(
+        [for role in try(var.boundary.roles, []) : regex("iam::.*$", role)], try(regex("iam::.*$", access.role), "")
+      )
+    ])}."
+  }
+
+  validation {
+    condition     = !contains(flatten([for access in values(var.accounts) : access.kms_aliases if access.role == null]), "alias/${var.name}")
+    error_message = "`alias/${var.name}` is the key of this stack, which `terraform destroy` deletes: the users' secrets would be lost with it. Let `kms-key` name a key of your own."
+  }
 }
 
 variable "alarm_emails" {
@@ -69,7 +85,8 @@ variable "github" {
     oidc_provider_arn = optional(string)
     plan_subjects     = optional(list(string), ["pull_request", "ref:refs/heads/main", "environment:production"])
     deploy_subjects   = optional(list(string), ["environment:production"])
-    deploy_role_arns  = optional(list(string), [])
+    plan_role_arns    = optional(list(string))
+    deploy_role_arns  = optional(list(string))
     state             = optional(object({ bucket = string, key = string }))
   })
   default = null
@@ -79,6 +96,12 @@ variable "kms_key_arn" {
   description = "Your key for logs, queues, alarms and environment; its policy must let CloudWatch Logs and CloudWatch use it. `null`: one is created."
   type        = string
   default     = null
+}
+
+variable "log_level" {
+  description = "What the function logs: `INFO`, or `DEBUG` for each call to AWS as well."
+  type        = string
+  default     = "INFO"
 }
 
 variable "log_retention_days" {
@@ -161,7 +184,7 @@ variable "region" {
 }
 
 variable "reserved_concurrency" {
-  description = "How many runs may go on at the same time; `-1`: no limit."
+  description = "How many runs may go on at the same time. `-1`: no limit, for accounts whose quota is too small to reserve any."
   type        = number
   default     = 1
 }
@@ -173,22 +196,42 @@ variable "revision" {
 }
 
 variable "run_within_days" {
-  description = "An alarm goes off when no run was completed for so many days: 1 to 7."
+  description = "An alarm goes off when no run was completed for so many days: 1 to 7. `null`: as `schedules` says."
   type        = number
-  default     = 2
+  default     = null
 }
 
 variable "schedules" {
-  description = "When rotations start (`enforce`) and are carried on (`tend`): expressions of EventBridge Scheduler, in UTC."
+  description = "When rotations start (`enforce`) and are carried on (`tend`): expressions of EventBridge Scheduler, in UTC. `run_within_days`: what is too long without a run, as `tend` has it."
   type = object({
-    enforce = optional(string, "cron(0 8 1 * ? *)")
-    tend    = optional(string, "cron(0 8 * * ? *)")
+    enforce         = optional(string, "cron(0 8 1 * ? *)")
+    tend            = optional(string, "cron(0 8 * * ? *)")
+    run_within_days = optional(number, 2)
   })
   default = {}
 
+  # The same words as `keyrota check` has.
   validation {
-    condition     = alltrue([for expression in values(var.schedules) : can(regex("^(cron|rate)\\(.+\\)$", expression))])
-    error_message = "Write `cron(…)` with six fields, or `rate(…)`."
+    condition = alltrue([for expression in [var.schedules.enforce, var.schedules.tend] : can(regex("^(cron|rate)\\(.*\\)$", expression))])
+    error_message = join("\n", concat([for expression in [var.schedules.enforce, var.schedules.tend] :
+      "`${expression}` is neither `cron(…)` nor `rate(…)`" if !can(regex("^(cron|rate)\\(.*\\)$", expression))
+    ], ["write e.g. `cron(0 8 1 * ? *)` or `rate(1 day)`"]))
+  }
+
+  validation {
+    condition = alltrue([for expression in [var.schedules.enforce, var.schedules.tend] : length(regexall("[^ ]+", trimsuffix(trimprefix(expression, "cron("), ")"))) == 6 if startswith(expression, "cron(")])
+    error_message = join("\n", concat([for expression in [var.schedules.enforce, var.schedules.tend] :
+      "`${expression}`: EventBridge wants six fields, this has ${length(regexall("[^ ]+", trimsuffix(trimprefix(expression, "cron("), ")")))}" if startswith(expression, "cron(") && length(regexall("[^ ]+", trimsuffix(trimprefix(expression, "cron("), ")"))) != 6
+    ], ["six fields: minute, hour, day of month, month, day of week, year; e.g. `cron(0 8 1 * ? *)`"]))
+  }
+
+  validation {
+    condition = alltrue([for expression in [var.schedules.enforce, var.schedules.tend] :
+      (regexall("[^ ]+", trimsuffix(trimprefix(expression, "cron("), ")"))[2] == "?") != (regexall("[^ ]+", trimsuffix(trimprefix(expression, "cron("), ")"))[4] == "?") if startswith(expression, "cron(") && length(regexall("[^ ]+", trimsuffix(trimprefix(expression, "cron("), ")"))) == 6
+    ])
+    error_message = join("\n", concat([for expression in [var.schedules.enforce, var.schedules.tend] :
+      "`${expression}`: one of day of month and day of week must be `?`, and only one" if startswith(expression, "cron(") && try((regexall("[^ ]+", trimsuffix(trimprefix(expression, "cron("), ")"))[2] == "?") == (regexall("[^ ]+", trimsuffix(trimprefix(expression, "cron("), ")"))[4] == "?") && length(regexall("[^ ]+", trimsuffix(trimprefix(expression, "cron("), ")"))) == 6, false)
+    ], ["six fields: minute, hour, day of month, month, day of week, year; e.g. `cron(0 8 1 * ? *)`"]))
   }
 }
 

@@ -3,6 +3,15 @@
 #
 # This module makes no resources.
 
+# An alias that does not exist is found when planning, and named. The policies name it all the same and not its key: so
+# they follow when the alias is given to another key.
+data "aws_kms_alias" "named" {
+  for_each = toset([for alias in local.access.kms_aliases : alias if !startswith(alias, "arn:")])
+
+  name   = each.key
+  region = var.region
+}
+
 locals {
   # What the manifests can't know is a token in their export. No name in AWS holds a brace.
   access = jsondecode(
@@ -22,6 +31,12 @@ locals {
   all_secrets = ["arn:${var.partition}:secretsmanager:*:${var.account_id}:secret:*"]
 
   all_kms_keys = ["arn:${var.partition}:kms:*:${var.account_id}:key/*"]
+
+  # IAM knows an alias as a property of its key, which is in the alias's account and region.
+  kms_aliases = distinct([for alias in local.access.kms_aliases : regex("alias/.*$", alias)])
+  kms_keys_by_alias = distinct(flatten([for alias in local.access.kms_aliases :
+    startswith(alias, "arn:") ? [replace(alias, "/:alias/.*$/", ":key/*")] : local.all_kms_keys
+  ]))
 
   # As `keyrota:user` names them: tags can't hold a comma.
   owners = sort(distinct([for user in flatten(local.access.grants[*].users) : replace(user, ",", "_")]))
@@ -56,8 +71,9 @@ locals {
       replica_regions   = local.access.replica_regions
       tag_keys          = local.tag_keys
       kms_keys          = local.access.kms_keys
-      kms_aliases       = local.access.kms_aliases
-      kms_keys_by_alias = length(local.access.kms_aliases) == 0 ? [] : local.all_kms_keys
+      kms_aliases       = local.kms_aliases
+      kms_keys_by_alias = local.kms_keys_by_alias
+      via               = "secretsmanager.*.${var.dns_suffix}"
       # A secret that gets another KMS key is encrypted anew, from whatever key it has.
       former_kms_keys = length(concat(local.access.kms_keys, local.access.kms_aliases)) == 0 ? [] : local.all_kms_keys
       # A rotation ends at the secret where it began, even if the manifests name another by now: it bears the user's name.
@@ -80,6 +96,7 @@ locals {
     "keyrota:next",
     "keyrota:notified",
     "keyrota:notified-at",
+    "keyrota:queue",
     "keyrota:reminded",
     "keyrota:unread",
     "keyrota:user",

@@ -28,6 +28,17 @@ variable "account_id" {
     condition     = can(regex("^[0-9]{12}$", var.account_id))
     error_message = "An account's id has 12 digits."
   }
+
+  validation {
+    condition     = var.access.id == null || var.access.id == var.account_id
+    error_message = "The account ${coalesce(var.access.id, "of the manifests")} is not ${var.account_id}, where this runs: give it a `role` in the manifests, and export the variables again."
+  }
+}
+
+variable "dns_suffix" {
+  description = "The domain of the partition's services."
+  type        = string
+  default     = "amazonaws.com"
 }
 
 variable "partition" {

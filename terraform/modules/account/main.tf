@@ -1,5 +1,5 @@
 # In an account whose users rotate, when the function runs in another: the role that it assumes, the one that a plan
-# assumes, and the policy with which users read their secrets.
+# assumes, the one with which new manifests are shipped, and the policies with which users read their secrets.
 
 data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
@@ -9,7 +9,8 @@ module "access" {
 
   access       = var.access
   account_id   = local.account_id
-  partition    = data.aws_partition.current.partition
+  partition    = local.partition
+  dns_suffix   = data.aws_partition.current.dns_suffix
   region       = local.region
   read_in_bulk = var.read_in_bulk
 }
@@ -18,12 +19,11 @@ module "reader" {
   source   = "../reader"
   for_each = toset(var.access.templates)
 
-  name         = local.name
-  account_id   = local.account_id
-  partition    = data.aws_partition.current.partition
-  region       = local.region
-  template     = each.key
-  kms_key_arns = var.access.kms_keys
+  name       = local.name
+  account_id = local.account_id
+  partition  = local.partition
+  dns_suffix = data.aws_partition.current.dns_suffix
+  template   = each.key
 }
 
 module "boundary" {
@@ -32,7 +32,8 @@ module "boundary" {
 
   name       = local.name
   account_id = local.account_id
-  partition  = data.aws_partition.current.partition
+  partition  = local.partition
+  dns_suffix = data.aws_partition.current.dns_suffix
   users      = try(var.boundary.users, [])
   secrets    = try(var.boundary.secrets, [])
 }
@@ -58,23 +59,72 @@ resource "aws_iam_role" "this" {
   lifecycle {
     precondition {
       condition     = length(each.value.policy) <= 10240
-      error_message = "The policy is longer than the 10,240 characters that IAM allows. Let fewer rules name more users: by globs, by a path or by tags."
+      error_message = "The policy of ${each.value.name} would have ${length(each.value.policy)} characters; IAM allows 10,240. Let fewer rules name more users: by globs, by a path or by tags."
     }
   }
+}
+
+# Ships manifests to this account. Its policy is its boundary as well: what someone grants it besides has no effect.
+resource "aws_iam_role" "deploy" {
+  count = length(var.deploy_role_arns) == 0 ? 0 : 1
+
+  name                 = "${local.name}-deploy"
+  path                 = local.path
+  description          = "Writes the policies of ${local.name} as the manifests want them; can do nothing else"
+  permissions_boundary = aws_iam_policy.deploy[0].arn
+
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Action    = "sts:AssumeRole"
+      Principal = { AWS = var.deploy_role_arns }
+    }]
+  })
+}
+
+module "deploy" {
+  source = "../deploy"
+
+  name               = local.name
+  account_id         = local.account_id
+  partition          = local.partition
+  execution_role_arn = "arn:${local.partition}:iam::${local.account_id}:role${local.path}${local.name}"
+  boundary_arn       = local.boundary_arn
+}
+
+resource "aws_iam_policy" "deploy" {
+  # checkov:skip=CKV_AWS_355:what is allowed on all resources is a list; the rest are denials.
+  count = length(var.deploy_role_arns) == 0 ? 0 : 1
+
+  name        = "${local.name}-deploy"
+  description = "What ${local.name}-deploy may do, and the most that it could ever do"
+  policy      = jsonencode({ Version = "2012-10-17", Statement = module.deploy.statements })
+}
+
+resource "aws_iam_role_policy_attachment" "deploy" {
+  count = length(var.deploy_role_arns) == 0 ? 0 : 1
+
+  role       = aws_iam_role.deploy[0].name
+  policy_arn = aws_iam_policy.deploy[0].arn
 }
 
 resource "aws_iam_role_policy" "this" {
   for_each = aws_iam_role.this
 
   name   = "rotation"
-  role   = each.value.id
+  role   = each.value.name
   policy = local.roles[each.key].policy
 }
 
 locals {
   account_id = coalesce(var.access.id, data.aws_caller_identity.current.account_id)
+  partition  = data.aws_partition.current.partition
 
-  name   = element(split("/", coalesce(var.access.role, "keyrota")), -1)
+  # Known before the policy is made, so that a plan shows the documents that name it.
+  boundary_arn = coalesce(var.permissions_boundary_arn, "arn:${local.partition}:iam::${local.account_id}:policy/${local.name}-boundary")
+
+  name   = element(split("/", var.access.role), -1)
   path   = try(regex("role(/.*/)[^/]+$", var.access.role)[0], "/")
   region = coalesce(var.access.region, var.region)
 

@@ -1,3 +1,8 @@
+output "deploy_role_arn" {
+  description = "The role that ships manifests; `null` if there is none."
+  value       = one(aws_iam_role.deploy[*].arn)
+}
+
 output "plan_role_arn" {
   description = "The role that only reads; `null` if there is none."
   value       = try(aws_iam_role.this["plan"].arn, null)

@@ -13,6 +13,11 @@ variable "access" {
     kms_keys        = list(string)
     kms_aliases     = list(string)
   })
+
+  validation {
+    condition     = var.access.role != null
+    error_message = "The manifests name no `role` for the account ${coalesce(var.access.id, "of the caller")}, so there is nothing to make in it."
+  }
 }
 
 variable "boundary" {
@@ -27,6 +32,12 @@ variable "boundary" {
     condition     = var.permissions_boundary_arn != null || try(length(var.boundary.users), 0) > 0
     error_message = "Say whose keys could ever be rotated in this account, e.g. `boundary = { users = [\"/ci/\"] }`: who ships manifests can't reach beyond it."
   }
+}
+
+variable "deploy_role_arns" {
+  description = "Who may assume the role that ships manifests: the deploy role of the stack. Empty: there is no such role."
+  type        = list(string)
+  default     = []
 }
 
 variable "execution_role_arns" {

@@ -57,9 +57,11 @@ locals {
   hour          = 3600
   day           = 86400
 
-  own = { namespace = "keyrota", dimensions = {}, below = false, statistic = "Sum", period = local.hour, periods = 1 }
+  own = { namespace = var.namespace, dimensions = {}, below = false, statistic = "Sum", period = local.hour, periods = 1 }
 
-  alarms = {
+  alarms = { for name, alarm in local.known : name => alarm if name != "no-run" || var.run_within_days != null }
+
+  known = {
     failures = merge(local.own, {
       metric      = "Failures"
       description = "Changes failed. The log and the report of the run say which and why; the next run tries again."
@@ -68,14 +70,14 @@ locals {
       metric      = "KeysOverMaxAge"
       statistic   = "Maximum"
       period      = local.day
-      description = "Access keys are older than their max-age. `keyrota status` shows them and why they wait."
+      description = "Access keys are older than their max-age, and nothing explains it: their users are not exempt, and nobody was told that they are blocked. `keyrota status` shows them and why they wait."
     })
     no-run = merge(local.own, {
       metric      = "RunsCompleted"
       below       = true
       period      = local.day
       periods     = var.run_within_days
-      description = "No run was completed for ${var.run_within_days} days. Look at the schedules and at the two queues."
+      description = "No run was completed for ${coalesce(var.run_within_days, 0)} days. Look at the schedules and at the two queues."
     })
     errors = merge(local.own, {
       namespace   = "AWS/Lambda"

@@ -29,6 +29,11 @@ variable "name" {
   type        = string
 }
 
+variable "namespace" {
+  description = "The namespace of the function's metrics."
+  type        = string
+}
+
 variable "paused" {
   description = "Whether alarms tell nobody."
   type        = bool
@@ -36,12 +41,12 @@ variable "paused" {
 }
 
 variable "run_within_days" {
-  description = "An alarm goes off when no run was completed for so many days."
+  description = "An alarm goes off when no run was completed for so many days: 1 to 7. `null`: none does."
   type        = number
   default     = 2
 
   validation {
-    condition     = var.run_within_days >= 1 && var.run_within_days <= 7 && floor(var.run_within_days) == var.run_within_days
+    condition     = try(var.run_within_days >= 1 && var.run_within_days <= 7 && floor(var.run_within_days) == var.run_within_days, var.run_within_days == null)
     error_message = "CloudWatch looks back at most seven days: 1 to 7."
   }
 }

@@ -3,6 +3,12 @@ variable "account_id" {
   type        = string
 }
 
+variable "dns_suffix" {
+  description = "The domain of the partition's services."
+  type        = string
+  default     = "amazonaws.com"
+}
+
 variable "log_group_arns" {
   description = "Where the role may write logs."
   type        = list(string)

@@ -15,26 +15,31 @@ resource "aws_lambda_function" "this" {
   memory_size      = var.memory_size
   timeout          = var.timeout
 
-  # Two runs at the same time would not harm, and would help nobody.
+  # Two runs at the same time do no harm (see docs/lambda.md), and help nobody.
   reserved_concurrent_executions = var.reserved_concurrency
   kms_key_arn                    = var.kms_key_arn
 
   environment {
     variables = merge(
-      { KEYROTA_MANIFESTS = "manifests" },
+      # Two stacks of one account must not be taken for one another by their alarms.
+      { KEYROTA_MANIFESTS = "manifests", KEYROTA_METRICS_NAMESPACE = var.name },
       var.revision == null ? {} : { KEYROTA_REVISION = var.revision },
     )
   }
 
   logging_config {
-    log_format = "Text" # keyrota writes JSON lines and embedded metrics itself
-    log_group  = aws_cloudwatch_log_group.this.name
+    # Lambda tells keyrota the format and the level, and keyrota writes JSON lines.
+    log_format            = "JSON"
+    application_log_level = var.log_level
+    system_log_level      = "INFO"
+    log_group             = aws_cloudwatch_log_group.this.name
   }
 
   lifecycle {
     precondition {
-      condition     = sum(concat([0], [for document in values(local.policies) : length(document)])) <= 10240
-      error_message = "The policies of the execution role are longer than the 10,240 characters that IAM allows. Let fewer rules name more users: by globs, by a path or by tags."
+      # The role's own policy, whose length a first plan can't tell, takes less than 1,200.
+      condition     = sum(concat([0], [for document in values(var.policies) : length(document)])) <= 9000
+      error_message = "The policies of the execution role would be longer than the 10,240 characters that IAM allows: the manifests need ${sum(concat([0], [for document in values(var.policies) : length(document)]))}. Let fewer rules name more users: by globs, by a path or by tags."
     }
   }
 
@@ -85,30 +90,32 @@ resource "aws_iam_role_policy" "this" {
   for_each = local.policies
 
   name   = each.key
-  role   = aws_iam_role.this.id
+  role   = aws_iam_role.this.name
   policy = each.value
 }
 
 locals {
+  here = "${var.region}:${var.account_id}"
+
   runtime = [
     {
       Sid      = "WriteLog"
       Effect   = "Allow"
       Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-      Resource = ["${aws_cloudwatch_log_group.this.arn}:*"]
+      Resource = ["arn:${var.partition}:logs:${local.here}:log-group:/aws/lambda/${var.name}:*"]
     },
     {
       Sid      = "KeepFailedEvents"
       Effect   = "Allow"
       Action   = ["sqs:SendMessage"]
-      Resource = [aws_sqs_queue.failed.arn]
+      Resource = ["arn:${var.partition}:sqs:${local.here}:${var.name}-failed"]
     },
     {
       Sid       = "EncryptFailedEvents"
       Effect    = "Allow"
       Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
       Resource  = [var.kms_key_arn]
-      Condition = { StringEquals = { "kms:ViaService" = "sqs.${var.region}.amazonaws.com" } }
+      Condition = { StringEquals = { "kms:ViaService" = "sqs.${var.region}.${var.dns_suffix}" } }
     },
   ]
   policies = merge(

@@ -1,3 +1,8 @@
+variable "account_id" {
+  description = "The account's id."
+  type        = string
+}
+
 variable "architecture" {
   description = "What the package was built for: `arm64` or `x86_64`."
   type        = string
@@ -9,9 +14,26 @@ variable "architecture" {
   }
 }
 
+variable "dns_suffix" {
+  description = "The domain of the partition's services."
+  type        = string
+  default     = "amazonaws.com"
+}
+
 variable "kms_key_arn" {
   description = "The key for log, queue and environment."
   type        = string
+}
+
+variable "log_level" {
+  description = "What the function logs: `INFO`, or `DEBUG` for each call to AWS as well. Metrics are lines of the log at `INFO`."
+  type        = string
+  default     = "INFO"
+
+  validation {
+    condition     = contains(["INFO", "DEBUG"], var.log_level)
+    error_message = "It is `INFO` or `DEBUG`: above, Lambda would drop the metrics that the alarms watch."
+  }
 }
 
 variable "log_retention_days" {
@@ -54,6 +76,11 @@ variable "name" {
 
 variable "package" {
   description = "The zip file with `bootstrap` and the manifests."
+  type        = string
+}
+
+variable "partition" {
+  description = "The account's partition."
   type        = string
 }
 

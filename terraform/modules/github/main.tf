@@ -4,7 +4,7 @@ resource "aws_iam_openid_connect_provider" "this" {
   count = var.oidc_provider_arn == null ? 1 : 0
 
   url            = "https://${local.issuer}"
-  client_id_list = ["sts.amazonaws.com"]
+  client_id_list = [local.audience]
 }
 
 resource "aws_iam_role" "plan" {
@@ -12,13 +12,15 @@ resource "aws_iam_role" "plan" {
   description          = "keyrota plan in pull requests; may read only"
   max_session_duration = 3600
   assume_role_policy   = local.trust.plan
+
+  depends_on = [aws_iam_openid_connect_provider.this]
 }
 
 resource "aws_iam_role_policy" "plan" {
   for_each = var.plan_policies
 
   name   = each.key
-  role   = aws_iam_role.plan.id
+  role   = aws_iam_role.plan.name
   policy = each.value
 }
 
@@ -27,11 +29,13 @@ resource "aws_iam_role" "deploy" {
   description          = "Ships manifests and releases of ${var.name}; can't create or remove the stack"
   max_session_duration = 3600
   assume_role_policy   = local.trust.deploy
+
+  depends_on = [aws_iam_openid_connect_provider.this]
 }
 
 resource "aws_iam_role_policy" "deploy" {
   name   = "deploy"
-  role   = aws_iam_role.deploy.id
+  role   = aws_iam_role.deploy.name
   policy = jsonencode({ Version = "2012-10-17", Statement = [for one in local.deploy : one if length(one.Resource) > 0] })
 
   lifecycle {
@@ -44,7 +48,8 @@ resource "aws_iam_role_policy" "deploy" {
 
 locals {
   issuer       = "token.actions.githubusercontent.com"
-  provider_arn = coalesce(var.oidc_provider_arn, one(aws_iam_openid_connect_provider.this[*].arn))
+  audience     = "sts.${var.dns_suffix}"
+  provider_arn = coalesce(var.oidc_provider_arn, "arn:${var.partition}:iam::${var.account_id}:oidc-provider/${local.issuer}")
 
   # Repositories that were created or renamed since July 2026 have their ids in the subject. No wildcards: `repo:acme*`
   # would trust every organisation whose name begins so.
@@ -64,7 +69,7 @@ locals {
         Principal = { Federated = local.provider_arn }
         Condition = {
           StringEquals = {
-            "${local.issuer}:aud" = "sts.amazonaws.com"
+            "${local.issuer}:aud" = local.audience
             "${local.issuer}:sub" = flatten([for prefix in local.prefixes : [for subject in subjects : "${prefix}${subject}"]])
           }
         }
@@ -74,7 +79,7 @@ locals {
 
   here = "${var.region}:${var.account_id}"
   # What a `terraform apply` of new manifests reads and changes.
-  deploy = concat(local.roles, [
+  deploy = concat(module.deploy.statements, [
     {
       Sid      = "ReadState"
       Effect   = "Allow"
@@ -105,72 +110,86 @@ locals {
         "lambda:GetRuntimeManagementConfig",
         "lambda:ListTags",
         "lambda:ListVersionsByFunction",
-        "lambda:PutFunctionConcurrency",
-        "lambda:PutFunctionEventInvokeConfig",
         "lambda:UpdateFunctionCode",
         "lambda:UpdateFunctionConfiguration",
-        "lambda:UpdateFunctionEventInvokeConfig",
       ]
       Resource = ["arn:${var.partition}:lambda:${local.here}:function:${var.name}"]
     },
     {
-      Sid    = "ShipSchedules"
-      Effect = "Allow"
-      Action = ["scheduler:GetSchedule", "scheduler:GetScheduleGroup", "scheduler:ListTagsForResource", "scheduler:UpdateSchedule"]
-      Resource = [
-        "arn:${var.partition}:scheduler:${local.here}:schedule/${var.name}/*",
-        "arn:${var.partition}:scheduler:${local.here}:schedule-group/${var.name}",
-      ]
+      Sid      = "ShipSchedules"
+      Effect   = "Allow"
+      Action   = ["scheduler:GetSchedule", "scheduler:UpdateSchedule"]
+      Resource = ["arn:${var.partition}:scheduler:${local.here}:schedule/${var.name}/*"]
     },
     {
-      Sid    = "ReadRoles"
-      Effect = "Allow"
-      Action = [
-        "iam:GetOpenIDConnectProvider",
-        "iam:GetPolicy",
-        "iam:GetPolicyVersion",
-        "iam:GetRole",
-        "iam:GetRolePolicy",
-        "iam:ListAttachedRolePolicies",
-        "iam:ListPolicyVersions",
-        "iam:ListRolePolicies",
-      ]
-      Resource = [
-        local.provider_arn,
-        "arn:${var.partition}:iam::${var.account_id}:policy/${var.name}-*",
-        "arn:${var.partition}:iam::${var.account_id}:role/${var.name}",
-        "arn:${var.partition}:iam::${var.account_id}:role/${var.name}-*",
-      ]
+      Sid      = "ReadSchedules"
+      Effect   = "Allow"
+      Action   = ["scheduler:GetScheduleGroup", "scheduler:ListTagsForResource"]
+      Resource = ["arn:${var.partition}:scheduler:${local.here}:schedule-group/${var.name}"]
     },
     {
-      Sid    = "ReadTheRest"
-      Effect = "Allow"
-      Action = [
-        "cloudwatch:ListTagsForResource",
-        "logs:ListTagsForResource",
-        "ses:GetEmailIdentity",
-        "ses:ListTagsForResource",
-        "sns:GetSubscriptionAttributes",
-        "sns:GetTopicAttributes",
-        "sns:ListTagsForResource",
-        "sqs:GetQueueAttributes",
-        "sqs:GetQueueUrl",
-        "sqs:ListQueueTags",
-      ]
-      Resource = [
-        "arn:${var.partition}:cloudwatch:${local.here}:alarm:${var.name}-*",
-        "arn:${var.partition}:logs:${local.here}:log-group:/aws/lambda/${var.name}",
-        "arn:${var.partition}:logs:${local.here}:log-group:/aws/lambda/${var.name}:*",
-        "arn:${var.partition}:ses:*:${var.account_id}:identity/*",
-        "arn:${var.partition}:sns:${local.here}:${var.name}-*",
-        "arn:${var.partition}:sqs:${local.here}:${var.name}-*",
-      ]
+      # How long there may be no run follows from the schedules.
+      Sid      = "ShipAlarms"
+      Effect   = "Allow"
+      Action   = ["cloudwatch:PutMetricAlarm"]
+      Resource = ["arn:${var.partition}:cloudwatch:${local.here}:alarm:${var.name}-no-run"]
     },
     {
-      # These can't be limited to a resource, or are lists.
+      # Another sender is another identity. The tag keeps those of others out of reach.
+      Sid       = "MakeSenders"
+      Effect    = "Allow"
+      Action    = ["ses:CreateEmailIdentity"]
+      Resource  = ["arn:${var.partition}:ses:*:${var.account_id}:identity/*"]
+      Condition = { StringEquals = { "aws:RequestTag/stack" = var.name } }
+    },
+    {
+      Sid       = "RemoveSenders"
+      Effect    = "Allow"
+      Action    = ["ses:DeleteEmailIdentity"]
+      Resource  = ["arn:${var.partition}:ses:*:${var.account_id}:identity/*"]
+      Condition = { StringEquals = { "aws:ResourceTag/stack" = var.name } }
+    },
+    {
+      Sid      = "ReadProvider"
+      Effect   = "Allow"
+      Action   = ["iam:GetOpenIDConnectProvider"]
+      Resource = [local.provider_arn]
+    },
+    {
+      Sid      = "ReadAlarms"
+      Effect   = "Allow"
+      Action   = ["cloudwatch:ListTagsForResource"]
+      Resource = ["arn:${var.partition}:cloudwatch:${local.here}:alarm:${var.name}-*"]
+    },
+    {
+      Sid      = "ReadLog"
+      Effect   = "Allow"
+      Action   = ["logs:ListTagsForResource"]
+      Resource = [local.log_group, "${local.log_group}:*"]
+    },
+    {
+      Sid      = "ReadSenders"
+      Effect   = "Allow"
+      Action   = ["ses:GetEmailIdentity", "ses:ListTagsForResource"]
+      Resource = ["arn:${var.partition}:ses:*:${var.account_id}:identity/*"]
+    },
+    {
+      Sid      = "ReadTopic"
+      Effect   = "Allow"
+      Action   = ["sns:GetSubscriptionAttributes", "sns:GetTopicAttributes", "sns:ListTagsForResource"]
+      Resource = ["arn:${var.partition}:sns:${local.here}:${var.name}-*"]
+    },
+    {
+      Sid      = "ReadQueues"
+      Effect   = "Allow"
+      Action   = ["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListQueueTags"]
+      Resource = ["arn:${var.partition}:sqs:${local.here}:${var.name}-*"]
+    },
+    {
+      # Lists.
       Sid      = "List"
       Effect   = "Allow"
-      Action   = ["cloudwatch:DescribeAlarms", "kms:ListAliases", "logs:DescribeLogGroups"]
+      Action   = ["cloudwatch:DescribeAlarms", "logs:DescribeLogGroups"]
       Resource = ["*"]
     },
     {
@@ -184,7 +203,7 @@ locals {
       Effect    = "Allow"
       Action    = ["kms:CreateGrant", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"]
       Resource  = [var.kms_key_arn]
-      Condition = { StringEquals = { "kms:ViaService" = ["lambda.${var.region}.amazonaws.com", "scheduler.${var.region}.amazonaws.com"] } }
+      Condition = { StringEquals = { "kms:ViaService" = ["lambda.${var.region}.${var.dns_suffix}", "scheduler.${var.region}.${var.dns_suffix}"] } }
     },
     {
       Sid      = "ShipToOtherAccounts"
@@ -194,11 +213,16 @@ locals {
     },
   ])
 
-  # In a file, so that keyrota's own tests read the same one and try to get around it in an emulator.
-  roles = jsondecode(templatefile("${path.module}/roles.json.tftpl", {
-    execution_role = [var.execution_role_arn]
-    passed_roles   = [var.execution_role_arn, var.schedule_role_arn]
-    boundary       = var.boundary_arn
-    boundaries     = [var.boundary_arn]
-  })).Statement
+  log_group = "arn:${var.partition}:logs:${local.here}:log-group:/aws/lambda/${var.name}"
+}
+
+module "deploy" {
+  source = "../deploy"
+
+  name               = var.name
+  account_id         = var.account_id
+  partition          = var.partition
+  execution_role_arn = var.execution_role_arn
+  passed_role_arns   = [var.execution_role_arn, var.schedule_role_arn]
+  boundary_arn       = var.boundary_arn
 }

@@ -25,6 +25,12 @@ variable "deploy_subjects" {
   }
 }
 
+variable "dns_suffix" {
+  description = "The domain of the partition's services."
+  type        = string
+  default     = "amazonaws.com"
+}
+
 variable "execution_role_arn" {
   description = "The function's role."
   type        = string

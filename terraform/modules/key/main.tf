@@ -28,9 +28,9 @@ locals {
       {
         Sid       = "LogsOfTheFunction"
         Effect    = "Allow"
-        Action    = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
+        Action    = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
         Resource  = "*"
-        Principal = { Service = "logs.${var.region}.amazonaws.com" }
+        Principal = { Service = "logs.${var.region}.${var.dns_suffix}" }
         Condition = {
           ArnEquals = {
             "kms:EncryptionContext:aws:logs:arn" = "arn:${var.partition}:logs:${var.region}:${var.account_id}:log-group:/aws/lambda/${var.name}"
@@ -44,6 +44,15 @@ locals {
         Resource  = "*"
         Principal = { Service = "cloudwatch.amazonaws.com" }
         Condition = { StringEquals = { "aws:SourceAccount" = var.account_id } }
+      },
+      {
+        # What is encrypted with it already stays readable.
+        Sid       = "NeverForSecrets"
+        Effect    = "Deny"
+        Action    = ["kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncryptTo"]
+        Resource  = "*"
+        Principal = { AWS = "*" }
+        Condition = { StringLike = { "kms:ViaService" = "secretsmanager.*.${var.dns_suffix}" } }
       },
     ]
   })

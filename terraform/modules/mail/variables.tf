@@ -31,6 +31,11 @@ variable "identity" {
   }
 }
 
+variable "name" {
+  description = "The name of the stack."
+  type        = string
+}
+
 variable "partition" {
   description = "The account's partition."
   type        = string

@@ -3,10 +3,10 @@ variable "account_id" {
   type        = string
 }
 
-variable "kms_key_arns" {
-  description = "The keys that encrypt the secrets, where the manifests name any."
-  type        = list(string)
-  default     = []
+variable "dns_suffix" {
+  description = "The domain of the partition's services."
+  type        = string
+  default     = "amazonaws.com"
 }
 
 variable "name" {
@@ -16,11 +16,6 @@ variable "name" {
 
 variable "partition" {
   description = "The account's partition."
-  type        = string
-}
-
-variable "region" {
-  description = "The region of the secrets."
   type        = string
 }
 

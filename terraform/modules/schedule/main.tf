@@ -62,7 +62,7 @@ resource "aws_iam_role" "this" {
 
 resource "aws_iam_role_policy" "this" {
   name = "call"
-  role = aws_iam_role.this.id
+  role = aws_iam_role.this.name
 
   policy = jsonencode({
     Version = "2012-10-17"
@@ -85,7 +85,7 @@ resource "aws_iam_role_policy" "this" {
         Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
         Resource = [var.kms_key_arn]
         Condition = {
-          StringEquals = { "kms:ViaService" = ["scheduler.${var.region}.amazonaws.com", "sqs.${var.region}.amazonaws.com"] }
+          StringEquals = { "kms:ViaService" = ["scheduler.${var.region}.${var.dns_suffix}", "sqs.${var.region}.${var.dns_suffix}"] }
         }
       },
     ]

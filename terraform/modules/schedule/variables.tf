@@ -3,6 +3,12 @@ variable "account_id" {
   type        = string
 }
 
+variable "dns_suffix" {
+  description = "The domain of the partition's services."
+  type        = string
+  default     = "amazonaws.com"
+}
+
 variable "function_arn" {
   description = "The function to call."
   type        = string
@@ -38,8 +44,27 @@ variable "schedules" {
     error_message = "There are two schedules: `enforce` and `tend`."
   }
 
+  # The same words as `keyrota check` has.
   validation {
-    condition     = alltrue([for expression in values(var.schedules) : can(regex("^(cron|rate)\\(.+\\)$", expression))])
-    error_message = "Write `cron(…)` with six fields, or `rate(…)`."
+    condition = alltrue([for expression in values(var.schedules) : can(regex("^(cron|rate)\\(.*\\)$", expression))])
+    error_message = join("\n", concat([for expression in values(var.schedules) :
+      "`${expression}` is neither `cron(…)` nor `rate(…)`" if !can(regex("^(cron|rate)\\(.*\\)$", expression))
+    ], ["write e.g. `cron(0 8 1 * ? *)` or `rate(1 day)`"]))
+  }
+
+  validation {
+    condition = alltrue([for expression in values(var.schedules) : length(regexall("[^ ]+", trimsuffix(trimprefix(expression, "cron("), ")"))) == 6 if startswith(expression, "cron(")])
+    error_message = join("\n", concat([for expression in values(var.schedules) :
+      "`${expression}`: EventBridge wants six fields, this has ${length(regexall("[^ ]+", trimsuffix(trimprefix(expression, "cron("), ")")))}" if startswith(expression, "cron(") && length(regexall("[^ ]+", trimsuffix(trimprefix(expression, "cron("), ")"))) != 6
+    ], ["six fields: minute, hour, day of month, month, day of week, year; e.g. `cron(0 8 1 * ? *)`"]))
+  }
+
+  validation {
+    condition = alltrue([for expression in values(var.schedules) :
+      (regexall("[^ ]+", trimsuffix(trimprefix(expression, "cron("), ")"))[2] == "?") != (regexall("[^ ]+", trimsuffix(trimprefix(expression, "cron("), ")"))[4] == "?") if startswith(expression, "cron(") && length(regexall("[^ ]+", trimsuffix(trimprefix(expression, "cron("), ")"))) == 6
+    ])
+    error_message = join("\n", concat([for expression in values(var.schedules) :
+      "`${expression}`: one of day of month and day of week must be `?`, and only one" if startswith(expression, "cron(") && try((regexall("[^ ]+", trimsuffix(trimprefix(expression, "cron("), ")"))[2] == "?") == (regexall("[^ ]+", trimsuffix(trimprefix(expression, "cron("), ")"))[4] == "?") && length(regexall("[^ ]+", trimsuffix(trimprefix(expression, "cron("), ")"))) == 6, false)
+    ], ["six fields: minute, hour, day of month, month, day of week, year; e.g. `cron(0 8 1 * ? *)`"]))
   }
 }

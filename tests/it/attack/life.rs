@@ -1,6 +1,6 @@
 //! The lives, and how one is lived: runs at fixed days, all calls recorded, one of them struck.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use keyrota::{
@@ -13,7 +13,7 @@ use keyrota::{
 };
 
 use super::{
-    Figures, Strike,
+    Figures, Kind, Strike,
     invariants::{Watched, is_write, lies, unfinished},
 };
 use crate::emulator::{Emulator, Request, State, TestAccount};
@@ -104,7 +104,13 @@ impl Life {
             let mail_before = account.sent_mail().len();
             let fault = strike.filter(|strike| strike.run == number);
             fault.into_iter().for_each(|strike| account.add_fault(strike.fault()));
+            let began = Instant::now();
             let ran = self.run(&settings, now).await;
+            let is_late = match fault.map(|strike| strike.kind) {
+                Some(Kind::Hang) => began.elapsed() > PATIENCE * 2,
+                _ => ran.text.contains("no answer in time"),
+            };
+            figures.late_runs += usize::from(is_late);
             account.calm();
             let requests = account.take_requests();
             let state = account.watch(USER, SECRET);
@@ -144,7 +150,8 @@ impl Life {
                 .map(|wrong| format!("{ended}: {wrong}\n{state:#?}")),
         );
         // Once more, right after: nothing is left to do.
-        self.run(&settings, t0() + TimeDelta::days(*self.days.last().expect("some days"))).await;
+        let again = self.run(&settings, t0() + TimeDelta::days(*self.days.last().expect("some days"))).await;
+        figures.late_runs += usize::from(again.text.contains("no answer in time"));
         let writes: Vec<String> =
             account.take_requests().into_iter().map(|r| r.action).filter(|a| is_write(a)).collect();
         if !writes.is_empty() {
@@ -208,7 +215,7 @@ impl Life {
             Err(error) => return Ran::stopped(&format!("{error:?}")),
         };
         planned.check_clock().expect("the Date of the launcher is the true one");
-        let applied = planned.apply(&Conditions::new(&|| now, true), &|_| {}).await;
+        let applied = planned.apply(&Conditions::new(&|| now), &|_| {}).await;
         let report = Report { plan: &planned.plan, revision: None, since: None, applied: Some(&applied) };
         let is_complete = planned.verdict(Some(&applied)).is_complete();
         Ran { text: json::render(&report), is_complete, applied }

@@ -43,7 +43,7 @@ async fn run(world: &mut World, manifest: &Manifest, at: DateTime<Utc>) -> Vec<&
     let clouds = [Remote::new(sandbox, server.clone())];
     let planned = Run::new(manifest, &clouds, Mode::Enforce, at).plan(&|_| {}).await.expect("listed");
     let survey = server.calls();
-    let applied = planned.apply(&Conditions::new(&|| at, true), &|_| {}).await;
+    let applied = planned.apply(&Conditions::new(&|| at), &|_| {}).await;
     assert!(planned.verdict(Some(&applied)).is_complete(), "{applied:#?}");
     *world = clouds[0].sandbox.snapshot();
     let mut calls = server.calls();

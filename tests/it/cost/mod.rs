@@ -28,7 +28,7 @@ fn account() -> Account {
 fn manifest(defaults: &str) -> Manifest {
     let text = format!(
         "version = 1\n[defaults]\nnotify = [\"owner@example.com\"]\n{defaults}\n[mail]\nfrom = \"keyrota@example.com\"\n\
-         [[rotate]]\nusers = [\"svc-*\"]\n"
+         [pace]\nmax-rotations = 0\n[[rotate]]\nusers = [\"svc-*\"]\n"
     );
     let loaded = load_files(vec![("keyrota.toml".to_owned(), text.into_bytes())], now());
     loaded.manifest.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics))

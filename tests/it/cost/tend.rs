@@ -50,7 +50,7 @@ async fn run(
     let read_until = reading.map(|time| Instant::now() + time);
     let run = Run { read_until, ..Run::new(manifest, &clouds, mode, at) };
     let planned = run.plan(&|_| {}).await.expect("listed");
-    let applied = planned.apply(&Conditions::new(&|| at, mode.starts_rotations()), &|_| {}).await;
+    let applied = planned.apply(&Conditions::new(&|| at), &|_| {}).await;
     *world = clouds[0].sandbox.snapshot();
     let (is_complete, unreadable) = (planned.verdict(Some(&applied)).is_complete(), planned.plan.unreadable().count());
     Ran { applied, calls: server.calls(), is_complete, unreadable, resting: planned.plan.resting }

@@ -101,7 +101,7 @@ async fn what_is_due_is_rotated_at_two_calls_a_second() {
     let clouds = [Remote::new(sandbox(200, 40), Server::new(LATENCY, Limit::of(2.0)))];
     let manifest = manifest("");
     let planned = Run::new(&manifest, &clouds, Mode::Enforce, now()).plan(&|_| {}).await.expect("listed");
-    let applied = planned.apply(&Conditions::new(&now, true), &|_| {}).await;
+    let applied = planned.apply(&Conditions::new(&now), &|_| {}).await;
     assert_eq!(applied.done(keyrota::plan::Verb::Create), 40);
     assert!(planned.verdict(Some(&applied)).is_complete());
 }

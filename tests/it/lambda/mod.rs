@@ -3,6 +3,7 @@
 mod deployed;
 mod events;
 mod failures;
+mod insights;
 mod runs;
 
 use std::{

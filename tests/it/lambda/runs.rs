@@ -67,32 +67,34 @@ async fn tend_begins_no_rotation() {
     let function = fixture.start();
     let report = function.invoke(&event("tend")).expect("a run");
     assert_eq!(outcomes(&report), [""; 0]);
-    assert_eq!((&report["changes"], &report["waiting"]), (&json!([]), &json!([])));
-    assert_eq!((&report["summary"]["create"], &report["summary"]["resting"]), (&json!(0), &json!(1)));
-    let requests = fixture.account.count_requests();
-    assert_eq!(requests.get("ListAccessKeys"), None, "nothing of the user's is under way: {requests:?}");
-    assert_eq!(fixture.active_keys("ci-deploy").await, [old]);
-}
-
-/// Who is read because of a ledger, and is due, waits for the run that enforces.
-#[tokio::test]
-async fn tend_leaves_what_is_due_to_enforce() {
-    let fixture = Fixture::new().await;
-    let old = fixture.user("ci-deploy", 95).await;
-    let tag = |key: &str, value: &str| aws_sdk_secretsmanager::types::Tag::builder().key(key).value(value).build();
-    let new = fixture.account.secrets().create_secret().name("/aws/iam/credentials/ci-deploy");
-    new.tags(tag("Owner", "ci-deploy")).send().await.expect("a new secret");
-    fixture.account.take_requests();
-    let function = fixture.start();
-    let report = function.invoke(&event("tend")).expect("a run");
-    assert_eq!(outcomes(&report), [""; 0]);
+    assert_eq!((&report["changes"], &report["summary"]["create"]), (&json!([]), &json!(0)));
     let waiting = &report["waiting"][0];
     assert_eq!((&waiting["state"], &waiting["reason"]), (&json!("held"), &json!("rotations-paused")));
     assert_eq!(waiting["key"], old.as_str());
     let until: DateTime<Utc> = waiting["until"].as_str().expect("the next enforce").parse().expect("RFC 3339");
     assert!(until > Utc::now() && until.format("%d %H:%M").to_string() == "01 08:00", "{until}");
-    assert_eq!(fixture.writes(), ["GetResourcePolicy"], "which is a read");
+    assert_eq!(fixture.writes(), [""; 0]);
     assert_eq!(fixture.active_keys("ci-deploy").await, [old]);
+}
+
+/// Of whom the ledgers say that nothing is due, or say nothing, a run that tends reads nothing, and does not say how they are.
+#[tokio::test]
+async fn tend_reads_who_is_under_way() {
+    let fixture = Fixture::new().await;
+    fixture.user("ci-a", 95).await;
+    let function = fixture.start();
+    function.invoke(&event("enforce")).expect("a run");
+    fixture.user("ci-b", 95).await;
+    fixture.account.take_requests();
+    let report = function.invoke(&event("tend")).expect("a run");
+    assert_eq!((&report["changes"], &report["waiting"]), (&json!([]), &json!([])));
+    assert_eq!((&report["summary"]["resting"], &report["summary"]["settled"]), (&json!(2), &json!(0)));
+    let requests = fixture.account.count_requests();
+    let expected = [("GetAccountAuthorizationDetails".to_owned(), 1), ("ListSecrets".to_owned(), 1)];
+    assert_eq!(requests, expected.into());
+    let [stdout, _] = function.stop();
+    let log = Log::parse(&stdout);
+    assert_eq!((log.metric("KeysOverMaxAge"), log.metric("RunsCompleted")), (vec![1], vec![1, 1]));
 }
 
 #[tokio::test]

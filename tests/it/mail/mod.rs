@@ -34,7 +34,7 @@ pub fn manifest(rules: &str) -> Manifest {
 }
 
 pub fn everyone() -> Manifest {
-    manifest("[[rotate]]\nusers = [\"*\"]\n")
+    manifest("[pace]\nmax-rotations = 0\n[[rotate]]\nusers = [\"*\"]\n")
 }
 
 pub fn account() -> Account {
@@ -66,7 +66,7 @@ pub fn run(cloud: &impl Writes, manifest: &Manifest, now: DateTime<Utc>, is_enfo
     // A run that tends has no other digest, but all the rest is the same.
     let planned = crate::support::run::plan(std::slice::from_ref(cloud), manifest, now, Mode::Enforce);
     let planned = Planned { mode: if is_enforcing { Mode::Enforce } else { Mode::Tend }, ..planned };
-    let applied = crate::support::run::apply(&planned, &Conditions::new(&|| now, true));
+    let applied = crate::support::run::apply(&planned, &Conditions::new(&|| now));
     (planned.plan, applied)
 }
 

@@ -309,3 +309,23 @@ fn messages_carry_run_and_kind() {
     assert_eq!(sent.from_arn.as_deref(), Some("arn:aws:ses:eu-west-1:444455556666:identity/example.com"));
     assert_eq!(sent.sent, t0());
 }
+
+/// A rename onto somebody else's secret in mid-hold: the key goes where its hold was noted, and its owner hears of it once,
+/// although nothing can be noted at the new name.
+#[test]
+fn a_deletion_is_told_although_the_new_name_is_somebody_elses() {
+    let sandbox = sandbox(vec![user("bob", "owner@example.com")]);
+    for day in [0, 7] {
+        run_day(&sandbox, &everyone(), day, true);
+    }
+    sandbox.change(|world| {
+        let mut foreign = world.secrets[0].clone();
+        foreign.name = "/team/bob".to_owned();
+        foreign.tags = [("Owner".to_owned(), "alice".to_owned())].into();
+        world.secrets.push(foreign);
+    });
+    let renamed = manifest("[[rotate]]\nusers = [\"*\"]\nsecret = \"/team/{user}\"\n");
+    let mail = run_day(&sandbox, &renamed, 21, true);
+    assert_eq!(kinds(&mail), [("deleted", "owner@example.com")]);
+    assert_eq!(kinds(&run_day(&sandbox, &renamed, 22, true)), []);
+}

@@ -15,10 +15,10 @@ use crate::{
     emulator::{Fault, Request, TestAccount},
 };
 
-const APPLY: [&str; 2] = ["apply", "--yes"];
+pub const APPLY: [&str; 2] = ["apply", "--yes"];
 
 /// An account with one user whose key is due, and manifests that replace it in one run.
-async fn due() -> (TestAccount, Folder, KeyId) {
+pub async fn due() -> (TestAccount, Folder, KeyId) {
     let account = prepared().await;
     let (old, _) = user_with_key(&account, "ci", 95).await;
     store(&account, "ci", &old).await;
@@ -27,7 +27,7 @@ async fn due() -> (TestAccount, Folder, KeyId) {
 }
 
 /// Starts an apply, and returns once the call stands still that a fault holds.
-fn started(account: &TestAccount, folder: &Folder) -> (Child, Vec<Request>) {
+pub fn started(account: &TestAccount, folder: &Folder) -> (Child, Vec<Request>) {
     let mut child = folder.command_in(account, &APPLY).spawn().expect("the binary runs");
     let mut requests = Vec::new();
     while !requests.iter().any(|request: &Request| request.action == "Held") {

@@ -8,6 +8,7 @@ mod destinations;
 mod failures;
 mod interrupted;
 mod mail;
+mod overlapping;
 mod rotation;
 mod scope;
 mod unpatched;

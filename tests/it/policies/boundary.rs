@@ -17,6 +17,8 @@ const EVERYTHING: &str =
 struct Stack {
     accounts: Accounts,
     boundary: String,
+    /// A policy with which users read their secrets.
+    reader: String,
 }
 
 impl Stack {
@@ -37,18 +39,22 @@ impl Stack {
                 ("roles", json!([format!("arn:aws:iam::{}:role/keyrota", accounts.member)])),
                 ("logs", json!([format!("arn:aws:logs:{REGION}:{home}:log-group:/aws/lambda/keyrota:*")])),
                 ("queues", json!([format!("arn:aws:sqs:{REGION}:{home}:keyrota-failed")])),
+                ("via", json!(["secretsmanager.*.amazonaws.com", "sqs.*.amazonaws.com"])),
             ]),
         ));
         let made = iam.create_policy().policy_name("keyrota-boundary").policy_document(boundary).send().await;
         let boundary = made.expect("a policy").policy.expect("a policy").arn.expect("an ARN");
 
         let deploy = terraform::statements_of(
-            "github/roles",
+            "deploy/statements",
             &BTreeMap::from([
                 ("execution_role", json!([arn("role", "keyrota")])),
                 ("passed_roles", json!([arn("role", "keyrota"), arn("role", "keyrota-schedule")])),
                 ("boundary", json!(boundary)),
-                ("boundaries", json!([boundary])),
+                ("reader_policies", json!([arn("policy", "keyrota-reader-*")])),
+                ("read_roles", json!([arn("role", "keyrota"), arn("role", "keyrota-*")])),
+                ("read_policies", json!([arn("policy", "keyrota-*")])),
+                ("kms_keys", json!([format!("arn:aws:kms:*:{home}:key/*")])),
             ]),
         );
         for role in ["keyrota", "keyrota-deploy", "other"] {
@@ -62,7 +68,11 @@ impl Stack {
         }
         let put = iam.put_role_policy().role_name("keyrota-deploy").policy_name("deploy");
         put.policy_document(document(&statements)).send().await.expect("a policy");
-        Self { accounts, boundary }
+        let reader = iam.create_policy().policy_name("keyrota-reader-aws").policy_document(document(&[json!({
+            "Effect": "Allow", "Action": "sts:GetCallerIdentity", "Resource": "*"
+        })]));
+        let reader = reader.send().await.expect("a policy").policy.expect("a policy").arn.expect("an ARN");
+        Self { accounts, boundary, reader }
     }
 
     async fn assume(&self, role: &str) -> Credentials {
@@ -94,6 +104,10 @@ impl Stack {
         let put = |role: &str| {
             deploy.put_role_policy().role_name(role).policy_name("more").policy_document(EVERYTHING).send()
         };
+        let make = |name: &str| deploy.create_policy().policy_name(name).policy_document(EVERYTHING).send();
+        let made = format!("arn:aws:iam::{}:policy/keyrota-reader-new", self.accounts.home);
+        assert!(make("keyrota-reader-new").await.is_ok(), "it makes policies for new templates, which are nobody's");
+        let put_user = deploy.put_user_policy().user_name("ci-deploy").policy_name("more").policy_document(EVERYTHING);
         let attempts = [
             ("take the boundary off", take_off.send().await.is_ok()),
             ("replace the boundary", replace.send().await.is_ok()),
@@ -110,6 +124,26 @@ impl Stack {
                 deploy.attach_role_policy().role_name("other").policy_arn(administrator).send().await.is_ok(),
             ),
             ("make a key for the administrator", self.can_make_key(&deploy, "admin").await),
+            (
+                "rewrite the policy that users have",
+                deploy
+                    .create_policy_version()
+                    .policy_arn(&self.reader)
+                    .policy_document(EVERYTHING)
+                    .set_as_default(true)
+                    .send()
+                    .await
+                    .is_ok(),
+            ),
+            (
+                "give a policy that it made to a user",
+                deploy.attach_user_policy().user_name("ci-deploy").policy_arn(&made).send().await.is_ok(),
+            ),
+            (
+                "give a policy that it made to a role",
+                deploy.attach_role_policy().role_name("other").policy_arn(&made).send().await.is_ok(),
+            ),
+            ("give a user more", put_user.send().await.is_ok()),
         ];
         attempts.into_iter().filter(|(_, possible)| *possible).map(|(attempt, _)| attempt).collect()
     }
@@ -187,5 +221,5 @@ async fn without_the_denials_the_boundary_would_not_hold() {
     let all = json!({ "Effect": "Allow", "Action": "iam:*", "Resource": "*" });
     let put = iam.put_role_policy().role_name("keyrota-deploy").policy_name("deploy");
     put.policy_document(document(&[all])).send().await.expect("a policy");
-    assert_eq!(stack.attack().await.len(), 9);
+    assert_eq!(stack.attack().await.len(), 13);
 }

@@ -16,9 +16,9 @@ fn statements(account: &str, template: &str) -> Vec<Value> {
     let values: BTreeMap<&str, Value> = BTreeMap::from([
         ("user", json!(user)),
         ("own", json!([format!("{arn}/{user}"), format!("{arn}/*/{user}")])),
-        ("secrets", json!([format!("arn:aws:secretsmanager:{REGION}:{account}:secret:{secret}-??????")])),
-        ("kms_keys", json!([])),
-        ("via", json!(format!("secretsmanager.{REGION}.amazonaws.com"))),
+        ("secrets", json!([format!("arn:aws:secretsmanager:*:{account}:secret:{secret}-??????")])),
+        ("kms_keys", json!(["arn:aws:kms:*:*:key/*"])),
+        ("via", json!("secretsmanager.*.amazonaws.com")),
     ]);
     terraform::statements_of("reader/statements", &values)
 }
@@ -88,5 +88,32 @@ async fn a_user_reads_its_own_secret_and_nobody_elses_whatever_policies_it_has()
         for (user, expected) in if is_by_tag { &own[..] } else { &by_name[..] } {
             assert_eq!(readable(&accounts, user, &names).await, *expected, "{user}");
         }
+    }
+}
+
+/// A replica has the tags of its secret, in a region of its own.
+#[tokio::test]
+async fn a_user_reads_its_own_replica_in_another_region() {
+    let accounts = Accounts::new().await;
+    let iam = accounts.iam(&accounts.member);
+    for user in ["bob", "eve"] {
+        iam.create_user().user_name(user).send().await.expect("a user");
+        let document = json!({ "Version": "2012-10-17", "Statement": statements(&accounts.member, "/x/{user}") });
+        let put = iam.put_user_policy().user_name(user).policy_name("reader").policy_document(document.to_string());
+        put.send().await.expect("a policy");
+    }
+    let there = |key: &str, secret: &str| {
+        let config = client!(aws_sdk_secretsmanager, key, secret, None).to_builder();
+        let region = aws_sdk_secretsmanager::config::Region::new("eu-central-1");
+        aws_sdk_secretsmanager::Client::from_conf(config.region(region).build())
+    };
+    let tag = Tag::builder().key("keyrota:user").value(format!("arn:aws:iam::{}:user/bob", accounts.member)).build();
+    let replica = there(&accounts.member, "any").create_secret().name("/x/bob").secret_string("{}").tags(tag);
+    replica.send().await.expect("a replica");
+    for (user, reads) in [("bob", true), ("eve", false)] {
+        let key = iam.create_access_key().user_name(user).send().await.expect("a key").access_key.expect("a key");
+        let client = there(&key.access_key_id, &key.secret_access_key);
+        let read = client.get_secret_value().secret_id("/x/bob").send().await;
+        assert_eq!(read.is_ok(), reads, "{user}: {read:?}");
     }
 }

@@ -67,6 +67,8 @@ pub struct Faulty<'a> {
     pub listing: Option<Vec<SecretRecord>>,
     /// How `DescribeSecret` names every KMS key.
     pub kms_key: Option<String>,
+    /// The users that get no keys.
+    pub denied: Vec<&'static str>,
 }
 
 /// A change of a key that is about to take place.
@@ -87,6 +89,7 @@ impl<'a> Faulty<'a> {
             changed: None,
             listing: None,
             kms_key: None,
+            denied: Vec::new(),
         }
     }
 
@@ -187,6 +190,13 @@ impl Writes for Faulty<'_> {
         self.write("move_label", self.sandbox.move_label(name, label, from, to)).await
     }
     async fn create_access_key(&self, user: &str) -> Result<Issued, CallError> {
+        if self.denied.contains(&user) {
+            let (kind, operation) = (ErrorKind::Denied, "iam:CreateAccessKey");
+            let (subject, message) = (user.to_owned(), "denied".to_owned());
+            return self
+                .write("create_access_key", async { Err(CallError { kind, operation, subject, message }) })
+                .await;
+        }
         self.write("create_access_key", self.sandbox.create_access_key(user)).await
     }
     async fn verify(&self, issued: &Issued) -> Result<(), CallError> {

@@ -1,6 +1,7 @@
 //! What tests share and is no test.
 
 pub mod command;
+pub mod deployment;
 pub mod emulator;
 pub mod expression;
 pub mod faulty;
@@ -11,3 +12,4 @@ pub mod repository;
 pub mod run;
 pub mod runner;
 pub mod runtime_api;
+pub mod templates;

@@ -30,6 +30,6 @@ pub fn run<'a, C: Writes>(
     mode: Mode,
 ) -> (Planned<'a, C>, Applied) {
     let planned = plan(clouds, manifest, now, mode);
-    let applied = apply(&planned, &Conditions::new(&|| now, mode.starts_rotations()));
+    let applied = apply(&planned, &Conditions::new(&|| now));
     (planned, applied)
 }

@@ -3,7 +3,7 @@ mock_provider "aws" {
     defaults = { account_id = "111122223333" }
   }
   mock_data "aws_partition" {
-    defaults = { partition = "aws" }
+    defaults = { partition = "aws", dns_suffix = "amazonaws.com" }
   }
   mock_resource "aws_iam_role" {
     defaults = { arn = "arn:aws:iam::111122223333:role/keyrota" }
@@ -36,7 +36,7 @@ variables {
   package = "main.tf" # any file will do
   boundary = {
     users = ["arn:aws:iam::111122223333:user/ci-*"]
-    roles = ["arn:aws:iam::444455556666:role/keyrota"]
+    roles = ["arn:aws:iam::444455556666:role/keyrota", "arn:aws:iam::777788889999:role/keyrota"]
   }
   accounts = {
     caller = {
@@ -215,7 +215,56 @@ run "refuses_impossible_values" {
     name          = "a name"
     region        = "Ireland"
     mail_identity = "name"
-    schedules     = { enforce = "0 8 1 * *" }
+    schedules     = { enforce = "0 8 1 * *", tend = "cron(0 8 * * *)" }
   }
   expect_failures = [var.name, var.region, var.mail_identity, var.schedules]
+}
+
+run "refuses_an_account_that_nobody_allowed" {
+  command = plan
+  variables {
+    boundary = { users = ["/ci/"], roles = ["arn:aws:iam::444455556666:role/other"] }
+    accounts = {
+      payments = {
+        role   = "arn:{partition}:iam::444455556666:role/keyrota"
+        grants = [], never = [], secrets = [], templates = [], replicated = [], replica_regions = [], kms_keys = [], kms_aliases = []
+      }
+    }
+  }
+  expect_failures = [var.accounts]
+}
+
+run "refuses_its_own_key_for_secrets" {
+  command = plan
+  variables {
+    name = "rotation"
+    accounts = {
+      caller = {
+        grants      = [{ users = ["arn:{partition}:iam::{account}:user/ci-*"], tags = {} }]
+        kms_aliases = ["alias/rotation"]
+        never       = [], secrets = [], templates = [], replicated = [], replica_regions = [], kms_keys = []
+      }
+    }
+  }
+  expect_failures = [var.accounts]
+}
+
+run "waits_for_runs_as_long_as_the_schedule_says" {
+  variables {
+    schedules = { tend = "cron(0 8 ? * MON-FRI *)", run_within_days = 4 }
+  }
+  assert {
+    condition     = module.alarms.run_within_days == 4
+    error_message = "over the weekend"
+  }
+}
+
+run "has_no_alarm_for_silence_that_cloudwatch_cannot_see" {
+  variables {
+    schedules = { tend = "rate(10 days)", run_within_days = 11 }
+  }
+  assert {
+    condition     = module.alarms.run_within_days == null
+    error_message = "it looks back seven days"
+  }
 }

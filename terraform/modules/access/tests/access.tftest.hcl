@@ -1,3 +1,5 @@
+mock_provider "aws" {}
+
 variables {
   account_id = "111122223333"
   region     = "eu-west-1"
@@ -33,7 +35,7 @@ run "says_only_what_is_needed" {
   assert {
     condition = [for one in jsondecode(output.execution).Statement : one.Sid] == [
       "FindUsers", "FindSecrets", "ReadSecrets", "ReadKeys0", "ReadKeys1",
-      "NeverTouch", "CreateSecrets", "TagSecrets", "StoreKeys", "FinishAtFormerSecrets", "RotateKeys0", "RotateKeys1",
+      "NeverTouch", "CreateSecrets", "TagSecrets", "StoreKeys", "FinishAtFormerSecrets", "TagFormerSecrets", "RotateKeys0", "RotateKeys1",
     ]
     error_message = "no statement about replicas and keys that the manifests don't name"
   }
@@ -144,6 +146,52 @@ run "replicates_and_encrypts" {
     ]
     error_message = "an alias is a property of its key"
   }
+}
+
+# A key by its ARN is written by `keyrota export terraform`; so is an id, as the ARN that it has in each region.
+run "names_aliases_of_other_accounts" {
+  variables {
+    partition  = "aws-cn"
+    dns_suffix = "amazonaws.com.cn"
+    access = {
+      grants          = [{ users = ["arn:{partition}:iam::{account}:user/ci-*"], tags = {} }]
+      never           = []
+      secrets         = ["arn:{partition}:secretsmanager:{region}:{account}:secret:ci/*-??????"]
+      templates       = []
+      replicated      = []
+      replica_regions = []
+      kms_keys        = ["arn:{partition}:kms:cn-north-1:{account}:key/11111111-2222-3333-4444-555555555555"]
+      kms_aliases     = ["arn:{partition}:kms:cn-north-1:444455556666:alias/shared", "alias/secrets"]
+    }
+  }
+  assert {
+    condition = [for one in jsondecode(output.execution).Statement : [one.Resource, one.Condition] if one.Sid == "UseKmsAliases"] == [[
+      ["arn:aws-cn:kms:cn-north-1:444455556666:key/*", "arn:aws-cn:kms:*:111122223333:key/*"],
+      {
+        "ForAnyValue:StringEquals" = { "kms:ResourceAliases" = ["alias/shared", "alias/secrets"] }
+        StringLike                 = { "kms:ViaService" = "secretsmanager.*.amazonaws.com.cn" }
+      },
+    ]]
+    error_message = "a key is in the region and account of its alias"
+  }
+  assert {
+    condition     = keys(data.aws_kms_alias.named) == ["alias/secrets"]
+    error_message = "what can be looked up is"
+  }
+  assert {
+    condition     = !strcontains(output.execution, "arn:aws:") && !can(regex("\\{[a-z]+\\}", output.execution))
+    error_message = "every ARN is of the partition"
+  }
+}
+
+run "refuses_another_account_without_a_role" {
+  command = plan
+  variables {
+    access = {
+      id = "444455556666", grants = [], never = [], secrets = [], templates = [], replicated = [], replica_regions = [], kms_keys = [], kms_aliases = []
+    }
+  }
+  expect_failures = [var.account_id]
 }
 
 run "refuses_impossible_accounts" {

@@ -3,10 +3,10 @@ mock_provider "aws" {
     defaults = { account_id = "444455556666" }
   }
   mock_data "aws_partition" {
-    defaults = { partition = "aws" }
+    defaults = { partition = "aws", dns_suffix = "amazonaws.com" }
   }
   mock_resource "aws_iam_policy" {
-    defaults = { arn = "arn:aws:iam::444455556666:policy/rotation-boundary" }
+    defaults = { arn = "arn:aws:iam::444455556666:policy/rotation" }
   }
 }
 
@@ -52,7 +52,7 @@ run "makes_the_role_that_the_manifests_name" {
 
 run "bounds_its_roles_by_what_a_person_set" {
   assert {
-    condition     = toset([for role in aws_iam_role.this : role.permissions_boundary]) == toset(["arn:aws:iam::444455556666:policy/rotation-boundary"])
+    condition     = toset([for role in aws_iam_role.this : role.permissions_boundary]) == toset(["arn:aws:iam::444455556666:policy/rotation"])
     error_message = "both roles"
   }
   assert {
@@ -101,4 +101,69 @@ run "does_without_a_plan_role" {
     condition     = toset(keys(aws_iam_role.this)) == toset(["execution"]) && output.plan_role_arn == null
     error_message = "there is one role"
   }
+}
+
+run "has_a_narrow_bounded_deploy_role" {
+  variables {
+    deploy_role_arns = ["arn:aws:iam::111122223333:role/keyrota-deploy"]
+  }
+  assert {
+    condition = (
+      aws_iam_role.deploy[0].name == "rotation-deploy" && aws_iam_role.deploy[0].path == "/security/" &&
+      jsondecode(aws_iam_role.deploy[0].assume_role_policy).Statement[0].Principal.AWS == ["arn:aws:iam::111122223333:role/keyrota-deploy"]
+    )
+    error_message = "the stack's deploy role may be it"
+  }
+  assert {
+    condition = (
+      aws_iam_role.deploy[0].permissions_boundary == aws_iam_policy.deploy[0].arn &&
+      aws_iam_role_policy_attachment.deploy[0].policy_arn == aws_iam_policy.deploy[0].arn
+    )
+    error_message = "its policy is the most that it could ever do"
+  }
+  assert {
+    condition = { for one in jsondecode(aws_iam_policy.deploy[0].policy).Statement : one.Sid => one.Resource
+      if one.Effect == "Allow" && !can(regex("^(Read|Find|Describe)", one.Sid))
+      } == {
+      WritePolicies      = ["arn:aws:iam::444455556666:role/security/rotation"]
+      MakeReaderPolicies = ["arn:aws:iam::444455556666:policy/rotation-reader-*"]
+    }
+    error_message = "it writes two kinds of things"
+  }
+  assert {
+    condition = [for one in jsondecode(aws_iam_policy.deploy[0].policy).Statement : one.Condition.StringEquals["iam:PermissionsBoundary"] if one.Sid == "WritePolicies"] == [
+      "arn:aws:iam::444455556666:policy/rotation-boundary"
+    ]
+    error_message = "within the boundary of the role that rotates keys"
+  }
+}
+
+run "has_no_deploy_role_without_a_pipeline" {
+  assert {
+    condition     = output.deploy_role_arn == null && length(aws_iam_policy.deploy) == 0
+    error_message = "nothing that was not asked for"
+  }
+}
+
+run "refuses_policies_that_iam_would_refuse" {
+  command = plan
+  variables {
+    access = {
+      id     = "444455556666"
+      role   = "arn:{partition}:iam::444455556666:role/security/rotation"
+      grants = [{ users = [for number in range(200) : "arn:{partition}:iam::444455556666:user/robots/number-${number}"], tags = {} }]
+      never  = [], secrets = [], templates = [], replicated = [], replica_regions = [], kms_keys = [], kms_aliases = []
+    }
+  }
+  expect_failures = [aws_iam_role.this["execution"]]
+}
+
+run "refuses_an_account_without_a_role" {
+  command = plan
+  variables {
+    access = {
+      id = "444455556666", grants = [], never = [], secrets = [], templates = [], replicated = [], replica_regions = [], kms_keys = [], kms_aliases = []
+    }
+  }
+  expect_failures = [var.access]
 }

@@ -6,6 +6,7 @@ mock_provider "aws" {
 
 variables {
   name                   = "keyrota"
+  namespace              = "keyrota"
   account_id             = "111122223333"
   function_name          = "keyrota"
   failed_queue_name      = "keyrota-failed"
@@ -74,6 +75,27 @@ run "is_quiet_when_paused" {
   assert {
     condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.actions_enabled == false])
     error_message = "no alarm tells anyone"
+  }
+}
+
+run "has_no_alarm_for_silence_that_cloudwatch_cannot_see" {
+  variables {
+    run_within_days = null
+  }
+  assert {
+    condition     = !contains(keys(aws_cloudwatch_metric_alarm.this), "no-run") && length(aws_cloudwatch_metric_alarm.this) == 5
+    error_message = "the five others"
+  }
+}
+
+run "looks_at_its_own_stack" {
+  variables {
+    name      = "keyrota-test"
+    namespace = "keyrota-test"
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["keys-over-max-age"].namespace == "keyrota-test"
+    error_message = "two stacks of one account are not taken for one another"
   }
 }
 

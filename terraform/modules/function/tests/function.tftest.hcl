@@ -12,6 +12,8 @@ mock_provider "aws" {
 
 variables {
   name                     = "keyrota"
+  account_id               = "111122223333"
+  partition                = "aws"
   region                   = "eu-west-1"
   package                  = "main.tf" # any file will do
   kms_key_arn              = "arn:aws:kms:eu-west-1:111122223333:key/11111111-2222-3333-4444-555555555555"
@@ -33,7 +35,7 @@ run "has_the_defaults" {
     error_message = "a quarter of an hour, one at a time"
   }
   assert {
-    condition     = aws_lambda_function.this.environment[0].variables == tomap({ KEYROTA_MANIFESTS = "manifests" })
+    condition     = aws_lambda_function.this.environment[0].variables == tomap({ KEYROTA_MANIFESTS = "manifests", KEYROTA_METRICS_NAMESPACE = "keyrota" })
     error_message = "manifests are in the package"
   }
   assert {
@@ -55,6 +57,17 @@ run "has_the_defaults" {
   assert {
     condition     = aws_iam_role.this.permissions_boundary == var.permissions_boundary_arn
     error_message = "the role is bounded"
+  }
+}
+
+run "writes_json_at_a_level_that_keeps_the_metrics" {
+  assert {
+    condition = (
+      aws_lambda_function.this.logging_config[0].log_format == "JSON" &&
+      aws_lambda_function.this.logging_config[0].application_log_level == "INFO" &&
+      aws_lambda_function.this.logging_config[0].system_log_level == "INFO"
+    )
+    error_message = "Lambda drops lines below the level, and takes lines without one for INFO"
   }
 }
 
@@ -80,6 +93,7 @@ run "refuses_impossible_values" {
   command = plan
   variables {
     architecture         = "x86"
+    log_level            = "WARN"
     log_retention_days   = 100
     maximum_retries      = 3
     memory_size          = 64
@@ -87,6 +101,6 @@ run "refuses_impossible_values" {
     timeout              = 60
   }
   expect_failures = [
-    var.architecture, var.log_retention_days, var.maximum_retries, var.memory_size, var.reserved_concurrency, var.timeout,
+    var.architecture, var.log_level, var.log_retention_days, var.maximum_retries, var.memory_size, var.reserved_concurrency, var.timeout,
   ]
 }

@@ -68,17 +68,24 @@ run "writes_policies_within_the_boundary_only" {
     error_message = "the deploy role can't raise itself"
   }
   assert {
-    condition = toset(flatten([for one in jsondecode(aws_iam_role_policy.deploy.policy).Statement : one.Action if one.Effect == "Deny" && contains(one.Resource, "*")])) == toset([
-      "iam:AttachRolePolicy", "iam:CreateAccessKey", "iam:CreateLoginProfile", "iam:CreateRole", "iam:CreateUser", "iam:DeleteRolePermissionsBoundary",
-      "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy", "iam:UpdateAccessKey", "iam:UpdateLoginProfile",
-    ])
-    error_message = "whatever else is granted to it"
+    condition = { for one in jsondecode(aws_iam_role_policy.deploy.policy).Statement : one.Sid => one.Resource
+      if one.Effect == "Allow" && length([for action in one.Action : action if !can(regex(":(Get|List|Describe|PassRole|CreateGrant|Decrypt|Encrypt|Generate)", action))]) > 0
+      } == {
+      WritePolicies      = ["arn:aws:iam::111122223333:role/keyrota"]
+      MakeReaderPolicies = ["arn:aws:iam::111122223333:policy/keyrota-reader-*"]
+      ShipFunction       = ["arn:aws:lambda:eu-west-1:111122223333:function:keyrota"]
+      ShipSchedules      = ["arn:aws:scheduler:eu-west-1:111122223333:schedule/keyrota/*"]
+      ShipAlarms         = ["arn:aws:cloudwatch:eu-west-1:111122223333:alarm:keyrota-no-run"]
+      MakeSenders        = ["arn:aws:ses:*:111122223333:identity/*"]
+      RemoveSenders      = ["arn:aws:ses:*:111122223333:identity/*"]
+    }
+    error_message = "it writes what a change of manifests changes"
   }
   assert {
-    condition = [for one in jsondecode(aws_iam_role_policy.deploy.policy).Statement : one.Resource if contains(one.Action, "iam:CreatePolicyVersion")] == [
-      ["arn:aws:iam::111122223333:policy/keyrota-boundary"]
+    condition = [for one in jsondecode(aws_iam_role_policy.deploy.policy).Statement : one.Condition if endswith(one.Sid, "eSenders")] == [
+      { StringEquals = { "aws:RequestTag/stack" = "keyrota" } }, { StringEquals = { "aws:ResourceTag/stack" = "keyrota" } }
     ]
-    error_message = "the boundary stays as it is"
+    error_message = "its own senders only"
   }
   assert {
     condition = length([

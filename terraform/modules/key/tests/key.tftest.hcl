@@ -24,4 +24,24 @@ run "encrypts_logs_and_alarms_of_this_stack" {
     ]
     error_message = "for the account's own alarms only"
   }
+  assert {
+    condition = [for one in jsondecode(aws_kms_key.this.policy).Statement : [one.Action, one.Condition] if one.Effect == "Deny"] == [
+      [["kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncryptTo"], { StringLike = { "kms:ViaService" = "secretsmanager.*.amazonaws.com" } }]
+    ]
+    error_message = "and never for secrets, which must outlive the stack"
+  }
+}
+
+run "knows_the_domains_of_other_partitions" {
+  variables {
+    partition  = "aws-cn"
+    dns_suffix = "amazonaws.com.cn"
+    region     = "cn-north-1"
+  }
+  assert {
+    condition = [for one in jsondecode(aws_kms_key.this.policy).Statement : one.Principal.Service if can(one.Principal.Service)] == [
+      "logs.cn-north-1.amazonaws.com.cn", "cloudwatch.amazonaws.com"
+    ]
+    error_message = "as AWS documents them for China"
+  }
 }

@@ -2,9 +2,13 @@ mock_provider "aws" {
   mock_resource "aws_sesv2_email_identity" {
     defaults = { dkim_signing_attributes = [{ tokens = ["aaa", "bbb"] }] }
   }
+  mock_data "aws_sesv2_email_identity" {
+    defaults = { configuration_set_name = "" }
+  }
 }
 
 variables {
+  name       = "keyrota"
   account_id = "111122223333"
   partition  = "aws"
   region     = "eu-west-1"
@@ -51,6 +55,35 @@ run "leaves_an_existing_identity_alone" {
   assert {
     condition     = length(aws_sesv2_email_identity.sender) == 0 && length(output.arns) == 1
     error_message = "it is named and not created"
+  }
+}
+
+run "names_the_configuration_set_that_is_attached_to_the_identity" {
+  variables {
+    create            = false
+    configuration_set = "keyrota"
+  }
+  override_data {
+    target = data.aws_sesv2_email_identity.existing[0]
+    values = { configuration_set_name = "default" }
+  }
+  assert {
+    condition = output.arns == [
+      "arn:aws:ses:eu-west-1:111122223333:identity/example.com",
+      "arn:aws:ses:eu-west-1:111122223333:configuration-set/keyrota",
+      "arn:aws:ses:eu-west-1:111122223333:configuration-set/default",
+    ]
+    error_message = "without it, all mail is denied"
+  }
+}
+
+run "knows_the_dkim_domain_of_each_region" {
+  variables {
+    region = "eu-south-1"
+  }
+  assert {
+    condition     = alltrue([for target in values(output.dkim_records) : endswith(target, ".dkim.eu-south-1.amazonses.com")])
+    error_message = "Milan has its own"
   }
 }
 

@@ -4,16 +4,15 @@ variables {
   name       = "keyrota"
   account_id = "111122223333"
   partition  = "aws"
-  region     = "eu-west-1"
   template   = "/aws/iam/credentials/admin-{user}"
 }
 
 run "lets_a_user_read_its_own_secret_only" {
   assert {
     condition = alltrue([for one in jsondecode(aws_iam_policy.this.policy).Statement :
-      one.Resource == ["arn:aws:secretsmanager:eu-west-1:111122223333:secret:/aws/iam/credentials/admin-$${aws:username}-??????"]
+      one.Resource == ["arn:aws:secretsmanager:*:111122223333:secret:/aws/iam/credentials/admin-$${aws:username}-??????"] if one.Sid != "DecryptOwnSecret"
     ])
-    error_message = "the user's name in the name of the secret"
+    error_message = "the user's name in the name of the secret; replicas as well"
   }
   assert {
     condition = { for one in jsondecode(aws_iam_policy.this.policy).Statement : one.Sid => one.Condition } == {
@@ -24,8 +23,14 @@ run "lets_a_user_read_its_own_secret_only" {
         Null                   = { "aws:ResourceTag/keyrota:user" = "true" }
         StringEqualsIgnoreCase = { "aws:ResourceTag/Owner" = "$${aws:username}" }
       }
+      DecryptOwnSecret = {
+        StringLike = {
+          "kms:EncryptionContext:SecretARN" = ["arn:aws:secretsmanager:*:111122223333:secret:/aws/iam/credentials/admin-$${aws:username}-??????"]
+          "kms:ViaService"                  = "secretsmanager.*.amazonaws.com"
+        }
+      }
     }
-    error_message = "and in the tag that says whose it is"
+    error_message = "and in the tag that says whose it is; a key decrypts that secret only"
   }
   assert {
     condition     = can(regex("^keyrota-reader-aws-iam-credentials-admin-user-[0-9a-f]{6}$", aws_iam_policy.this.name))
@@ -33,14 +38,12 @@ run "lets_a_user_read_its_own_secret_only" {
   }
 }
 
-run "decrypts_what_is_its_own" {
+run "refuses_a_template_that_iam_would_refuse" {
+  command = plan
   variables {
-    kms_key_arns = ["arn:aws:kms:eu-west-1:111122223333:key/11111111-2222-3333-4444-555555555555"]
+    template = "${join("", [for _ in range(130) : "0123456789012345"])}/{user}"
   }
-  assert {
-    condition     = tolist(jsondecode(aws_iam_policy.this.policy).Statement[2].Resource) == var.kms_key_arns
-    error_message = "with the keys that the manifests name"
-  }
+  expect_failures = [aws_iam_policy.this]
 }
 
 run "refuses_a_secret_that_all_would_share" {

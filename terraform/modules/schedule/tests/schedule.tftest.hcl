@@ -71,3 +71,18 @@ run "refuses_a_missing_schedule" {
   }
   expect_failures = [var.schedules]
 }
+
+run "refuses_the_line_of_a_crontab" {
+  command = plan
+  variables {
+    schedules = { enforce = "cron(0 8 1 * *)", tend = "cron(0 8 * * * *)" }
+  }
+  expect_failures = [var.schedules]
+}
+
+run "takes_rates" {
+  command = plan
+  variables {
+    schedules = { enforce = "rate(30 days)", tend = "cron(0/15 8-17 ? * MON-FRI *)" }
+  }
+}

@@ -1,0 +1,14 @@
+//! Mails of a few words, for tests that send thousands and read none: the real ones take most of the time.
+
+use std::sync::Arc;
+
+use keyrota::{notice::Kind, template::Templates};
+
+pub fn bare() -> Arc<Templates> {
+    let mut templates = Templates::default();
+    let kinds = Kind::ALL.map(|kind| format!("{kind}.en.jinja"));
+    for name in kinds.iter().map(String::as_str).chain(["layout.html.jinja"]) {
+        templates.replace(name, "Subject: a key\n\nA key.".to_owned()).expect("a template of words alone");
+    }
+    Arc::new(templates)
+}
