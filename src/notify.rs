@@ -19,7 +19,7 @@ use crate::{
     notice::{Kind, Sender},
     observe::{AccountState, fetch},
     plan::{
-        self, Action, Need, Next, Notice, Origin, Plan, Reason, Verb, Waiting, WaitingOn, batches, due_notices,
+        self, Action, Need, Next, Notice, Origin, Plan, Reason, Topic, Verb, Waiting, WaitingOn, batches, due_notices,
         next_observed,
     },
     template::content::{AccountDigest, Content, Digest},
@@ -102,8 +102,12 @@ impl<C: Writes> Notifier<'_, '_, C> {
     /// tells nobody, or owners would be told by every run.
     async fn notable(&self, due: Vec<Notice>, applied: &Applied) -> (Vec<Notice>, Vec<Sent>) {
         let tags = |outcome: &&Outcome| {
-            let verb = outcome.change.action.verb();
-            outcome.result.is_ok() && matches!(verb, Verb::Create | Verb::Notify | Verb::Deactivate)
+            let tags = match &outcome.change.action {
+                Action::Create { .. } | Action::Notify { .. } | Action::Deactivate { .. } => true,
+                Action::Delete { clear, .. } => *clear,
+                Action::Promote { .. } | Action::Update(_) => false,
+            };
+            outcome.result.is_ok() && tags
         };
         let tagged: BTreeSet<(&str, &str)> = applied
             .outcomes
@@ -150,6 +154,10 @@ impl<C: Writes> Notifier<'_, '_, C> {
             let mut deleted: BTreeMap<&str, Vec<(&KeyId, Origin)>> = BTreeMap::new();
             for Outcome { change, result, .. } in &applied.outcomes {
                 let Action::Delete { key, .. } = &change.action else { continue };
+                // The mail about the new key has said so a minute ago.
+                if applied.outcomes.iter().any(|other| other.change.user == change.user && announces(other, key)) {
+                    continue;
+                }
                 let origin = match change.reason {
                     Reason::HoldOver { origin, .. } => origin,
                     _ => Origin::Inactive,
@@ -348,6 +356,13 @@ impl<C: Writes> Notifier<'_, '_, C> {
     fn account(&self, account: &Account) -> Option<&AccountState<'_, C>> {
         self.accounts.iter().find(|accounts| accounts.roster.account == *account)
     }
+}
+
+/// Whether the owner was told in this run that it deletes the key.
+fn announces(outcome: &Outcome, deleted: &KeyId) -> bool {
+    let Action::Notify { announcement, .. } = &outcome.change.action else { return false };
+    let Topic::Issued { old: Some((old, _)), at_once: true, .. } = &announcement.topic else { return false };
+    outcome.result.is_ok() && !announcement.to_nobody && old == deleted
 }
 
 /// Whether it is to be noted that the owner was told. Of a deletion only the run that made it tells, and no secret is

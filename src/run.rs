@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use crate::{
     apply::{Applied, Cause, Conditions, Deferred, apply},
     clock::{self, ClockOff},
@@ -10,8 +12,11 @@ use crate::{
     inventory::{KeyId, UnreadAccount},
     manifest::{Diagnostic, Manifest, diagnostic::nearest},
     notify::notify,
-    observe::{AccountScope, AccountState, Depth, NothingRead, Progress, Scope, Unmanaged, observe_all, scope},
+    observe::{
+        AccountScope, AccountState, Depth, NothingRead, Progress, Scope, Survey, Unmanaged, Whom, observe_all, scope,
+    },
     plan::{Change, Exceeded, Plan, Rotations, Verb, Viewpoint, Warning, exceeded, plan_for},
+    unread,
     verdict::Verdict,
 };
 
@@ -63,6 +68,8 @@ pub struct Run<'a, C> {
     /// Only these users, by name; empty: everyone in scope.
     pub users: &'a [String],
     pub viewpoint: Viewpoint,
+    /// When the time for reading is over; `None`: never.
+    pub read_until: Option<Instant>,
 }
 
 impl<'a, C: Reads> Run<'a, C> {
@@ -77,6 +84,7 @@ impl<'a, C: Reads> Run<'a, C> {
             unmanaged: Unmanaged::Names,
             users: &[],
             viewpoint: viewpoint.into(),
+            read_until: None,
         }
     }
 
@@ -85,13 +93,17 @@ impl<'a, C: Reads> Run<'a, C> {
     /// # Errors
     /// No account can be listed.
     pub async fn plan(&self, progress: &(dyn Fn(Progress) + Sync)) -> Result<Planned<'a, C>, NothingRead> {
-        let Self { manifest, clouds, not_entered, mode, depth, unmanaged, users, viewpoint } = *self;
-        let Scope { mut accounts, unread, warnings } = scope(clouds, not_entered, manifest, viewpoint.at).await?;
+        let Self { manifest, clouds, not_entered, mode, depth, unmanaged, users, viewpoint, read_until } = *self;
+        let Scope { mut accounts, unread, warnings } =
+            scope(clouds, not_entered, manifest, viewpoint.at, read_until).await?;
         let missing = keep(&mut accounts, users);
-        let accounts = observe_all(accounts, depth, viewpoint, unmanaged, progress).await;
+        let whom = if mode == Mode::Tend { Whom::UnderWay } else { Whom::Everyone };
+        let survey = Survey { depth, whom, until: read_until };
+        let accounts = observe_all(accounts, survey, viewpoint, unmanaged, progress).await;
         let mut plan = plan_accounts_for(&accounts, viewpoint, mode.rotations());
         plan.accounts_unread = unread;
-        Ok(Planned { manifest, mode, accounts, plan, warnings, missing })
+        let is_timed = read_until.is_some();
+        Ok(Planned { manifest, mode, accounts, plan, warnings, missing, is_timed })
     }
 }
 
@@ -103,6 +115,8 @@ pub struct Planned<'a, C> {
     pub plan: Plan,
     /// What the manifests say that is not so in the accounts.
     pub warnings: Vec<Diagnostic>,
+    /// Whether the run has so much time and no more.
+    pub is_timed: bool,
     /// The users that were asked for and are not in scope.
     pub missing: Vec<Missing>,
 }
@@ -145,13 +159,14 @@ impl<C: Writes> Planned<'_, C> {
     /// The user whose key keyrota itself runs with comes last, for nothing can be done without it: after the mail, too, if
     /// the key stops in this run.
     pub async fn apply(&self, conditions: &Conditions<'_>, before_mail: &dyn Fn(&Applied)) -> Applied {
-        let Self { manifest, mode, accounts, plan, warnings: _, missing: _ } = self;
+        let Self { manifest, mode, accounts, plan, warnings: _, missing: _, is_timed } = self;
         let is_last = |change: &&Change| {
             plan.warnings.iter().filter_map(|it| it.own_key_of(change)).any(|key| stops(change, key))
         };
         let (last, others): (Vec<_>, Vec<_>) = plan.changes.iter().partition(is_last);
         let mut applied = self.apply_only(&others, conditions).await;
         self.take_turns(conditions, &mut applied).await;
+        unread::note(accounts, plan, &applied, *is_timed).await;
         applied.deferred.extend(last.iter().map(|change| Deferred::new(change, Cause::Last)));
         before_mail(&applied);
         notify(accounts, plan, &mut applied, &manifest.mail, *mode == Mode::Enforce, conditions).await;

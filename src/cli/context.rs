@@ -110,7 +110,7 @@ impl<'a, C: Reads> Context<'a, C> {
     {
         let Self { clouds, not_entered, manifest, output, .. } = *self;
         let bar = output.progress("Reading keys");
-        let run = Run { manifest, clouds, not_entered, mode, depth, unmanaged, users, viewpoint: self.viewpoint() };
+        let run = Run { not_entered, depth, unmanaged, users, ..Run::new(manifest, clouds, mode, self.viewpoint()) };
         let planned = run.plan(&counting(&bar)).await;
         bar.finish_and_clear();
         let planned = planned?;

@@ -77,6 +77,8 @@ pub struct Counts {
     /// Of all that wait: those with a key that is older than its limit.
     pub overdue: usize,
     pub settled: usize,
+    /// Of whom nothing was read, because nothing of theirs is due.
+    pub resting: usize,
     pub unmanaged: usize,
 }
 
@@ -99,6 +101,7 @@ impl Counts {
             exempt,
             overdue: plan.waiting.iter().filter(|waiting| waiting.overdue.is_some()).count(),
             settled: plan.settled.len(),
+            resting: plan.resting,
             unmanaged: plan.unmanaged.len(),
         }
     }

@@ -26,12 +26,15 @@ pub struct Summary {
     /// Of all that wait: those with a key that is older than its limit.
     overdue: usize,
     settled: usize,
+    /// Of whom a run that tends has read nothing.
+    #[serde(skip_serializing_if = "is_zero")]
+    resting: usize,
     unmanaged: usize,
 }
 
 pub fn summary(plan: &Plan) -> Summary {
     let Counts { create, promote, notify, deactivate, delete, update, .. } = Counts::of(plan);
-    let Counts { blocked, unreadable, held, exempt, overdue, settled, unmanaged, .. } = Counts::of(plan);
+    let Counts { blocked, unreadable, held, exempt, overdue, settled, resting, unmanaged, .. } = Counts::of(plan);
     Summary {
         create,
         promote,
@@ -45,8 +48,13 @@ pub fn summary(plan: &Plan) -> Summary {
         exempt,
         overdue,
         settled,
+        resting,
         unmanaged,
     }
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 #[derive(Serialize)]
