@@ -73,8 +73,10 @@ pub fn main() -> ExitCode {
     let runtime = runtime.expect("a runtime of one thread needs nothing that could be missing");
     let done = runtime.block_on(async {
         tokio::select! {
-            done = run(cli, &output) => done,
+            // Listens from the first moment on.
+            biased;
             () = interrupted(&output) => Ok(Exit::Interrupted),
+            done = run(cli, &output) => done,
         }
     });
     if matches!(done, Ok(Exit::Interrupted)) {
