@@ -158,9 +158,7 @@ pub fn resolve(
     let at_home: Vec<_> = matching.filter_map(|(rule, _)| replica_at_home(manifest, rule, &account.region)).collect();
     // What `[defaults]` says is said once.
     let mut said = HashSet::new();
-    warnings.extend(
-        at_home.into_iter().filter(|one| said.insert((one.file().to_owned(), one.line(), one.column()))),
-    );
+    warnings.extend(at_home.into_iter().filter(|one| said.insert((one.file().to_owned(), one.line(), one.column()))));
     let runs = Runs::new(&manifest.schedule, now);
     let (mail, pace) = (manifest.mail.clone(), manifest.pace.max_rotations());
     let roster = Roster { account: account.clone(), entries, unmanaged, mail, runs, pace };
@@ -182,9 +180,9 @@ impl<'a> Relevance<'a> {
         let lower = name.to_ascii_lowercase();
         let by_name = index.exact.get(&lower).into_iter().flatten().chain(index.by_name(&lower));
         let others = by_name.chain(&index.others).chain(&index.by_details).chain(index.by_path(path));
-        others.map(|rule| index.rules[*rule]).any(|rule| {
-            any_or_empty(&rule.users, name) && any_or_empty(&rule.paths, path) && !any(&rule.except, name)
-        })
+        others
+            .map(|rule| index.rules[*rule])
+            .any(|rule| any_or_empty(&rule.users, name) && any_or_empty(&rule.paths, path) && !any(&rule.except, name))
     }
 }
 
@@ -289,7 +287,8 @@ impl<'a> Index<'a> {
     fn candidates(&self, user: &User) -> Vec<Candidate> {
         let name = user.name.to_ascii_lowercase();
         let named = self.exact.get(&name).into_iter().flatten().map(|rule| (*rule, true));
-        let tags = user.tags.iter().filter_map(|(key, value)| self.tagged.get(&(key.to_ascii_lowercase(), value.clone())));
+        let tags =
+            user.tags.iter().filter_map(|(key, value)| self.tagged.get(&(key.to_ascii_lowercase(), value.clone())));
         let groups = user.groups.iter().filter_map(|group| self.grouped.get(&group.to_ascii_lowercase()));
         let by_details = user.unreadable.as_ref().map(|_| &self.by_details);
         let by_details = tags.chain(groups).chain(by_details).flatten();

@@ -18,12 +18,12 @@ pub async fn note<C: Writes>(accounts: &[AccountState<'_, C>], plan: &Plan, appl
         let begun = plan.changes.iter().filter(|change| change.action.starts_rotation());
         let begun: BTreeSet<&str> =
             begun.filter(|change| *change.account == roster.account).map(|change| change.user.as_str()).collect();
-        let is_stopped = |deferred: &&Deferred| {
-            is_timed && *deferred.account == roster.account && deferred.cause == Cause::Stopped
-        };
+        let is_stopped =
+            |deferred: &&Deferred| is_timed && *deferred.account == roster.account && deferred.cause == Cause::Stopped;
         let stopped: BTreeSet<&str> = applied.deferred.iter().filter(is_stopped).map(|one| one.user.as_str()).collect();
         let is_left = |user: &str| {
-            let is_unread = inventory.users.get(user).is_some_and(|read| read.as_ref().is_err_and(CallError::may_be_over));
+            let is_unread =
+                inventory.users.get(user).is_some_and(|read| read.as_ref().is_err_and(CallError::may_be_over));
             is_unread || (stopped.contains(user) && begun.contains(user))
         };
         let users: Vec<(&str, bool)> = inventory.users.keys().map(|user| (user.as_str(), is_left(user))).collect();

@@ -11,9 +11,7 @@ use super::{
 };
 use crate::{
     cloud::Reads,
-    inventory::{
-        CallError, Destination, Elsewhere, ErrorKind, Inventory, Key, LastUse, Ledger, State,
-    },
+    inventory::{CallError, Destination, Elsewhere, ErrorKind, Inventory, Key, LastUse, Ledger, State},
     plan::{Need, Viewpoint, arranged, left_since, need},
     roster::{Entry, Roster},
 };
@@ -81,9 +79,9 @@ pub async fn observe_for(
     let mut observed = stream::iter(in_order)
         .map(|(_, user, views)| async move {
             let reading = observe_user(cloud, &views, listing, depth);
-            let states = in_time(until, "iam:ListAccessKeys", user, reading).await.unwrap_or_else(|error| {
-                views.iter().map(|(position, _, _)| (*position, Err(error.clone()))).collect()
-            });
+            let states = in_time(until, "iam:ListAccessKeys", user, reading)
+                .await
+                .unwrap_or_else(|error| views.iter().map(|(position, _, _)| (*position, Err(error.clone()))).collect());
             progress();
             (user, states)
         })

@@ -88,7 +88,12 @@ pub async fn list(cloud: &impl Reads, relevant: Relevant<'_>) -> Result<Listing,
     Ok(Listing { users: users?, is_new, queued_since, secrets: secrets.map(Secrets::new), unread })
 }
 
-pub(super) fn ledger(record: Option<&SecretRecord>, entry: &Entry, region: &str, confirmed: bool) -> Result<Ledger, CallError> {
+pub(super) fn ledger(
+    record: Option<&SecretRecord>,
+    entry: &Entry,
+    region: &str,
+    confirmed: bool,
+) -> Result<Ledger, CallError> {
     ledger_named(&entry.secret, record, entry, region, confirmed)
 }
 

@@ -551,7 +551,8 @@ impl Plan {
 
     /// Adds the plan of another account, made for the same instant.
     pub fn extend(&mut self, other: Self) {
-        let Self { as_of: _, changes, waiting, settled, resting, queue, unmanaged, keys, accounts_unread, warnings } = other;
+        let Self { as_of: _, changes, waiting, settled, resting, queue, unmanaged, keys, accounts_unread, warnings } =
+            other;
         self.changes.extend(changes);
         self.waiting.extend(waiting);
         self.settled.extend(settled);

@@ -30,7 +30,8 @@ pub fn rest(roster: &Roster, entry: &Entry, state: &State, now: DateTime<Utc>) -
     }
     let (until, begins) = match next(roster, entry, state, now) {
         Next::Wait {
-            wait: WaitingOn::InOverlap | WaitingOn::InHold | WaitingOn::Announced { .. } | WaitingOn::JustDeactivated { .. },
+            wait:
+                WaitingOn::InOverlap | WaitingOn::InHold | WaitingOn::Announced { .. } | WaitingOn::JustDeactivated { .. },
             until: Some(until),
             ..
         } => (until, false),

@@ -62,8 +62,11 @@ pub fn lines_in(
     plan: &Plan,
     applied: Option<&Applied>,
 ) -> Vec<String> {
-    let mut all =
-        Metrics { run: applied.map(|_| RunMetrics { completed: true, ..RunMetrics::default() }), is_whole: true, ..<_>::default() };
+    let mut all = Metrics {
+        run: applied.map(|_| RunMetrics { completed: true, ..RunMetrics::default() }),
+        is_whole: true,
+        ..<_>::default()
+    };
     let mut lines = Vec::new();
     for (roster, inventory) in accounts {
         let one = measure(roster, inventory, plan, applied);
@@ -142,7 +145,8 @@ fn working_keys<'a>(
 
 impl Metrics {
     fn add(&mut self, other: &Self) {
-        let Self { keys_over_max_age, keys_over_max_age_explained, oldest_key_age_days, blocked, paced, is_whole, run } = other;
+        let Self { keys_over_max_age, keys_over_max_age_explained, oldest_key_age_days, blocked, paced, is_whole, run } =
+            other;
         self.is_whole &= is_whole;
         self.keys_over_max_age += keys_over_max_age;
         self.keys_over_max_age_explained += keys_over_max_age_explained;

@@ -41,7 +41,8 @@ pub fn examples(kind: Kind, now: DateTime<Utc>) -> Vec<Content> {
                 moved_from: None,
                 because: None,
             };
-            let at_once = Rotated { old: Some((KeyId::new("AKIAEXAMPLECIDEPLOY1"), now)), at_once: true, ..rotated.clone() };
+            let at_once =
+                Rotated { old: Some((KeyId::new("AKIAEXAMPLECIDEPLOY1"), now)), at_once: true, ..rotated.clone() };
             let without = Rotated { old: None, because: because(), ..rotated.clone() };
             let moved = Rotated { moved_from: Some("/ci/ci-deployer".to_owned()), ..rotated.clone() };
             [rotated, without, moved, at_once].map(Content::Rotated).into()
@@ -186,7 +187,16 @@ impl Content {
         let mut keys: Vec<&Key> = keys.iter().collect();
         keys.sort_unstable_by_key(|key| (key.created, key.id.clone()));
         match &mut self {
-            Self::Rotated(Rotated { account: to, user: name, key, secret, old, at_once: _, moved_from: _, because: _ }) => {
+            Self::Rotated(Rotated {
+                account: to,
+                user: name,
+                key,
+                secret,
+                old,
+                at_once: _,
+                moved_from: _,
+                because: _,
+            }) => {
                 (*to, *name, *secret) = (Arc::clone(account), user.to_owned(), secret_name.to_owned());
                 match (&keys[..], old) {
                     // With one key, it is the one that a rotation would replace.

@@ -40,12 +40,8 @@ pub(super) async fn users(aws: &Aws, relevant: Relevant<'_>) -> Result<Vec<User>
 async fn users_in_bulk(aws: &Aws) -> Result<Vec<User>, CallError> {
     let (operation, subject) = ("iam:GetAccountAuthorizationDetails", aws.subject());
     let found = pages(operation, &subject, |marker| async {
-        let request = aws
-            .iam
-            .get_account_authorization_details()
-            .filter(EntityType::User)
-            .max_items(IAM_PAGE)
-            .set_marker(marker);
+        let request =
+            aws.iam.get_account_authorization_details().filter(EntityType::User).max_items(IAM_PAGE).set_marker(marker);
         let page = call(aws, operation, &subject, || request.clone().send()).await?;
         let next = next_marker(operation, &subject, page.is_truncated, page.marker)?;
         Ok((page.user_detail_list.unwrap_or_default(), next))
@@ -174,8 +170,7 @@ pub(super) async fn last_use(aws: &Aws, key: &KeyId) -> Result<LastUse, CallErro
 pub(super) async fn secrets(aws: &Aws) -> Result<Vec<SecretRecord>, CallError> {
     let (operation, subject) = ("secretsmanager:ListSecrets", aws.subject());
     let secrets = pages(operation, &subject, |token| async {
-        let request =
-            aws.secrets.list_secrets().include_planned_deletion(true).max_results(100).set_next_token(token);
+        let request = aws.secrets.list_secrets().include_planned_deletion(true).max_results(100).set_next_token(token);
         let page = call(aws, operation, &subject, || request.clone().send()).await?;
         Ok((page.secret_list.unwrap_or_default(), page.next_token.filter(|token| !token.is_empty())))
     })

@@ -109,7 +109,8 @@ pub(super) async fn replicate_secret(
     let replicas = replicas(regions, kms_key);
     let request = aws.secrets.replicate_secret_to_regions().secret_id(name).set_add_replica_regions(Some(replicas));
     let operation = "secretsmanager:ReplicateSecretToRegions";
-    let replicated = call(aws, operation, name, || request.clone().send()).await?.replication_status.unwrap_or_default();
+    let replicated =
+        call(aws, operation, name, || request.clone().send()).await?.replication_status.unwrap_or_default();
     for region in regions {
         let Some(replica) = replicated.iter().find(|replica| replica.region.as_ref() == Some(region)) else {
             return Err(malformed(operation, name, format!("it says nothing of {region}")));

@@ -4,7 +4,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
-use super::{IamUser, World, Located};
+use super::{IamUser, Located, World};
 use crate::{
     cloud::Issued,
     inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, Status, User},

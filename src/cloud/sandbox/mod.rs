@@ -188,7 +188,11 @@ impl Sandbox {
     /// An account in this state. The state is not checked before it is saved.
     pub fn new(account: Account, world: World) -> Self {
         let clock = world.now;
-        Self { account: Arc::new(account), header: Arc::from(""), state: Mutex::new(State { world: Located::new(world), clock }) }
+        Self {
+            account: Arc::new(account),
+            header: Arc::from(""),
+            state: Mutex::new(State { world: Located::new(world), clock }),
+        }
     }
 
     /// The same account under the name that the manifest gives it. The file holds no such name.

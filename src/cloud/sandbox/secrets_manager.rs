@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
-use super::{StoredSecret, StoredVersion, World, Located, rules};
+use super::{Located, StoredSecret, StoredVersion, World, rules};
 use crate::{
     cloud::NewSecret,
     inventory::{Account, CURRENT, CallError, ErrorKind, PENDING, PREVIOUS, Replica, SecretRecord, Version},

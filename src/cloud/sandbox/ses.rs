@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, SubsecRound, Utc};
 
-use super::{SentMail, Located};
+use super::{Located, SentMail};
 use crate::{
     cloud::Message,
     inventory::{CallError, ErrorKind},

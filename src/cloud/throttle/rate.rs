@@ -206,8 +206,7 @@ impl Rate {
         match self.mode {
             Mode::Free => {
                 let refused = self.latest.iter().filter(|is_refused| **is_refused).count();
-                let is_most =
-                    self.latest.len() >= SAMPLE && share(refused, self.latest.len()) >= *BY_CHANCE.end();
+                let is_most = self.latest.len() >= SAMPLE && share(refused, self.latest.len()) >= *BY_CHANCE.end();
                 if is_most || self.streak >= STREAK {
                     let (low, high) = (taken * CUT, taken);
                     self.limit(now, Course { since: now, low, high, recovery: RECOVERY, is_doubling: true });
