@@ -106,21 +106,20 @@ fn measure(what: What) -> Figures {
     let bucket = |rate: Option<f64>| rate.map_or(Limit::Unlimited, Limit::of);
     match what {
         What::Run(mode, users, rate) => virtually(async move { run(mode, users, &server(bucket(rate))).await }),
-        What::Silence(users, rate) => virtually(async move {
-            let silent = || server(Limit::of(rate)).silent(5.0..35.0);
-            let plain = one_by_one(&world(users), &silent()).await;
-            Figures { plain, ..run(Mode::Plan, users, &silent()).await }
-        }),
+        What::Silence(users, rate) => {
+            virtually(async move { run(Mode::Plan, users, &server(Limit::of(rate)).silent(5.0..35.0)).await })
+        }
         What::Two(users, rate) => virtually(async move {
-            let shared = server(Limit::of(rate));
-            let (one, other) = tokio::join!(run(Mode::Plan, users, &shared), run(Mode::Plan, users, &shared));
             let plain = one_by_one(&world(2 * users), &server(Limit::of(rate))).await;
-            Figures { calls: one.calls.max(other.calls), seconds: one.seconds.max(other.seconds), plain }
+            let shared = server(Limit::of(rate));
+            let (one, other) = tokio::join!(alone(Mode::Plan, users, &shared), alone(Mode::Plan, users, &shared));
+            Figures { calls: one.0.max(other.0), seconds: one.1.max(other.1), plain }
         }),
         // Beside the same run where nothing is refused.
         What::Chance(users, share) => virtually(async move {
-            let calm = run(Mode::Plan, users, &server(Limit::Unlimited)).await;
-            Figures { plain: calm.seconds, ..run(Mode::Plan, users, &server(Limit::Chance(share))).await }
+            let (_, plain) = alone(Mode::Plan, users, &server(Limit::Unlimited)).await;
+            let (calls, seconds) = alone(Mode::Plan, users, &server(Limit::Chance(share))).await;
+            Figures { calls, seconds, plain }
         }),
         What::Review(users) => of_processor(reviewed(users)),
         What::Planner(users) => of_processor(planner(users)),
@@ -140,8 +139,7 @@ fn table() {
         let output = String::from_utf8(output.stdout).expect("numbers");
         let numbers: Vec<f64> = output.split_whitespace().map(|number| number.parse().expect("a number")).collect();
         let [calls, seconds, plain, memory] = numbers[..] else { panic!("{name}: {output}") };
-        let is_processor =
-            matches!(what, What::Review(_) | What::Planner(_) | What::Roster(..) | What::File(_));
+        let is_processor = matches!(what, What::Review(_) | What::Planner(_) | What::Roster(..) | What::File(_));
         let (plain, ratio, unit) = match is_processor {
             true => (String::new(), String::new(), " s"),
             false => (format!("{plain:.2}"), format!("{:.2}", seconds / plain), ""),
@@ -161,7 +159,7 @@ fn virtually(measure: impl Future<Output = Figures>) -> Figures {
     runtime.expect("a runtime").block_on(measure)
 }
 
-/// A run as the command and the function make it, beside the plain loop.
+/// A run beside the plain loop, each with a server of its own.
 async fn run(mode: Mode, users: usize, server: &Server) -> Figures {
     let world = world(users);
     let plain = match mode {
@@ -169,6 +167,13 @@ async fn run(mode: Mode, users: usize, server: &Server) -> Figures {
         Mode::Tend => one_by_one(&World { users: Vec::new(), ..world.clone() }, &server.like()).await,
         Mode::Enforce | Mode::Plan => one_by_one(&world, &server.like()).await,
     };
+    let (calls, seconds) = alone(mode, users, &server.like()).await;
+    Figures { calls, seconds, plain }
+}
+
+/// A run as the command and the function make it. Returns its calls, and the seconds that it takes.
+async fn alone(mode: Mode, users: usize, server: &Server) -> (usize, f64) {
+    let world = world(users);
     let sandbox = Sandbox::new(account(), if mode == Mode::Tend { at_rest(world) } else { world });
     sandbox.set_now(now());
     let (manifest, clouds) = (manifest(), [Remote::new(sandbox, server.clone())]);
@@ -179,7 +184,7 @@ async fn run(mode: Mode, users: usize, server: &Server) -> Figures {
         let applied = planned.apply(&Conditions::new(&now), &|_| {}).await;
         assert!(applied.outcomes.iter().all(|outcome| outcome.result.is_ok()));
     }
-    Figures { calls: server.count() - before, seconds: began.elapsed().as_secs_f64(), plain }
+    (server.count() - before, began.elapsed().as_secs_f64())
 }
 
 /// The reads of a plan, one after the other; what is refused is asked again at once. Returns the seconds that it takes.
@@ -289,7 +294,10 @@ fn planner(users: usize) -> f64 {
         let ledger = Ledger { secret: secret_name, confirmed: true, destination: Destination::Own(secret) };
         State { keys: vec![key(number)], ledger, elsewhere: Elsewhere::Nowhere }
     };
-    let inventory = Inventory { users: (0..users).map(|number| (name(number), Ok(state(number)))).collect(), ..Inventory::default() };
+    let inventory = Inventory {
+        users: (0..users).map(|number| (name(number), Ok(state(number)))).collect(),
+        ..Inventory::default()
+    };
     let began = Instant::now();
     let plan = plan(&roster, &inventory, now());
     let seconds = began.elapsed().as_secs_f64();
