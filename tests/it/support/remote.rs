@@ -80,6 +80,16 @@ impl Server {
         self.state(|state| state.calls.clone())
     }
 
+    /// How many came in all.
+    pub fn count(&self) -> usize {
+        self.calls().values().sum()
+    }
+
+    /// Another one that refuses the same.
+    pub fn like(&self) -> Self {
+        self.state(|state| Self::new(state.latency, state.limit.clone()).silent(state.silent.clone()))
+    }
+
     /// How many were refused.
     pub fn refused(&self) -> usize {
         self.state(|state| state.refused)
