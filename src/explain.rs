@@ -1,6 +1,7 @@
 //! The effective policy of one user in words, a line a field, each with the place it was written at. Shared by `explain`,
 //! by what a change of the manifests changes, and by the roster's diff.
 
+use chrono::TimeDelta;
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -27,7 +28,8 @@ pub const RULE: &str = "rule";
 pub fn policy(entry: &Entry) -> Vec<Line> {
     let mut lines = vec![line(RULE, "rotate", Some(&entry.rule))];
     if let Some(exemption) = &entry.exempt {
-        let until = exemption.ends.map_or_else(String::new, |ends| format!(" (before {})", Day(ends)));
+        let until =
+            exemption.ends.map_or_else(String::new, |ends| format!(" (until {})", Day(ends - TimeDelta::seconds(1))));
         lines.push(line("exempt", format!("{}{until}", exemption.reason), Some(&exemption.source)));
     }
     if let Some(conflict) = &entry.conflict {

@@ -82,3 +82,82 @@ fn is_iam_name(name: &str, longest: usize) -> bool {
     let is_fine = |c: char| c.is_ascii_alphanumeric() || IAM_PUNCTUATION.contains(c);
     (1..=longest).contains(&name.len()) && name.chars().all(is_fine)
 }
+
+/// The regions that there were in November 2026, to find out which one was meant: others are taken as well.
+const KNOWN_REGIONS: &[&str] = &[
+    "af-south-1",
+    "ap-east-1",
+    "ap-east-2",
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-south-1",
+    "ap-south-2",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ap-southeast-3",
+    "ap-southeast-4",
+    "ap-southeast-5",
+    "ap-southeast-6",
+    "ap-southeast-7",
+    "ca-central-1",
+    "ca-west-1",
+    "cn-north-1",
+    "cn-northwest-1",
+    "eu-central-1",
+    "eu-central-2",
+    "eu-north-1",
+    "eu-south-1",
+    "eu-south-2",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "eusc-de-east-1",
+    "il-central-1",
+    "me-central-1",
+    "me-south-1",
+    "mx-central-1",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-gov-east-1",
+    "us-gov-west-1",
+    "us-west-1",
+    "us-west-2",
+];
+
+/// The region that was meant by one that is not known; `None` if it is known, or like none.
+pub fn region_meant(region: &str) -> Option<&'static str> {
+    let region = region.trim().to_ascii_lowercase();
+    if KNOWN_REGIONS.contains(&region.as_str()) {
+        return None;
+    }
+    // A zone is of its region.
+    let zone = KNOWN_REGIONS.iter().find(|known| {
+        region.strip_prefix(**known).is_some_and(|rest| rest.len() == 1 && rest.chars().all(|c| c.is_ascii_lowercase()))
+    });
+    let near = || {
+        let ranked = KNOWN_REGIONS.iter().map(|known| (strsim::damerau_levenshtein(known, &region), *known));
+        ranked.min().filter(|(distance, _)| *distance <= 3).map(|(_, known)| known)
+    };
+    zone.copied().or_else(near)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_region_has_a_nearest() {
+        for (written, meant) in [
+            ("eu-west-1", None),
+            ("eu-wset-1", Some("eu-west-1")),
+            ("eu-west1", Some("eu-west-1")),
+            ("us-east-1a", Some("us-east-1")),
+            ("EU-Central-1", None),
+            ("frankfurt", None),
+        ] {
+            assert_eq!(region_meant(written), meant, "{written}");
+        }
+    }
+}

@@ -98,3 +98,6 @@ pub struct Sender {
     /// The region whose SES sends; `None`: that of the caller.
     pub region: Option<String>,
 }
+
+/// Why the owner of a user could not be told that has no address at all.
+pub const NO_ADDRESS: &str = "the user has no address";

@@ -353,6 +353,12 @@ impl<C: Writes> Notifier<'_, '_, C> {
                 .into_iter()
                 .map(|(cause, users)| format!("{} ({cause})", users.join(", ")))
                 .collect(),
+            unmanaged: self
+                .accounts
+                .iter()
+                .filter(|one| !one.roster.unmanaged.is_empty())
+                .map(|one| (one.roster.account.to_string(), one.roster.unmanaged.clone()))
+                .collect(),
             unread: plan.accounts_unread.iter().map(ToString::to_string).collect(),
         }
     }

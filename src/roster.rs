@@ -1,7 +1,7 @@
 //! Who is in scope: the manifest resolved against the users of one account.
 
 use std::{
-    collections::{HashMap, HashSet, hash_map},
+    collections::{BTreeMap, HashMap, HashSet, hash_map},
     ops::Range,
     sync::Arc,
 };
@@ -13,6 +13,7 @@ use crate::{
     manifest::{
         Code, Diagnostic, Exemption, Label, Mail, Manifest, Pattern, Policy, Rule, Source,
         diagnostic::{nearest, quote},
+        duplicates::listed,
         schedule::Runs,
         secrets::replica_at_home,
         values::{addresses_in, is_bare_address},
@@ -28,8 +29,10 @@ const SUGGESTIONS: usize = 20;
 pub struct Roster {
     pub account: Account,
     pub entries: Vec<Entry>,
-    /// How many users no rule selects.
-    pub unmanaged: usize,
+    /// The names of the users that no rule selects, sorted.
+    pub unmanaged: Vec<String>,
+    /// What `[defaults]` says: how old a key may get of which no rule speaks.
+    pub defaults: Arc<Policy>,
     /// Who tells, and who is told when the owner can't be.
     pub mail: Mail,
     /// When scheduled runs come.
@@ -121,31 +124,57 @@ pub fn resolve(
     for exemption in &manifest.exemptions {
         exemptions.entry(exemption.user.to_ascii_lowercase()).or_default().push(exemption);
     }
-    let entry = |rule: &Rule, user: &User| {
-        let own = exemptions.get(&user.name.to_ascii_lowercase()).map(Vec::as_slice).unwrap_or_default();
-        entry(rule, user, own, account, now)
-    };
+    let exemptions_of =
+        |user: &User| exemptions.get(&user.name.to_ascii_lowercase()).map(Vec::as_slice).unwrap_or_default();
+    let entry = |rule: &Rule, user: &User| entry(rule, user, exemptions_of(user), account, now);
     let mut matched = vec![false; index.rules.len()];
-    let (mut entries, mut warnings, mut unmanaged) = (Vec::new(), Vec::new(), 0);
+    let (mut entries, mut warnings, mut unmanaged) = (Vec::new(), Vec::new(), Vec::new());
+    let mut exempt = Vec::new();
+    let (mut ambiguities, mut pairs) = (Vec::<(Diagnostic, Vec<&str>)>::new(), HashMap::<[&Source; 2], usize>::new());
     for user in users {
         let candidates = index.candidates(user);
         for candidate in &candidates {
             matched[candidate.rule] = true;
         }
         match choose(&candidates, user) {
-            Choice::Nobody => unmanaged += 1,
+            // Somebody decided about an exempt user: it counts as managed, and shows.
+            Choice::Nobody => match exemption(exemptions_of(user), account, now) {
+                Some(exemption) => exempt.push(exempt_entry(exemption, user, manifest, account, now)),
+                None => unmanaged.push(user.name.clone()),
+            },
             Choice::One(candidate) => entries.push(entry(index.rules[candidate.rule], user)),
             Choice::Both(one, other) => {
                 let rules = [index.rules[one.rule], index.rules[other.rule]];
                 let (places, warning) = ambiguous(manifest, user, rules, one.is_exact);
-                warnings.push(warning);
+                // The same two rules on many users are one mistake.
+                match pairs.entry(rules.map(|rule| &rule.source)) {
+                    hash_map::Entry::Occupied(at) => ambiguities[*at.get()].1.push(&user.name),
+                    hash_map::Entry::Vacant(at) => {
+                        at.insert(ambiguities.len());
+                        ambiguities.push((warning, vec![&user.name]));
+                    }
+                }
                 let conflict = Some(Conflict::AmbiguousRules { rules: places });
                 entries.push(Entry { conflict, ..entry(rules[0], user) });
             }
         }
     }
     entries.sort_by(|a, b| a.user.name.cmp(&b.user.name));
+    warnings.extend(ambiguities.into_iter().map(|(warning, names)| match &names[..] {
+        [_] => warning,
+        names => {
+            let message = format!(
+                "two rules select the same {} users, and nothing is done to them: {}",
+                names.len(),
+                listed(names)
+            );
+            Diagnostic { message, ..warning }
+        }
+    }));
     warnings.extend(shared_secrets(manifest, &mut entries));
+    entries.extend(exempt);
+    entries.sort_by(|a, b| a.user.name.cmp(&b.user.name));
+    unmanaged.sort_unstable();
     let unmatched = index.rules.iter().zip(&matched).filter(|(_, matched)| !**matched);
     warnings.extend(unmatched.enumerate().map(|(index, (rule, _))| {
         // Looking for what was meant takes long when most rules select nobody, and then it is no typing mistake.
@@ -155,13 +184,15 @@ pub fn resolve(
     let matching = index.rules.iter().zip(&matched).filter(|(_, matched)| **matched);
     let known: HashSet<String> = users.iter().map(|user| user.name.to_ascii_lowercase()).collect();
     warnings.extend(matching.clone().flat_map(|(rule, _)| unmatched_names(manifest, rule, account, users, &known)));
+    warnings.extend(unmatched_exemptions(manifest, account, users, &known, now));
     let at_home: Vec<_> = matching.filter_map(|(rule, _)| replica_at_home(manifest, rule, &account.region)).collect();
     // What `[defaults]` says is said once.
     let mut said = HashSet::new();
     warnings.extend(at_home.into_iter().filter(|one| said.insert((one.file().to_owned(), one.line(), one.column()))));
     let runs = Runs::new(&manifest.schedule, now);
     let (mail, pace) = (manifest.mail.clone(), manifest.pace.max_rotations());
-    let roster = Roster { account: account.clone(), entries, unmanaged, mail, runs, pace };
+    let defaults = Arc::clone(&manifest.defaults);
+    let roster = Roster { account: account.clone(), entries, unmanaged, defaults, mail, runs, pace };
     (roster, warnings)
 }
 
@@ -335,10 +366,6 @@ fn choose(candidates: &[Candidate], user: &User) -> Choice {
 
 /// `exemptions` are those of the user.
 fn entry(rule: &Rule, user: &User, exemptions: &[&Exemption], account: &Account, now: DateTime<Utc>) -> Entry {
-    let exempts = |exemption: &&&Exemption| {
-        exemption.account.as_ref().is_none_or(|name| is_account(name, account))
-            && exemption.ends.is_none_or(|ends| now < ends)
-    };
     let (recipients, without_address) = recipients(&rule.policy.notify.value, user);
     Entry {
         user: user.clone(),
@@ -347,9 +374,41 @@ fn entry(rule: &Rule, user: &User, exemptions: &[&Exemption], account: &Account,
         secret: rule.policy.secret.value.replace("{user}", &user.name).replace(',', "_"),
         recipients,
         without_address,
-        exempt: exemptions.iter().find(exempts).map(|&exemption| exemption.clone()),
+        exempt: exemption(exemptions, account, now).cloned(),
         conflict: None,
     }
+}
+
+/// The exemption that holds for a user now.
+/// The one that is in force, of those of a user.
+fn exemption<'a>(exemptions: &[&'a Exemption], account: &Account, now: DateTime<Utc>) -> Option<&'a Exemption> {
+    exemptions.iter().copied().find(|exemption| is_in_force(exemption, account, now))
+}
+
+fn is_in_force(exemption: &Exemption, account: &Account, now: DateTime<Utc>) -> bool {
+    exemption.account.as_ref().is_none_or(|name| is_account(name, account))
+        && exemption.ends.is_none_or(|ends| now < ends)
+}
+
+/// A user that no rule selects and that is exempt: what `[defaults]` says would hold for it.
+fn exempt_entry(
+    exemption: &Exemption,
+    user: &User,
+    manifest: &Manifest,
+    account: &Account,
+    now: DateTime<Utc>,
+) -> Entry {
+    let rule = Rule {
+        source: exemption.source.clone(),
+        policy: Arc::clone(&manifest.defaults),
+        accounts: Vec::new(),
+        users: Vec::new(),
+        tags: BTreeMap::new(),
+        groups: Vec::new(),
+        paths: Vec::new(),
+        except: Vec::new(),
+    };
+    entry(&rule, user, &[exemption], account, now)
 }
 
 /// The addresses, each once, and where there is none.
@@ -535,6 +594,31 @@ fn unmatched_names(
         let label = manifest.sources.label_part(&rule.source, &user.span, "");
         let message = format!("there is no user {} in account {account}", quote(&user.text));
         Diagnostic::warning(Code::NameUnmatched, message, label).help(help)
+    };
+    unknown.enumerate().map(warning).collect()
+}
+
+/// Exemptions of users that are not there: after a typing mistake the wrong key is rotated.
+fn unmatched_exemptions(
+    manifest: &Manifest,
+    account: &Account,
+    users: &[User],
+    known: &HashSet<String>,
+    now: DateTime<Utc>,
+) -> Vec<Diagnostic> {
+    let holding = manifest.exemptions.iter().filter(|exemption| is_in_force(exemption, account, now));
+    let unknown = holding.filter(|exemption| !known.contains(&exemption.user.to_ascii_lowercase()));
+    let warning = |(position, exemption): (usize, &Exemption)| {
+        let names = users.iter().map(|user| user.name.as_str());
+        let near = (position < SUGGESTIONS).then(|| nearest(&exemption.user, names)).flatten();
+        let help = match near {
+            Some(near) => format!("did you mean {}? Its key is rotated as its rule says", quote(near)),
+            None => "correct the name; if the user is gone, remove the exemption".to_owned(),
+        };
+        let message =
+            format!("the exemption matches nobody: there is no user {} in account {account}", quote(&exemption.user));
+        let label = manifest.sources.label(&exemption.source, "");
+        Diagnostic::warning(Code::ExemptUnmatched, message, label).help(help)
     };
     unknown.enumerate().map(warning).collect()
 }

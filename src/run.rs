@@ -10,9 +10,11 @@ use crate::{
     clock::{self, ClockOff},
     cloud::{Reads, Writes},
     inventory::{KeyId, UnreadAccount},
-    manifest::{Diagnostic, Manifest},
+    manifest::{Diagnostic, Manifest, diagnostic::nearest},
     notify::notify,
-    observe::{AccountState, Depth, NothingRead, Progress, Scope, Survey, Whom, observe_all, scope},
+    observe::{
+        AccountScope, AccountState, Depth, NothingRead, Progress, Scope, Survey, Unmanaged, Whom, observe_all, scope,
+    },
     plan::{Change, Exceeded, Plan, Rotations, Verb, Viewpoint, Warning, exceeded, plan_for},
     unread,
     verdict::Verdict,
@@ -61,6 +63,10 @@ pub struct Run<'a, C> {
     pub not_entered: &'a [UnreadAccount],
     pub mode: Mode,
     pub depth: Depth,
+    /// What is looked at of users that no rule selects.
+    pub unmanaged: Unmanaged,
+    /// Only these users, by name; empty: everyone in scope.
+    pub users: &'a [String],
     pub viewpoint: Viewpoint,
     /// When the time for reading is over; `None`: never.
     pub read_until: Option<Instant>,
@@ -69,8 +75,17 @@ pub struct Run<'a, C> {
 impl<'a, C: Reads> Run<'a, C> {
     /// A run of one instant that reads what its plan needs.
     pub fn new(manifest: &'a Manifest, clouds: &'a [C], mode: Mode, viewpoint: impl Into<Viewpoint>) -> Self {
-        let (depth, viewpoint) = (Depth::Plan, viewpoint.into());
-        Self { manifest, clouds, not_entered: &[], mode, depth, viewpoint, read_until: None }
+        Self {
+            manifest,
+            clouds,
+            not_entered: &[],
+            mode,
+            depth: Depth::Plan,
+            unmanaged: Unmanaged::Names,
+            users: &[],
+            viewpoint: viewpoint.into(),
+            read_until: None,
+        }
     }
 
     /// Lists users and secrets of every account, resolves who is in scope, observes them, and plans. Changes nothing.
@@ -78,15 +93,16 @@ impl<'a, C: Reads> Run<'a, C> {
     /// # Errors
     /// No account can be listed.
     pub async fn plan(&self, progress: &(dyn Fn(Progress) + Sync)) -> Result<Planned<'a, C>, NothingRead> {
-        let Self { manifest, clouds, not_entered, mode, depth, viewpoint, read_until } = *self;
-        let Scope { accounts, unread, warnings } =
+        let Self { manifest, clouds, not_entered, mode, depth, unmanaged, users, viewpoint, read_until } = *self;
+        let Scope { mut accounts, unread, warnings } =
             scope(clouds, not_entered, manifest, viewpoint.at, read_until).await?;
+        let missing = keep(&mut accounts, users);
         let whom = if mode == Mode::Tend { Whom::UnderWay } else { Whom::Everyone };
         let survey = Survey { depth, whom, until: read_until };
-        let accounts = observe_all(accounts, survey, viewpoint, progress).await;
+        let accounts = observe_all(accounts, survey, viewpoint, unmanaged, progress).await;
         let mut plan = plan_accounts_for(&accounts, viewpoint, mode.rotations());
         plan.accounts_unread = unread;
-        Ok(Planned { manifest, mode, accounts, plan, warnings, is_timed: read_until.is_some() })
+        Ok(Planned { manifest, mode, accounts, plan, warnings, missing, is_timed: read_until.is_some() })
     }
 }
 
@@ -100,6 +116,18 @@ pub struct Planned<'a, C> {
     pub warnings: Vec<Diagnostic>,
     /// Whether the run has so much time and no more.
     pub is_timed: bool,
+    /// The users that were asked for and are not in scope.
+    pub missing: Vec<Missing>,
+}
+
+/// A user that was asked for and is not in scope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    pub user: String,
+    /// Whether it is there, and no rule selects it.
+    pub is_unmanaged: bool,
+    /// What may have been meant.
+    pub near: Option<String>,
 }
 
 impl<C: Reads> Planned<'_, C> {
@@ -130,7 +158,7 @@ impl<C: Writes> Planned<'_, C> {
     /// The user whose key keyrota itself runs with comes last, for nothing can be done without it: after the mail, too, if
     /// the key stops in this run.
     pub async fn apply(&self, conditions: &Conditions<'_>, before_mail: &dyn Fn(&Applied)) -> Applied {
-        let Self { manifest, mode, accounts, plan, warnings: _, is_timed } = self;
+        let Self { manifest, mode, accounts, plan, warnings: _, missing: _, is_timed } = self;
         let is_last = |change: &&Change| {
             plan.warnings.iter().filter_map(|it| it.own_key_of(change)).any(|key| stops(change, key))
         };
@@ -201,6 +229,29 @@ fn plan_accounts_for<C: Reads>(
     }
     all.warnings.extend(accounts.iter().filter_map(own_key));
     all
+}
+
+/// Takes everyone else out of the scope, if users are named, and says which of them were not in it.
+fn keep<C>(accounts: &mut [AccountScope<'_, C>], users: &[String]) -> Vec<Missing> {
+    if users.is_empty() {
+        return Vec::new();
+    }
+    let is_meant = |name: &str| users.iter().any(|user| user.eq_ignore_ascii_case(name));
+    let mut missing = Vec::new();
+    for user in users {
+        let is_it = |name: &str| name.eq_ignore_ascii_case(user);
+        let mut entries = accounts.iter().flat_map(|account| &account.roster.entries);
+        if !entries.any(|entry| is_it(&entry.user.name)) {
+            let all = || accounts.iter().flat_map(|account| &account.listing.users).map(|user| user.name.as_str());
+            let near = nearest(user, all()).map(str::to_owned);
+            missing.push(Missing { user: user.clone(), is_unmanaged: all().any(is_it), near });
+        }
+    }
+    for AccountScope { roster, .. } in accounts {
+        roster.entries.retain(|entry| is_meant(&entry.user.name));
+        roster.unmanaged.clear();
+    }
+    missing
 }
 
 /// Whether keyrota runs with the key of a user that it may rotate here.

@@ -50,6 +50,15 @@ pub(super) struct Ahead {
     pub tells: bool,
 }
 
+/// What is to be said of a change beside how it ended.
+#[derive(Default)]
+pub(super) struct Remarks {
+    /// What went on beside.
+    pub notes: Vec<String>,
+    /// The addresses that were told.
+    pub told: Vec<String>,
+}
+
 /// One change, about to be made.
 pub(super) struct Step<'a, C> {
     pub cloud: &'a C,
@@ -64,7 +73,8 @@ pub(super) struct Step<'a, C> {
 
 impl<C: Writes> Step<'_, C> {
     /// Returns what a creation yields.
-    pub async fn carry_out(&self, memory: &mut Memory, notes: &mut Vec<String>) -> Result<Option<Stored>, Failure> {
+    pub async fn carry_out(&self, memory: &mut Memory, remarks: &mut Remarks) -> Result<Option<Stored>, Failure> {
+        let Remarks { notes, told } = remarks;
         let Self { cloud, mail, change, conditions, now, .. } = *self;
         let (user, secret) = (change.user.as_str(), change.destination.as_str());
         match &change.action {
@@ -106,7 +116,7 @@ impl<C: Writes> Step<'_, C> {
                 }
                 if !announcement.to_nobody {
                     let sending = Sending { mail, as_of: conditions.as_of, outbox: &conditions.outbox };
-                    owner(cloud, &sending, change, key, announcement, notes).await?;
+                    *told = owner(cloud, &sending, change, key, announcement, notes).await?;
                 }
                 let told = KeyAt { key: key.clone(), at: now };
                 let facts = match announcement.topic {
@@ -118,13 +128,14 @@ impl<C: Writes> Step<'_, C> {
                 cloud.tag_secret(secret, &tags(facts.into_iter().chain(queue))).await?;
                 memory.tagged = Some(secret.to_owned());
             }
-            Action::Deactivate { key, ledger, expected } => {
+            Action::Deactivate { key, ledger, expected, unused } => {
                 self.as_planned(expected, memory).await?;
                 let deactivation = KeyAt { key: key.clone(), at: now };
                 // Noted before, so that a cut after the call is known; and after, so that a cut before the call does not
                 // look like someone's taking it back.
-                let facts = [Fact::Deactivating(deactivation.clone()), Fact::Rest(None)];
-                write_ledger(cloud, user, secret, ledger, facts).await?;
+                let unused = (!unused.is_empty()).then(|| Fact::Unused(unused.clone()));
+                let facts = [Some(Fact::Deactivating(deactivation.clone())), Some(Fact::Rest(None)), unused];
+                write_ledger(cloud, user, secret, ledger, facts.into_iter().flatten()).await?;
                 memory.tagged = Some(secret.to_owned());
                 cloud.deactivate_access_key(user, key).await?;
                 // Where it is deleted at once, that comes next: were it cut short, the deactivation would be repeated.

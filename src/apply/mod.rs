@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, stream};
 
-use self::actions::{Ahead, Memory, Step, Stored};
+use self::actions::{Ahead, Memory, Remarks, Step, Stored};
 use crate::{
     cloud::Writes,
     inventory::{CallError, Destination, ErrorKind, Inventory, KeyId, State},
@@ -102,7 +102,7 @@ async fn settle(
         if !(conditions.may_start)() {
             return Err(Cause::Stopped);
         }
-        let mut notes = Vec::new();
+        let mut remarks = Remarks::default();
         let now = (conditions.clock)();
         let after = simulate(&change.action, &placed(roster, entry, state, now), now, &KeyId::new(""));
         let follows = next(roster, entry, &after, now);
@@ -116,14 +116,20 @@ async fn settle(
         };
         let is_first = outcomes.is_empty();
         let step = Step { cloud, mail: &roster.mail, change: &change, conditions, now, is_first, ahead };
-        let (result, stored) = match step.carry_out(&mut memory, &mut notes).await {
+        let (result, stored) = match step.carry_out(&mut memory, &mut remarks).await {
             Ok(stored) => (Ok(()), stored),
             // Nobody's change failed: there is no more mail for anyone today.
             Err(Failure::Failed(error)) if error.kind == ErrorKind::QuotaUsedUp => return Err(Cause::NoMail(error)),
             Err(failure) => (Err(failure), None),
         };
         let new_key = stored.as_ref().map(|stored| stored.key.clone());
-        let outcome = Outcome { change: change.clone(), result, issued: new_key.clone(), notes };
+        let outcome = Outcome {
+            change: change.clone(),
+            result,
+            issued: new_key.clone(),
+            notes: remarks.notes,
+            told: remarks.told,
+        };
         (conditions.progress)(&outcome);
         let is_done = outcome.result.is_ok();
         outcomes.push(outcome);

@@ -20,6 +20,8 @@ pub struct Outcome {
     pub issued: Option<KeyId>,
     /// What went on beside: a recipient that was refused, a clean-up.
     pub notes: Vec<String>,
+    /// The addresses that were told of it, by mail.
+    pub told: Vec<String>,
 }
 
 /// What became of one mail. A mail that failed fails neither the run nor another mail: the next run tries again.

@@ -8,14 +8,15 @@ use std::{
     },
 };
 
+use indicatif::ProgressBar;
 use keyrota::{
     apply::Conditions,
     clock::ClockOff,
     cloud::Writes,
     git,
     mail::Outbox,
-    observe::Depth,
-    report::{Report, json, text},
+    observe::{Depth, Unmanaged},
+    report::{Report, json, markdown, text},
     run::Mode,
 };
 
@@ -36,22 +37,24 @@ pub async fn run<C: Writes>(context: &Context<'_, C>, args: &ApplyArgs) -> Resul
         return Ok(Exit::NotApproved);
     }
     let revision = git::revision(&common.manifests);
-    let mut planned = context.plan(Mode::Enforce, Depth::Plan).await?;
+    let mut planned = context.plan_users(&args.users, Mode::Enforce, Depth::Plan, Unmanaged::Names).await?;
     if approval.is_some() || !args.yes {
         // Who approves a plan approves these changes, and none in their place.
         planned.plan.queue.clear();
     }
     let plan = &planned.plan;
     match output.format {
-        Format::Text | Format::Markdown | Format::Github => output.data(&text::plan(plan)),
-        // The JSON comes last and is one document. A person who is asked still sees what about.
-        Format::Json if args.yes => {}
-        Format::Json => output.talk(&text::plan(plan)),
+        Format::Text | Format::Github => output.data(&(context.as_of() + &context.masked(text::plan(plan)))),
+        // The document comes last and is one. A person who is asked still sees what about.
+        Format::Json | Format::Markdown if args.yes => {}
+        Format::Json | Format::Markdown => output.talk(&context.masked(text::plan(plan))),
     }
     if !context.is_within_limits(plan) {
         let refused = Report { plan, revision: revision.as_deref(), since: None, applied: None };
-        if output.format == Format::Json {
-            output.data(&json::render(&refused));
+        match output.format {
+            Format::Json => output.data(&json::render(&refused)),
+            Format::Markdown => output.data(&markdown::render(&refused, common.mask)),
+            Format::Text | Format::Github => {}
         }
         write_reports(common, &refused)?;
         return Ok(Exit::Limit);
@@ -68,19 +71,25 @@ pub async fn run<C: Writes>(context: &Context<'_, C>, args: &ApplyArgs) -> Resul
         .check_clock()
         .map_err(|off| CommandError::new(format!("nothing was changed: {off}")).hint(ClockOff::REMEDY))?;
     if !plan.changes.is_empty() && !args.yes {
-        ask(output)?;
+        ask(output).await?;
     }
+    output.applies();
 
     let interrupted = Arc::new(AtomicBool::new(false));
-    let watch = tokio::spawn(watch(Arc::clone(&interrupted)));
     let bar = output.progress("Applying");
-    bar.inc_length(plan.changes.len() as u64);
+    // A step for each change: one that follows in the same run is one as well.
+    bar.inc_length(plan.changes.iter().map(|change| change.in_run().count() as u64).sum());
+    let watch = tokio::spawn(watch(Arc::clone(&interrupted), bar.clone()));
     let conditions = Conditions {
         as_of: plan.as_of,
         clock,
         may_start: &|| !interrupted.load(Ordering::Relaxed),
         progress: &|outcome| {
             tracing::debug!(user = outcome.change.user, action = %outcome.change.action.verb(), ok = outcome.result.is_ok());
+            // More may come of it than was planned, and never more than all.
+            if bar.length() <= Some(bar.position()) {
+                bar.inc_length(1);
+            }
             bar.inc(1);
         },
         outbox: Outbox::default(),
@@ -92,9 +101,10 @@ pub async fn run<C: Writes>(context: &Context<'_, C>, args: &ApplyArgs) -> Resul
     let report = Report { plan, revision: revision.as_deref(), since: None, applied: Some(&applied) };
     match output.format {
         Format::Json => output.data(&json::render(&report)),
-        Format::Text | Format::Markdown | Format::Github
+        Format::Markdown => output.data(&markdown::render(&report, common.mask)),
+        Format::Text | Format::Github
             if plan.changes.is_empty() && applied.mail.is_empty() && applied.deferred.is_empty() => {}
-        Format::Text | Format::Markdown | Format::Github => output.data(&format!("\n{}", text::applied(&report))),
+        Format::Text | Format::Github => output.data(&context.masked(format!("\n{}", text::applied(&report)))),
     }
     // What was done is done: a report that can't be written must not hide that something failed.
     if let Err(stop) = write_reports(common, &report) {
@@ -105,33 +115,39 @@ pub async fn run<C: Writes>(context: &Context<'_, C>, args: &ApplyArgs) -> Resul
     Ok(if planned.verdict(Some(&applied)).is_complete() { Exit::Done } else { Exit::Failed })
 }
 
-fn ask(output: &Output) -> Result<(), CommandError> {
+async fn ask(output: &Output) -> Result<(), CommandError> {
     if !io::stdin().is_terminal() {
         return Err(CommandError::new("nothing was changed: nobody is here to approve the plan")
             .hint("`--yes` applies without asking"));
     }
     output.talk("\nApply these changes? Only `yes` is accepted: ");
-    let mut answer = String::new();
-    let read = io::stdin().lock().read_line(&mut answer);
-    match read {
-        Ok(_) if answer.trim() == "yes" => Ok(()),
+    // Read beside, so that an interruption is heard.
+    let read = tokio::task::spawn_blocking(|| {
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer).map(|_| answer)
+    });
+    match read.await {
+        Ok(Ok(answer)) if answer.trim() == "yes" => Ok(()),
         Ok(_) | Err(_) => Err(CommandError::new("not approved; nothing was changed")),
     }
 }
 
 /// The first interruption lets what is under way finish; the second ends the process, which is safe as well.
-async fn watch(interrupted: Arc<AtomicBool>) {
+async fn watch(interrupted: Arc<AtomicBool>, bar: ProgressBar) {
     for again in [false, true] {
         if signal().await.is_err() {
             return;
         }
         if again {
+            bar.finish_and_clear();
             #[expect(clippy::exit, reason = "who interrupts twice does not wait for a call that hangs")]
             std::process::exit(130);
         }
         interrupted.store(true, Ordering::Relaxed);
         let text = "\nFinishing the changes under way and starting no others. Once more to stop at once.\n";
-        let _ = io::stderr().write_all(text.as_bytes());
+        bar.suspend(|| {
+            let _ = io::stderr().write_all(text.as_bytes());
+        });
     }
 }
 

@@ -42,13 +42,13 @@ pub enum Command {
     /// Make the Lambda package of a release's program and the manifests
     Package(PackageArgs),
     /// Validate the manifests, offline
-    Check,
+    Check(Reports),
     /// Show what would change now; changes nothing
     Plan(PlanArgs),
     /// Plan, show the plan, ask, and carry it out
     Apply(ApplyArgs),
     /// Show every user in scope: keys, ages, last use, what comes next and when
-    Status,
+    Status(StatusArgs),
     /// Show the effective policy of a user and where each value comes from
     Explain {
         /// The IAM user's name
@@ -153,8 +153,33 @@ pub enum Export {
     },
 }
 
+/// Where a report goes as well.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Reports {
+    /// Write the JSON into this file as well
+    #[arg(long, value_name = "FILE")]
+    pub json_into: Option<PathBuf>,
+    /// Write the Markdown into this file as well
+    #[arg(long, value_name = "FILE")]
+    pub markdown_into: Option<PathBuf>,
+}
+
 #[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// List the users that no rule selects instead, with the ages of their keys
+    #[arg(long)]
+    pub unmanaged: bool,
+    #[command(flatten)]
+    pub reports: Reports,
+}
+
+#[derive(Debug, Default, Args)]
 pub struct PlanArgs {
+    /// Only this IAM user (repeatable)
+    #[arg(long = "user", value_name = "NAME", conflicts_with = "base")]
+    pub users: Vec<String>,
+    #[command(flatten)]
+    pub reports: Reports,
     /// Exit with 2 if changes are pending
     #[arg(long)]
     pub detailed_exitcode: bool,
@@ -165,6 +190,11 @@ pub struct PlanArgs {
 
 #[derive(Debug, Args)]
 pub struct ApplyArgs {
+    /// Only this IAM user (repeatable): to begin with one
+    #[arg(long = "user", value_name = "NAME")]
+    pub users: Vec<String>,
+    #[command(flatten)]
+    pub reports: Reports,
     /// Apply without asking
     #[arg(long, short)]
     pub yes: bool,
@@ -232,11 +262,10 @@ pub struct Common {
     /// The format of the output
     #[arg(long, global = true, value_enum, default_value_t)]
     pub format: Format,
-    /// Write the plan's JSON into this file as well
-    #[arg(long, global = true, value_name = "FILE")]
+    /// Where the report goes as well: see [`Reports`].
+    #[arg(skip)]
     pub json_into: Option<PathBuf>,
-    /// Write the plan as Markdown into this file as well
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(skip)]
     pub markdown_into: Option<PathBuf>,
     /// Where the action's outputs go.
     #[arg(skip)]
@@ -261,6 +290,18 @@ pub enum Format {
     Markdown,
     /// Text, with annotations for GitHub Actions
     Github,
+}
+
+impl Format {
+    /// As it is typed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+            Self::Markdown => "markdown",
+            Self::Github => "github",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

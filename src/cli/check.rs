@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::{
     args::{Common, Format},
+    context::write_into,
     error::CommandError,
     exit::Exit,
     open::instant,
@@ -20,11 +21,8 @@ use super::{
 /// Shows every mistake.
 pub fn check(common: &Common, output: &Output) -> Result<Exit, CommandError> {
     let loaded = load(common)?;
-    if let Some(path) = &common.markdown_into
-        && let Err(error) = std::fs::write(path, markdown::diagnostics(&loaded.diagnostics))
-    {
-        return Err(CommandError::new(format!("{}: {error}", path.display())));
-    }
+    write_into(common.markdown_into.as_deref(), || markdown::diagnostics(&loaded.diagnostics))?;
+    write_into(common.json_into.as_deref(), || json(&loaded.diagnostics))?;
     match output.format {
         Format::Markdown => output.data(&markdown::diagnostics(&loaded.diagnostics)),
         Format::Text | Format::Github => {

@@ -1,6 +1,10 @@
 //! `keyrota action confirm`: whether the plan is still the approved one. Changes nothing.
 
-use keyrota::{cloud::Reads, observe::Depth, run::Mode};
+use keyrota::{
+    cloud::Reads,
+    observe::{Depth, Unmanaged},
+    run::Mode,
+};
 
 use super::{approval::Approval, args::ApplyArgs, context::Context, error::CommandError, exit::Exit};
 
@@ -16,7 +20,7 @@ pub async fn run<C: Reads>(context: &Context<'_, C>, args: &ApplyArgs) -> Result
     if let Some(refusal) = approval.outdated() {
         return refused(refusal.to_string());
     }
-    let planned = context.plan(Mode::Enforce, Depth::Plan).await?;
+    let planned = context.plan(Mode::Enforce, Depth::Plan, Unmanaged::Names).await?;
     if !context.is_within_limits(&planned.plan) {
         return Ok(Exit::Limit);
     }

@@ -9,10 +9,11 @@ use keyrota::{
     cloud::Reads,
     inventory::UnreadAccount,
     manifest::Manifest,
-    observe::{AccountScope, Depth, Progress, Scope, scope},
+    observe::{Depth, Progress, Unmanaged},
     plan::{Plan, Viewpoint, exceeded},
-    report::{Report, json, markdown, outputs::outputs},
-    run::{Mode, Planned, Run},
+    report::{Report, json, markdown, masked, outputs::outputs},
+    run::{Missing, Mode, Planned, Run},
+    untrusted::printable,
 };
 
 use super::{args::Common, error::CommandError, output::Output};
@@ -39,6 +40,19 @@ impl<'a, C> Context<'a, C> {
         Viewpoint { observed: if self.common.at.is_some() { self.observed } else { at }, at }
     }
 
+    /// The instant of a look ahead, for text; nothing where it is now.
+    pub fn as_of(&self) -> String {
+        match self.common.at {
+            Some(_) => format!("As of {} UTC\n\n", (self.clock)().format("%Y-%m-%d %H:%M")),
+            None => String::new(),
+        }
+    }
+
+    /// Text as `--mask` wants it.
+    pub fn masked(&self, text: String) -> String {
+        if self.common.mask { masked(&text) } else { text }
+    }
+
     /// Says which accounts could not be read, but for those of which it was said that they could not be entered.
     pub fn say_unread(&self, unread: &[UnreadAccount]) {
         let is_news = |account: &&UnreadAccount| !self.not_entered.contains(account);
@@ -58,10 +72,45 @@ impl<'a, C> Context<'a, C> {
 
 impl<'a, C: Reads> Context<'a, C> {
     /// Observes all accounts and plans, with a progress bar, and says what could not be read.
-    pub async fn plan(&self, mode: Mode, depth: Depth) -> Result<Planned<'a, C>, CommandError> {
+    pub async fn plan(&self, mode: Mode, depth: Depth, unmanaged: Unmanaged) -> Result<Planned<'a, C>, CommandError> {
+        self.plan_users(&[], mode, depth, unmanaged).await
+    }
+
+    /// The same for these users alone, if any are named.
+    ///
+    /// # Errors
+    /// One of them is not in scope, as well.
+    pub async fn plan_users<'b>(
+        &self,
+        users: &'b [String],
+        mode: Mode,
+        depth: Depth,
+        unmanaged: Unmanaged,
+    ) -> Result<Planned<'b, C>, CommandError>
+    where
+        'a: 'b,
+    {
+        let planned = self.observe_users(users, mode, depth, unmanaged).await?;
+        match planned.missing.iter().map(not_in_scope).reduce(CommandError::and) {
+            Some(error) => Err(error),
+            None => Ok(planned),
+        }
+    }
+
+    /// The same; who is not in scope is said in what it yields.
+    pub async fn observe_users<'b>(
+        &self,
+        users: &'b [String],
+        mode: Mode,
+        depth: Depth,
+        unmanaged: Unmanaged,
+    ) -> Result<Planned<'b, C>, CommandError>
+    where
+        'a: 'b,
+    {
         let Self { clouds, not_entered, manifest, output, .. } = *self;
         let bar = output.progress("Reading keys");
-        let run = Run { not_entered, depth, ..Run::new(manifest, clouds, mode, self.viewpoint()) };
+        let run = Run { not_entered, depth, unmanaged, users, ..Run::new(manifest, clouds, mode, self.viewpoint()) };
         let planned = run.plan(&counting(&bar)).await;
         bar.finish_and_clear();
         let planned = planned?;
@@ -73,14 +122,18 @@ impl<'a, C: Reads> Context<'a, C> {
         }
         Ok(planned)
     }
+}
 
-    /// Lists all accounts and resolves the manifests against them, and says what could not be read.
-    pub async fn scope(&self) -> Result<Vec<AccountScope<'a, C>>, CommandError> {
-        let Self { clouds, not_entered, manifest, output, .. } = *self;
-        let Scope { accounts, unread, warnings } = scope(clouds, not_entered, manifest, (self.clock)(), None).await?;
-        output.diagnostics(&warnings);
-        self.say_unread(&unread);
-        Ok(accounts)
+/// Why a user that was asked for is not planned.
+pub fn not_in_scope(missing: &Missing) -> CommandError {
+    let Missing { user, is_unmanaged, near } = missing;
+    let user = printable(user);
+    match (is_unmanaged, near) {
+        (true, _) => CommandError::new(format!("no rule selects `{user}`"))
+            .hint("name it in the `users` of a rule; `keyrota status --unmanaged` lists all that no rule selects"),
+        (false, Some(near)) => CommandError::new(format!("there is no IAM user `{user}`"))
+            .hint(format!("did you mean `{}`?", printable(near))),
+        (false, None) => CommandError::new(format!("there is no IAM user `{user}`")),
     }
 }
 
@@ -94,18 +147,14 @@ pub fn counting(bar: &ProgressBar) -> impl Fn(Progress) + Sync {
 
 /// Writes the report where `--json-into` and `--markdown-into` say.
 pub fn write_reports(common: &Common, report: &Report<'_>) -> Result<(), CommandError> {
-    let write = |path: &Path, text: String| {
-        fs::write(path, text).map_err(|error| CommandError::new(format!("{}: {error}", path.display())))
-    };
-    if let Some(path) = &common.json_into {
-        write(path, json::render(report))?;
-    }
-    if let Some(path) = &common.markdown_into {
-        write(path, markdown::render(report, common.mask))?;
-    }
-    if let Some(path) = &common.outputs_into {
-        // That a limit is exceeded is said by the exit code.
-        write(path, outputs(report, false).json())?;
-    }
-    Ok(())
+    write_into(common.json_into.as_deref(), || json::render(report))?;
+    write_into(common.markdown_into.as_deref(), || markdown::render(report, common.mask))?;
+    // That a limit is exceeded is said by the exit code.
+    write_into(common.outputs_into.as_deref(), || outputs(report, false).json())
+}
+
+/// Writes into a file, if one is named.
+pub fn write_into(path: Option<&Path>, text: impl FnOnce() -> String) -> Result<(), CommandError> {
+    let Some(path) = path else { return Ok(()) };
+    fs::write(path, text()).map_err(|error| CommandError::new(format!("{}: {error}", path.display())))
 }

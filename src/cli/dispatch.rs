@@ -9,7 +9,7 @@ use keyrota::{
 
 use super::{
     apply,
-    args::{ApplyArgs, Common, PlanArgs, PreviewArgs},
+    args::{ApplyArgs, Common, PlanArgs, PreviewArgs, StatusArgs},
     base::{BaseAccounts, BaseManifests, connect_base, load_base},
     confirm,
     context::Context,
@@ -25,7 +25,7 @@ use super::{
 pub enum Task {
     Plan(PlanArgs),
     Apply(ApplyArgs),
-    Status,
+    Status(StatusArgs),
     Explain {
         user: String,
     },
@@ -132,7 +132,7 @@ async fn run<C: Writes>(
         Task::Plan(args) => plan::run(context, &args, base).await,
         Task::Apply(args) => apply::run(context, &args).await,
         Task::Confirm(args) => confirm::run(context, &args).await,
-        Task::Status => status::run(context).await,
+        Task::Status(args) => status::run(context, &args).await,
         Task::Explain { user } => explain::run(context, &user).await,
         Task::Preview { args, user } => mail::of_user(context, &args, &user).await,
     }

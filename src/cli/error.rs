@@ -29,6 +29,18 @@ impl CommandError {
         Self::Problems(vec![Problem { message: message.to_string(), hint: None }])
     }
 
+    /// Both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Problems(mut problems), Self::Problems(more)) => {
+                problems.extend(more);
+                Self::Problems(problems)
+            }
+            (Self::Manifests, other) | (other, Self::Manifests) => other,
+        }
+    }
+
     /// The same, with what to do about the last problem.
     #[must_use]
     pub fn hint(mut self, hint: impl fmt::Display) -> Self {

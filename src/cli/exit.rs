@@ -19,6 +19,8 @@ pub enum Exit {
     Failed = 5,
     /// The arguments make no sense.
     Usage = 64,
+    /// Ctrl-C, before anything was changed.
+    Interrupted = 130,
 }
 
 impl From<Exit> for ExitCode {

@@ -7,7 +7,7 @@ use keyrota::{
     cloud::Reads,
     manifest::{self, Mail},
     notice::Kind,
-    observe::Depth,
+    observe::{Depth, Unmanaged},
     run::Mode,
     template::{Language, Text, content::Content, examples::examples, render},
     untrusted::printable,
@@ -41,7 +41,7 @@ pub fn example(common: &Common, args: &PreviewArgs, output: &Output) -> Result<E
 pub async fn of_user<C: Reads>(context: &Context<'_, C>, args: &PreviewArgs, user: &str) -> Result<Exit, CommandError> {
     let now = (context.clock)();
     let mail = &context.manifest.mail;
-    for one in context.plan(Mode::Plan, Depth::Everything).await?.accounts {
+    for one in context.plan(Mode::Plan, Depth::Everything, Unmanaged::Names).await?.accounts {
         let is_meant = |name: &str| name.eq_ignore_ascii_case(user);
         let Some(entry) = one.roster.entries.iter().find(|entry| is_meant(&entry.user.name)) else { continue };
         let state = one.inventory.users.get(&entry.user.name);

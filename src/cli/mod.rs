@@ -27,7 +27,7 @@ mod status;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use self::{
     args::{Cli, Command, MailCommand},
@@ -51,6 +51,18 @@ pub fn main() -> ExitCode {
         cli.common.format = args::Format::Github;
         cli.common.color = args::Color::Never;
     }
+    if let Err(message) = check_format(&cli.command, cli.common.format) {
+        let _ = Cli::command().error(clap::error::ErrorKind::InvalidValue, message).print();
+        return Exit::Usage.into();
+    }
+    // Where reports go as well.
+    if let Command::Plan(args::PlanArgs { reports, .. })
+    | Command::Apply(args::ApplyArgs { reports, .. })
+    | Command::Check(reports) = &cli.command
+    {
+        cli.common.json_into.clone_from(&reports.json_into);
+        cli.common.markdown_into.clone_from(&reports.markdown_into);
+    }
     let is_document = matches!(cli.command, Command::Schema | Command::Completions { .. } | Command::Export(_));
     if is_document && cli.common.format == args::Format::Github {
         // Commands for the runner would be part of it.
@@ -59,12 +71,58 @@ pub fn main() -> ExitCode {
     let output = Output::new(&cli.common);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime of one thread needs nothing that could be missing");
-    let done = runtime.block_on(run(cli, &output));
+    let done = runtime.block_on(async {
+        tokio::select! {
+            done = run(cli, &output) => done,
+            () = interrupted(&output) => Ok(Exit::Interrupted),
+        }
+    });
+    if matches!(done, Ok(Exit::Interrupted)) {
+        output.clear_progress();
+        output.talk("\n");
+        // A prompt may still wait for its answer, and nothing is left to be finished.
+        runtime.shutdown_background();
+    }
     done.unwrap_or_else(|error| {
         error.say(&output);
         Exit::Error
     })
     .into()
+}
+
+/// Ctrl-C, as long as nothing is changed: once changes are made, `apply` sees to it that those under way are finished.
+async fn interrupted(output: &Output) {
+    while tokio::signal::ctrl_c().await.is_ok() {
+        if !output.is_applying() {
+            return;
+        }
+    }
+    std::future::pending().await
+}
+
+/// Refuses a format that the command has not.
+fn check_format(command: &Command, format: args::Format) -> Result<(), String> {
+    use args::Format::{Github, Json, Markdown, Text};
+    let (name, formats): (&str, &[args::Format]) = match command {
+        Command::Explain { .. } => ("explain", &[Text, Json, Github]),
+        Command::Mail { .. } => ("mail", &[Text, Github]),
+        Command::Schema => ("schema", &[Text, Json, Github]),
+        Command::Export(_) => ("export", &[Text, Json, Github]),
+        Command::Completions { .. } => ("completions", &[Text, Github]),
+        Command::Init(_) => ("init", &[Text, Json, Github]),
+        Command::Capture(_) => ("capture", &[Text, Json, Github]),
+        Command::Doctor(_) => ("doctor", &[Text, Json, Github]),
+        Command::Package(_) => ("package", &[Text, Json, Github]),
+        Command::Man { .. } => ("man", &[Text, Github]),
+        Command::Check(_) | Command::Plan(_) | Command::Apply(_) | Command::Status(_) | Command::Action { .. } => {
+            ("", &[Text, Json, Markdown, Github])
+        }
+    };
+    let known: Vec<&str> = formats.iter().filter(|one| **one != Github).map(|one| one.as_str()).collect();
+    match formats.contains(&format) {
+        true => Ok(()),
+        false => Err(format!("`{name}` has no format `{}`; it has {}", format.as_str(), known.join(" and "))),
+    }
 }
 
 async fn run(cli: Cli, output: &Output) -> Result<Exit, CommandError> {
@@ -75,7 +133,7 @@ async fn run(cli: Cli, output: &Output) -> Result<Exit, CommandError> {
         Command::Doctor(args) => doctor::run(&common, &args, output).await,
         Command::Package(args) => package::run(&common, &args, output),
         Command::Man { into } => schema::man(&into, output),
-        Command::Check => check::check(&common, output),
+        Command::Check(_) => check::check(&common, output),
         Command::Export(args::Export::Terraform { into }) => export::terraform(&common, into.as_deref(), output),
         Command::Schema => Ok(schema::schema(output)),
         Command::Completions { shell } => Ok(schema::completions(shell, output)),
@@ -86,7 +144,7 @@ async fn run(cli: Cli, output: &Output) -> Result<Exit, CommandError> {
         Command::Action { step } => action::run(step, common, output).await,
         Command::Plan(args) => dispatch::with(&common, output, Task::Plan(args)).await,
         Command::Apply(args) => dispatch::with(&common, output, Task::Apply(args)).await,
-        Command::Status => dispatch::with(&common, output, Task::Status).await,
+        Command::Status(args) => dispatch::with(&common, output, Task::Status(args)).await,
         Command::Explain { user } => dispatch::with(&common, output, Task::Explain { user }).await,
     }
 }

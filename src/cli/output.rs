@@ -14,7 +14,10 @@ use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use keyrota::{
     manifest::{Diagnostic, shown},
-    report::{github, masked, text::styled},
+    report::{
+        github, masked,
+        text::{styled, wrapped},
+    },
     untrusted,
 };
 
@@ -27,6 +30,13 @@ pub struct Output {
     pub format: Format,
     color_stdout: bool,
     color_stderr: bool,
+    /// The columns of the terminals; `None`: it is none, and nothing is broken into lines.
+    width_stdout: Option<usize>,
+    width_stderr: Option<usize>,
+    /// Whether changes are being made: then an interruption lets those under way finish.
+    is_applying: AtomicBool,
+    /// What is shown of progress now.
+    bar: Mutex<Option<ProgressBar>>,
     /// What turns the runner's commands on again, in a workflow's log.
     stopped: Option<String>,
     said: Mutex<Vec<Said>>,
@@ -62,6 +72,10 @@ impl Output {
             format: common.format,
             color_stdout: color(io::stdout().is_terminal()),
             color_stderr: color(io::stderr().is_terminal()),
+            width_stdout: columns_of(io::stdout().is_terminal(), terminal_size::terminal_size_of(io::stdout())),
+            width_stderr: columns_of(io::stderr().is_terminal(), terminal_size::terminal_size_of(io::stderr())),
+            bar: Mutex::default(),
+            is_applying: AtomicBool::new(false),
             stopped: (common.format == Format::Github).then(token),
             said: Mutex::default(),
             is_masked: AtomicBool::new(common.mask),
@@ -74,7 +88,8 @@ impl Output {
     pub fn data(&self, text: &str) {
         let text = match self.format {
             Format::Json => untrusted::json(text),
-            _ => untrusted::page(&styled(text, self.color_stdout).to_string()),
+            Format::Markdown => untrusted::page(&styled(text, self.color_stdout).to_string()),
+            _ => untrusted::page(&styled(&wrapped(text, self.width_stdout), self.color_stdout).to_string()),
         };
         let _ = io::stdout().lock().write_all(text.as_bytes());
     }
@@ -93,6 +108,33 @@ impl Output {
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }
 
+    /// Writes talk in lines that fit the terminal.
+    fn talk_wrapped(&self, text: &str) {
+        self.talk(&wrapped(text, self.width_stderr));
+    }
+
+    /// The columns of the terminal that data goes to, if it is one.
+    pub fn width(&self) -> Option<usize> {
+        self.width_stdout
+    }
+
+    /// From now on changes are made.
+    pub fn applies(&self) {
+        self.is_applying.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether changes are being made.
+    pub fn is_applying(&self) -> bool {
+        self.is_applying.load(Ordering::Relaxed)
+    }
+
+    /// Takes away what is shown of progress: the process ends.
+    pub fn clear_progress(&self) {
+        if let Some(bar) = self.bar.lock().ok().and_then(|mut bar| bar.take()) {
+            bar.finish_and_clear();
+        }
+    }
+
     /// Says what is wrong; in a workflow also as an annotation of the job.
     pub fn error(&self, message: impl fmt::Display) {
         self.failure(message, None);
@@ -101,7 +143,7 @@ impl Output {
     /// Says what is wrong, and what to do about it.
     pub fn failure(&self, message: impl fmt::Display, hint: Option<&str>) {
         let message = self.presentable(&message);
-        self.talk(&format!("{ERROR}error{ERROR:#}: {message}\n"));
+        self.talk_wrapped(&format!("{ERROR}error{ERROR:#}: {message}\n"));
         let hinted = hint.map_or_else(|| message.clone(), |hint| format!("{message}\n{}", self.presentable(&hint)));
         self.annotations(&github::message("error", &hinted));
         self.remember(Said::Error(message));
@@ -112,7 +154,7 @@ impl Output {
 
     pub fn hint(&self, message: impl fmt::Display) {
         let message = self.presentable(&message);
-        self.talk(&format!("\n{HINT}hint{HINT:#}: {message}\n"));
+        self.talk_wrapped(&format!("\n{HINT}hint{HINT:#}: {message}\n"));
         self.remember(Said::Hint(message));
     }
 
@@ -140,7 +182,7 @@ impl Output {
     fn annotated(&self, level: &str, message: &str) {
         match self.stopped {
             Some(_) => self.annotations(&github::message(level, &self.presentable(&message))),
-            None => self.talk(&format!("{HINT}{level}{HINT:#}: {}\n", self.presentable(&message))),
+            None => self.talk_wrapped(&format!("{HINT}{level}{HINT:#}: {}\n", self.presentable(&message))),
         }
     }
 
@@ -194,8 +236,20 @@ impl Output {
         let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}");
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
         bar.set_style(style.expect("the template above is well-formed"));
-        bar.with_message(message)
+        let bar = bar.with_message(message);
+        if let Ok(mut shown) = self.bar.lock() {
+            *shown = Some(bar.clone());
+        }
+        bar
     }
+}
+
+/// Fewer columns than these are no terminal that a person reads.
+const FEWEST_COLUMNS: usize = 20;
+
+fn columns_of(is_terminal: bool, size: Option<(terminal_size::Width, terminal_size::Height)>) -> Option<usize> {
+    let (terminal_size::Width(columns), _) = size.filter(|_| is_terminal)?;
+    Some(usize::from(columns)).filter(|columns| *columns >= FEWEST_COLUMNS)
 }
 
 impl Drop for Output {

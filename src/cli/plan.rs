@@ -6,7 +6,7 @@ use keyrota::{
     git,
     inventory::Account,
     manifest::schedule::next_after,
-    observe::Depth,
+    observe::{Depth, Unmanaged},
     plan::Viewpoint,
     report::{Report, Since, github, json, markdown, masked, text},
     run::Mode,
@@ -31,7 +31,7 @@ pub async fn run<C: Reads>(
     let revision = git::revision(&common.manifests);
     let plan = match base {
         None => {
-            let plan = context.plan(Mode::Enforce, Depth::Plan).await?.plan;
+            let plan = context.plan_users(&args.users, Mode::Enforce, Depth::Plan, Unmanaged::Ages).await?.plan;
             show(context, &Report { plan: &plan, revision: revision.as_deref(), since: None, applied: None })?;
             plan
         }
@@ -89,7 +89,7 @@ fn show<C: Reads>(context: &Context<'_, C>, report: &Report<'_>) -> Result<(), C
     let Context { common, output, .. } = *context;
     output.annotations(&github::blocked(report.plan));
     output.data(&match output.format {
-        Format::Text | Format::Github => as_text(report, common.mask),
+        Format::Text | Format::Github => context.as_of() + &as_text(report, common.mask),
         Format::Json => json::render(report),
         Format::Markdown => markdown::render(report, common.mask),
     });

@@ -2,25 +2,41 @@
 
 use keyrota::{
     cloud::Reads,
-    observe::Depth,
-    report::{json, text},
+    observe::{Depth, Unmanaged},
+    report::{json, markdown, text},
     run::Mode,
 };
 
-use super::{args::Format, context::Context, error::CommandError, exit::Exit};
+use super::{
+    args::{Format, StatusArgs},
+    context::{Context, write_into},
+    error::CommandError,
+    exit::Exit,
+};
 
-/// Shows every user in scope.
-pub async fn run<C: Reads>(context: &Context<'_, C>) -> Result<Exit, CommandError> {
+/// Shows every user in scope, or every user that no rule selects.
+pub async fn run<C: Reads>(context: &Context<'_, C>, args: &StatusArgs) -> Result<Exit, CommandError> {
     let viewpoint = context.viewpoint();
-    let planned = context.plan(Mode::Plan, Depth::Everything).await?;
+    let unmanaged = if args.unmanaged { Unmanaged::Keys } else { Unmanaged::Ages };
+    let planned = context.plan(Mode::Plan, Depth::Everything, unmanaged).await?;
     let accounts: Vec<_> = planned.accounts.iter().map(|one| (&one.roster, &one.inventory)).collect();
     let unread = &planned.plan.accounts_unread;
+    let json = || json::status(&accounts, unread, viewpoint);
+    let markdown = || markdown::status(&accounts, unread, viewpoint, context.common.mask);
     context.output.data(&match context.output.format {
-        Format::Json => json::status(&accounts, unread, viewpoint),
-        Format::Text | Format::Markdown | Format::Github => {
+        Format::Json => json(),
+        Format::Markdown => markdown(),
+        Format::Text | Format::Github => {
             let unread = unread.iter().map(|account| text::unread(account) + "\n");
-            text::status(&accounts, viewpoint) + &unread.collect::<String>()
+            let users = match args.unmanaged {
+                true => text::unmanaged(&planned.plan),
+                false => text::status(&accounts, viewpoint),
+            };
+            context.as_of() + &context.masked(users + &unread.collect::<String>())
         }
     });
-    Ok(if planned.verdict(None).has_failures() { Exit::Failed } else { Exit::Done })
+    write_into(args.reports.json_into.as_deref(), json)?;
+    write_into(args.reports.markdown_into.as_deref(), markdown)?;
+    let is_known = !args.unmanaged || planned.plan.unmanaged.iter().all(|one| one.keys.is_some());
+    Ok(if planned.verdict(None).has_failures() || !is_known { Exit::Failed } else { Exit::Done })
 }

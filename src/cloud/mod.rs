@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use crate::{
-    inventory::{Account, CallError, Key, KeyId, LastUse, SecretRecord, User},
+    inventory::{Account, CallError, Key, KeyId, LastUse, SecretRecord, UnmanagedKey, User},
     notice::Sender,
 };
 
@@ -95,6 +95,9 @@ pub trait Reads {
         let _ = shown;
         self.access_keys(user).await
     }
+    /// `GetCredentialReport`, and `GenerateCredentialReport` where there is none yet: the keys of all users by name, without
+    /// their ids. May be four hours old.
+    async fn credential_report(&self) -> Result<BTreeMap<String, Vec<UnmanagedKey>>, CallError>;
     /// `GetAccessKeyLastUsed`.
     async fn last_use(&self, key: &KeyId) -> Result<LastUse, CallError>;
 }

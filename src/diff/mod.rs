@@ -193,6 +193,12 @@ impl Comparison {
         self.waits.iter().filter(|wait| wait.is_new && wait.waiting.wait.is_blocked()).count()
     }
 
+    /// How many rotations the change makes wait for their turn.
+    pub fn paced(&self) -> usize {
+        let is_paced = |wait: &&CausedWait| matches!(wait.waiting.wait, WaitingOn::Paced { .. });
+        self.waits.iter().filter(|wait| wait.is_new).filter(is_paced).count()
+    }
+
     /// How many rotations go on at other times, with nothing else in this run.
     pub fn rescheduled(&self) -> usize {
         self.rescheduled_users().count()

@@ -37,6 +37,8 @@ pub const TAG_KMS_KEY: &str = "keyrota:kms-key";
 pub const TAG_NEXT: &str = "keyrota:next";
 /// Tag on one secret of an account that says that a run has left users unread: see [`Unread`].
 pub const TAG_UNREAD: &str = "keyrota:unread";
+/// Tag that names the keys that went because nobody used them, and were not replaced: what the secret hands out, and the last one.
+pub const TAG_UNUSED: &str = "keyrota:unused";
 /// Tag that says since when rotations of the account wait for their turn, on the secrets of those that had theirs (RFC 3339).
 pub const TAG_QUEUE: &str = "keyrota:queue";
 /// Tag that says what else the owner was told last: `<kind of mail>/<key id>@<RFC 3339>`.
@@ -236,6 +238,8 @@ pub struct Secret {
     pub rest: Option<Rest>,
     /// A run has left users of the account unread.
     pub unread: Option<Unread>,
+    /// The keys that went because nobody used them.
+    pub unused: Vec<KeyId>,
     /// Since when rotations wait that the run which began this one has left to the next.
     pub queue: Option<DateTime<Utc>>,
     /// As in [`SecretRecord`].
@@ -352,6 +356,8 @@ pub enum Fact {
     Rest(Option<Rest>),
     /// A run has left users of the account unread.
     Unread(Unread),
+    /// These keys go, or went, because nobody uses them.
+    Unused(Vec<KeyId>),
     /// Rotations wait for their turn since then.
     Queue(DateTime<Utc>),
 }
@@ -378,6 +384,9 @@ impl Fact {
             Self::Reminded(reminder) => vec![tag(TAG_REMINDED, reminder.to_string())],
             Self::Rest(rest) => vec![tag(TAG_NEXT, rest.as_ref().map(ToString::to_string).unwrap_or_default())],
             Self::Unread(unread) => vec![tag(TAG_UNREAD, unread.to_string())],
+            Self::Unused(keys) => {
+                vec![tag(TAG_UNUSED, keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))]
+            }
             Self::Queue(since) => vec![tag(TAG_QUEUE, rfc3339(*since))],
         }
     }
@@ -424,6 +433,7 @@ impl Secret {
             // As much here: who is read too often costs a call.
             rest: tag(TAG_NEXT).and_then(Rest::read),
             unread: tag(TAG_UNREAD).and_then(Unread::read),
+            unused: tag(TAG_UNUSED).into_iter().flat_map(str::split_whitespace).map(KeyId::new).collect(),
             // As much here: the next run that enforces begins the rest all the same.
             queue: tag(TAG_QUEUE).and_then(time),
             kms_key: record.kms_key.clone(),
@@ -446,6 +456,7 @@ impl Secret {
             rest,
             unread,
             kms_key_note,
+            unused,
             queue,
             ..
         } = self;
@@ -458,6 +469,7 @@ impl Secret {
             rest.clone().map(|rest| Fact::Rest(Some(rest))),
             unread.clone().map(Fact::Unread),
             kms_key_note.clone().map(Fact::KmsKey),
+            (!unused.is_empty()).then(|| Fact::Unused(unused.clone())),
             queue.map(Fact::Queue),
         ];
         // The predecessor's secrets may say the one without the other.
@@ -482,6 +494,7 @@ impl Secret {
             Fact::Reminded(reminder) => self.reminded = Some(reminder),
             Fact::Rest(rest) => self.rest = rest,
             Fact::Unread(unread) => self.unread = Some(unread),
+            Fact::Unused(keys) => self.unused = keys,
             Fact::Queue(since) => self.queue = Some(since),
         }
     }
@@ -593,6 +606,7 @@ pub fn renamed(tags: &BTreeMap<String, String>, names: &mut dyn Rename) -> BTree
             TAG_OWNER => tag_value(&names.user(value)),
             TAG_USER => tag_value(&names.arn(value)),
             TAG_INTENT | TAG_NOTIFIED_AT | TAG_QUEUE => value.clone(),
+            TAG_UNUSED => value.split(' ').map(|key| key_before(key, "@", names)).collect::<Vec<_>>().join(" "),
             TAG_NOTIFIED => key_before(value, "@", names),
             TAG_DEACTIVATING | TAG_DEACTIVATED | TAG_ANNOUNCED => key_before(value, "@", names),
             TAG_REMINDED => match value.split_once('/') {

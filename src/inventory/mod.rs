@@ -7,6 +7,7 @@ mod error;
 mod key;
 mod ledger;
 mod smtp;
+mod unmanaged;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,6 +21,7 @@ pub use self::{
     key::{Key, KeyId, LastUse, Status},
     ledger::*,
     smtp::{PolicyText, smtp_sign},
+    unmanaged::{UnmanagedKey, UnmanagedKeys, from_credential_report},
 };
 
 /// The account that was observed.
@@ -104,6 +106,8 @@ pub struct Inventory {
     pub queued_since: Option<DateTime<Utc>>,
     /// The secret on which a run has noted that it left users unread, if one did, and when that run began.
     pub unread: Option<(String, Unread)>,
+    /// The keys of users that no rule selects.
+    pub unmanaged: UnmanagedKeys,
 }
 
 /// An account that could not be entered, or whose users could not be listed: nothing is known of them.

@@ -12,7 +12,7 @@ use crate::{
     cloud::{Message, Writes},
     inventory::{CallError, ErrorKind, KeyId},
     manifest::Mail,
-    notice::Sender,
+    notice::{NO_ADDRESS, Sender},
     plan::{Announcement, Change},
     template::{Language, Text, content::Content, render},
 };
@@ -42,7 +42,8 @@ pub struct Sending<'a> {
 }
 
 /// Tells the owner of a key that was rotated, or of one that is to go. Told is who can act on it: one accepted message is
-/// enough. When every recipient is refused, the fallback is written to instead, with the reason.
+/// enough. When every recipient is refused, the fallback is written to instead, with the reason. Yields the addresses whose
+/// message was accepted.
 ///
 /// # Errors
 /// Nobody was told: the next run tries again.
@@ -53,7 +54,7 @@ pub async fn owner(
     key: &KeyId,
     announcement: &Announcement,
     notes: &mut Vec<String>,
-) -> Result<(), CallError> {
+) -> Result<Vec<String>, CallError> {
     let Sending { mail, as_of, outbox } = *sending;
     let Announcement { topic, sender, recipients, fallback, language, .. } = announcement;
     let Some(sender) = sender else { return Err(unsent(&change.user, "`[mail] from` is missing")) };
@@ -61,23 +62,22 @@ pub async fn owner(
         Delivery::new(mail, sender, *language, words::of_topic(change, key, topic, because), as_of)
     };
     let refused = match delivery(None).send_each(cloud, outbox, recipients, notes).await? {
-        Receipt::Accepted => return Ok(()),
+        Receipt::Accepted(told) => return Ok(told),
         Receipt::Refused(refused) => refused,
     };
     if fallback.is_empty() {
         return Err(nobody(&change.user, refused));
     }
-    if refused.is_empty() {
-        notes.push(NO_ADDRESS.to_owned());
-    }
     notes.extend(refused.iter().map(ToString::to_string));
     match delivery(Some(reason(&refused))).send_each(cloud, outbox, fallback, notes).await? {
-        Receipt::Accepted => Ok(()),
+        Receipt::Accepted(told) => {
+            let why = if refused.is_empty() { NO_ADDRESS } else { "every address of the owner was refused" };
+            notes.push(format!("{} was told instead: {why}", told.join(", ")));
+            Ok(told)
+        }
         Receipt::Refused(refused) => Err(nobody(&change.user, refused)),
     }
 }
-
-const NO_ADDRESS: &str = "the user has no address";
 
 /// Why none of the owner's addresses was used, for who is told instead.
 pub fn reason(refused: &[CallError]) -> String {
@@ -111,7 +111,8 @@ pub struct Delivery {
 }
 
 enum Receipt {
-    Accepted,
+    /// By these addresses.
+    Accepted(Vec<String>),
     /// By every address, and why; none if there was no address.
     Refused(Vec<CallError>),
 }
@@ -156,17 +157,17 @@ impl Delivery {
         notes: &mut Vec<String>,
     ) -> Result<Receipt, CallError> {
         notes.extend(self.note.clone());
-        let (mut accepted, mut refused, mut failed) = (false, Vec::new(), None);
+        let (mut accepted, mut refused, mut failed) = (Vec::new(), Vec::new(), None);
         for to in to {
             match self.send(cloud, outbox, to).await {
-                Ok(()) => accepted = true,
+                Ok(()) => accepted.push(to.clone()),
                 Err(error) if error.kind == ErrorKind::Refused => refused.push(error),
                 Err(error) => failed = Some(error),
             }
         }
-        if accepted {
+        if !accepted.is_empty() {
             notes.extend(refused.iter().chain(&failed).map(ToString::to_string));
-            return Ok(Receipt::Accepted);
+            return Ok(Receipt::Accepted(accepted));
         }
         match failed {
             Some(error) => Err(error),

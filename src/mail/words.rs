@@ -25,11 +25,12 @@ pub fn of_topic(change: &Change, key: &KeyId, topic: &Topic, because: Option<Str
 
 /// What the owner of a key is told after a run.
 pub fn of_notice(notice: &Notice) -> AboutKey {
-    let Notice { account, user, key, secret, last_use, reason, since, began, deadline, .. } = notice;
+    let Notice { account, user, key, other, secret, last_use, reason, since, began, deadline, .. } = notice;
     AboutKey {
         account: Arc::clone(account),
         user: user.clone(),
         key: key.clone(),
+        other: other.clone(),
         secret: secret.clone(),
         last_use: last_use.clone(),
         reason: *reason,

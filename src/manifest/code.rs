@@ -120,4 +120,6 @@ codes! {
     StackKey = "KR0060",
     /// `unused` is so short that a key in daily use counts as one that nobody uses.
     ShortUnused = "KR0061",
+    /// An exemption of a user that is not there.
+    ExemptUnmatched = "KR0062",
 }

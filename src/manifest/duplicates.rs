@@ -1,6 +1,6 @@
 //! Finds rules and exemptions that say two things of one user, as far as that shows without the account.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, hash_map};
 
 use super::{
     accounts::DeclaredAccount,
@@ -14,7 +14,9 @@ use super::{
 /// Two rules that name one user exactly, in the same account. Each rule is looked at once, however many there are.
 pub(super) fn rules(manifest: &Manifest, sources: &Sources) -> Vec<Diagnostic> {
     let mut seen = Seen::default();
-    let mut diagnostics = Vec::new();
+    // By the two rules, in the order of the names: the same mistake is one error, however many users it is about.
+    let mut pairs: Vec<(Named<'_>, Named<'_>, Vec<&str>)> = Vec::new();
+    let mut known: HashMap<(&Source, &Source), usize> = HashMap::new();
     for rule in manifest.rules.iter().filter(|rule| selects_by_name_alone(rule)) {
         let accounts = known_accounts(rule, &manifest.accounts);
         for user in rule.users.iter().filter(|user| user.is_exact()) {
@@ -23,16 +25,39 @@ pub(super) fn rules(manifest: &Manifest, sources: &Sources) -> Vec<Diagnostic> {
             }
             let named = Named { rule: &rule.source, user };
             // A name that stands twice in one list is no contradiction.
-            if let Some(other) = seen.insert(named, &accounts).filter(|other| other.rule != named.rule) {
-                let message = format!("two rules name {}", quote(&user.text));
-                let diagnostic = Diagnostic::error(Code::DuplicateRule, message, named.label(sources, "this rule"))
-                    .label(other.label(sources, "and this one"))
-                    .help("take the user out of one of them, or give them different `accounts`");
-                diagnostics.push(diagnostic);
+            let Some(other) = seen.insert(named, &accounts).filter(|other| other.rule != named.rule) else { continue };
+            // There may be as many pairs as rules.
+            match known.entry((named.rule, other.rule)) {
+                hash_map::Entry::Occupied(at) => pairs[*at.get()].2.push(&user.text),
+                hash_map::Entry::Vacant(at) => {
+                    at.insert(pairs.len());
+                    pairs.push((named, other, vec![&user.text]));
+                }
             }
         }
     }
-    diagnostics
+    let diagnostic = |(named, other, names): (Named<'_>, Named<'_>, Vec<&str>)| {
+        let (message, them) = match &names[..] {
+            [only] => (format!("two rules name {}", quote(only)), "the user"),
+            names => (format!("two rules name the same {} users: {}", names.len(), listed(names)), "them"),
+        };
+        Diagnostic::error(Code::DuplicateRule, message, named.label(sources, "this rule"))
+            .label(other.label(sources, "and this one"))
+            .help(format!("take {them} out of one of them, or give them different `accounts`"))
+    };
+    pairs.into_iter().map(diagnostic).collect()
+}
+
+/// So many are named.
+const MOST_NAMED: usize = 10;
+
+/// Names, each as it stands, and how many more there are.
+pub(crate) fn listed(names: &[&str]) -> String {
+    let named = names.iter().take(MOST_NAMED).map(|name| quote(name)).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(MOST_NAMED) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
 }
 
 /// Two exemptions of one user in one account.

@@ -141,6 +141,7 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
             manifest.accounts = accounts::check(&own.value, is_rejected, &mut context);
         }
     }
+    manifest.defaults = Arc::new(defaults.clone());
     let layer = rules::Layer::new(defaults, &shared, &manifest.accounts);
     for file in parsed {
         let mut context = Context { source: &file.source, sources: &sources, now, gap, diagnostics };

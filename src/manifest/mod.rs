@@ -7,7 +7,7 @@ mod accounts;
 mod code;
 mod context;
 pub(crate) mod diagnostic;
-mod duplicates;
+pub(crate) mod duplicates;
 pub mod files;
 mod layers;
 mod limits;

@@ -20,6 +20,8 @@ use super::{
 pub struct Manifest {
     pub rules: Vec<Rule>,
     pub exemptions: Vec<Exemption>,
+    /// What holds where no rule says anything: built in, and `[defaults]`.
+    pub defaults: Arc<Policy>,
     pub mail: Mail,
     pub limits: Limits,
     pub pace: Pace,

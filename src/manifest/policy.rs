@@ -287,6 +287,12 @@ fn duration(context: &mut Context, at: &Spanned<Duration>) -> Option<TimeDelta> 
     context.accept(&at.span, values::duration(&at.value.0))
 }
 
+impl Default for Policy {
+    fn default() -> Self {
+        Self::built_in()
+    }
+}
+
 /// A time without use that says something.
 fn unused_time(context: &mut Context, at: &Spanned<Duration>) -> Option<Option<TimeDelta>> {
     let time = context.accept(&at.span, values::duration(&at.value.0))?;

@@ -161,6 +161,13 @@ impl Runs {
         [next(&self.tend), next(&self.enforce)].into_iter().flatten().min().unwrap_or(now)
     }
 
+    /// The next run of either kind, and whether it starts rotations.
+    pub fn next(&self, now: DateTime<Utc>) -> (DateTime<Utc>, bool) {
+        let at = self.after(now);
+        let enforce = self.enforce.acting(now, now).or_else(|| Some(now + rate(&self.enforce.expression)?));
+        (at, enforce.is_some_and(|enforce| enforce <= at))
+    }
+
     /// The longest time between two runs of either kind, if they come more than once.
     pub fn longest_gap(&self, now: DateTime<Utc>) -> Option<TimeDelta> {
         [&self.tend, &self.enforce].into_iter().filter_map(|series| longest_gap(&series.expression, now)).min()

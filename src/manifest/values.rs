@@ -386,7 +386,11 @@ pub(super) fn kms_key(text: &str) -> Result<String, Invalid> {
 pub(super) fn region(text: &str) -> Result<String, Invalid> {
     match names::is_region(text) {
         true => Ok(text.to_owned()),
-        false => wrong(Code::Region, format!("{} is not an AWS region", quote(text)), "write e.g. `eu-west-1`"),
+        false => {
+            let help = names::region_meant(text)
+                .map_or_else(|| "write e.g. `eu-west-1`".to_owned(), |meant| format!("did you mean `{meant}`?"));
+            wrong(Code::Region, format!("{} is not an AWS region", quote(text)), help)
+        }
     }
 }
 

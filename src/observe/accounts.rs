@@ -9,6 +9,7 @@ use super::{
     account::observe,
     listing::{Listing, list},
     survey::{Survey, in_time},
+    unmanaged::{Unmanaged, unmanaged},
 };
 use crate::{
     cloud::Reads,
@@ -122,20 +123,26 @@ pub fn merged(accounts: Vec<Vec<Diagnostic>>, unread: &[UnreadAccount]) -> Vec<D
 
 /// Whether it says that somebody is not there.
 fn is_absence(code: Code) -> bool {
-    matches!(code, Code::RuleUnmatched | Code::NameUnmatched)
+    matches!(code, Code::RuleUnmatched | Code::NameUnmatched | Code::ExemptUnmatched)
 }
 
-/// Reads the users in scope of every account.
+/// Reads the users in scope of every account, and as much as is asked for of the others.
 pub async fn observe_all<'a, C: Reads>(
     scoped: Vec<AccountScope<'a, C>>,
     survey: impl Into<Survey>,
     viewpoint: impl Into<Viewpoint>,
+    of_unmanaged: Unmanaged,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Vec<AccountState<'a, C>> {
     let (survey, viewpoint) = (survey.into(), viewpoint.into());
     let accounts = scoped.into_iter().map(|AccountScope { cloud, listing, roster }| async move {
         progress(Progress::InScope(roster.entries.len()));
-        let inventory = observe(cloud, &roster, &listing, survey, viewpoint, &|| progress(Progress::Read)).await;
+        let read = || progress(Progress::Read);
+        let (inventory, unmanaged) = futures::join!(
+            observe(cloud, &roster, &listing, survey, viewpoint, &read),
+            unmanaged(cloud, &roster, of_unmanaged)
+        );
+        let inventory = Inventory { unmanaged, ..inventory };
         AccountState { cloud, roster, inventory }
     });
     futures::future::join_all(accounts).await

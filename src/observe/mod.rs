@@ -6,10 +6,12 @@ mod accounts;
 mod listing;
 mod resource_policy;
 mod survey;
+mod unmanaged;
 
 pub use self::{
     account::{RosterAt, fetch, observe, observe_for},
     accounts::{AccountScope, AccountState, NothingRead, Progress, Scope, merged, observe_all, scope},
     listing::{Listing, list},
     survey::{Depth, Survey, Whom},
+    unmanaged::Unmanaged,
 };

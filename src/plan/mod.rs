@@ -22,6 +22,7 @@ mod unused;
 mod upkeep;
 mod view;
 mod waiting_on;
+mod year;
 
 use std::sync::Arc;
 
@@ -31,7 +32,7 @@ use self::{
     view::View,
 };
 use crate::{
-    inventory::{CallError, Destination, Elsewhere, Inventory, LastUse, State},
+    inventory::{Account, CallError, Destination, Elsewhere, Inventory, LastUse, State},
     manifest::Policy,
     roster::{Entry, Roster},
 };
@@ -42,8 +43,8 @@ pub use self::{
     kms_key::KmsKeyChange,
     limits::{Exceeded, exceeded},
     model::{
-        Action, Announcement, Change, KeyRef, LedgerWrite, Need, Next, Plan, SecretUpdate, Settled, Step, Topic, Verb,
-        Viewpoint, Waiting, Warning,
+        Action, Announcement, Change, KeyRef, LedgerWrite, Need, Next, Overdue, Plan, SecretUpdate, Settled, Step,
+        Tells, Topic, UnmanagedUser, Verb, Viewpoint, Waiting, Warning,
     },
     moving::{arranged, decide, next, placed},
     notices::{Batch, Notice, batches, due_notices},
@@ -52,8 +53,9 @@ pub use self::{
     rest::{policy_fingerprint, rest},
     rules::{RULES, Rule},
     simulate::simulate,
-    view::due_at,
+    view::{due_at, overdue},
     waiting_on::{Class, LeakObstacle, WaitingKind, WaitingOn},
+    year::{Event, year},
 };
 pub use crate::time::{Day, Duration};
 
@@ -70,7 +72,8 @@ pub fn plan_for(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Vie
     let mut candidates = Vec::new();
     let now = viewpoint.at;
     let account = Arc::new(roster.account.clone());
-    let mut plan = Plan { unmanaged: roster.unmanaged, ..Plan::empty(now) };
+    let mut plan = Plan::empty(now);
+    unmanaged(&mut plan, roster, inventory, &account);
     for entry in &roster.entries {
         let user = entry.user.name.clone();
         if inventory.resting.contains(&user) {
@@ -85,6 +88,7 @@ pub fn plan_for(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Vie
         let outset = Outset { roster, entry, now };
         let forecast = Forecast::new(roster, entry, observed, viewpoint);
         let (state, is_assumed) = (forecast.state.as_ref(), forecast.is_assumed);
+        let overdue = || observed.and_then(Result::ok).and_then(|state| overdue(entry, state, now));
         if let Some(state) = state.filter(|_| entry.exempt.is_none()) {
             plan.warnings.extend(upkeep::warnings(&View::new(roster, entry, state, now), &forecast.next));
         }
@@ -110,6 +114,7 @@ pub fn plan_for(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Vie
                     is_assumed,
                     begins: true,
                     queue: None,
+                    tells: tells(roster, entry),
                 };
                 candidates.push(Candidate { change, entry, state });
             }
@@ -119,19 +124,73 @@ pub fn plan_for(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Vie
                     _ => Vec::new(),
                 };
                 let source = entry.rule.clone();
-                plan.waiting.push(Waiting { account, user, key, wait, moves_to, source, until, then, is_assumed });
+                let overdue = overdue();
+                plan.waiting.push(Waiting {
+                    account,
+                    user,
+                    key,
+                    wait,
+                    moves_to,
+                    source,
+                    until,
+                    then,
+                    is_assumed,
+                    overdue,
+                });
             }
             Next::Settled { next_rotation } => plan.settled.push(Settled { account, user, next_rotation }),
             Next::Need(need) => {
                 let (wait, source) =
                     (WaitingOn::Unreadable { error: need.to_string(), cause: need.cause() }, entry.rule.clone());
                 let (key, until, then) = (None, None, Vec::new());
-                plan.waiting.push(Waiting { account, user, key, wait, moves_to, source, until, then, is_assumed });
+                let overdue = overdue();
+                plan.waiting.push(Waiting {
+                    account,
+                    user,
+                    key,
+                    wait,
+                    moves_to,
+                    source,
+                    until,
+                    then,
+                    is_assumed,
+                    overdue,
+                });
             }
         }
     }
     pace::spread(&mut plan, candidates, roster, inventory, rotations);
     plan
+}
+
+/// The users that no rule selects, and what is to be said of them.
+fn unmanaged(plan: &mut Plan, roster: &Roster, inventory: &Inventory, account: &Arc<Account>) {
+    let limit = roster.defaults.max_age.value;
+    for user in &roster.unmanaged {
+        let keys = inventory.unmanaged.users.get(user).cloned();
+        let active = keys.iter().flatten().filter(|key| key.active).map(|key| plan.as_of - key.created);
+        let over_age = active.max().filter(|age| *age >= limit);
+        let (account, user) = (Arc::clone(account), user.clone());
+        plan.unmanaged.push(UnmanagedUser { account, user, keys, over_age });
+    }
+    let over_age = plan.unmanaged.iter().filter_map(|one| Some((one.user.clone(), one.over_age?)));
+    let mut users: Vec<_> = over_age.collect();
+    users.sort_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
+    if !users.is_empty() {
+        plan.warnings.push(Warning::UnmanagedOverAge { account: Arc::clone(account), users, limit });
+    }
+    if let Some(error) = &inventory.unmanaged.unread {
+        let unread = plan.unmanaged.iter().filter(|one| one.keys.is_none()).count();
+        let (account, why) = (Arc::clone(account), error.to_string());
+        plan.warnings.push(Warning::UnmanagedUnread { account, users: unread, why });
+    }
+}
+
+/// Who is told of what is done to a user.
+pub fn tells(roster: &Roster, entry: &Entry) -> Tells {
+    let is_fallback = entry.recipients.is_empty() && !entry.tell_nobody();
+    let recipients = if is_fallback { roster.mail.fallback.clone() } else { entry.recipients.clone() };
+    Tells { recipients, is_fallback }
 }
 
 /// What a secret that does not exist yet will be made with, in words; `None` where it exists, or nothing is special.

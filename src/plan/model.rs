@@ -10,12 +10,15 @@ use super::{
     waiting_on::WaitingOn,
 };
 use crate::{
-    inventory::{Account, Key, KeyId, LastUse, Status, UnreadAccount},
+    inventory::{Account, Key, KeyId, LastUse, Status, UnmanagedKey, UnreadAccount},
     manifest::Source,
     notice::Sender,
     template::Language,
-    time::Day,
+    time::{Day, Duration},
 };
+
+/// So many users are named in one warning.
+const MOST_NAMED: usize = 10;
 
 /// What one run would do, in all its accounts.
 #[derive(Clone, Debug)]
@@ -32,12 +35,40 @@ pub struct Plan {
     /// are among those that wait, too.
     pub queue: Vec<Change>,
     /// Users that no rule selects.
-    pub unmanaged: usize,
+    pub unmanaged: Vec<UnmanagedUser>,
     /// Keys of the users in scope, whatever their status.
     pub keys: usize,
     /// The accounts of which nothing could be read.
     pub accounts_unread: Vec<UnreadAccount>,
     pub warnings: Vec<Warning>,
+}
+
+/// A user that no rule selects: nothing is done to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnmanagedUser {
+    pub account: Arc<Account>,
+    pub user: String,
+    /// `None`: they were not read.
+    pub keys: Option<Vec<UnmanagedKey>>,
+    /// The age of the oldest active key, if that is more than `[defaults]` allows.
+    pub over_age: Option<TimeDelta>,
+}
+
+/// A key that works and is older than its limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overdue {
+    pub key: KeyId,
+    pub age: TimeDelta,
+    pub limit: TimeDelta,
+}
+
+/// Who is told of what is done to a user.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tells {
+    /// Empty: nobody, on purpose.
+    pub recipients: Vec<String>,
+    /// Whether those are told because the owner has no address.
+    pub is_fallback: bool,
 }
 
 /// What whoever runs keyrota should know before they do.
@@ -61,6 +92,15 @@ pub enum Warning {
     },
     /// Clients of the user hold an SMTP password that derives from its key, and the manifest does not say so.
     SmtpPassword { account: Arc<Account>, user: String, sign: String },
+    /// Users that no rule selects have keys that are older than `[defaults]` allows.
+    UnmanagedOverAge {
+        account: Arc<Account>,
+        /// Each with the age of its oldest key, the oldest first.
+        users: Vec<(String, TimeDelta)>,
+        limit: TimeDelta,
+    },
+    /// How old the keys are of users that no rule selects could not be read.
+    UnmanagedUnread { account: Arc<Account>, users: usize, why: String },
     /// The pace is too slow for the users in scope, so that keys get older than `max-age`.
     PaceTooSlow {
         account: Arc<Account>,
@@ -92,6 +132,8 @@ impl Warning {
             Self::ExtraReplicas { .. } => "extra-replicas",
             Self::SecretLeft { .. } => "secret-left",
             Self::SmtpPassword { .. } => "smtp-password",
+            Self::UnmanagedOverAge { .. } => "unmanaged-over-age",
+            Self::UnmanagedUnread { .. } => "unmanaged-unread",
             Self::PaceTooSlow { .. } | Self::PaceLate { .. } => "pace",
         }
     }
@@ -104,7 +146,10 @@ impl Warning {
             | Self::ExtraReplicas { account, user, .. }
             | Self::SecretLeft { account, user, .. }
             | Self::SmtpPassword { account, user, .. } => (account, Some(user)),
-            Self::PaceTooSlow { account, .. } | Self::PaceLate { account, .. } => (account, None),
+            Self::UnmanagedOverAge { account, .. }
+            | Self::UnmanagedUnread { account, .. }
+            | Self::PaceTooSlow { account, .. }
+            | Self::PaceLate { account, .. } => (account, None),
         }
     }
 
@@ -151,6 +196,28 @@ impl fmt::Display for Warning {
                 "{user} sends mail by SES's SMTP, {sign} says: a new key changes the password of its clients; `smtp = true` in its \
                  rule stores that beside the key"
             ),
+            Self::UnmanagedOverAge { account: _, users, limit } => {
+                let named = users.iter().take(MOST_NAMED).map(|(user, age)| format!("{user} ({}d)", age.num_days()));
+                let named = named.collect::<Vec<_>>().join(", ");
+                let more = users.len().saturating_sub(MOST_NAMED);
+                let more =
+                    if more == 0 { String::new() } else { format!(" and {more} more (keyrota status --unmanaged)") };
+                let (keys, is) =
+                    if users.len() == 1 { ("1 user that no rule selects has a key", "is") } else { ("", "are") };
+                let who = if keys.is_empty() {
+                    format!("{} users that no rule selects have keys", users.len())
+                } else {
+                    keys.to_owned()
+                };
+                let limit = Duration(*limit);
+                write!(
+                    f,
+                    "{who} that {is} older than the {limit} of `[defaults]`: {named}{more}; add a rule, or an `[[exempt]]` with the reason"
+                )
+            }
+            Self::UnmanagedUnread { account: _, users, why } => {
+                write!(f, "{users} users are selected by no rule, and how old their keys are could not be read: {why}")
+            }
             Self::PaceTooSlow { account: _, users, lives, every, most, needed } => write!(
                 f,
                 "keys get older than `max-age`: {users} users have keys that are due again after {lives} or more, runs come every \
@@ -190,6 +257,7 @@ pub struct Change {
     /// Since when rotations wait for their turn in the account, if this run leaves some to the next: it is noted with the
     /// rotation.
     pub queue: Option<DateTime<Utc>>,
+    pub tells: Tells,
 }
 
 impl Change {
@@ -292,6 +360,8 @@ pub struct Waiting {
     pub then: Vec<Step>,
     /// Whether it rests on keys being used as they were observed to be: see [`Viewpoint`].
     pub is_assumed: bool,
+    /// A key of the user that is older than its limit meanwhile.
+    pub overdue: Option<Overdue>,
 }
 
 /// A user whose keys are as they should be.
@@ -380,7 +450,13 @@ pub enum Action {
     /// Tell the owner about the key that is handed out now, or about one that is to go.
     Notify { key: KeyId, announcement: Box<Announcement> },
     /// Stop the key, if the user's keys are still as expected, and note it in the ledger.
-    Deactivate { key: KeyId, ledger: LedgerWrite, expected: Vec<(KeyId, Status)> },
+    Deactivate {
+        key: KeyId,
+        ledger: LedgerWrite,
+        expected: Vec<(KeyId, Status)>,
+        /// If it goes because nobody uses it: the keys that did so, which is noted, for the secret may go on handing one out.
+        unused: Vec<KeyId>,
+    },
     /// Delete the inactive key, if the user's keys are still as expected.
     Delete {
         key: KeyId,
@@ -551,7 +627,7 @@ impl Plan {
             settled: Vec::new(),
             resting: 0,
             queue: Vec::new(),
-            unmanaged: 0,
+            unmanaged: Vec::new(),
             keys: 0,
             accounts_unread: Vec::new(),
             warnings: Vec::new(),
@@ -567,7 +643,7 @@ impl Plan {
         self.settled.extend(settled);
         self.resting += resting;
         self.queue.extend(queue);
-        self.unmanaged += unmanaged;
+        self.unmanaged.extend(unmanaged);
         self.keys += keys;
         self.accounts_unread.extend(accounts_unread);
         self.warnings.extend(warnings);

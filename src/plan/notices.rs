@@ -40,6 +40,8 @@ pub struct Notice {
     pub account: Arc<Account>,
     pub user: String,
     pub key: KeyId,
+    /// The user's other key.
+    pub other: Option<KeyId>,
     /// The secret's name.
     pub secret: String,
     pub last_use: LastUse,
@@ -107,11 +109,13 @@ pub fn due_notices<'a>(
             };
             let deadline = deadline.map(run);
             let last_use = state.key(&key).map_or(LastUse::Unread, |key| key.last_use.clone());
+            let other = state.keys.iter().find(|other| other.id != key).map(|other| other.id.clone());
             Notice {
                 kind,
                 account: Arc::clone(&account),
                 user: entry.user.name.clone(),
                 key,
+                other,
                 secret: state.ledger.secret.clone(),
                 last_use,
                 reason,

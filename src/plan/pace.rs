@@ -10,9 +10,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     forecast::Outset,
-    model::{Action, Change, Plan, Step, Topic, Verb, Waiting, Warning},
+    model::{Action, Change, Overdue, Plan, Step, Topic, Verb, Waiting, Warning},
     reason::Retirement,
-    view::{due_at, later},
+    view::{due_at, later, overdue},
     waiting_on::WaitingOn,
 };
 use crate::{
@@ -110,7 +110,7 @@ pub(super) fn spread(
             Rotations::Queued if !is_reissue && candidate.resumes() => turns.push(candidate),
             Rotations::Queued if candidate.resumes() => plan.changes.push(candidate.change),
             Rotations::Queued if !is_reissue && queue.is_some_and(is_queued) => turns.push(candidate),
-            Rotations::Queued => pause(plan, candidate.change, roster),
+            Rotations::Queued => pause(plan, candidate, roster),
         }
     }
     if rotations == Rotations::Queued {
@@ -147,7 +147,8 @@ pub fn left_since(roster: &Roster, inventory: &Inventory, now: DateTime<Utc>) ->
 }
 
 /// What comes when a run that enforces begins it.
-fn pause(plan: &mut Plan, change: Change, roster: &Roster) {
+fn pause(plan: &mut Plan, Candidate { change, entry, state }: Candidate<'_>, roster: &Roster) {
+    let overdue = overdue(entry, &state, plan.as_of);
     if !change.action.starts_rotation() {
         // It carries on with something else first.
         plan.changes.push(change);
@@ -155,7 +156,7 @@ fn pause(plan: &mut Plan, change: Change, roster: &Roster) {
     }
     let until = roster.runs.next_enforce(plan.as_of);
     let wait = WaitingOn::RotationsPaused { reason: change.reason.clone() };
-    plan.waiting.push(waiting(change, wait, until, Vec::new()));
+    plan.waiting.push(waiting(change, wait, until, Vec::new(), overdue));
 }
 
 /// Those whose turn comes in later runs, with the date of the run that takes them.
@@ -188,14 +189,21 @@ fn queued(plan: &mut Plan, later: Vec<Candidate<'_>>, roster: &Roster, left_sinc
         let follows = outset.after(&state, &change.action).into_iter().map(|step| Step { same_run: false, ..step });
         let then = std::iter::once(first).chain(follows).collect();
         let wait = WaitingOn::Paced { reason: change.reason.clone(), most, before: position };
-        plan.waiting.push(waiting(change, wait, (run > now).then_some(run), then));
+        let overdue = overdue(entry, &state, now);
+        plan.waiting.push(waiting(change, wait, (run > now).then_some(run), then, overdue));
     }
 }
 
-fn waiting(change: Change, wait: WaitingOn, until: Option<DateTime<Utc>>, then: Vec<Step>) -> Waiting {
+fn waiting(
+    change: Change,
+    wait: WaitingOn,
+    until: Option<DateTime<Utc>>,
+    then: Vec<Step>,
+    overdue: Option<Overdue>,
+) -> Waiting {
     let key = change.action.key().or_else(|| change.reason.key()).cloned();
     let Change { account, user, moves_to, source, is_assumed, .. } = change;
-    Waiting { account, user, key, wait, moves_to, source, until, then, is_assumed }
+    Waiting { account, user, key, wait, moves_to, source, until, then, is_assumed, overdue }
 }
 
 /// Ends where a rotation would begin.

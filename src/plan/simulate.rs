@@ -35,12 +35,15 @@ pub fn simulate(action: &Action, state: &State, now: DateTime<Utc>, issued: &Key
                 Topic::Retiring { .. } => secret.note(Fact::Announced(KeyAt { key: key.clone(), at: now })),
             }
         }
-        Action::Deactivate { key, ledger: write, .. } => {
+        Action::Deactivate { key, ledger: write, unused, .. } => {
             for held in after.keys.iter_mut().filter(|held| held.id == *key) {
                 held.status = Status::Inactive;
             }
             let deactivation = KeyAt { key: key.clone(), at: now };
             let secret = ledger(&mut after, Some(write));
+            if !unused.is_empty() {
+                secret.note(Fact::Unused(unused.clone()));
+            }
             secret.note(Fact::Deactivating(deactivation.clone()));
             secret.note(Fact::Deactivated(deactivation));
         }

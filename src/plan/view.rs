@@ -4,7 +4,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    model::{Action, Announcement, LedgerWrite, Need, Next, Topic, expectation},
+    model::{Action, Announcement, LedgerWrite, Need, Next, Overdue, Topic, expectation},
     reason::{Origin, Reason, Retirement},
     waiting_on::WaitingOn,
 };
@@ -154,23 +154,16 @@ impl<'a> View<'a> {
         at(&self.secret?.announced, key).filter(|announced| ends(*announced) > self.now)
     }
 
-    /// The key that the secret hands out, if it went because nobody used it: its owner was told, and keyrota deactivated it, or
-    /// it is gone since. Of what the secret hands out, nothing else is ever announced to go.
+    /// The key that the secret hands out, if it went because nobody used it.
     pub fn retired_for_good(&self) -> Option<KeyId> {
         let key = self.handed_out().filter(|key| self.may_go_unused(key))?;
-        // A deactivation that was cut short is noted as begun.
-        let deactivating = &self.secret?.deactivating;
-        let went = match self.state.key(&key) {
-            None => true,
-            Some(key) => !key.is_active() && self.deactivated_at(key).or(at(deactivating, key)).is_some(),
-        };
-        went.then_some(key)
+        let works = self.state.key(&key).is_some_and(Key::is_active);
+        (!works).then_some(key)
     }
 
-    /// Whether the key may go although no other works: nobody used it, and its owner was told.
+    /// Whether the key may go, or went, although no other works: nobody used it, and its owner was told.
     pub fn may_go_unused(&self, key: &KeyId) -> bool {
-        let announced = self.secret.and_then(|secret| secret.announced.as_ref());
-        self.policy.unused.value.is_some() && announced.is_some_and(|announced| announced.key == *key)
+        self.policy.unused.value.is_some() && self.secret.is_some_and(|secret| secret.unused.contains(key))
     }
 
     /// How an inactive key came to be so.
@@ -274,9 +267,7 @@ impl<'a> View<'a> {
         };
         // A place that was made for it is part of a rotation that has begun.
         let announced = self.secret.and_then(|secret| secret.announced.as_ref());
-        // That the secret hands out a key that went on purpose is known by this tag, until another is handed out.
-        let handed_out = self.handed_out();
-        let made_room = announced.is_some_and(|announced| handed_out.as_ref() != Some(&announced.key));
+        let made_room = announced.is_some();
         // What was announced before a new key was due, or is that key itself, made room for nothing.
         let is_due = |at| self.moved_from(current).is_some() || later(due_at(current, self.policy), -MOST_SLACK) <= at;
         let is_room = announced.is_some_and(|announced| announced.key != current.id && is_due(announced.at));
@@ -341,7 +332,16 @@ impl<'a> View<'a> {
 
     pub fn deactivate(&self, key: &Key, reason: Reason) -> Next {
         let expected = expectation(&self.state.keys);
-        Next::Change(Action::Deactivate { key: key.id.clone(), ledger: self.ledger_write(), expected }, reason)
+        // What the secret hands out went so before, perhaps: that must not be forgotten.
+        let handed_out = self.handed_out().filter(|handed_out| self.may_go_unused(handed_out));
+        let unused: Vec<KeyId> = match reason {
+            Reason::Unused { .. } => {
+                handed_out.into_iter().filter(|it| *it != key.id).chain([key.id.clone()]).collect()
+            }
+            _ => Vec::new(),
+        };
+        let (key, ledger) = (key.id.clone(), self.ledger_write());
+        Next::Change(Action::Deactivate { key, ledger, expected, unused }, reason)
     }
 
     pub fn delete(&self, key: &Key, reason: Reason) -> Next {
@@ -396,6 +396,14 @@ pub fn due_at(key: &Key, policy: &Policy) -> DateTime<Utc> {
         Some(before) if key.created < before => by_age.min(before),
         _ => by_age,
     }
+}
+
+/// The oldest key that works and is older than its limit.
+pub fn overdue(entry: &Entry, state: &State, now: DateTime<Utc>) -> Option<Overdue> {
+    let limit = entry.policy.max_age.value;
+    let oldest = state.keys.iter().filter(|key| key.is_active()).min_by_key(|key| key.created)?;
+    let age = now - oldest.created;
+    (age >= limit).then(|| Overdue { key: oldest.id.clone(), age, limit })
 }
 
 /// How old a key gets before it is due.

@@ -10,6 +10,7 @@ mod model;
 pub mod outputs;
 #[cfg(feature = "cli")]
 mod roster_diff;
+mod status;
 #[cfg(feature = "cli")]
 pub mod text;
 

@@ -74,6 +74,8 @@ pub struct Counts {
     /// Without the exempt.
     pub held: usize,
     pub exempt: usize,
+    /// Of all that wait: those with a key that is older than its limit.
+    pub overdue: usize,
     pub settled: usize,
     /// Of whom nothing was read, because nothing of theirs is due.
     pub resting: usize,
@@ -97,9 +99,10 @@ impl Counts {
             unreadable,
             held: plan.waiting.len() - blocked - exempt - unreadable,
             exempt,
+            overdue: plan.waiting.iter().filter(|waiting| waiting.overdue.is_some()).count(),
             settled: plan.settled.len(),
             resting: plan.resting,
-            unmanaged: plan.unmanaged,
+            unmanaged: plan.unmanaged.len(),
         }
     }
 }

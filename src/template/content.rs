@@ -77,6 +77,8 @@ pub struct AboutKey {
     pub account: Arc<Account>,
     pub user: String,
     pub key: KeyId,
+    /// The user's other key.
+    pub other: Option<KeyId>,
     /// The secret's name.
     pub secret: String,
     pub last_use: LastUse,
@@ -108,6 +110,8 @@ pub struct Digest {
     pub unfinished: Vec<String>,
     /// Accounts of which nothing could be read, and why.
     pub unread: Vec<String>,
+    /// The users that no rule selects, by account.
+    pub unmanaged: Vec<(String, Vec<String>)>,
 }
 
 /// The part of a digest about one account.
@@ -144,7 +148,7 @@ impl Content {
                 context! {
                     items => items,
                     deadline => deadline.map(|deadline| language.day(deadline)),
-                    because => because.as_deref().map(untrusted::mail),
+                    because => because.as_deref().map(|why| untrusted::mail(&language.because(why))),
                 }
             }
             Self::Digest(digest) => digest.values(language),
@@ -162,11 +166,12 @@ impl Rotated {
             key => untrusted::mail(key.as_str()),
             secret => untrusted::mail(secret),
             secret_url => secret_url(account, secret),
+            fetch => fetch_command(account, secret),
             old => old.as_ref().map(|(old, _)| untrusted::mail(old.as_str())),
             deadline => old.as_ref().map(|(_, stops)| language.day(*stops)),
             at_once => *at_once,
             moved_from => moved_from.as_deref().map(untrusted::mail),
-            because => because.as_deref().map(untrusted::mail),
+            because => because.as_deref().map(|why| untrusted::mail(&language.because(why))),
         }
     }
 }
@@ -188,15 +193,26 @@ impl Retiring {
             deadline => language.day(*stops),
             latest => latest.map(|latest| language.day(latest)),
             deactivate => update_command(user, key, "Inactive"),
-            because => because.as_deref().map(untrusted::mail),
+            because => because.as_deref().map(|why| untrusted::mail(&language.because(why))),
         }
     }
 }
 
 impl Digest {
     fn values(&self, language: Language) -> Value {
-        let Self { created, deactivated, deleted, updated, paced, paced_until, accounts, unfinished, unread } = self;
-        let accounts_: Vec<Value> = accounts.iter().map(AccountDigest::values).collect();
+        let Self {
+            created,
+            deactivated,
+            deleted,
+            updated,
+            paced,
+            paced_until,
+            accounts,
+            unfinished,
+            unread,
+            unmanaged,
+        } = self;
+        let accounts_: Vec<Value> = accounts.iter().map(|one| one.values(language)).collect();
         context! {
             accounts => accounts_,
             created => *created,
@@ -208,20 +224,25 @@ impl Digest {
             failed => accounts.iter().map(|one| one.failed.len()).sum::<usize>(),
             blocked => accounts.iter().map(|one| one.blocked.len()).sum::<usize>(),
             unfinished => unfinished.iter().map(|user| untrusted::mail(user)).collect::<Vec<_>>(),
+            unmanaged => unmanaged.iter().map(|(account, users)| context! {
+                account => untrusted::mail(account),
+                users => users.iter().take(MOST_ENTRIES).map(|user| untrusted::mail(user)).collect::<Vec<_>>(),
+                more => users.len().saturating_sub(MOST_ENTRIES),
+            }).collect::<Vec<_>>(),
             unread => unread.iter().map(|account| untrusted::mail(account)).collect::<Vec<_>>(),
         }
     }
 }
 
 impl AccountDigest {
-    fn values(&self) -> Value {
+    fn values(&self, language: Language) -> Value {
         let Self { account, done, failed, blocked } = self;
         let done_ = done
             .iter()
             .take(MOST_ENTRIES)
             .map(|(user, all)| context! { user => untrusted::mail(user), actions => all });
         let failed_ = failed.iter().take(MOST_ENTRIES).map(
-            |(user, action, error)| context! { user => untrusted::mail(user), action => *action, error => untrusted::mail(error) },
+            |(user, action, error)| context! { user => untrusted::mail(user), action => *action, error => untrusted::mail(&language.in_words_of_aws(error)) },
         );
         let blocked_ = blocked.iter().take(MOST_ENTRIES).map(
             |(user, reason, details)| context! { user => untrusted::mail(user), reason => *reason, details => untrusted::mail(details) },
@@ -239,13 +260,14 @@ impl AccountDigest {
 
 impl AboutKey {
     fn values(&self, language: Language) -> Value {
-        let Self { account, user, key, secret, last_use, reason, since, began, deadline } = self;
+        let Self { account, user, key, other, secret, last_use, reason, since, began, deadline } = self;
         let Used { time, service, region } = used(last_use, language);
         context! {
             user => untrusted::mail(user),
             account => untrusted::mail(&account.to_string()),
             region => untrusted::mail(&account.region),
             key => untrusted::mail(key.as_str()),
+            other => other.as_ref().map(|other| untrusted::mail(other.as_str())),
             secret => untrusted::mail(secret),
             secret_url => secret_url(account, secret),
             user_url => user_url(account, user),
@@ -289,6 +311,16 @@ fn update_command(user: &str, key: &KeyId, status: &str) -> String {
     let (user, key) =
         (untrusted::shell_word(&untrusted::mail(user)), untrusted::shell_word(&untrusted::mail(key.as_str())));
     format!("aws iam update-access-key --user-name{space}{user} --access-key-id {key} --status {status}")
+}
+
+/// The command that fetches what the secret holds, for a POSIX shell.
+fn fetch_command(account: &Account, secret: &str) -> String {
+    let space = if secret.starts_with('-') { '=' } else { ' ' };
+    let (secret, region) =
+        (untrusted::shell_word(&untrusted::mail(secret)), untrusted::shell_word(&untrusted::mail(&account.region)));
+    format!(
+        "aws secretsmanager get-secret-value --secret-id{space}{secret} --region {region} --query SecretString --output text"
+    )
 }
 
 fn secret_url(account: &Account, secret: &str) -> String {

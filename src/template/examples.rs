@@ -100,6 +100,7 @@ pub fn examples(kind: Kind, now: DateTime<Utc>) -> Vec<Content> {
                 account: Arc::clone(&account),
                 user: user.to_owned(),
                 key: KeyId::new(key),
+                other: (kind != Kind::Deleted).then(|| KeyId::new("AKIAEXAMPLEREPORTS99")),
                 secret: format!("/aws/iam/credentials/{user}"),
                 last_use,
                 reason,
@@ -170,6 +171,10 @@ fn digest_examples(account: &Arc<Account>, now: DateTime<Utc>) -> Vec<Content> {
         accounts: vec![of(done.clone(), failed, all.clone()), of(vec![], vec![], all)],
         unfinished: vec![text("svc-late (the run was stopped before its turn)")],
         unread: vec![text("account 444455556666 (search): role keyrota could not be assumed: AccessDenied")],
+        unmanaged: vec![
+            ("payments-prod".to_owned(), vec![text("jane"), text("old-backup")]),
+            ("search".to_owned(), (0..=MOST_ENTRIES).map(|n| format!("svc-{n}")).collect()),
+        ],
         updated: 1,
         paced: 137,
         paced_until: Some(now + TimeDelta::days(6)),
@@ -219,6 +224,7 @@ impl Content {
                     (one.user, one.secret) = (user.to_owned(), secret_name.to_owned());
                     if let Some(key) = keys.first() {
                         one.key = key.id.clone();
+                        one.other = keys.get(1).map(|other| other.id.clone());
                         if let LastUse::At { .. } = key.last_use {
                             one.last_use = key.last_use.clone();
                         }

@@ -723,7 +723,8 @@ fn roster(policy: Policy) -> Roster {
     let (from, templates) = (Some("security@example.com".to_owned()), crate::support::templates::bare());
     let mail = Mail { from, templates, ..Mail::default() };
     let runs = Runs::new(&Schedule::default(), t0());
-    Roster { account: account(), entries: vec![entry], unmanaged: 0, mail, runs, pace: None }
+    let (unmanaged, defaults) = (vec![], Arc::new(Policy::built_in()));
+    Roster { account: account(), entries: vec![entry], unmanaged, defaults, mail, runs, pace: None }
 }
 
 fn policy(overlap: i64, quiet: i64, patience: i64, hold: i64, when_full: WhenFull) -> Policy {

@@ -38,6 +38,7 @@ mod roster;
 mod sandbox;
 mod stack;
 mod support;
+mod terminal;
 mod terraform;
 mod upkeep;
 mod weakening;

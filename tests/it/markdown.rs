@@ -7,7 +7,7 @@ use comrak::{Arena, Options, nodes::NodeValue, parse_document};
 use keyrota::{
     inventory::{Account, KeyId},
     manifest::Source,
-    plan::{Action, Change, Origin, Plan, Reason, Settled, Waiting, WaitingOn},
+    plan::{Action, Change, Origin, Plan, Reason, Settled, Tells, Waiting, WaitingOn},
     report::{
         Report,
         markdown::{MOST_BYTES, render},
@@ -74,6 +74,7 @@ fn delete(user: &str, key: &str) -> Change {
         is_assumed: false,
         begins: true,
         queue: None,
+        tells: Tells::default(),
     }
 }
 
@@ -89,6 +90,7 @@ fn waits(user: &str, wait: WaitingOn) -> Waiting {
         until: None,
         then: vec![],
         is_assumed: false,
+        overdue: None,
     }
 }
 
@@ -121,6 +123,16 @@ fn what_matters_survives_the_cut() {
     );
     repository.write("sandbox.toml", &sandbox);
     repository.write("manifests/team.toml", "version = 1\n\n[[rotate]]\nusers = [\"due-*\", \"busy-*\", \"gone\"]\n");
+    // What waits for its turn is counted in the title as well.
+    let paced = repository.plan(&["--base", "HEAD", "--format", "markdown"]).stdout;
+    let title = "### keyrota: this change causes 1 to delete, 24 to create, 30 blocked, 395 to create when their turn comes; 30 users leave it";
+    assert_eq!(paced.lines().next(), Some(title));
+    let shared = std::fs::read_to_string(repository.path().join("manifests/keyrota.toml")).expect("a file");
+    repository.write("manifests/keyrota.toml", &(shared + "\n[pace]\nmax-rotations = 0\n"));
+    repository.commit();
+    repository.write("manifests/team.toml", "version = 1\n\n[[rotate]]\nusers = [\"leaves-*\", \"due-0000\"]\n");
+    repository.commit();
+    repository.write("manifests/team.toml", "version = 1\n\n[[rotate]]\nusers = [\"due-*\", \"busy-*\", \"gone\"]\n");
     let markdown = repository.plan(&["--base", "HEAD", "--format", "markdown"]).stdout;
     assert!(markdown.len() < MOST_BYTES && markdown.len() > MOST_BYTES / 2, "{} bytes", markdown.len());
     let (title, rest) = markdown.split_once('\n').expect("lines");
@@ -135,7 +147,7 @@ fn what_matters_survives_the_cut() {
         "**Caused by this change: 420**",
         "| `-` | `gone` | **delete** `…0001`, **create a new key** |",
         "more** did not fit here; the job's log and the plan's JSON have them all.",
-        "<sub>In all, with what is pending anyway: 1 to delete, 421 to create, 30 blocked; 451 in scope of account",
+        "<sub>In all, with what is pending anyway: 1 to delete, 421 to create, 30 blocked, 30 overdue; 451 in scope of account",
     ] {
         assert!(rest.contains(needed), "{needed:?} is not in\n{markdown}");
     }

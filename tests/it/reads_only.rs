@@ -1,12 +1,14 @@
 //! A plan gets no more than `Reads`. The account below has no writes: if planning, reviewing or checking the clock asked for
 //! one, this file would not compile.
 
+use std::collections::BTreeMap;
+
 use futures::FutureExt;
 use keyrota::{
     clock,
     cloud::{ClockReading, Reads, Relevant, sandbox::Sandbox},
     diff::review::{AccountPair, review},
-    inventory::{Account, CallError, Key, KeyId, LastUse, SecretRecord, User},
+    inventory::{Account, CallError, Key, KeyId, LastUse, SecretRecord, UnmanagedKey, User},
     manifest::load_files,
     run::{Mode, Run},
 };
@@ -47,6 +49,9 @@ impl Reads for ReadOnly {
         self.0.access_keys(user).await
     }
 
+    async fn credential_report(&self) -> Result<BTreeMap<String, Vec<UnmanagedKey>>, CallError> {
+        self.0.credential_report().await
+    }
     async fn last_use(&self, key: &KeyId) -> Result<LastUse, CallError> {
         self.0.last_use(key).await
     }

@@ -204,7 +204,7 @@ fn warn(diagnostic: &Diagnostic) {
 }
 
 fn log_outcome(outcome: &Outcome) {
-    let Outcome { change, result, issued, notes } = outcome;
+    let Outcome { change, result, issued, notes, told: _ } = outcome;
     let (account, user, action) = (change.account.to_string(), &change.user, change.action.verb().as_str());
     let key = change.action.key().or(issued.as_ref()).map(ToString::to_string);
     let reason = change.reason.to_string();

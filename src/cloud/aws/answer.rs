@@ -32,7 +32,7 @@ enum Form {
 }
 
 /// The operations that keyrota calls.
-const FORMS: [(&str, Form); 26] = [
+const FORMS: [(&str, Form); 28] = [
     ("GetCallerIdentity", Form::Xml(&["Account", "Arn"])),
     ("GetAccountAuthorizationDetails", Form::Xml(&["UserDetailList"])),
     ("ListUsers", Form::Xml(&["Users"])),
@@ -56,6 +56,8 @@ const FORMS: [(&str, Form); 26] = [
     ("SendEmail", Form::Json(&["MessageId"], &[])),
     ("UpdateSecret", Form::Json(&["ARN", "Name"], &["VersionId"])),
     ("GetResourcePolicy", Form::Json(&["ARN", "Name"], &["ResourcePolicy"])),
+    ("GetCredentialReport", Form::Xml(&["Content"])),
+    ("GenerateCredentialReport", Form::Xml(&["State"])),
     // Of `doctor` alone.
     ("SimulatePrincipalPolicy", Form::Xml(&["EvaluationResults"])),
     ("GetEmailIdentity", Form::Json(&["VerifiedForSendingStatus"], &["Tags"])),

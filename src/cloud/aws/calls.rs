@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use secrecy::SecretString;
 
-use super::{client::Aws, read, write};
+use super::{client::Aws, credential_report::credential_report, read, write};
 use crate::{
     cloud::{ClockReading, Issued, Message, NewSecret, Reads, Relevant, Shown, Writes},
-    inventory::{Account, CallError, Key, KeyId, LastUse, SecretRecord, User},
+    inventory::{Account, CallError, Key, KeyId, LastUse, SecretRecord, UnmanagedKey, User},
 };
 
 impl Reads for Aws {
@@ -45,6 +45,10 @@ impl Reads for Aws {
 
     async fn access_keys_after(&self, user: &str, shown: Shown<'_>) -> Result<Vec<Key>, CallError> {
         read::access_keys_after(self, user, shown).await
+    }
+
+    async fn credential_report(&self) -> Result<BTreeMap<String, Vec<UnmanagedKey>>, CallError> {
+        credential_report(self).await
     }
 
     async fn last_use(&self, key: &KeyId) -> Result<LastUse, CallError> {

@@ -28,6 +28,7 @@ use crate::{
     cloud::throttle::{Throttle, Unanswered},
     inventory::{Account, ErrorKind, KeyId, UnreadAccount},
     manifest::{DeclaredAccount, Source},
+    names,
 };
 
 /// The accounts that could be reached, and what is wrong with the others.
@@ -102,8 +103,9 @@ pub async fn connect_with(
     let meter = Meter::default();
     let throttle = Throttle::new(settings.patience);
     let identity = identify(&sts(&first, &meter), &throttle).await.map_err(|failure| {
-        let hint = hint(&failure);
-        let message = format!("the AWS credentials could not be checked: {}", failure.message);
+        let region = sts_config.region().map(ToString::to_string).unwrap_or_default();
+        let hint = hint(&failure, &region);
+        let message = format!("the AWS credentials could not be checked: {} ({})", failure.message, asked(&sts_config));
         ConnectError { problems: vec![caller(message, hint)] }
     })?;
     let (own_key, mail) = (meter.signed_with(), Throttle::new(settings.patience));
@@ -241,7 +243,7 @@ async fn connect_declared(caller: &Caller, name: &str, declared: &DeclaredAccoun
                     "allow {} to `sts:AssumeRole` this role: in the role's trust policy, and in a policy of its own",
                     identity.arn
                 ),
-                _ => hint(&failure),
+                _ => hint(&failure, config.region().map(AsRef::as_ref).unwrap_or_default()),
             };
             Err((format!("role {arn} could not be assumed: {}", failure.message), hint))
         }
@@ -356,19 +358,72 @@ fn describe(identity: &Identity, name: Option<&str>, config: &SdkConfig) -> Acco
     }
 }
 
-fn hint(failure: &Failure) -> String {
+/// Where, and as whom: the profile, the region and the host, for a wrong one of them is the most common cause.
+fn asked(config: &SdkConfig) -> String {
+    let profile = std::env::var("AWS_PROFILE").ok().filter(|profile| !profile.is_empty());
+    let profile = profile.map_or_else(|| "the default profile".to_owned(), |profile| format!("profile `{profile}`"));
+    let region = config.region().map_or_else(|| "no region".to_owned(), |region| format!("region {region}"));
+    let host = match (config.endpoint_url(), config.region()) {
+        (Some(endpoint), _) => endpoint.to_owned(),
+        (None, Some(region)) if region.as_ref().starts_with("cn-") => format!("sts.{region}.amazonaws.com.cn"),
+        (None, Some(region)) => format!("sts.{region}.amazonaws.com"),
+        (None, None) => "no host".to_owned(),
+    };
+    format!("{profile}, {region}, {host}")
+}
+
+fn hint(failure: &Failure, region: &str) -> String {
+    let message = failure.message.as_str();
+    if let Some(hint) = hint_of_profile(message) {
+        return hint.to_owned();
+    }
     match failure.code.as_str() {
         NO_CREDENTIALS => {
             "sign in (`aws login`, `aws sso login`), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+                .to_owned()
         }
-        NO_CONNECTION | TIMED_OUT => "check the network, the region and AWS_ENDPOINT_URL",
-        code if code.starts_with("ExpiredToken") => "the credentials have expired: sign in again (`aws sso login`)",
+        NO_CONNECTION | TIMED_OUT => match names::region_meant(region) {
+            Some(meant) => {
+                format!("there may be no region {region}: did you mean {meant}? Check AWS_REGION and the profile")
+            }
+            None => "check the network, the region and AWS_ENDPOINT_URL".to_owned(),
+        },
+        code if code.starts_with("ExpiredToken") || code == "TokenRefreshRequired" => {
+            "the credentials have expired: sign in again (`aws login`, `aws sso login`), or get new temporary ones"
+                .to_owned()
+        }
+        // AWS answers both where the clock is off.
+        "RequestExpired" | "RequestTimeTooSkewed" => CLOCK.to_owned(),
+        "SignatureDoesNotMatch" if message.contains("expired") || message.contains("not yet current") => {
+            CLOCK.to_owned()
+        }
         code if is_unknown_key(code) => {
-            "the credentials are wrong or deactivated: check AWS_PROFILE or AWS_ACCESS_KEY_ID"
+            "the credentials are wrong or deactivated: check AWS_PROFILE or AWS_ACCESS_KEY_ID".to_owned()
         }
-        _ => "run again; if it stays, the message above is what AWS says",
+        _ => "run again; if it stays, the message above is what AWS says".to_owned(),
     }
-    .to_owned()
+}
+
+const CLOCK: &str = "the clock of this machine is off: set it (timedatectl set-ntp true), then run again";
+
+/// What the SDK says of profiles, which no code tells.
+fn hint_of_profile(message: &str) -> Option<&'static str> {
+    let text = message.to_ascii_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if has(&["source_profile", "source profile"]) {
+        return Some(
+            "the profile names a `source_profile` that is not in ~/.aws/config or ~/.aws/credentials: add it, or correct the name",
+        );
+    }
+    if has(&["sso"]) && has(&["expired", "refresh", "not found", "missing", "cached"]) {
+        return Some("the session has expired: sign in again with `aws sso login --profile NAME`");
+    }
+    if has(&["profile"]) && has(&["not defined", "could not find", "was not found", "does not exist", "missing"]) {
+        return Some(
+            "there is no such profile in ~/.aws/config: check AWS_PROFILE; `aws configure list-profiles` lists them",
+        );
+    }
+    None
 }
 
 impl fmt::Display for ConnectError {
@@ -398,5 +453,46 @@ impl fmt::Display for Problem {
             write!(f, "account {name} ({source}): ")?;
         }
         write!(f, "{message}\n  hint: {hint}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(code: &str, message: &str, region: &str) -> String {
+        let failure = Failure { kind: ErrorKind::Other, code: code.to_owned(), message: message.to_owned(), kms: None };
+        hint(&failure, region)
+    }
+
+    #[test]
+    fn each_cause_has_a_hint_of_its_own() {
+        let none = "no AWS credentials: ";
+        for (code, message, region, expected) in [
+            (NO_CONNECTION, "no connection: dns error", "eu-wset-1", "did you mean eu-west-1?"),
+            (NO_CONNECTION, "no connection: dns error", "eu-west-1", "check the network"),
+            (
+                "ExpiredToken",
+                "The security token included in the request is expired",
+                "eu-west-1",
+                "the credentials have expired",
+            ),
+            ("RequestExpired", "Request has expired", "eu-west-1", "the clock of this machine is off"),
+            ("SignatureDoesNotMatch", "Signature expired: 20261123T", "eu-west-1", "the clock of this machine is off"),
+            ("SignatureDoesNotMatch", "Signature not yet current", "eu-west-1", "the clock of this machine is off"),
+            ("SignatureDoesNotMatch", "The request signature we calculated", "eu-west-1", "wrong or deactivated"),
+            (
+                NO_CREDENTIALS,
+                &format!("{none}profile `base` was not defined, but source_profile = base"),
+                "",
+                "`source_profile`",
+            ),
+            (NO_CREDENTIALS, &format!("{none}could not find profile `prod`"), "", "there is no such profile"),
+            (NO_CREDENTIALS, &format!("{none}the SSO session token is expired"), "", "aws sso login --profile"),
+            (NO_CREDENTIALS, none, "", "sign in (`aws sso login`)"),
+        ] {
+            let hint = of(code, message, region);
+            assert!(hint.contains(expected), "{code}, {message}: {hint}");
+        }
     }
 }

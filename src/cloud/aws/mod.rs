@@ -4,6 +4,7 @@ mod answer;
 mod calls;
 mod client;
 mod connect;
+mod credential_report;
 mod error;
 mod meter;
 #[cfg(feature = "cli")]

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use super::{Sandbox, iam, secrets_manager, ses};
 use crate::{
     cloud::{Issued, Message, NewSecret, Reads, Relevant, Writes},
-    inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, SecretRecord, User},
+    inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, SecretRecord, UnmanagedKey, User},
 };
 
 impl Sandbox {
@@ -48,6 +48,10 @@ impl Reads for Sandbox {
 
     async fn access_keys(&self, user: &str) -> Result<Vec<Key>, CallError> {
         self.call(|world| iam::access_keys(world, user))
+    }
+
+    async fn credential_report(&self) -> Result<BTreeMap<String, Vec<UnmanagedKey>>, CallError> {
+        Ok(self.inspect(iam::credential_report))
     }
 
     async fn last_use(&self, key: &KeyId) -> Result<LastUse, CallError> {

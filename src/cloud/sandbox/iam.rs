@@ -1,5 +1,7 @@
 //! IAM and STS, as far as access keys go.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, SubsecRound, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
@@ -7,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::{IamUser, Located, World};
 use crate::{
     cloud::Issued,
-    inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, Status, User, smtp_sign},
+    inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, Status, UnmanagedKey, User, smtp_sign},
 };
 
 /// `AccessKeysPerUser`, a quota that AWS does not raise.
@@ -101,6 +103,12 @@ pub(super) fn verify(
     let (service, region) = (Some(STS.to_owned()), Some(account.region.clone()));
     key.last_use = LastUse::At { time: now.trunc_subsecs(0), service, region };
     Ok(())
+}
+
+/// The keys of all users, without their ids, as the report has it.
+pub(super) fn credential_report(world: &World) -> BTreeMap<String, Vec<UnmanagedKey>> {
+    let keys = |user: &IamUser| user.keys.iter().map(|key| UnmanagedKey { id: None, ..key.into() }).collect();
+    world.users.iter().map(|user| (user.name.clone(), keys(user))).collect()
 }
 
 fn describe(user: &IamUser, account: &Account) -> User {

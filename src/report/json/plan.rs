@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{
     change::{ChangeDocument, change_document},
-    rows::{JsonChange, JsonWaiting, Summary, change, names, summary, waiting},
+    rows::{JsonChange, JsonUnmanaged, JsonWaiting, Summary, change, names, summary, unmanaged, waiting},
 };
 use crate::{
     apply::{Deferred, Outcome, Sent},
@@ -34,6 +34,7 @@ fn document<'a>(report: &Report<'a>) -> Document<'a> {
         summary: summary(plan),
         changes: plan.changes.iter().map(change).collect(),
         waiting: plan.waiting.iter().map(waiting).collect(),
+        unmanaged: plan.unmanaged.iter().map(|user| unmanaged(user, plan.as_of)).collect(),
         accounts_unread: plan.accounts_unread.iter().map(unread).collect(),
         warnings: plan.warnings.iter().map(warning).collect(),
         since: since.map(change_document),
@@ -54,6 +55,9 @@ struct Document<'a> {
     summary: Summary,
     changes: Vec<JsonChange<'a>>,
     waiting: Vec<JsonWaiting<'a>>,
+    /// Users that no rule selects.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unmanaged: Vec<JsonUnmanaged<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     accounts_unread: Vec<JsonUnread<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -79,6 +83,15 @@ struct JsonOutcome<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     issued: Option<&'a str>,
     notes: &'a [String],
+    /// The addresses that were told of it, and by which way.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    told: Vec<JsonTold<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonTold<'a> {
+    to: &'a str,
+    by: &'static str,
 }
 
 #[derive(Serialize)]
@@ -130,10 +143,11 @@ fn sent(sent: &Sent) -> JsonSent<'_> {
 }
 
 fn outcome(outcome: &Outcome) -> JsonOutcome<'_> {
-    let Outcome { change: done, result, issued, notes } = outcome;
+    let Outcome { change: done, result, issued, notes, told } = outcome;
+    let told = told.iter().map(|to| JsonTold { to, by: "mail" }).collect();
     let error = result.as_ref().err().map(ToString::to_string);
     let issued = issued.as_ref().map(|key| key.as_str());
-    JsonOutcome { change: change(done), result: result_word(result), error, issued, notes }
+    JsonOutcome { change: change(done), result: result_word(result), error, issued, notes, told }
 }
 
 fn deferred(deferred: &Deferred) -> JsonDeferred<'_> {
@@ -155,6 +169,8 @@ fn warning(warning: &Warning) -> JsonWarning<'_> {
         Warning::ReplicaFailed { .. }
         | Warning::ExtraReplicas { .. }
         | Warning::SmtpPassword { .. }
+        | Warning::UnmanagedOverAge { .. }
+        | Warning::UnmanagedUnread { .. }
         | Warning::PaceTooSlow { .. }
         | Warning::PaceLate { .. } => None,
     };

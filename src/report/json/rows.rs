@@ -1,11 +1,12 @@
 //! What a plan is made of, as JSON: changes, steps and what waits.
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::{
-    inventory::Account,
+    inventory::{Account, UnmanagedKey},
     manifest::Source,
-    plan::{Change, Plan, Step, Waiting, WaitingOn},
+    plan::{Change, Overdue, Plan, Step, UnmanagedUser, Waiting, WaitingOn},
     report::model::Counts,
     time::rfc3339,
 };
@@ -22,6 +23,8 @@ pub struct Summary {
     unreadable: usize,
     held: usize,
     exempt: usize,
+    /// Of all that wait: those with a key that is older than its limit.
+    overdue: usize,
     settled: usize,
     /// Of whom a run that tends has read nothing.
     #[serde(skip_serializing_if = "is_zero")]
@@ -31,7 +34,7 @@ pub struct Summary {
 
 pub fn summary(plan: &Plan) -> Summary {
     let Counts { create, promote, notify, deactivate, delete, update, .. } = Counts::of(plan);
-    let Counts { blocked, unreadable, held, exempt, settled, resting, unmanaged, .. } = Counts::of(plan);
+    let Counts { blocked, unreadable, held, exempt, overdue, settled, resting, unmanaged, .. } = Counts::of(plan);
     Summary {
         create,
         promote,
@@ -43,6 +46,7 @@ pub fn summary(plan: &Plan) -> Summary {
         unreadable,
         held,
         exempt,
+        overdue,
         settled,
         resting,
         unmanaged,
@@ -74,6 +78,11 @@ pub struct JsonChange<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     made_with: Option<&'a str>,
     source: JsonSource<'a>,
+    /// Who is told; empty: nobody, on purpose.
+    recipients: &'a [String],
+    /// Those are told because the owner has no address.
+    #[serde(skip_serializing_if = "is_false")]
+    fallback: bool,
     then: Vec<JsonStep<'a>>,
     /// It rests on keys being used as they were observed to be.
     #[serde(skip_serializing_if = "is_false")]
@@ -120,10 +129,68 @@ pub struct JsonWaiting<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     moves_to: Option<&'a str>,
     source: JsonSource<'a>,
+    /// A key that is older than its limit meanwhile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overdue: Option<JsonOverdue<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     then: Vec<JsonStep<'a>>,
     #[serde(skip_serializing_if = "is_false")]
     assumed: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct JsonOverdue<'a> {
+    key: &'a str,
+    age_days: i64,
+    limit_days: i64,
+}
+
+pub fn overdue(overdue: &Overdue) -> JsonOverdue<'_> {
+    let Overdue { key, age, limit } = overdue;
+    JsonOverdue { key: key.as_str(), age_days: age.num_days(), limit_days: limit.num_days() }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct JsonUnmanaged<'a> {
+    account: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_name: Option<&'a str>,
+    user: &'a str,
+    /// `None`: they were not read.
+    keys: Option<Vec<JsonUnmanagedKey<'a>>>,
+    /// Whether an active key is older than `[defaults]` allows.
+    #[serde(skip_serializing_if = "is_false")]
+    over_age: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct JsonUnmanagedKey<'a> {
+    /// The credential report has none.
+    key: Option<&'a str>,
+    active: bool,
+    /// At the latest.
+    created: String,
+    age_days: i64,
+}
+
+pub fn unmanaged(user: &UnmanagedUser, now: DateTime<Utc>) -> JsonUnmanaged<'_> {
+    let UnmanagedUser { account, user, keys, over_age } = user;
+    let (account, account_name) = names(account);
+    let keys = keys.as_ref().map(|keys| keys.iter().map(|key| unmanaged_key(key, now)).collect());
+    JsonUnmanaged { account, account_name, user, keys, over_age: over_age.is_some() }
+}
+
+fn unmanaged_key(key: &UnmanagedKey, now: DateTime<Utc>) -> JsonUnmanagedKey<'_> {
+    let UnmanagedKey { id, active, created } = key;
+    JsonUnmanagedKey {
+        key: id.as_ref().map(|id| id.as_str()),
+        active: *active,
+        created: rfc3339(*created),
+        age_days: (now - created).num_days(),
+    }
 }
 
 /// What serde asks for to leave out what is not so.
@@ -141,7 +208,18 @@ pub fn state(wait: &WaitingOn) -> &'static str {
 
 pub fn change(change: &Change) -> JsonChange<'_> {
     let Change {
-        account, user, action, reason, destination, moves_to, made_with, source: from, then, is_assumed, ..
+        account,
+        user,
+        action,
+        reason,
+        destination,
+        moves_to,
+        made_with,
+        source: from,
+        then,
+        is_assumed,
+        tells,
+        ..
     } = change;
     let (account, account_name) = names(account);
     JsonChange {
@@ -157,6 +235,8 @@ pub fn change(change: &Change) -> JsonChange<'_> {
         moves_to: moves_to.as_deref(),
         made_with: made_with.as_deref(),
         source: source(from),
+        recipients: &tells.recipients,
+        fallback: tells.is_fallback,
         then: then.iter().map(step).collect(),
         assumed: *is_assumed,
     }
@@ -177,7 +257,8 @@ fn step(step: &Step) -> JsonStep<'_> {
 }
 
 pub fn waiting(waiting: &Waiting) -> JsonWaiting<'_> {
-    let Waiting { account, user, key, wait, moves_to, source: from, until, then, is_assumed } = waiting;
+    let Waiting { account, user, key, wait, moves_to, source: from, until, then, is_assumed, overdue: too_old } =
+        waiting;
     let (account, account_name) = names(account);
     JsonWaiting {
         account,
@@ -190,6 +271,7 @@ pub fn waiting(waiting: &Waiting) -> JsonWaiting<'_> {
         message: wait.to_string(),
         moves_to: moves_to.as_deref(),
         source: source(from),
+        overdue: too_old.as_ref().map(overdue),
         then: then.iter().map(step).collect(),
         assumed: *is_assumed,
     }

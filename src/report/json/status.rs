@@ -1,16 +1,21 @@
 //! Every user in scope, with its keys.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use super::{
     plan::{JsonUnread, unread},
-    rows::{JsonSource, names, source, state},
+    rows::{JsonSource, JsonUnmanaged, names, source, state, unmanaged},
 };
 use crate::{
     inventory::{Inventory, Key, LastUse, UnreadAccount},
-    plan::{Forecast, Next, Viewpoint},
-    roster::{Entry, Roster},
-    time::rfc3339,
+    plan::{Plan, Verb, Viewpoint},
+    report::{
+        model::Counts,
+        status::{AccountStatus, Row, UserStatus},
+    },
+    roster::Roster,
+    time::{Duration, rfc3339},
 };
 
 /// Renders every user in scope, with its keys and what comes next.
@@ -20,12 +25,23 @@ pub fn status(
     viewpoint: impl Into<Viewpoint>,
 ) -> String {
     let viewpoint = viewpoint.into();
-    let users = accounts.iter().flat_map(|(roster, inventory)| {
-        roster.entries.iter().map(move |entry| user_status(roster, entry, inventory, viewpoint))
-    });
-    let accounts_unread = unread_accounts.iter().map(unread).collect();
-    let as_of = rfc3339(viewpoint.at);
-    let document = StatusDocument { version: 1, as_of, users: users.collect(), accounts_unread };
+    let accounts: Vec<AccountStatus<'_>> =
+        accounts.iter().map(|(roster, inventory)| AccountStatus::new(roster, inventory, viewpoint)).collect();
+    let users: Vec<_> = accounts.iter().map(AccountStatus::users).collect::<Vec<_>>();
+    let rows = accounts.iter().zip(&users);
+    let rows: Vec<JsonUser<'_>> =
+        rows.flat_map(|(account, users)| users.iter().map(|user| json_user(account, user, viewpoint.at))).collect();
+    let document = StatusDocument {
+        version: 1,
+        as_of: rfc3339(viewpoint.at),
+        summary: summary(&accounts, &rows),
+        users: rows,
+        unmanaged: accounts
+            .iter()
+            .flat_map(|account| account.plan.unmanaged.iter().map(|user| unmanaged(user, viewpoint.at)))
+            .collect(),
+        accounts_unread: unread_accounts.iter().map(unread).collect(),
+    };
     serde_json::to_string_pretty(&document).expect("no map has keys other than strings") + "\n"
 }
 
@@ -34,25 +50,68 @@ pub fn status(
 struct StatusDocument<'a> {
     version: u32,
     as_of: String,
-    users: Vec<UserStatus<'a>>,
+    summary: Summary,
+    users: Vec<JsonUser<'a>>,
+    /// Users that no rule selects.
+    unmanaged: Vec<JsonUnmanaged<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     accounts_unread: Vec<JsonUnread<'a>>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct UserStatus<'a> {
+struct Summary {
+    users: usize,
+    keys: usize,
+    active_keys: usize,
+    /// Users with an active key that is older than its limit.
+    overdue: usize,
+    /// Of all active keys.
+    oldest_key_age_days: i64,
+    /// Users of whom something is to be done now.
+    due: usize,
+    blocked: usize,
+    held: usize,
+    exempt: usize,
+    unreadable: usize,
+    settled: usize,
+    unmanaged: usize,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct JsonUser<'a> {
     account: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     account_name: Option<&'a str>,
     user: &'a str,
     keys: Vec<KeyStatus<'a>>,
+    /// How old a key may get.
+    limit: String,
+    limit_days: i64,
+    /// `due`, `held`, `blocked`, `exempt`, `unreadable` or `settled`.
+    state: &'static str,
     /// An action's name, `held`, `blocked`, `unreadable`, `settled`.
     next: &'static str,
     reason: Option<&'static str>,
+    message: Option<String>,
     /// When the wait ends, or the next rotation begins.
     until: Option<String>,
+    /// What is done next; `None`: nothing, or nothing before a person has done something.
+    next_action: Option<NextAction>,
+    overdue: bool,
+    /// Who is told; empty: nobody, on purpose.
+    recipients: &'a [String],
+    /// The name of the secret.
+    secret: &'a str,
     source: JsonSource<'a>,
+}
+
+#[derive(Serialize)]
+struct NextAction {
+    action: &'static str,
+    /// The run that does it.
+    date: String,
 }
 
 #[derive(Serialize)]
@@ -61,41 +120,89 @@ struct KeyStatus<'a> {
     key: &'a str,
     active: bool,
     created: String,
+    age_days: i64,
+    /// It works, and is older than its limit.
+    overdue: bool,
     last_used: Option<String>,
+    last_used_service: Option<&'a str>,
+    last_used_region: Option<&'a str>,
 }
 
-fn user_status<'a>(
-    roster: &'a Roster,
-    entry: &'a Entry,
-    inventory: &'a Inventory,
-    viewpoint: Viewpoint,
-) -> UserStatus<'a> {
-    let observed = inventory.users.get(&entry.user.name).map(Result::as_ref);
-    let (next, reason, until) = match Forecast::new(roster, entry, observed, viewpoint).next {
-        Next::Change(action, reason) => (action.verb().as_str(), Some(reason.code()), None),
-        Next::Wait { wait, until, .. } => (state(&wait), Some(wait.code()), until),
-        Next::Settled { next_rotation } => ("settled", None, next_rotation),
-        Next::Need(_) => ("unreadable", Some("unreadable"), None),
+fn summary(accounts: &[AccountStatus<'_>], users: &[JsonUser<'_>]) -> Summary {
+    let count = |of: fn(&Counts) -> usize| accounts.iter().map(|one| of(&Counts::of(&one.plan))).sum();
+    let keys = || users.iter().flat_map(|user| &user.keys);
+    let plans = || accounts.iter().map(|account| &account.plan);
+    Summary {
+        users: users.len(),
+        keys: keys().count(),
+        active_keys: keys().filter(|key| key.active).count(),
+        overdue: users.iter().filter(|user| user.overdue).count(),
+        oldest_key_age_days: keys().filter(|key| key.active).map(|key| key.age_days).max().unwrap_or_default(),
+        due: plans().map(|plan: &Plan| plan.changes.len()).sum(),
+        blocked: count(|counts| counts.blocked),
+        held: count(|counts| counts.held),
+        exempt: count(|counts| counts.exempt),
+        unreadable: count(|counts| counts.unreadable),
+        settled: count(|counts| counts.settled),
+        unmanaged: count(|counts| counts.unmanaged),
+    }
+}
+
+fn json_user<'a>(account: &'a AccountStatus<'_>, user: &'a UserStatus<'_>, now: DateTime<Utc>) -> JsonUser<'a> {
+    let UserStatus { entry, keys, row, overdue, recipients } = user;
+    let limit = entry.policy.max_age.value;
+    let action = |verb: Verb, at: DateTime<Utc>| NextAction { action: verb.as_str(), date: rfc3339(at) };
+    let (in_words, next, reason, message, until, next_action) = match row {
+        Row::Change(change) => {
+            let (verb, reason) = (change.action.verb(), &change.reason);
+            ("due", verb.as_str(), Some(reason.code()), Some(reason.to_string()), None, Some(action(verb, now)))
+        }
+        Row::Waiting(waiting) => {
+            let (wait, state) = (&waiting.wait, state(&waiting.wait));
+            let in_words = if wait.is_exempt() { "exempt" } else { state };
+            let then = waiting.then.first().map(|step| action(step.verb, step.not_before));
+            (in_words, state, Some(wait.code()), Some(wait.to_string()), waiting.until, then)
+        }
+        Row::Settled(settled) => {
+            let at = settled.next_rotation;
+            ("settled", "settled", None, None, at, at.map(|at| action(Verb::Create, at)))
+        }
     };
-    let keys = observed.and_then(Result::ok).map_or(&[][..], |state| &state.keys);
-    let (account, account_name) = names(&roster.account);
-    UserStatus {
+    let (account, account_name) = names(&account.roster.account);
+    JsonUser {
         account,
         account_name,
         user: &entry.user.name,
-        keys: keys.iter().map(key_status).collect(),
+        keys: keys.iter().map(|key| key_status(key, limit, now)).collect(),
+        limit: Duration(limit).to_string(),
+        limit_days: limit.num_days(),
+        state: in_words,
         next,
         reason,
+        message,
         until: until.map(rfc3339),
+        next_action,
+        overdue: overdue.is_some(),
+        recipients,
+        secret: &entry.secret,
         source: source(&entry.rule),
     }
 }
 
-fn key_status(key: &Key) -> KeyStatus<'_> {
+fn key_status(key: &Key, limit: TimeDelta, now: DateTime<Utc>) -> KeyStatus<'_> {
     let Key { id, status: _, created, last_use } = key;
-    let last_used = match last_use {
-        LastUse::Unread | LastUse::Never => None,
-        LastUse::At { time, .. } => Some(rfc3339(*time)),
+    let (last_used, service, region) = match last_use {
+        LastUse::Unread | LastUse::Never => (None, None, None),
+        LastUse::At { time, service, region } => (Some(rfc3339(*time)), service.as_deref(), region.as_deref()),
     };
-    KeyStatus { key: id.as_str(), active: key.is_active(), created: rfc3339(*created), last_used }
+    KeyStatus {
+        key: id.as_str(),
+        active: key.is_active(),
+        created: rfc3339(*created),
+        age_days: (now - created).num_days(),
+        overdue: key.is_active() && now - created >= limit,
+        last_used,
+        last_used_service: service,
+        last_used_region: region,
+    }
 }

@@ -8,9 +8,11 @@ mod page;
 mod plan;
 mod policies;
 mod rows;
+mod status;
 
 pub use self::{
     diagnostics::diagnostics,
     page::{MOST_BYTES, masked},
     plan::render,
+    status::status,
 };

@@ -4,8 +4,9 @@ use super::{
     page::{MOST_BYTES, Page, Section, masked, unbroken},
     policies::{other_rows, weaker_rows},
     rows::{
-        Accounts, CHANGES, MOST_FOLDED, POLICIES, WAITING, caused_rows, caused_waits, change_row, counts, deletions,
-        folded, gravity, key_words, named, readable, table, text_section, waiting_row,
+        Accounts, CHANGES, MOST_FOLDED, OUTCOMES, POLICIES, UNMANAGED, WAITING, caused_rows, caused_waits, change_row,
+        counts, deletions, folded, gravity, key_words, named, outcome_rows, readable, table, text_section,
+        unmanaged_rows, waiting_row,
     },
 };
 use crate::{
@@ -25,7 +26,7 @@ use crate::{
 
 /// Renders a report: below [`MOST_BYTES`], saying what was left out. `mask` hides account ids and addresses.
 pub fn render(report: &Report<'_>, mask: bool) -> String {
-    let Report { plan, revision, since, applied: _ } = *report;
+    let Report { plan, revision, since, applied } = *report;
     let mut page = Page::default();
     let accounts = Accounts::of(plan, since.and_then(|since| since.comparison.as_ref().ok()));
     match since.map(|since| (since, since.comparison.as_ref())) {
@@ -48,6 +49,9 @@ pub fn render(report: &Report<'_>, mask: bool) -> String {
             whole_plan(&mut page, plan, &accounts);
         }
         Some((since, Ok(compared))) => comparison(&mut page, &since, compared, plan, &accounts),
+    }
+    if let Some(applied) = applied {
+        page.sections(vec![table("Done", MOST_BYTES, OUTCOMES, outcome_rows(applied, &accounts))]);
     }
     let text = page.end(&footer(plan, revision, &accounts));
     if mask { masked(&text) } else { text }
@@ -75,10 +79,10 @@ fn remarks(plan: &Plan) -> String {
 
 /// `1 to delete, 2 to create, 1 blocked`, deletions first.
 fn title_of_plan(plan: &Plan) -> String {
-    let Counts { held, exempt, blocked, unreadable, .. } = Counts::of(plan);
+    let Counts { held, exempt, overdue, blocked, unreadable, .. } = Counts::of(plan);
     let nothing = if unreadable == 0 { "no changes" } else { "nothing is known to be done" };
     let changes = counts(|verb| plan.count(verb), blocked).unwrap_or_else(|| nothing.to_owned());
-    let waiting = [(unreadable, "could not be read"), (held, "held"), (exempt, "exempt")];
+    let waiting = [(unreadable, "could not be read"), (held, "held"), (exempt, "exempt"), (overdue, "overdue")];
     let waiting = waiting.into_iter().filter(|(count, _)| *count > 0);
     waiting.fold(changes, |title, (count, word)| title + &format!(", {count} {word}"))
 }
@@ -92,7 +96,12 @@ fn title_of_change(compared: &Compared, plan: &Plan) -> String {
             1 => Some("1 rotation goes on differently".to_owned()),
             many => Some(format!("{many} rotations go on differently")),
         };
-        let all: Vec<String> = counted.into_iter().chain(rescheduled).collect();
+        let paced = match comparison.paced() {
+            0 => None,
+            1 => Some("1 to create when its turn comes".to_owned()),
+            many => Some(format!("{many} to create when their turn comes")),
+        };
+        let all: Vec<String> = counted.into_iter().chain(paced).chain(rescheduled).collect();
         (!all.is_empty()).then(|| all.join(", "))
     };
     let later = compared.later().and_then(|run| {
@@ -123,8 +132,10 @@ fn whole_plan(page: &mut Page, plan: &Plan, accounts: &Accounts) {
     page.push(&could_not_be_read(plan));
     let mut changes: Vec<&Change> = plan.changes.iter().collect();
     changes.sort_by_key(|change| gravity(change));
+    let mut waiting: Vec<&Waiting> = readable(&plan.waiting).collect();
+    waiting.sort_by_key(|waiting| waiting.overdue.is_none());
     let (blocked, waiting): (Vec<&Waiting>, Vec<&Waiting>) =
-        readable(&plan.waiting).partition(|waiting| waiting.wait.is_blocked());
+        waiting.into_iter().partition(|waiting| waiting.wait.is_blocked());
     let waits =
         |waiting: Vec<&Waiting>| waiting.into_iter().map(|waiting| waiting_row(waiting, None, accounts)).collect();
     page.sections(vec![
@@ -136,6 +147,7 @@ fn whole_plan(page: &mut Page, plan: &Plan, accounts: &Accounts) {
             changes.into_iter().map(|one| change_row(one, None, accounts)).collect(),
         ),
         folded("Waiting", WAITING, waits(waiting)),
+        folded("Unmanaged: no rule selects them", UNMANAGED, unmanaged_rows(plan, accounts)),
     ]);
 }
 
@@ -184,6 +196,7 @@ pub fn comparison(page: &mut Page, since: &Since<'_>, compared: &Compared, plan:
     sections.push(folded("Pending anyway", CHANGES, pending));
     let waiting = now.waiting.iter().map(|waiting| waiting_row(waiting, None, accounts)).collect();
     sections.push(folded("Waiting anyway", WAITING, waiting));
+    sections.push(folded("Unmanaged: no rule selects them", UNMANAGED, unmanaged_rows(plan, accounts)));
     page.sections(sections);
 }
 

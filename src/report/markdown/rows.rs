@@ -2,12 +2,18 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
+
 use super::page::{Content, Section, unbroken, unbroken_dates};
 use crate::{
+    apply::{Applied, Outcome},
     diff::{Before, CausedWait, Comparison, Deletion, review::Compared},
     inventory::Account,
-    plan::{Change, KeyRef, Plan, Step, Verb, Waiting},
-    report::text::{self, Steps, assumption, before_text, day, made, moves, moves_later},
+    plan::{Change, KeyRef, Plan, Step, UnmanagedUser, Verb, Waiting},
+    report::{
+        model::result_word,
+        text::{self, Steps, assumption, before_text, day, made, moves, moves_later, tells},
+    },
     untrusted::{cell, cell_words, code, fenced},
 };
 
@@ -21,7 +27,11 @@ pub const MOST_IN_ROW: usize = 8;
 pub const MOST_FOLDED: usize = 12_000;
 
 /// The accounts that the page is about: one is named once, several are named in each row.
-pub struct Accounts(BTreeSet<Account>);
+pub struct Accounts {
+    all: BTreeSet<Account>,
+    /// The instant of the plan.
+    now: DateTime<Utc>,
+}
 
 impl Accounts {
     pub fn of(plan: &Plan, compared: Option<&Compared>) -> Self {
@@ -29,19 +39,19 @@ impl Accounts {
         let waiting = plan.waiting.iter().map(|waiting| (*waiting.account).clone());
         let settled = plan.settled.iter().map(|settled| (*settled.account).clone());
         let left = compared.into_iter().flat_map(|compared| &compared.now.left).map(|member| member.account.clone());
-        Self(planned.chain(waiting).chain(settled).chain(left).collect())
+        Self { all: planned.chain(waiting).chain(settled).chain(left).collect(), now: plan.as_of }
     }
 
     pub fn only(&self) -> String {
-        match self.0.first() {
-            Some(only) if self.0.len() == 1 => format!(" of account {}", code(&only.to_string())),
-            _ => format!(" of {} accounts", self.0.len()),
+        match self.all.first() {
+            Some(only) if self.all.len() == 1 => format!(" of account {}", code(&only.to_string())),
+            _ => format!(" of {} accounts", self.all.len()),
         }
     }
 
     /// A cell that names a user.
     pub fn user(&self, account: &Account, user: &str) -> String {
-        match self.0.len() {
+        match self.all.len() {
             0 | 1 => cell(user),
             _ => format!("{} in {}", cell(user), cell(account.name.as_ref().unwrap_or(&account.id))),
         }
@@ -109,6 +119,39 @@ pub const CHANGES: &str = "| | user | is done | why | then |\n|---|---|---|---|-
 
 pub const WAITING: &str = "| | user | waits | why | until, then |\n|---|---|---|---|---|\n";
 
+pub const OUTCOMES: &str = "| | user | action | result |\n|---|---|---|---|\n";
+
+/// What became of each change, and who was not finished.
+pub fn outcome_rows(applied: &Applied, accounts: &Accounts) -> Vec<String> {
+    let outcomes = applied.outcomes.iter().map(|outcome| {
+        let Outcome { change, result, notes, told, issued: _ } = outcome;
+        let verb = change.action.verb();
+        let error = result.as_ref().err().map(|error| format!(": {error}")).unwrap_or_default();
+        let told = if told.is_empty() { String::new() } else { format!("; told {}", told.join(", ")) };
+        let notes: String = notes.iter().map(|note| format!("; {note}")).collect();
+        let result = cell_words(&format!("{}{error}{told}{notes}", result_word(result)));
+        format!("| `{}` | {} | {verb} | {result} |\n", verb.glyph(), accounts.user(&change.account, &change.user))
+    });
+    let left = applied.deferred.iter().map(|deferred| {
+        let cause = cell_words(&format!("not finished: {}", deferred.cause));
+        format!("| `!` | {} | | {cause} |\n", accounts.user(&deferred.account, &deferred.user))
+    });
+    outcomes.chain(left).collect()
+}
+
+pub const UNMANAGED: &str = "| user | keys |\n|---|---|\n";
+
+/// Users that no rule selects, those with keys that are too old first.
+pub fn unmanaged_rows(plan: &Plan, accounts: &Accounts) -> Vec<String> {
+    let mut users: Vec<_> = plan.unmanaged.iter().collect();
+    users.sort_by_key(|one| (std::cmp::Reverse(one.over_age), &one.account, &one.user));
+    let row = |one: &UnmanagedUser| {
+        let keys = text::unmanaged_keys(one, plan.as_of);
+        format!("| {} | {keys} |\n", accounts.user(&one.account, &one.user))
+    };
+    users.into_iter().map(row).collect()
+}
+
 pub const POLICIES: &str = "| who | what | change | written in |\n|---|---|---|---|\n";
 
 /// What can't be taken back comes first.
@@ -157,9 +200,10 @@ pub fn change_row(change: &Change, before: Option<String>, accounts: &Accounts) 
     let (user, why) = (
         accounts.user(account, user),
         cell_words(&format!(
-            "{reason}{}{}{}",
+            "{reason}{}{}{}{}",
             moves(moves_to.as_deref()),
             made(made_with.as_deref()),
+            tells(change),
             assumption(*is_assumed)
         )),
     );
@@ -190,14 +234,14 @@ pub fn key_words(key: &KeyRef, in_table: bool) -> String {
 }
 
 pub fn waiting_row(waiting: &Waiting, before: Option<String>, accounts: &Accounts) -> String {
-    let Waiting { account, user, key, wait, moves_to, source: _, until, then: _, is_assumed } = waiting;
+    let Waiting { account, user, key, wait, moves_to, until, is_assumed, .. } = waiting;
     let (glyph, word) = match wait {
         wait if wait.is_blocked() => ("`!`", "**blocked**"),
         wait if wait.is_exempt() => ("", "exempt"),
         _ => ("", "held"),
     };
     let key = key.as_ref().map_or_else(String::new, |key| format!(" {}", cell(key.as_str())));
-    let until = until.map(|until| format!("until {}", unbroken(text::last_day(wait, until))));
+    let until = until.map(|until| format!("until {}", unbroken(text::last_day(wait, until, accounts.now))));
     let steps = Steps::after_wait(waiting);
     let then = steps.later.iter().map(|(step, key)| {
         let words = step_words(step, key.as_ref());
@@ -208,7 +252,7 @@ pub fn waiting_row(waiting: &Waiting, before: Option<String>, accounts: &Account
     if let Some(before) = before {
         when += &format!(", {}", unbroken_dates(&before));
     }
-    let why = text::message(wait) + &moves_later(moves_to.as_deref()) + assumption(*is_assumed);
+    let why = text::why(waiting) + &moves_later(moves_to.as_deref()) + assumption(*is_assumed);
     let why = cell_words(&why);
     let (user, why) = (accounts.user(account, user), unbroken_dates(&why));
     format!("| {glyph} | {user} | {word}{key} | {why} | {} |\n", when.trim_start_matches(", "))

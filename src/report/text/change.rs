@@ -66,8 +66,8 @@ fn comparison(since: &Since<'_>, compared: &Compared, plan: &Plan) -> String {
         &section("Other settings:", settings.iter().filter(|field| !field.weaker).map(|field| field_line("", field)));
     out += &section("Templates of mails:", bounded(&template_diff(templates)).into_iter());
     out += &section("Pending anyway:", now.pending.iter().map(change_line));
-    out += &section("Waiting anyway:", now.waiting.iter().map(waiting_line));
-    out += &section("Could not be read:", plan.unreadable().map(waiting_line));
+    out += &section("Waiting anyway:", now.waiting.iter().map(|waiting| waiting_line(waiting, plan.as_of)));
+    out += &section("Could not be read:", plan.unreadable().map(|waiting| waiting_line(waiting, plan.as_of)));
     let summary = plan::summary(plan);
     // A run now is calm; the change is not.
     let summary = match (summary.strip_prefix("No changes. "), compared.rescheduled()) {
@@ -173,7 +173,7 @@ fn effects(comparison: &Comparison) -> impl Iterator<Item = String> {
         let then: Vec<String> =
             waiting.then.iter().map(|step| format!("{} {}", step.verb, day(step.not_before))).collect();
         let then = if then.is_empty() { String::new() } else { format!("; {DIM}then {}{DIM:#}", then.join(", ")) };
-        with_before(waiting_line(waiting) + &then, &before.steps(comparison.at))
+        with_before(waiting_line(waiting, comparison.at) + &then, &before.steps(comparison.at))
     };
     comparison.caused.iter().map(caused).chain(comparison.waits.iter().map(waits))
 }

@@ -3,16 +3,21 @@
 mod change;
 mod plan;
 mod status;
+mod unmanaged;
 mod words;
+mod wrap;
 
 pub use self::{
     change::since,
     plan::{applied, plan, summary},
     status::status,
+    unmanaged::unmanaged,
     words::{aligned, styled, unread},
+    wrap::{columns, wrapped},
 };
 pub(super) use self::{
     change::{before_text, grave, welcome},
     plan::unknown,
-    words::{Steps, assumption, day, last_day, made, message, moves, moves_later},
+    unmanaged::unmanaged_keys,
+    words::{Steps, assumption, day, last_day, made, moves, moves_later, tells, why},
 };

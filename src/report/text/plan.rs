@@ -22,9 +22,10 @@ pub fn plan(plan: &Plan) -> String {
     accounts.dedup();
     for account in accounts {
         let changes = plan.changes.iter().filter(|change| *change.account == *account).map(change_line);
-        let waiting = plan.waiting.iter().filter(|waiting| *waiting.account == *account).map(waiting_line);
+        let mut waiting: Vec<_> = plan.waiting.iter().filter(|waiting| *waiting.account == *account).collect();
+        waiting.sort_by_key(|waiting| waiting.overdue.is_none());
         text += &heading(account);
-        text += &aligned(changes.chain(waiting));
+        text += &aligned(changes.chain(waiting.into_iter().map(|waiting| waiting_line(waiting, plan.as_of))));
         text.push('\n');
     }
     text + &remarks(plan) + &summary(plan) + "\n"
@@ -77,7 +78,7 @@ pub fn applied(report: &Report<'_>) -> String {
 }
 
 fn outcome_lines(outcome: &Outcome) -> Vec<String> {
-    let Outcome { change, result, issued, notes } = outcome;
+    let Outcome { change, result, issued, notes, told } = outcome;
     let verb = change.action.verb();
     let key = match verb {
         Verb::Update => about(change),
@@ -85,13 +86,24 @@ fn outcome_lines(outcome: &Outcome) -> Vec<String> {
     };
     let user = printable(&change.user);
     let (style, text) = match result {
-        Ok(()) => (style(verb), result_word(result).to_owned()),
+        Ok(()) => (style(verb), format!("{}{}", result_word(result), beside(change, told))),
         Err(Failure::Stale(why)) => (YELLOW, format!("{YELLOW}stale: {}{YELLOW:#}", printable(why))),
         Err(Failure::Failed(error)) => (RED, format!("{RED}failed: {}{RED:#}", printable(&error.to_string()))),
     };
     let line = format!("{style}{}{style:#} {user}\t{verb}\t{key}\t{text}", verb.glyph());
     let notes = notes.iter().map(|note| format!("  \t\t\tnote: {}", printable(note)));
     std::iter::once(line).chain(notes).collect()
+}
+
+/// Where the credential is, and who was told.
+fn beside(change: &Change, told: &[String]) -> String {
+    match change.action.verb() {
+        Verb::Create => format!(": stored in `{}`", printable(&change.destination)),
+        Verb::Promote => format!(": handed out by `{}`", printable(&change.destination)),
+        Verb::Notify if told.is_empty() => ": nobody is to be told".to_owned(),
+        Verb::Notify => format!(": told {} by mail", printable(&told.join(", "))),
+        Verb::Deactivate | Verb::Delete | Verb::Update => String::new(),
+    }
 }
 
 fn mail_lines(sent: &Sent) -> Vec<String> {
@@ -122,6 +134,7 @@ pub fn known(plan: &Plan) -> Option<String> {
         (counts.unreadable, "unreadable"),
         (counts.held, "held"),
         (counts.exempt, "exempt"),
+        (counts.overdue, "overdue"),
     ];
     let waiting = list(waiting.into_iter());
     let readable = plan.users() - counts.unreadable;

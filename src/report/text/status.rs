@@ -4,34 +4,40 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
 
-use super::words::{BOLD, Causes, aligned, assumption, day, heading, last_day, mark, message, moves_later, users};
+use super::words::{BOLD, Causes, aligned, assumption, day, heading, last_day, mark, moves, moves_later, users, why};
 use crate::{
-    inventory::{Inventory, Key, LastUse, State},
-    plan::{Forecast, Next, Viewpoint, WaitingOn},
-    roster::{Entry, Roster},
+    inventory::{Inventory, Key, LastUse},
+    plan::{Change, Viewpoint, WaitingOn},
+    report::status::{AccountStatus, Row, UserStatus},
+    roster::Roster,
+    time::Duration,
     untrusted::printable,
 };
 
-/// Every user in scope, a line a key: age, last use, what comes next and when.
+/// Every user in scope, a line a key: age, last use, what comes next and when. Those whose keys are older than their limit
+/// come first.
 pub fn status(accounts: &[(&Roster, &Inventory)], viewpoint: impl Into<Viewpoint>) -> String {
     let viewpoint = viewpoint.into();
     let mut text = String::new();
     let mut unreadable = Causes::default();
     for (roster, inventory) in accounts {
+        let account = AccountStatus::new(roster, inventory, viewpoint);
         text += &heading(&roster.account);
-        let title = ["user", "key", "status", "created", "age", "last used", "next"].join("\t");
+        let title = ["user", "key", "status", "age", "last used", "next"].join("\t");
         let title = format!("  {BOLD}{title}{BOLD:#}");
-        let lines = roster.entries.iter().flat_map(|entry| {
-            let observed = inventory.users.get(&entry.user.name).map(Result::as_ref);
-            let next = Forecast::new(roster, entry, observed, viewpoint);
-            if let Next::Wait { wait: WaitingOn::Unreadable { cause, .. }, .. } = &next.next {
+        let all = account.users();
+        for user in &all {
+            if let Row::Waiting(waiting) = user.row
+                && let WaitingOn::Unreadable { cause, .. } = &waiting.wait
+            {
                 unreadable.add(cause);
             }
-            status_lines(roster, entry, observed.and_then(Result::ok), next, viewpoint.at)
-        });
-        let lines: Vec<String> = lines.collect();
+        }
+        let lines = all.iter().flat_map(|user| status_lines(user, viewpoint.at));
         text += &aligned(std::iter::once(title).chain(lines));
-        let _ = writeln!(text, "\n{} in scope, {} unmanaged.", users(roster.entries.len()), roster.unmanaged);
+        let overdue = all.iter().filter(|user| user.overdue.is_some()).count();
+        let overdue = if overdue == 0 { String::new() } else { format!(", {overdue} overdue") };
+        let _ = writeln!(text, "\n{} in scope, {} unmanaged{overdue}.", users(all.len()), roster.unmanaged.len());
     }
     let all = accounts.iter().map(|(roster, _)| roster.entries.len()).sum();
     if let Some(unknown) = unreadable.sentence(all) {
@@ -40,37 +46,41 @@ pub fn status(accounts: &[(&Roster, &Inventory)], viewpoint: impl Into<Viewpoint
     text
 }
 
-fn status_lines(
-    roster: &Roster,
-    entry: &Entry,
-    state: Option<&State>,
-    next: Forecast,
-    now: DateTime<Utc>,
-) -> Vec<String> {
-    let user = printable(&entry.user.name);
-    let assumed = assumption(next.is_assumed);
-    let moves = moves_later(next.moves_to(roster, entry, now).as_deref());
-    let (about, next) = match next.next {
-        Next::Change(action, reason) => (
-            action.key().cloned(),
-            format!("{} now: {}{moves}{assumed}", action.verb(), printable(&reason.to_string())),
-        ),
-        Next::Wait { wait: WaitingOn::Unreadable { .. }, .. } => (None, "unreadable".to_owned()),
-        Next::Wait { key, wait, until } => {
-            let (_, word, _) = mark(&wait);
-            let until = until.map_or_else(String::new, |until| format!(" until {}", last_day(&wait, until)));
-            (key, format!("{word}{until}: {}{moves}{assumed}", message(&wait)))
+fn status_lines(user: &UserStatus<'_>, now: DateTime<Utc>) -> Vec<String> {
+    let UserStatus { entry, keys, row, overdue, recipients: _ } = user;
+    let name = printable(&entry.user.name);
+    let (about, next) = match row {
+        Row::Change(change) => {
+            let Change { action, reason, moves_to, is_assumed, .. } = change;
+            let (moves, assumed) = (moves(moves_to.as_deref()), assumption(*is_assumed));
+            let (verb, reason) = (action.verb(), printable(&reason.to_string()));
+            (action.key().cloned(), format!("{verb} now: {reason}{moves}{assumed}"))
         }
-        Next::Settled { next_rotation: Some(at) } => (None, format!("rotate {}", day(at))),
-        Next::Settled { next_rotation: None } => (None, "nothing to rotate".to_owned()),
-        Next::Need(need) => (None, format!("unknown: {need}")),
+        Row::Waiting(waiting) if waiting.wait.is_unreadable() => (None, "unreadable".to_owned()),
+        Row::Waiting(waiting) => {
+            let (_, word, _) = mark(&waiting.wait);
+            let until = waiting.until.map(|until| format!(" until {}", last_day(&waiting.wait, until, now)));
+            let moves = moves_later(waiting.moves_to.as_deref());
+            let (until, assumed) = (until.unwrap_or_default(), assumption(waiting.is_assumed));
+            (waiting.key.clone(), format!("{word}{until}: {}{moves}{assumed}", why(waiting)))
+        }
+        Row::Settled(settled) => (
+            None,
+            match settled.next_rotation {
+                Some(at) => format!("rotate {}", day(at)),
+                None => "nothing to rotate".to_owned(),
+            },
+        ),
     };
-    let keys = state.map_or(&[][..], |state| &state.keys);
+    // Of a change and of who is settled nothing has said it yet.
+    let limit = match (row, overdue) {
+        (Row::Settled(_), Some(overdue)) => format!("overdue, the limit is {}; ", Duration(overdue.limit)),
+        _ => String::new(),
+    };
+    let next = limit + &next;
     if keys.is_empty() {
-        return vec![format!("  {user}\t-\t\t\t\t\t{next}")];
+        return vec![format!("  {name}\t-\t\t\t\t{next}")];
     }
-    let mut keys: Vec<&Key> = keys.iter().collect();
-    keys.sort_unstable_by_key(|key| (key.created, key.id.clone()));
     let told_at = about.and_then(|id| keys.iter().position(|key| key.id == id)).unwrap_or(keys.len() - 1);
     let line = |(position, key): (usize, &&Key)| {
         let Key { id, status: _, created, last_use } = key;
@@ -84,7 +94,7 @@ fn status_lines(
             }
         };
         let next = if position == told_at { next.as_str() } else { "" };
-        format!("  {user}\t{id}\t{status}\t{}\t{age}d\t{used}\t{next}", day(*created))
+        format!("  {name}\t{id}\t{status}\t{age}d\t{used}\t{next}")
     };
     keys.iter().enumerate().map(line).collect()
 }

@@ -10,10 +10,11 @@ use anstyle::{AnsiColor, Style};
 use chrono::{DateTime, TimeDelta, Utc};
 use tabwriter::TabWriter;
 
+use super::wrap::COLUMN;
 use crate::{
     inventory::{Account, UnreadAccount},
-    plan::{Change, KeyRef, Step, Verb, Waiting, WaitingOn},
-    time::Day,
+    plan::{Change, KeyRef, Overdue, Reason, Step, Tells, Verb, Waiting, WaitingOn},
+    time::{Day, Duration},
     untrusted::printable,
 };
 
@@ -40,8 +41,22 @@ pub fn change_line(change: &Change) -> String {
     let (key, reason, moves) =
         (about(change), printable(&reason.to_string()), moves(moves_to.as_deref()) + &made(made_with.as_deref()));
     let (user, then, assumed) = (printable(user), then_text(change), assumption(*is_assumed));
-    let glyph = verb.glyph();
-    format!("{style}{glyph}{style:#} {user}\t{style}{verb}{style:#}\t{key}\t{reason}{moves}{then}{assumed}")
+    let (glyph, tells) = (verb.glyph(), tells(change));
+    format!("{style}{glyph}{style:#} {user}\t{style}{verb}{style:#}\t{key}\t{reason}{moves}{then}{assumed}{tells}")
+}
+
+/// Who is told of it; nobody is of what changes no key.
+pub fn tells(change: &Change) -> String {
+    let Tells { recipients, is_fallback } = &change.tells;
+    let steps = change.then.iter().map(|step| step.verb);
+    match std::iter::once(change.action.verb()).chain(steps).all(|verb| verb == Verb::Update) {
+        true => String::new(),
+        false if recipients.is_empty() => "; tells nobody".to_owned(),
+        false => {
+            let instead = if *is_fallback { ", as the user has no address" } else { "" };
+            format!("; tells {}{instead}", printable(&recipients.join(", ")))
+        }
+    }
 }
 
 /// What a change is about, in a column.
@@ -148,12 +163,12 @@ pub fn assumption(is_assumed: bool) -> &'static str {
     if is_assumed { "; assumes that who uses a key now goes on" } else { "" }
 }
 
-pub fn waiting_line(waiting: &Waiting) -> String {
-    let Waiting { account: _, user, key, wait, moves_to, source: _, until, then: _, is_assumed } = waiting;
+pub fn waiting_line(waiting: &Waiting, now: DateTime<Utc>) -> String {
+    let Waiting { user, key, wait, moves_to, until, is_assumed, .. } = waiting;
     let (glyph, word, style) = mark(wait);
     let key = key.as_ref().map_or("", |key| key.as_str());
-    let until = until.map_or_else(String::new, |until| format!("; {DIM}until {}{DIM:#}", last_day(wait, until)));
-    let (user, message, assumed) = (printable(user), message(wait), assumption(*is_assumed));
+    let until = until.map_or_else(String::new, |until| format!("; {DIM}until {}{DIM:#}", last_day(wait, until, now)));
+    let (user, message, assumed) = (printable(user), why(waiting), assumption(*is_assumed));
     let moves = moves_later(moves_to.as_deref());
     format!("{style}{glyph}{style:#} {user}\t{style}{word}{style:#}\t{key}\t{message}{moves}{until}{assumed}")
 }
@@ -176,9 +191,32 @@ pub fn message(wait: &WaitingOn) -> String {
     message.strip_prefix("exempt: ").map_or(message.clone(), str::to_owned)
 }
 
-/// An exemption ends after the day that the manifest names: that day is shown. Other waits end at an instant.
-pub fn last_day(wait: &WaitingOn, until: DateTime<Utc>) -> String {
-    day(if wait.is_exempt() { until - TimeDelta::seconds(1) } else { until })
+/// Why somebody waits. A key that is older than its limit meanwhile comes first: that is never a calm line.
+pub fn why(waiting: &Waiting) -> String {
+    let message = message(&waiting.wait);
+    let Some(Overdue { key, age, limit }) = &waiting.overdue else { return message };
+    let of = if waiting.key.as_ref() == Some(key) { String::new() } else { format!("{key} is ") };
+    let overdue = format!("overdue: {of}{}d old, the limit is {}", age.num_days(), Duration(*limit));
+    // What a wait says of the same key's age is said by then.
+    let same = match &waiting.wait {
+        WaitingOn::Paced { reason, .. } | WaitingOn::RotationsPaused { reason } => match reason {
+            Reason::Expired { .. } => printable(&reason.to_string()),
+            _ => String::new(),
+        },
+        _ => "overdue: ".to_owned(),
+    };
+    let rest = message.strip_prefix(&same).unwrap_or(&message).trim_start_matches("; ");
+    format!("{overdue}; {rest}")
+}
+
+/// An exemption ends after the day that the manifest names: that day is shown. Other waits end at an instant, of which the day
+/// says enough unless it is today.
+pub fn last_day(wait: &WaitingOn, until: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    match wait.is_exempt() {
+        true => day(until - TimeDelta::seconds(1)),
+        false if until.date_naive() == now.date_naive() => format!("{} UTC", until.format("%Y-%m-%d %H:%M")),
+        false => day(until),
+    }
 }
 
 /// An account of which nothing is known.
@@ -229,12 +267,19 @@ pub fn style(verb: Verb) -> Style {
 /// Lines with tabs become columns.
 pub fn aligned(lines: impl Iterator<Item = String>) -> String {
     let mut writer = TabWriter::new(Vec::new()).padding(2).ansi(true);
+    let mut last = Vec::new();
     for line in lines {
+        last.push(line.rsplit('\t').next().map_or(0, str::len));
         writeln!(writer, "{line}").expect("memory takes what is written to it");
     }
     let bytes = writer.into_inner().expect("memory takes what is written to it");
     let text = String::from_utf8(bytes).expect("lines are text");
-    text.lines().fold(String::new(), |text, line| text + line.trim_end() + "\n")
+    text.lines().zip(last).fold(String::new(), |text, (line, last)| {
+        // Where the last column begins is where it goes on in the next line.
+        let (before, last) = line.split_at(line.len() - last);
+        let column = if last.trim().is_empty() { String::new() } else { COLUMN.to_string() };
+        text + format!("{before}{column}{last}").trim_end() + "\n"
+    })
 }
 
 pub fn day(time: DateTime<Utc>) -> String {
@@ -243,5 +288,6 @@ pub fn day(time: DateTime<Utc>) -> String {
 
 /// Writes the styled text, or the text alone.
 pub fn styled(text: &str, color: bool) -> impl fmt::Display {
-    if color { text.to_owned() } else { anstream::adapter::strip_str(text).to_string() }
+    let text = text.replace(COLUMN, "");
+    if color { text } else { anstream::adapter::strip_str(&text).to_string() }
 }

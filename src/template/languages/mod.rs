@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Datelike, Utc};
 
-use crate::notice::Kind;
+use crate::notice::{Kind, NO_ADDRESS};
 
 /// What a language brings along. A mail that it lacks does not compile.
 pub(super) struct Words {
@@ -14,6 +14,10 @@ pub(super) struct Words {
     pub day: fn(u32, &str, i32) -> String,
     /// What stands below every mail: who sends it, and what it never asks for.
     pub foot: &'static str,
+    /// Why an owner could not be told who has no address.
+    pub no_address: &'static str,
+    /// What introduces an error in the words of AWS, which are English.
+    pub in_words_of_aws: &'static str,
     /// The template of each kind of mail.
     pub mails: Mails,
 }
@@ -119,6 +123,19 @@ impl Language {
     pub(super) fn day(self, time: DateTime<Utc>) -> String {
         let words = self.words();
         (words.day)(time.day(), words.months[time.month0() as usize], time.year())
+    }
+
+    /// Why somebody else is told than the owner.
+    pub(super) fn because(self, why: &str) -> String {
+        match why {
+            NO_ADDRESS => self.words().no_address.to_owned(),
+            error => self.in_words_of_aws(error),
+        }
+    }
+
+    /// An error, of which the mail says in its own language whose words they are.
+    pub(super) fn in_words_of_aws(self, error: &str) -> String {
+        format!("{} {error}", self.words().in_words_of_aws).trim_start().to_owned()
     }
 
     /// The day and the minute.

@@ -56,7 +56,7 @@ fn shape(plan: &Plan) -> Vec<String> {
     let settled = plan.settled.iter().map(|settled| format!("settled {:?}", settled.next_rotation.map(rfc3339)));
     let warnings = plan.warnings.iter().map(|warning| warning.code().to_owned());
     let mut shape: Vec<String> = changes.chain(waiting).chain(settled).chain(warnings).collect();
-    shape.push(format!("{} unmanaged, {} keys", plan.unmanaged, plan.keys));
+    shape.push(format!("{} unmanaged, {} keys", plan.unmanaged.len(), plan.keys));
     shape.sort();
     shape
 }

@@ -85,12 +85,14 @@ fn a_plan_for_a_person() {
     let ran = folder().run(&on_sandbox(&["plan"])).exits(0);
     let expected = "\
 Account 111122223333, eu-west-1
-+ ci-deployer  create   new key               AKIADEPLOYER00000001 is 95d old, the limit is 90d; then deactivate 2026-11-30, delete 2026-12-14 (once nothing uses it; deactivated by 2026-12-14 at the latest)
-! ci-full      blocked  AKIAFULL000000000001  a new key is due, but both places hold keys in use: move clients off AKIAFULL000000000001 and deactivate it
-  ci-overlap   held     AKIAOVERLAP000000001  replaced; both keys work during the overlap; until 2026-11-27
-  ci-vendor    exempt                         rotated by hand, SEC-412; until 2026-12-31
++ ci-deployer  create   new key               AKIADEPLOYER00000001 is 95d old, the limit is 90d; then deactivate 2026-11-30, delete 2026-12-14 (once nothing uses it; deactivated by 2026-12-14 at the latest); tells deployers@example.com
+! ci-full      blocked  AKIAFULL000000000001  overdue: 267d old, the limit is 90d; a new key is due, but both places hold keys in use: move clients off AKIAFULL000000000001 and deactivate it
+  ci-overlap   held     AKIAOVERLAP000000001  overdue: 114d old, the limit is 90d; replaced; both keys work during the overlap; until 2026-11-27
+  ci-vendor    exempt                         overdue: AKIAVENDOR0000000001 is 691d old, the limit is 90d; rotated by hand, SEC-412; until 2026-12-31
 
-Plan: 1 to create, 0 to deactivate, 0 to delete; 1 blocked, 1 held, 1 exempt.
+warning: 1 user that no rule selects has a key that is older than the 90d of `[defaults]`: alice (1043d); add a rule, or an `[[exempt]]` with the reason
+
+Plan: 1 to create, 0 to deactivate, 0 to delete; 1 blocked, 1 held, 1 exempt, 3 overdue.
 ";
     assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), (expected, ""));
 }
@@ -124,13 +126,14 @@ fn a_plan_for_a_program() {
         "digest": digest,
         "summary": {
             "create": 1, "promote": 1, "notify": 1, "deactivate": 0, "delete": 0, "update": 0,
-            "blocked": 1, "unreadable": 0, "held": 1, "exempt": 1, "settled": 1, "unmanaged": 1,
+            "blocked": 1, "unreadable": 0, "held": 1, "exempt": 1, "overdue": 3, "settled": 1, "unmanaged": 1,
         },
         "changes": [{
             "account": "111122223333", "user": "ci-deployer", "action": "create", "key": null, "key-ref": "new",
             "reason": "expired", "message": "AKIADEPLOYER00000001 is 95d old, the limit is 90d",
             "destination": "/aws/iam/credentials/ci-deployer",
             "source": source,
+            "recipients": ["deployers@example.com"],
             "then": [
                 then("promote", None, "2026-11-23T08:00:00Z", 0),
                 then("notify", None, "2026-11-23T08:00:00Z", 0),
@@ -160,6 +163,19 @@ fn a_plan_for_a_program() {
         if_unused(then("deactivate", old, "2026-11-27T08:00:00Z", 96), "2026-12-11T08:00:00Z"),
         if_unused(then("delete", old, "2026-12-11T08:00:00Z", 432), "2026-12-25T08:00:00Z"),
     ]);
+    for (position, key, age) in
+        [(0, "AKIAFULL000000000001", 267), (1, "AKIAOVERLAP000000001", 114), (2, "AKIAVENDOR0000000001", 691)]
+    {
+        expected["waiting"][position]["overdue"] = json!({ "key": key, "age-days": age, "limit-days": 90 });
+    }
+    // By the credential report, which has no ids.
+    let key = json!({ "key": null, "active": true, "created": "2024-01-15T00:00:00Z", "age-days": 1043 });
+    expected["unmanaged"] = json!([{ "account": "111122223333", "user": "alice", "keys": [key], "over-age": true }]);
+    let message = "1 user that no rule selects has a key that is older than the 90d of `[defaults]`: alice (1043d); add a \
+                   rule, or an `[[exempt]]` with the reason";
+    expected["warnings"] = json!([{
+        "account": "111122223333", "code": "unmanaged-over-age", "user": null, "key": null, "message": message,
+    }]);
     assert_eq!(plan, expected, "{plan:#}");
 }
 
@@ -240,16 +256,16 @@ fn status_lists_every_key_of_every_user_in_scope() {
     let ran = folder.run(&on_sandbox(&["status"])).exits(0);
     let expected = "\
 Account 111122223333, eu-west-1
-  user         key                   status  created     age   last used         next
-  ci-builder   AKIABUILDER000000001  active  2026-11-01  22d   2026-11-23 (s3)   rotate 2027-01-01
-  ci-deployer  AKIADEPLOYER00000001  active  2026-08-20  95d   2026-11-22 (ecs)  create now: AKIADEPLOYER00000001 is 95d old, the limit is 90d
-  ci-full      AKIAFULL000000000001  active  2026-03-01  267d  2026-11-23        blocked: a new key is due, but both places hold keys in use: move clients off AKIAFULL000000000001 and deactivate it
-  ci-full      AKIAFULL000000000002  active  2026-04-01  236d  2026-11-23
-  ci-overlap   AKIAOVERLAP000000001  active  2026-08-01  114d  never             held until 2026-11-27: replaced; both keys work during the overlap
-  ci-overlap   AKIAOVERLAP000000002  active  2026-11-20  3d    never
-  ci-vendor    AKIAVENDOR0000000001  active  2025-01-01  691d  never             exempt until 2026-12-31: rotated by hand, SEC-412
+  user         key                   status  age   last used         next
+  ci-deployer  AKIADEPLOYER00000001  active  95d   2026-11-22 (ecs)  create now: AKIADEPLOYER00000001 is 95d old, the limit is 90d
+  ci-full      AKIAFULL000000000001  active  267d  2026-11-23        blocked: overdue: 267d old, the limit is 90d; a new key is due, but both places hold keys in use: move clients off AKIAFULL000000000001 and deactivate it
+  ci-full      AKIAFULL000000000002  active  236d  2026-11-23
+  ci-overlap   AKIAOVERLAP000000001  active  114d  never             held until 2026-11-27: overdue: 114d old, the limit is 90d; replaced; both keys work during the overlap
+  ci-overlap   AKIAOVERLAP000000002  active  3d    never
+  ci-vendor    AKIAVENDOR0000000001  active  691d  never             exempt until 2026-12-31: overdue: AKIAVENDOR0000000001 is 691d old, the limit is 90d; rotated by hand, SEC-412
+  ci-builder   AKIABUILDER000000001  active  22d   2026-11-23 (s3)   rotate 2027-01-01
 
-5 users in scope, 1 unmanaged.
+5 users in scope, 1 unmanaged, 4 overdue.
 ";
     assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), (expected, ""));
 
@@ -260,18 +276,53 @@ Account 111122223333, eu-west-1
     assert_eq!(
         users.iter().map(next).collect::<Vec<_>>(),
         [
-            (json!("ci-builder"), json!("settled"), json!("2027-01-01T08:00:00Z")),
             (json!("ci-deployer"), json!("create"), Value::Null),
             (json!("ci-full"), json!("blocked"), Value::Null),
             (json!("ci-overlap"), json!("held"), json!("2026-11-27T08:00:00Z")),
             (json!("ci-vendor"), json!("held"), json!("2027-01-01T00:00:00Z")),
+            (json!("ci-builder"), json!("settled"), json!("2027-01-01T08:00:00Z")),
         ]
     );
     let key = json!({
-        "key": "AKIABUILDER000000001", "active": true, "created": "2026-11-01T08:00:00Z",
-        "last-used": "2026-11-23T07:00:00Z",
+        "key": "AKIABUILDER000000001", "active": true, "created": "2026-11-01T08:00:00Z", "age-days": 22,
+        "overdue": false, "last-used": "2026-11-23T07:00:00Z", "last-used-service": "s3", "last-used-region": null,
     });
-    assert_eq!(users[0]["keys"], json!([key]));
+    assert_eq!(users[4]["keys"], json!([key]));
+    let said = |user: usize, name: &str| users[user][name].clone();
+    assert_eq!(said(0, "state"), "due");
+    assert_eq!(said(0, "next-action"), json!({ "action": "create", "date": "2026-11-23T08:00:00Z" }));
+    assert_eq!((said(0, "limit"), said(0, "limit-days")), (json!("90d"), json!(90)));
+    assert_eq!(said(0, "recipients"), json!(["deployers@example.com"]));
+    assert_eq!(said(0, "secret"), "/aws/iam/credentials/ci-deployer");
+    assert_eq!((said(1, "state"), said(1, "next-action")), (json!("blocked"), Value::Null));
+    assert_eq!(said(2, "next-action"), json!({ "action": "deactivate", "date": "2026-11-27T08:00:00Z" }));
+    assert_eq!((said(3, "state"), said(3, "overdue")), (json!("exempt"), json!(true)));
+    assert_eq!(said(4, "next-action"), json!({ "action": "create", "date": "2027-01-01T08:00:00Z" }));
+    assert_eq!(
+        status["summary"],
+        json!({
+            "users": 5, "keys": 7, "active-keys": 7, "overdue": 4, "oldest-key-age-days": 691, "due": 1, "blocked": 1,
+            "held": 1, "exempt": 1, "unreadable": 0, "settled": 1, "unmanaged": 1,
+        })
+    );
+    assert_eq!((&status["unmanaged"][0]["user"], &status["unmanaged"][0]["over-age"]), (&json!("alice"), &json!(true)));
+    let ran = folder.run(&on_sandbox(&["status", "--unmanaged"])).exits(0);
+    let expected = "\
+Account 111122223333, eu-west-1
+  unmanaged  keys
+  alice      over age: AKIAALICE00000000001 1043d old
+
+1 user selected by no rule, 1 with keys over age.
+";
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), (expected, ""));
+    let markdown = folder.run(&on_sandbox(&["status", "--format", "markdown"])).exits(0).stdout;
+    for part in ["### keyrota: 5 users in scope, 3 overdue, 1 blocked, 1 unmanaged", "| `ci-deployer` |", "| `alice` |"]
+    {
+        assert!(markdown.contains(part), "no {part:?} in {markdown}");
+    }
+    folder.run(&on_sandbox(&["status", "--json-into", "s.json", "--markdown-into", "s.md"])).exits(0);
+    assert_eq!(folder.read("s.md"), markdown);
+    assert!(folder.read("s.json").contains("\"next-action\""));
     assert_eq!(folder.read("sandbox.toml"), SANDBOX);
 }
 
@@ -290,7 +341,7 @@ fn explain_says_where_each_value_comes_from() {
         assert!(lines.iter().any(|line| line == expected), "no {expected:?} in {}", ran.stdout);
     }
     let told = folder.run(&on_sandbox(&["explain", "ci-vendor", "--format", "json"])).exits(0).json();
-    let exempt = json!({ "value": "rotated by hand, SEC-412 (before 2027-01-01)", "source": "manifests/team.toml:6" });
+    let exempt = json!({ "value": "rotated by hand, SEC-412 (until 2026-12-31)", "source": "manifests/team.toml:6" });
     assert_eq!(told["users"][0]["policy"]["exempt"], exempt);
     folder.run(&on_sandbox(&["explain", "alice"])).exits(0).shows(&["alice: unmanaged, no rule selects it"]);
     let ran = folder.run(&on_sandbox(&["explain", "ci-biulder"])).exits(1);
@@ -382,4 +433,51 @@ fn a_sandbox_that_cannot_be_used_is_told() {
     folder.run(&["plan", "--sandbox", "missing.toml"]).exits(1).says(&["missing.toml", "No such file"]);
     folder.write("sandbox.toml", &SANDBOX.replace("region = ", "regoin = "));
     folder.run(&on_sandbox(&["plan"])).exits(1).says(&["sandbox.toml:5", "regoin"]);
+}
+
+/// What a command has not, it does not offer.
+#[test]
+fn formats_and_reports_do_what_they_say_or_are_refused() {
+    let folder = folder();
+    for command in [&["schema", "--format", "markdown"][..], &["explain", "ci-full", "--format", "markdown"]] {
+        folder.run(command).exits(64).says(&["has no format `markdown`"]);
+    }
+    for flag in ["--json-into", "--markdown-into"] {
+        for command in [&["explain", "ci-full"][..], &["schema"], &["export", "terraform"]] {
+            folder.run(&[command, &[flag, "file"]].concat()).exits(64);
+        }
+        folder.run(&["check", "--at", "2026-11-23", flag, "check"]).exits(0);
+        assert!(!folder.read("check").is_empty());
+    }
+    let ran = folder.run(&on_sandbox(&["apply", "--yes", "--user", "ci-deployer", "--format", "markdown"])).exits(0);
+    ran.shows(&["### keyrota: ", "**Done: 3**", "| `+` | `ci-deployer` | create | done"]);
+}
+
+/// What an apply says: who was told, by which way, and where the secret is.
+#[test]
+fn an_apply_says_who_was_told_and_where_the_secret_is() {
+    let folder = folder();
+    let ran = folder.run(&on_sandbox(&["apply", "--yes"])).exits(0);
+    ran.shows(&[
+        "done: stored in `/aws/iam/credentials/ci-deployer`",
+        "done: handed out by `/aws/iam/credentials/ci-deployer`",
+        "done: told deployers@example.com by mail",
+    ]);
+}
+
+/// Keys, what comes next and why, and the next year.
+#[test]
+fn explain_looks_a_year_ahead() {
+    let folder = folder();
+    let ran = folder.run(&on_sandbox(&["explain", "ci-deployer"])).exits(0);
+    ran.shows(&[
+        "AKIADEPLOYER00000001  active",
+        "create now: AKIADEPLOYER00000001 is 95d old, the limit is 90d",
+        "2026-11-23  create new, promote new, notify new",
+        "2026-12-01  deactivate AKIADEPLOYER00000001",
+    ]);
+    let told = folder.run(&on_sandbox(&["explain", "ci-deployer", "--format", "json"])).exits(0).json();
+    let first = &told["users"][0]["year"][0];
+    assert_eq!(*first, json!({ "date": "2026-11-23T08:00:00Z", "action": "create", "key-ref": "new" }));
+    assert_eq!(told["users"][0]["keys"][0]["age-days"], 95);
 }

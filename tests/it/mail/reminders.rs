@@ -59,7 +59,7 @@ fn a_whole_life_in_spanish() {
             "13 still-in-use: La clave de acceso anterior de ci-deployer sigue en uso: deja de funcionar a más tardar el 14 de diciembre de 2026",
             "16 still-in-use: La clave de acceso anterior de ci-deployer sigue en uso: deja de funcionar a más tardar el 14 de diciembre de 2026",
             "19 deactivated: La clave de acceso anterior de ci-deployer está desactivada: puede recuperarla hasta el 26 de diciembre de 2026",
-            "33 deleted: La clave de acceso anterior de ci-deployer está eliminada",
+            "33 deleted: Se eliminó la clave de acceso anterior de ci-deployer",
         ]
     );
 }

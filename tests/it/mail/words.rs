@@ -103,6 +103,7 @@ fn hostile(text: &str) -> [Content; 2] {
     };
     let last_use = LastUse::At { time: at(0), service: Some(text.to_owned()), region: Some(text.to_owned()) };
     let about = AboutKey {
+        other: None,
         account,
         user,
         key,

@@ -5,6 +5,7 @@
 mod accounts;
 mod answers;
 mod destinations;
+mod everyone;
 mod failures;
 mod interrupted;
 mod mail;

@@ -11,7 +11,7 @@ use keyrota::{
         Issued, Message, NewSecret, Reads, Relevant, Writes,
         sandbox::{Sandbox, World},
     },
-    inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, SecretRecord, User},
+    inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, SecretRecord, UnmanagedKey, User},
 };
 use secrecy::SecretString;
 
@@ -156,6 +156,9 @@ impl Reads for Faulty<'_> {
     }
     async fn access_keys(&self, user: &str) -> Result<Vec<Key>, CallError> {
         self.read("access_keys", self.sandbox.access_keys(user)).await
+    }
+    async fn credential_report(&self) -> Result<BTreeMap<String, Vec<UnmanagedKey>>, CallError> {
+        self.read("credential_report", self.sandbox.credential_report()).await
     }
     async fn last_use(&self, key: &KeyId) -> Result<LastUse, CallError> {
         self.read("last_use", self.sandbox.last_use(key)).await

@@ -14,7 +14,7 @@ use keyrota::{
         sandbox::Sandbox,
         throttle::{Throttle, Unanswered},
     },
-    inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, SecretRecord, User},
+    inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, SecretRecord, UnmanagedKey, User},
 };
 use secrecy::SecretString;
 use tokio::time::{Instant, sleep};
@@ -214,6 +214,10 @@ impl Reads for Remote {
     async fn access_keys(&self, user: &str) -> Result<Vec<Key>, CallError> {
         self.call("iam:ListAccessKeys", user).await?;
         self.sandbox.access_keys(user).await
+    }
+    async fn credential_report(&self) -> Result<BTreeMap<String, Vec<UnmanagedKey>>, CallError> {
+        self.call("iam:GetCredentialReport", "the account").await?;
+        self.sandbox.credential_report().await
     }
     async fn last_use(&self, key: &KeyId) -> Result<LastUse, CallError> {
         self.call("iam:GetAccessKeyLastUsed", key.as_str()).await?;

@@ -20,5 +20,7 @@ pub(super) const WORDS: Words = Words {
     ],
     day: |day, month, year| format!("{day} de {month} de {year}"),
     foot: "Enviado por keyrota, que rota las claves de acceso de sus cuentas de AWS. Nunca envía un secreto por correo ni se lo pide.",
+    no_address: "el usuario no tiene dirección",
+    in_words_of_aws: "AWS respondió, en inglés:",
     mails: templates_here!(),
 };

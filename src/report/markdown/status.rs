@@ -1,0 +1,100 @@
+//! The page of `status`: every user in scope, with its keys, and those that no rule selects.
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    page::{MOST_BYTES, Page, masked, unbroken, unbroken_dates},
+    rows::{Accounts, UNMANAGED, folded, table, unmanaged_rows},
+};
+use crate::{
+    inventory::{Inventory, Key, LastUse, UnreadAccount},
+    plan::{Plan, Viewpoint},
+    report::{
+        model::Counts,
+        status::{AccountStatus, Row, UserStatus},
+        text::{day, last_day, why},
+    },
+    roster::Roster,
+    untrusted::{cell, cell_words, code},
+};
+
+const USERS: &str = "| user | key | age | last used | next |\n|---|---|---|---|---|\n";
+
+/// Renders every user in scope, with its keys and what comes next. `mask` hides account ids and addresses.
+pub fn status(
+    accounts: &[(&Roster, &Inventory)],
+    unread: &[UnreadAccount],
+    viewpoint: impl Into<Viewpoint>,
+    mask: bool,
+) -> String {
+    let viewpoint = viewpoint.into();
+    let accounts: Vec<AccountStatus<'_>> =
+        accounts.iter().map(|(roster, inventory)| AccountStatus::new(roster, inventory, viewpoint)).collect();
+    let mut all = Plan::empty(viewpoint.at);
+    accounts.iter().for_each(|account| all.extend(account.plan.clone()));
+    let named = Accounts::of(&all, None);
+    let Counts { overdue, blocked, unmanaged, .. } = Counts::of(&all);
+    let mut page = Page::default();
+    let counted = [(overdue, "overdue"), (blocked, "blocked"), (unmanaged, "unmanaged")];
+    let counted = counted.into_iter().filter(|(count, _)| *count > 0);
+    let title = counted
+        .fold(format!("{} users in scope", all.users()), |title, (count, word)| title + &format!(", {count} {word}"));
+    page.push(&format!("### keyrota: {title}\n\n"));
+    unread.iter().for_each(|account| page.push(&format!("**Not read:** {}\n\n", code(&account.to_string()))));
+    all.warnings.iter().for_each(|it| page.push(&format!("**Warning:** {}\n\n", code(&it.to_string()))));
+    let rows = accounts.iter().flat_map(|account| {
+        let rows = account.users().iter().map(|user| row(account, user, &named, viewpoint.at)).collect::<Vec<_>>();
+        rows
+    });
+    page.sections(vec![
+        table("Users", MOST_BYTES, USERS, rows.collect()),
+        folded("Unmanaged: no rule selects them", UNMANAGED, unmanaged_rows(&all, &named)),
+    ]);
+    let as_of = unbroken(viewpoint.at.format("%Y-%m-%d %H:%M"));
+    let text = page.end(&format!("\n<sub>{} users in scope{}. As of {as_of} UTC.</sub>\n", all.users(), named.only()));
+    if mask { masked(&text) } else { text }
+}
+
+fn row(account: &AccountStatus<'_>, user: &UserStatus<'_>, named: &Accounts, now: DateTime<Utc>) -> String {
+    let next = match user.row {
+        Row::Change(change) => format!("{} now: {}", change.action.verb(), change.reason),
+        Row::Waiting(waiting) => {
+            let word = match &waiting.wait {
+                wait if wait.is_unreadable() => "unreadable",
+                wait if wait.is_blocked() => "blocked",
+                wait if wait.is_exempt() => "exempt",
+                _ => "held",
+            };
+            let until = waiting.until.map(|until| format!(" until {}", last_day(&waiting.wait, until, now)));
+            format!("{word}{}: {}", until.unwrap_or_default(), why(waiting))
+        }
+        Row::Settled(settled) => match settled.next_rotation {
+            Some(at) => format!("rotate {}", day(at)),
+            None => "nothing to rotate".to_owned(),
+        },
+    };
+    let (keys, ages, uses): (Vec<String>, Vec<String>, Vec<String>) =
+        user.keys.iter().map(|key| key_cells(key, now)).collect();
+    format!(
+        "| {} | {} | {} | {} | {} |\n",
+        named.user(&account.roster.account, &user.entry.user.name),
+        keys.join("<br>"),
+        ages.join("<br>"),
+        uses.join("<br>"),
+        unbroken_dates(&cell_words(&next))
+    )
+}
+
+fn key_cells(key: &Key, now: DateTime<Utc>) -> (String, String, String) {
+    let Key { id, status: _, created, last_use } = key;
+    let status = if key.is_active() { "" } else { " inactive" };
+    let used = match last_use {
+        LastUse::Unread => "?".to_owned(),
+        LastUse::Never => "never".to_owned(),
+        LastUse::At { time, service, .. } => {
+            let service = service.as_ref().map_or_else(String::new, |service| format!(" ({})", cell_words(service)));
+            unbroken(day(*time)) + &service
+        }
+    };
+    (format!("{}{status}", cell(id.as_str())), format!("{}d", (now - created).num_days()), used)
+}
