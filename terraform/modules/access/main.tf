@@ -95,6 +95,7 @@ locals {
     "keyrota:kms-key",
     "keyrota:notified",
     "keyrota:notified-at",
+    "keyrota:queue",
     "keyrota:reminded",
     "keyrota:user",
   ]
