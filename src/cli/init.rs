@@ -34,6 +34,8 @@ use super::{
 
 /// How wide a list of names gets.
 const WIDTH: usize = 100;
+/// Of those for whom nothing is done yet, so many are named.
+const MOST_NAMES: usize = 100;
 
 pub async fn run(common: &Common, args: &InitArgs, output: &Output) -> Result<Exit, CommandError> {
     if common.at.is_some() {
@@ -289,7 +291,8 @@ fn page(draft: &Draft, account: &Account, targets: &[Target], plan: &Plan) -> St
             remarks.iter().filter(|it| it.kind == kind).map(|it| printable(&it.user)).collect();
         names.dedup();
         if !names.is_empty() {
-            let _ = write!(text, "  {} ({}): {}\n{}", kind.heading(), names.len(), kind.question(), wrapped(&names));
+            let _ =
+                write!(text, "  {} ({}): {}\n{}", kind.heading(), names.len(), kind.question(), wrapped_some(&names));
         }
     }
     text += "\nWhat `keyrota plan` shows now:\n";
@@ -323,11 +326,11 @@ fn forecast(plan: &Plan) -> String {
         }
     }
     for (code, names) in held {
-        let _ = write!(text, "  held, {code} ({}):\n{}", names.len(), wrapped(&names));
+        let _ = write!(text, "  held, {code} ({}):\n{}", names.len(), wrapped_some(&names));
     }
     if !nobody_to_tell.is_empty() {
         let count = nobody_to_tell.len();
-        let _ = write!(text, "  blocked, nobody can be told ({count}):\n{}", wrapped(&nobody_to_tell));
+        let _ = write!(text, "  blocked, nobody can be told ({count}):\n{}", wrapped_some(&nobody_to_tell));
     }
     if !blocked.is_empty() {
         let _ = write!(text, "  blocked ({}):\n{}", blocked.len(), aligned(blocked.into_iter()));
@@ -337,6 +340,14 @@ fn forecast(plan: &Plan) -> String {
 
 fn users(count: usize) -> String {
     if count == 1 { "1 user".to_owned() } else { format!("{count} users") }
+}
+
+/// Names on lines of their own, indented; of very many the first.
+fn wrapped_some(names: &[String]) -> String {
+    match names.len().checked_sub(MOST_NAMES) {
+        None | Some(0) => wrapped(names),
+        Some(more) => wrapped(&names[..MOST_NAMES]) + &format!("    … and {more} more\n"),
+    }
 }
 
 /// Names on lines of their own, indented.

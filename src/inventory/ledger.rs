@@ -488,7 +488,7 @@ pub fn renamed(tags: &BTreeMap<String, String>, names: &mut dyn Rename) -> BTree
         let value = match tag.as_str() {
             TAG_OWNER => tag_value(&names.user(value)),
             TAG_USER => tag_value(&names.arn(value)),
-            TAG_INTENT | TAG_NOTIFIED_AT => value.clone(),
+            TAG_INTENT | TAG_NOTIFIED_AT | TAG_QUEUE => value.clone(),
             TAG_NOTIFIED => key_before(value, "@", names),
             TAG_DEACTIVATING | TAG_DEACTIVATED | TAG_ANNOUNCED => key_before(value, "@", names),
             TAG_REMINDED => match value.split_once('/') {

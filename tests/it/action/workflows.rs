@@ -553,7 +553,7 @@ fn ci_and_the_release() {
         assert!(created.contains(file), "{file}: {created}");
     }
     let ran = runner.run("ci.yml", "push", &event, &commit);
-    assert_eq!(ran.keys().collect::<Vec<_>>(), ["dependencies", "macos", "terraform", "test"]);
+    assert_eq!(ran.keys().collect::<Vec<_>>(), ["dependencies", "macos", "terraform", "test", "windows"]);
     for (name, job) in &ran {
         assert!(job.is_success, "{name}: {}", job.log);
     }
