@@ -51,5 +51,6 @@ pub mod roster;
 pub mod run;
 pub mod template;
 pub mod time;
+mod unread;
 pub mod untrusted;
 pub mod verdict;

@@ -19,7 +19,7 @@ use crate::{
     notice::{Kind, Sender},
     observe::{AccountState, fetch},
     plan::{
-        self, Action, Need, Next, Notice, Origin, Plan, Reason, Verb, Waiting, WaitingOn, batches, due_notices,
+        self, Action, Need, Next, Notice, Origin, Plan, Reason, Topic, Verb, Waiting, WaitingOn, batches, due_notices,
         next_observed,
     },
     template::content::{AccountDigest, Content, Digest},
@@ -27,6 +27,9 @@ use crate::{
 
 /// Mails sent at the same time. SES takes 14 a second from most accounts, and one from a new one.
 const CONCURRENCY: usize = 4;
+
+/// Ledgers that are looked at or written at the same time. How fast their calls go out is up to the cloud.
+const NOTED_AT_A_TIME: usize = 32;
 
 /// Tells owners what they should know after a run, notes it in their ledgers, and sends the digest. `is_enforcing` says
 /// that a run without changes is worth a digest if something is blocked: daily runs must not repeat it daily.
@@ -73,7 +76,7 @@ impl<C: Writes> Notifier<'_, '_, C> {
                 let described = fetch(*cloud, entry, &mut state, Need::Ledger).await;
                 Some(((account.id.clone(), user.clone()), described.map(|()| state)))
             })
-            .buffered(CONCURRENCY)
+            .buffered(NOTED_AT_A_TIME)
             .collect::<Vec<_>>()
             .await;
         let mut unread = Vec::new();
@@ -102,8 +105,12 @@ impl<C: Writes> Notifier<'_, '_, C> {
     /// tells nobody, or owners would be told by every run.
     async fn notable(&self, due: Vec<Notice>, applied: &Applied) -> (Vec<Notice>, Vec<Sent>) {
         let tags = |outcome: &&Outcome| {
-            let verb = outcome.change.action.verb();
-            outcome.result.is_ok() && matches!(verb, Verb::Create | Verb::Notify | Verb::Deactivate)
+            let tags = match &outcome.change.action {
+                Action::Create { .. } | Action::Notify { .. } | Action::Deactivate { .. } => true,
+                Action::Delete { clear, .. } => *clear,
+                Action::Promote { .. } | Action::Update(_) => false,
+            };
+            outcome.result.is_ok() && tags
         };
         let tagged: BTreeSet<(&str, &str)> = applied
             .outcomes
@@ -123,7 +130,7 @@ impl<C: Writes> Notifier<'_, '_, C> {
                 let noted = write_ledger(cloud, user, secret, ledger, []).await;
                 Some((who, noted.err()?))
             })
-            .buffered(CONCURRENCY)
+            .buffered(NOTED_AT_A_TIME)
             .filter_map(|failed| async { failed })
             .collect()
             .await;
@@ -150,6 +157,10 @@ impl<C: Writes> Notifier<'_, '_, C> {
             let mut deleted: BTreeMap<&str, Vec<(&KeyId, Origin)>> = BTreeMap::new();
             for Outcome { change, result, .. } in &applied.outcomes {
                 let Action::Delete { key, .. } = &change.action else { continue };
+                // The mail about the new key has said so a minute ago.
+                if applied.outcomes.iter().any(|other| other.change.user == change.user && announces(other, key)) {
+                    continue;
+                }
                 let origin = match change.reason {
                     Reason::HoldOver { origin, .. } => origin,
                     _ => Origin::Inactive,
@@ -180,13 +191,20 @@ impl<C: Writes> Notifier<'_, '_, C> {
         for (why, about) in by_reason {
             sent.extend(self.send(&about, |notice| &notice.fallback, &mut receipts, Some(why)).await);
         }
-        for (account, user, reminder, secret) in receipts.told(&all, (self.conditions.clock)()) {
-            let Some(AccountState { cloud, .. }) = self.account(account) else { continue };
-            if let Err(error) = cloud.tag_secret(secret, &tags([Fact::Reminded(reminder)])).await {
-                let about = |sent: &&mut Sent| sent.result.is_ok() && sent.users.iter().any(|name| name == user);
-                if let Some(sent) = sent.iter_mut().find(about) {
-                    sent.notes.push(format!("the next run tells {user} again: {error}"));
-                }
+        let now = (self.conditions.clock)();
+        let noted = stream::iter(receipts.told(&all, now))
+            .map(|(account, user, reminder, secret)| async move {
+                let cloud = self.account(account)?.cloud;
+                let noted = cloud.tag_secret(secret, &tags([Fact::Reminded(reminder)])).await;
+                Some((user, noted.err()?))
+            })
+            .buffered(NOTED_AT_A_TIME)
+            .collect::<Vec<_>>()
+            .await;
+        for (user, error) in noted.into_iter().flatten() {
+            let about = |sent: &&mut Sent| sent.result.is_ok() && sent.users.iter().any(|name| name == user);
+            if let Some(sent) = sent.iter_mut().find(about) {
+                sent.notes.push(format!("the next run tells {user} again: {error}"));
             }
         }
         sent
@@ -342,6 +360,13 @@ impl<C: Writes> Notifier<'_, '_, C> {
     fn account(&self, account: &Account) -> Option<&AccountState<'_, C>> {
         self.accounts.iter().find(|accounts| accounts.roster.account == *account)
     }
+}
+
+/// Whether the owner was told in this run that it deletes the key.
+fn announces(outcome: &Outcome, deleted: &KeyId) -> bool {
+    let Action::Notify { announcement, .. } = &outcome.change.action else { return false };
+    let Topic::Issued { old: Some((old, _)), at_once: true, .. } = &announcement.topic else { return false };
+    outcome.result.is_ok() && !announcement.to_nobody && old == deleted
 }
 
 /// Whether it is to be noted that the owner was told. Of a deletion only the run that made it tells, and no secret is

@@ -38,6 +38,14 @@ pub struct Roster {
     pub pace: Option<usize>,
 }
 
+impl Roster {
+    /// The entry of a user, by its name as IAM spells it.
+    pub fn entry(&self, user: &str) -> Option<&Entry> {
+        let at = self.entries.binary_search_by(|entry| entry.user.name.as_str().cmp(user)).ok()?;
+        self.entries.get(at)
+    }
+}
+
 /// A user in scope, with the policy that holds for it.
 #[derive(Clone, Debug)]
 pub struct Entry {
@@ -109,6 +117,14 @@ pub fn resolve(
     now: DateTime<Utc>,
 ) -> (Roster, Vec<Diagnostic>) {
     let index = Index::new(manifest, account);
+    let mut exemptions = HashMap::<_, Vec<&Exemption>>::new();
+    for exemption in &manifest.exemptions {
+        exemptions.entry(exemption.user.to_ascii_lowercase()).or_default().push(exemption);
+    }
+    let entry = |rule: &Rule, user: &User| {
+        let own = exemptions.get(&user.name.to_ascii_lowercase()).map(Vec::as_slice).unwrap_or_default();
+        entry(rule, user, own, account, now)
+    };
     let mut matched = vec![false; index.rules.len()];
     let (mut entries, mut warnings, mut unmanaged) = (Vec::new(), Vec::new(), 0);
     for user in users {
@@ -118,13 +134,13 @@ pub fn resolve(
         }
         match choose(&candidates, user) {
             Choice::Nobody => unmanaged += 1,
-            Choice::One(candidate) => entries.push(entry(index.rules[candidate.rule], user, manifest, account, now)),
+            Choice::One(candidate) => entries.push(entry(index.rules[candidate.rule], user)),
             Choice::Both(one, other) => {
                 let rules = [index.rules[one.rule], index.rules[other.rule]];
                 let (places, warning) = ambiguous(manifest, user, rules, one.is_exact);
                 warnings.push(warning);
                 let conflict = Some(Conflict::AmbiguousRules { rules: places });
-                entries.push(Entry { conflict, ..entry(rules[0], user, manifest, account, now) });
+                entries.push(Entry { conflict, ..entry(rules[0], user) });
             }
         }
     }
@@ -141,33 +157,56 @@ pub fn resolve(
     warnings.extend(matching.clone().flat_map(|(rule, _)| unmatched_names(manifest, rule, account, users, &known)));
     let at_home: Vec<_> = matching.filter_map(|(rule, _)| replica_at_home(manifest, rule, &account.region)).collect();
     // What `[defaults]` says is said once.
-    warnings.extend(
-        at_home.iter().enumerate().filter(|(at, one)| !at_home[..*at].contains(one)).map(|(_, one)| one.clone()),
-    );
+    let mut said = HashSet::new();
+    warnings.extend(at_home.into_iter().filter(|one| said.insert((one.file().to_owned(), one.line(), one.column()))));
     let runs = Runs::new(&manifest.schedule, now);
     let (mail, pace) = (manifest.mail.clone(), manifest.pace.max_rotations());
     let roster = Roster { account: account.clone(), entries, unmanaged, mail, runs, pace };
     (roster, warnings)
 }
 
-/// Whether any rule could select a user of this name and path, whatever its tags and groups.
-pub fn relevant(manifest: &Manifest, account: &Account, name: &str, path: &str) -> bool {
-    manifest.rules.iter().any(|rule| {
-        holds_in(rule, account)
-            && any_or_empty(&rule.users, name)
-            && any_or_empty(&rule.paths, path)
-            && !any(&rule.except, name)
-    })
+/// Whom any rule could select in an account, by name and path alone, whatever their tags and groups.
+pub struct Relevance<'a>(Index<'a>);
+
+impl<'a> Relevance<'a> {
+    /// By the rules that hold in the account.
+    pub fn new(manifest: &'a Manifest, account: &Account) -> Self {
+        Self(Index::new(manifest, account))
+    }
+
+    /// Whether any could select a user of this name and path.
+    pub fn includes(&self, name: &str, path: &str) -> bool {
+        let Self(index) = self;
+        let lower = name.to_ascii_lowercase();
+        let by_name = index.exact.get(&lower).into_iter().flatten().chain(index.by_name(&lower));
+        let others = by_name.chain(&index.others).chain(&index.by_details).chain(index.by_path(path));
+        others
+            .map(|rule| index.rules[*rule])
+            .any(|rule| any_or_empty(&rule.users, name) && any_or_empty(&rule.paths, path) && !any(&rule.except, name))
+    }
 }
 
-/// The rules that hold in an account, by the names they may select: most rules need not be looked at.
+/// The rules that hold in an account, by what they may select: most rules need not be looked at. A rule stands in one place
+/// for each of its names and globs, or, where those say nothing, for one of its other selectors.
+#[derive(Default)]
 struct Index<'a> {
     rules: Vec<&'a Rule>,
     /// By name in lower case: the rules that name it exactly.
     exact: HashMap<String, Vec<usize>>,
-    /// By what precedes the first wildcard, in lower case: the rules with such a glob. Rules without `users`
-    /// are at `""`.
-    globs: HashMap<String, Vec<usize>>,
+    /// By what precedes the first wildcard, in lower case: the rules with such a glob.
+    prefixes: HashMap<String, Vec<usize>>,
+    /// By what follows the last wildcard, in lower case, where nothing precedes the first.
+    suffixes: HashMap<String, Vec<usize>>,
+    /// By a tag that they ask for: its key in lower case, and its value.
+    tagged: HashMap<(String, String), Vec<usize>>,
+    /// By a group that they ask for, in lower case.
+    grouped: HashMap<String, Vec<usize>>,
+    /// By what precedes the first wildcard of a path.
+    paths: HashMap<String, Vec<usize>>,
+    /// Those that may select anyone.
+    others: Vec<usize>,
+    /// Those that stand by a tag or a group: whom they select is not known of a user whose details could not be read.
+    by_details: Vec<usize>,
 }
 
 /// A rule that selects a user.
@@ -188,27 +227,74 @@ enum Choice {
 
 impl<'a> Index<'a> {
     fn new(manifest: &'a Manifest, account: &Account) -> Self {
-        let rules: Vec<&Rule> = manifest.rules.iter().filter(|rule| holds_in(rule, account)).collect();
-        let (mut exact, mut globs) = (HashMap::<_, Vec<usize>>::new(), HashMap::<_, Vec<usize>>::new());
-        for (index, rule) in rules.iter().enumerate() {
-            for user in &rule.users {
-                let map = if user.is_exact() { &mut exact } else { &mut globs };
-                map.entry(user.literal_prefix().to_ascii_lowercase()).or_default().push(index);
+        let rules = manifest.rules.iter().filter(|rule| holds_in(rule, account)).collect();
+        let mut index = Self { rules, ..Self::default() };
+        for (rule, selectors) in index.rules.clone().into_iter().enumerate() {
+            for user in &selectors.users {
+                let (prefix, suffix) = (user.literal_prefix(), user.literal_suffix());
+                let place = match (user.is_exact(), prefix, suffix) {
+                    (true, name, _) => index.exact.entry(name.to_ascii_lowercase()),
+                    (false, "", "") => {
+                        index.add_by_details(rule, selectors);
+                        continue;
+                    }
+                    (false, "", suffix) => index.suffixes.entry(suffix.to_ascii_lowercase()),
+                    (false, prefix, _) => index.prefixes.entry(prefix.to_ascii_lowercase()),
+                };
+                place.or_default().push(rule);
             }
-            if rule.users.is_empty() {
-                globs.entry(String::new()).or_default().push(index);
+            if selectors.users.is_empty() {
+                index.add_by_details(rule, selectors);
             }
         }
-        Self { rules, exact, globs }
+        index
+    }
+
+    /// Those with a glob that may match a name, in lower case.
+    fn by_name(&self, name: &str) -> impl Iterator<Item = &usize> {
+        let prefixes = (0..=name.len()).filter_map(move |end| self.prefixes.get(name.get(..end)?));
+        let suffixes = (0..name.len()).filter_map(move |start| self.suffixes.get(name.get(start..)?));
+        prefixes.chain(suffixes).flatten()
+    }
+
+    fn by_path(&self, path: &str) -> impl Iterator<Item = &usize> {
+        (0..=path.len()).filter_map(move |end| self.paths.get(path.get(..end)?)).flatten()
+    }
+
+    /// Puts a rule whose names say nothing where its other selectors do.
+    fn add_by_details(&mut self, rule: usize, Rule { tags, groups, paths, .. }: &Rule) {
+        let exact = |patterns: &[Pattern]| patterns.iter().all(Pattern::is_exact);
+        if let Some((key, values)) = tags.iter().find(|(_, values)| exact(values)) {
+            for value in values {
+                self.tagged.entry((key.to_ascii_lowercase(), value.text.clone())).or_default().push(rule);
+            }
+            self.by_details.push(rule);
+        } else if !groups.is_empty() && exact(groups) {
+            for group in groups {
+                self.grouped.entry(group.text.to_ascii_lowercase()).or_default().push(rule);
+            }
+            self.by_details.push(rule);
+        } else if !paths.is_empty() {
+            for path in paths {
+                self.paths.entry(path.literal_prefix().to_owned()).or_default().push(rule);
+            }
+        } else {
+            self.others.push(rule);
+        }
     }
 
     /// The rules that select a user, or might if its tags or groups are unreadable; in the order of the manifest.
     fn candidates(&self, user: &User) -> Vec<Candidate> {
         let name = user.name.to_ascii_lowercase();
         let named = self.exact.get(&name).into_iter().flatten().map(|rule| (*rule, true));
-        let prefixes = (0..=name.len()).filter_map(|end| self.globs.get(name.get(..end)?));
-        let by_globs = prefixes.flatten().map(|rule| (*rule, false));
-        let mut rules: Vec<(usize, bool)> = named.chain(by_globs).collect();
+        let tags =
+            user.tags.iter().filter_map(|(key, value)| self.tagged.get(&(key.to_ascii_lowercase(), value.clone())));
+        let groups = user.groups.iter().filter_map(|group| self.grouped.get(&group.to_ascii_lowercase()));
+        let by_details = user.unreadable.as_ref().map(|_| &self.by_details);
+        let by_details = tags.chain(groups).chain(by_details).flatten();
+        let unnamed = self.by_path(&user.path).chain(by_details).chain(&self.others);
+        let others = self.by_name(&name).chain(unnamed).map(|rule| (*rule, false));
+        let mut rules: Vec<(usize, bool)> = named.chain(others).collect();
         // A rule may be there several times; once is enough, as exact if it is that too.
         rules.sort_by_key(|(rule, is_exact)| (*rule, !is_exact));
         rules.dedup_by_key(|(rule, _)| *rule);
@@ -247,10 +333,10 @@ fn choose(candidates: &[Candidate], user: &User) -> Choice {
     }
 }
 
-fn entry(rule: &Rule, user: &User, manifest: &Manifest, account: &Account, now: DateTime<Utc>) -> Entry {
-    let exempts = |exemption: &&Exemption| {
-        exemption.user.eq_ignore_ascii_case(&user.name)
-            && exemption.account.as_ref().is_none_or(|name| is_account(name, account))
+/// `exemptions` are those of the user.
+fn entry(rule: &Rule, user: &User, exemptions: &[&Exemption], account: &Account, now: DateTime<Utc>) -> Entry {
+    let exempts = |exemption: &&&Exemption| {
+        exemption.account.as_ref().is_none_or(|name| is_account(name, account))
             && exemption.ends.is_none_or(|ends| now < ends)
     };
     let (recipients, without_address) = recipients(&rule.policy.notify.value, user);
@@ -261,7 +347,7 @@ fn entry(rule: &Rule, user: &User, manifest: &Manifest, account: &Account, now: 
         secret: rule.policy.secret.value.replace("{user}", &user.name).replace(',', "_"),
         recipients,
         without_address,
-        exempt: manifest.exemptions.iter().find(exempts).cloned(),
+        exempt: exemptions.iter().find(exempts).map(|&exemption| exemption.clone()),
         conflict: None,
     }
 }

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use crate::{
     apply::{Applied, Cause, Conditions, Deferred, apply},
     clock::{self, ClockOff},
@@ -10,8 +12,9 @@ use crate::{
     inventory::{KeyId, UnreadAccount},
     manifest::{Diagnostic, Manifest},
     notify::notify,
-    observe::{AccountState, Depth, NothingRead, Progress, Scope, observe_all, scope},
+    observe::{AccountState, Depth, NothingRead, Progress, Scope, Survey, Whom, observe_all, scope},
     plan::{Change, Exceeded, Plan, Rotations, Verb, Viewpoint, Warning, exceeded, plan_for},
+    unread,
     verdict::Verdict,
 };
 
@@ -59,12 +62,15 @@ pub struct Run<'a, C> {
     pub mode: Mode,
     pub depth: Depth,
     pub viewpoint: Viewpoint,
+    /// When the time for reading is over; `None`: never.
+    pub read_until: Option<Instant>,
 }
 
 impl<'a, C: Reads> Run<'a, C> {
     /// A run of one instant that reads what its plan needs.
     pub fn new(manifest: &'a Manifest, clouds: &'a [C], mode: Mode, viewpoint: impl Into<Viewpoint>) -> Self {
-        Self { manifest, clouds, not_entered: &[], mode, depth: Depth::Plan, viewpoint: viewpoint.into() }
+        let (depth, viewpoint) = (Depth::Plan, viewpoint.into());
+        Self { manifest, clouds, not_entered: &[], mode, depth, viewpoint, read_until: None }
     }
 
     /// Lists users and secrets of every account, resolves who is in scope, observes them, and plans. Changes nothing.
@@ -72,12 +78,15 @@ impl<'a, C: Reads> Run<'a, C> {
     /// # Errors
     /// No account can be listed.
     pub async fn plan(&self, progress: &(dyn Fn(Progress) + Sync)) -> Result<Planned<'a, C>, NothingRead> {
-        let Self { manifest, clouds, not_entered, mode, depth, viewpoint } = *self;
-        let Scope { accounts, unread, warnings } = scope(clouds, not_entered, manifest, viewpoint.at).await?;
-        let accounts = observe_all(accounts, depth, viewpoint, progress).await;
+        let Self { manifest, clouds, not_entered, mode, depth, viewpoint, read_until } = *self;
+        let Scope { accounts, unread, warnings } =
+            scope(clouds, not_entered, manifest, viewpoint.at, read_until).await?;
+        let whom = if mode == Mode::Tend { Whom::UnderWay } else { Whom::Everyone };
+        let survey = Survey { depth, whom, until: read_until };
+        let accounts = observe_all(accounts, survey, viewpoint, progress).await;
         let mut plan = plan_accounts_for(&accounts, viewpoint, mode.rotations());
         plan.accounts_unread = unread;
-        Ok(Planned { manifest, mode, accounts, plan, warnings })
+        Ok(Planned { manifest, mode, accounts, plan, warnings, is_timed: read_until.is_some() })
     }
 }
 
@@ -89,6 +98,8 @@ pub struct Planned<'a, C> {
     pub plan: Plan,
     /// What the manifests say that is not so in the accounts.
     pub warnings: Vec<Diagnostic>,
+    /// Whether the run has so much time and no more.
+    pub is_timed: bool,
 }
 
 impl<C: Reads> Planned<'_, C> {
@@ -119,13 +130,14 @@ impl<C: Writes> Planned<'_, C> {
     /// The user whose key keyrota itself runs with comes last, for nothing can be done without it: after the mail, too, if
     /// the key stops in this run.
     pub async fn apply(&self, conditions: &Conditions<'_>, before_mail: &dyn Fn(&Applied)) -> Applied {
-        let Self { manifest, mode, accounts, plan, warnings: _ } = self;
+        let Self { manifest, mode, accounts, plan, warnings: _, is_timed } = self;
         let is_last = |change: &&Change| {
             plan.warnings.iter().filter_map(|it| it.own_key_of(change)).any(|key| stops(change, key))
         };
         let (last, others): (Vec<_>, Vec<_>) = plan.changes.iter().partition(is_last);
         let mut applied = self.apply_only(&others, conditions).await;
         self.take_turns(conditions, &mut applied).await;
+        unread::note(accounts, plan, &applied, *is_timed).await;
         applied.deferred.extend(last.iter().map(|change| Deferred::new(change, Cause::Last)));
         before_mail(&applied);
         notify(accounts, plan, &mut applied, &manifest.mail, *mode == Mode::Enforce, conditions).await;

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     cloud::{Issued, NewSecret, Writes},
-    inventory::{CURRENT, CallError, DEACTIVATION, ErrorKind, Fact, INTENT, Key, KeyAt, KeyId, PENDING, Status, tags},
+    inventory::{CURRENT, CallError, ErrorKind, Fact, INTENT, Key, KeyAt, KeyId, PENDING, Rest, Status, tags},
     mail::{Sending, owner},
     manifest::Mail,
     plan::{
@@ -34,6 +34,20 @@ pub(super) struct Memory {
     issued: Option<Issued>,
     /// The secret that this run has tagged: there, it may.
     tagged: Option<String>,
+    /// When IAM says that the key was made that this run has issued.
+    pub created: Option<(KeyId, DateTime<Utc>)>,
+    /// Whether this run has seen that the user's keys are as planned. From then on it knows what they are.
+    is_as_planned: bool,
+}
+
+/// What comes after a change, as far as its calls depend on that.
+pub(super) struct Ahead {
+    /// How long nothing is due then: noted with whatever is noted last.
+    pub rest: Option<Rest>,
+    /// Whether this run goes on to delete a key.
+    pub deletes: bool,
+    /// Whether this run goes on to tell the owner of the new key, and notes that.
+    pub tells: bool,
 }
 
 /// One change, about to be made.
@@ -45,6 +59,7 @@ pub(super) struct Step<'a, C> {
     pub now: DateTime<Utc>,
     /// Whether this run has changed nothing about the user yet.
     pub is_first: bool,
+    pub ahead: Ahead,
 }
 
 impl<C: Writes> Step<'_, C> {
@@ -54,13 +69,15 @@ impl<C: Writes> Step<'_, C> {
         let (user, secret) = (change.user.as_str(), change.destination.as_str());
         match &change.action {
             Action::Create { ledger, expected, resumes: _, made_room, smtp } => {
-                let keys = self.as_planned(expected).await?;
+                let keys = self.as_planned(expected, memory).await?;
                 let queue = change.queue.map(Fact::Queue);
-                let facts = [Some(Fact::Intent(now)), made_room.then_some(Fact::RoomMade), queue];
+                let made_room = made_room.then_some(Fact::RoomMade);
+                let facts = [Some(Fact::Intent(now)), Some(Fact::Rest(None)), made_room, queue];
                 write_ledger(cloud, user, secret, ledger, facts.into_iter().flatten()).await?;
                 memory.tagged = Some(secret.to_owned());
                 let (new, labels) = create(cloud, user, secret, smtp.as_deref(), &keys, notes).await?;
                 let stored = Stored { key: new.key.clone(), labels };
+                memory.created = Some((new.key.clone(), new.created));
                 memory.issued = Some(new);
                 return Ok(Some(stored));
             }
@@ -71,13 +88,16 @@ impl<C: Writes> Step<'_, C> {
                     cloud.verify(&issued).await?;
                 }
                 let version = key.version_id();
-                if from.as_ref() != Some(&version) {
-                    cloud.move_label(secret, CURRENT, from.as_deref(), Some(&version)).await?;
+                match from.as_ref() == Some(&version) {
+                    false => cloud.move_label(secret, CURRENT, from.as_deref(), Some(&version)).await?,
+                    // Of a first version nothing else would say that it is handed out with intent.
+                    true => cloud.move_label(secret, PENDING, Some(&version), None).await?,
                 }
-                // The label goes last: while it is there, a run that comes after a cut repeats the rest. An intent that
-                // stayed behind would make an orphan of a key that someone makes by hand in these minutes.
-                cloud.untag_secret(secret, INTENT).await?;
-                cloud.move_label(secret, PENDING, Some(&version), None).await?;
+                // That the creation is over is noted with what comes next, if that is that the owner was told.
+                if !self.ahead.tells {
+                    cloud.tag_secret(secret, &tags([Fact::NoIntent, self.rest()])).await?;
+                    memory.tagged = Some(secret.to_owned());
+                }
             }
             Action::Notify { key, announcement } => {
                 // Whoever may not note that the owner was told does not tell them, or they would be told by every run.
@@ -89,27 +109,31 @@ impl<C: Writes> Step<'_, C> {
                     owner(cloud, &sending, change, key, announcement, notes).await?;
                 }
                 let told = KeyAt { key: key.clone(), at: now };
-                let fact = match announcement.topic {
-                    Topic::Issued { .. } => Fact::Notified(told),
-                    Topic::Retiring { .. } => Fact::Announced(told),
+                let facts = match announcement.topic {
+                    Topic::Issued { .. } => vec![Fact::Notified(told), Fact::NoIntent, self.rest()],
+                    Topic::Retiring { .. } => vec![Fact::Announced(told), self.rest()],
                 };
                 let is_begun = matches!(announcement.topic, Topic::Retiring { .. });
                 let queue = change.queue.filter(|_| is_begun).map(Fact::Queue);
-                cloud.tag_secret(secret, &tags([Some(fact), queue].into_iter().flatten())).await?;
+                cloud.tag_secret(secret, &tags(facts.into_iter().chain(queue))).await?;
                 memory.tagged = Some(secret.to_owned());
             }
             Action::Deactivate { key, ledger, expected } => {
-                self.as_planned(expected).await?;
+                self.as_planned(expected, memory).await?;
                 let deactivation = KeyAt { key: key.clone(), at: now };
                 // Noted before, so that a cut after the call is known; and after, so that a cut before the call does not
                 // look like someone's taking it back.
-                write_ledger(cloud, user, secret, ledger, [Fact::Deactivating(deactivation.clone())]).await?;
+                let facts = [Fact::Deactivating(deactivation.clone()), Fact::Rest(None)];
+                write_ledger(cloud, user, secret, ledger, facts).await?;
                 memory.tagged = Some(secret.to_owned());
                 cloud.deactivate_access_key(user, key).await?;
-                cloud.tag_secret(secret, &tags([Fact::Deactivated(deactivation)])).await?;
+                // Where it is deleted at once, that comes next: were it cut short, the deactivation would be repeated.
+                if !self.ahead.deletes {
+                    cloud.tag_secret(secret, &tags([Fact::Deactivated(deactivation), self.rest()])).await?;
+                }
             }
             Action::Delete { key, expected, clear } => {
-                let keys = self.as_planned(expected).await?;
+                let keys = self.as_planned(expected, memory).await?;
                 // The planner deletes inactive keys only. This is the last place that could prevent anything else.
                 if !keys.iter().any(|(id, status)| id == key && *status == Status::Inactive) {
                     return Err(Failure::Stale(format!("{key} is not inactive")));
@@ -120,7 +144,7 @@ impl<C: Writes> Step<'_, C> {
                     result => result?,
                 }
                 if *clear {
-                    cloud.untag_secret(secret, DEACTIVATION).await?;
+                    cloud.tag_secret(secret, &tags([Fact::NotDeactivated, self.rest()])).await?;
                 }
             }
             Action::Update(update) => self.update(update).await?,
@@ -157,10 +181,22 @@ impl<C: Writes> Step<'_, C> {
         Ok(())
     }
 
-    /// Re-reads the user's keys. What this run has just done may take a while to be seen.
-    async fn as_planned(&self, expected: &[(KeyId, Status)]) -> Result<Vec<(KeyId, Status)>, Failure> {
+    fn rest(&self) -> Fact {
+        Fact::Rest(self.ahead.rest.clone())
+    }
+
+    /// Re-reads the user's keys, once a run: what it has done since, it knows. What it has just done may take a while to be
+    /// seen.
+    async fn as_planned(
+        &self,
+        expected: &[(KeyId, Status)],
+        memory: &mut Memory,
+    ) -> Result<Vec<(KeyId, Status)>, Failure> {
         let mut expected = expected.to_vec();
         expected.sort_unstable();
+        if memory.is_as_planned {
+            return Ok(expected);
+        }
         let sorted = |keys: &[Key]| {
             let mut keys: Vec<_> = keys.iter().map(|key| (key.id.clone(), key.status)).collect();
             keys.sort_unstable();
@@ -172,6 +208,7 @@ impl<C: Writes> Step<'_, C> {
             false => cloud.access_keys_after(user, &|keys| sorted(keys) == expected).await?,
         };
         if sorted(&keys) == expected {
+            memory.is_as_planned = true;
             Ok(expected)
         } else {
             Err(Failure::Stale("the user's keys have changed since the plan".to_owned()))

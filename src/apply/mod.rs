@@ -10,20 +10,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, stream};
 
-use self::actions::{Memory, Step, Stored};
+use self::actions::{Ahead, Memory, Step, Stored};
 use crate::{
     cloud::Writes,
     inventory::{CallError, Destination, ErrorKind, Inventory, KeyId, State},
     observe::fetch,
-    plan::{Change, Need, Next, Verb, next, placed, simulate},
+    plan::{Action, Change, Need, Next, Topic, Verb, next, placed, rest, simulate},
     roster::{Entry, Roster},
 };
 
 pub(crate) use self::actions::write_ledger;
 pub use self::outcome::{Applied, Cause, Conditions, Deferred, Failure, Outcome, Sent};
 
-/// Users carried through their changes at the same time. IAM throttles writes well below its reads.
-const CONCURRENCY: usize = 8;
+/// Users carried through their changes at the same time. How fast their calls go out is up to the cloud.
+const CONCURRENCY: usize = 16;
 
 /// Carries each user through its changes until it is settled or must wait; many users at a time. One user's failure
 /// stops no other.
@@ -104,7 +104,18 @@ async fn settle(
         }
         let mut notes = Vec::new();
         let now = (conditions.clock)();
-        let step = Step { cloud, mail: &roster.mail, change: &change, conditions, now, is_first: outcomes.is_empty() };
+        let after = simulate(&change.action, &placed(roster, entry, state, now), now, &KeyId::new(""));
+        let follows = next(roster, entry, &after, now);
+        let ahead = Ahead {
+            // What failed is tried again by the next run, of whatever kind.
+            rest: rest(roster, entry, &as_created(&after, &memory), now)
+                .filter(|_| outcomes.iter().all(|outcome| outcome.result.is_ok())),
+            deletes: matches!(&follows, Next::Change(Action::Delete { .. }, _)),
+            tells: matches!(&follows, Next::Change(Action::Notify { announcement, .. }, _)
+                if matches!(announcement.topic, Topic::Issued { .. })),
+        };
+        let is_first = outcomes.is_empty();
+        let step = Step { cloud, mail: &roster.mail, change: &change, conditions, now, is_first, ahead };
         let (result, stored) = match step.carry_out(&mut memory, &mut notes).await {
             Ok(stored) => (Ok(()), stored),
             // Nobody's change failed: there is no more mail for anyone today.
@@ -143,6 +154,15 @@ async fn settle(
             }
         };
     }
+}
+
+/// The state with the date of the new key as IAM has it: the next run goes by that.
+fn as_created(state: &State, memory: &Memory) -> State {
+    let mut state = state.clone();
+    if let Some((id, at)) = &memory.created {
+        state.keys.iter_mut().filter(|key| key.id == *id).for_each(|key| key.created = *at);
+    }
+    state
 }
 
 /// Corrects the simulated labels where AWS answered others: only a secret's first version is `AWSCURRENT` at once, and

@@ -61,7 +61,7 @@ impl<'a, C: Reads> Context<'a, C> {
     pub async fn plan(&self, mode: Mode, depth: Depth) -> Result<Planned<'a, C>, CommandError> {
         let Self { clouds, not_entered, manifest, output, .. } = *self;
         let bar = output.progress("Reading keys");
-        let run = Run { manifest, clouds, not_entered, mode, depth, viewpoint: self.viewpoint() };
+        let run = Run { not_entered, depth, ..Run::new(manifest, clouds, mode, self.viewpoint()) };
         let planned = run.plan(&counting(&bar)).await;
         bar.finish_and_clear();
         let planned = planned?;
@@ -77,7 +77,7 @@ impl<'a, C: Reads> Context<'a, C> {
     /// Lists all accounts and resolves the manifests against them, and says what could not be read.
     pub async fn scope(&self) -> Result<Vec<AccountScope<'a, C>>, CommandError> {
         let Self { clouds, not_entered, manifest, output, .. } = *self;
-        let Scope { accounts, unread, warnings } = scope(clouds, not_entered, manifest, (self.clock)()).await?;
+        let Scope { accounts, unread, warnings } = scope(clouds, not_entered, manifest, (self.clock)(), None).await?;
         output.diagnostics(&warnings);
         self.say_unread(&unread);
         Ok(accounts)

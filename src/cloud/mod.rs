@@ -6,6 +6,7 @@
 pub mod aws;
 #[cfg(feature = "cli")]
 pub mod sandbox;
+pub mod throttle;
 
 use std::collections::BTreeMap;
 

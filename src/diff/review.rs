@@ -14,7 +14,7 @@ use crate::{
     manifest::{Diagnostic, Manifest},
     observe::{Depth, Listing, NothingRead, Progress, RosterAt, list, merged, observe_for},
     plan::{Plan, Viewpoint},
-    roster::{Roster, relevant, resolve},
+    roster::{Relevance, Roster, resolve},
     template::Templates,
 };
 
@@ -234,12 +234,10 @@ async fn list_pair<C: Reads>(
     head: &Manifest,
 ) -> Result<Listing, UnreadAccount> {
     let AccountPair { cloud, before, after } = place;
-    let is_relevant = |name: &str, path: &str| {
-        let asks = |manifest: Option<&Manifest>, account: &Option<Account>| {
-            manifest.zip(account.as_ref()).is_some_and(|(manifest, account)| relevant(manifest, account, name, path))
-        };
-        asks(Some(head), after) || asks(base, before)
-    };
+    let relevance = [(Some(head), after), (base, before)]
+        .map(|(manifest, account)| Some(Relevance::new(manifest?, account.as_ref()?)));
+    let is_relevant =
+        |name: &str, path: &str| relevance.iter().flatten().any(|relevance| relevance.includes(name, path));
     let listing = list(*cloud, &is_relevant).await;
     listing.map_err(|error| UnreadAccount::new(cloud.account(), &error))
 }
@@ -278,7 +276,7 @@ async fn observe_both<C: Reads>(
         rosters_at.iter().flat_map(|one| &one.roster.entries).map(|entry| &entry.user.name).collect();
     progress(Progress::InScope(users.len()));
     let read = || progress(Progress::Read);
-    let mut inventories = observe_for(place.cloud, &rosters_at, listing, Depth::Plan, &read).await;
+    let mut inventories = observe_for(place.cloud, &rosters_at, listing, Depth::Plan.into(), &read).await;
     let inventories_after = inventories.split_off(before.len());
     [inventories, inventories_after]
 }

@@ -7,8 +7,10 @@ use std::fmt;
 pub enum ErrorKind {
     /// A permission is missing.
     Denied,
-    /// Still throttled after the SDK's retries.
+    /// Still throttled when patience was over.
     Throttled,
+    /// The run's time was over before its turn.
+    OutOfTime,
     /// What the call is about does not exist.
     NotFound,
     /// The state was not what the call required: a third key, a label on another version, a name that is taken.
@@ -36,12 +38,18 @@ pub struct CallError {
 }
 
 impl CallError {
+    /// Whether nothing is wrong but that there was no time: a run that comes later is answered.
+    pub fn may_be_over(&self) -> bool {
+        matches!(self.kind, ErrorKind::Throttled | ErrorKind::OutOfTime)
+    }
+
     /// The failure without what it was about: it is the same for every user whom a missing permission concerns.
     pub fn cause(&self) -> String {
         let Self { kind, operation, .. } = self;
         match kind {
             ErrorKind::Denied => format!("permission `{operation}` is missing"),
             ErrorKind::Throttled => format!("{operation} is still throttled"),
+            ErrorKind::OutOfTime => "the time for reading was over before their turn".to_owned(),
             _ => format!("{operation} failed"),
         }
     }
@@ -53,6 +61,7 @@ impl fmt::Display for CallError {
         match kind {
             ErrorKind::Denied => write!(f, "permission `{operation}` is missing for {subject}: {message}"),
             ErrorKind::Throttled => write!(f, "{operation} for {subject} is still throttled: {message}"),
+            ErrorKind::OutOfTime => write!(f, "{subject} was not read: {message}"),
             ErrorKind::QuotaUsedUp => {
                 write!(f, "{operation} for {subject} failed, the daily quota of SES is used up: {message}")
             }

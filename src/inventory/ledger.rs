@@ -33,6 +33,10 @@ pub const TAG_ANNOUNCED: &str = "keyrota:announced";
 /// Tag that says which KMS key AWS reported after the secret was encrypted with the one that the manifest names, where the
 /// two can't be told to be the same by their names: `<as reported> <as in the manifest>`.
 pub const TAG_KMS_KEY: &str = "keyrota:kms-key";
+/// Tag that says how long nothing is due, as planned by the run that wrote something else there: see [`Rest`].
+pub const TAG_NEXT: &str = "keyrota:next";
+/// Tag on one secret of an account that says that a run has left users unread: see [`Unread`].
+pub const TAG_UNREAD: &str = "keyrota:unread";
 /// Tag that says since when rotations of the account wait for their turn, on the secrets of those that had theirs (RFC 3339).
 pub const TAG_QUEUE: &str = "keyrota:queue";
 /// Tag that says what else the owner was told last: `<kind of mail>/<key id>@<RFC 3339>`.
@@ -47,10 +51,13 @@ pub const PREVIOUS: &str = "AWSPREVIOUS";
 
 /// What a creation leaves on the secret until its key is handed out.
 pub const INTENT: &[&str] = &[TAG_INTENT];
-/// What a deactivation leaves on the secret until its key is deleted.
-pub const DEACTIVATION: &[&str] = &[TAG_DEACTIVATING, TAG_DEACTIVATED];
+/// What says that a run has left users unread.
+pub const UNREAD: &[&str] = &[TAG_UNREAD];
 /// What says that a deactivation took place.
 pub const DEACTIVATED: &[&str] = &[TAG_DEACTIVATED];
+
+/// The end of a [`Rest`] that a rotation ends.
+const BEGINS: &str = "/begins";
 
 /// A secret as `ListSecrets` and `DescribeSecret` tell of it; its value is never read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +92,16 @@ impl SecretRecord {
     pub fn ledger_tags(&self) -> BTreeMap<String, String> {
         let is_own = |tag: &str| tag == TAG_OWNER || tag.starts_with("keyrota:");
         self.tags.iter().filter(|(tag, _)| is_own(tag)).map(|(tag, value)| (tag.clone(), value.clone())).collect()
+    }
+
+    /// Since when rotations wait for their turn, as noted there.
+    pub fn queue(&self) -> Option<DateTime<Utc>> {
+        time(self.tags.get(TAG_QUEUE)?)
+    }
+
+    /// What a run has noted there that left users of the account unread.
+    pub fn unread(&self) -> Option<Unread> {
+        Unread::read(self.tags.get(TAG_UNREAD)?)
     }
 
     /// A secret is the user's if `keyrota:user` names the user, or, where nothing wrote that yet, if `Owner` does. The
@@ -215,6 +232,10 @@ pub struct Secret {
     pub announced: Option<KeyAt>,
     /// What the owner was told last, beside the new key.
     pub reminded: Option<Reminder>,
+    /// How long nothing is due.
+    pub rest: Option<Rest>,
+    /// A run has left users of the account unread.
+    pub unread: Option<Unread>,
     /// Since when rotations wait that the run which began this one has left to the next.
     pub queue: Option<DateTime<Utc>>,
     /// As in [`SecretRecord`].
@@ -256,6 +277,37 @@ pub struct Reminder {
     pub first: DateTime<Utc>,
 }
 
+/// The value of `keyrota:next`: `<RFC 3339>/<policy>`, and `/begins` where what comes then begins a rotation. A run that
+/// tends reads nobody of whom it says that nothing is due yet, as long as the policy is the same.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Rest {
+    /// Nothing is due before.
+    pub until: DateTime<Utc>,
+    /// A fingerprint of the policy by which that was planned.
+    pub policy: String,
+    /// Whether that begins a rotation: then it is no matter of runs that tend.
+    pub begins: bool,
+}
+
+/// What goes on in a ledger, and since when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnderWay {
+    /// Two keys work, and the owner knows.
+    Overlap(DateTime<Utc>),
+    /// A key is inactive.
+    Hold(DateTime<Utc>),
+}
+
+/// The value of `keyrota:unread`: `<RFC 3339>/<user>`. The next run, of whatever kind, begins with those, and with what was
+/// due then.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Unread {
+    /// When the run began that left them.
+    pub since: DateTime<Utc>,
+    /// The first of them, as tags write names.
+    pub first: String,
+}
+
 /// How a version of the secret names the key that it stores.
 impl KeyId {
     /// The id of the secret version that stores this key (the `ClientRequestToken` of `PutSecretValue`).
@@ -278,6 +330,8 @@ pub enum Fact {
     User { arn: String },
     /// A creation is under way.
     Intent(DateTime<Utc>),
+    /// None is, any more.
+    NoIntent,
     /// The owner was told of the key that is handed out.
     Notified(KeyAt),
     /// The owner was told that the key goes.
@@ -288,10 +342,16 @@ pub enum Fact {
     Deactivating(KeyAt),
     /// The key was deactivated.
     Deactivated(KeyAt),
+    /// The key that was deactivated is gone.
+    NotDeactivated,
     /// What AWS calls the KMS key that the manifest names.
     KmsKey(String),
     /// What else the owner was told.
     Reminded(Reminder),
+    /// How long nothing is due; `None`: something may be.
+    Rest(Option<Rest>),
+    /// A run has left users of the account unread.
+    Unread(Unread),
     /// Rotations wait for their turn since then.
     Queue(DateTime<Utc>),
 }
@@ -304,16 +364,20 @@ impl Fact {
             Self::Owner { user, arn } => vec![tag(TAG_OWNER, tag_value(user)), tag(TAG_USER, tag_value(arn))],
             Self::User { arn } => vec![tag(TAG_USER, tag_value(arn))],
             Self::Intent(since) => vec![tag(TAG_INTENT, rfc3339(*since))],
+            // Removing them would be a call of its own.
+            Self::NoIntent => vec![tag(TAG_INTENT, String::new())],
+            Self::NotDeactivated => vec![tag(TAG_DEACTIVATING, String::new()), tag(TAG_DEACTIVATED, String::new())],
             Self::Notified(KeyAt { key, at }) => {
                 vec![tag(TAG_NOTIFIED, key.to_string()), tag(TAG_NOTIFIED_AT, rfc3339(*at))]
             }
             Self::Announced(announced) => vec![tag(TAG_ANNOUNCED, announced.to_string())],
-            // Removing it would be a call of its own.
             Self::RoomMade => vec![tag(TAG_ANNOUNCED, String::new())],
             Self::Deactivating(deactivation) => vec![tag(TAG_DEACTIVATING, deactivation.to_string())],
             Self::Deactivated(deactivation) => vec![tag(TAG_DEACTIVATED, deactivation.to_string())],
             Self::KmsKey(note) => vec![tag(TAG_KMS_KEY, note.clone())],
             Self::Reminded(reminder) => vec![tag(TAG_REMINDED, reminder.to_string())],
+            Self::Rest(rest) => vec![tag(TAG_NEXT, rest.as_ref().map(ToString::to_string).unwrap_or_default())],
+            Self::Unread(unread) => vec![tag(TAG_UNREAD, unread.to_string())],
             Self::Queue(since) => vec![tag(TAG_QUEUE, rfc3339(*since))],
         }
     }
@@ -336,7 +400,10 @@ impl Secret {
             let (kind, operation) = (ErrorKind::Malformed, "secretsmanager:DescribeSecret");
             CallError { kind, operation, subject: secret.clone(), message }
         };
-        let instant = |name: &str| tag(name).map(|text| time(text).ok_or_else(|| bad(name))).transpose();
+        let instant = |name: &str| {
+            let text = tag(name).filter(|text| !text.is_empty());
+            text.map(|text| time(text).ok_or_else(|| bad(name))).transpose()
+        };
         let key_at = |name: &str| {
             let parse = |text: &str| {
                 let (key, at) = text.split_once('@')?;
@@ -354,6 +421,9 @@ impl Secret {
             announced: key_at(TAG_ANNOUNCED)?,
             // What can't be read counts as nothing: a mail too many is better than a rotation that is held.
             reminded: tag(TAG_REMINDED).and_then(Reminder::read),
+            // As much here: who is read too often costs a call.
+            rest: tag(TAG_NEXT).and_then(Rest::read),
+            unread: tag(TAG_UNREAD).and_then(Unread::read),
             // As much here: the next run that enforces begins the rest all the same.
             queue: tag(TAG_QUEUE).and_then(time),
             kms_key: record.kms_key.clone(),
@@ -373,6 +443,8 @@ impl Secret {
             deactivated,
             announced,
             reminded,
+            rest,
+            unread,
             kms_key_note,
             queue,
             ..
@@ -383,6 +455,8 @@ impl Secret {
             deactivated.clone().map(Fact::Deactivated),
             announced.clone().map(Fact::Announced),
             reminded.clone().map(Fact::Reminded),
+            rest.clone().map(|rest| Fact::Rest(Some(rest))),
+            unread.clone().map(Fact::Unread),
             kms_key_note.clone().map(Fact::KmsKey),
             queue.map(Fact::Queue),
         ];
@@ -397,6 +471,8 @@ impl Secret {
         match fact {
             Fact::Owner { .. } | Fact::User { .. } => {}
             Fact::Intent(since) => self.intent = Some(since),
+            Fact::NoIntent => self.intent = None,
+            Fact::NotDeactivated => (self.deactivating, self.deactivated) = (None, None),
             Fact::Notified(KeyAt { key, at }) => (self.notified, self.notified_at) = (Some(key), Some(at)),
             Fact::Announced(announced) => self.announced = Some(announced),
             Fact::RoomMade => self.announced = None,
@@ -404,6 +480,8 @@ impl Secret {
             Fact::Deactivated(deactivation) => self.deactivated = Some(deactivation),
             Fact::KmsKey(note) => self.kms_key_note = Some(note),
             Fact::Reminded(reminder) => self.reminded = Some(reminder),
+            Fact::Rest(rest) => self.rest = rest,
+            Fact::Unread(unread) => self.unread = Some(unread),
             Fact::Queue(since) => self.queue = Some(since),
         }
     }
@@ -413,9 +491,34 @@ impl Secret {
         self.version_with(CURRENT)
     }
 
-    /// The version that is stored and not handed out yet.
+    /// The version that is stored and not handed out yet. The label stays there afterwards, and means nothing any more; but
+    /// for a secret's first version, which is handed out by itself.
     pub fn pending(&self) -> Option<&Version> {
-        self.version_with(PENDING)
+        let is_first = self.version_with(PREVIOUS).is_none();
+        self.version_with(PENDING).filter(|version| !version.has(CURRENT) || (is_first && self.intent.is_some()))
+    }
+
+    /// Until when nothing is due by this policy, if nothing that is noted here says otherwise: what was begun and not
+    /// finished, and who was not told (`is_told_anyway`: nobody is to be), must be looked at.
+    pub fn rests(&self, policy: &str, is_told_anyway: bool) -> Option<&Rest> {
+        let rest = self.rest.as_ref().filter(|rest| rest.policy == policy)?;
+        let current = self.current()?;
+        let is_told = is_told_anyway || self.notified == KeyId::of_version(&current.id);
+        let is_stored = self.pending().is_none();
+        let is_deactivated = match (&self.deactivating, &self.deactivated) {
+            (Some(begun), Some(done)) => begun.key == done.key,
+            (None, _) => true,
+            (Some(_), None) => false,
+        };
+        (is_told && is_stored && is_deactivated && self.intent.is_none()).then_some(rest)
+    }
+
+    /// When something that is noted here began that takes a while: the latest of it, and what it is.
+    pub fn under_way(&self) -> Option<UnderWay> {
+        let at = |noted: &Option<KeyAt>| noted.as_ref().map(|noted| noted.at);
+        (at(&self.deactivated).map(UnderWay::Hold))
+            .or_else(|| at(&self.announced).map(UnderWay::Overlap))
+            .or_else(|| self.notified_at.map(UnderWay::Overlap))
     }
 
     fn version_with(&self, label: &str) -> Option<&Version> {
@@ -440,7 +543,8 @@ impl Secret {
         let moves = from != Some(to.as_str());
         for version in &mut self.versions {
             version.labels.retain(|label| match label.as_str() {
-                PENDING => version.id != to,
+                // Of a first version alone: see [`Self::pending`].
+                PENDING => moves || version.id != to,
                 CURRENT | PREVIOUS => !moves,
                 _ => true,
             });
@@ -516,6 +620,37 @@ impl fmt::Display for Reminder {
         let Self { kind, key, at, first } = self;
         write!(f, "{kind}/{key}@{}", rfc3339(*at))?;
         if first == at { Ok(()) } else { write!(f, "/{}", rfc3339(*first)) }
+    }
+}
+
+/// As tags write it.
+impl fmt::Display for Rest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { until, policy, begins } = self;
+        write!(f, "{}/{policy}{}", rfc3339(*until), if *begins { BEGINS } else { "" })
+    }
+}
+
+/// As tags write it.
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", rfc3339(self.since), self.first)
+    }
+}
+
+impl Rest {
+    fn read(text: &str) -> Option<Self> {
+        let (until, policy) = text.split_once('/')?;
+        let begins = policy.ends_with(BEGINS);
+        let policy = policy.strip_suffix(BEGINS).unwrap_or(policy).to_owned();
+        Some(Self { until: time(until)?, policy, begins })
+    }
+}
+
+impl Unread {
+    fn read(text: &str) -> Option<Self> {
+        let (since, first) = text.split_once('/')?;
+        Some(Self { since: time(since)?, first: first.to_owned() })
     }
 }
 

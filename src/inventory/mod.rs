@@ -8,7 +8,12 @@ mod key;
 mod ledger;
 mod smtp;
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use chrono::{DateTime, Utc};
 
 pub use self::{
     error::{CallError, ErrorKind},
@@ -93,6 +98,12 @@ impl State {
 pub struct Inventory {
     /// A user whose keys, last use or secret could not be read holds the error instead.
     pub users: BTreeMap<String, Result<State, CallError>>,
+    /// The users of whom nothing was read, because nothing of theirs is due: see [`Rest`].
+    pub resting: BTreeSet<String>,
+    /// Since when rotations wait for their turn, as the run noted it that left them last.
+    pub queued_since: Option<DateTime<Utc>>,
+    /// The secret on which a run has noted that it left users unread, if one did, and when that run began.
+    pub unread: Option<(String, Unread)>,
 }
 
 /// An account that could not be entered, or whose users could not be listed: nothing is known of them.

@@ -12,9 +12,9 @@ use crate::{
 pub fn of_topic(change: &Change, key: &KeyId, topic: &Topic, because: Option<String>) -> Content {
     let (account, user, key) = (Arc::clone(&change.account), change.user.clone(), key.clone());
     match topic.clone() {
-        Topic::Issued { old, moved_from } => {
+        Topic::Issued { old, at_once, moved_from } => {
             let secret = change.destination.clone();
-            Content::Rotated(Rotated { account, user, key, secret, old, moved_from, because })
+            Content::Rotated(Rotated { account, user, key, secret, old, at_once, moved_from, because })
         }
         Topic::Retiring { why, last_use, other, stops, latest } => {
             let why = why.as_str();

@@ -64,6 +64,11 @@ impl Pattern {
         &self.text[..self.literal]
     }
 
+    /// What follows the last wildcard.
+    pub(crate) fn literal_suffix(&self) -> &str {
+        self.text.rfind(['*', '?']).map_or("", |at| &self.text[at + 1..])
+    }
+
     /// Whether it names one thing, without wildcards.
     pub fn is_exact(&self) -> bool {
         self.literal == self.text.len()

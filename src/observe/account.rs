@@ -1,83 +1,23 @@
 //! One account. A failed read holds its own user and no other.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use futures::{StreamExt, stream};
 
-use super::resource_policy::readers;
+use super::{
+    listing::{Listing, ledger, ledger_named},
+    resource_policy::readers,
+    survey::{Depth, Survey, Urgency, Whom, in_time},
+};
 use crate::{
-    cloud::{Reads, Relevant},
-    inventory::{
-        CallError, Destination, Elsewhere, ErrorKind, Inventory, Key, LastUse, Ledger, SecretRecord, State, User,
-        tag_value,
-    },
-    plan::{Need, Viewpoint, arranged, need},
+    cloud::Reads,
+    inventory::{CallError, Destination, Elsewhere, ErrorKind, Inventory, Key, LastUse, Ledger, State},
+    plan::{Need, Viewpoint, arranged, left_since, need},
     roster::{Entry, Roster},
 };
 
-/// Users read at the same time. IAM answers a few dozen reads a second; the SDK's adaptive retry slows down below that.
-const CONCURRENCY: usize = 32;
-
-/// The bulk reads of one account.
-pub struct Listing {
-    pub users: Vec<User>,
-    /// `None` if listing secrets is not permitted: each is described then, and what has another name is not seen.
-    secrets: Option<Secrets>,
-}
-
-/// The secrets that were listed.
-struct Secrets {
-    by_name: HashMap<String, SecretRecord>,
-    /// The names of those whose `keyrota:user` names a user, by that user's name in lower case.
-    by_user: HashMap<String, Vec<String>>,
-}
-
-impl Secrets {
-    fn new(records: Vec<SecretRecord>) -> Self {
-        let mut by_user = HashMap::<_, Vec<String>>::new();
-        for record in &records {
-            if let Some(user) = record.user() {
-                by_user.entry(user.to_ascii_lowercase()).or_default().push(record.name.clone());
-            }
-        }
-        Self { by_name: records.into_iter().map(|record| (record.name.clone(), record)).collect(), by_user }
-    }
-
-    /// The user's secrets of other names than the one that the manifest gives them now.
-    fn former(&self, entry: &Entry, region: &str) -> Result<Vec<Ledger>, CallError> {
-        let names = self.by_user.get(&tag_value(&entry.user.name).to_ascii_lowercase());
-        let records = names.into_iter().flatten().filter_map(|name| self.by_name.get(name));
-        let ledgers = records
-            .filter(|record| record.name != entry.secret)
-            .map(|record| ledger_named(&record.name, Some(record), entry, region, false));
-        let is_own =
-            |found: &Result<Ledger, _>| found.as_ref().map_or(true, |ledger| ledger.destination.own().is_some());
-        ledgers.filter(is_own).collect()
-    }
-}
-
-/// How much is read of each user.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Depth {
-    /// What the plan asks for.
-    Plan,
-    /// The last use of every key as well, for `status`.
-    Everything,
-}
-
-/// Lists users and secrets.
-///
-/// # Errors
-/// Without the users there is nothing to plan, and secrets that are half listed would be taken for absent.
-pub async fn list(cloud: &impl Reads, relevant: Relevant<'_>) -> Result<Listing, CallError> {
-    let (users, secrets) = futures::join!(cloud.users(relevant), cloud.secrets());
-    let secrets = match secrets {
-        Ok(secrets) => Some(Secrets::new(secrets)),
-        Err(error) if error.kind == ErrorKind::Denied => None,
-        Err(error) => return Err(error),
-    };
-    Ok(Listing { users: users?, secrets })
-}
+/// Users that are under way at the same time. How many calls go out at a time, and how fast, is up to the cloud.
+const CONCURRENCY: usize = 256;
 
 /// A roster, and what to plan it for.
 #[derive(Clone, Copy)]
@@ -91,21 +31,22 @@ pub async fn observe(
     cloud: &impl Reads,
     roster: &Roster,
     listing: &Listing,
-    depth: Depth,
+    survey: impl Into<Survey>,
     viewpoint: impl Into<Viewpoint>,
     progress: &(dyn Fn() + Sync),
 ) -> Inventory {
     let roster_at = RosterAt { roster, viewpoint: viewpoint.into() };
-    observe_for(cloud, &[roster_at], listing, depth, progress).await.swap_remove(0)
+    observe_for(cloud, &[roster_at], listing, survey.into(), progress).await.swap_remove(0)
 }
 
 /// Reads the users of several rosters of one account, each user once: what one look needs is not read again for another.
-/// Returns an inventory for each look; they differ only where the rosters name different secrets for a user.
+/// Returns an inventory for each look; they differ only where the rosters name different secrets for a user. The most urgent
+/// come first, and those whom an earlier run has left.
 pub async fn observe_for(
     cloud: &impl Reads,
     rosters: &[RosterAt<'_>],
     listing: &Listing,
-    depth: Depth,
+    survey: Survey,
     progress: &(dyn Fn() + Sync),
 ) -> Vec<Inventory> {
     let mut users: BTreeMap<&str, Vec<(usize, RosterAt, &Entry)>> = BTreeMap::new();
@@ -114,14 +55,37 @@ pub async fn observe_for(
             users.entry(&entry.user.name).or_default().push((position, *roster_at, entry));
         }
     }
-    let mut observed = stream::iter(users)
-        .map(|(user, views)| async move {
-            let states = observe_user(cloud, &views, listing, depth).await;
+    let (unread, queued_since) = (listing.unread.clone(), listing.queued_since);
+    let mut inventories = vec![Inventory { unread, queued_since, ..Inventory::default() }; rosters.len()];
+    let region = &cloud.account().region;
+    let urgency = |views: &[(usize, RosterAt, &Entry)]| {
+        views.iter().map(|(_, at, entry)| Urgency::of(entry, listing, region, at.viewpoint.at)).min()
+    };
+    let left = |(at, inventory): (&RosterAt, &Inventory)| left_since(at.roster, inventory, at.viewpoint.at);
+    let left_since = rosters.iter().zip(&inventories).filter_map(left).max();
+    let mut in_order: Vec<_> = users.into_iter().map(|(user, views)| (urgency(&views), user, views)).collect();
+    in_order.sort_by_key(|(urgency, user, _)| (*urgency, *user));
+    let is_read = |urgency: &Option<Urgency>| match survey.whom {
+        Whom::Everyone => true,
+        Whom::UnderWay => urgency.is_some_and(|urgency| urgency.is_for_tend(left_since, listing.is_new)),
+    };
+    for (_, user, views) in in_order.extract_if(.., |(urgency, _, _)| !is_read(urgency)) {
+        for (position, _, _) in views {
+            inventories[position].resting.insert(user.to_owned());
+        }
+        progress();
+    }
+    let Survey { depth, whom: _, until } = survey;
+    let mut observed = stream::iter(in_order)
+        .map(|(_, user, views)| async move {
+            let reading = observe_user(cloud, &views, listing, depth);
+            let states = in_time(until, "iam:ListAccessKeys", user, reading)
+                .await
+                .unwrap_or_else(|error| views.iter().map(|(position, _, _)| (*position, Err(error.clone()))).collect());
             progress();
             (user, states)
         })
         .buffer_unordered(CONCURRENCY);
-    let mut inventories = vec![Inventory::default(); rosters.len()];
     while let Some((user, states)) = observed.next().await {
         for (position, state) in states {
             inventories[position].users.insert(user.to_owned(), state);
@@ -279,20 +243,6 @@ async fn all_described(
         ledgers.push(described(cloud, entry, &secret).await?);
     }
     Ok(ledgers)
-}
-
-fn ledger(record: Option<&SecretRecord>, entry: &Entry, region: &str, confirmed: bool) -> Result<Ledger, CallError> {
-    ledger_named(&entry.secret, record, entry, region, confirmed)
-}
-
-fn ledger_named(
-    name: &str,
-    record: Option<&SecretRecord>,
-    entry: &Entry,
-    region: &str,
-    confirmed: bool,
-) -> Result<Ledger, CallError> {
-    Ledger::read(name, record, &entry.user.name, &entry.user.arn, region, confirmed)
 }
 
 fn malformed(operation: &'static str, subject: &str, message: &str) -> CallError {

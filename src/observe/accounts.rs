@@ -3,14 +3,19 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use tokio::time::Instant;
 
-use super::account::{Depth, Listing, list, observe};
+use super::{
+    account::observe,
+    listing::{Listing, list},
+    survey::{Survey, in_time},
+};
 use crate::{
     cloud::Reads,
     inventory::{Inventory, UnreadAccount},
     manifest::{Code, Diagnostic, Manifest},
     plan::Viewpoint,
-    roster::{Roster, relevant, resolve},
+    roster::{Relevance, Roster, resolve},
 };
 
 /// One account, with who is in scope there and what was observed of them.
@@ -48,7 +53,7 @@ pub struct Scope<'a, C> {
 }
 
 /// Lists users and secrets of every account, all at the same time, and resolves the manifest against them. An account
-/// that can't be listed stops no other; `not_entered` are those that could not even be entered.
+/// that can't be listed, `until` that instant if there is one, stops no other; `not_entered` are those that could not even be entered.
 ///
 /// # Errors
 /// No account can be listed.
@@ -57,11 +62,15 @@ pub async fn scope<'a, C: Reads>(
     not_entered: &[UnreadAccount],
     manifest: &Manifest,
     now: DateTime<Utc>,
+    until: Option<Instant>,
 ) -> Result<Scope<'a, C>, NothingRead> {
     let one = |cloud: &'a C| async move {
         let account = cloud.account();
-        let is_relevant = |name: &str, path: &str| relevant(manifest, account, name, path);
-        let listing = match list(cloud, &is_relevant).await {
+        let relevance = Relevance::new(manifest, account);
+        let is_relevant = |name: &str, path: &str| relevance.includes(name, path);
+        let (operation, subject) = ("iam:GetAccountAuthorizationDetails", format!("account {account}"));
+        let listing = in_time(until, operation, &subject, list(cloud, &is_relevant)).await;
+        let listing = match listing.and_then(|listing| listing) {
             Ok(listing) => listing,
             Err(error) => return Err(UnreadAccount::new(account, &error)),
         };
@@ -96,12 +105,14 @@ pub fn merged(accounts: Vec<Vec<Diagnostic>>, unread: &[UnreadAccount]) -> Vec<D
     for warning in accounts.iter().flatten().filter(|warning| is_absence(warning.code)) {
         *unmatched.entry(place(warning)).or_default() += 1;
     }
-    let mut merged: Vec<Diagnostic> = Vec::new();
+    let (mut merged, mut said) = (Vec::<Diagnostic>::new(), HashMap::<_, Vec<usize>>::new());
     for warning in accounts.into_iter().flatten() {
         // Said once, by whichever account comes first.
         let is_told =
             !is_absence(warning.code) || unmatched.remove(&place(&warning)).is_some_and(|accounts| accounts == count);
-        if is_told && !merged.contains(&warning) {
+        let here = said.entry(place(&warning)).or_default();
+        if is_told && !here.iter().any(|at| merged[*at] == warning) {
+            here.push(merged.len());
             merged.push(warning);
         }
     }
@@ -117,14 +128,14 @@ fn is_absence(code: Code) -> bool {
 /// Reads the users in scope of every account.
 pub async fn observe_all<'a, C: Reads>(
     scoped: Vec<AccountScope<'a, C>>,
-    depth: Depth,
+    survey: impl Into<Survey>,
     viewpoint: impl Into<Viewpoint>,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Vec<AccountState<'a, C>> {
-    let viewpoint = viewpoint.into();
+    let (survey, viewpoint) = (survey.into(), viewpoint.into());
     let accounts = scoped.into_iter().map(|AccountScope { cloud, listing, roster }| async move {
         progress(Progress::InScope(roster.entries.len()));
-        let inventory = observe(cloud, &roster, &listing, depth, viewpoint, &|| progress(Progress::Read)).await;
+        let inventory = observe(cloud, &roster, &listing, survey, viewpoint, &|| progress(Progress::Read)).await;
         AccountState { cloud, roster, inventory }
     });
     futures::future::join_all(accounts).await

@@ -3,9 +3,13 @@
 
 mod account;
 mod accounts;
+mod listing;
 mod resource_policy;
+mod survey;
 
 pub use self::{
-    account::{Depth, Listing, RosterAt, fetch, list, observe, observe_for},
+    account::{RosterAt, fetch, observe, observe_for},
     accounts::{AccountScope, AccountState, NothingRead, Progress, Scope, merged, observe_all, scope},
+    listing::{Listing, list},
+    survey::{Depth, Survey, Whom},
 };

@@ -118,7 +118,7 @@ impl<'a> Walk<'a> {
     fn new(outset: Outset<'a>, state: &State) -> Self {
         let used = |last_use: &LastUse| match last_use {
             LastUse::At { time, .. } => is_used(*time, outset.entry, outset.now),
-            LastUse::Unread => true,
+            LastUse::Unread => !outset.entry.policy.quiet.value.is_zero(),
             LastUse::Never => false,
         };
         Self {

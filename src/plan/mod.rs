@@ -15,6 +15,7 @@ mod moving;
 mod notices;
 mod pace;
 mod reason;
+mod rest;
 mod rules;
 mod simulate;
 mod unused;
@@ -46,8 +47,9 @@ pub use self::{
     },
     moving::{arranged, decide, next, placed},
     notices::{Batch, Notice, batches, due_notices},
-    pace::Rotations,
+    pace::{Rotations, left_since},
     reason::{Origin, Reason, Retirement},
+    rest::{policy_fingerprint, rest},
     rules::{RULES, Rule},
     simulate::simulate,
     view::due_at,
@@ -71,6 +73,12 @@ pub fn plan_for(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Vie
     let mut plan = Plan { unmanaged: roster.unmanaged, ..Plan::empty(now) };
     for entry in &roster.entries {
         let user = entry.user.name.clone();
+        if inventory.resting.contains(&user) {
+            plan.resting += 1;
+            // Nobody asked how many there are; one at least, or it would have none to rest with.
+            plan.keys += 1;
+            continue;
+        }
         let observed = inventory.users.get(&user).map(Result::as_ref);
         plan.keys += observed.and_then(Result::ok).map_or(0, |state| state.keys.len());
         let account = Arc::clone(&account);
@@ -168,7 +176,7 @@ impl Forecast {
         viewpoint: Viewpoint,
     ) -> Self {
         let mut forecast = Self::at_due_times(roster, entry, observed, viewpoint);
-        forecast.next = on_schedule(forecast.next, roster, viewpoint.at);
+        forecast.next = on_schedule(forecast.next, roster, forecast.state.as_ref(), viewpoint.at);
         forecast
     }
 
@@ -199,8 +207,15 @@ impl Forecast {
 }
 
 /// The same with the instants of the scheduled runs that act. An exemption ends when it ends.
-fn on_schedule(next: Next, roster: &Roster, now: DateTime<Utc>) -> Next {
+fn on_schedule(next: Next, roster: &Roster, state: Option<&State>, now: DateTime<Utc>) -> Next {
+    let deactivated = state.and_then(|state| state.ledger.destination.own()?.deactivated.as_ref());
     match next {
+        // What someone else has deactivated makes room for a rotation.
+        Next::Wait { key, wait: WaitingOn::InHold, until: Some(until) }
+            if deactivated.is_none_or(|deactivated| key.as_ref() != Some(&deactivated.key)) =>
+        {
+            Next::Wait { key, wait: WaitingOn::InHold, until: Some(roster.runs.starting(until, now)) }
+        }
         Next::Wait { key, wait: wait @ WaitingOn::UnusedSecret { .. }, until: Some(due) } => {
             Next::Wait { key, wait, until: Some(roster.runs.starting(due, now)) }
         }

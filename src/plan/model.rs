@@ -26,6 +26,8 @@ pub struct Plan {
     pub changes: Vec<Change>,
     pub waiting: Vec<Waiting>,
     pub settled: Vec<Settled>,
+    /// Users of whom a run that tends has read nothing, because nothing of theirs is due.
+    pub resting: usize,
     /// The rotations that wait for their turn, in the order of their turns: each takes the place of one that can't begin. They
     /// are among those that wait, too.
     pub queue: Vec<Change>,
@@ -383,7 +385,8 @@ pub enum Action {
     Delete {
         key: KeyId,
         expected: Vec<(KeyId, Status)>,
-        /// Whether the ledger's tags name this key and are to be cleared.
+        /// Whether the ledger's tags name this key and are to be cleared: a rotation that has begun ends with it. What someone
+        /// else has deactivated goes because a new key needs its place.
         clear: bool,
     },
     /// Make the secret as the manifest says, with all that is in it.
@@ -429,7 +432,8 @@ impl Action {
         match self {
             Self::Create { resumes, .. } => !resumes,
             Self::Notify { announcement, .. } => matches!(announcement.topic, Topic::Retiring { .. }),
-            Self::Promote { .. } | Self::Deactivate { .. } | Self::Delete { .. } | Self::Update(_) => false,
+            Self::Delete { clear, .. } => !clear,
+            Self::Promote { .. } | Self::Deactivate { .. } | Self::Update(_) => false,
         }
     }
 
@@ -480,6 +484,8 @@ pub enum Topic {
     /// earliest.
     Issued {
         old: Option<(KeyId, DateTime<Utc>)>,
+        /// Whether the same run deactivates and deletes it.
+        at_once: bool,
         /// The secret that the credential was in before, if that is another.
         moved_from: Option<String>,
     },
@@ -543,6 +549,7 @@ impl Plan {
             changes: Vec::new(),
             waiting: Vec::new(),
             settled: Vec::new(),
+            resting: 0,
             queue: Vec::new(),
             unmanaged: 0,
             keys: 0,
@@ -553,10 +560,12 @@ impl Plan {
 
     /// Adds the plan of another account, made for the same instant.
     pub fn extend(&mut self, other: Self) {
-        let Self { as_of: _, changes, waiting, settled, queue, unmanaged, keys, accounts_unread, warnings } = other;
+        let Self { as_of: _, changes, waiting, settled, resting, queue, unmanaged, keys, accounts_unread, warnings } =
+            other;
         self.changes.extend(changes);
         self.waiting.extend(waiting);
         self.settled.extend(settled);
+        self.resting += resting;
         self.queue.extend(queue);
         self.unmanaged += unmanaged;
         self.keys += keys;
@@ -576,7 +585,7 @@ impl Plan {
 
     /// How many users are in scope.
     pub fn users(&self) -> usize {
-        self.changes.len() + self.waiting.len() + self.settled.len()
+        self.changes.len() + self.waiting.len() + self.settled.len() + self.resting
     }
 
     /// The user whose current key becomes due first.

@@ -31,7 +31,7 @@ const BLOCKED_AGAIN: TimeDelta = TimeDelta::hours(7 * 24 - 6);
 const BLOCKED_STILL: TimeDelta = TimeDelta::hours(30 * 24 - 6);
 
 /// How long before a rotation its owner is asked to make room for the new key.
-const UPCOMING: TimeDelta = TimeDelta::days(14);
+pub(super) const UPCOMING: TimeDelta = TimeDelta::days(14);
 
 /// Something that the owner of one user is to be told about one key.
 #[derive(Clone, Debug, PartialEq)]

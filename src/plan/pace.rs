@@ -98,10 +98,10 @@ pub(super) fn spread(
     rotations: Rotations,
 ) {
     let now = plan.as_of;
-    let queue = queue_since(roster, inventory, now);
+    let queue = left_since(roster, inventory, now);
     let mut turns = Vec::new();
     for candidate in candidates {
-        let is_queued = |since: DateTime<Utc>| roster.pace.is_some() && candidate.was_due(since);
+        let is_queued = |since: DateTime<Utc>| candidate.was_due(since);
         let is_reissue = candidate.is_reissue(now);
         match rotations {
             _ if !candidate.begins() => plan.changes.push(candidate.change),
@@ -135,11 +135,15 @@ pub(super) fn spread(
     plan.waiting.sort_by(|a, b| a.user.cmp(&b.user));
 }
 
-/// Since when rotations wait for their turn, as an earlier run noted it. The next run that enforces begins anew.
-fn queue_since(roster: &Roster, inventory: &Inventory, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+/// When a run began that left something to the next, as it noted: rotations to their turn, or users that it could not read in
+/// time. The next run that enforces begins anew.
+#[must_use]
+pub fn left_since(roster: &Roster, inventory: &Inventory, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let secrets = inventory.users.values().flatten().filter_map(|state| state.ledger.destination.own());
-    let since = secrets.filter_map(|secret| secret.queue).filter(|since| *since <= later(now, SLACK)).max()?;
-    (!roster.runs.enforces_between(since, now)).then_some(since)
+    let queued = secrets.filter_map(|secret| secret.queue).chain(inventory.queued_since);
+    let is_valid = |since: &DateTime<Utc>| *since <= later(now, SLACK) && !roster.runs.enforces_between(*since, now);
+    let queued = queued.filter(|_| roster.pace.is_some()).max().filter(is_valid);
+    queued.max(inventory.unread.as_ref().map(|(_, unread)| unread.since))
 }
 
 /// What comes when a run that enforces begins it.

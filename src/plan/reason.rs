@@ -27,6 +27,9 @@ pub enum Reason {
     NotTold,
     /// The replacement works, its owner knows, the overlap is over and the old key is not in use.
     Superseded { last_used: Option<DateTime<Utc>> },
+    /// The same by a policy that does not ask whether it is in use.
+    #[strum(serialize = "superseded")]
+    Replaced,
     /// The old key is still in use, but `patience` is over.
     PatienceOver { last_used: Option<DateTime<Utc>> },
     /// A new key is due, and this key, of two that work, is not in use: its slot is needed, and its owner was told.
@@ -117,6 +120,7 @@ impl Reason {
             Self::Stored
             | Self::NotTold
             | Self::Superseded { .. }
+            | Self::Replaced
             | Self::PatienceOver { .. }
             | Self::MakesRoom { .. }
             | Self::OverAge { .. }
@@ -148,6 +152,7 @@ impl fmt::Display for Reason {
             Self::Stored => f.write_str("the new key is stored; clients get it from now on"),
             Self::NotTold => f.write_str("the owner does not know of the new key yet"),
             Self::Superseded { last_used } => write!(f, "replaced, {}", Used(*last_used)),
+            Self::Replaced => f.write_str("replaced, and its policy waits for nobody (`quiet` is 0d)"),
             Self::PatienceOver { last_used } => write!(f, "the time it was given is over; {}", Used(*last_used)),
             Self::MakesRoom { last_used } => write!(f, "{}, and a new key needs its place", Used(*last_used)),
             Self::OverAge { last_used } => write!(f, "too old, replaced by hand, and {}", Used(*last_used)),

@@ -13,7 +13,7 @@ use super::{
     waiting_on::{LeakObstacle, WaitingOn},
 };
 use crate::{
-    inventory::{Destination, Elsewhere, Key, Readers, Secret, State},
+    inventory::{Destination, Elsewhere, Key, LastUse, Readers, Secret, State},
     manifest::WhenFull,
     roster::{Entry, Roster},
 };
@@ -338,7 +338,9 @@ fn superseded(view: &View<'_>) -> Result<Option<Next>, Need> {
         let until = idle.map_or(overlap_ends, |idle| idle.clamp(overlap_ends, later(overlap_ends, patience)));
         return Ok(Some(waits(other, WaitingOn::InOverlap, until)));
     }
-    let last_used = last_use(other)?;
+    // Where nothing counts as in use, nobody asks.
+    let is_unasked = view.policy.quiet.value.is_zero() && other.last_use == LastUse::Unread;
+    let last_used = if is_unasked { None } else { last_use(other)? };
     if let Some(time) = last_used.filter(|time| view.is_recent(*time) && !view.is_over(overlap_ends, patience)) {
         return Ok(Some(waits(other, WaitingOn::StillInUse { last_used: time }, later(overlap_ends, patience))));
     }
@@ -350,6 +352,7 @@ fn superseded(view: &View<'_>) -> Result<Option<Next>, Need> {
     }
     Ok(Some(match last_used {
         Some(time) if view.is_recent(time) => view.deactivate(other, Reason::PatienceOver { last_used }),
+        _ if is_unasked => view.deactivate(other, Reason::Replaced),
         _ => view.deactivate(other, Reason::Superseded { last_used }),
     }))
 }

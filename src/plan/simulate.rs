@@ -23,12 +23,15 @@ pub fn simulate(action: &Action, state: &State, now: DateTime<Utc>, issued: &Key
         Action::Promote { key, from } => {
             let secret = ledger(&mut after, None);
             secret.hand_out(key, from.as_deref());
-            secret.intent = None;
+            secret.note(Fact::NoIntent);
         }
         Action::Notify { key, announcement } => {
             let secret = ledger(&mut after, Some(&announcement.ledger));
             match announcement.topic {
-                Topic::Issued { .. } => secret.note(Fact::Notified(KeyAt { key: key.clone(), at: now })),
+                Topic::Issued { .. } => {
+                    secret.note(Fact::Notified(KeyAt { key: key.clone(), at: now }));
+                    secret.note(Fact::NoIntent);
+                }
                 Topic::Retiring { .. } => secret.note(Fact::Announced(KeyAt { key: key.clone(), at: now })),
             }
         }
@@ -45,8 +48,7 @@ pub fn simulate(action: &Action, state: &State, now: DateTime<Utc>, issued: &Key
             after.keys.retain(|held| held.id != *key);
             if *clear {
                 let secret = ledger(&mut after, None);
-                secret.deactivating = None;
-                secret.deactivated = None;
+                secret.note(Fact::NotDeactivated);
             }
         }
         Action::Update(update) => {

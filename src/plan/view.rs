@@ -294,7 +294,9 @@ impl<'a> View<'a> {
         // The one that hands out the old key, or handed out the one before.
         let is_left = |ledger: &&Ledger| ledger.handed_out().is_some_and(|key| self.state.key(&key).is_some());
         let moved_from = self.former.filter(is_left).map(|ledger| ledger.secret.clone());
-        let announcement = self.announcement(Topic::Issued { old, moved_from });
+        let Policy { overlap, quiet, hold, .. } = self.policy;
+        let at_once = old.is_some() && [overlap, quiet, hold].iter().all(|window| window.value.is_zero());
+        let announcement = self.announcement(Topic::Issued { old, at_once, moved_from });
         Next::Change(Action::Notify { key: current.id.clone(), announcement }, Reason::NotTold)
     }
 

@@ -30,6 +30,8 @@ pub struct Metrics {
     pub blocked: usize,
     /// Rotations that wait for their turn: see `[pace]`.
     pub paced: usize,
+    /// Whether nobody was left out because nothing of theirs is due: else nobody knows those above.
+    pub is_whole: bool,
     /// `None`: nothing was to be changed.
     pub run: Option<RunMetrics>,
 }
@@ -60,8 +62,11 @@ pub fn lines_in(
     plan: &Plan,
     applied: Option<&Applied>,
 ) -> Vec<String> {
-    let mut all =
-        Metrics { run: applied.map(|_| RunMetrics { completed: true, ..RunMetrics::default() }), ..<_>::default() };
+    let mut all = Metrics {
+        run: applied.map(|_| RunMetrics { completed: true, ..RunMetrics::default() }),
+        is_whole: true,
+        ..<_>::default()
+    };
     let mut lines = Vec::new();
     for (roster, inventory) in accounts {
         let one = measure(roster, inventory, plan, applied);
@@ -81,6 +86,7 @@ fn measure(roster: &Roster, inventory: &Inventory, plan: &Plan, applied: Option<
     let mut metrics = Metrics {
         blocked: waiting().filter(|waiting| waiting.wait.is_blocked()).count(),
         paced: waiting().filter(|waiting| matches!(waiting.wait, WaitingOn::Paced { .. })).count(),
+        is_whole: inventory.resting.is_empty(),
         ..<_>::default()
     };
     for entry in &roster.entries {
@@ -139,7 +145,9 @@ fn working_keys<'a>(
 
 impl Metrics {
     fn add(&mut self, other: &Self) {
-        let Self { keys_over_max_age, keys_over_max_age_explained, oldest_key_age_days, blocked, paced, run } = other;
+        let Self { keys_over_max_age, keys_over_max_age_explained, oldest_key_age_days, blocked, paced, is_whole, run } =
+            other;
+        self.is_whole &= is_whole;
         self.keys_over_max_age += keys_over_max_age;
         self.keys_over_max_age_explained += keys_over_max_age_explained;
         self.oldest_key_age_days = self.oldest_key_age_days.max(*oldest_key_age_days);
@@ -158,14 +166,16 @@ impl Metrics {
 
 /// One document of the format. See "Specification: Embedded metric format" in the CloudWatch user guide.
 fn line(namespace: &str, time: DateTime<Utc>, account: Option<&Account>, metrics: &Metrics) -> String {
-    let Metrics { keys_over_max_age, keys_over_max_age_explained, oldest_key_age_days, blocked, paced, run } = metrics;
-    let mut values = vec![
+    let Metrics { keys_over_max_age, keys_over_max_age_explained, oldest_key_age_days, blocked, .. } = metrics;
+    let Metrics { paced, is_whole, run, .. } = metrics;
+    let state = [
         ("KeysOverMaxAge", json!(keys_over_max_age)),
         ("KeysOverMaxAgeExplained", json!(keys_over_max_age_explained)),
         ("OldestKeyAgeDays", json!(oldest_key_age_days)),
         ("Blocked", json!(blocked)),
         ("Paced", json!(paced)),
     ];
+    let mut values: Vec<_> = state.into_iter().filter(|_| *is_whole).collect();
     if let Some(RunMetrics { completed, created, deactivated, deleted, failures }) = run {
         values.extend([
             ("RunsCompleted", json!(u8::from(*completed))),

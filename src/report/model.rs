@@ -75,6 +75,8 @@ pub struct Counts {
     pub held: usize,
     pub exempt: usize,
     pub settled: usize,
+    /// Of whom nothing was read, because nothing of theirs is due.
+    pub resting: usize,
     pub unmanaged: usize,
 }
 
@@ -96,6 +98,7 @@ impl Counts {
             held: plan.waiting.len() - blocked - exempt - unreadable,
             exempt,
             settled: plan.settled.len(),
+            resting: plan.resting,
             unmanaged: plan.unmanaged,
         }
     }

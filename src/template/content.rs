@@ -44,6 +44,8 @@ pub struct Rotated {
     pub secret: String,
     /// The key that the new one replaces, if it still works, and when it stops at the earliest.
     pub old: Option<(KeyId, DateTime<Utc>)>,
+    /// Whether it is deactivated and deleted with this.
+    pub at_once: bool,
     /// The name of the secret that the credential was in before, if that is another.
     pub moved_from: Option<String>,
     /// Why this goes to the fallback instead of the owner.
@@ -152,7 +154,7 @@ impl Content {
 
 impl Rotated {
     fn values(&self, language: Language) -> Value {
-        let Self { account, user, key, secret, old, moved_from, because } = self;
+        let Self { account, user, key, secret, old, at_once, moved_from, because } = self;
         context! {
             user => untrusted::mail(user),
             account => untrusted::mail(&account.to_string()),
@@ -162,6 +164,7 @@ impl Rotated {
             secret_url => secret_url(account, secret),
             old => old.as_ref().map(|(old, _)| untrusted::mail(old.as_str())),
             deadline => old.as_ref().map(|(_, stops)| language.day(*stops)),
+            at_once => *at_once,
             moved_from => moved_from.as_deref().map(untrusted::mail),
             because => because.as_deref().map(untrusted::mail),
         }

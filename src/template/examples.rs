@@ -37,12 +37,15 @@ pub fn examples(kind: Kind, now: DateTime<Utc>) -> Vec<Content> {
                 key: KeyId::new("AKIAEXAMPLECIDEPLOY2"),
                 secret: "/aws/iam/credentials/ci-deployer".to_owned(),
                 old: Some((KeyId::new("AKIAEXAMPLECIDEPLOY1"), now + TimeDelta::days(7))),
+                at_once: false,
                 moved_from: None,
                 because: None,
             };
+            let at_once =
+                Rotated { old: Some((KeyId::new("AKIAEXAMPLECIDEPLOY1"), now)), at_once: true, ..rotated.clone() };
             let without = Rotated { old: None, because: because(), ..rotated.clone() };
             let moved = Rotated { moved_from: Some("/ci/ci-deployer".to_owned()), ..rotated.clone() };
-            vec![Content::Rotated(rotated), Content::Rotated(without), Content::Rotated(moved)]
+            [rotated, without, moved, at_once].map(Content::Rotated).into()
         }
         Kind::Retiring => {
             let last_use = LastUse::At {
@@ -184,7 +187,16 @@ impl Content {
         let mut keys: Vec<&Key> = keys.iter().collect();
         keys.sort_unstable_by_key(|key| (key.created, key.id.clone()));
         match &mut self {
-            Self::Rotated(Rotated { account: to, user: name, key, secret, old, moved_from: _, because: _ }) => {
+            Self::Rotated(Rotated {
+                account: to,
+                user: name,
+                key,
+                secret,
+                old,
+                at_once: _,
+                moved_from: _,
+                because: _,
+            }) => {
                 (*to, *name, *secret) = (Arc::clone(account), user.to_owned(), secret_name.to_owned());
                 match (&keys[..], old) {
                     // With one key, it is the one that a rotation would replace.

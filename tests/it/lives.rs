@@ -27,7 +27,7 @@ use keyrota::{
     },
     manifest::{Mail, Policy, RotateAhead, Schedule, Source, Sourced, WhenFull, schedule::Runs},
     notice::Recipient,
-    observe::{Depth, list, observe},
+    observe::{Depth, Survey, Whom, list, observe},
     plan::{Plan, WaitingOn, plan},
     roster::{Entry, Roster},
     time::rfc3339,
@@ -244,6 +244,11 @@ fn live(roster: &Roster, node: &Node, seen: &Seen, queue: &mut Vec<Node>) -> Kno
         let after = run(roster, &here.0, here.1, None);
         seen.runs.fetch_add(1, Ordering::Relaxed);
         path.push((name, after.writes == 0));
+        if let Some((_, plan)) = &after.planned {
+            // Who is not read by a run that tends never needs it: what comes next begins a rotation, if anything does.
+            let carries_on = plan.changes.iter().any(|change| !change.action.starts_rotation());
+            assert!(!carries_on || !rests(roster, &here), "tend would not read it\n{:#?}\n{plan:#?}", here.0);
+        }
         let (world, now) = (after.world, here.1);
         // A run right after it sees everything anew, and does nothing.
         let again = run(roster, &world, now, None);
@@ -281,6 +286,17 @@ fn live(roster: &Roster, node: &Node, seen: &Seen, queue: &mut Vec<Node>) -> Kno
     let mut known = seen.known.lock().expect("no thread has failed");
     known.extend(path.into_iter().map(|(name, is_calm)| (name, Known { end: end.clone(), is_calm })));
     known[&name(node)].clone()
+}
+
+/// Whether a run that tends leaves the user unread.
+fn rests(roster: &Roster, (world, now): &Node) -> bool {
+    let sandbox = simulate(world, *now);
+    let tend = async {
+        let listing = list(&sandbox, &|_, _| true).await.expect("the sandbox lists");
+        let survey = Survey { depth: Depth::Plan, whom: Whom::UnderWay, until: None };
+        observe(&sandbox, roster, &listing, survey, *now, &|| {}).await.resting.contains(USER)
+    };
+    tend.now_or_never().expect("the sandbox never waits")
 }
 
 /// A run without a fault, with what it takes to let each of its calls go wrong and not live through the rest again.
@@ -482,7 +498,8 @@ fn watch(world: &World, attempt: &Attempt<'_>) {
                 return;
             }
             for newer in others().filter(|other| other.is_active() && other.created > key.created) {
-                assert!(!labelled("AWSPENDING", newer), "the new key is not handed out yet\n{world:#?}");
+                let is_handed_out = !labelled("AWSPENDING", newer) || labelled("AWSCURRENT", newer);
+                assert!(is_handed_out, "the new key is not handed out yet\n{world:#?}");
             }
             if key.is_active() {
                 let (told, announced): (Vec<String>, Vec<String>) = (tags(TAG_NOTIFIED), tags(TAG_ANNOUNCED));

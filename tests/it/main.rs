@@ -12,6 +12,7 @@ mod begin;
 mod binary;
 mod calendar;
 mod compare;
+mod cost;
 mod digest;
 mod documented;
 mod forecast;

@@ -6,7 +6,7 @@ use keyrota::{
     inventory::{Account, CallError, ErrorKind, User},
     manifest::{self, Diagnostic, Manifest},
     plan::WaitingOn,
-    roster::{self, Roster},
+    roster::{self, Relevance, Roster},
 };
 use serde::Deserialize;
 
@@ -140,7 +140,7 @@ fn relevance_is_optimistic() {
         (&elsewhere, "ci-deployer", "/", false),
         (&elsewhere, "ci-deployer", "/apps/", true),
     ] {
-        assert_eq!(roster::relevant(&manifest, account, name, path), expected, "{name} {path}");
+        assert_eq!(Relevance::new(&manifest, account).includes(name, path), expected, "{name} {path}");
     }
 }
 

@@ -4,6 +4,7 @@ use std::{
     env,
     io::{self, Write},
     path::PathBuf,
+    time::Duration,
 };
 
 use chrono::{DateTime, Utc};
@@ -24,7 +25,7 @@ use keyrota::{
 };
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::Instant};
 
 use crate::{
     event::{Event, mode},
@@ -75,7 +76,9 @@ impl Function {
         // The manifests stay the same, but exemptions end.
         let manifest = self.load(now)?;
         let (clouds, not_entered) = self.connect(&manifest).await?;
-        let run = Run { not_entered: &not_entered, ..Run::new(&manifest, &clouds, mode, now) };
+        let deadline = i64::try_from(context.deadline).unwrap_or(i64::MAX);
+        let read_until = reading_ends(deadline.saturating_sub(now.timestamp_millis()));
+        let run = Run { not_entered: &not_entered, read_until, ..Run::new(&manifest, &clouds, mode, now) };
         let planned = run.plan(&|_| {}).await?;
         let plan = &planned.plan;
         planned.warnings.iter().for_each(warn);
@@ -102,7 +105,6 @@ impl Function {
             kind: "ClockOff",
             message: format!("nothing was changed: {off}; {}", ClockOff::REMEDY),
         })?;
-        let deadline = i64::try_from(context.deadline).unwrap_or(i64::MAX);
         let conditions = Conditions {
             as_of: now,
             clock: &Utc::now,
@@ -147,6 +149,12 @@ impl Function {
         loaded.diagnostics.iter().for_each(warn);
         loaded.manifest.ok_or_else(|| broken(&loaded.diagnostics))
     }
+}
+
+/// When the time for reading is over, of an invocation that has so many milliseconds: that leaves some to apply.
+fn reading_ends(left: i64) -> Option<Instant> {
+    let reading = if left > RESERVE { (left - RESERVE) / 10 * 7 } else { left / 2 };
+    Instant::now().checked_add(Duration::from_millis(u64::try_from(reading).unwrap_or_default()))
 }
 
 /// The report, or the failure of the invocation if something was not read or not done because something failed.

@@ -2,8 +2,15 @@
 
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 
-use super::{error::call_error, meter::Meter, settings::Settings};
-use crate::inventory::{Account, CallError, KeyId};
+use super::{
+    error::{Failure, call_error},
+    meter::Meter,
+    settings::Settings,
+};
+use crate::{
+    cloud::throttle::{Throttle, Unanswered},
+    inventory::{Account, CallError, ErrorKind, KeyId},
+};
 
 /// One account of AWS, reached with credentials that were checked to be of it. Clones share their connections.
 #[derive(Clone)]
@@ -15,6 +22,7 @@ pub struct Aws {
     /// With the credentials and the region of the caller: mail leaves from one place, whichever account it is about.
     pub(super) mail: aws_sdk_sesv2::Client,
     pub(super) meter: Meter,
+    pub(super) throttles: Throttles,
     /// The access key that keyrota itself calls with, or that it assumed its role with.
     pub(super) own_key: Option<KeyId>,
     pub(super) settings: Settings,
@@ -44,18 +52,68 @@ impl Aws {
     pub(super) fn subject(&self) -> String {
         format!("account {}", self.account)
     }
+
+    /// A call that failed, or that AWS refused until patience was over, in keyrota's words.
+    pub(super) fn unanswered<E>(
+        &self,
+        operation: &'static str,
+        subject: &str,
+        unanswered: &Unanswered<SdkError<E>>,
+    ) -> CallError
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        match unanswered {
+            Unanswered::Failed(error) | Unanswered::Refused(Some(error)) => call_error(operation, subject, error),
+            Unanswered::Refused(None) => {
+                let message = format!("AWS has refused every call for {} s", self.settings.patience.as_secs());
+                CallError { kind: ErrorKind::Throttled, operation, subject: subject.to_owned(), message }
+            }
+        }
+    }
 }
 
-/// Makes one call: its outcome is traced, and its error is put in keyrota's words.
-pub(super) async fn call<T, E>(
+/// A queue a service, for each has rates of its own.
+#[derive(Clone)]
+pub(super) struct Throttles {
+    iam: Throttle,
+    secrets: Throttle,
+    pub sts: Throttle,
+    /// Mail leaves from one place: every account has the same queue.
+    mail: Throttle,
+}
+
+impl Throttles {
+    pub fn new(settings: &Settings, mail: Throttle) -> Self {
+        let throttle = || Throttle::new(settings.patience);
+        Self { iam: throttle(), secrets: throttle(), sts: throttle(), mail }
+    }
+
+    fn of(&self, operation: &str) -> &Throttle {
+        match operation.split_once(':') {
+            Some(("secretsmanager", _)) => &self.secrets,
+            Some(("ses", _)) => &self.mail,
+            Some(("sts", _)) => &self.sts,
+            _ => &self.iam,
+        }
+    }
+}
+
+/// Makes one call, again when AWS refuses it for coming too fast: its outcome is traced, and its error is put in keyrota's
+/// words.
+pub(super) async fn call<T, E, F>(
+    aws: &Aws,
     operation: &'static str,
     subject: &str,
-    request: impl Future<Output = Result<T, SdkError<E>>>,
+    request: impl Fn() -> F,
 ) -> Result<T, CallError>
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
+    F: Future<Output = Result<T, SdkError<E>>>,
 {
-    let answer = request.await.map_err(|error| call_error(operation, subject, &error));
+    let throttle = aws.throttles.of(operation);
+    let answer = patiently(throttle, operation, request).await;
+    let answer = answer.map_err(|unanswered| aws.unanswered(operation, subject, &unanswered));
     match &answer {
         Ok(_) => tracing::debug!(target: "keyrota::aws", operation, subject, outcome = "ok"),
         Err(error) => {
@@ -63,4 +121,17 @@ where
         }
     }
     answer
+}
+
+/// Makes one call in its turn.
+pub(super) async fn patiently<T, E, F>(
+    throttle: &Throttle,
+    operation: &'static str,
+    request: impl Fn() -> F,
+) -> Result<T, Unanswered<SdkError<E>>>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    F: Future<Output = Result<T, SdkError<E>>>,
+{
+    throttle.call(request, |error| Failure::of(operation, error).kind == ErrorKind::Throttled).await
 }

@@ -7,17 +7,25 @@ use aws_config::{
     timeout::TimeoutConfig,
 };
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
-use aws_sdk_iam::config::retry::RetryPartition;
+use aws_sdk_iam::config::{
+    interceptors::InterceptorContext,
+    retry::{ClassifyRetry, RetryAction, RetryPartition},
+};
+use aws_smithy_runtime_api::client::retries::{
+    ErrorKind as RetryKind,
+    classifiers::{RetryClassifierPriority, RetryReason},
+};
 use secrecy::ExposeSecret;
 
 use super::{
     answer::Answers,
-    client::Aws,
+    client::{Aws, Throttles, patiently},
     error::{Failure, NO_CONNECTION, NO_CREDENTIALS, TIMED_OUT, is_unknown_key},
     meter::Meter,
     settings::Settings,
 };
 use crate::{
+    cloud::throttle::{Throttle, Unanswered},
     inventory::{Account, ErrorKind, KeyId, UnreadAccount},
     manifest::{DeclaredAccount, Source},
 };
@@ -92,12 +100,14 @@ pub async fn connect_with(
     let patience = retries(settings).with_max_attempts(settings.attempts.min(3));
     let first = sts_config.to_builder().retry_config(patience).build();
     let meter = Meter::default();
-    let identity = identify(&sts(&first, &meter)).await.map_err(|failure| {
+    let throttle = Throttle::new(settings.patience);
+    let identity = identify(&sts(&first, &meter), &throttle).await.map_err(|failure| {
         let hint = hint(&failure);
         let message = format!("the AWS credentials could not be checked: {}", failure.message);
         ConnectError { problems: vec![caller(message, hint)] }
     })?;
-    let caller = &Caller { identity, config, sts_config, own_key: meter.signed_with(), settings: settings.clone() };
+    let (own_key, mail) = (meter.signed_with(), Throttle::new(settings.patience));
+    let caller = &Caller { identity, config, sts_config, own_key, settings: settings.clone(), mail };
     if declared.is_empty() {
         let account = Aws::new(&caller.identity, None, &caller.config, caller);
         return Ok(Connected { accounts: vec![account], problems: Vec::new() });
@@ -129,6 +139,8 @@ struct Caller {
     /// The access key that signs.
     own_key: Option<KeyId>,
     settings: Settings,
+    /// The queue of mail, which leaves from one place.
+    mail: Throttle,
 }
 
 /// The region of the partition in which its global services are.
@@ -167,7 +179,7 @@ async fn load(settings: &Settings) -> SdkConfig {
 }
 
 fn retries(settings: &Settings) -> RetryConfig {
-    RetryConfig::adaptive()
+    RetryConfig::standard()
         .with_max_attempts(settings.attempts)
         .with_initial_backoff(settings.first_wait)
         .with_max_backoff(settings.longest_wait)
@@ -213,7 +225,8 @@ async fn connect_declared(caller: &Caller, name: &str, declared: &DeclaredAccoun
         .await;
     let role_provider = SharedCredentialsProvider::new(role_provider);
     let sts_config = sts_config.to_builder().credentials_provider(role_provider.clone()).build();
-    match identify(&sts(&sts_config, &Meter::default())).await {
+    let throttle = Throttle::new(caller.settings.patience);
+    match identify(&sts(&sts_config, &Meter::default()), &throttle).await {
         Ok(assumed) if assumed.account == *id => {
             let config = config.to_builder().credentials_provider(role_provider).build();
             Ok(Aws::new(&assumed, Some(name), &config, caller))
@@ -239,16 +252,19 @@ impl Aws {
     fn new(identity: &Identity, name: Option<&str>, config: &SdkConfig, caller: &Caller) -> Self {
         let account = describe(identity, name, config);
         let meter = Meter::default();
-        // Every client has its own partition: one account's throttling must not slow down another. (The SDK's default
-        // is one for each service and region of the process.)
+        // Every client has its own partition: one account's faults must not use up the retries of another. (The SDK's
+        // default is one for each service and region of the process.)
         let iam = aws_sdk_iam::config::Builder::from(config)
             .interceptor(Answers(meter.clone()))
+            .retry_classifier(NotThrottled)
             .retry_partition(RetryPartition::custom("iam").build());
         let secrets = aws_sdk_secretsmanager::config::Builder::from(config)
             .interceptor(Answers(meter.clone()))
+            .retry_classifier(NotThrottled)
             .retry_partition(RetryPartition::custom("secretsmanager").build());
         let mail = aws_sdk_sesv2::config::Builder::from(&caller.config)
             .interceptor(Answers(meter.clone()))
+            .retry_classifier(NotThrottled)
             .retry_partition(RetryPartition::custom("ses").build());
         Self {
             account,
@@ -257,6 +273,7 @@ impl Aws {
             sts: sts(config, &meter),
             mail: aws_sdk_sesv2::Client::from_conf(mail.build()),
             meter,
+            throttles: Throttles::new(&caller.settings, caller.mail.clone()),
             own_key: caller.own_key.clone(),
             settings: caller.settings.clone(),
             #[cfg(feature = "cli")]
@@ -272,13 +289,46 @@ impl Aws {
 fn sts(config: &SdkConfig, meter: &Meter) -> aws_sdk_sts::Client {
     let config = aws_sdk_sts::config::Builder::from(config)
         .interceptor(Answers(meter.clone()))
+        .retry_classifier(NotThrottled)
         .retry_partition(RetryPartition::custom("sts").build());
     aws_sdk_sts::Client::from_conf(config.build())
 }
 
-async fn identify(sts: &aws_sdk_sts::Client) -> Result<Identity, Failure> {
+/// Leaves what AWS refuses for coming too fast to [`Throttle`]: the SDK gives up after a few attempts, and all calls of a
+/// client together have a quota of them.
+#[derive(Debug)]
+struct NotThrottled;
+
+impl ClassifyRetry for NotThrottled {
+    fn name(&self) -> &'static str {
+        "NotThrottled"
+    }
+
+    fn classify_retry(&self, _: &InterceptorContext) -> RetryAction {
+        RetryAction::NoActionIndicated
+    }
+
+    fn classify_retry_v2(&self, _: &InterceptorContext, previous: &RetryAction) -> RetryAction {
+        match previous {
+            RetryAction::RetryIndicated(RetryReason::RetryableError { kind: RetryKind::ThrottlingError, .. }) => {
+                RetryAction::RetryForbidden
+            }
+            _ => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn priority(&self) -> RetryClassifierPriority {
+        RetryClassifierPriority::run_after(RetryClassifierPriority::transient_error_classifier())
+    }
+}
+
+async fn identify(sts: &aws_sdk_sts::Client, throttle: &Throttle) -> Result<Identity, Failure> {
     let operation = "sts:GetCallerIdentity";
-    let answer = sts.get_caller_identity().send().await.map_err(|error| Failure::of(operation, &error));
+    let answer = patiently(throttle, operation, || sts.get_caller_identity().send()).await;
+    let answer = answer.map_err(|unanswered| match unanswered {
+        Unanswered::Failed(error) | Unanswered::Refused(Some(error)) => Failure::of(operation, &error),
+        Unanswered::Refused(None) => Failure::throttled(),
+    });
     tracing::debug!(target: "keyrota::aws", operation, outcome = if answer.is_ok() { "ok" } else { "failed" });
     let answer = answer?;
     match (answer.account, answer.arn) {

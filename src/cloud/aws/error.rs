@@ -60,6 +60,7 @@ impl Failure {
                 Some(code) => Self::answered(operation, code, answer.err().message()),
                 // Text that no parser understood might be anything, so it is not repeated.
                 None if answer.raw().status().is_success() => Self::unreadable(),
+                None if answer.raw().status().as_u16() == 429 => Self::throttled(),
                 None => {
                     let status = answer.raw().status().as_u16();
                     Self::new(ErrorKind::Other, "", format!("HTTP status {status} without an error code"))
@@ -76,6 +77,11 @@ impl Failure {
 
     fn new(kind: ErrorKind, code: impl Into<String>, message: impl Into<String>) -> Self {
         Self { kind, code: code.into(), message: message.into(), kms: None }
+    }
+
+    /// AWS refused without a word of its own.
+    pub(super) fn throttled() -> Self {
+        Self::new(ErrorKind::Throttled, "", "too many requests")
     }
 
     fn unreadable() -> Self {

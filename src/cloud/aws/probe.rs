@@ -36,12 +36,12 @@ impl Probes for Aws {
             .interceptor(Answers(self.meter.clone()))
             .region(Some(Region::new(region.to_owned())));
         let sts = aws_sdk_sts::Client::from_conf(config.build());
-        call("sts:GetCallerIdentity", region, sts.get_caller_identity().send()).await.map(|_| ())
+        call(self, "sts:GetCallerIdentity", region, || sts.get_caller_identity().send()).await.map(|_| ())
     }
 
     async fn mail_identity(&self, identity: &str, region: Option<&str>) -> Result<Option<bool>, CallError> {
-        let request = self.mail_in(region).get_email_identity().email_identity(identity).send();
-        match call("ses:GetEmailIdentity", identity, request).await {
+        let request = self.mail_in(region).get_email_identity().email_identity(identity);
+        match call(self, "ses:GetEmailIdentity", identity, || request.clone().send()).await {
             Ok(answer) => Ok(Some(answer.verified_for_sending_status)),
             Err(error) if is_absent(&error, "NotFoundException") => Ok(None),
             Err(error) => Err(error),
@@ -50,7 +50,8 @@ impl Probes for Aws {
 
     async fn mail_account(&self, region: Option<&str>) -> Result<MailAccount, CallError> {
         let (operation, subject) = ("ses:GetAccount", self.subject());
-        let answer = call(operation, &subject, self.mail_in(region).get_account().send()).await?;
+        let request = self.mail_in(region).get_account();
+        let answer = call(self, operation, &subject, || request.clone().send()).await?;
         let quota = answer.send_quota.ok_or_else(|| malformed(operation, &subject, "it has no SendQuota"))?;
         Ok(MailAccount {
             has_production_access: answer.production_access_enabled,
@@ -65,7 +66,7 @@ impl Probes for Aws {
         let operation = "kms:DescribeKey";
         let config = aws_sdk_kms::config::Builder::from(&self.configs.account).interceptor(Answers(self.meter.clone()));
         let kms = aws_sdk_kms::Client::from_conf(config.build());
-        let answer = match call(operation, key, kms.describe_key().key_id(key).send()).await {
+        let answer = match call(self, operation, key, || kms.describe_key().key_id(key).send()).await {
             Err(error) if is_absent(&error, "NotFoundException") => return Ok(None),
             answer => answer?,
         };
@@ -79,7 +80,8 @@ impl Probes for Aws {
         let config =
             aws_sdk_lambda::config::Builder::from(&self.configs.caller).interceptor(Answers(self.meter.clone()));
         let lambda = aws_sdk_lambda::Client::from_conf(config.build());
-        let answer = match call(operation, name, lambda.get_function_configuration().function_name(name).send()).await {
+        let request = lambda.get_function_configuration().function_name(name);
+        let answer = match call(self, operation, name, || request.clone().send()).await {
             Err(error) if error.kind == ErrorKind::NotFound => return Ok(None),
             answer => answer?,
         };
@@ -102,9 +104,8 @@ impl Probes for Aws {
             .simulate_principal_policy()
             .policy_source_arn(&principal)
             .set_action_names(Some(actions.iter().map(|&action| action.to_owned()).collect()))
-            .resource_arns(resource)
-            .send();
-        let answer = call(operation, &principal, request).await?;
+            .resource_arns(resource);
+        let answer = call(self, operation, &principal, || request.clone().send()).await?;
         let results = answer.evaluation_results.unwrap_or_default();
         if let Some(missing) = actions.iter().find(|action| results.iter().all(|it| it.eval_action_name != **action)) {
             return Err(malformed(operation, &principal, format!("it says nothing of {missing}")));

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// How many users' details are read at a time when they can't be had in bulk.
-const CONCURRENT_USERS: usize = 16;
+const CONCURRENT_USERS: usize = 64;
 
 /// The largest page that IAM gives.
 const IAM_PAGE: i32 = 1000;
@@ -42,14 +42,9 @@ pub(super) async fn users(aws: &Aws, relevant: Relevant<'_>) -> Result<Vec<User>
 async fn users_in_bulk(aws: &Aws) -> Result<Vec<User>, CallError> {
     let (operation, subject) = ("iam:GetAccountAuthorizationDetails", aws.subject());
     let found = pages(operation, &subject, |marker| async {
-        let request = aws
-            .iam
-            .get_account_authorization_details()
-            .filter(EntityType::User)
-            .max_items(IAM_PAGE)
-            .set_marker(marker)
-            .send();
-        let page = call(operation, &subject, request).await?;
+        let request =
+            aws.iam.get_account_authorization_details().filter(EntityType::User).max_items(IAM_PAGE).set_marker(marker);
+        let page = call(aws, operation, &subject, || request.clone().send()).await?;
         let next = next_marker(operation, &subject, page.is_truncated, page.marker)?;
         Ok((page.user_detail_list.unwrap_or_default(), next))
     })
@@ -84,8 +79,8 @@ async fn users_in_bulk(aws: &Aws) -> Result<Vec<User>, CallError> {
 async fn users_one_by_one(aws: &Aws, relevant: Relevant<'_>) -> Result<Vec<User>, CallError> {
     let (operation, subject) = ("iam:ListUsers", aws.subject());
     let found = pages(operation, &subject, |marker| async {
-        let request = aws.iam.list_users().max_items(IAM_PAGE).set_marker(marker).send();
-        let page = call(operation, &subject, request).await?;
+        let request = aws.iam.list_users().max_items(IAM_PAGE).set_marker(marker);
+        let page = call(aws, operation, &subject, || request.clone().send()).await?;
         let next = next_marker(operation, &subject, page.is_truncated, page.marker)?;
         Ok((page.users, next))
     })
@@ -107,8 +102,8 @@ async fn users_one_by_one(aws: &Aws, relevant: Relevant<'_>) -> Result<Vec<User>
 async fn user_tags(aws: &Aws, user: &str) -> Result<BTreeMap<String, String>, CallError> {
     let operation = "iam:ListUserTags";
     let tags = pages(operation, user, |marker| async {
-        let request = aws.iam.list_user_tags().user_name(user).set_marker(marker).send();
-        let page = call(operation, user, request).await?;
+        let request = aws.iam.list_user_tags().user_name(user).set_marker(marker);
+        let page = call(aws, operation, user, || request.clone().send()).await?;
         Ok((page.tags, next_marker(operation, user, page.is_truncated, page.marker)?))
     })
     .await?;
@@ -118,8 +113,8 @@ async fn user_tags(aws: &Aws, user: &str) -> Result<BTreeMap<String, String>, Ca
 async fn user_groups(aws: &Aws, user: &str) -> Result<Vec<String>, CallError> {
     let operation = "iam:ListGroupsForUser";
     let groups = pages(operation, user, |marker| async {
-        let request = aws.iam.list_groups_for_user().user_name(user).max_items(IAM_PAGE).set_marker(marker).send();
-        let page = call(operation, user, request).await?;
+        let request = aws.iam.list_groups_for_user().user_name(user).max_items(IAM_PAGE).set_marker(marker);
+        let page = call(aws, operation, user, || request.clone().send()).await?;
         Ok((page.groups, next_marker(operation, user, page.is_truncated, page.marker)?))
     })
     .await?;
@@ -129,8 +124,8 @@ async fn user_groups(aws: &Aws, user: &str) -> Result<Vec<String>, CallError> {
 pub(super) async fn access_keys(aws: &Aws, user: &str) -> Result<Vec<Key>, CallError> {
     let operation = "iam:ListAccessKeys";
     let keys = pages(operation, user, |marker| async {
-        let request = aws.iam.list_access_keys().user_name(user).set_marker(marker).send();
-        let page = call(operation, user, request).await?;
+        let request = aws.iam.list_access_keys().user_name(user).set_marker(marker);
+        let page = call(aws, operation, user, || request.clone().send()).await?;
         Ok((page.access_key_metadata, next_marker(operation, user, page.is_truncated, page.marker)?))
     })
     .await?;
@@ -176,7 +171,8 @@ fn access_key(operation: &'static str, user: &str, key: AccessKeyMetadata) -> Re
 
 pub(super) async fn last_use(aws: &Aws, key: &KeyId) -> Result<LastUse, CallError> {
     let (operation, subject) = ("iam:GetAccessKeyLastUsed", key.as_str());
-    let answer = call(operation, subject, aws.iam.get_access_key_last_used().access_key_id(subject).send()).await?;
+    let request = aws.iam.get_access_key_last_used().access_key_id(subject);
+    let answer = call(aws, operation, subject, || request.clone().send()).await?;
     let Some(used) = answer.access_key_last_used else {
         return Err(malformed(operation, subject, "it has no last use"));
     };
@@ -193,9 +189,8 @@ pub(super) async fn last_use(aws: &Aws, key: &KeyId) -> Result<LastUse, CallErro
 pub(super) async fn secrets(aws: &Aws) -> Result<Vec<SecretRecord>, CallError> {
     let (operation, subject) = ("secretsmanager:ListSecrets", aws.subject());
     let secrets = pages(operation, &subject, |token| async {
-        let request =
-            aws.secrets.list_secrets().include_planned_deletion(true).max_results(100).set_next_token(token).send();
-        let page = call(operation, &subject, request).await?;
+        let request = aws.secrets.list_secrets().include_planned_deletion(true).max_results(100).set_next_token(token);
+        let page = call(aws, operation, &subject, || request.clone().send()).await?;
         Ok((page.secret_list.unwrap_or_default(), page.next_token.filter(|token| !token.is_empty())))
     })
     .await?;
@@ -219,7 +214,8 @@ pub(super) async fn secrets(aws: &Aws) -> Result<Vec<SecretRecord>, CallError> {
 
 pub(super) async fn secret(aws: &Aws, name: &str) -> Result<Option<SecretRecord>, CallError> {
     let operation = "secretsmanager:DescribeSecret";
-    let answer = match call(operation, name, aws.secrets.describe_secret().secret_id(name).send()).await {
+    let request = aws.secrets.describe_secret().secret_id(name);
+    let answer = match call(aws, operation, name, || request.clone().send()).await {
         Err(error) if error.kind == ErrorKind::NotFound => return Ok(None),
         answer => answer?,
     };
@@ -269,7 +265,8 @@ pub(super) fn failure(replica: &ReplicationStatusType) -> Option<String> {
 /// A secret without a policy is answered without one, so what must be there is the secret's name.
 pub(super) async fn resource_policy(aws: &Aws, name: &str) -> Result<Option<String>, CallError> {
     let operation = "secretsmanager:GetResourcePolicy";
-    let answer = call(operation, name, aws.secrets.get_resource_policy().secret_id(name).send()).await?;
+    let request = aws.secrets.get_resource_policy().secret_id(name);
+    let answer = call(aws, operation, name, || request.clone().send()).await?;
     let found = present(operation, name, "secret name", answer.name)?;
     if found != name {
         return Err(malformed(operation, name, format!("it is about the secret {found}")));

@@ -9,8 +9,10 @@ use secrecy::SecretString;
 pub struct Settings {
     /// Where to call, and as whom; `None`: as the environment says, as for every AWS tool.
     pub target: Option<Target>,
-    /// How often a call is tried in all.
+    /// How often a call is tried in all that fails as one may that works the next time: no answer, or a fault of AWS.
     pub attempts: u32,
+    /// How long to go on while AWS refuses every single call for coming too fast. Zero: the first refusal is an answer.
+    pub patience: Duration,
     /// The wait before the second attempt; it doubles from there, with jitter.
     pub first_wait: Duration,
     pub longest_wait: Duration,
@@ -37,6 +39,7 @@ impl Default for Settings {
         Self {
             target: None,
             attempts: 8,
+            patience: Duration::from_secs(120),
             first_wait: Duration::from_millis(500),
             longest_wait: Duration::from_secs(8),
             propagation: Duration::from_secs(60),

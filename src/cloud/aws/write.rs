@@ -25,12 +25,13 @@ use chrono::DateTime;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    client::{Aws, call},
+    client::{Aws, call, patiently},
     connect::fixed,
-    error::{Failure, call_error, causes, is_daily_quota, is_throttling, is_unknown_key, malformed},
+    error::{Failure, causes, is_daily_quota, is_throttling, is_unknown_key, malformed},
     read,
 };
 use crate::{
+    cloud::throttle::Unanswered,
     cloud::{Issued, Message, NewSecret},
     inventory::{CallError, ErrorKind, KeyId, PENDING},
     notice::Sender,
@@ -48,14 +49,14 @@ pub(super) async fn create_secret(aws: &Aws, secret: &NewSecret) -> Result<(), C
         .set_kms_key_id(kms_key.clone())
         .set_add_replica_regions(Some(replicas).filter(|replicas| !replicas.is_empty()));
     let operation = "secretsmanager:CreateSecret";
-    let created = call(operation, name, request.send()).await?;
+    let created = call(aws, operation, name, || request.clone().send()).await?;
     is_about(operation, name, created.name.as_deref(), created.arn.as_deref())
 }
 
 pub(super) async fn tag_secret(aws: &Aws, name: &str, tags: &BTreeMap<String, String>) -> Result<(), CallError> {
     let operation = "secretsmanager:TagResource";
     let request = aws.secrets.tag_resource().secret_id(name).set_tags(Some(tag_list(tags)));
-    let answer = call(operation, name, request.send()).await?;
+    let answer = call(aws, operation, name, || request.clone().send()).await?;
     let is_done = |found: &BTreeMap<String, String>| tags.iter().all(|(key, value)| found.get(key) == Some(value));
     confirmed(aws, operation, name, answer.request_id(), is_done).await
 }
@@ -64,7 +65,7 @@ pub(super) async fn untag_secret(aws: &Aws, name: &str, tags: &[&str]) -> Result
     let operation = "secretsmanager:UntagResource";
     let keys = tags.iter().map(|&tag| tag.to_owned()).collect();
     let request = aws.secrets.untag_resource().secret_id(name).set_tag_keys(Some(keys));
-    let answer = call(operation, name, request.send()).await?;
+    let answer = call(aws, operation, name, || request.clone().send()).await?;
     let is_done = |found: &BTreeMap<String, String>| !tags.iter().any(|tag| found.contains_key(*tag));
     confirmed(aws, operation, name, answer.request_id(), is_done).await
 }
@@ -108,7 +109,8 @@ pub(super) async fn replicate_secret(
     let replicas = replicas(regions, kms_key);
     let request = aws.secrets.replicate_secret_to_regions().secret_id(name).set_add_replica_regions(Some(replicas));
     let operation = "secretsmanager:ReplicateSecretToRegions";
-    let replicated = call(operation, name, request.send()).await?.replication_status.unwrap_or_default();
+    let replicated =
+        call(aws, operation, name, || request.clone().send()).await?.replication_status.unwrap_or_default();
     for region in regions {
         let Some(replica) = replicated.iter().find(|replica| replica.region.as_ref() == Some(region)) else {
             return Err(malformed(operation, name, format!("it says nothing of {region}")));
@@ -124,7 +126,7 @@ pub(super) async fn replicate_secret(
 pub(super) async fn update_secret(aws: &Aws, name: &str, kms_key: &str) -> Result<(), CallError> {
     let operation = "secretsmanager:UpdateSecret";
     let request = aws.secrets.update_secret().secret_id(name).kms_key_id(kms_key);
-    let updated = call(operation, name, request.send()).await?;
+    let updated = call(aws, operation, name, || request.clone().send()).await?;
     is_about(operation, name, updated.name.as_deref(), updated.arn.as_deref())
 }
 
@@ -143,7 +145,7 @@ pub(super) async fn put_secret_value(
         .secret_string(value.expose_secret())
         .version_stages(PENDING);
     let operation = "secretsmanager:PutSecretValue";
-    let stored = call(operation, name, request.send()).await?;
+    let stored = call(aws, operation, name, || request.clone().send()).await?;
     is_about(operation, name, stored.name.as_deref(), stored.arn.as_deref())?;
     let labels = stored.version_stages.unwrap_or_default();
     match stored.version_id {
@@ -168,15 +170,16 @@ pub(super) async fn move_label(
         .set_remove_from_version_id(from.map(str::to_owned))
         .set_move_to_version_id(to.map(str::to_owned));
     let operation = "secretsmanager:UpdateSecretVersionStage";
-    let moved = call(operation, name, request.send()).await?;
+    let moved = call(aws, operation, name, || request.clone().send()).await?;
     is_about(operation, name, moved.name.as_deref(), moved.arn.as_deref())
 }
 
 pub(super) async fn create_access_key(aws: &Aws, user: &str) -> Result<Issued, CallError> {
     let operation = "iam:CreateAccessKey";
     let once = aws_sdk_iam::config::Builder::new().retry_classifier(RetryWithoutEffect);
-    let request = aws.iam.create_access_key().user_name(user).customize().config_override(once).send();
-    let answer = call(operation, user, request).await?;
+    let request = aws.iam.create_access_key().user_name(user);
+    let attempt = || request.clone().customize().config_override(once.clone()).send();
+    let answer = call(aws, operation, user, attempt).await?;
     let Some(AccessKey { user_name, access_key_id, secret_access_key, create_date, .. }) = answer.access_key else {
         return Err(malformed(operation, user, "it has no key"));
     };
@@ -232,7 +235,8 @@ pub(super) async fn verify(aws: &Aws, issued: &Issued) -> Result<(), CallError> 
         let credentials = aws_sdk_sts::config::Builder::new()
             .credentials_provider(fixed(subject, issued.secret.expose_secret()))
             .identity_cache(IdentityCache::no_cache());
-        let answer = aws.sts.get_caller_identity().customize().config_override(credentials).send().await;
+        let attempt = || aws.sts.get_caller_identity().customize().config_override(credentials.clone()).send();
+        let answer = patiently(&aws.throttles.sts, operation, attempt).await;
         let outcome = if answer.is_ok() { "ok" } else { "failed" };
         tracing::debug!(target: "keyrota::aws", operation, subject, outcome);
         answer
@@ -244,9 +248,12 @@ pub(super) async fn verify(aws: &Aws, issued: &Issued) -> Result<(), CallError> 
         .without_max_times();
     let answer = ask
         .retry(waits)
-        .when(|error| is_unknown_key(&Failure::of(operation, error).code))
+        .when(|unanswered| {
+            let Unanswered::Failed(error) = unanswered else { return false };
+            is_unknown_key(&Failure::of(operation, error).code)
+        })
         .await
-        .map_err(|error| call_error(operation, subject, &error))?;
+        .map_err(|unanswered| aws.unanswered(operation, subject, &unanswered))?;
     match answer.account {
         Some(account) if account == aws.account.id => Ok(()),
         Some(account) => Err(malformed(operation, subject, format!("the key is of account {account}"))),
@@ -256,12 +263,12 @@ pub(super) async fn verify(aws: &Aws, issued: &Issued) -> Result<(), CallError> 
 
 pub(super) async fn deactivate_access_key(aws: &Aws, user: &str, key: &KeyId) -> Result<(), CallError> {
     let request = aws.iam.update_access_key().user_name(user).access_key_id(key.as_str()).status(StatusType::Inactive);
-    call("iam:UpdateAccessKey", &format!("{user}/{key}"), request.send()).await.map(drop)
+    call(aws, "iam:UpdateAccessKey", &format!("{user}/{key}"), || request.clone().send()).await.map(drop)
 }
 
 pub(super) async fn delete_access_key(aws: &Aws, user: &str, key: &KeyId) -> Result<(), CallError> {
     let request = aws.iam.delete_access_key().user_name(user).access_key_id(key.as_str());
-    call("iam:DeleteAccessKey", &format!("{user}/{key}"), request.send()).await.map(drop)
+    call(aws, "iam:DeleteAccessKey", &format!("{user}/{key}"), || request.clone().send()).await.map(drop)
 }
 
 pub(super) async fn send_mail(aws: &Aws, message: &Message) -> Result<(), CallError> {
@@ -292,10 +299,9 @@ pub(super) async fn send_mail(aws: &Aws, message: &Message) -> Result<(), CallEr
         .set_email_tags(Some(tags).filter(|tags| !tags.is_empty()))
         .set_reply_to_addresses(reply_to.clone().map(|address| vec![address]))
         .destination(Destination::builder().to_addresses(to).build())
-        .content(EmailContent::builder().simple(mail).build())
-        .customize()
-        .config_override(from_where);
-    match call(operation, to, request.send()).await?.message_id {
+        .content(EmailContent::builder().simple(mail).build());
+    let attempt = || request.clone().customize().config_override(from_where.clone()).send();
+    match call(aws, operation, to, attempt).await?.message_id {
         Some(id) if !id.is_empty() => Ok(()),
         _ => Err(malformed(operation, to, "it has no message id")),
     }

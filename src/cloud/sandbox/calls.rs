@@ -39,41 +39,41 @@ impl Reads for Sandbox {
     }
 
     async fn describe_secret(&self, name: &str) -> Result<Option<SecretRecord>, CallError> {
-        Ok(self.inspect(|world| secrets_manager::describe_secret(world, &self.account, name)))
+        Ok(self.call(|world| secrets_manager::describe_secret(world, &self.account, name)))
     }
 
     async fn resource_policy(&self, name: &str) -> Result<Option<String>, CallError> {
-        self.change(|world| secrets_manager::resource_policy(world, name))
+        self.call(|world| secrets_manager::resource_policy(world, name))
     }
 
     async fn access_keys(&self, user: &str) -> Result<Vec<Key>, CallError> {
-        self.inspect(|world| iam::access_keys(world, user))
+        self.call(|world| iam::access_keys(world, user))
     }
 
     async fn last_use(&self, key: &KeyId) -> Result<LastUse, CallError> {
-        self.inspect(|world| iam::last_use(world, key))
+        self.call(|world| iam::last_use(world, key))
     }
 }
 
 impl Writes for Sandbox {
     async fn create_secret(&self, secret: &NewSecret) -> Result<(), CallError> {
-        self.change(|world| secrets_manager::create_secret(world, &self.account, secret))
+        self.call(|world| secrets_manager::create_secret(world, &self.account, secret))
     }
 
     async fn tag_secret(&self, name: &str, tags: &BTreeMap<String, String>) -> Result<(), CallError> {
-        self.change(|world| secrets_manager::tag_secret(world, name, tags))
+        self.call(|world| secrets_manager::tag_secret(world, name, tags))
     }
 
     async fn untag_secret(&self, name: &str, tags: &[&str]) -> Result<(), CallError> {
-        self.change(|world| secrets_manager::untag_secret(world, name, tags))
+        self.call(|world| secrets_manager::untag_secret(world, name, tags))
     }
 
     async fn replicate_secret(&self, name: &str, regions: &[String], _kms_key: Option<&str>) -> Result<(), CallError> {
-        self.change(|world| secrets_manager::replicate_secret(world, &self.account, name, regions))
+        self.call(|world| secrets_manager::replicate_secret(world, &self.account, name, regions))
     }
 
     async fn update_secret(&self, name: &str, kms_key: &str) -> Result<(), CallError> {
-        self.change(|world| secrets_manager::update_secret(world, name, kms_key))
+        self.call(|world| secrets_manager::update_secret(world, name, kms_key))
     }
 
     async fn put_secret_value(
@@ -82,33 +82,33 @@ impl Writes for Sandbox {
         version: &str,
         value: &SecretString,
     ) -> Result<Vec<String>, CallError> {
-        self.change(|world| secrets_manager::put_secret_value(world, name, version, value))
+        self.call(|world| secrets_manager::put_secret_value(world, name, version, value))
     }
 
     async fn move_label(&self, name: &str, label: &str, from: Option<&str>, to: Option<&str>) -> Result<(), CallError> {
-        self.change(|world| secrets_manager::move_label(world, name, label, from, to))
+        self.call(|world| secrets_manager::move_label(world, name, label, from, to))
     }
 
     async fn create_access_key(&self, user: &str) -> Result<Issued, CallError> {
         let now = self.time_of("iam:CreateAccessKey", user)?;
-        self.change(|world| iam::create_access_key(world, &self.account, now, user))
+        self.call(|world| iam::create_access_key(world, &self.account, now, user))
     }
 
     async fn verify(&self, issued: &Issued) -> Result<(), CallError> {
         let now = self.time_of("sts:GetCallerIdentity", issued.key.as_str())?;
-        self.change(|world| iam::verify(world, &self.account, now, issued))
+        self.call(|world| iam::verify(world, &self.account, now, issued))
     }
 
     async fn deactivate_access_key(&self, user: &str, key: &KeyId) -> Result<(), CallError> {
-        self.change(|world| iam::deactivate_access_key(world, user, key))
+        self.call(|world| iam::deactivate_access_key(world, user, key))
     }
 
     async fn delete_access_key(&self, user: &str, key: &KeyId) -> Result<(), CallError> {
-        self.change(|world| iam::delete_access_key(world, user, key))
+        self.call(|world| iam::delete_access_key(world, user, key))
     }
 
     async fn send_mail(&self, message: &Message) -> Result<(), CallError> {
         let now = self.time_of("ses:SendEmail", &message.to)?;
-        self.change(|world| ses::send_mail(world, now, message))
+        self.call(|world| ses::send_mail(world, now, message))
     }
 }

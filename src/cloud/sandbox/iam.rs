@@ -4,7 +4,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
-use super::{IamUser, World};
+use super::{IamUser, Located, World};
 use crate::{
     cloud::Issued,
     inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, Status, User, smtp_sign},
@@ -22,13 +22,13 @@ pub(super) fn users(world: &World, account: &Account) -> Vec<User> {
 }
 
 /// `ListAccessKeys`.
-pub(super) fn access_keys(world: &World, user: &str) -> Result<Vec<Key>, CallError> {
+pub(super) fn access_keys(world: &mut Located, user: &str) -> Result<Vec<Key>, CallError> {
     let user = world.user(user).ok_or_else(|| no_such_user("iam:ListAccessKeys", user))?;
     Ok(user.keys.iter().map(|key| Key { last_use: LastUse::Unread, ..key.clone() }).collect())
 }
 
 /// `GetAccessKeyLastUsed`.
-pub(super) fn last_use(world: &World, id: &KeyId) -> Result<LastUse, CallError> {
+pub(super) fn last_use(world: &mut Located, id: &KeyId) -> Result<LastUse, CallError> {
     let key = world.key(id).ok_or_else(|| no_such_key("iam:GetAccessKeyLastUsed", id.as_str(), id))?;
     Ok(match &key.last_use {
         LastUse::Unread | LastUse::Never => LastUse::Never,
@@ -38,7 +38,7 @@ pub(super) fn last_use(world: &World, id: &KeyId) -> Result<LastUse, CallError> 
 
 /// `CreateAccessKey`.
 pub(super) fn create_access_key(
-    world: &mut World,
+    world: &mut Located,
     account: &Account,
     now: DateTime<Utc>,
     name: &str,
@@ -59,24 +59,23 @@ pub(super) fn create_access_key(
         }
     };
     let secret = secret_access_key(&id);
-    let user = user_mut(world, name).ok_or_else(|| no_such_user(ACTION, name))?;
-    user.keys.push(Key { id: id.clone(), status: Status::Active, created, last_use: LastUse::Never });
+    world.add_key(name, Key { id: id.clone(), status: Status::Active, created, last_use: LastUse::Never });
     Ok(Issued { key: id, created, secret })
 }
 
 /// `UpdateAccessKey` to `Inactive`; it does not matter if the key is so already.
-pub(super) fn deactivate_access_key(world: &mut World, user: &str, id: &KeyId) -> Result<(), CallError> {
+pub(super) fn deactivate_access_key(world: &mut Located, user: &str, id: &KeyId) -> Result<(), CallError> {
     const ACTION: &str = "iam:UpdateAccessKey";
-    let record = user_mut(world, user).ok_or_else(|| no_such_user(ACTION, user))?;
+    let record = world.user(user).ok_or_else(|| no_such_user(ACTION, user))?;
     let key = record.keys.iter_mut().find(|key| key.id == *id).ok_or_else(|| no_such_key(ACTION, user, id))?;
     key.status = Status::Inactive;
     Ok(())
 }
 
 /// `DeleteAccessKey`. As in IAM, an active key is deleted just the same.
-pub(super) fn delete_access_key(world: &mut World, user: &str, id: &KeyId) -> Result<(), CallError> {
+pub(super) fn delete_access_key(world: &mut Located, user: &str, id: &KeyId) -> Result<(), CallError> {
     const ACTION: &str = "iam:DeleteAccessKey";
-    let record = user_mut(world, user).ok_or_else(|| no_such_user(ACTION, user))?;
+    let record = world.user(user).ok_or_else(|| no_such_user(ACTION, user))?;
     let index = record.keys.iter().position(|key| key.id == *id).ok_or_else(|| no_such_key(ACTION, user, id))?;
     record.keys.remove(index);
     Ok(())
@@ -84,7 +83,7 @@ pub(super) fn delete_access_key(world: &mut World, user: &str, id: &KeyId) -> Re
 
 /// `sts:GetCallerIdentity` with a key. It is a use of that key like any other.
 pub(super) fn verify(
-    world: &mut World,
+    world: &mut Located,
     account: &Account,
     now: DateTime<Utc>,
     issued: &Issued,
@@ -93,8 +92,7 @@ pub(super) fn verify(
         let (kind, subject) = (ErrorKind::Denied, issued.key.to_string());
         CallError { kind, operation: "sts:GetCallerIdentity", subject, message: message.to_owned() }
     };
-    let mut keys = world.users.iter_mut().flat_map(|user| &mut user.keys);
-    let Some(key) = keys.find(|key| key.id == issued.key && key.is_active()) else {
+    let Some(key) = world.key(&issued.key).filter(|key| key.is_active()) else {
         return Err(denied("InvalidClientTokenId: The security token included in the request is invalid."));
     };
     if secret_access_key(&key.id).expose_secret() != issued.secret.expose_secret() {
@@ -117,10 +115,6 @@ fn describe(user: &IamUser, account: &Account) -> User {
         smtp: smtp.clone().or_else(|| smtp_sign(name, groups, [])),
         unreadable: None,
     }
-}
-
-fn user_mut<'a>(world: &'a mut World, name: &str) -> Option<&'a mut IamUser> {
-    world.users.iter_mut().find(|user| user.name.eq_ignore_ascii_case(name))
 }
 
 fn no_such_user(operation: &'static str, name: &str) -> CallError {

@@ -66,8 +66,9 @@ mod secrets_manager;
 mod ses;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     io,
+    ops::{Deref, DerefMut},
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -89,7 +90,7 @@ pub struct Sandbox {
 
 #[derive(Clone, Debug)]
 struct State {
-    world: World,
+    world: Located,
     /// The time that calls happen at. Not the same as [`World::now`], which is set only in a file that pins it.
     clock: Option<DateTime<Utc>>,
 }
@@ -194,7 +195,7 @@ impl Sandbox {
     /// An account in this state. The state is not checked before it is saved.
     pub fn new(account: Account, world: World) -> Self {
         let clock = world.now;
-        let state = Mutex::new(State { world, clock });
+        let state = Mutex::new(State { world: Located::new(world), clock });
         Self { account: Arc::new(account), header: Arc::from(""), own_key: None, state }
     }
 
@@ -235,7 +236,7 @@ impl Sandbox {
 
     /// A copy of the whole state.
     pub fn snapshot(&self) -> World {
-        self.state().world.clone()
+        World::clone(&self.state().world)
     }
 
     /// Reads the state without copying it. The closure must not use the sandbox, which is locked meanwhile.
@@ -246,7 +247,12 @@ impl Sandbox {
     /// Changes the state behind the API's back, as people and other programs do. The closure must not use the sandbox,
     /// which is locked meanwhile. A change of [`World::now`] does not move the clock.
     pub fn change<R>(&self, change: impl FnOnce(&mut World) -> R) -> R {
-        change(&mut self.state().world)
+        change(self.state().world.any())
+    }
+
+    /// Makes one call.
+    fn call<R>(&self, call: impl FnOnce(&mut Located) -> R) -> R {
+        call(&mut self.state().world)
     }
 
     /// A panic while it was locked can only have come from a closure of `inspect` or `change`, that is, from a test;
@@ -290,5 +296,95 @@ impl StoredSecret {
     /// The version that carries a staging label; at most one can.
     pub fn labelled(&self, label: &str) -> Option<&StoredVersion> {
         self.versions.iter().find(|version| version.labels.iter().any(|own| own == label))
+    }
+}
+
+/// A [`World`] whose lists are not searched from the start for every call.
+#[derive(Clone, Debug)]
+struct Located {
+    world: World,
+    /// `None`: someone has changed the lists behind the calls' back.
+    places: Option<Places>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Places {
+    /// By name in lower case.
+    users: HashMap<String, usize>,
+    /// The user whose key it is.
+    keys: HashMap<KeyId, usize>,
+    secrets: HashMap<String, usize>,
+}
+
+impl Located {
+    pub fn new(world: World) -> Self {
+        Self { world, places: None }
+    }
+
+    /// The state, to change it in any way.
+    pub fn any(&mut self) -> &mut World {
+        self.places = None;
+        &mut self.world
+    }
+
+    pub fn user(&mut self, name: &str) -> Option<&mut IamUser> {
+        let at = *self.places().users.get(&name.to_ascii_lowercase())?;
+        self.world.users.get_mut(at)
+    }
+
+    pub fn key(&mut self, id: &KeyId) -> Option<&mut Key> {
+        let at = *self.places().keys.get(id)?;
+        self.world.users.get_mut(at)?.keys.iter_mut().find(|key| key.id == *id)
+    }
+
+    pub fn secret(&mut self, name: &str) -> Option<&mut StoredSecret> {
+        let at = *self.places().secrets.get(name)?;
+        self.world.secrets.get_mut(at)
+    }
+
+    /// Adds a key to a user's.
+    pub fn add_key(&mut self, user: &str, key: Key) {
+        let Some(at) = self.places().users.get(&user.to_ascii_lowercase()).copied() else { return };
+        self.places().keys.insert(key.id.clone(), at);
+        self.world.users[at].keys.push(key);
+    }
+
+    /// Adds a secret of a name that there is not yet.
+    pub fn add_secret(&mut self, secret: StoredSecret) {
+        let at = self.world.secrets.len();
+        self.places().secrets.insert(secret.name.clone(), at);
+        self.world.secrets.push(secret);
+    }
+
+    fn places(&mut self) -> &mut Places {
+        self.places.get_or_insert_with(|| {
+            let mut places = Places::default();
+            // The first of a name is the one that is found.
+            for (at, user) in self.world.users.iter().enumerate() {
+                places.users.entry(user.name.to_ascii_lowercase()).or_insert(at);
+                for key in &user.keys {
+                    places.keys.entry(key.id.clone()).or_insert(at);
+                }
+            }
+            for (at, secret) in self.world.secrets.iter().enumerate() {
+                places.secrets.entry(secret.name.clone()).or_insert(at);
+            }
+            places
+        })
+    }
+}
+
+impl Deref for Located {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        &self.world
+    }
+}
+
+/// For what is no list of named things: the counter, the mail.
+impl DerefMut for Located {
+    fn deref_mut(&mut self) -> &mut World {
+        &mut self.world
     }
 }

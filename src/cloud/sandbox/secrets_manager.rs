@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
-use super::{StoredSecret, StoredVersion, World, rules};
+use super::{Located, StoredSecret, StoredVersion, World, rules};
 use crate::{
     cloud::NewSecret,
     inventory::{Account, CURRENT, CallError, ErrorKind, PENDING, PREVIOUS, Replica, SecretRecord, Version},
@@ -22,18 +22,18 @@ pub(super) fn secrets(world: &World, account: &Account) -> Vec<SecretRecord> {
 }
 
 /// `DescribeSecret`, which works for secrets scheduled for deletion too.
-pub(super) fn describe_secret(world: &World, account: &Account, name: &str) -> Option<SecretRecord> {
+pub(super) fn describe_secret(world: &mut Located, account: &Account, name: &str) -> Option<SecretRecord> {
     world.secret(name).map(|secret| describe(secret, account))
 }
 
 /// `GetResourcePolicy`, which AWS refuses for a secret that is scheduled for deletion.
-pub(super) fn resource_policy(world: &mut World, name: &str) -> Result<Option<String>, CallError> {
+pub(super) fn resource_policy(world: &mut Located, name: &str) -> Result<Option<String>, CallError> {
     let call = Call { operation: "secretsmanager:GetResourcePolicy", secret: name };
     call.find_readable(world).map(|secret| secret.policy.clone())
 }
 
 /// `CreateSecret` without a value: no version exists then.
-pub(super) fn create_secret(world: &mut World, account: &Account, secret: &NewSecret) -> Result<(), CallError> {
+pub(super) fn create_secret(world: &mut Located, account: &Account, secret: &NewSecret) -> Result<(), CallError> {
     let call = Call { operation: "secretsmanager:CreateSecret", secret: &secret.name };
     let NewSecret { name, description, tags, kms_key, replicate_to } = secret;
     rules::secret_name(name).map_err(|problem| call.invalid(&problem))?;
@@ -56,7 +56,7 @@ pub(super) fn create_secret(world: &mut World, account: &Account, secret: &NewSe
             return Err(call.fail(ErrorKind::Conflict, text.to_owned()));
         }
     }
-    world.secrets.push(StoredSecret {
+    world.add_secret(StoredSecret {
         name: name.clone(),
         description: description.clone(),
         tags: tags.clone(),
@@ -68,7 +68,7 @@ pub(super) fn create_secret(world: &mut World, account: &Account, secret: &NewSe
 }
 
 /// `TagResource`: adds to the tags, or replaces their values.
-pub(super) fn tag_secret(world: &mut World, name: &str, tags: &BTreeMap<String, String>) -> Result<(), CallError> {
+pub(super) fn tag_secret(world: &mut Located, name: &str, tags: &BTreeMap<String, String>) -> Result<(), CallError> {
     let call = Call { operation: "secretsmanager:TagResource", secret: name };
     call.check_tags(tags)?;
     let secret = call.find(world)?;
@@ -80,7 +80,7 @@ pub(super) fn tag_secret(world: &mut World, name: &str, tags: &BTreeMap<String, 
 }
 
 /// `UntagResource`: a tag that is not there is no error.
-pub(super) fn untag_secret(world: &mut World, name: &str, tags: &[&str]) -> Result<(), CallError> {
+pub(super) fn untag_secret(world: &mut Located, name: &str, tags: &[&str]) -> Result<(), CallError> {
     let call = Call { operation: "secretsmanager:UntagResource", secret: name };
     if let Some(tag) = tags.iter().find(|tag| rules::is_reserved(tag)) {
         return Err(call.invalid(&format!("the tag `{tag}` is reserved for AWS")));
@@ -91,7 +91,7 @@ pub(super) fn untag_secret(world: &mut World, name: &str, tags: &[&str]) -> Resu
 
 /// `ReplicateSecretToRegions`. A region that has it already is left as it is.
 pub(super) fn replicate_secret(
-    world: &mut World,
+    world: &mut Located,
     account: &Account,
     name: &str,
     regions: &[String],
@@ -112,7 +112,7 @@ pub(super) fn replicate_secret(
 }
 
 /// `UpdateSecret` of the KMS key alone.
-pub(super) fn update_secret(world: &mut World, name: &str, kms_key: &str) -> Result<(), CallError> {
+pub(super) fn update_secret(world: &mut Located, name: &str, kms_key: &str) -> Result<(), CallError> {
     let call = Call { operation: "secretsmanager:UpdateSecret", secret: name };
     let secret = call.find(world)?;
     // AWS tells of the key of its own by saying nothing.
@@ -123,7 +123,7 @@ pub(super) fn update_secret(world: &mut World, name: &str, kms_key: &str) -> Res
 
 /// `PutSecretValue` with the label `AWSPENDING`.
 pub(super) fn put_secret_value(
-    world: &mut World,
+    world: &mut Located,
     name: &str,
     version: &str,
     value: &SecretString,
@@ -158,7 +158,7 @@ pub(super) fn put_secret_value(
 /// `UpdateSecretVersionStage`: `RemoveFromVersionId` must be where the label is, `MoveToVersionId` must exist, and
 /// `AWSPREVIOUS` goes to the version that `AWSCURRENT` leaves.
 pub(super) fn move_label(
-    world: &mut World,
+    world: &mut Located,
     name: &str,
     label: &str,
     from: Option<&str>,
@@ -229,7 +229,7 @@ impl Call<'_> {
     }
 
     /// The secret, if it may be written to.
-    fn find<'w>(&self, world: &'w mut World) -> Result<&'w mut StoredSecret, CallError> {
+    fn find<'w>(&self, world: &'w mut Located) -> Result<&'w mut StoredSecret, CallError> {
         let secret = self.find_readable(world)?;
         if let Some(primary) = &secret.primary_region {
             let text = format!(
@@ -242,8 +242,8 @@ impl Call<'_> {
     }
 
     /// The secret, if it is there to be used.
-    fn find_readable<'w>(&self, world: &'w mut World) -> Result<&'w mut StoredSecret, CallError> {
-        let Some(secret) = world.secrets.iter_mut().find(|secret| secret.name == self.secret) else {
+    fn find_readable<'w>(&self, world: &'w mut Located) -> Result<&'w mut StoredSecret, CallError> {
+        let Some(secret) = world.secret(self.secret) else {
             let text = "ResourceNotFoundException: Secrets Manager can't find the specified secret.";
             return Err(self.fail(ErrorKind::NotFound, text.to_owned()));
         };

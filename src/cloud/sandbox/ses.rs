@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, SubsecRound, Utc};
 
-use super::{SentMail, World};
+use super::{Located, SentMail};
 use crate::{
     cloud::Message,
     inventory::{CallError, ErrorKind},
@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// `SendEmail`.
-pub(super) fn send_mail(world: &mut World, now: DateTime<Utc>, message: &Message) -> Result<(), CallError> {
+pub(super) fn send_mail(world: &mut Located, now: DateTime<Utc>, message: &Message) -> Result<(), CallError> {
     let Message { sender, tags, to, subject, text, html } = message;
     let Sender { from, from_arn, reply_to, configuration_set, region: _ } = sender;
     let refuse = |text: String| {

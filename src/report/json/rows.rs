@@ -23,12 +23,15 @@ pub struct Summary {
     held: usize,
     exempt: usize,
     settled: usize,
+    /// Of whom a run that tends has read nothing.
+    #[serde(skip_serializing_if = "is_zero")]
+    resting: usize,
     unmanaged: usize,
 }
 
 pub fn summary(plan: &Plan) -> Summary {
     let Counts { create, promote, notify, deactivate, delete, update, .. } = Counts::of(plan);
-    let Counts { blocked, unreadable, held, exempt, settled, unmanaged, .. } = Counts::of(plan);
+    let Counts { blocked, unreadable, held, exempt, settled, resting, unmanaged, .. } = Counts::of(plan);
     Summary {
         create,
         promote,
@@ -41,8 +44,13 @@ pub fn summary(plan: &Plan) -> Summary {
         held,
         exempt,
         settled,
+        resting,
         unmanaged,
     }
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 #[derive(Serialize)]

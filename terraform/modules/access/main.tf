@@ -93,10 +93,12 @@ locals {
     "keyrota:deactivating",
     "keyrota:intent",
     "keyrota:kms-key",
+    "keyrota:next",
     "keyrota:notified",
     "keyrota:notified-at",
     "keyrota:queue",
     "keyrota:reminded",
+    "keyrota:unread",
     "keyrota:user",
   ]
 

@@ -89,6 +89,7 @@ impl Life {
         self.begin(&account).await;
         let settings = Settings {
             attempts: 1,
+            patience: Duration::ZERO,
             attempt_timeout: PATIENCE,
             consistency: Duration::from_millis(50),
             ..account.settings()

@@ -198,7 +198,11 @@ async fn a_throttled_call_is_repeated_and_given_up_in_the_end() {
     account.add_fault(Fault::error("ListAccessKeys", 400, "Throttling", "Rate exceeded").forever());
     let error = aws.access_keys("bob").await.expect_err("throttled");
     assert_eq!(error.to_string(), "iam:ListAccessKeys for bob is still throttled: Rate exceeded (Throttling)");
-    assert_eq!(account.count_requests(), [("ListAccessKeys".to_owned(), 4)].into());
+    let requests = account.count_requests();
+    assert!(requests["ListAccessKeys"] > 2 && requests["ListAccessKeys"] < 20, "{requests:?}");
+    // That is no last word: the next call is made all the same.
+    account.calm();
+    assert_eq!(aws.access_keys("bob").await, Ok(vec![]));
 }
 
 #[tokio::test]

@@ -97,6 +97,7 @@ fn hostile(text: &str) -> [Content; 2] {
         key: key.clone(),
         secret: secret.clone(),
         old: Some((key.clone(), at(7))),
+        at_once: false,
         moved_from: Some(text.to_owned()),
         because: Some(text.to_owned()),
     };

@@ -161,7 +161,7 @@ async fn its_own_key_stops_when_all_else_is_done_and_told() {
     store(&account, "ci", &old).await;
     account.take_requests();
     let folder = manifests(AT_ONCE, "\"a-keyrota\", \"ci\"");
-    // The last call, the note that it is done, can't be made any more.
+    // What comes after it stops can't be done any more.
     let ran = run_as(&folder, &account, &own, &["apply", "--yes"]).exits(5);
     let requests = account.take_requests();
     let stopped =
@@ -174,7 +174,8 @@ async fn its_own_key_stops_when_all_else_is_done_and_told() {
     let [(new, true)] = &keys(&account, "ci").await[..] else { panic!("{ran:#?}") };
     assert_eq!(ledger(&account, "ci").await.0["AWSCURRENT"], new.version_id());
     let told: Vec<_> = account.sent_mail().into_iter().filter(|mail| mail.text.contains(old.as_str())).collect();
-    assert!(told.len() >= 2, "the other's owner heard of every step: {told:#?}");
+    assert_eq!(told.len(), 1, "one mail tells the other's owner of every step: {told:#?}");
+    assert!(told[0].text.contains("stops working with this rotation, and is deleted"), "{}", told[0].text);
     // Whoever has working credentials finishes it.
     folder.run_in(&account, &["apply", "--yes"]).exits(0);
     let left = keys(&account, "a-keyrota").await;

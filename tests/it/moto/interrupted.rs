@@ -98,8 +98,7 @@ async fn killed_at_any_write_the_next_run_mends_it() {
     let requests = account.take_requests();
     let calls: Vec<String> = writes(&requests).into_iter().map(str::to_owned).collect();
     assert_converges(&account, &folder, &old, "without an interruption").await;
-    // The last two tell the owner of the deletion.
-    assert_eq!(calls.len(), 15, "{calls:?}");
+    assert_eq!(calls.len(), 10, "{calls:?}");
 
     let mut cuts: Vec<(usize, bool)> = (0..calls.len()).map(|number| (number, true)).collect();
     cuts.push((0, false));

@@ -107,14 +107,19 @@ async fn keys(account: &TestAccount, user: &str) -> Vec<(KeyId, bool)> {
         .collect()
 }
 
-/// Which version of the user's secret each label is on, and the secret's tags.
+/// Which version of the user's secret each label is on, and the secret's tags. Without those that say nothing: tags that were
+/// emptied, and `AWSPENDING` where the version is handed out.
 async fn ledger(account: &TestAccount, user: &str) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
     let answer = account.secrets().describe_secret().secret_id(destination(user)).send().await.expect("readable");
     let versions = answer.version_ids_to_stages.unwrap_or_default();
     let labels = versions.into_iter().flat_map(|(id, labels)| labels.into_iter().map(move |label| (label, id.clone())));
     let tags = answer.tags.unwrap_or_default().into_iter();
     let tags = tags.map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default()));
-    (labels.collect(), tags.collect())
+    let mut labels: BTreeMap<_, _> = labels.collect();
+    if labels.get("AWSPENDING") == labels.get("AWSCURRENT") {
+        labels.remove("AWSPENDING");
+    }
+    (labels, tags.filter(|(_, value)| !value.is_empty()).collect())
 }
 
 /// What a client reads: the value of the user's secret.

@@ -258,6 +258,7 @@ impl TestAccount {
                 secret_key: SecretString::from("any"),
             }),
             attempts: 4,
+            patience: Duration::from_millis(200),
             first_wait: Duration::from_millis(1),
             longest_wait: Duration::from_millis(4),
             propagation: Duration::from_millis(100),

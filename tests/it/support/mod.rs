@@ -7,6 +7,7 @@ pub mod expression;
 pub mod faulty;
 pub mod github;
 pub mod golden;
+pub mod remote;
 pub mod repository;
 pub mod run;
 pub mod runner;

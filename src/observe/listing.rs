@@ -1,0 +1,108 @@
+//! The bulk reads of one account: its users and its secrets.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    cloud::{Reads, Relevant},
+    inventory::{CallError, ErrorKind, Ledger, SecretRecord, Unread, User, tag_value},
+    roster::Entry,
+};
+
+/// The bulk reads of one account.
+pub struct Listing {
+    pub users: Vec<User>,
+    /// `None` if listing secrets is not permitted: each is described then, and what has another name is not seen.
+    pub(super) secrets: Option<Secrets>,
+    /// Whether no secret of keyrota's own is among them: then nobody can have noted anything.
+    pub(super) is_new: bool,
+    /// Since when rotations wait for their turn, as noted last.
+    pub(super) queued_since: Option<DateTime<Utc>>,
+    /// The secret on which a run has noted that it left users unread, and what it noted.
+    pub(super) unread: Option<(String, Unread)>,
+}
+
+impl Listing {
+    /// The user's ledger as far as it was listed; `None`: secrets were not.
+    pub(super) fn ledger(&self, entry: &Entry, region: &str) -> Option<Result<Ledger, CallError>> {
+        let secrets = self.secrets.as_ref()?;
+        Some(ledger(secrets.by_name.get(&entry.secret), entry, region, false))
+    }
+
+    /// Whether there are secrets of the user's of other names.
+    pub(super) fn has_former(&self, entry: &Entry) -> bool {
+        self.secrets.as_ref().is_some_and(|secrets| {
+            let names = secrets.by_user.get(&tag_value(&entry.user.name).to_ascii_lowercase());
+            names.into_iter().flatten().any(|name| *name != entry.secret)
+        })
+    }
+}
+
+/// The secrets that were listed.
+pub(super) struct Secrets {
+    pub by_name: HashMap<String, SecretRecord>,
+    /// The names of those whose `keyrota:user` names a user, by that user's name in lower case.
+    by_user: HashMap<String, Vec<String>>,
+}
+
+impl Secrets {
+    fn new(records: Vec<SecretRecord>) -> Self {
+        let mut by_user = HashMap::<_, Vec<String>>::new();
+        for record in &records {
+            if let Some(user) = record.user() {
+                by_user.entry(user.to_ascii_lowercase()).or_default().push(record.name.clone());
+            }
+        }
+        Self { by_name: records.into_iter().map(|record| (record.name.clone(), record)).collect(), by_user }
+    }
+
+    /// The user's secrets of other names than the one that the manifest gives them now.
+    pub fn former(&self, entry: &Entry, region: &str) -> Result<Vec<Ledger>, CallError> {
+        let names = self.by_user.get(&tag_value(&entry.user.name).to_ascii_lowercase());
+        let records = names.into_iter().flatten().filter_map(|name| self.by_name.get(name));
+        let ledgers = records
+            .filter(|record| record.name != entry.secret)
+            .map(|record| ledger_named(&record.name, Some(record), entry, region, false));
+        let is_own =
+            |found: &Result<Ledger, _>| found.as_ref().map_or(true, |ledger| ledger.destination.own().is_some());
+        ledgers.filter(is_own).collect()
+    }
+}
+
+/// Lists users and secrets.
+///
+/// # Errors
+/// Without the users there is nothing to plan, and secrets that are half listed would be taken for absent.
+pub async fn list(cloud: &impl Reads, relevant: Relevant<'_>) -> Result<Listing, CallError> {
+    let (users, secrets) = futures::join!(cloud.users(relevant), cloud.secrets());
+    let secrets = match secrets {
+        Ok(secrets) => Some(secrets),
+        Err(error) if error.kind == ErrorKind::Denied => None,
+        Err(error) => return Err(error),
+    };
+    let noted = |record: &SecretRecord| Some((record.name.clone(), record.unread()?));
+    let unread = secrets.iter().flatten().filter_map(noted).max_by_key(|(_, unread)| unread.since);
+    let queued_since = secrets.iter().flatten().filter_map(SecretRecord::queue).max();
+    let is_new = secrets.as_ref().is_some_and(|all| !all.iter().any(|record| record.user().is_some()));
+    Ok(Listing { users: users?, is_new, queued_since, secrets: secrets.map(Secrets::new), unread })
+}
+
+pub(super) fn ledger(
+    record: Option<&SecretRecord>,
+    entry: &Entry,
+    region: &str,
+    confirmed: bool,
+) -> Result<Ledger, CallError> {
+    ledger_named(&entry.secret, record, entry, region, confirmed)
+}
+
+pub(super) fn ledger_named(
+    name: &str,
+    record: Option<&SecretRecord>,
+    entry: &Entry,
+    region: &str,
+    confirmed: bool,
+) -> Result<Ledger, CallError> {
+    Ledger::read(name, record, &entry.user.name, &entry.user.arn, region, confirmed)
+}

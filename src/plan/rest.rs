@@ -1,0 +1,57 @@
+//! How long nothing is due: what a run notes in the ledger with whatever else it writes there, so that the runs that tend
+//! need not read everyone every day.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sha2::{Digest, Sha256};
+
+use super::{
+    model::Next,
+    moving::{next, placed},
+    notices::UPCOMING,
+    view::later,
+    waiting_on::WaitingOn,
+};
+use crate::{
+    inventory::{Elsewhere, Key, Rest, State},
+    roster::{Entry, Roster},
+    time::rfc3339,
+};
+
+/// Users without a key that could become due rest for this long.
+const FOR_LONG: TimeDelta = TimeDelta::days(3650);
+
+/// Until when nothing is due in this state, whoever uses the keys meanwhile. `None`: something may be any day, or a person
+/// is needed, and owners hear of both.
+#[must_use]
+pub fn rest(roster: &Roster, entry: &Entry, state: &State, now: DateTime<Utc>) -> Option<Rest> {
+    let state = &*placed(roster, entry, state, now);
+    if !matches!(state.elsewhere, Elsewhere::Nowhere | Elsewhere::MovedFrom(_)) {
+        return None;
+    }
+    let (until, begins) = match next(roster, entry, state, now) {
+        Next::Wait {
+            wait:
+                WaitingOn::InOverlap | WaitingOn::InHold | WaitingOn::Announced { .. } | WaitingOn::JustDeactivated { .. },
+            until: Some(until),
+            ..
+        } => (until, false),
+        Next::Settled { next_rotation } => {
+            let until = next_rotation.unwrap_or_else(|| later(now, FOR_LONG));
+            // Where both places are taken, the owner is asked to make room.
+            match state.keys.iter().filter(|key| Key::is_active(key)).count() > 1 {
+                true => (later(until, -UPCOMING), false),
+                false => (until, true),
+            }
+        }
+        Next::Wait { .. } | Next::Change(..) | Next::Need(_) => return None,
+    };
+    (until > now).then(|| Rest { until, policy: policy_fingerprint(entry), begins })
+}
+
+/// Tells whether the policy by which something was planned is still the same.
+pub fn policy_fingerprint(entry: &Entry) -> String {
+    let fields = entry.policy.fields().map(|(name, words, _)| format!("{name}={words}\n"));
+    let reissue_before = entry.policy.reissue_before.value.map(rfc3339).unwrap_or_default();
+    let all: String = fields.chain([reissue_before, entry.secret.clone()]).collect();
+    hex::encode(&Sha256::digest(all.as_bytes())[..5])
+}

@@ -1,0 +1,99 @@
+//! Whom a run has left because its time was over: it is noted on one secret of the account, so that the next run, of whatever
+//! kind, begins with them, and catches up with what was due.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    apply::{Applied, Cause, Deferred},
+    cloud::Writes,
+    inventory::{CallError, Fact, Inventory, UNREAD, Unread, tag_value, tags},
+    observe::AccountState,
+    plan::Plan,
+};
+
+/// Notes where those begin whose turn did not come, or takes back what an earlier run had noted. Where everyone's came, as
+/// nearly always, it makes no call. `is_timed` says that the run had so much time and no more.
+pub async fn note<C: Writes>(accounts: &[AccountState<'_, C>], plan: &Plan, applied: &Applied, is_timed: bool) {
+    for AccountState { cloud, roster, inventory } in accounts {
+        let begun = plan.changes.iter().filter(|change| change.action.starts_rotation());
+        let begun: BTreeSet<&str> =
+            begun.filter(|change| *change.account == roster.account).map(|change| change.user.as_str()).collect();
+        let is_stopped =
+            |deferred: &&Deferred| is_timed && *deferred.account == roster.account && deferred.cause == Cause::Stopped;
+        let stopped: BTreeSet<&str> = applied.deferred.iter().filter(is_stopped).map(|one| one.user.as_str()).collect();
+        let is_left = |user: &str| {
+            let is_unread =
+                inventory.users.get(user).is_some_and(|read| read.as_ref().is_err_and(CallError::may_be_over));
+            is_unread || (stopped.contains(user) && begun.contains(user))
+        };
+        let users: Vec<(&str, bool)> = inventory.users.keys().map(|user| (user.as_str(), is_left(user))).collect();
+        let noted = match (first_left(&users), &inventory.unread) {
+            (None, None) => Ok(()),
+            (None, Some((secret, _))) => cloud.untag_secret(secret, UNREAD).await,
+            (Some(first), before) => {
+                // What was due when the first of several runs began is due still.
+                let since = before.as_ref().map_or(plan.as_of, |(_, before)| before.since);
+                let unread = Fact::Unread(Unread { since, first: tag_value(first) });
+                let secret = before.as_ref().map(|(secret, _)| secret.clone());
+                match secret.or_else(|| own_secret(&roster.account.id, inventory, applied)) {
+                    Some(secret) => cloud.tag_secret(&secret, &tags([unread])).await,
+                    // Where keyrota has no secret yet, the next run that enforces comes to them all the same.
+                    None => Ok(()),
+                }
+            }
+        };
+        if let Err(error) = noted {
+            let account = roster.account.to_string();
+            tracing::warn!(account, "the next run that tends does not know whom this one has left: {error}");
+        }
+    }
+}
+
+/// Where to begin, so that those who were left come first: after the most users in a row whose turn came. Some of them may be
+/// left as well, for a read that was refused went to the back of the queue.
+fn first_left<'a>(users: &[(&'a str, bool)]) -> Option<&'a str> {
+    let (mut row, mut longest, mut first) = (0, 0, None);
+    // Twice, for the order goes round.
+    for (user, is_left) in users.iter().chain(users) {
+        if !is_left {
+            row += 1;
+            continue;
+        }
+        if first.is_none() || row > longest {
+            (first, longest) = (Some(*user), row);
+        }
+        row = 0;
+    }
+    first
+}
+
+/// A secret of keyrota's own in the account: one that was read, or that this run has made.
+fn own_secret(account: &str, inventory: &Inventory, applied: &Applied) -> Option<String> {
+    let mut read = inventory.users.iter().filter_map(|(user, state)| Some((user, state.as_ref().ok()?)));
+    read.find_map(|(user, state)| {
+        let state = applied.after.get(&(account.to_owned(), user.clone())).unwrap_or(state);
+        state.ledger.destination.own().map(|_| state.ledger.secret.clone())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::first_left;
+
+    #[test]
+    fn it_begins_after_the_longest_row_whose_turn_came() {
+        let users = ["a", "b", "c", "d", "e", "f"];
+        for (left, first) in [
+            ("", None),
+            ("a", Some("a")),
+            ("def", Some("d")),
+            // `b` was refused, and at the back of the queue.
+            ("bf", Some("f")),
+            ("abef", Some("e")),
+            ("abcdef", Some("a")),
+        ] {
+            let users: Vec<(&str, bool)> = users.iter().map(|user| (*user, left.contains(user))).collect();
+            assert_eq!(first_left(&users), first, "{left}");
+        }
+    }
+}
