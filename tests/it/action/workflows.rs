@@ -559,7 +559,7 @@ fn what_runs_on_every_push() {
     let runner = Runner::new(&[]);
     let (event, commit) = runner.merged();
     let ran = runner.run("ci.yml", "push", &event, &commit);
-    assert_eq!(ran.keys().collect::<Vec<_>>(), ["dependencies", "macos", "test", "windows"]);
+    assert_eq!(ran.keys().collect::<Vec<_>>(), ["dependencies", "macos", "terraform", "test", "windows"]);
     for (name, job) in &ran {
         assert!(job.is_success, "{name}: {}", job.log);
     }
