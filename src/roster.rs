@@ -124,9 +124,10 @@ pub fn resolve(
     for exemption in &manifest.exemptions {
         exemptions.entry(exemption.user.to_ascii_lowercase()).or_default().push(exemption);
     }
-    let exemptions_of =
-        |user: &User| exemptions.get(&user.name.to_ascii_lowercase()).map(Vec::as_slice).unwrap_or_default();
-    let entry = |rule: &Rule, user: &User| entry(rule, user, exemptions_of(user), account, now);
+    let entry = |rule: &Rule, user: &User| {
+        let own = exemptions.get(&user.name.to_ascii_lowercase()).map(Vec::as_slice).unwrap_or_default();
+        entry(rule, user, own, account, now)
+    };
     let mut matched = vec![false; index.rules.len()];
     let (mut entries, mut warnings, mut unmanaged) = (Vec::new(), Vec::new(), Vec::new());
     let mut exempt = Vec::new();
@@ -138,8 +139,8 @@ pub fn resolve(
         }
         match choose(&candidates, user) {
             // Somebody decided about an exempt user: it counts as managed, and shows.
-            Choice::Nobody => match exemption(exemptions_of(user), account, now) {
-                Some(exemption) => exempt.push(exempt_entry(exemption, user, manifest, account, now)),
+            Choice::Nobody => match exempt_entry(&entry, user, manifest) {
+                Some(entry) => exempt.push(entry),
                 None => unmanaged.push(user.name.clone()),
             },
             Choice::One(candidate) => entries.push(entry(index.rules[candidate.rule], user)),
@@ -366,6 +367,7 @@ fn choose(candidates: &[Candidate], user: &User) -> Choice {
 
 /// `exemptions` are those of the user.
 fn entry(rule: &Rule, user: &User, exemptions: &[&Exemption], account: &Account, now: DateTime<Utc>) -> Entry {
+    let exempts = |exemption: &&&Exemption| is_in_force(exemption, account, now);
     let (recipients, without_address) = recipients(&rule.policy.notify.value, user);
     Entry {
         user: user.clone(),
@@ -374,15 +376,9 @@ fn entry(rule: &Rule, user: &User, exemptions: &[&Exemption], account: &Account,
         secret: rule.policy.secret.value.replace("{user}", &user.name).replace(',', "_"),
         recipients,
         without_address,
-        exempt: exemption(exemptions, account, now).cloned(),
+        exempt: exemptions.iter().find(exempts).map(|&exemption| exemption.clone()),
         conflict: None,
     }
-}
-
-/// The exemption that holds for a user now.
-/// The one that is in force, of those of a user.
-fn exemption<'a>(exemptions: &[&'a Exemption], account: &Account, now: DateTime<Utc>) -> Option<&'a Exemption> {
-    exemptions.iter().copied().find(|exemption| is_in_force(exemption, account, now))
 }
 
 fn is_in_force(exemption: &Exemption, account: &Account, now: DateTime<Utc>) -> bool {
@@ -390,16 +386,10 @@ fn is_in_force(exemption: &Exemption, account: &Account, now: DateTime<Utc>) -> 
         && exemption.ends.is_none_or(|ends| now < ends)
 }
 
-/// A user that no rule selects and that is exempt: what `[defaults]` says would hold for it.
-fn exempt_entry(
-    exemption: &Exemption,
-    user: &User,
-    manifest: &Manifest,
-    account: &Account,
-    now: DateTime<Utc>,
-) -> Entry {
-    let rule = Rule {
-        source: exemption.source.clone(),
+/// A user that no rule selects, if it is exempt: what `[defaults]` says would hold for it.
+fn exempt_entry(entry: &impl Fn(&Rule, &User) -> Entry, user: &User, manifest: &Manifest) -> Option<Entry> {
+    let rule = |source: Source| Rule {
+        source,
         policy: Arc::clone(&manifest.defaults),
         accounts: Vec::new(),
         users: Vec::new(),
@@ -408,7 +398,9 @@ fn exempt_entry(
         paths: Vec::new(),
         except: Vec::new(),
     };
-    entry(&rule, user, &[exemption], account, now)
+    let found = entry(&rule(Source { file: Arc::from(""), line: 0 }), user);
+    let source = found.exempt.as_ref()?.source.clone();
+    Some(Entry { rule: source, ..found })
 }
 
 /// The addresses, each once, and where there is none.

@@ -102,7 +102,8 @@ impl<'a, C: Reads> Run<'a, C> {
         let accounts = observe_all(accounts, survey, viewpoint, unmanaged, progress).await;
         let mut plan = plan_accounts_for(&accounts, viewpoint, mode.rotations());
         plan.accounts_unread = unread;
-        Ok(Planned { manifest, mode, accounts, plan, warnings, missing, is_timed: read_until.is_some() })
+        let is_timed = read_until.is_some();
+        Ok(Planned { manifest, mode, accounts, plan, warnings, missing, is_timed })
     }
 }
 

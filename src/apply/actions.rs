@@ -134,8 +134,8 @@ impl<C: Writes> Step<'_, C> {
                 // Noted before, so that a cut after the call is known; and after, so that a cut before the call does not
                 // look like someone's taking it back.
                 let unused = (!unused.is_empty()).then(|| Fact::Unused(unused.clone()));
-                let facts = [Some(Fact::Deactivating(deactivation.clone())), Some(Fact::Rest(None)), unused];
-                write_ledger(cloud, user, secret, ledger, facts.into_iter().flatten()).await?;
+                let facts = [Fact::Deactivating(deactivation.clone()), Fact::Rest(None)];
+                write_ledger(cloud, user, secret, ledger, facts.into_iter().chain(unused)).await?;
                 memory.tagged = Some(secret.to_owned());
                 cloud.deactivate_access_key(user, key).await?;
                 // Where it is deleted at once, that comes next: were it cut short, the deactivation would be repeated.

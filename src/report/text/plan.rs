@@ -134,8 +134,9 @@ pub fn known(plan: &Plan) -> Option<String> {
         (counts.unreadable, "unreadable"),
         (counts.held, "held"),
         (counts.exempt, "exempt"),
-        (counts.overdue, "overdue"),
     ];
+    // Of those that wait, and so a sentence of its own.
+    let overdue = if counts.overdue == 0 { String::new() } else { format!(" {} overdue.", counts.overdue) };
     let waiting = list(waiting.into_iter());
     let readable = plan.users() - counts.unreadable;
     if plan.changes.is_empty() {
@@ -144,10 +145,10 @@ pub fn known(plan: &Plan) -> Option<String> {
         });
         let waiting = waiting.map_or_else(String::new, |waiting| format!("{waiting}. "));
         return match counts.unreadable {
-            0 => Some(format!("No changes. {waiting}{} in scope{next}.", users(readable))),
+            0 => Some(format!("No changes. {waiting}{} in scope{next}.{overdue}", users(readable))),
             _ if readable == 0 => None,
             _ => Some(format!(
-                "Nothing to do for the {} that could be read{next}. {}",
+                "Nothing to do for the {} that could be read{next}. {}{overdue}",
                 users(readable),
                 waiting.trim_end()
             )),
@@ -169,7 +170,7 @@ pub fn known(plan: &Plan) -> Option<String> {
     if counts.update > 0 {
         let _ = write!(text, ", {} to update", counts.update);
     }
-    Some(text + &waiting.map_or_else(String::new, |waiting| format!("; {waiting}")) + ".")
+    Some(text + &waiting.map_or_else(String::new, |waiting| format!("; {waiting}")) + "." + &overdue)
 }
 
 /// How many users could not be read, and why; `None` if all were.

@@ -92,7 +92,7 @@ Account 111122223333, eu-west-1
 
 warning: 1 user that no rule selects has a key that is older than the 90d of `[defaults]`: alice (1043d); add a rule, or an `[[exempt]]` with the reason
 
-Plan: 1 to create, 0 to deactivate, 0 to delete; 1 blocked, 1 held, 1 exempt, 3 overdue.
+Plan: 1 to create, 0 to deactivate, 0 to delete; 1 blocked, 1 held, 1 exempt. 3 overdue.
 ";
     assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), (expected, ""));
 }
