@@ -294,10 +294,8 @@ fn planner(users: usize) -> f64 {
         let ledger = Ledger { secret: secret_name, confirmed: true, destination: Destination::Own(secret) };
         State { keys: vec![key(number)], ledger, elsewhere: Elsewhere::Nowhere }
     };
-    let inventory = Inventory {
-        users: (0..users).map(|number| (name(number), Ok(state(number)))).collect(),
-        ..Inventory::default()
-    };
+    let known = (0..users).map(|number| (name(number), Ok(state(number)))).collect();
+    let inventory = Inventory { users: known, ..Inventory::default() };
     let began = Instant::now();
     let plan = plan(&roster, &inventory, now());
     let seconds = began.elapsed().as_secs_f64();
@@ -338,14 +336,14 @@ fn key(number: usize) -> Key {
 fn user(number: usize) -> User {
     let (name, path) = (name(number), "/".to_owned());
     let arn = format!("arn:aws:iam::111122223333:user/{name}");
-    User { name, arn, path, tags: BTreeMap::new(), groups: Vec::new(), unreadable: None }
+    User { name, arn, path, tags: BTreeMap::new(), groups: Vec::new(), smtp: None, unreadable: None }
 }
 
 /// Users whose keys keyrota issued: each has a secret.
 fn world(users: usize) -> World {
     let iam_user = |number| {
         let User { name, path, groups, tags, .. } = user(number);
-        IamUser { name, path, groups, tags, keys: vec![key(number)] }
+        IamUser { name, path, groups, tags, smtp: None, keys: vec![key(number)] }
     };
     let secret = |number| {
         let (id, labels) = (key_id(number).version_id(), vec![CURRENT.to_owned()]);

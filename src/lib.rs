@@ -19,9 +19,11 @@
 //! The modules, in reading order. The ground: [`names`], [`time`], [`untrusted`], [`notice`], [`template`]. What is wanted:
 //! [`manifest`], [`roster`], [`explain`], [`export`]. What is: [`inventory`], [`cloud`], [`observe`], [`clock`]. What is done
 //! about it: [`plan`], [`mail`], [`apply`], [`notify`], [`run`], [`verdict`]. What people see of it: [`diff`], [`report`], [`git`],
-//! [`github`]. No two files import each other in a loop, and a test says so.
+//! [`github`]. How it begins: [`capture`], [`init`], [`package`]. No two files import each other in a loop, and a test says so.
 
 pub mod apply;
+#[cfg(feature = "cli")]
+pub mod capture;
 pub mod clock;
 pub mod cloud;
 pub mod diff;
@@ -32,6 +34,8 @@ pub mod export;
 pub mod git;
 #[cfg(feature = "cli")]
 pub mod github;
+#[cfg(feature = "cli")]
+pub mod init;
 pub mod inventory;
 pub mod mail;
 pub mod manifest;
@@ -39,6 +43,8 @@ pub mod names;
 pub mod notice;
 pub mod notify;
 pub mod observe;
+#[cfg(feature = "cli")]
+pub mod package;
 pub mod plan;
 pub mod report;
 pub mod roster;

@@ -386,6 +386,15 @@ fn tag<'a>(user: &'a User, key: &str) -> Option<&'a str> {
     user.tags.get(key).or_else(without_case).map(String::as_str)
 }
 
+/// Whether a rule selects a user whose tags and groups are known: `Some(true)` by its exact name, which beats the rest.
+pub fn selects(rule: &Rule, user: &User) -> Option<bool> {
+    let is_selected = any_or_empty(&rule.users, &user.name) && any_or_empty(&rule.paths, &user.path);
+    if !is_selected || any(&rule.except, &user.name) || !has_details(rule, user) {
+        return None;
+    }
+    Some(rule.users.iter().any(|pattern| pattern.is_exact() && pattern.matches(&user.name)))
+}
+
 /// Whether a rule's `accounts` name this account.
 pub(crate) fn holds_in(rule: &Rule, account: &Account) -> bool {
     let matches = |pattern: &Pattern| {

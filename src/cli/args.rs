@@ -6,7 +6,11 @@ use clap::{
     ArgAction, Args, Parser, Subcommand, ValueEnum,
     builder::{PossibleValuesParser, TypedValueParser},
 };
-use keyrota::{notice::Kind, template::Language};
+use keyrota::{
+    init::{By, Repository},
+    notice::Kind,
+    template::Language,
+};
 
 /// Rotates AWS IAM access keys the GitOps way: manifests say which, a plan shows what, apply does it in a safe order.
 #[derive(Debug, Parser)]
@@ -29,6 +33,14 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write the first manifests of an account: every user with an active key, by team
+    Init(InitArgs),
+    /// Write the account as a sandbox file, for a rehearsal or a bug report; no secret is in it
+    Capture(CaptureArgs),
+    /// Check what keyrota needs, one line each, with what mends it
+    Doctor(DoctorArgs),
+    /// Make the Lambda package of a release's program and the manifests
+    Package(PackageArgs),
     /// Validate the manifests, offline
     Check,
     /// Show what would change now; changes nothing
@@ -59,6 +71,64 @@ pub enum Command {
     Schema,
     /// Print completions for a shell
     Completions { shell: clap_complete::Shell },
+    /// Write the man pages into a folder
+    Man {
+        /// The folder
+        #[arg(value_name = "DIR")]
+        into: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// What makes a team: a tag (`tag:team`), the `path`, or `none`; without it, what splits the users best
+    #[arg(long, value_name = "tag:NAME|path|none")]
+    pub by: Option<By>,
+    /// Write over files that are there
+    #[arg(long)]
+    pub force: bool,
+    /// Add the workflows for this repository of manifests on GitHub
+    #[arg(long, value_name = "OWNER/REPO")]
+    pub github: Option<Repository>,
+    /// Add the root module of Terraform, in `terraform/`
+    #[arg(long)]
+    pub terraform: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct CaptureArgs {
+    /// The file to write
+    #[arg(long, value_name = "FILE")]
+    pub into: PathBuf,
+    /// Replace names, ids, tags and addresses, alike everywhere, and write the manifests so beside the file
+    #[arg(long)]
+    pub anonymize: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// The Lambda function that runs keyrota
+    #[arg(long, value_name = "NAME", default_value = "keyrota")]
+    pub function: String,
+}
+
+#[derive(Debug, Args)]
+pub struct PackageArgs {
+    /// For a function with `architecture = "arm64"`; so without either
+    #[arg(long, conflicts_with = "x86_64")]
+    pub arm64: bool,
+    /// For a function with `architecture = "x86_64"`
+    #[arg(long = "x86-64", visible_alias = "x86_64")]
+    pub x86_64: bool,
+    /// This program instead of a release's
+    #[arg(long, value_name = "FILE")]
+    pub bootstrap: Option<PathBuf>,
+    /// The release to download, e.g. `0.1.0`, or `0.1.0@sha256:…` to fix the archive as well; without it, this keyrota's own
+    #[arg(long, value_name = "VERSION", conflicts_with = "bootstrap")]
+    pub release: Option<String>,
+    /// Where the package goes
+    #[arg(long, value_name = "FILE", default_value = "keyrota.zip")]
+    pub output: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]

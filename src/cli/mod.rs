@@ -5,19 +5,24 @@ mod apply;
 mod approval;
 mod args;
 mod base;
+mod capture;
 mod check;
 mod confirm;
 mod context;
 mod dispatch;
+mod doctor;
 mod error;
 mod exit;
 mod explain;
 mod export;
+mod init;
 mod mail;
 mod open;
 mod output;
+mod package;
 mod plan;
 mod schema;
+mod sole;
 mod status;
 
 use std::process::ExitCode;
@@ -65,6 +70,11 @@ pub fn main() -> ExitCode {
 async fn run(cli: Cli, output: &Output) -> Result<Exit, CommandError> {
     let Cli { command, common } = cli;
     match command {
+        Command::Init(args) => init::run(&common, &args, output).await,
+        Command::Capture(args) => capture::run(&common, &args, output).await,
+        Command::Doctor(args) => doctor::run(&common, &args, output).await,
+        Command::Package(args) => package::run(&common, &args, output),
+        Command::Man { into } => schema::man(&into, output),
         Command::Check => check::check(&common, output),
         Command::Export(args::Export::Terraform { into }) => export::terraform(&common, into.as_deref(), output),
         Command::Schema => Ok(schema::schema(output)),

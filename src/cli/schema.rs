@@ -1,14 +1,24 @@
 //! What editors and shells want to know.
 
+use std::path::Path;
+
 use clap::CommandFactory;
 use keyrota::manifest;
 
-use super::{args::Cli, exit::Exit, output::Output};
+use super::{args::Cli, error::CommandError, exit::Exit, output::Output};
 
 /// `keyrota schema`
 pub fn schema(output: &Output) -> Exit {
     output.data(&format!("{:#}\n", manifest::json_schema()));
     Exit::Done
+}
+
+/// `keyrota man DIR`: a page for the command, and one for each of its commands.
+pub fn man(into: &Path, output: &Output) -> Result<Exit, CommandError> {
+    clap_mangen::generate_to(Cli::command().name("keyrota"), into)
+        .map_err(|error| CommandError::new(format!("{}: {error}", into.display())))?;
+    output.data(&format!("{}: the man pages of keyrota\n", into.display()));
+    Ok(Exit::Done)
 }
 
 /// `keyrota completions SHELL`

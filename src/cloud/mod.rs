@@ -99,6 +99,58 @@ pub trait Reads {
     async fn last_use(&self, key: &KeyId) -> Result<LastUse, CallError>;
 }
 
+/// What SES says of the account that mail leaves from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MailAccount {
+    /// Outside of the SES sandbox: mail reaches everyone, not only verified addresses.
+    pub has_production_access: bool,
+    /// SES has not paused sending.
+    pub may_send: bool,
+    /// Messages in 24 hours; `None`: no bound.
+    pub quota: Option<f64>,
+    /// Of those, how many were sent.
+    pub sent: f64,
+}
+
+/// What Lambda says of a function.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Function {
+    pub arn: String,
+    /// `Active`, if it can run.
+    pub state: Option<String>,
+    /// Why it can't.
+    pub reason: Option<String>,
+    /// How its last update ended.
+    pub update: Option<String>,
+    pub architecture: Option<String>,
+    /// The commit of its manifests, as its environment says.
+    pub revision: Option<String>,
+}
+
+/// What `keyrota doctor` asks beside what a plan reads. Nothing else calls these, and no role has to have the permissions:
+/// what is denied can't be told.
+///
+/// # Errors
+/// As those of [`Reads`].
+#[cfg(feature = "cli")]
+#[expect(async_fn_in_trait, reason = "used through generics only, where the compiler sees whether futures are Send")]
+pub trait Probes: Reads {
+    /// Who keyrota calls as: an ARN.
+    fn caller(&self) -> &str;
+    /// `sts:GetCallerIdentity` in this region, which nobody can be denied: it works wherever a region is enabled.
+    async fn reach(&self, region: &str) -> Result<(), CallError>;
+    /// `GetEmailIdentity` in this region, or in the caller's own: whether it may send; `None` if there is none.
+    async fn mail_identity(&self, identity: &str, region: Option<&str>) -> Result<Option<bool>, CallError>;
+    /// `GetAccount` of SES.
+    async fn mail_account(&self, region: Option<&str>) -> Result<MailAccount, CallError>;
+    /// `DescribeKey` of KMS: the key's state, `Enabled` if it can be used; `None` if there is no such key.
+    async fn kms_key(&self, key: &str) -> Result<Option<String>, CallError>;
+    /// `GetFunctionConfiguration` of Lambda, in the caller's account; `None` if there is no such function.
+    async fn function(&self, name: &str) -> Result<Option<Function>, CallError>;
+    /// `SimulatePrincipalPolicy` for the caller: which of these actions its policies don't allow on this resource.
+    async fn not_allowed(&self, actions: &[&str], resource: &str) -> Result<Vec<String>, CallError>;
+}
+
 /// What may be changed in the account, beside what may be read.
 ///
 /// # Errors

@@ -54,26 +54,8 @@ impl Api {
     /// # Errors
     /// Over plain HTTP it is called on this machine only.
     pub fn new(url: &str, token: &str) -> Result<Self, ApiError> {
-        let is_local = ["http://127.0.0.1:", "http://[::1]:"].iter().any(|local| url.starts_with(local));
-        if !url.starts_with("https://") && !is_local {
-            return Err(ApiError::Insecure(url.to_owned()));
-        }
-        // The library that the AWS SDK brings, and the certificates that this machine trusts.
-        let found = if is_local { Vec::new() } else { rustls_native_certs::load_native_certs().certs };
-        let certificates: Vec<_> = found.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
-        let tls = TlsConfig::builder()
-            .provider(TlsProvider::Rustls)
-            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-            .root_certs(RootCerts::Specific(Arc::new(certificates)))
-            .build();
-        let agent = Agent::config_builder()
-            .tls_config(tls)
-            .timeout_global(Some(TIMEOUT))
-            .http_status_as_error(false)
-            .https_only(!is_local)
-            .user_agent("keyrota")
-            .build();
-        Ok(Self { agent: agent.into(), url: url.trim_end_matches('/').to_owned(), token: token.to_owned() })
+        let agent = agent(url, TIMEOUT).ok_or_else(|| ApiError::Insecure(url.to_owned()))?;
+        Ok(Self { agent, url: url.trim_end_matches('/').to_owned(), token: token.to_owned() })
     }
 
     /// Reads, and tries again where that may help.
@@ -130,6 +112,30 @@ impl Api {
         let text = text.map_err(|error| ApiError::Unreachable(format!("the answer broke off: {error}")))?;
         read(&response, &text)
     }
+}
+
+/// What calls this URL and no other in the clear; `None`: over plain HTTP only this machine is called.
+pub(super) fn agent(url: &str, timeout: Duration) -> Option<Agent> {
+    let is_local = ["http://127.0.0.1:", "http://[::1]:"].iter().any(|local| url.starts_with(local));
+    if !url.starts_with("https://") && !is_local {
+        return None;
+    }
+    // The library that the AWS SDK brings, and the certificates that this machine trusts.
+    let found = if is_local { Vec::new() } else { rustls_native_certs::load_native_certs().certs };
+    let certificates: Vec<_> = found.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
+    let tls = TlsConfig::builder()
+        .provider(TlsProvider::Rustls)
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .root_certs(RootCerts::Specific(Arc::new(certificates)))
+        .build();
+    let config = Agent::config_builder()
+        .tls_config(tls)
+        .timeout_global(Some(timeout))
+        .http_status_as_error(false)
+        .https_only(!is_local)
+        .user_agent("keyrota")
+        .build();
+    Some(config.into())
 }
 
 /// The answer, if it is GitHub's.

@@ -1,5 +1,6 @@
-//! Pull requests on GitHub: which change a workflow runs for, and the one comment that tells what it does.
+//! GitHub: which change a workflow runs for, the one comment that tells what it does, and the files of a release.
 
 pub mod api;
 pub mod comment;
 pub mod event;
+pub mod release;

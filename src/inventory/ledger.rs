@@ -83,6 +83,17 @@ impl SecretRecord {
         self.tags.get(TAG_USER)?.rsplit('/').next()
     }
 
+    /// The user that the secret may be of, as tags write names: by `keyrota:user`, or by `Owner`, which others write as well.
+    pub fn claimed_by(&self) -> Option<&str> {
+        self.user().or_else(|| self.tags.get(TAG_OWNER).map(String::as_str))
+    }
+
+    /// The tags that the ledger is read from; what else stands there is no business of keyrota's.
+    pub fn ledger_tags(&self) -> BTreeMap<String, String> {
+        let is_own = |tag: &str| tag == TAG_OWNER || tag.starts_with("keyrota:");
+        self.tags.iter().filter(|(tag, _)| is_own(tag)).map(|(tag, value)| (tag.clone(), value.clone())).collect()
+    }
+
     /// Since when rotations wait for their turn, as noted there.
     pub fn queue(&self) -> Option<DateTime<Utc>> {
         time(self.tags.get(TAG_QUEUE)?)
@@ -557,6 +568,43 @@ impl Version {
     fn has(&self, label: &str) -> bool {
         self.labels.iter().any(|own| own == label)
     }
+}
+
+/// Names that take the place of others, where a ledger is shown that is somebody's.
+pub trait Rename {
+    /// The name of a user.
+    fn user(&mut self, name: &str) -> String;
+    /// The ARN of a user.
+    fn arn(&mut self, arn: &str) -> String;
+    /// An access key.
+    fn key(&mut self, key: &KeyId) -> KeyId;
+    /// A KMS key, by id, ARN or alias.
+    fn kms_key(&mut self, key: &str) -> String;
+}
+
+/// The tags of a ledger with other names in them. What stands in no ledger is left out.
+pub fn renamed(tags: &BTreeMap<String, String>, names: &mut dyn Rename) -> BTreeMap<String, String> {
+    let key_before = |text: &str, end: &str, names: &mut dyn Rename| {
+        let (key, rest) = text.find(end).map_or((text, ""), |at| text.split_at(at));
+        if key.is_empty() { text.to_owned() } else { format!("{}{rest}", names.key(&KeyId::new(key))) }
+    };
+    let renamed = |(tag, value): (&String, &String)| {
+        let value = match tag.as_str() {
+            TAG_OWNER => tag_value(&names.user(value)),
+            TAG_USER => tag_value(&names.arn(value)),
+            TAG_INTENT | TAG_NOTIFIED_AT | TAG_QUEUE => value.clone(),
+            TAG_NOTIFIED => key_before(value, "@", names),
+            TAG_DEACTIVATING | TAG_DEACTIVATED | TAG_ANNOUNCED => key_before(value, "@", names),
+            TAG_REMINDED => match value.split_once('/') {
+                Some((kind, rest)) => format!("{kind}/{}", key_before(rest, "@", names)),
+                None => String::new(),
+            },
+            TAG_KMS_KEY => value.split(' ').map(|key| names.kms_key(key)).collect::<Vec<_>>().join(" "),
+            _ => return None,
+        };
+        Some((tag.clone(), value))
+    };
+    tags.iter().filter_map(renamed).collect()
 }
 
 /// As tags write it.

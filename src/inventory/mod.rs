@@ -6,6 +6,7 @@
 mod error;
 mod key;
 mod ledger;
+mod smtp;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,6 +19,7 @@ pub use self::{
     error::{CallError, ErrorKind},
     key::{Key, KeyId, LastUse, Status},
     ledger::*,
+    smtp::{PolicyText, smtp_sign},
 };
 
 /// The account that was observed.
@@ -43,6 +45,8 @@ pub struct User {
     pub path: String,
     pub tags: BTreeMap<String, String>,
     pub groups: Vec<String>,
+    /// What says that it sends mail by SES's SMTP (see [`smtp_sign`]), as far as that was read.
+    pub smtp: Option<String>,
     /// Set when tags or groups could not be read: the user is then held, never guessed at.
     pub unreadable: Option<CallError>,
 }

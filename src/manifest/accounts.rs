@@ -38,7 +38,7 @@ impl fmt::Display for DeclaredAccount {
     }
 }
 
-/// `[accounts.NAME]` as written.
+/// `[accounts.NAME]`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 #[schemars(extend("required" = ["id"]))]

@@ -55,6 +55,20 @@ pub fn load(dir: &Path, now: DateTime<Utc>) -> Loaded {
     loaded
 }
 
+/// Reads the files that [`load`] would load, each with its path within the folder.
+///
+/// # Errors
+/// What [`load`] would say of files that it refuses.
+pub fn read(dir: &Path) -> Result<files::Files, Vec<Diagnostic>> {
+    let mut refused = Vec::new();
+    let files = files::read(dir, &mut refused);
+    if !refused.is_empty() {
+        return Err(refused);
+    }
+    let within = |path: String| Path::new(&path).strip_prefix(dir).map(|name| name.to_string_lossy().into_owned()).ok();
+    Ok(files.into_iter().filter_map(|(path, bytes)| Some((within(path)?.replace('\\', "/"), bytes))).collect())
+}
+
 /// Loads manifests that were read already, each with the path to show: those of a git revision, for example. Templates of
 /// mails are those whose folder is `templates`.
 pub fn load_files(files: Vec<(String, Vec<u8>)>, now: DateTime<Utc>) -> Loaded {

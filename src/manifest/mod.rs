@@ -34,7 +34,7 @@ pub use self::{
     code::Code,
     diagnostic::{Diagnostic, Label, Severity, shown},
     limits::{Limits, Pace},
-    load::{Loaded, load, load_files},
+    load::{Loaded, load, load_files, read},
     mail::Mail,
     model::{Exemption, Manifest, Rule},
     pattern::Pattern,

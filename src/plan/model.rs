@@ -59,6 +59,8 @@ pub enum Warning {
         key: KeyId,
         works: bool,
     },
+    /// Clients of the user hold an SMTP password that derives from its key, and the manifest does not say so.
+    SmtpPassword { account: Arc<Account>, user: String, sign: String },
     /// The pace is too slow for the users in scope, so that keys get older than `max-age`.
     PaceTooSlow {
         account: Arc<Account>,
@@ -89,6 +91,7 @@ impl Warning {
             Self::ReplicaFailed { .. } => "replica-failed",
             Self::ExtraReplicas { .. } => "extra-replicas",
             Self::SecretLeft { .. } => "secret-left",
+            Self::SmtpPassword { .. } => "smtp-password",
             Self::PaceTooSlow { .. } | Self::PaceLate { .. } => "pace",
         }
     }
@@ -99,7 +102,8 @@ impl Warning {
             Self::OwnKey { account, user, .. }
             | Self::ReplicaFailed { account, user, .. }
             | Self::ExtraReplicas { account, user, .. }
-            | Self::SecretLeft { account, user, .. } => (account, Some(user)),
+            | Self::SecretLeft { account, user, .. }
+            | Self::SmtpPassword { account, user, .. } => (account, Some(user)),
             Self::PaceTooSlow { account, .. } | Self::PaceLate { account, .. } => (account, None),
         }
     }
@@ -142,6 +146,11 @@ impl fmt::Display for Warning {
                      make what reads it read the other, then delete it"
                 )
             }
+            Self::SmtpPassword { account: _, user, sign } => write!(
+                f,
+                "{user} sends mail by SES's SMTP, {sign} says: a new key changes the password of its clients; `smtp = true` in its \
+                 rule stores that beside the key"
+            ),
             Self::PaceTooSlow { account: _, users, lives, every, most, needed } => write!(
                 f,
                 "keys get older than `max-age`: {users} users have keys that are due again after {lives} or more, runs come every \

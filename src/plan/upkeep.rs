@@ -47,6 +47,11 @@ pub(super) fn warnings(view: &View<'_>, next: &Next) -> Vec<Warning> {
     let mut warnings = Vec::new();
     let (account, user) = (view.roster.account.clone(), view.entry.user.name.clone());
     let who = || (Arc::new(account.clone()), user.clone());
+    let has_key = view.state.keys.iter().any(Key::is_active);
+    if let Some(sign) = view.entry.user.smtp.clone().filter(|_| has_key && !view.policy.smtp.value) {
+        let (account, user) = who();
+        warnings.push(Warning::SmtpPassword { account, user, sign });
+    }
     if let Ok(Some(replicas)) = replicas(view) {
         let secret = &view.state.ledger.secret;
         let is_blocked = matches!(next, Next::Wait { wait: WaitingOn::ReplicaFailed { .. }, .. });

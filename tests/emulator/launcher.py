@@ -277,7 +277,8 @@ def error(environ, status, query_code, json_code, message):
 def content_type(environ):
     if "HTTP_X_AMZ_TARGET" in environ:
         return "application/x-amz-json-1.1"
-    return "application/json" if environ["PATH_INFO"].startswith("/v2/") else "text/xml"
+    is_rest = environ["PATH_INFO"].startswith(("/v2/", "/2015-03-31/"))
+    return "application/json" if is_rest else "text/xml"
 
 
 def error_code(reply):

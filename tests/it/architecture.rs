@@ -99,7 +99,21 @@ fn the_function_has_nothing_of_a_terminal() {
     let tree = String::from_utf8(tree.stdout).expect("text");
     let has = |name: &str| tree.lines().any(|line| line.split(' ').next() == Some(name));
     assert!(has("lambda_runtime") && has("aws_sdk_iam"), "{tree}");
-    for name in ["anstream", "clap", "clap_complete", "git2", "indicatif", "tabwriter", "tempfile", "ureq"] {
+    for name in [
+        "anstream",
+        "aws_sdk_kms",
+        "aws_sdk_lambda",
+        "clap",
+        "clap_complete",
+        "clap_mangen",
+        "git2",
+        "indicatif",
+        "tabwriter",
+        "tar",
+        "tempfile",
+        "ureq",
+        "zip",
+    ] {
         assert!(!has(name), "the Lambda function depends on {name}");
     }
 }

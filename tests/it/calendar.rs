@@ -35,7 +35,14 @@ fn account(oldest: i64) -> Sandbox {
             created,
             last_use: LastUse::At { time: start(), service: None, region: None },
         };
-        IamUser { name: format!("ci-{n}"), path: "/".to_owned(), groups: vec![], tags: [].into(), keys: vec![key] }
+        IamUser {
+            name: format!("ci-{n}"),
+            path: "/".to_owned(),
+            groups: vec![],
+            tags: [].into(),
+            smtp: None,
+            keys: vec![key],
+        }
     };
     let account = Account {
         id: "111122223333".to_owned(),

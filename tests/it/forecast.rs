@@ -216,7 +216,14 @@ fn world(states: &[State]) -> World {
             text.replace("AKIANEW", &format!("AKIANEW{number:013}"))
         };
         let keys = keys.iter().map(|key| Key { id: KeyId::new(own(key.id.as_str())), ..key.clone() }).collect();
-        world.users.push(IamUser { name: name.clone(), path: "/".to_owned(), groups: vec![], tags: [].into(), keys });
+        world.users.push(IamUser {
+            name: name.clone(),
+            path: "/".to_owned(),
+            groups: vec![],
+            tags: [].into(),
+            smtp: None,
+            keys,
+        });
         if let Some((versions, tags)) = secret {
             let tags = tags.iter().map(|(name, value)| ((*name).to_owned(), own(value)));
             world.secrets.push(StoredSecret {

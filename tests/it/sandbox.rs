@@ -36,7 +36,7 @@ pub fn user(name: &str, keys: &[&str]) -> IamUser {
         last_use: LastUse::Never,
     };
     let keys = keys.iter().map(key).collect();
-    IamUser { name: name.to_owned(), path: "/".to_owned(), groups: vec![], tags: [].into(), keys }
+    IamUser { name: name.to_owned(), path: "/".to_owned(), groups: vec![], tags: [].into(), smtp: None, keys }
 }
 
 pub fn secret(name: &str) -> StoredSecret {

@@ -38,6 +38,7 @@ fn roster(rule: &str) -> Roster {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into(),
         groups: vec![],
+        smtp: None,
         unreadable: None,
     };
     let shared =

@@ -2,10 +2,12 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "these are tools for people and workflows")]
 
+mod debian;
 mod manifests;
 mod package;
 mod planned;
 mod release_asset;
+mod release_files;
 mod terraform;
 
 use std::{
@@ -31,8 +33,12 @@ enum Task {
     /// The same sources and manifests give the same zip file, byte by byte, so that only a change is deployed. Needs
     /// cargo-lambda, and zig as its linker: `pip install --require-hashes -r xtask/requirements-lambda.txt`.
     Package(package::Options),
-    /// Packs the command for a release, as the action unpacks it
+    /// Packs the command for a release, as the action unpacks it; for Linux with musl as a Debian package, too
     ReleaseAsset(release_asset::Options),
+    /// Builds the program of the Lambda function, and packs it for a release, as `keyrota package` unpacks it
+    BootstrapAsset(release_asset::BootstrapOptions),
+    /// Writes what a release has beside its archives: their sums, a formula for Homebrew, and its notes
+    ReleaseFiles(release_files::Options),
     /// Checks terraform/: formatting, the plan of its environments, the tests of modules and layers, and checkov's rules
     ///
     /// What is planned is compared with tests/changes.json and tests/planned.json beside the tests; BLESS=1 rewrites them.
@@ -48,6 +54,8 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Package(options) => package::run(root(), &options),
         Task::ReleaseAsset(options) => release_asset::run(root(), &options),
+        Task::BootstrapAsset(options) => release_asset::bootstrap(root(), &options),
+        Task::ReleaseFiles(options) => release_files::run(root(), &options),
         Task::CheckTerraform => terraform::check(root()),
     };
     match done {

@@ -4,7 +4,6 @@
 use std::{
     fs::{self, OpenOptions},
     io::{ErrorKind, Read},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -75,7 +74,9 @@ fn read_file(path: &Path) -> Result<Vec<u8>> {
     }
     // Not followed if it became one since, and not waited for if it is a pipe.
     let mut options = OpenOptions::new();
-    options.read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NOFOLLOW | libc::O_NONBLOCK);
     let file = options.open(path).with_context(named)?;
     ensure!(file.metadata().with_context(named)?.is_file(), "{} is no regular file", path.display());
     let mut content = Vec::new();

@@ -38,18 +38,34 @@ pub struct Options {
     output: Option<PathBuf>,
 }
 
+/// What Lambda runs, and on what.
+pub struct Program {
+    pub target: &'static str,
+    /// Where it was built, and packages go.
+    pub folder: PathBuf,
+    pub bytes: Vec<u8>,
+    /// The newest version of glibc that it asks for, or `none`.
+    pub glibc: String,
+}
+
+/// Builds the program, and checks that Lambda can start it.
+pub fn program(root: &Path, arm64: bool) -> Result<Program> {
+    let target = if arm64 { "aarch64-unknown-linux-gnu" } else { "x86_64-unknown-linux-gnu" };
+    let folder = target_directory(root)?.join("packages").join(target);
+    let bytes = build(root, target, &folder)?;
+    let needed = newest_glibc(&bytes).context("the program that was built")?;
+    let glibc = needed.unwrap_or_else(|| "none".to_owned());
+    ensure!(
+        compare(&glibc, NEWEST_GLIBC) != Ordering::Greater,
+        "the program needs glibc {glibc}, provided.al2023 has {NEWEST_GLIBC}"
+    );
+    Ok(Program { target, folder, bytes, glibc })
+}
+
 /// Builds the program, and packs it with the manifests. Prints the package's path and size.
 pub fn run(root: &Path, options: &Options) -> Result<()> {
     let manifests = manifests::read(&options.manifests)?;
-    let target = if options.arm64 { "aarch64-unknown-linux-gnu" } else { "x86_64-unknown-linux-gnu" };
-    let folder = target_directory(root)?.join("packages").join(target);
-    let program = build(root, target, &folder)?;
-    let needed = newest_glibc(&program).context("the program that was built")?;
-    let needed = needed.as_deref().unwrap_or("none");
-    ensure!(
-        compare(needed, NEWEST_GLIBC) != Ordering::Greater,
-        "the program needs glibc {needed}, provided.al2023 has {NEWEST_GLIBC}"
-    );
+    let Program { target: _, folder, bytes: program, glibc: needed } = program(root, options.arm64)?;
     let package = pack(&program, &manifests)?;
     let output = options.output.clone().unwrap_or_else(|| folder.join("keyrota.zip"));
     let size = package.len();

@@ -2,7 +2,6 @@
 
 use std::{
     env, fs,
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -43,7 +42,8 @@ pub fn check(root: &Path) -> Result<()> {
         terraform.run(&folder, &["test", "-no-color"])?;
         terraform.changes(&folder)?;
     }
-    for folder in terraform.folders(&["environments"])? {
+    // The scaffold is what `keyrota init --terraform` writes, with the layer beside it.
+    for folder in terraform.folders(&["environments", "scaffold"])? {
         terraform.run(&folder, &["init", "-backend=false", "-no-color"])?;
         terraform.run(&folder, &["validate", "-no-color"])?;
         terraform.run(&folder, &["test", "-no-color"])?;
@@ -163,6 +163,14 @@ fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+#[cfg(unix)]
 fn is_program(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
     fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}
+
+/// The stand-ins are scripts for a shell.
+#[cfg(not(unix))]
+fn is_program(_path: &Path) -> bool {
+    false
 }

@@ -32,7 +32,7 @@ enum Form {
 }
 
 /// The operations that keyrota calls.
-const FORMS: [(&str, Form); 21] = [
+const FORMS: [(&str, Form); 26] = [
     ("GetCallerIdentity", Form::Xml(&["Account", "Arn"])),
     ("GetAccountAuthorizationDetails", Form::Xml(&["UserDetailList"])),
     ("ListUsers", Form::Xml(&["Users"])),
@@ -56,6 +56,12 @@ const FORMS: [(&str, Form); 21] = [
     ("SendEmail", Form::Json(&["MessageId"], &[])),
     ("UpdateSecret", Form::Json(&["ARN", "Name"], &["VersionId"])),
     ("GetResourcePolicy", Form::Json(&["ARN", "Name"], &["ResourcePolicy"])),
+    // Of `doctor` alone.
+    ("SimulatePrincipalPolicy", Form::Xml(&["EvaluationResults"])),
+    ("GetEmailIdentity", Form::Json(&["VerifiedForSendingStatus"], &["Tags"])),
+    ("GetAccount", Form::Json(&["SendQuota"], &[])),
+    ("DescribeKey", Form::Json(&["KeyMetadata"], &[])),
+    ("GetFunctionConfiguration", Form::Json(&["FunctionArn", "FunctionName"], &["Description"])),
 ];
 
 /// What `DescribeSecret` tells beside the name.

@@ -26,6 +26,21 @@ pub struct Aws {
     /// The access key that keyrota itself calls with, or that it assumed its role with.
     pub(super) own_key: Option<KeyId>,
     pub(super) settings: Settings,
+    /// For the services that only `doctor` asks.
+    #[cfg(feature = "cli")]
+    pub(super) configs: Configs,
+}
+
+/// How the services are called that a plan does not need.
+#[cfg(feature = "cli")]
+#[derive(Clone)]
+pub(super) struct Configs {
+    /// Who calls.
+    pub arn: String,
+    /// With the credentials and the region of the account.
+    pub account: aws_config::SdkConfig,
+    /// With those of the caller: where mail and the function are.
+    pub caller: aws_config::SdkConfig,
 }
 
 impl Aws {

@@ -109,8 +109,8 @@ pub async fn connect_with(
     let (own_key, mail) = (meter.signed_with(), Throttle::new(settings.patience));
     let caller = &Caller { identity, config, sts_config, own_key, settings: settings.clone(), mail };
     if declared.is_empty() {
-        let account = describe(&caller.identity, None, &caller.config);
-        return Ok(Connected { accounts: vec![Aws::new(account, &caller.config, caller)], problems: Vec::new() });
+        let account = Aws::new(&caller.identity, None, &caller.config, caller);
+        return Ok(Connected { accounts: vec![account], problems: Vec::new() });
     }
     let connecting = declared.iter().map(|(name, account)| async move {
         connect_declared(caller, name, account).await.map_err(|(message, hint)| Problem {
@@ -185,6 +185,13 @@ fn retries(settings: &Settings) -> RetryConfig {
         .with_max_backoff(settings.longest_wait)
 }
 
+/// For who only asks how things are, and is watched by a person.
+#[cfg(feature = "cli")]
+fn impatient(config: &SdkConfig, settings: &Settings) -> SdkConfig {
+    let few = retries(settings).with_max_attempts(settings.attempts.min(2));
+    config.to_builder().retry_config(few).build()
+}
+
 /// Credentials that do not change.
 pub(super) fn fixed(access_key: &str, secret_key: &str) -> Credentials {
     Credentials::new(access_key, secret_key, None, None, "keyrota")
@@ -204,7 +211,7 @@ async fn connect_declared(caller: &Caller, name: &str, declared: &DeclaredAccoun
             let hint = format!("add `role` to [accounts.{name}] to assume one there, or use credentials of {id}");
             return Err((message, hint));
         }
-        return Ok(Aws::new(describe(identity, Some(name), &config), &config, caller));
+        return Ok(Aws::new(identity, Some(name), &config, caller));
     };
     let arn = match role.starts_with("arn:") {
         true => role.clone(),
@@ -222,7 +229,7 @@ async fn connect_declared(caller: &Caller, name: &str, declared: &DeclaredAccoun
     match identify(&sts(&sts_config, &Meter::default()), &throttle).await {
         Ok(assumed) if assumed.account == *id => {
             let config = config.to_builder().credentials_provider(role_provider).build();
-            Ok(Aws::new(describe(&assumed, Some(name), &config), &config, caller))
+            Ok(Aws::new(&assumed, Some(name), &config, caller))
         }
         Ok(assumed) => {
             let message = format!("role {arn} is of account {}, not {id}", assumed.account);
@@ -242,7 +249,8 @@ async fn connect_declared(caller: &Caller, name: &str, declared: &DeclaredAccoun
 }
 
 impl Aws {
-    fn new(account: Account, config: &SdkConfig, caller: &Caller) -> Self {
+    fn new(identity: &Identity, name: Option<&str>, config: &SdkConfig, caller: &Caller) -> Self {
+        let account = describe(identity, name, config);
         let meter = Meter::default();
         // Every client has its own partition: one account's faults must not use up the retries of another. (The SDK's
         // default is one for each service and region of the process.)
@@ -268,6 +276,12 @@ impl Aws {
             throttles: Throttles::new(&caller.settings, caller.mail.clone()),
             own_key: caller.own_key.clone(),
             settings: caller.settings.clone(),
+            #[cfg(feature = "cli")]
+            configs: super::client::Configs {
+                arn: identity.arn.clone(),
+                account: impatient(config, &caller.settings),
+                caller: impatient(&caller.config, &caller.settings),
+            },
         }
     }
 }
@@ -345,7 +359,7 @@ fn describe(identity: &Identity, name: Option<&str>, config: &SdkConfig) -> Acco
 fn hint(failure: &Failure) -> String {
     match failure.code.as_str() {
         NO_CREDENTIALS => {
-            "sign in (`aws sso login`), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            "sign in (`aws login`, `aws sso login`), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         }
         NO_CONNECTION | TIMED_OUT => "check the network, the region and AWS_ENDPOINT_URL",
         code if code.starts_with("ExpiredToken") => "the credentials have expired: sign in again (`aws sso login`)",

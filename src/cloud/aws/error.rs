@@ -116,7 +116,9 @@ impl Failure {
         let root = causes().last().map(ToString::to_string).unwrap_or_default();
         // The chain of providers goes on to list each of them, on lines of its own.
         let root = root.lines().next().unwrap_or_default().trim_end_matches(" Attempted:").trim_end_matches('.');
-        let connection = causes().any(|cause| cause.is::<io::Error>());
+        // A token of `aws login` that is not there is a file that can't be found, and no matter of the network.
+        let is_network = |error: &io::Error| error.kind() != io::ErrorKind::NotFound;
+        let connection = causes().filter_map(|cause| cause.downcast_ref::<io::Error>()).any(is_network);
         if !connection && causes().any(|cause| cause.is::<CredentialsError>()) {
             return Self::new(ErrorKind::Other, NO_CREDENTIALS, format!("no AWS credentials: {root}"));
         }

@@ -6,6 +6,8 @@ mod client;
 mod connect;
 mod error;
 mod meter;
+#[cfg(feature = "cli")]
+mod probe;
 mod read;
 mod settings;
 mod write;

@@ -20,7 +20,9 @@ use super::{
 };
 use crate::{
     cloud::{Relevant, Shown},
-    inventory::{CallError, ErrorKind, Key, KeyId, LastUse, Replica, SecretRecord, Status, User, Version},
+    inventory::{
+        CallError, ErrorKind, Key, KeyId, LastUse, PolicyText, Replica, SecretRecord, Status, User, Version, smtp_sign,
+    },
 };
 
 /// How many users' details are read at a time when they can't be had in bulk.
@@ -49,10 +51,27 @@ async fn users_in_bulk(aws: &Aws) -> Result<Vec<User>, CallError> {
     .await?;
     found
         .into_iter()
-        .map(|UserDetail { path, user_name, arn, group_list, tags, .. }| {
-            let user = identified(operation, &subject, user_name, arn, path)?;
-            Ok(User { tags: tag_map(tags.unwrap_or_default()), groups: group_list.unwrap_or_default(), ..user })
-        })
+        .map(
+            |UserDetail {
+                 path, user_name, arn, group_list, tags, user_policy_list, attached_managed_policies, ..
+             }| {
+                let user = identified(operation, &subject, user_name, arn, path)?;
+                let groups = group_list.unwrap_or_default();
+                // IAM answers policies URL-encoded.
+                let own = user_policy_list.unwrap_or_default().into_iter().map(|policy| {
+                    let document = policy.policy_document.unwrap_or_default();
+                    let document = percent_encoding::percent_decode_str(&document).decode_utf8_lossy().into_owned();
+                    (policy.policy_name.unwrap_or_default(), Some(document))
+                });
+                let attached = attached_managed_policies.unwrap_or_default().into_iter();
+                let attached = attached.map(|policy| (policy.policy_name.unwrap_or_default(), None));
+                let policies: Vec<(String, Option<String>)> = own.chain(attached).collect();
+                let policies =
+                    policies.iter().map(|(name, document)| PolicyText { name, document: document.as_deref() });
+                let smtp = smtp_sign(&user.name, &groups, policies);
+                Ok(User { tags: tag_map(tags.unwrap_or_default()), groups, smtp, ..user })
+            },
+        )
         .collect()
 }
 
@@ -72,7 +91,7 @@ async fn users_one_by_one(aws: &Aws, relevant: Relevant<'_>) -> Result<Vec<User>
             return Ok(user);
         }
         Ok(match futures::try_join!(user_tags(aws, &user.name), user_groups(aws, &user.name)) {
-            Ok((tags, groups)) => User { tags, groups, ..user },
+            Ok((tags, groups)) => User { tags, smtp: smtp_sign(&user.name, &groups, []), groups, ..user },
             Err(error) => User { unreadable: Some(error), ..user },
         })
     });
@@ -304,6 +323,7 @@ fn identified(
         name,
         tags: BTreeMap::new(),
         groups: Vec::new(),
+        smtp: None,
         unreadable: None,
     })
 }

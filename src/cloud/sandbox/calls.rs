@@ -26,6 +26,10 @@ impl Reads for Sandbox {
         &self.account
     }
 
+    fn own_key(&self) -> Option<&KeyId> {
+        self.own_key.as_ref()
+    }
+
     async fn users(&self, _relevant: Relevant<'_>) -> Result<Vec<User>, CallError> {
         Ok(self.inspect(|world| iam::users(world, &self.account)))
     }

@@ -22,6 +22,7 @@ struct WrittenWorld {
     account: Spanned<String>,
     region: Option<Spanned<String>>,
     partition: Option<Spanned<String>>,
+    called_with: Option<Spanned<String>>,
     #[serde(default)]
     refuse_mail_to: Vec<String>,
     #[serde(default)]
@@ -42,6 +43,7 @@ struct WrittenUser {
     #[serde(default)]
     groups: Vec<Spanned<String>>,
     tags: Option<Spanned<BTreeMap<String, String>>>,
+    smtp: Option<String>,
     #[serde(default)]
     keys: Vec<WrittenKey>,
 }
@@ -128,8 +130,11 @@ impl Sandbox {
         // The other times are compared with this one, so it comes first.
         reader.now = written.now.as_ref().map(|now| reader.time(now)).transpose()?;
         let account = reader.account(&written)?;
+        let own_key = written.called_with.as_ref();
+        own_key.map_or(Ok(()), |own_key| reader.check(own_key, rules::key_id))?;
+        let own_key = own_key.map(|own_key| KeyId::new(own_key.get_ref()));
         let world = reader.world(written)?;
-        let mut sandbox = Self::new(account, world);
+        let mut sandbox = Self::new(account, world).called_with(own_key);
         sandbox.header = Arc::from(header(text));
         Ok(sandbox)
     }
@@ -185,7 +190,7 @@ impl Reader<'_> {
     }
 
     fn user(&self, written: WrittenUser) -> Result<IamUser, SandboxError> {
-        let WrittenUser { name, path, groups, tags, keys } = written;
+        let WrittenUser { name, path, groups, tags, smtp, keys } = written;
         self.check(&name, rules::user_name)?;
         path.iter().try_for_each(|path| self.check(path, rules::path))?;
         let mut seen = BTreeSet::new();
@@ -203,6 +208,7 @@ impl Reader<'_> {
             path: path.map_or_else(|| "/".to_owned(), Spanned::into_inner),
             groups: groups.into_iter().map(Spanned::into_inner).collect(),
             tags: self.tags(tags)?,
+            smtp,
             keys: keys.into_iter().map(|key| self.key(key)).collect::<Result<_, _>>()?,
         })
     }

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::{IamUser, Located, World};
 use crate::{
     cloud::Issued,
-    inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, Status, User},
+    inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, Status, User, smtp_sign},
 };
 
 /// `AccessKeysPerUser`, a quota that AWS does not raise.
@@ -104,7 +104,7 @@ pub(super) fn verify(
 }
 
 fn describe(user: &IamUser, account: &Account) -> User {
-    let IamUser { name, path, groups, tags, keys: _ } = user;
+    let IamUser { name, path, groups, tags, smtp, keys: _ } = user;
     let Account { id, partition, .. } = account;
     User {
         name: name.clone(),
@@ -112,6 +112,7 @@ fn describe(user: &IamUser, account: &Account) -> User {
         path: path.clone(),
         tags: tags.clone(),
         groups: groups.clone(),
+        smtp: smtp.clone().or_else(|| smtp_sign(name, groups, [])),
         unreadable: None,
     }
 }

@@ -10,6 +10,7 @@
 //! region = "eu-west-1"                # default "us-east-1"
 //! partition = "aws"                   # default
 //! refuse-mail-to = ["gone@example.com"]   # optional: addresses that SES refuses
+//! called-with = "AKIA…"               # optional: the access key that keyrota itself calls with, if it is one of a user
 //! keys-issued = 0                     # optional: how many keys were created here; makes new ids unique
 //!
 //! [[users]]
@@ -17,6 +18,7 @@
 //! path = "/ci/"                       # default "/"
 //! groups = ["deployers"]              # optional
 //! tags = { email = "team@example.com" }   # optional
+//! smtp = "its policy …"               # optional: what says that it sends mail by SES's SMTP
 //!
 //! [[users.keys]]                      # at most two
 //! id = "AKIAEXAMPLECIDEPLOY1"
@@ -57,6 +59,7 @@
 mod calls;
 mod file;
 mod iam;
+mod probes;
 mod rules;
 mod save;
 mod secrets_manager;
@@ -80,6 +83,8 @@ pub struct Sandbox {
     account: Arc<Account>,
     /// The comments that the file starts with.
     header: Arc<str>,
+    /// The access key with which keyrota calls, if it is one of a user.
+    own_key: Option<KeyId>,
     state: Mutex<State>,
 }
 
@@ -113,6 +118,8 @@ pub struct IamUser {
     pub path: String,
     pub groups: Vec<String>,
     pub tags: BTreeMap<String, String>,
+    /// What says that it sends mail by SES's SMTP, where its name and its groups don't.
+    pub smtp: Option<String>,
     /// At most two. [`LastUse::Unread`](crate::inventory::LastUse::Unread) counts as never used.
     pub keys: Vec<Key>,
 }
@@ -188,11 +195,21 @@ impl Sandbox {
     /// An account in this state. The state is not checked before it is saved.
     pub fn new(account: Account, world: World) -> Self {
         let clock = world.now;
-        Self {
-            account: Arc::new(account),
-            header: Arc::from(""),
-            state: Mutex::new(State { world: Located::new(world), clock }),
-        }
+        let state = Mutex::new(State { world: Located::new(world), clock });
+        Self { account: Arc::new(account), header: Arc::from(""), own_key: None, state }
+    }
+
+    /// The same account, called with this access key.
+    #[must_use]
+    pub fn called_with(self, own_key: Option<KeyId>) -> Self {
+        Self { own_key, ..self }
+    }
+
+    /// The same account, with these lines of comment at the top of its file.
+    #[must_use]
+    pub fn with_header(self, lines: &str) -> Self {
+        let header: Vec<String> = lines.lines().map(|line| format!("# {line}").trim_end().to_owned()).collect();
+        Self { header: Arc::from(header.join("\n")), ..self }
     }
 
     /// The same account under the name that the manifest gives it. The file holds no such name.
@@ -250,6 +267,7 @@ impl Clone for Sandbox {
         Self {
             account: Arc::clone(&self.account),
             header: Arc::clone(&self.header),
+            own_key: self.own_key.clone(),
             state: Mutex::new(self.state().clone()),
         }
     }

@@ -12,7 +12,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use tempfile::NamedTempFile;
 
 use super::{IamUser, Sandbox, SandboxError, SentMail, StoredSecret, StoredVersion, World};
-use crate::inventory::{Account, Key, LastUse, Status};
+use crate::inventory::{Account, Key, KeyId, LastUse, Status};
 
 impl Sandbox {
     /// The file's text. Keeps the comments that the file started with; those further down are lost.
@@ -22,7 +22,7 @@ impl Sandbox {
             text.line(&self.header);
             text.line("");
         }
-        self.inspect(|world| write_world(&mut text, &self.account, world));
+        self.inspect(|world| write_world(&mut text, &self.account, self.own_key.as_ref(), world));
         text.0
     }
 
@@ -60,7 +60,7 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
     Ok(())
 }
 
-fn write_world(text: &mut Text, account: &Account, world: &World) {
+fn write_world(text: &mut Text, account: &Account, own_key: Option<&KeyId>, world: &World) {
     let World { now, keys_issued, refuse_mail_to, users, secrets, mail } = world;
     // The name comes from the manifest.
     let Account { id, name: _, partition, region } = account;
@@ -72,6 +72,7 @@ fn write_world(text: &mut Text, account: &Account, world: &World) {
     if partition != "aws" {
         text.field("partition", string(partition));
     }
+    text.text("called-with", own_key.map(KeyId::as_str));
     text.list("refuse-mail-to", refuse_mail_to);
     if *keys_issued > 0 {
         text.field("keys-issued", keys_issued);
@@ -88,7 +89,7 @@ fn write_world(text: &mut Text, account: &Account, world: &World) {
 }
 
 fn write_user(text: &mut Text, user: &IamUser) {
-    let IamUser { name, path, groups, tags, keys } = user;
+    let IamUser { name, path, groups, tags, smtp, keys } = user;
     text.table("users");
     text.field("name", string(name));
     if path != "/" {
@@ -96,6 +97,7 @@ fn write_user(text: &mut Text, user: &IamUser) {
     }
     text.list("groups", groups);
     text.tags(tags);
+    text.text("smtp", smtp.as_deref());
     for key in keys {
         let Key { id, status, created, last_use } = key;
         text.table("users.keys");

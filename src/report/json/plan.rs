@@ -154,6 +154,7 @@ fn warning(warning: &Warning) -> JsonWarning<'_> {
         Warning::OwnKey { key, .. } | Warning::SecretLeft { key, .. } => Some(key.as_str()),
         Warning::ReplicaFailed { .. }
         | Warning::ExtraReplicas { .. }
+        | Warning::SmtpPassword { .. }
         | Warning::PaceTooSlow { .. }
         | Warning::PaceLate { .. } => None,
     };

@@ -7,7 +7,7 @@ mod words;
 
 pub use self::{
     change::since,
-    plan::{applied, plan},
+    plan::{applied, plan, summary},
     status::status,
     words::{aligned, styled, unread},
 };

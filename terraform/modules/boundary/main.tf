@@ -32,7 +32,7 @@ locals {
     roles   = var.roles
     logs    = var.log_group_arns
     queues  = var.queue_arns
-    via     = ["secretsmanager.*.${var.dns_suffix}", "sqs.*.${var.dns_suffix}"]
+    via     = [for service in ["lambda", "secretsmanager", "sqs"] : "${service}.*.${var.dns_suffix}"]
   }))
   # A statement without resources says nothing, and IAM refuses it.
   policy = jsonencode({

@@ -111,11 +111,12 @@ locals {
       Resource = ["arn:${var.partition}:sqs:${local.here}:${var.name}-failed"]
     },
     {
-      Sid       = "EncryptFailedEvents"
+      # Failed events, and the environment when the function starts.
+      Sid       = "UseKeyOfTheStack"
       Effect    = "Allow"
       Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
       Resource  = [var.kms_key_arn]
-      Condition = { StringEquals = { "kms:ViaService" = "sqs.${var.region}.${var.dns_suffix}" } }
+      Condition = { StringEquals = { "kms:ViaService" = ["lambda.${var.region}.${var.dns_suffix}", "sqs.${var.region}.${var.dns_suffix}"] } }
     },
   ]
   policies = merge(

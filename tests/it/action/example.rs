@@ -9,7 +9,7 @@ use super::{
     lint::actionlint,
     runner::{Job, root, yaml},
 };
-use crate::emulator;
+use crate::{emulator, repository::own_slug};
 
 fn example() -> (tempfile::TempDir, Value, std::path::PathBuf) {
     let page = fs::read_to_string(root().join("docs/pull-requests.md")).expect("the page");
@@ -72,7 +72,7 @@ async fn it_runs() {
                 assert_eq!(with.keys().collect::<Vec<_>>(), ["aws-region", "role-to-assume"]);
                 environment = account.environment();
             }
-            "example/keyrota" => {
+            action if action == own_slug() => {
                 let workspace = checkout.as_ref().expect("a checkout comes first").path();
                 let environment = std::mem::take(&mut environment);
                 let event = pull.event("example/access-keys");

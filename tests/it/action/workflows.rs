@@ -10,6 +10,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use sha2::Digest;
 use tempfile::TempDir;
 
 use super::{
@@ -17,7 +18,7 @@ use super::{
     github::{GitHub, TOKEN},
     runner::{Job, root, take_pairs, yaml},
 };
-use crate::repository::{Repository, SANDBOX, SHARED, binary};
+use crate::repository::{Repository, SANDBOX, SHARED, binary, own_slug};
 
 const RULE: &str = "version = 1\n\n[[rotate]]\nusers = [\"day-100\"]\n";
 const WIDER: &str = "version = 1\n\n[[rotate]]\nusers = [\"day-100\", \"spare\"]\n";
@@ -44,21 +45,32 @@ struct Ran {
 
 impl Runner {
     fn new(variables: &[(&'static str, &'static str)]) -> Self {
+        Self::of(variables, |origin| {
+            // The files of this work tree, as they would be committed.
+            let arguments = ["ls-files", "--cached", "--others", "--exclude-standard"];
+            let list = Command::new("git").args(arguments).current_dir(root()).output().expect("git");
+            for name in String::from_utf8_lossy(&list.stdout).lines().filter(|name| !name.starts_with("manifests/")) {
+                let (from, to) = (root().join(name), origin.path().join(name));
+                fs::create_dir_all(to.parent().expect("a parent")).expect("a folder");
+                // A file may be listed that was just removed.
+                let _ = fs::copy(from, to);
+            }
+            origin.write("manifests/keyrota.toml", SHARED);
+            origin.write("manifests/team.toml", RULE);
+            ("manifests/team.toml", WIDER.to_owned())
+        })
+    }
+
+    /// A repository as it is made, and the file with which `change` differs.
+    fn of(
+        variables: &[(&'static str, &'static str)],
+        make: impl FnOnce(&Repository) -> (&'static str, String),
+    ) -> Self {
         let origin = Repository::new();
-        // The files of this work tree, as they would be committed.
-        let arguments = ["ls-files", "--cached", "--others", "--exclude-standard"];
-        let list = Command::new("git").args(arguments).current_dir(root()).output().expect("git");
-        for name in String::from_utf8_lossy(&list.stdout).lines().filter(|name| !name.starts_with("manifests/")) {
-            let (from, to) = (root().join(name), origin.path().join(name));
-            fs::create_dir_all(to.parent().expect("a parent")).expect("a folder");
-            // A file may be listed that was just removed.
-            let _ = fs::copy(from, to);
-        }
-        origin.write("manifests/keyrota.toml", SHARED);
-        origin.write("manifests/team.toml", RULE);
+        let (file, changed) = make(&origin);
         let before = origin.commit();
         origin.git(&["checkout", "--quiet", "-b", "change"]);
-        origin.write("manifests/team.toml", WIDER);
+        origin.write(file, &changed);
         origin.commit();
         let tools = tempfile::tempdir().expect("a temporary folder");
         let runner =
@@ -75,8 +87,13 @@ impl Runner {
     fn stand_in(&self) {
         fs::create_dir_all(self.path("bin")).expect("a folder");
         fs::write(self.path("sandbox.toml"), SANDBOX).expect("a file");
-        let keyrota =
-            format!("exec '{}' \"$@\" --sandbox '{}'", binary().display(), self.path("sandbox.toml").display());
+        let releases = format!("{}/{}/releases/download", self.github.url, own_slug());
+        let (program, sandbox) = (binary(), self.path("sandbox.toml"));
+        let keyrota = format!(
+            "KEYROTA_RELEASES='{releases}' exec '{}' \"$@\" --sandbox '{}'",
+            program.display(),
+            sandbox.display()
+        );
         let write = |name: &str, script: &str| {
             let path = self.path("bin").join(name);
             let note = format!("echo \"{name} $*\" >> '{}'", self.path("calls").display());
@@ -95,6 +112,9 @@ impl Runner {
                  mkdir -p $folder; cp '{keyrota}' $folder/keyrota; chmod 755 $folder/keyrota ;;\n\
                  xtask) case $2 in\n\
                  package) [[ $3 == --arm64 && $4 == --output ]]; mkdir -p \"$(dirname \"$5\")\"; tar -cf \"$5\" manifests ;;\n\
+                 bootstrap-asset) [[ $3 == --arm64 ]] || tag=$3; mkdir -p target/release-assets\n\
+                 tar -czf \"target/release-assets/bootstrap-${{tag:-$4}}-${{3#--}}.tar.gz\" manifests ;;\n\
+                 release-files) [[ $4 == --assets ]]; (cd \"$5\"; sha256sum -- *.tar.gz > SHA256SUMS; echo x > keyrota.rb); echo notes > \"$5/../NOTES.md\" ;;\n\
                  release-asset) mkdir -p target/release-assets\n\
                  tar -czf \"target/release-assets/keyrota-$4-$3.tar.gz\" -C \"target/$3/release\" keyrota ;;\n\
                  check-terraform) ;;\n\
@@ -104,7 +124,8 @@ impl Runner {
             ),
         );
         write("rustup", "");
-        write("gh", "[[ $1 == release ]]; for asset in \"${@:6}\"; do [[ -f $asset ]]; done");
+        write("sudo", "[[ $* == 'apt-get install'* ]]");
+        write("gh", "[[ $1 == release ]]; for asset in \"${@:7}\"; do [[ -f $asset ]]; done");
         write(
             "terraform",
             "case $1 in plan) echo planned > \"${2#-out=}\"; [[ -f ${4#package=} && -f keyrota.auto.tfvars.json ]] ;; apply) [[ -f $2 ]] ;; fmt | init | validate | test) ;; *) exit 1 ;; esac",
@@ -136,7 +157,7 @@ impl Runner {
 
     /// Runs the jobs of a workflow in the order in which they need each other; those that are left out are not there.
     fn run(&self, name: &str, event_name: &str, event: &Value, commit: &str) -> BTreeMap<String, Ran> {
-        let workflow = yaml(&root().join(".github/workflows").join(name));
+        let workflow = yaml(&self.origin.path().join(".github/workflows").join(name));
         let mut context = self.context(event_name, event, commit);
         let mut ran: BTreeMap<String, Ran> = BTreeMap::new();
         // One that needs another comes after it.
@@ -195,15 +216,22 @@ impl Runner {
             if let Some(uses) = step["uses"].as_str() {
                 match uses.split('@').next().expect("a name") {
                     "actions/checkout" => self.check_out(&workspace, commit, with("fetch-depth").as_deref()),
-                    "./" => {
+                    // That of this checkout, or a release's by its name, which downloads what `keyrota` stands in for.
+                    action if action == "./" || action == own_slug() => {
                         let inputs: Vec<(String, String)> = step["with"]
                             .as_object()
                             .into_iter()
                             .flatten()
                             .map(|(name, value)| (name.clone(), context.expand(value.as_str().expect("text"))))
                             .collect();
-                        let inputs: Vec<(&str, &str)> =
+                        let mut inputs: Vec<(&str, &str)> =
                             inputs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+                        let downloaded = self.path("keyrota").display().to_string();
+                        if action != "./" {
+                            fs::set_permissions(self.path("keyrota"), fs::Permissions::from_mode(0o755))
+                                .expect("a program");
+                            inputs.push(("binary", &downloaded));
+                        }
                         let (workspace, github) = (&*workspace, &*self.github.url);
                         let action = Job {
                             workspace,
@@ -433,6 +461,66 @@ fn a_pull_request_is_planned() {
     }
 }
 
+/// What `init` writes needs no checkout of keyrota and no compiler: a release is downloaded, and Terraform takes the layer.
+#[test]
+fn a_repository_from_init_plans_and_ships() {
+    let runner = Runner::of(&VARIABLES, |origin| {
+        let arguments = ["init", "--sandbox", "sandbox.toml", "--github", "example/access-keys", "--terraform"];
+        let made =
+            Command::new(binary()).args(arguments).current_dir(origin.path()).env_clear().output().expect("keyrota");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let shared = fs::read_to_string(origin.path().join("manifests/keyrota.toml")).expect("what is shared");
+        let decided = shared.replace("# fallback = ", "fallback = ");
+        assert_ne!(decided, shared);
+        ("manifests/keyrota.toml", decided)
+    });
+    let folder = |name: &str| fs::read_dir(runner.origin.path().join(name)).expect("a folder").count();
+    assert_eq!((folder(".github/workflows"), folder("terraform")), (2, 1));
+    assert!(!runner.origin.path().join("Cargo.toml").exists());
+    let version = env!("CARGO_PKG_VERSION");
+    let release = format!("/{}/releases/download/v{version}", own_slug());
+    let asset = format!("bootstrap-v{version}-aarch64-unknown-linux-gnu.tar.gz");
+    fs::write(runner.path("bootstrap"), "#!/bin/sh\n").expect("a file");
+    let packed =
+        Command::new("tar").args(["-czf", "asset.tar.gz", "bootstrap"]).current_dir(runner.tools.path()).status();
+    assert!(packed.expect("tar").success());
+    let bytes = fs::read(runner.path("asset.tar.gz")).expect("an archive");
+    runner.github.add_asset(&format!("{release}/{asset}"), &bytes);
+    let sums = format!("{}  {asset}\n", hex::encode(sha2::Sha256::digest(&bytes)));
+    runner.github.add_asset(&format!("{release}/SHA256SUMS"), sums.as_bytes());
+
+    let (event, commit) = runner.pull_request("example/access-keys");
+    let ran = runner.run("keyrota-plan.yml", "pull_request", &event, &commit);
+    assert!(ran["plan"].is_success, "{}", ran["plan"].log);
+    let comments = runner.github.comments();
+    assert!(comments.len() == 1 && comments[0].body.contains("to create"), "{comments:?}");
+
+    let (event, commit) = runner.merged();
+    let ran = runner.run("keyrota-apply.yml", "push", &event, &commit);
+    assert!(ran["plan"].is_success, "{}", ran["plan"].log);
+    assert!(ran["apply"].is_success, "{}", ran["apply"].log);
+    let calls = runner.calls();
+    assert!(calls.contains("terraform apply ") && !calls.contains("cargo") && !calls.contains("rustup"), "{calls}");
+    let package = fs::File::open(runner.path("artifacts/package/keyrota.zip")).expect("a package");
+    let package = zip::ZipArchive::new(package).expect("a zip file");
+    let names: Vec<_> = package.file_names().map(|name| name.expect("a name")).collect();
+    assert!(names.iter().any(|name| name == "manifests/users.toml"), "{names:?}");
+    // Who opens a pull request reads these files: what is pinned there is what this repository pins.
+    let paths: Vec<PathBuf> = ["keyrota-apply.yml", "keyrota-plan.yml"]
+        .map(|name| runner.origin.path().join(".github/workflows").join(name))
+        .into();
+    let (findings, _) = super::lint::actionlint(&paths);
+    assert_eq!(findings, Vec::<String>::new());
+    let mut pins: BTreeMap<String, String> = BTreeMap::new();
+    for path in super::lint::workflows().iter().chain(&paths) {
+        let text = fs::read_to_string(path).expect("a workflow");
+        for line in text.lines().filter(|line| line.contains("uses: ") && line.contains(" # v")) {
+            let (action, pin) = line.trim().trim_start_matches("- uses: ").split_once('@').expect("a pin");
+            assert_eq!(pins.entry(action.to_owned()).or_insert_with(|| pin.to_owned()), pin, "{action}");
+        }
+    }
+}
+
 /// A fork without an account of its own gets no failed runs.
 #[test]
 fn without_variables_it_is_quiet() {
@@ -453,10 +541,19 @@ fn ci_and_the_release() {
     for (name, job) in &ran {
         assert!(job.is_success, "{name}: {}", job.log);
     }
-    assert_eq!(ran.keys().collect::<Vec<_>>(), ["build", "publish"]);
-    assert!(runner.calls().contains("gh release create v"), "{}", runner.calls());
+    assert_eq!(ran.keys().collect::<Vec<_>>(), ["bootstrap", "build", "describe", "publish"]);
+    let created = runner
+        .calls()
+        .lines()
+        .rev()
+        .find(|line| line.starts_with("gh release create v"))
+        .expect("a release")
+        .to_owned();
+    for file in ["bootstrap-v", "keyrota-v", "SHA256SUMS", "keyrota.rb", "--notes-file NOTES.md"] {
+        assert!(created.contains(file), "{file}: {created}");
+    }
     let ran = runner.run("ci.yml", "push", &event, &commit);
-    assert_eq!(ran.keys().collect::<Vec<_>>(), ["dependencies", "macos", "test"]);
+    assert_eq!(ran.keys().collect::<Vec<_>>(), ["dependencies", "macos", "test", "windows"]);
     for (name, job) in &ran {
         assert!(job.is_success, "{name}: {}", job.log);
     }

@@ -165,7 +165,7 @@ async fn the_environment_says_where_and_who() {
     );
     let nobody = connect_in(&caller, &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]);
     assert!(nobody.starts_with("the AWS credentials could not be checked: no AWS credentials: "), "{nobody}");
-    assert!(nobody.contains("\n  hint: sign in (`aws sso login`)"), "{nobody}");
+    assert!(nobody.contains("\n  hint: sign in (`aws login`, `aws sso login`)"), "{nobody}");
     assert_eq!(nobody.lines().count(), 2, "{nobody}");
     // Nothing can listen on port 0.
     let nowhere = connect_in(&TestAccount { url: "http://127.0.0.1:0".to_owned(), ..caller }, &[]);

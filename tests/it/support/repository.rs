@@ -49,6 +49,11 @@ keys = [
 /// What every version of the manifests shares.
 pub const SHARED: &str = "version = 1\n\n[defaults]\nmax-age = \"90d\"\nnotify = []\nrotate-ahead = \"0d\"\nquiet = \"2d\"\n\n[schedule]\nenforce = \"cron(0 8 1 * ? *)\"\n";
 
+/// keyrota's own repository, `OWNER/REPO`, as `Cargo.toml` names it.
+pub fn own_slug() -> &'static str {
+    keyrota::init::REPOSITORY.strip_prefix("https://github.com/").expect("a repository on GitHub")
+}
+
 /// A work tree and its repository; removed when dropped.
 pub struct Repository {
     folder: TempDir,

@@ -118,7 +118,7 @@ impl Job<'_> {
     fn context(&self, action: &Value, inputs: &[(&str, &str)]) -> Context {
         let mut context = Context::default();
         context.set("github.token", TOKEN);
-        context.set("github.action_repository", "example/keyrota");
+        context.set("github.action_repository", crate::repository::own_slug());
         let defaults = action["inputs"].as_object().expect("inputs");
         for (name, input) in defaults {
             let default = context.expand(input["default"].as_str().expect("a default"));

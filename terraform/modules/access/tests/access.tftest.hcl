@@ -129,6 +129,12 @@ run "replicates_and_encrypts" {
     error_message = "keys are used through Secrets Manager only"
   }
   assert {
+    condition = [for one in jsondecode(output.execution).Statement : one.Resource if one.Sid == "UseKmsKeys"] == [
+      ["arn:aws:kms:eu-west-1:111122223333:key/11111111-2222-3333-4444-555555555555"]
+    ]
+    error_message = "a key that the manifests name by its id has an ARN here"
+  }
+  assert {
     condition = [for one in jsondecode(output.execution).Statement : [one.Action, one.Condition.StringLike["kms:EncryptionContext:SecretARN"]] if one.Sid == "LeaveKmsKeys"] == [
       [["kms:Decrypt"], ["arn:aws:secretsmanager:eu-west-1:111122223333:secret:ci/*-??????"]]
     ]

@@ -1,0 +1,42 @@
+//! What `doctor` asks, of an account that has neither SES nor KMS nor functions.
+
+use super::Sandbox;
+use crate::{
+    cloud::{Function, MailAccount, Probes},
+    inventory::{CallError, ErrorKind},
+};
+
+fn none<T>(operation: &'static str, subject: &str) -> Result<T, CallError> {
+    let message = "a sandbox has none of it".to_owned();
+    Err(CallError { kind: ErrorKind::Other, operation, subject: subject.to_owned(), message })
+}
+
+impl Probes for Sandbox {
+    fn caller(&self) -> &str {
+        "nobody: this is a sandbox"
+    }
+
+    async fn reach(&self, _region: &str) -> Result<(), CallError> {
+        Ok(())
+    }
+
+    async fn mail_identity(&self, identity: &str, _region: Option<&str>) -> Result<Option<bool>, CallError> {
+        none("ses:GetEmailIdentity", identity)
+    }
+
+    async fn mail_account(&self, _region: Option<&str>) -> Result<MailAccount, CallError> {
+        none("ses:GetAccount", "the sandbox")
+    }
+
+    async fn kms_key(&self, key: &str) -> Result<Option<String>, CallError> {
+        none("kms:DescribeKey", key)
+    }
+
+    async fn function(&self, name: &str) -> Result<Option<Function>, CallError> {
+        none("lambda:GetFunctionConfiguration", name)
+    }
+
+    async fn not_allowed(&self, _actions: &[&str], resource: &str) -> Result<Vec<String>, CallError> {
+        none("iam:SimulatePrincipalPolicy", resource)
+    }
+}

@@ -1,0 +1,114 @@
+//! What a person should look at before the first rotation of a user.
+
+use std::collections::HashSet;
+
+use super::address::Place;
+use crate::{
+    cloud::sandbox::IamUser,
+    inventory::{Key, KeyId, LastUse, smtp_sign},
+    time::Day,
+};
+
+/// The kinds of remarks, in the order in which they matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RemarkKind {
+    /// Nobody can be told.
+    NoAddress,
+    /// Both places hold active keys.
+    TwoKeys,
+    /// Its clients' password derives from the key.
+    Smtp,
+    /// An active key that nobody uses.
+    NeverUsed,
+    /// An inactive key holds a place.
+    Inactive,
+    /// Another user's secret would have the same name.
+    SharedSecret,
+}
+
+impl RemarkKind {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::NoAddress, Self::TwoKeys, Self::Smtp, Self::NeverUsed, Self::Inactive, Self::SharedSecret];
+
+    /// In a few words, before a list of users.
+    pub fn heading(self) -> &'static str {
+        match self {
+            Self::NoAddress => "no address",
+            Self::TwoKeys => "two active keys",
+            Self::Smtp => "SES SMTP",
+            Self::NeverUsed => "never used",
+            Self::Inactive => "inactive key",
+            Self::SharedSecret => "shared secret",
+        }
+    }
+
+    /// What a person decides about it.
+    pub fn question(self) -> &'static str {
+        match self {
+            Self::NoAddress => {
+                "nothing is rotated before somebody can be told: tag the users, or set `[mail] fallback`"
+            }
+            Self::TwoKeys => "a new key needs the place of one of them: move clients off one, or set `when-full`",
+            Self::Smtp => "a new key means a new SMTP password for its clients: set `smtp = true` in a rule of its own",
+            Self::NeverUsed => "delete what nobody needs, or set `unused = \"45d\"` in a rule of its own",
+            Self::Inactive => "it is deleted when its place is needed: activate it first if somebody wants it back",
+            Self::SharedSecret => "its secret has another name than that of the others",
+        }
+    }
+}
+
+/// One remark about one user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    pub kind: RemarkKind,
+    pub user: String,
+    /// What stands in the comment.
+    pub text: String,
+}
+
+/// Everything that stands out of a user, in the order of [`RemarkKind`]. `place` is where addresses are; `None`: nowhere.
+/// Keys that are `stored` were issued by keyrota: what becomes of them, and of those beside them, is under way.
+pub(super) fn remarks(user: &IamUser, place: Option<&Place>, stored: &HashSet<KeyId>) -> Vec<Remark> {
+    let is_begun = user.keys.iter().any(|key| stored.contains(&key.id));
+    let of = |kind: RemarkKind, text: String| Remark { kind, user: user.name.clone(), text };
+    let active: Vec<&Key> = user.keys.iter().filter(|key| key.is_active()).collect();
+    let mut remarks = Vec::new();
+    match place {
+        Some(place) if place.has_address(user) => {}
+        Some(Place::Tag(key)) => {
+            remarks.push(of(RemarkKind::NoAddress, format!("no address in its tag `{key}`: nobody can be told")));
+        }
+        Some(Place::UserName) => {
+            remarks.push(of(RemarkKind::NoAddress, "its name is no address: nobody can be told".to_owned()));
+        }
+        // It would be said of everyone; the shared file says it once.
+        None => {}
+    }
+    if let [one, other] = active[..]
+        && !is_begun
+    {
+        let text = format!("two active keys, {} and {}: a new key needs the place of one", named(one), named(other));
+        remarks.push(of(RemarkKind::TwoKeys, text));
+    }
+    if let Some(sign) = user.smtp.clone().or_else(|| smtp_sign(&user.name, &user.groups, [])) {
+        let text = format!("sends mail by SES's SMTP, {sign} says: its password derives from the key (`smtp = true`)");
+        remarks.push(of(RemarkKind::Smtp, text));
+    }
+    for key in active.iter().filter(|key| key.last_use == LastUse::Never) {
+        let text = format!("{} was never used: delete it, or set `unused = \"45d\"` for this user", named(key));
+        remarks.push(of(RemarkKind::NeverUsed, text));
+    }
+    for key in user.keys.iter().filter(|key| !key.is_active() && !is_begun) {
+        let text = format!("{} is inactive, and is deleted when its place is needed", named(key));
+        remarks.push(of(RemarkKind::Inactive, text));
+    }
+    remarks
+}
+
+/// A key by its last four characters and its day: ids are kept out of what many people read.
+fn named(key: &Key) -> String {
+    let id = key.id.as_str();
+    let end = id.char_indices().rev().nth(3).map_or(0, |(start, _)| start);
+    format!("…{} of {}", &id[end..], Day(key.created))
+}

@@ -1,0 +1,35 @@
+# keyrota: the function that rotates, its schedules, alarms and roles. `keyrota export terraform` writes what it must know of
+# the manifests into keyrota.auto.tfvars.json, and `keyrota package` makes the package.
+terraform {
+  required_version = ">= 1.9"
+  # TO DECIDE: where the state is kept.
+  # backend "s3" { bucket = "…", key = "keyrota.tfstate", region = "eu-west-1", encrypt = true, use_lockfile = true }
+}
+
+provider "aws" { region = "eu-west-1" }
+
+variable "accounts" { type = any }
+variable "mail" { default = null }
+variable "schedules" { default = {} }
+variable "package" { default = "../package/keyrota.zip" }
+variable "revision" { default = null }
+
+module "rotation" {
+  source = "../../layers/rotation"
+
+  region    = "eu-west-1"
+  package   = abspath(var.package)
+  revision  = var.revision
+  accounts  = var.accounts
+  mail      = var.mail
+  schedules = var.schedules
+
+  # TO DECIDE: whose keys could ever be rotated, whatever the manifests say, by path or ARN: no administrators.
+  boundary = { users = ["/ci/", "/platform/", "arn:aws:iam::111122223333:user/alice", "arn:aws:iam::111122223333:user/svc-billing", "arn:aws:iam::111122223333:user/svc-invoices", "arn:aws:iam::111122223333:user/svc-mailer", "arn:aws:iam::111122223333:user/svc-reports", "arn:aws:iam::111122223333:user/svc-sap"] }
+  # TO DECIDE: who hears of alarms.
+  alarm_emails = []
+
+  github = { repository = "example/access-keys" }
+}
+
+output "rotation" { value = module.rotation }
