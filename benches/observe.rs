@@ -294,10 +294,8 @@ fn planner(users: usize) -> f64 {
         let ledger = Ledger { secret: secret_name, confirmed: true, destination: Destination::Own(secret) };
         State { keys: vec![key(number)], ledger, elsewhere: Elsewhere::Nowhere }
     };
-    let inventory = Inventory {
-        users: (0..users).map(|number| (name(number), Ok(state(number)))).collect(),
-        ..Inventory::default()
-    };
+    let known = (0..users).map(|number| (name(number), Ok(state(number)))).collect();
+    let inventory = Inventory { users: known, ..Inventory::default() };
     let began = Instant::now();
     let plan = plan(&roster, &inventory, now());
     let seconds = began.elapsed().as_secs_f64();

@@ -81,13 +81,13 @@ impl Server {
     }
 
     /// How many came in all.
-    #[allow(dead_code, reason = "only the benchmark counts them")]
+    #[allow(dead_code, reason = "of the benchmark")]
     pub fn count(&self) -> usize {
         self.calls().values().sum()
     }
 
     /// Another one that refuses the same.
-    #[allow(dead_code, reason = "only the benchmark needs two alike")]
+    #[allow(dead_code, reason = "of the benchmark")]
     pub fn like(&self) -> Self {
         self.state(|state| Self::new(state.latency, state.limit.clone()).silent(state.silent.clone()))
     }
