@@ -28,6 +28,9 @@ use crate::{
 /// Mails sent at the same time. SES takes 14 a second from most accounts, and one from a new one.
 const CONCURRENCY: usize = 4;
 
+/// Ledgers that are looked at or written at the same time. How fast their calls go out is up to the cloud.
+const NOTED_AT_A_TIME: usize = 32;
+
 /// Tells owners what they should know after a run, notes it in their ledgers, and sends the digest. `is_enforcing` says
 /// that a run without changes is worth a digest if something is blocked: daily runs must not repeat it daily.
 ///
@@ -73,7 +76,7 @@ impl<C: Writes> Notifier<'_, '_, C> {
                 let described = fetch(*cloud, entry, &mut state, Need::Ledger).await;
                 Some(((account.id.clone(), user.clone()), described.map(|()| state)))
             })
-            .buffered(CONCURRENCY)
+            .buffered(NOTED_AT_A_TIME)
             .collect::<Vec<_>>()
             .await;
         let mut unread = Vec::new();
@@ -127,7 +130,7 @@ impl<C: Writes> Notifier<'_, '_, C> {
                 let noted = write_ledger(cloud, user, secret, ledger, []).await;
                 Some((who, noted.err()?))
             })
-            .buffered(CONCURRENCY)
+            .buffered(NOTED_AT_A_TIME)
             .filter_map(|failed| async { failed })
             .collect()
             .await;
@@ -188,13 +191,20 @@ impl<C: Writes> Notifier<'_, '_, C> {
         for (why, about) in by_reason {
             sent.extend(self.send(&about, |notice| &notice.fallback, &mut receipts, Some(why)).await);
         }
-        for (account, user, reminder, secret) in receipts.told(&all, (self.conditions.clock)()) {
-            let Some(AccountState { cloud, .. }) = self.account(account) else { continue };
-            if let Err(error) = cloud.tag_secret(secret, &tags([Fact::Reminded(reminder)])).await {
-                let about = |sent: &&mut Sent| sent.result.is_ok() && sent.users.iter().any(|name| name == user);
-                if let Some(sent) = sent.iter_mut().find(about) {
-                    sent.notes.push(format!("the next run tells {user} again: {error}"));
-                }
+        let now = (self.conditions.clock)();
+        let noted = stream::iter(receipts.told(&all, now))
+            .map(|(account, user, reminder, secret)| async move {
+                let cloud = self.account(account)?.cloud;
+                let noted = cloud.tag_secret(secret, &tags([Fact::Reminded(reminder)])).await;
+                Some((user, noted.err()?))
+            })
+            .buffered(NOTED_AT_A_TIME)
+            .collect::<Vec<_>>()
+            .await;
+        for (user, error) in noted.into_iter().flatten() {
+            let about = |sent: &&mut Sent| sent.result.is_ok() && sent.users.iter().any(|name| name == user);
+            if let Some(sent) = sent.iter_mut().find(about) {
+                sent.notes.push(format!("the next run tells {user} again: {error}"));
             }
         }
         sent

@@ -107,7 +107,9 @@ async fn settle(
         let after = simulate(&change.action, &placed(roster, entry, state, now), now, &KeyId::new(""));
         let follows = next(roster, entry, &after, now);
         let ahead = Ahead {
-            rest: rest(roster, entry, &as_created(&after, &memory), now),
+            // What failed is tried again by the next run, of whatever kind.
+            rest: rest(roster, entry, &as_created(&after, &memory), now)
+                .filter(|_| outcomes.iter().all(|outcome| outcome.result.is_ok())),
             deletes: matches!(&follows, Next::Change(Action::Delete { .. }, _)),
             tells: matches!(&follows, Next::Change(Action::Notify { announcement, .. }, _)
                 if matches!(announcement.topic, Topic::Issued { .. })),

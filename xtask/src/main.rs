@@ -46,7 +46,7 @@ enum Task {
     /// Needs terraform, and python3 for checkov. Where the providers can't be downloaded, KEYROTA_TERRAFORM_STANDIN names a
     /// command that runs others with stand-ins for them; one that lies beside the checkout is found by itself. The plan
     /// asks AWS who the caller is: with the real providers it runs when KEYROTA_TERRAFORM_PLAN=1 says that there are
-    /// credentials.
+    /// credentials, or `emulator` that an emulator from PyPI is to answer.
     CheckTerraform,
 }
 

@@ -2,8 +2,9 @@
 
 use std::{
     env, fs,
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Child, Command, Stdio},
 };
 
 use anyhow::{Context, Result, bail, ensure};
@@ -14,7 +15,8 @@ use crate::planned::{self, Messages};
 const STANDIN: &str = "KEYROTA_TERRAFORM_STANDIN";
 /// Set where the stand-ins are running.
 const WITHIN: &str = "KEYROTA_TERRAFORM_WITHIN";
-/// `1` where there are credentials, or something that stands in for them, to plan with.
+/// `1` where there are credentials, or something that stands in for them, to plan with; `emulator` lets an emulator of AWS
+/// say who the caller is.
 const PLAN: &str = "KEYROTA_TERRAFORM_PLAN";
 
 /// See the help of `check-terraform`.
@@ -29,7 +31,13 @@ pub fn check(root: &Path) -> Result<()> {
         ensure!(status.success(), "terraform/ is not as it must be");
         return Ok(());
     }
-    let terraform = Terraform { root, work: root.join("target/terraform") };
+    let emulator = match variable(PLAN).as_deref() {
+        Some("emulator") => Some(Emulator::start(root)?),
+        _ => None,
+    };
+    let plans = emulator.is_some() || variable(PLAN).as_deref() == Some("1");
+    let environment = emulator.as_ref().map(Emulator::environment).unwrap_or_default();
+    let terraform = Terraform { root, work: root.join("target/terraform"), environment };
     fs::create_dir_all(terraform.work.join("plugins")).context("target/terraform")?;
     terraform.run(Path::new("."), &["fmt", "-check", "-recursive", "-diff"])?;
     for folder in terraform.folders(&["modules", "layers"])? {
@@ -48,7 +56,7 @@ pub fn check(root: &Path) -> Result<()> {
         terraform.run(&folder, &["validate", "-no-color"])?;
         terraform.run(&folder, &["test", "-no-color"])?;
         let changes = terraform.changes(&folder)?;
-        if variable(PLAN).as_deref() == Some("1") {
+        if plans {
             // Any file will do as the package.
             let package = format!("package={}", root.join("Cargo.toml").display());
             let plan = terraform.work.join("plan");
@@ -73,6 +81,8 @@ struct Terraform<'a> {
     root: &'a Path,
     /// Where Terraform keeps what it needs, beside what cargo builds.
     work: PathBuf,
+    /// What Terraform finds in its environment besides.
+    environment: Vec<(&'static str, String)>,
 }
 
 impl Terraform<'_> {
@@ -117,6 +127,7 @@ impl Terraform<'_> {
             .args(arguments)
             .current_dir(self.root.join("terraform").join(folder))
             .envs([("TF_IN_AUTOMATION", "1"), ("TF_INPUT", "0")])
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .env("TF_PLUGIN_CACHE_DIR", self.work.join("plugins"))
             .env("TF_DATA_DIR", self.work.join(data))
             .output()
@@ -129,24 +140,63 @@ impl Terraform<'_> {
     }
 }
 
-/// Runs checkov over `terraform/`, from a virtual environment that is made when its list has changed.
-fn checkov(root: &Path) -> Result<()> {
-    let environment = root.join("target/checkov");
-    let list = root.join("xtask/requirements-checkov.txt");
+/// The emulator that keyrota's tests deploy to. Ends with this process, which holds its input.
+struct Emulator {
+    _process: Child,
+    url: String,
+}
+
+impl Emulator {
+    fn start(root: &Path) -> Result<Self> {
+        let python = installed(root, "target/ministack", "tests/emulator/ministack.txt", &["--no-deps"])?;
+        let mut process = Command::new(python.join("bin/python"))
+            .arg(root.join("tests/emulator/deployment.py"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("the emulator can't be started")?;
+        let mut port = String::new();
+        BufReader::new(process.stdout.take().context("piped")?).read_line(&mut port)?;
+        ensure!(!port.trim().is_empty(), "the emulator did not start");
+        Ok(Self { _process: process, url: format!("http://127.0.0.1:{}", port.trim()) })
+    }
+
+    /// Whom AWS's tools take themselves for.
+    fn environment(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("AWS_ENDPOINT_URL", self.url.clone()),
+            ("AWS_ACCESS_KEY_ID", "999988887777".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "any".to_owned()),
+            ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+        ]
+    }
+}
+
+/// A virtual environment with what a list pins, made when the list has changed.
+fn installed(root: &Path, environment: &str, list: &str, options: &[&str]) -> Result<PathBuf> {
+    let (environment, list) = (root.join(environment), root.join(list));
     let wanted = fs::read(&list).with_context(|| list.display().to_string())?;
     let installed = environment.join("installed");
     if fs::read(&installed).ok().as_ref() != Some(&wanted) {
         if environment.exists() {
-            fs::remove_dir_all(&environment).context("target/checkov")?;
+            fs::remove_dir_all(&environment).with_context(|| environment.display().to_string())?;
         }
         succeed(Command::new("python3").args(["-m", "venv"]).arg(&environment))?;
         succeed(
             Command::new(environment.join("bin/pip"))
-                .args(["install", "-q", "--no-input", "--disable-pip-version-check", "--require-hashes", "-r"])
+                .args(["install", "-q", "--no-input", "--disable-pip-version-check", "--require-hashes"])
+                .args(options)
+                .arg("-r")
                 .arg(&list),
         )?;
-        fs::write(&installed, &wanted).context("target/checkov")?;
+        fs::write(&installed, &wanted).with_context(|| environment.display().to_string())?;
     }
+    Ok(environment)
+}
+
+/// Runs checkov over `terraform/`.
+fn checkov(root: &Path) -> Result<()> {
+    let environment = installed(root, "target/checkov", "xtask/requirements-checkov.txt", &[])?;
     let arguments = ["--directory", ".", "--framework", "terraform", "--skip-download", "--quiet", "--compact"];
     succeed(Command::new(environment.join("bin/checkov")).args(arguments).current_dir(root.join("terraform")))
 }

@@ -317,6 +317,7 @@ struct Places {
 }
 
 impl Located {
+    /// Finds everything once.
     pub fn new(world: World) -> Self {
         Self { world, places: None }
     }
@@ -327,16 +328,19 @@ impl Located {
         &mut self.world
     }
 
+    /// As [`World::user`].
     pub fn user(&mut self, name: &str) -> Option<&mut IamUser> {
         let at = *self.places().users.get(&name.to_ascii_lowercase())?;
         self.world.users.get_mut(at)
     }
 
+    /// As [`World::key`].
     pub fn key(&mut self, id: &KeyId) -> Option<&mut Key> {
         let at = *self.places().keys.get(id)?;
         self.world.users.get_mut(at)?.keys.iter_mut().find(|key| key.id == *id)
     }
 
+    /// As [`World::secret`].
     pub fn secret(&mut self, name: &str) -> Option<&mut StoredSecret> {
         let at = *self.places().secrets.get(name)?;
         self.world.secrets.get_mut(at)

@@ -99,6 +99,7 @@ locals {
     "keyrota:queue",
     "keyrota:reminded",
     "keyrota:unread",
+    "keyrota:unused",
     "keyrota:user",
   ]
 

@@ -11,7 +11,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   evaluation_periods  = each.value.periods
   comparison_operator = each.value.below ? "LessThanThreshold" : "GreaterThanOrEqualToThreshold"
   threshold           = 1
-  treat_missing_data  = each.value.below ? "breaching" : "notBreaching"
+  treat_missing_data  = each.value.below ? "breaching" : each.value.missing
 
   # Paused means quiet.
   actions_enabled = !var.paused
@@ -57,7 +57,7 @@ locals {
   hour          = 3600
   day           = 86400
 
-  own = { namespace = var.namespace, dimensions = {}, below = false, statistic = "Sum", period = local.hour, periods = 1 }
+  own = { namespace = var.namespace, dimensions = {}, below = false, statistic = "Sum", period = local.hour, periods = 1, missing = "notBreaching" }
 
   alarms = { for name, alarm in local.known : name => alarm if name != "no-run" || var.run_within_days != null }
 
@@ -67,9 +67,11 @@ locals {
       description = "Changes failed. The log and the report of the run say which and why; the next run tries again."
     })
     keys-over-max-age = merge(local.own, {
-      metric      = "KeysOverMaxAge"
-      statistic   = "Maximum"
-      period      = local.day
+      metric    = "KeysOverMaxAge"
+      statistic = "Maximum"
+      period    = local.day
+      # Runs that read only who is under way don't say: until one reads everyone again, it is as it was.
+      missing     = "ignore"
       description = "Access keys are older than their max-age, and nothing explains it: their users are not exempt, and nobody was told that they are blocked. `keyrota status` shows them and why they wait."
     })
     no-run = merge(local.own, {

@@ -1,7 +1,7 @@
 # keyrota: the function that rotates, its schedules, alarms and roles. `keyrota export terraform` writes what it must know of
 # the manifests into keyrota.auto.tfvars.json, and `keyrota package` makes the package.
 terraform {
-  required_version = ">= 1.9"
+  required_version = ">= 1.10" # `use_lockfile`
   # TO DECIDE: where the state is kept.
   # backend "s3" { bucket = "…", key = "keyrota.tfstate", region = "eu-west-1", encrypt = true, use_lockfile = true }
 }

@@ -532,9 +532,9 @@ fn without_variables_it_is_quiet() {
     assert_eq!(runner.calls(), "");
 }
 
-/// CI and the release: the scripts exist, run in a clean copy, and hand on what the next one needs.
+/// The scripts exist, run in a clean copy, and hand on what the next one needs.
 #[test]
-fn ci_and_the_release() {
+fn the_release() {
     let runner = Runner::new(&[]);
     let (event, commit) = runner.merged();
     let ran = runner.run("release.yml", "push", &event, &commit);
@@ -552,8 +552,14 @@ fn ci_and_the_release() {
     for file in ["bootstrap-v", "keyrota-v", "SHA256SUMS", "keyrota.rb", "--notes-file NOTES.md"] {
         assert!(created.contains(file), "{file}: {created}");
     }
+}
+
+#[test]
+fn what_runs_on_every_push() {
+    let runner = Runner::new(&[]);
+    let (event, commit) = runner.merged();
     let ran = runner.run("ci.yml", "push", &event, &commit);
-    assert_eq!(ran.keys().collect::<Vec<_>>(), ["dependencies", "macos", "test", "windows"]);
+    assert_eq!(ran.keys().collect::<Vec<_>>(), ["dependencies", "macos", "terraform", "test", "windows"]);
     for (name, job) in &ran {
         assert!(job.is_success, "{name}: {}", job.log);
     }

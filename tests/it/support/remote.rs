@@ -80,6 +80,18 @@ impl Server {
         self.state(|state| state.calls.clone())
     }
 
+    /// How many came in all.
+    #[allow(dead_code, reason = "of the benchmark")]
+    pub fn count(&self) -> usize {
+        self.calls().values().sum()
+    }
+
+    /// Another one that refuses the same.
+    #[allow(dead_code, reason = "of the benchmark")]
+    pub fn like(&self) -> Self {
+        self.state(|state| Self::new(state.latency, state.limit.clone()).silent(state.silent.clone()))
+    }
+
     /// How many were refused.
     pub fn refused(&self) -> usize {
         self.state(|state| state.refused)
