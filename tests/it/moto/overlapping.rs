@@ -14,13 +14,11 @@ async fn two_runs_at_once_lose_nothing() {
     let (account, folder, _) = due().await;
     folder.run_in(&account, &APPLY).exits(0);
     let calls: Vec<String> = writes(&account.take_requests()).into_iter().map(str::to_owned).collect();
-    assert_eq!(calls.len(), 15, "{calls:?}");
 
-    // The creation, the store, the promotion and the deactivation.
-    for number in [1, 2, 3, 9] {
+    for action in ["CreateAccessKey", "PutSecretValue", "UpdateSecretVersionStage", "UpdateAccessKey"] {
+        let number = calls.iter().position(|call| call == action).unwrap_or_else(|| panic!("{action}: {calls:?}"));
         let (account, folder, old) = due().await;
-        let action = &calls[number];
-        let before = calls[..number].iter().filter(|call| *call == action).count();
+        let before = calls[..number].iter().filter(|call| call.as_str() == action).count();
         account.add_fault(Fault::hold(action).skip(u32::try_from(before).expect("a few")));
         let (mut first, _) = started(&account, &folder);
         let what = format!("write {number}, {action}");
