@@ -43,8 +43,7 @@ pub fn status(
     unread.iter().for_each(|account| page.push(&format!("**Not read:** {}\n\n", code(&account.to_string()))));
     all.warnings.iter().for_each(|it| page.push(&format!("**Warning:** {}\n\n", code(&it.to_string()))));
     let rows = accounts.iter().flat_map(|account| {
-        let rows = account.users().iter().map(|user| row(account, user, &named, viewpoint.at)).collect::<Vec<_>>();
-        rows
+        account.users().iter().map(|user| row(account, user, &named, viewpoint.at)).collect::<Vec<_>>()
     });
     page.sections(vec![
         table("Users", MOST_BYTES, USERS, rows.collect()),
