@@ -86,10 +86,10 @@ fn the_committed_export_is_that_of_the_committed_manifests() {
 
 #[test]
 fn the_policies_allow_the_calls_that_the_code_makes_and_no_others() {
-    let calls: BTreeSet<String> = ["src/cloud/aws/read.rs", "src/cloud/aws/write.rs", "src/cloud/aws/connect.rs"]
+    let calls: BTreeSet<String> = ["read", "credential_report", "write", "connect"]
         .iter()
         .flat_map(|file| {
-            let code = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(file));
+            let code = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/cloud/aws/{file}.rs")));
             code.split('"').skip(1).step_by(2).filter(|text| is_action(text)).map(str::to_owned).collect::<Vec<_>>()
         })
         .collect();

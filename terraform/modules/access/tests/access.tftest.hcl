@@ -34,13 +34,13 @@ run "fills_in_what_the_manifests_do_not_know" {
 run "says_only_what_is_needed" {
   assert {
     condition = [for one in jsondecode(output.execution).Statement : one.Sid] == [
-      "FindUsers", "FindSecrets", "ReadSecrets", "ReadKeys0", "ReadKeys1",
+      "FindUsers", "ReadAges", "FindSecrets", "ReadSecrets", "ReadKeys0", "ReadKeys1",
       "NeverTouch", "CreateSecrets", "TagSecrets", "StoreKeys", "FinishAtFormerSecrets", "TagFormerSecrets", "RotateKeys0", "RotateKeys1",
     ]
     error_message = "no statement about replicas and keys that the manifests don't name"
   }
   assert {
-    condition     = [for one in jsondecode(output.execution).Statement : one.Sid if contains(flatten([one.Resource]), "*")] == ["FindUsers", "FindSecrets"]
+    condition     = [for one in jsondecode(output.execution).Statement : one.Sid if contains(flatten([one.Resource]), "*")] == ["FindUsers", "ReadAges", "FindSecrets"]
     error_message = "all resources only where IAM can't tell them apart"
   }
   assert {
@@ -53,6 +53,7 @@ run "plans_without_any_write" {
   assert {
     condition = { for one in jsondecode(output.plan).Statement : one.Sid => one.Resource } == {
       FindUsers   = ["*"]
+      ReadAges    = ["*"]
       FindSecrets = ["*"]
       ReadSecrets = ["arn:aws:secretsmanager:*:111122223333:secret:*"]
       ReadKeys0   = ["arn:aws:iam::111122223333:user/*"]
@@ -62,7 +63,7 @@ run "plans_without_any_write" {
   assert {
     condition = alltrue([
       for action in flatten([for one in jsondecode(output.plan).Statement : one.Action]) :
-      can(regex(":(Get|List|Describe)", action))
+      can(regex(":(Get|List|Describe|GenerateCredentialReport$)", action))
     ])
     error_message = "reads only"
   }

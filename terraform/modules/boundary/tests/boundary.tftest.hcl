@@ -39,7 +39,7 @@ run "reaches_everything_only_by_reading_mail_and_kms_through_services" {
   }
   assert {
     condition = alltrue([for one in jsondecode(output.policy).Statement :
-      alltrue([for action in one.Action : can(regex(":(Get|List|Describe)", action))]) if one.Sid == "Read"
+      alltrue([for action in one.Action : can(regex(":(Get|List|Describe|GenerateCredentialReport$)", action))]) if one.Sid == "Read"
     ])
     error_message = "reads only"
   }
