@@ -141,8 +141,10 @@ pub fn unfinished(state: &State, kms_key: Option<&str>) -> Vec<String> {
             .is_some_and(|value| value.contains(&key.id) && value.contains(&serde_json::json!(key.secret).to_string()))
     };
     check(state.keys.first().is_some_and(is_whole), "the secret does not hold the key");
-    check(!state.labels.contains_key("AWSPENDING"), "a key is pending");
-    check(!state.tags.contains_key("keyrota:intent"), "a creation is under way");
+    // The label stays where it is when its version is handed out, and a tag that is over is emptied.
+    let pending = state.labels.get("AWSPENDING").filter(|pending| Some(*pending) != state.labels.get("AWSCURRENT"));
+    check(pending.is_none(), "a key is pending");
+    check(state.tags.get("keyrota:intent").is_none_or(String::is_empty), "a creation is under way");
     if kms_key.is_some() {
         check(state.kms_key.as_deref() == kms_key, "the secret has another KMS key");
         check(state.replicas == ["eu-central-1"], "the secret has not the replica that it is to have");
