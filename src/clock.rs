@@ -18,6 +18,7 @@ const TOLERANCE: TimeDelta = TimeDelta::minutes(5);
 pub struct ClockOff {
     /// The account whose answers tell the other time.
     pub account: String,
+    /// Both clocks.
     pub reading: ClockReading,
 }
 

@@ -15,7 +15,9 @@ use crate::{
 /// One field: its name as manifests write it, its value, and where that comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
+    /// The name of the field.
     pub name: String,
+    /// Its value, in words.
     pub value: String,
     /// `None`: keyrota's own default.
     pub source: Option<Source>,

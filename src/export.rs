@@ -36,8 +36,10 @@ pub struct Variables {
 #[derive(Debug, Serialize)]
 pub struct Schedules {
     #[serde(skip_serializing_if = "Option::is_none")]
+    /// When rotations start.
     pub enforce: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    /// When rotations under way are carried on.
     pub tend: Option<String>,
     /// After how many days without a run something is wrong: a day more than `tend` ever leaves between two. Terraform has
     /// that of the default.
@@ -48,7 +50,9 @@ pub struct Schedules {
 /// The sender. Its SES identity is either of the two, unless another account's is named.
 #[derive(Debug, Serialize)]
 pub struct Mail {
+    /// The address.
     pub address: String,
+    /// Its domain.
     pub domain: String,
     /// The ARN of the identity that another account lets this one send for.
     pub from_arn: Option<String>,
@@ -65,7 +69,9 @@ pub struct Access {
     pub id: Option<String>,
     /// The ARN of the role to assume there; `None`: the caller's own credentials.
     pub role: Option<String>,
+    /// The region of its secrets; `None`: that of the caller.
     pub region: Option<String>,
+    /// Who may do what to which secret.
     pub grants: Vec<Grant>,
     /// ARNs of users whose keys no rule may touch, because every rule that could select them excepts them.
     pub never: Vec<String>,
@@ -75,10 +81,12 @@ pub struct Access {
     pub templates: Vec<String>,
     /// ARNs of the secrets that are replicated, and the regions they are replicated to.
     pub replicated: Vec<String>,
+    /// The regions that get copies.
     pub replica_regions: Vec<String>,
     /// ARNs of the KMS keys that the manifests name, and aliases of such: by name where they are the account's, else by
     /// ARN.
     pub kms_keys: Vec<String>,
+    /// The KMS keys that are named by an alias.
     pub kms_aliases: Vec<String>,
 }
 

@@ -56,6 +56,7 @@ pub fn manifests_at(folder: &Path, revision: &str) -> Result<AtRevision, GitErro
 /// What is checked out.
 #[derive(Debug)]
 pub struct Commits {
+    /// The commit that is looked at.
     pub head: String,
     /// As far as they were fetched.
     pub parents: Vec<String>,

@@ -21,6 +21,8 @@
 //! about it: [`plan`], [`mail`], [`apply`], [`notify`], [`run`], [`verdict`]. What people see of it: [`diff`], [`report`], [`git`],
 //! [`github`]. How it begins: [`capture`], [`init`], [`package`]. No two files import each other in a loop, and a test says so.
 
+#![warn(missing_docs)]
+
 pub mod apply;
 #[cfg(feature = "cli")]
 pub mod capture;

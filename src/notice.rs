@@ -90,10 +90,13 @@ impl fmt::Display for Recipient {
 /// The sender of mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sender {
+    /// The address, with a name perhaps.
     pub from: String,
     /// `FromEmailAddressIdentityArn`: the identity of another account that permits this one to send for it.
     pub from_arn: Option<String>,
+    /// Where answers go.
     pub reply_to: Option<String>,
+    /// The SES configuration set to send with.
     pub configuration_set: Option<String>,
     /// The region whose SES sends; `None`: that of the caller.
     pub region: Option<String>,

@@ -27,7 +27,9 @@ const SUGGESTIONS: usize = 20;
 /// One entry for each user in scope, sorted by name.
 #[derive(Clone, Debug)]
 pub struct Roster {
+    /// Whose users these are.
     pub account: Account,
+    /// Who is in scope, by name.
     pub entries: Vec<Entry>,
     /// The names of the users that no rule selects, sorted.
     pub unmanaged: Vec<String>,
@@ -52,9 +54,11 @@ impl Roster {
 /// A user in scope, with the policy that holds for it.
 #[derive(Clone, Debug)]
 pub struct Entry {
+    /// The IAM user.
     pub user: User,
     /// The `[[rotate]]` that selects it.
     pub rule: Source,
+    /// What holds for it.
     pub policy: Arc<Policy>,
     /// The name of its secret: the template filled in, `,` replaced by `_`.
     pub secret: String,
@@ -93,6 +97,7 @@ impl WithoutAddress {
 
 /// Two places in the manifests that contradict each other for a user that exists.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "what a variant says names its fields")]
 pub enum Conflict {
     /// Two rules of the same rank select it.
     AmbiguousRules { rules: [Source; 2] },

@@ -56,17 +56,21 @@ impl Mode {
 /// What a run begins with: the manifests are loaded, and the accounts entered.
 #[derive(Clone, Copy)]
 pub struct Run<'a, C> {
+    /// What is wanted.
     pub manifest: &'a Manifest,
     /// The accounts that could be entered.
     pub clouds: &'a [C],
     /// Those that could not.
     pub not_entered: &'a [UnreadAccount],
+    /// What it may begin.
     pub mode: Mode,
+    /// How much is read.
     pub depth: Depth,
     /// What is looked at of users that no rule selects.
     pub unmanaged: Unmanaged,
     /// Only these users, by name; empty: everyone in scope.
     pub users: &'a [String],
+    /// The instant that is planned for.
     pub viewpoint: Viewpoint,
     /// When the time for reading is over; `None`: never.
     pub read_until: Option<Instant>,
@@ -109,9 +113,13 @@ impl<'a, C: Reads> Run<'a, C> {
 
 /// What was observed, and what is to be done about it.
 pub struct Planned<'a, C> {
+    /// What is wanted.
     pub manifest: &'a Manifest,
+    /// What the run may begin.
     pub mode: Mode,
+    /// What was observed, account by account.
     pub accounts: Vec<AccountState<'a, C>>,
+    /// What is to be done.
     pub plan: Plan,
     /// What the manifests say that is not so in the accounts.
     pub warnings: Vec<Diagnostic>,
@@ -124,6 +132,7 @@ pub struct Planned<'a, C> {
 /// A user that was asked for and is not in scope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
+    /// The name that was asked for.
     pub user: String,
     /// Whether it is there, and no rule selects it.
     pub is_unmanaged: bool,

@@ -14,7 +14,9 @@ use crate::{
 /// What became of one change.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
+    /// What was to be done, to whom.
     pub change: Change,
+    /// Whether it took effect.
     pub result: Result<(), Failure>,
     /// The key that a creation yielded.
     pub issued: Option<KeyId>,
@@ -27,10 +29,13 @@ pub struct Outcome {
 /// What became of one mail. A mail that failed fails neither the run nor another mail: the next run tries again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sent {
+    /// What the mail was about.
     pub kind: Kind,
+    /// The address.
     pub to: String,
     /// The users it is about; none for the digest.
     pub users: Vec<String>,
+    /// Whether SES accepted it.
     pub result: Result<(), CallError>,
     /// What went wrong beside: a template that could not be filled in, a tag that could not be written.
     pub notes: Vec<String>,
@@ -63,8 +68,11 @@ pub struct Applied {
 /// A user whose changes were not started, or not finished.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deferred {
+    /// The account of the user.
     pub account: Arc<Account>,
+    /// The IAM user.
     pub user: String,
+    /// Why its turn did not come.
     pub cause: Cause,
 }
 
@@ -141,9 +149,11 @@ impl Applied {
 pub struct Conditions<'a> {
     /// When it began: its mail carries that as a tag.
     pub as_of: DateTime<Utc>,
+    /// What time it is.
     pub clock: &'a (dyn Fn() -> DateTime<Utc> + Sync),
     /// Asked before every change. A change that has begun is finished: half of one is what nobody wants.
     pub may_start: &'a (dyn Fn() -> bool + Sync),
+    /// Hears of each outcome as it comes.
     pub progress: &'a (dyn Fn(&Outcome) + Sync),
     /// Whether SES still takes mail.
     pub outbox: Outbox,

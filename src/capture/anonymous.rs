@@ -41,6 +41,7 @@ const PLAIN_TABLES: [&str; 4] = ["version", "limits", "schedule", "pace"];
 
 /// What may be shown to anyone.
 pub struct Anonymous {
+    /// The account under other names.
     pub sandbox: Sandbox,
     /// By their names within a folder; none where there were none.
     pub manifests: Files,

@@ -21,36 +21,51 @@ use crate::{
 /// The time of this machine and AWS's at the same moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockReading {
+    /// By this machine.
     pub here: DateTime<Utc>,
+    /// By the `Date` of an answer.
     pub there: DateTime<Utc>,
 }
 
 /// A key that was just created, with its secret part. Not printable.
 pub struct Issued {
+    /// Its id.
     pub key: KeyId,
+    /// When IAM says that it was created.
     pub created: DateTime<Utc>,
+    /// Its secret part, which AWS tells once.
     pub secret: SecretString,
 }
 
 /// A secret to create, without a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewSecret {
+    /// Its name.
     pub name: String,
+    /// What people read in the console.
     pub description: String,
+    /// The tags it is created with.
     pub tags: BTreeMap<String, String>,
+    /// The KMS key that encrypts it; `None`: that of Secrets Manager.
     pub kms_key: Option<String>,
+    /// The regions that get a copy.
     pub replicate_to: Vec<String>,
 }
 
 /// A mail to one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
+    /// Whom it comes from.
     pub sender: Sender,
     /// `EmailTags`, for SES events: ASCII letters, digits, `_` and `-` only.
     pub tags: BTreeMap<String, String>,
+    /// One address.
     pub to: String,
+    /// The subject.
     pub subject: String,
+    /// The body as plain text.
     pub text: String,
+    /// The body as HTML.
     pub html: String,
 }
 
@@ -118,6 +133,7 @@ pub struct MailAccount {
 /// What Lambda says of a function.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Function {
+    /// Its ARN.
     pub arn: String,
     /// `Active`, if it can run.
     pub state: Option<String>,
@@ -125,6 +141,7 @@ pub struct Function {
     pub reason: Option<String>,
     /// How its last update ended.
     pub update: Option<String>,
+    /// `arm64` or `x86_64`.
     pub architecture: Option<String>,
     /// The commit of its manifests, as its environment says.
     pub revision: Option<String>,

@@ -22,7 +22,9 @@ use crate::{
 /// One account as one version of the manifests sees it.
 #[derive(Clone, Copy)]
 pub struct Side<'a> {
+    /// Who is in scope by this version.
     pub roster: &'a Roster,
+    /// What was observed.
     pub inventory: &'a Inventory,
 }
 
@@ -31,8 +33,11 @@ pub struct Side<'a> {
 pub struct Comparison {
     /// The instant of both plans.
     pub at: DateTime<Utc>,
+    /// Users that come into scope.
     pub entered: Vec<Member>,
+    /// Users that are in scope no more.
     pub left: Vec<Member>,
+    /// Users whose policy differs.
     pub changed: Vec<Changed>,
     /// Planned after the change, and not before it: another first step, or another chain after it.
     pub caused: Vec<Caused>,
@@ -49,34 +54,47 @@ pub struct Comparison {
 /// A user that enters or leaves the scope.
 #[derive(Clone, Debug)]
 pub struct Member {
+    /// The account of the user.
     pub account: Account,
+    /// The IAM user.
     pub user: String,
     /// The `[[rotate]]` that selects it, or did.
     pub rule: Source,
+    /// What holds for it, or held.
     pub policy: Vec<Line>,
+    /// What comes next for it, or was to come.
     pub outlook: Outlook,
 }
 
 /// A user that stays in scope under another policy.
 #[derive(Clone, Debug)]
 pub struct Changed {
+    /// The account of the user.
     pub account: Account,
+    /// The IAM user.
     pub user: String,
     /// The `[[rotate]]` that selects it now.
     pub rule: Source,
+    /// The policy before the change.
     pub before: Vec<Line>,
+    /// The policy after it.
     pub after: Vec<Line>,
     /// The fields that get weaker: see [`weakening`].
     pub weaker: Vec<&'static str>,
+    /// What was to come next.
     pub outlook_before: Outlook,
+    /// What comes next.
     pub outlook_after: Outlook,
 }
 
 /// A field whose value changes; `None` where there is no such field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
+    /// As manifests spell it.
     pub name: String,
+    /// The value before the change, and where it stands.
     pub before: Option<Line>,
+    /// The value after it.
     pub after: Option<Line>,
     /// Whether it gets weaker: see [`weakening`].
     pub weaker: bool,
@@ -85,6 +103,7 @@ pub struct Field {
 /// A change that is planned because of the change of the manifests.
 #[derive(Clone, Debug)]
 pub struct Caused {
+    /// What is done.
     pub change: Change,
     /// What was planned for this user.
     pub before: Before,
@@ -93,24 +112,31 @@ pub struct Caused {
 /// A user that waits because of the change of the manifests.
 #[derive(Clone, Debug)]
 pub struct CausedWait {
+    /// What it waits for.
     pub waiting: Waiting,
     /// Whether it waits for something else than before; otherwise the same wait ends in something else.
     pub is_new: bool,
+    /// What was planned for this user.
     pub before: Before,
 }
 
 /// What was planned for a user before the change: one of them, or nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Before {
+    /// What was to be done.
     pub change: Option<Change>,
+    /// What it waited for.
     pub waiting: Option<Waiting>,
 }
 
 /// A step with its date.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dated {
+    /// What is done.
     pub verb: Verb,
+    /// With which key.
     pub key: KeyRef,
+    /// The earliest instant.
     pub at: DateTime<Utc>,
     /// Whether it is taken by the very run that the plan is for.
     pub in_run: bool,
@@ -119,11 +145,15 @@ pub struct Dated {
 /// A key that is deleted because of the change, or at another time than before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deletion {
+    /// The account of the user.
     pub account: Arc<Account>,
+    /// The IAM user.
     pub user: String,
+    /// The key that is deleted.
     pub key: KeyRef,
     /// The earliest instant.
     pub at: DateTime<Utc>,
+    /// Whether the very run that is planned does it.
     pub at_once: bool,
     /// When it was to be deleted before the change.
     pub was: Option<DateTime<Utc>>,

@@ -20,9 +20,11 @@ use crate::{
 
 /// An account that either version of the manifests looks at.
 pub struct AccountPair<'a, C> {
+    /// Where the account is.
     pub cloud: &'a C,
     /// The account under the name that this version gives it; `None` where this version does not look at it.
     pub before: Option<Account>,
+    /// The same for the version after the change.
     pub after: Option<Account>,
 }
 
@@ -33,12 +35,15 @@ pub type Base<'a> = Result<&'a Manifest, Vec<Diagnostic>>;
 pub struct Review {
     /// The plan after the change, for now.
     pub plan: Plan,
+    /// What differs, or why there is nothing to compare with.
     pub comparison: Result<Compared, Broken>,
+    /// What is odd about the manifests after the change.
     pub warnings: Vec<Diagnostic>,
 }
 
 /// Both versions hold.
 pub struct Compared {
+    /// What differs for a run now.
     pub now: Comparison,
     /// What differs for whole runs: mail, limits, schedule, accounts. What gets weaker comes first.
     pub settings: Vec<Field>,
@@ -50,15 +55,19 @@ pub struct Compared {
 
 /// A template of a mail that differs.
 pub struct Template {
+    /// Its file name.
     pub name: String,
     /// keyrota's own, where the team has none.
     pub before: String,
+    /// The text after the change.
     pub after: String,
 }
 
 /// What the next scheduled run will do if nothing else happens before it, and clients go on as they do.
 pub struct NextRun {
+    /// The plan after the change, for that run.
     pub plan: Plan,
+    /// What differs for that run.
     pub comparison: Comparison,
 }
 

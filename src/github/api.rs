@@ -35,6 +35,7 @@ pub struct Api {
 
 /// Why a call yields nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "what a variant says names its fields")]
 pub enum ApiError {
     /// The address is not to be called at all.
     Insecure(String),

@@ -21,9 +21,11 @@ const LONGEST: usize = 65_000;
 
 /// Where the comment stands, and whose it is.
 pub struct Thread<'a> {
+    /// The way to GitHub.
     pub api: &'a Api,
     /// `OWNER/NAME`.
     pub repository: &'a str,
+    /// The number of the pull request.
     pub number: u64,
     /// The plan that the comment is about: each has its own. See [`key`].
     pub key: String,
@@ -34,7 +36,9 @@ pub struct Thread<'a> {
 /// Which run writes, in the order in which they began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Run {
+    /// The id of the workflow run.
     pub id: u64,
+    /// Its how many-th attempt, counted from 1.
     pub attempt: u64,
 }
 

@@ -18,6 +18,7 @@ pub struct Event {
 /// A pull request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PullRequest {
+    /// Its number.
     pub number: u64,
     /// The commit at its head.
     pub head: Option<String>,
@@ -27,6 +28,7 @@ pub struct PullRequest {
 
 /// What the manifests are compared with, and what must be checked out for that to be right.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "what a variant says names its fields")]
 pub enum Base {
     /// Nothing: the whole plan is shown.
     None,

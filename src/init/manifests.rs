@@ -44,7 +44,9 @@ pub struct Draft {
 /// One file.
 #[derive(Clone, Debug)]
 pub struct DraftFile {
+    /// Its path in the folder of manifests.
     pub name: String,
+    /// What it holds.
     pub text: String,
     /// What it selects, in words; `None` where it selects nobody.
     pub selects: Option<String>,
@@ -55,7 +57,9 @@ pub struct DraftFile {
 /// Something that a person must decide.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Undecided {
+    /// What could not be decided.
     pub what: String,
+    /// What to do about it.
     pub remedy: String,
 }
 

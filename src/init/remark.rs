@@ -61,7 +61,9 @@ impl RemarkKind {
 /// One remark about one user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remark {
+    /// What stands out.
     pub kind: RemarkKind,
+    /// The IAM user.
     pub user: String,
     /// What stands in the comment.
     pub text: String,

@@ -22,7 +22,9 @@ const MOST_ARNS: usize = 40;
 /// A file below the folder that the command was called in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scaffold {
+    /// Its path in the repository.
     pub path: &'static str,
+    /// What it holds.
     pub text: String,
 }
 

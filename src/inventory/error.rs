@@ -28,6 +28,7 @@ pub enum ErrorKind {
 /// A failed AWS call. Holds no request, so it can't hold a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct CallError {
+    /// What kind of failure it is.
     pub kind: ErrorKind,
     /// The IAM action that permits the call, e.g. `iam:CreateAccessKey`.
     pub operation: &'static str,

@@ -43,6 +43,7 @@ pub enum Status {
 
 /// When a key was last used, as `GetAccessKeyLastUsed` tells.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "what a variant says names its fields")]
 pub enum LastUse {
     /// Not asked for yet: the planner asks when it needs to know.
     Unread,
@@ -55,9 +56,13 @@ pub enum LastUse {
 /// An access key, as `ListAccessKeys` answers it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
+    /// Its id.
     pub id: KeyId,
+    /// Whether it works.
     pub status: Status,
+    /// When it was created.
     pub created: DateTime<Utc>,
+    /// When it was used last, as far as that was read.
     pub last_use: LastUse,
 }
 

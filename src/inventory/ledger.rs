@@ -64,8 +64,11 @@ const BEGINS: &str = "/begins";
 /// A secret as `ListSecrets` and `DescribeSecret` tell of it; its value is never read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretRecord {
+    /// Its name.
     pub name: String,
+    /// Its ARN.
     pub arn: String,
+    /// Its tags.
     pub tags: BTreeMap<String, String>,
     /// The versions that carry a staging label.
     pub versions: Vec<Version>,
@@ -129,6 +132,7 @@ pub fn tag_value(text: &str) -> String {
 /// A copy of a secret in another region.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Replica {
+    /// The region of the copy.
     pub region: String,
     /// What AWS says of a replication that failed.
     pub failed: Option<String>,
@@ -144,7 +148,9 @@ impl Replica {
 /// One labelled version of a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Version {
+    /// Its id: the `ClientRequestToken` that it was put with.
     pub id: String,
+    /// Its staging labels.
     pub labels: Vec<String>,
 }
 
@@ -155,6 +161,7 @@ pub struct Ledger {
     pub secret: String,
     /// `false` while it is known from `ListSecrets` only, which may lag five minutes: nothing is done on its word.
     pub confirmed: bool,
+    /// What stands at that name.
     pub destination: Destination,
 }
 
@@ -194,6 +201,7 @@ impl Ledger {
 /// What stands at the name where the user's credential goes.
 #[expect(clippy::large_enum_variant, reason = "there is one a user, and nearly all are `Own`")]
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "what a variant says names its fields")]
 pub enum Destination {
     /// Nothing.
     Absent,
@@ -220,11 +228,13 @@ impl Destination {
 /// The user's own secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Secret {
+    /// Those that have a label.
     pub versions: Vec<Version>,
     /// A creation is under way since then.
     pub intent: Option<DateTime<Utc>>,
     /// The key whose owner was told.
     pub notified: Option<KeyId>,
+    /// When the owner was told.
     pub notified_at: Option<DateTime<Utc>>,
     /// keyrota was about to deactivate this key.
     pub deactivating: Option<KeyAt>,
@@ -248,6 +258,7 @@ pub struct Secret {
     pub kms_key_note: Option<String>,
     /// As in [`SecretRecord`].
     pub replicas: Option<Vec<Replica>>,
+    /// Who may read it.
     pub readers: Readers,
 }
 
@@ -266,14 +277,18 @@ pub enum Readers {
 /// A key and an instant: the value of `keyrota:deactivated`, `keyrota:deactivating` and `keyrota:announced`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct KeyAt {
+    /// The key.
     pub key: KeyId,
+    /// The instant.
     pub at: DateTime<Utc>,
 }
 
 /// The value of `keyrota:reminded`: `<kind of mail>/<key id>@<RFC 3339>`, and `/<RFC 3339>` where it began earlier.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Reminder {
+    /// What the mail was about.
     pub kind: Kind,
+    /// The key that it was about.
     pub key: KeyId,
     /// When the owner was told last.
     pub at: DateTime<Utc>,
@@ -327,6 +342,7 @@ impl KeyId {
 
 /// Something that is noted on the secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "what a variant says names its fields")]
 pub enum Fact {
     /// The secret is this user's.
     Owner { user: String, arn: String },

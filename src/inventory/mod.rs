@@ -42,10 +42,13 @@ pub struct Account {
 pub struct User {
     /// The name as IAM spells it; IAM compares names without case.
     pub name: String,
+    /// Its ARN.
     pub arn: String,
     /// Starts and ends with `/`.
     pub path: String,
+    /// Its tags.
     pub tags: BTreeMap<String, String>,
+    /// The names of its groups.
     pub groups: Vec<String>,
     /// What says that it sends mail by SES's SMTP (see [`smtp_sign`]), as far as that was read.
     pub smtp: Option<String>,

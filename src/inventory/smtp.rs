@@ -12,7 +12,9 @@ const ACTION: &str = "ses:sendrawemail";
 
 /// A policy of a user: its name and, where that was read, its JSON.
 pub struct PolicyText<'a> {
+    /// Its name.
     pub name: &'a str,
+    /// The policy itself, if it was read.
     pub document: Option<&'a str>,
 }
 

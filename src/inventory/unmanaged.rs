@@ -21,7 +21,9 @@ pub struct UnmanagedKeys {
 /// One such key. The credential report tells no ids, and of an age no more than that it is at least that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnmanagedKey {
+    /// Its id; the credential report has none.
     pub id: Option<KeyId>,
+    /// Whether it works.
     pub active: bool,
     /// In the credential report: or when its status last changed.
     pub created: DateTime<Utc>,

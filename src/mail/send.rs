@@ -35,9 +35,11 @@ impl Outbox {
 /// What all mail of a run has in common.
 #[derive(Clone, Copy)]
 pub struct Sending<'a> {
+    /// What the manifests say of mail.
     pub mail: &'a Mail,
     /// When the run began: its mail carries that as a tag.
     pub as_of: DateTime<Utc>,
+    /// Whether SES still takes mail.
     pub outbox: &'a Outbox,
 }
 
@@ -107,6 +109,7 @@ pub struct Delivery {
     sender: Sender,
     tags: BTreeMap<String, String>,
     text: Text,
+    /// What is to be said of the words themselves.
     pub note: Option<String>,
 }
 

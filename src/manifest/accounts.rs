@@ -21,11 +21,13 @@ use crate::names;
 /// One `[accounts.NAME]` table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeclaredAccount {
+    /// The line of `[accounts.NAME]`.
     pub source: Source,
     /// 12 digits.
     pub id: String,
     /// A role's name or ARN to assume there; `None`: the caller's own credentials.
     pub role: Option<String>,
+    /// The region of its secrets; `None`: that of the caller.
     pub region: Option<String>,
 }
 

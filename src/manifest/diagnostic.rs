@@ -26,8 +26,11 @@ pub enum Severity {
 /// One mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
+    /// Stable: `KR0007`.
     pub code: Code,
+    /// Whether it stops anything.
     pub severity: Severity,
+    /// What is wrong, in one line.
     pub message: String,
     /// The places it is about; the first is where the mistake is.
     pub labels: Vec<Label>,

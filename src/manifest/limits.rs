@@ -8,6 +8,7 @@ use super::{code::Code, context::Context, source::Sourced, spanned::Spanned};
 /// `[limits]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
+    /// How many changes a run may make.
     pub max_actions: Option<Sourced<u32>>,
     /// Of the keys in scope; 0 to 100.
     pub max_percent: Option<Sourced<u32>>,

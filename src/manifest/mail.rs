@@ -18,12 +18,15 @@ pub struct Mail {
     pub from: Option<String>,
     /// The SES identity of another account that permits this one to send for it.
     pub from_arn: Option<String>,
+    /// Where answers go.
     pub reply_to: Option<String>,
     /// The SES configuration set to send with.
     pub configuration_set: Option<String>,
     /// The region whose SES sends; `None`: that of the caller.
     pub region: Option<String>,
+    /// Who is told when the owner can't be.
     pub fallback: Vec<String>,
+    /// Who gets a summary of each run.
     pub digest: Vec<String>,
     /// Of the digest: that of `[defaults]`.
     pub language: Language,

@@ -18,13 +18,19 @@ use super::{
 /// All manifests of one folder, valid and merged.
 #[derive(Clone, Debug, Default)]
 pub struct Manifest {
+    /// Every `[[rotate]]`, in the order of files and lines.
     pub rules: Vec<Rule>,
+    /// Every `[[exempt]]`.
     pub exemptions: Vec<Exemption>,
     /// What holds where no rule says anything: built in, and `[defaults]`.
     pub defaults: Arc<Policy>,
+    /// `[mail]`.
     pub mail: Mail,
+    /// `[limits]`.
     pub limits: Limits,
+    /// `[pace]`.
     pub pace: Pace,
+    /// `[schedule]`.
     pub schedule: Schedule,
     /// By name. Empty: the account of the caller.
     pub accounts: BTreeMap<String, DeclaredAccount>,
@@ -40,20 +46,28 @@ pub struct Rule {
     pub accounts: Vec<Pattern>,
     /// Empty lists select everyone; a rule has at least one of users, tags, groups and paths.
     pub users: Vec<Pattern>,
+    /// The tags that a user must have, each with one of these values.
     pub tags: BTreeMap<String, Vec<Pattern>>,
+    /// Of which it must be in one.
     pub groups: Vec<Pattern>,
+    /// Of which it must be at one.
     pub paths: Vec<Pattern>,
+    /// Users that it does not select after all.
     pub except: Vec<Pattern>,
+    /// What holds for whom it selects.
     pub policy: Arc<Policy>,
 }
 
 /// One `[[exempt]]` table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exemption {
+    /// The line of `[[exempt]]`.
     pub source: Source,
+    /// The IAM user.
     pub user: String,
     /// An account's name or id; `None`: every account.
     pub account: Option<String>,
+    /// Why.
     pub reason: String,
     /// The first instant at which it no longer holds (`until` names its last day, UTC).
     pub ends: Option<DateTime<Utc>>,

@@ -31,6 +31,7 @@ macro_rules! policy {
         weaker $when:literal $is_weaker:expr;)+) => {
         /// How the keys of a user live (ARCHITECTURE.md: the lifecycle). Durations are exact; days have 24 hours.
         #[derive(Clone, Debug, PartialEq, Eq)]
+        #[expect(missing_docs, reason = "the rows of the table say what they are")]
         pub struct Policy {
             $($(#[doc = $doc])* pub $field: Sourced<$type>,)+
         }
@@ -254,6 +255,7 @@ impl fmt::Display for RotateAhead {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(extend("examples" = ["retire-oldest"]))]
+#[expect(missing_docs, reason = "what a variant says names its fields")]
 pub enum WhenFull {
     #[default]
     Block,

@@ -21,7 +21,9 @@ use super::{
 /// [`Schedule::TEND`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Schedule {
+    /// When rotations start, as written.
     pub enforce: Option<Sourced<String>>,
+    /// When rotations under way are carried on, as written.
     pub tend: Option<Sourced<String>>,
 }
 

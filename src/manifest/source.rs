@@ -20,6 +20,8 @@ impl fmt::Display for Source {
 /// A value and where it was written; `None` if it is keyrota's own default.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sourced<T> {
+    /// The value.
     pub value: T,
+    /// Where it was written; `None`: it is built in.
     pub source: Option<Source>,
 }

@@ -22,7 +22,9 @@ const CONCURRENCY: usize = 256;
 /// A roster, and what to plan it for.
 #[derive(Clone, Copy)]
 pub struct RosterAt<'a> {
+    /// Who is in scope then.
     pub roster: &'a Roster,
+    /// The instant.
     pub viewpoint: Viewpoint,
 }
 

@@ -21,8 +21,11 @@ use crate::{
 
 /// One account, with who is in scope there and what was observed of them.
 pub struct AccountState<'a, C> {
+    /// Where the account is.
     pub cloud: &'a C,
+    /// Who is in scope there.
     pub roster: Roster,
+    /// What was observed there.
     pub inventory: Inventory,
 }
 
@@ -41,15 +44,21 @@ pub enum Progress {
 
 /// One account with who is in scope there, before any key was read.
 pub struct AccountScope<'a, C> {
+    /// Where the account is.
     pub cloud: &'a C,
+    /// What was listed there.
     pub listing: Listing,
+    /// Who is in scope there.
     pub roster: Roster,
 }
 
 /// The accounts that could be listed, and what is to be said.
 pub struct Scope<'a, C> {
+    /// Those that could be listed.
     pub accounts: Vec<AccountScope<'a, C>>,
+    /// Those that could not.
     pub unread: Vec<UnreadAccount>,
+    /// What is odd about the manifests, once for all accounts.
     pub warnings: Vec<Diagnostic>,
 }
 

@@ -12,6 +12,7 @@ use crate::{
 
 /// The bulk reads of one account.
 pub struct Listing {
+    /// Every user of the account that the manifests may concern.
     pub users: Vec<User>,
     /// `None` if listing secrets is not permitted: each is described then, and what has another name is not seen.
     pub(super) secrets: Option<Secrets>,

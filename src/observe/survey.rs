@@ -25,7 +25,9 @@ pub enum Depth {
 /// How a run reads an account.
 #[derive(Clone, Copy, Debug)]
 pub struct Survey {
+    /// How much is read.
     pub depth: Depth,
+    /// Of whom.
     pub whom: Whom,
     /// Who was not read by then is unreadable; `None`: there is time.
     pub until: Option<Instant>,

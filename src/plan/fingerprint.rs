@@ -14,6 +14,7 @@ const SCHEME: &str = "r2:";
 pub struct Chain {
     /// The account's id.
     pub account: String,
+    /// The IAM user.
     pub user: String,
     /// See [`places`].
     pub destination: String,
@@ -24,6 +25,7 @@ pub struct Chain {
 /// One step of a [`Chain`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Link {
+    /// What is done.
     pub verb: Verb,
     /// The key's id, or `new` and `new-2` for keys that do not exist yet.
     pub key: String,

@@ -13,6 +13,7 @@ const MOST_IN_TAG: usize = 256;
 pub struct KmsKeyChange {
     /// `None`: `aws/secretsmanager`.
     pub from: Option<String>,
+    /// The key that the manifest names.
     pub to: String,
 }
 

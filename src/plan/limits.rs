@@ -10,6 +10,7 @@ const FEWEST_KEYS: usize = 10;
 
 /// A limit that a plan exceeds.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "what a variant says names its fields")]
 pub enum Exceeded {
     /// `max-actions`: more users are changed than it allows.
     Actions { planned: usize, limit: u32, source: Option<Source> },

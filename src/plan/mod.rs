@@ -209,6 +209,7 @@ fn made_with(entry: &Entry, state: &State) -> Option<String> {
 
 /// What comes next for one user at a viewpoint.
 pub struct Forecast {
+    /// What comes next.
     pub next: Next,
     /// Whether it would be something else if the keys in use were not used any more.
     pub is_assumed: bool,

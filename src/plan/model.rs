@@ -27,7 +27,9 @@ pub struct Plan {
     pub as_of: DateTime<Utc>,
     /// Sorted by account and user.
     pub changes: Vec<Change>,
+    /// Who waits, and for what.
     pub waiting: Vec<Waiting>,
+    /// Who needs nothing now.
     pub settled: Vec<Settled>,
     /// Users of whom a run that tends has read nothing, because nothing of theirs is due.
     pub resting: usize,
@@ -40,13 +42,16 @@ pub struct Plan {
     pub keys: usize,
     /// The accounts of which nothing could be read.
     pub accounts_unread: Vec<UnreadAccount>,
+    /// What concerns no single change.
     pub warnings: Vec<Warning>,
 }
 
 /// A user that no rule selects: nothing is done to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnmanagedUser {
+    /// The account of the user.
     pub account: Arc<Account>,
+    /// The IAM user.
     pub user: String,
     /// `None`: they were not read.
     pub keys: Option<Vec<UnmanagedKey>>,
@@ -57,8 +62,11 @@ pub struct UnmanagedUser {
 /// A key that works and is older than its limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overdue {
+    /// The oldest one.
     pub key: KeyId,
+    /// How old it is.
     pub age: TimeDelta,
+    /// How old it may get.
     pub limit: TimeDelta,
 }
 
@@ -73,6 +81,7 @@ pub struct Tells {
 
 /// What whoever runs keyrota should know before they do.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "what a variant says names its fields")]
 pub enum Warning {
     /// keyrota runs with an access key of a user that it rotates: that ends with that key.
     OwnKey { account: Arc<Account>, user: String, key: KeyId },
@@ -236,9 +245,13 @@ impl fmt::Display for Warning {
 /// The next change of one user.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
+    /// The account of the user.
     pub account: Arc<Account>,
+    /// The IAM user.
     pub user: String,
+    /// What is done.
     pub action: Action,
+    /// Why.
     pub reason: Reason,
     /// The secret's name.
     pub destination: String,
@@ -257,6 +270,7 @@ pub struct Change {
     /// Since when rotations wait for their turn in the account, if this run leaves some to the next: it is noted with the
     /// rotation.
     pub queue: Option<DateTime<Utc>>,
+    /// Who is told of it.
     pub tells: Tells,
 }
 
@@ -284,7 +298,9 @@ impl Change {
 /// One step that follows a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
+    /// What is done.
     pub verb: Verb,
+    /// With which key.
     pub key: KeyRef,
     /// The earliest instant, if nobody uses the old key from now on.
     pub not_before: DateTime<Utc>,
@@ -347,12 +363,17 @@ impl fmt::Display for KeyRef {
 /// A user for whom nothing is done now, because of something.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Waiting {
+    /// The account of the user.
     pub account: Arc<Account>,
+    /// The IAM user.
     pub user: String,
+    /// The key that it is about, if it is about one.
     pub key: Option<KeyId>,
+    /// What it waits for.
     pub wait: WaitingOn,
     /// As in [`Change`].
     pub moves_to: Option<String>,
+    /// The rule, or the exemption.
     pub source: Source,
     /// When time alone makes a difference.
     pub until: Option<DateTime<Utc>>,
@@ -367,7 +388,9 @@ pub struct Waiting {
 /// A user whose keys are as they should be.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settled {
+    /// The account of the user.
     pub account: Arc<Account>,
+    /// The IAM user.
     pub user: String,
     /// When its current key becomes due; `None` without an active key.
     pub next_rotation: Option<DateTime<Utc>>,
@@ -428,6 +451,7 @@ impl fmt::Display for Verb {
 
 /// One change, with everything that carrying it out needs to know: `apply` makes no decisions.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "what a variant says names its fields")]
 pub enum Action {
     /// Issue a key and store it as `AWSPENDING`.
     Create {
@@ -472,9 +496,11 @@ pub enum Action {
 /// What is set on a secret that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretUpdate {
+    /// The KMS key that is to encrypt it, if that is another.
     pub kms_key: Option<KmsKeyChange>,
     /// The regions to which it is yet to be replicated, and the KMS key there.
     pub replicate_to: Vec<String>,
+    /// The KMS key of the copies.
     pub replica_kms_key: Option<String>,
 }
 
@@ -534,20 +560,24 @@ pub struct LedgerWrite {
     pub user_arn: String,
     /// What it is created with.
     pub kms_key: Option<String>,
+    /// The regions that get a copy of a new secret.
     pub replicate_to: Vec<String>,
 }
 
 /// What the owner is told, and by whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Announcement {
+    /// What the owner is told.
     pub topic: Topic,
     /// `None` only where nobody is ever told: the manifests are refused otherwise.
     pub sender: Option<Sender>,
     /// The manifest says that nobody is told: it is only noted.
     pub to_nobody: bool,
+    /// Their addresses.
     pub recipients: Vec<String>,
     /// Written to when every recipient is refused, or when there is none.
     pub fallback: Vec<String>,
+    /// The language of the mail.
     pub language: Language,
     /// Where it is noted that the owner was told.
     pub ledger: LedgerWrite,
@@ -555,6 +585,7 @@ pub struct Announcement {
 
 /// What a announcement is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "what a variant says names its fields")]
 pub enum Topic {
     /// The key was issued by keyrota. `old` is the key that it replaces, if that still works, and when that stops at the
     /// earliest.
@@ -580,6 +611,7 @@ pub enum Topic {
 
 /// What comes next for one user.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "what a variant says names its fields")]
 pub enum Next {
     /// Something is to be done, for this reason.
     Change(Action, Reason),
@@ -605,6 +637,7 @@ pub enum Need {
 /// From when the observation is, and for when a plan is made of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Viewpoint {
+    /// When the accounts were observed.
     pub observed: DateTime<Utc>,
     /// Later: a forecast, for which keys that are in use count as used until then.
     pub at: DateTime<Utc>,

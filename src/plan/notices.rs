@@ -36,14 +36,19 @@ pub(super) const UPCOMING: TimeDelta = TimeDelta::days(14);
 /// Something that the owner of one user is to be told about one key.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Notice {
+    /// What the mail is about.
     pub kind: Kind,
+    /// The account of the user.
     pub account: Arc<Account>,
+    /// The IAM user.
     pub user: String,
+    /// The key that it is about.
     pub key: KeyId,
     /// The user's other key.
     pub other: Option<KeyId>,
     /// The secret's name.
     pub secret: String,
+    /// When that was used last.
     pub last_use: LastUse,
     /// Stable, kebab-case: why it is blocked, or what is in the way of what is upcoming.
     pub reason: Option<&'static str>,
@@ -53,9 +58,11 @@ pub struct Notice {
     pub began: Option<DateTime<Utc>>,
     /// When it is deactivated (*still in use*), deleted (*deactivated*) or to be replaced (*upcoming*), at the earliest.
     pub deadline: Option<DateTime<Utc>>,
+    /// The addresses of the owner.
     pub recipients: Vec<String>,
     /// Written to when every recipient is refused, or when there is none.
     pub fallback: Vec<String>,
+    /// The language of the mail.
     pub language: Language,
     /// `false` while the ledger is known from `ListSecrets` only: nobody is told on its word, or they would be told twice.
     pub confirmed: bool,
@@ -66,9 +73,13 @@ pub struct Notice {
 /// One mail to one address: everything of one kind.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch<'a> {
+    /// What the mail is about.
     pub kind: Kind,
+    /// The address.
     pub to: String,
+    /// The language of the mail.
     pub language: Language,
+    /// What is told, a user and a key each.
     pub about: Vec<&'a Notice>,
 }
 

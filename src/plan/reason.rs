@@ -14,6 +14,7 @@ use crate::{
 /// Why a change is made.
 #[derive(Clone, Debug, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
+#[expect(missing_docs, reason = "what a variant says names its fields")]
 pub enum Reason {
     /// The current key has reached `max-age`.
     Expired { key: KeyId, age: TimeDelta, max_age: TimeDelta },

@@ -22,6 +22,7 @@ use crate::{
     strum(serialize_all = "kebab-case"),
     doc = "The kinds of [`WaitingOn`]."
 )]
+#[expect(missing_docs, reason = "what a variant says names its fields")]
 pub enum WaitingOn {
     // Held: time or a later run goes on.
     /// The manifests exempt the user.
@@ -115,6 +116,7 @@ pub enum WaitingOn {
 
 /// What keeps a key that is to be reissued alive.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "what a variant says names its fields")]
 pub enum LeakObstacle {
     /// The other key is in use and not concerned: it can't make room.
     OtherInUse { other: KeyId },

@@ -26,6 +26,7 @@ const MOST_STEPS: usize = 12;
 pub struct Event {
     /// When the run comes.
     pub at: DateTime<Utc>,
+    /// What is done.
     pub verb: Verb,
     /// The key, or `new`, `new-2` and so on for those that do not exist yet.
     pub key: Option<String>,

@@ -41,8 +41,11 @@ pub struct Metrics {
 pub struct RunMetrics {
     /// Whether every user got its turn: 0 if some were left to the next run.
     pub completed: bool,
+    /// Keys that were created.
     pub created: usize,
+    /// Keys that were deactivated.
     pub deactivated: usize,
+    /// Keys that were deleted.
     pub deleted: usize,
     /// Changes that were not made, users that could not be read or finished, and, of all accounts together, accounts that
     /// could not be read.

@@ -14,6 +14,7 @@ use crate::{
 
 /// One run: its plan, and what became of it.
 pub struct Report<'a> {
+    /// What was planned.
     pub plan: &'a Plan,
     /// The commit of the manifests, if known.
     pub revision: Option<&'a str>,
@@ -30,6 +31,7 @@ pub struct Since<'a> {
     pub revision: &'a str,
     /// The full commit id.
     pub commit: &'a str,
+    /// What differs, or why there is nothing to compare with.
     pub comparison: &'a Result<Compared, Broken>,
     /// What could not be compared.
     pub notes: &'a [String],
@@ -62,23 +64,33 @@ impl fmt::Display for Outlook {
 /// What a run does, step by step, and how many users wait for what.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
+    /// Keys to be created.
     pub create: usize,
+    /// Keys to be handed out.
     pub promote: usize,
+    /// Owners to be told.
     pub notify: usize,
+    /// Keys to be deactivated.
     pub deactivate: usize,
+    /// Keys to be deleted.
     pub delete: usize,
+    /// Secrets to be updated.
     pub update: usize,
+    /// Users for whom a person must do something.
     pub blocked: usize,
     /// Users of whom something could not be read.
     pub unreadable: usize,
     /// Without the exempt.
     pub held: usize,
+    /// Users that the manifests exempt.
     pub exempt: usize,
     /// Of all that wait: those with a key that is older than its limit.
     pub overdue: usize,
+    /// Users that need nothing now.
     pub settled: usize,
     /// Of whom nothing was read, because nothing of theirs is due.
     pub resting: usize,
+    /// Users that no rule selects.
     pub unmanaged: usize,
 }
 

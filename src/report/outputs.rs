@@ -12,16 +12,23 @@ use crate::{
 /// run; without a base to compare with, of the whole plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outputs {
+    /// The whole in one word.
     pub result: Verdict,
     /// Users whose keys something is done to, or whose rotation goes on at other times.
     pub changes: usize,
+    /// Keys to be created.
     pub create: usize,
+    /// Keys to be deactivated.
     pub deactivate: usize,
+    /// Keys to be deleted.
     pub delete: usize,
+    /// Users for whom a person must do something.
     pub blocked: usize,
     /// Users of whom something could not be read, whoever caused it.
     pub unreadable: usize,
+    /// Users that come into scope.
     pub entered: usize,
+    /// Users that are in scope no more.
     pub left: usize,
     /// Users that leave, policies that get weaker, and settings that do.
     pub weakened: usize,

@@ -18,6 +18,7 @@ pub(super) const MOST_ENTRIES: usize = 100;
 
 /// What a mail says.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "what a variant says names its fields")]
 pub enum Content {
     /// A new key is handed out.
     Rotated(Rotated),
@@ -37,8 +38,11 @@ pub enum Content {
 /// *Your new key is ready.*
 #[derive(Clone, Debug)]
 pub struct Rotated {
+    /// The account of the user.
     pub account: Arc<Account>,
+    /// The IAM user.
     pub user: String,
+    /// The new key.
     pub key: KeyId,
     /// The secret's name.
     pub secret: String,
@@ -55,11 +59,15 @@ pub struct Rotated {
 /// *Your key will stop.*
 #[derive(Clone, Debug)]
 pub struct Retiring {
+    /// The account of the user.
     pub account: Arc<Account>,
+    /// The IAM user.
     pub user: String,
+    /// The key that goes.
     pub key: KeyId,
     /// Stable, kebab-case.
     pub why: &'static str,
+    /// When it was used last.
     pub last_use: LastUse,
     /// The user's other key.
     pub other: Option<KeyId>,
@@ -74,13 +82,17 @@ pub struct Retiring {
 /// What an owner is told about one key.
 #[derive(Clone, Debug)]
 pub struct AboutKey {
+    /// The account of the user.
     pub account: Arc<Account>,
+    /// The IAM user.
     pub user: String,
+    /// The key.
     pub key: KeyId,
     /// The user's other key.
     pub other: Option<KeyId>,
     /// The secret's name.
     pub secret: String,
+    /// When it was used last.
     pub last_use: LastUse,
     /// Stable, kebab-case: why it is blocked, or what is in the way of what is upcoming.
     pub reason: Option<&'static str>,
@@ -97,12 +109,15 @@ pub struct AboutKey {
 pub struct Digest {
     /// How many keys were issued.
     pub created: usize,
+    /// Keys that were deactivated.
     pub deactivated: usize,
+    /// Keys that were deleted.
     pub deleted: usize,
     /// How many secrets were made as the manifests say.
     pub updated: usize,
     /// How many rotations wait for their turn, and when the last of them begins.
     pub paced: usize,
+    /// When the last of those begins that wait for their turn.
     pub paced_until: Option<DateTime<Utc>>,
     /// Those in which there is something to tell.
     pub accounts: Vec<AccountDigest>,
@@ -117,6 +132,7 @@ pub struct Digest {
 /// The part of a digest about one account.
 #[derive(Clone, Debug)]
 pub struct AccountDigest {
+    /// The account.
     pub account: Arc<Account>,
     /// The actions that were taken for each user, in order.
     pub done: Vec<(String, Vec<&'static str>)>,

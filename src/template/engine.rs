@@ -26,7 +26,9 @@ const CODE: &str = "font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monos
 pub struct Text {
     /// One line.
     pub subject: String,
+    /// The body as plain text.
     pub text: String,
+    /// The body as HTML.
     pub html: String,
 }
 
@@ -34,9 +36,11 @@ pub struct Text {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{template}{}: {message}", line.map(|line| format!(":{line}")).unwrap_or_default())]
 pub struct TemplateError {
+    /// The name of the template.
     pub template: String,
     /// Counted from 1.
     pub line: Option<usize>,
+    /// What is wrong with it.
     pub message: String,
 }
 

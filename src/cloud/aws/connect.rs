@@ -35,12 +35,14 @@ use crate::{
 pub struct Connected {
     /// One at least.
     pub accounts: Vec<Aws>,
+    /// What is wrong with the accounts that could not be reached.
     pub problems: Vec<Problem>,
 }
 
 /// Why no account could be reached: all problems, each with a remedy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct ConnectError {
+    /// One at least.
     pub problems: Vec<Problem>,
 }
 
@@ -51,7 +53,9 @@ pub struct Problem {
     pub account: Option<(String, Source)>,
     /// Its 12 digits, if they are known.
     pub id: Option<String>,
+    /// What went wrong.
     pub message: String,
+    /// What to do about it.
     pub hint: String,
 }
 

@@ -15,11 +15,13 @@ pub struct Settings {
     pub patience: Duration,
     /// The wait before the second attempt; it doubles from there, with jitter.
     pub first_wait: Duration,
+    /// The longest wait between two tries.
     pub longest_wait: Duration,
     /// How long in all to wait for a new key to be known.
     pub propagation: Duration,
     /// How long in all to wait for a listing to show what was just done.
     pub consistency: Duration,
+    /// How long it may take to connect.
     pub connect_timeout: Duration,
     /// For one attempt; four times as long for all attempts of a call together.
     pub attempt_timeout: Duration,
@@ -28,9 +30,13 @@ pub struct Settings {
 /// An endpoint with fixed credentials: an emulator.
 #[derive(Clone, Debug)]
 pub struct Target {
+    /// The URL that answers for every service.
     pub endpoint: String,
+    /// The region that requests are signed for.
     pub region: String,
+    /// The id of the key that signs.
     pub access_key: String,
+    /// Its secret part.
     pub secret_key: SecretString,
 }
 

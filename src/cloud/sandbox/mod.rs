@@ -104,7 +104,9 @@ pub struct World {
     pub keys_issued: u64,
     /// Addresses that SES refuses; compare without case.
     pub refuse_mail_to: Vec<String>,
+    /// IAM.
     pub users: Vec<IamUser>,
+    /// Secrets Manager.
     pub secrets: Vec<StoredSecret>,
     /// What SES accepted, newest last.
     pub mail: Vec<SentMail>,
@@ -113,10 +115,13 @@ pub struct World {
 /// An IAM user.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct IamUser {
+    /// Its name, as IAM spells it.
     pub name: String,
     /// Starts and ends with `/`.
     pub path: String,
+    /// The names of its groups.
     pub groups: Vec<String>,
+    /// Its tags.
     pub tags: BTreeMap<String, String>,
     /// What says that it sends mail by SES's SMTP, where its name and its groups don't.
     pub smtp: Option<String>,
@@ -127,9 +132,13 @@ pub struct IamUser {
 /// A secret of Secrets Manager, without values.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct StoredSecret {
+    /// Its name.
     pub name: String,
+    /// What it was created with.
     pub description: String,
+    /// Its tags.
     pub tags: BTreeMap<String, String>,
+    /// As it was named when it was set.
     pub kms_key: Option<String>,
     /// The regions it is replicated to.
     pub replicas: Vec<String>,
@@ -148,6 +157,7 @@ pub struct StoredSecret {
 /// One version of a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StoredVersion {
+    /// The `ClientRequestToken` that it was put with.
     pub id: String,
     /// Empty: deprecated.
     pub labels: Vec<String>,
@@ -158,14 +168,23 @@ pub struct StoredVersion {
 /// A mail that SES accepted. A file keeps only the plain text of its two bodies.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SentMail {
+    /// When it was sent.
     pub sent: DateTime<Utc>,
+    /// The sender.
     pub from: String,
+    /// The identity that permits it.
     pub from_arn: Option<String>,
+    /// Where answers go.
     pub reply_to: Option<String>,
+    /// The SES configuration set.
     pub configuration_set: Option<String>,
+    /// The tags of the message.
     pub tags: BTreeMap<String, String>,
+    /// The address.
     pub to: String,
+    /// The subject.
     pub subject: String,
+    /// The body as plain text.
     pub text: String,
     /// Empty if it was read from a file.
     pub html: String,
@@ -173,6 +192,7 @@ pub struct SentMail {
 
 /// Why a sandbox file can't be used.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "what a variant says names its fields")]
 pub enum SandboxError {
     /// The file can't be read.
     #[error("cannot read the sandbox `{}`: {source}", path.display())]

@@ -29,6 +29,7 @@ macro_rules! languages {
 
         /// The language of mail.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[expect(missing_docs, reason = "a language is its name")]
         pub enum Language {
             $($(#[$attribute])* $name,)+
         }
