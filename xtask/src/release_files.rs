@@ -89,7 +89,7 @@ fn formula(own: &Crate, tag: &str, sums: &BTreeMap<String, String>) -> Result<St
 
 fn notes(own: &Crate, tag: &str, sums: &BTreeMap<String, String>) -> String {
     let url = format!("{}/releases/download/{tag}", own.repository);
-    let mut text = format!("## Install\n\nEach block downloads one file and checks it.\n");
+    let mut text = "## Install\n\nEach block downloads one file and checks it.\n".to_owned();
     for (name, sum) in sums {
         text += &format!("\n```sh\ncurl -fsSLO {url}/{name}\necho \"{sum}  {name}\" | sha256sum --check\n```\n");
     }

@@ -175,7 +175,7 @@ async fn attack(emulators: &[&Emulator], part: usize) -> Figures {
         });
         let mut lived = stream::iter(chosen.enumerate())
             .map(|(index, strike)| async move { struck(life, emulators[index % emulators.len()], &strike).await })
-            .buffer_unordered(4);
+            .buffer_unordered(emulators.len() * 4);
         while let Some(figures) = lived.next().await {
             figures.violations.iter().for_each(|violation| eprintln!("{violation}\n"));
             one.add(figures);
