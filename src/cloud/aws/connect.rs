@@ -493,7 +493,7 @@ mod tests {
             ),
             (NO_CREDENTIALS, &format!("{none}could not find profile `prod`"), "", "there is no such profile"),
             (NO_CREDENTIALS, &format!("{none}the SSO session token is expired"), "", "aws sso login --profile"),
-            (NO_CREDENTIALS, none, "", "sign in (`aws sso login`)"),
+            (NO_CREDENTIALS, none, "", "sign in (`aws login`, `aws sso login`)"),
         ] {
             let hint = of(code, message, region);
             assert!(hint.contains(expected), "{code}, {message}: {hint}");
