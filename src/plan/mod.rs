@@ -93,7 +93,7 @@ pub fn plan_for(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Vie
             plan.warnings.extend(upkeep::warnings(&View::new(roster, entry, state, now), &forecast.next));
         }
         let moves_to = forecast.moves_to(roster, entry, now);
-        match forecast.next {
+        let (key, wait, until) = match forecast.next {
             Next::Change(action, reason) => {
                 let state = state.expect("only a state that was read changes");
                 let then = outset.after(state, &action);
@@ -117,47 +117,21 @@ pub fn plan_for(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Vie
                     tells: tells(roster, entry),
                 };
                 candidates.push(Candidate { change, entry, state });
+                continue;
             }
-            Next::Wait { key, wait, until } => {
-                let then = match state {
-                    Some(state) if until.is_some() && !wait.is_exempt() => outset.after_wait(state),
-                    _ => Vec::new(),
-                };
-                let source = entry.rule.clone();
-                let overdue = overdue();
-                plan.waiting.push(Waiting {
-                    account,
-                    user,
-                    key,
-                    wait,
-                    moves_to,
-                    source,
-                    until,
-                    then,
-                    is_assumed,
-                    overdue,
-                });
+            Next::Settled { next_rotation } => {
+                plan.settled.push(Settled { account, user, next_rotation });
+                continue;
             }
-            Next::Settled { next_rotation } => plan.settled.push(Settled { account, user, next_rotation }),
-            Next::Need(need) => {
-                let (wait, source) =
-                    (WaitingOn::Unreadable { error: need.to_string(), cause: need.cause() }, entry.rule.clone());
-                let (key, until, then) = (None, None, Vec::new());
-                let overdue = overdue();
-                plan.waiting.push(Waiting {
-                    account,
-                    user,
-                    key,
-                    wait,
-                    moves_to,
-                    source,
-                    until,
-                    then,
-                    is_assumed,
-                    overdue,
-                });
-            }
-        }
+            Next::Wait { key, wait, until } => (key, wait, until),
+            Next::Need(need) => (None, WaitingOn::Unreadable { error: need.to_string(), cause: need.cause() }, None),
+        };
+        let then = match state {
+            Some(state) if until.is_some() && !wait.is_exempt() => outset.after_wait(state),
+            _ => Vec::new(),
+        };
+        let (source, overdue) = (entry.rule.clone(), overdue());
+        plan.waiting.push(Waiting { account, user, key, wait, moves_to, source, until, then, is_assumed, overdue });
     }
     pace::spread(&mut plan, candidates, roster, inventory, rotations);
     plan
