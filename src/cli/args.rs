@@ -49,6 +49,8 @@ pub enum Command {
     Apply(ApplyArgs),
     /// Show every user in scope: keys, ages, last use, what comes next and when
     Status(StatusArgs),
+    /// Write evidence for an auditor: every key, the controls, the exceptions and who granted them
+    Report(ReportArgs),
     /// Show the effective policy of a user and where each value comes from
     Explain {
         /// The IAM user's name
@@ -173,6 +175,22 @@ pub struct StatusArgs {
     pub reports: Reports,
 }
 
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Write it into this file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Write it as HTML into this file as well
+    #[arg(long, value_name = "FILE")]
+    pub html_into: Option<PathBuf>,
+    /// Write it as JSON into this file as well
+    #[arg(long, value_name = "FILE")]
+    pub json_into: Option<PathBuf>,
+    /// Write its rows as CSV into this file as well
+    #[arg(long, value_name = "FILE")]
+    pub csv_into: Option<PathBuf>,
+}
+
 #[derive(Debug, Default, Args)]
 pub struct PlanArgs {
     /// Only this IAM user (repeatable)
@@ -288,6 +306,10 @@ pub enum Format {
     Json,
     /// For a pull request's page
     Markdown,
+    /// One page that needs nothing else
+    Html,
+    /// Rows for a spreadsheet
+    Csv,
     /// Text, with annotations for GitHub Actions
     Github,
 }
@@ -299,6 +321,8 @@ impl Format {
             Self::Text => "text",
             Self::Json => "json",
             Self::Markdown => "markdown",
+            Self::Html => "html",
+            Self::Csv => "csv",
             Self::Github => "github",
         }
     }

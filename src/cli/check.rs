@@ -25,7 +25,7 @@ pub fn check(common: &Common, output: &Output) -> Result<Exit, CommandError> {
     write_into(common.json_into.as_deref(), || json(&loaded.diagnostics))?;
     match output.format {
         Format::Markdown => output.data(&markdown::diagnostics(&loaded.diagnostics)),
-        Format::Text | Format::Github => {
+        Format::Text | Format::Github | Format::Html | Format::Csv => {
             output.diagnostics(&loaded.diagnostics);
             if let (false, Some(manifest)) = (loaded.has_errors(), &loaded.manifest) {
                 output.data(&good(&common.manifests, manifest));

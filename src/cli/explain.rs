@@ -40,7 +40,7 @@ pub async fn run<C: Reads>(context: &Context<'_, C>, user: &str) -> Result<Exit,
         return Ok(Exit::Done);
     }
     match context.output.format {
-        Format::Text | Format::Markdown | Format::Github => {
+        Format::Text | Format::Markdown | Format::Html | Format::Csv | Format::Github => {
             context.output.data(&(context.as_of() + &context.masked(as_text(context, &planned))))
         }
         Format::Json => context.output.data(&as_json(context, &planned)?),

@@ -34,7 +34,16 @@ pub struct Manifest {
     pub schedule: Schedule,
     /// By name. Empty: the account of the caller.
     pub accounts: BTreeMap<String, DeclaredAccount>,
+    /// Of the files: see [`super::fingerprint`].
+    pub fingerprint: String,
     pub(crate) sources: Sources,
+}
+
+impl Manifest {
+    /// The text of one of its files, by its path as it is shown.
+    pub fn text(&self, file: &str) -> Option<&str> {
+        self.sources.text(file)
+    }
 }
 
 /// One `[[rotate]]` table: whom it selects, and the policy after merging built-in values, `[defaults]` and its own.
@@ -63,6 +72,8 @@ pub struct Rule {
 pub struct Exemption {
     /// The line of `[[exempt]]`.
     pub source: Source,
+    /// The last line of what is written there.
+    pub last_line: usize,
     /// The IAM user.
     pub user: String,
     /// An account's name or id; `None`: every account.

@@ -25,6 +25,8 @@ pub struct Aws {
     pub(super) throttles: Throttles,
     /// The access key that keyrota itself calls with, or that it assumed its role with.
     pub(super) own_key: Option<KeyId>,
+    /// The ARN of who calls.
+    pub(super) caller: String,
     pub(super) settings: Settings,
     /// For the services that only `doctor` asks.
     #[cfg(feature = "cli")]
@@ -35,8 +37,6 @@ pub struct Aws {
 #[cfg(feature = "cli")]
 #[derive(Clone)]
 pub(super) struct Configs {
-    /// Who calls.
-    pub arn: String,
     /// With the credentials and the region of the account.
     pub account: aws_config::SdkConfig,
     /// With those of the caller: where mail and the function are.

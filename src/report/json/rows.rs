@@ -184,7 +184,7 @@ pub fn unmanaged(user: &UnmanagedUser, now: DateTime<Utc>) -> JsonUnmanaged<'_> 
 }
 
 fn unmanaged_key(key: &UnmanagedKey, now: DateTime<Utc>) -> JsonUnmanagedKey<'_> {
-    let UnmanagedKey { id, active, created } = key;
+    let UnmanagedKey { id, active, created, last_use: _ } = key;
     JsonUnmanagedKey {
         key: id.as_ref().map(|id| id.as_str()),
         active: *active,
