@@ -473,11 +473,11 @@ fn explain_looks_a_year_ahead() {
     ran.shows(&[
         "AKIADEPLOYER00000001  active",
         "create now: AKIADEPLOYER00000001 is 95d old, the limit is 90d",
-        "2026-11-23  create new, promote new, notify new",
-        "2026-12-01  deactivate AKIADEPLOYER00000001",
+        "2026-12-01  create new, promote new, notify new",
+        "2026-12-22  deactivate AKIADEPLOYER00000001",
     ]);
     let told = folder.run(&on_sandbox(&["explain", "ci-deployer", "--format", "json"])).exits(0).json();
     let first = &told["users"][0]["year"][0];
-    assert_eq!(*first, json!({ "date": "2026-11-23T08:00:00Z", "action": "create", "key-ref": "new" }));
+    assert_eq!(*first, json!({ "date": "2026-12-01T08:00:00Z", "action": "create", "key-ref": "new" }));
     assert_eq!(told["users"][0]["keys"][0]["age-days"], 95);
 }
