@@ -5,12 +5,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use chrono::TimeDelta;
 use keyrota::{
     cloud::Reads,
     evidence::{Evidence, Grant, Look, Provenance, Subject, Verdict, csv, gather, html, json, text},
     git::{self, Author, Checkout, Written},
     manifest::{Exemption, Manifest},
-    observe::{Depth, Unmanaged},
+    observe::{AccountState, Depth, Unmanaged},
+    plan::calendar,
     run::Mode,
     time::rfc3339,
 };
@@ -21,6 +23,9 @@ use super::{
     error::CommandError,
     exit::Exit,
 };
+
+/// So far ahead the calendar goes.
+const AHEAD: TimeDelta = TimeDelta::days(180);
 
 /// Makes the report, and writes it where it is wanted: the formats of one call tell the same.
 pub async fn run<C: Reads>(context: &Context<'_, C>, args: &ReportArgs) -> Result<Exit, CommandError> {
@@ -34,13 +39,16 @@ pub async fn run<C: Reads>(context: &Context<'_, C>, args: &ReportArgs) -> Resul
     let provenance = provenance(&common.manifests, manifest);
     let planned = context.plan(Mode::Plan, Depth::Everything, Unmanaged::Ages).await?;
     let looks: Vec<Look<'_>> = planned.accounts.iter().map(look).collect();
+    let viewpoint = context.viewpoint();
+    let of = |account: &AccountState<'_, C>| calendar(&account.roster, &account.inventory, viewpoint, AHEAD);
+    let calendars: Vec<_> = planned.accounts.iter().map(of).collect();
     let evidence = gather(Subject {
         manifest,
         provenance: &provenance,
         accounts: &looks,
         plan: &planned.plan,
-        viewpoint: context.viewpoint(),
-        calendar: None,
+        viewpoint,
+        calendars: &calendars,
         happened: None,
     });
     let document = || match output.format {
@@ -63,7 +71,7 @@ pub async fn run<C: Reads>(context: &Context<'_, C>, args: &ReportArgs) -> Resul
     Ok(if evidence.completeness.complete { Exit::Done } else { Exit::Failed })
 }
 
-fn look<'a, C: Reads>(account: &'a keyrota::observe::AccountState<'_, C>) -> Look<'a> {
+fn look<'a, C: Reads>(account: &'a AccountState<'_, C>) -> Look<'a> {
     Look { roster: &account.roster, inventory: &account.inventory, caller: account.cloud.caller() }
 }
 

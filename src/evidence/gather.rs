@@ -1,22 +1,25 @@
 //! From what was read to the report.
 
+use chrono::{DateTime, Utc};
+
 use super::{
     ages::classes,
+    ahead::{calendar, lives},
     exceptions::exceptions,
     json::seal,
     judge::{controls, criteria},
     model::{
-        AccountFacts, Calendar, Completeness, Evidence, Happened, KeyRow, KeyStatus, Manifests, SCHEMA, Summary,
+        AccountFacts, Completeness, Evidence, Happened, KeyRow, KeyStatus, Manifests, Oldest, SCHEMA, Summary,
         UnmanagedRow, Unread, Verdict,
     },
-    oldest::oldest,
+    oldest::{Life, Past, oldest},
     provenance::Provenance,
     rows::rows,
 };
 use crate::{
     inventory::Inventory,
     manifest::Manifest,
-    plan::{Plan, Viewpoint, Waiting},
+    plan::{Calendar, Plan, Viewpoint, Waiting},
     roster::Roster,
     time::rfc3339,
 };
@@ -44,8 +47,8 @@ pub struct Subject<'a> {
     pub plan: &'a Plan,
     /// When they were read, and the instant of the report.
     pub viewpoint: Viewpoint,
-    /// What the scheduled runs will do.
-    pub calendar: Option<Calendar>,
+    /// What the scheduled runs will do in each of them, in the same order; empty: it is not told.
+    pub calendars: &'a [Calendar],
     /// What was done.
     pub happened: Option<Happened>,
 }
@@ -53,7 +56,7 @@ pub struct Subject<'a> {
 /// Makes the report.
 #[must_use]
 pub fn gather(subject: Subject<'_>) -> Evidence {
-    let Subject { manifest, provenance, accounts, plan, viewpoint, calendar, happened } = subject;
+    let Subject { manifest, provenance, accounts, plan, viewpoint, calendars, happened } = subject;
     let observed: Vec<_> = accounts.iter().map(|look| (look.roster, look.inventory)).collect();
     let rows = rows(&observed, plan);
     let completeness = completeness(accounts, plan);
@@ -83,8 +86,8 @@ pub fn gather(subject: Subject<'_>) -> Evidence {
         criteria: criteria(&rows, is_whole),
         controls,
         ages: classes(&rows),
-        oldest: oldest(&rows, viewpoint.at),
-        calendar,
+        oldest: over_time(accounts, &rows, calendars, viewpoint.at),
+        calendar: calendar(calendars),
         exceptions: exceptions(manifest, provenance, &rows, viewpoint.at),
         keys: rows,
         unmanaged,
@@ -92,6 +95,30 @@ pub fn gather(subject: Subject<'_>) -> Evidence {
     };
     seal(&mut evidence);
     evidence
+}
+
+fn over_time(accounts: &[Look<'_>], rows: &[KeyRow], calendars: &[Calendar], now: DateTime<Utc>) -> Oldest {
+    let past: Vec<Life> = rows.iter().filter_map(life).collect();
+    let ahead = calendars.first().map(|first| {
+        let of_users = calendars.iter().zip(accounts).flat_map(|(calendar, look)| lives(calendar, look.inventory));
+        // Nothing is done to those, whatever the schedule says.
+        let others = rows.iter().filter(|row| !row.managed || row.state == "exempt").filter_map(life);
+        let others: Vec<Life> = others.filter(|life| life.ended.is_none()).collect();
+        (of_users.chain(others).collect::<Vec<_>>(), first.until)
+    });
+    let ahead = ahead.as_ref().map(|(lives, until)| (lives.as_slice(), *until));
+    oldest(&Past { lives: past, known_since: None }, ahead, now)
+}
+
+fn life(row: &KeyRow) -> Option<Life> {
+    let time = |text: &Option<String>| text.as_ref()?.parse::<DateTime<Utc>>().ok();
+    let (created, ended) = match row.status {
+        KeyStatus::Active => (time(&row.created)?, None),
+        // Until when it worked is known only of what keyrota stopped.
+        KeyStatus::Inactive => (time(&row.created)?, Some(time(&row.deactivated)?)),
+        KeyStatus::Unknown => return None,
+    };
+    Some(Life { created, ended, in_scope: row.managed && row.state != "exempt" })
 }
 
 fn facts(look: &Look<'_>, rows: &[KeyRow]) -> AccountFacts {

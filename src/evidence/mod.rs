@@ -5,6 +5,7 @@
 //! decide it, and what could not be read is *unknown*, never fine.
 
 mod ages;
+mod ahead;
 mod controls;
 #[cfg(feature = "cli")]
 pub mod csv;

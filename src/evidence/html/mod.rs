@@ -9,8 +9,7 @@ use std::sync::LazyLock;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use minijinja::{
-    AutoEscape, Environment, HtmlEscape, UndefinedBehavior, Value, context, escape_formatter, syntax::SyntaxConfig,
-    value::Serde,
+    AutoEscape, Environment, UndefinedBehavior, Value, context, escape_formatter, syntax::SyntaxConfig, value::Serde,
 };
 use sha2::{Digest, Sha256};
 
@@ -66,6 +65,22 @@ fn style() -> String {
         .join("\n")
 }
 
+/// Text within an element or a quoted attribute. Slashes stay: ARNs and places are full of them.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out += "&amp;",
+            '<' => out += "&lt;",
+            '>' => out += "&gt;",
+            '"' => out += "&quot;",
+            '\'' => out += "&#39;",
+            c => out.push(c),
+        }
+    }
+    out
+}
+
 const NAME: &str = "report.html";
 
 static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(|| {
@@ -73,11 +88,11 @@ static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(|| {
     engine.set_undefined_behavior(UndefinedBehavior::Strict);
     engine.set_auto_escape_callback(|_| AutoEscape::Html);
     engine.set_formatter(|out, state, value| match value.as_str().filter(|_| !value.is_safe()) {
-        Some(text) => escape_formatter(out, state, &Value::from(visible(text))),
+        Some(text) => Ok(out.write_str(&escaped(&visible(text)))?),
         None => escape_formatter(out, state, value),
     });
     engine.add_function("mark", |verdict: String| {
-        let verdict = HtmlEscape(&verdict);
+        let verdict = escaped(&verdict);
         Value::from_safe_string(format!("<span class=\"mark {verdict}\">{verdict}</span>"))
     });
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();

@@ -1,5 +1,6 @@
 //! What the page shows, in words: all of it text, as the template writes it.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use crate::evidence::{
@@ -10,6 +11,7 @@ use crate::evidence::{
     },
     shown::{day, minute, place, shortcomings, told_to, used_with},
 };
+use crate::time::Day;
 
 /// So many rows are named at a verdict; the others are marked where they stand.
 const MOST_NAMED: usize = 50;
@@ -492,8 +494,14 @@ fn key_row(row: &KeyRow, is_same_user: bool) -> RowView {
         let to = told_to(told);
         if to.is_empty() { format!("told{at}") } else { format!("told{at}: {to}") }
     });
-    let until = row.until.as_ref().filter(|_| row.state == "held" || row.state == "exempt");
-    let until = until.map_or_else(String::new, |until| format!("; until {}", day(until)));
+    let until = match (row.state, &row.until) {
+        ("held", Some(until)) => format!("; until {}", day(until)),
+        // It ends where the next day begins.
+        ("exempt", Some(until)) => format!("; last day {}", last_day(until)),
+        _ => String::new(),
+    };
+    // The state says so already.
+    let why = |message: &str| message.strip_prefix("exempt: ").unwrap_or(message).to_owned();
     let if_unused = |unused: bool| if unused { ", once unused" } else { "" };
     RowView {
         row: row.row,
@@ -509,7 +517,7 @@ fn key_row(row: &KeyRow, is_same_user: bool) -> RowView {
         used,
         used_with: used_with(&row.last_use),
         state: row.state,
-        message: row.message.as_ref().map_or_else(String::new, |message| format!("{message}{until}")),
+        message: row.message.as_ref().map_or_else(String::new, |message| why(message) + &until),
         next: row.next.as_ref().map_or_else(String::new, |next| next.action.to_owned()),
         next_at: row
             .next
@@ -520,6 +528,12 @@ fn key_row(row: &KeyRow, is_same_user: bool) -> RowView {
         verdict: shortcomings(row),
         class: worst.map_or("", Verdict::as_str),
     }
+}
+
+/// The last day of what ends at an instant.
+fn last_day(ends: &str) -> String {
+    let ends = ends.parse::<DateTime<Utc>>().map(|ends| Day(ends - TimeDelta::seconds(1)).to_string());
+    ends.unwrap_or_default()
 }
 
 fn exception<'a>(exception: &'a Exception, keys: &[KeyRow]) -> ExceptionView<'a> {
