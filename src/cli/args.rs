@@ -51,6 +51,8 @@ pub enum Command {
     Status(StatusArgs),
     /// Write evidence for an auditor: every key, the controls, the exceptions and who granted them
     Report(ReportArgs),
+    /// Show what the scheduled runs of the next months will do, week by week and user by user
+    Forecast(ForecastArgs),
     /// Show the effective policy of a user and where each value comes from
     Explain {
         /// The IAM user's name
@@ -69,8 +71,12 @@ pub enum Command {
         #[command(subcommand)]
         step: ActionStep,
     },
-    /// Print the JSON Schema of the manifests
-    Schema,
+    /// Print the JSON Schema of the manifests, or of another document
+    Schema {
+        /// Of what
+        #[arg(value_enum, default_value_t)]
+        of: Document,
+    },
     /// Print completions for a shell
     Completions { shell: clap_complete::Shell },
     /// Write the man pages into a folder
@@ -189,6 +195,16 @@ pub struct ReportArgs {
     /// Write its rows as CSV into this file as well
     #[arg(long, value_name = "FILE")]
     pub csv_into: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct ForecastArgs {
+    /// How many days are looked ahead
+    #[arg(long, value_name = "DAYS", default_value_t = 180, value_parser = clap::value_parser!(u16).range(1..=1096))]
+    pub days: u16,
+    /// Show only this IAM user (repeatable); whose turn it is still depends on everyone
+    #[arg(long = "user", value_name = "NAME")]
+    pub users: Vec<String>,
 }
 
 #[derive(Debug, Default, Args)]
@@ -310,6 +326,8 @@ pub enum Format {
     Html,
     /// Rows for a spreadsheet
     Csv,
+    /// Entries for a calendar
+    Ics,
     /// Text, with annotations for GitHub Actions
     Github,
 }
@@ -323,9 +341,21 @@ impl Format {
             Self::Markdown => "markdown",
             Self::Html => "html",
             Self::Csv => "csv",
+            Self::Ics => "ics",
             Self::Github => "github",
         }
     }
+}
+
+/// A document that has a JSON Schema.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Document {
+    #[default]
+    Manifests,
+    /// `forecast --format json`
+    Forecast,
+    /// `report --format json`
+    Report,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -9,13 +9,13 @@ use keyrota::{
 
 use super::{
     apply,
-    args::{ApplyArgs, Common, PlanArgs, PreviewArgs, ReportArgs, StatusArgs},
+    args::{ApplyArgs, Common, ForecastArgs, PlanArgs, PreviewArgs, ReportArgs, StatusArgs},
     base::{BaseAccounts, BaseManifests, connect_base, load_base},
     confirm,
     context::Context,
     error::CommandError,
     exit::Exit,
-    explain, mail,
+    explain, forecast, mail,
     open::{connect, instant, name_sandbox, save, selected},
     output::Output,
     plan, report, status,
@@ -27,6 +27,7 @@ pub enum Task {
     Apply(ApplyArgs),
     Status(StatusArgs),
     Report(ReportArgs),
+    Forecast(ForecastArgs),
     Explain {
         user: String,
     },
@@ -135,6 +136,7 @@ async fn run<C: Writes>(
         Task::Confirm(args) => confirm::run(context, &args).await,
         Task::Status(args) => status::run(context, &args).await,
         Task::Report(args) => report::run(context, &args).await,
+        Task::Forecast(args) => forecast::run(context, &args).await,
         Task::Explain { user } => explain::run(context, &user).await,
         Task::Preview { args, user } => mail::of_user(context, &args, &user).await,
     }

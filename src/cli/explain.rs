@@ -42,10 +42,8 @@ pub async fn run<C: Reads>(context: &Context<'_, C>, user: &str) -> Result<Exit,
         return Ok(Exit::Done);
     }
     match context.output.format {
-        Format::Text | Format::Markdown | Format::Html | Format::Csv | Format::Github => {
-            context.output.data(&(context.as_of() + &context.masked(as_text(context, &planned))))
-        }
         Format::Json => context.output.data(&as_json(context, &planned)?),
+        _ => context.output.data(&(context.as_of() + &context.masked(as_text(context, &planned)))),
     }
     Ok(if planned.verdict(None).has_failures() { Exit::Failed } else { Exit::Done })
 }

@@ -55,7 +55,7 @@ pub async fn run<C: Reads>(context: &Context<'_, C>, args: &ReportArgs) -> Resul
         Format::Json => json::render(&evidence),
         Format::Html => html::render(&evidence),
         Format::Csv => csv::render(&evidence),
-        Format::Text | Format::Github | Format::Markdown => context.as_of() + &text::render(&evidence),
+        _ => context.as_of() + &text::render(&evidence),
     };
     match &args.output {
         Some(_) => write_into(args.output.as_deref(), document)?,

@@ -5,11 +5,9 @@ use csv::{Terminator, WriterBuilder};
 use super::{
     controls::CONTROLS,
     model::{Evidence, KeyRow, KeyStatus},
-    shown::{self, visible},
+    shown,
 };
-
-/// What spreadsheets take for the beginning of a formula.
-const FORMULA: [char; 4] = ['=', '+', '-', '@'];
+use crate::untrusted::spreadsheet_cell;
 
 /// The columns before those of the controls.
 const COLUMNS: [&str; 32] = [
@@ -56,7 +54,7 @@ pub fn render(evidence: &Evidence) -> String {
     };
     write(header.map(str::to_owned).collect());
     for row in &evidence.keys {
-        let fields = fields(&evidence.as_of, row).into_iter().map(|field| cell(&field));
+        let fields = fields(&evidence.as_of, row).into_iter().map(|field| spreadsheet_cell(&field));
         let verdicts = CONTROLS.iter().map(|control| row.controls.get(control.id));
         write(fields.chain(verdicts.map(|it| it.map_or("", |it| it.as_str()).to_owned())).collect());
     }
@@ -108,26 +106,4 @@ fn fields(as_of: &str, row: &KeyRow) -> [String; COLUMNS.len()] {
         truth(told.and_then(|told| told.fallback)),
         row.recipients.join(", "),
     ]
-}
-
-/// A cell that a spreadsheet does not take for a formula: names of users, tags and reasons may begin like one. The apostrophe
-/// is what spreadsheets themselves write before such text; the ARN has the name as it is.
-fn cell(text: &str) -> String {
-    let text = visible(text);
-    if text.starts_with(FORMULA) { format!("'{text}") } else { text }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::cell;
-
-    #[test]
-    fn a_cell_is_no_formula() {
-        for formula in ["=1+1", "+1", "-1", "@SUM(A1)"] {
-            assert_eq!(cell(formula), format!("'{formula}"));
-        }
-        assert_eq!(cell("\t=1+1"), "\\t=1+1");
-        assert_eq!(cell("a=b"), "a=b");
-        assert_eq!(cell("line\nbreak"), "line\\nbreak");
-    }
 }

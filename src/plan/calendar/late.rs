@@ -1,18 +1,20 @@
 //! The keys of one user that get older than `max-age`, and why.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
-use super::model::{Cause, OverAge};
+use super::model::{Cause, OverAge, Row};
 use crate::{
     inventory::{Key, KeyId, State},
     manifest::RotateAhead,
     plan::{
-        model::Next,
+        model::{Next, Verb},
         view::{View, due_at, later},
         waiting_on::WaitingOn,
     },
     roster::{Entry, Roster},
 };
+
+const SECOND: TimeDelta = TimeDelta::seconds(1);
 
 pub(super) struct Late {
     /// When the forecast begins.
@@ -56,24 +58,34 @@ impl Late {
     /// Notes the keys that are older than their limit by now. `waits` is what the user waits for, if nothing is done now.
     pub fn look(
         &self,
-        over_age: &mut Vec<OverAge>,
+        row: &mut Row,
         roster: &Roster,
         entry: &Entry,
         state: &State,
         waits: Option<&Next>,
         at: DateTime<Utc>,
     ) {
+        let Row { over_age, events, .. } = row;
         let limit = entry.policy.max_age.value;
         for key in state.keys.iter().filter(|key| key.is_active()) {
             let passes = later(key.created, limit);
             if passes < at && !over_age.iter().any(|one| one.key == key.id) {
-                let cause = self.cause(&View::new(roster, entry, state, at), key, passes, waits);
+                let freed = events.iter().rev().find(|event| event.verb == Verb::Delete).map(|event| event.at);
+                let cause = self.cause(&View::new(roster, entry, state, at), key, passes, waits, freed);
                 over_age.push(OverAge { key: key.id.clone(), limit, passes, stops: None, cause });
             }
         }
     }
 
-    fn cause(&self, view: &View<'_>, key: &Key, passes: DateTime<Utc>, waits: Option<&Next>) -> Cause {
+    /// `freed` is when a place became free last.
+    fn cause(
+        &self,
+        view: &View<'_>,
+        key: &Key,
+        passes: DateTime<Utc>,
+        waits: Option<&Next>,
+        freed: Option<DateTime<Utc>>,
+    ) -> Cause {
         match waits {
             Some(Next::Need(_)) => return Cause::Unknown,
             Some(Next::Wait { wait, .. }) => match wait {
@@ -101,6 +113,11 @@ impl Late {
             Some(Next::Wait { wait: WaitingOn::InHold, .. }) if !is_replaced => return Cause::Place("hold"),
             Some(Next::Wait { wait: WaitingOn::Announced { .. }, .. }) => return Cause::Place("overlap"),
             _ => {}
+        }
+        // A run that could have begun the rotation found both places taken.
+        let due = due_at(key, view.policy);
+        if freed.is_some_and(|freed| due < freed && view.roster.runs.enforces_between(due, later(freed, -SECOND))) {
+            return Cause::Place("hold");
         }
         let ahead = view.policy.rotate_ahead.value;
         match ahead {

@@ -180,7 +180,7 @@ impl<'a> Life<'a> {
     /// Looks for keys that are older than `max-age` by now, before the run does anything.
     pub fn age(&mut self, walk: &Walk, at: DateTime<Utc>) {
         let waits = walk.next.as_ref().filter(|_| walk.steps.is_empty());
-        self.late.look(&mut self.row.over_age, self.roster, self.entry, &self.state, waits, at);
+        self.late.look(&mut self.row, self.roster, self.entry, &self.state, waits, at);
     }
 
     /// Leaves the user to a later run, because of the pace.

@@ -1,6 +1,7 @@
 //! For a person: one line a key, aligned, the counts last. Colour never carries meaning alone.
 
 mod change;
+mod forecast;
 mod plan;
 mod status;
 mod unmanaged;
@@ -10,6 +11,7 @@ mod wrap;
 pub(crate) use self::words::{BOLD, RED, YELLOW};
 pub use self::{
     change::since,
+    forecast::{forecast, not_known},
     plan::{applied, plan, summary},
     status::status,
     unmanaged::unmanaged,

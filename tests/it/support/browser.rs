@@ -1,5 +1,4 @@
-//! Looks at pages and documents with programs that are not keyrota's: Chromium with axe, and a JSON Schema validator. What they
-//! need of npm is pinned in `tests/browser`, and installed on first use.
+//! Looks at pages with Chromium and axe. What they need of npm is pinned in `tests/browser`, and installed on first use.
 
 use std::{
     env,
@@ -15,16 +14,14 @@ use sha2::{Digest, Sha256};
 /// Names that Chromium goes by; the first that is there is taken, or what `KEYROTA_CHROMIUM` names.
 const NAMES: [&str; 5] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];
 
-/// Looks at pages in a browser, and at documents, each with the schema that it should have. Nothing may be wrong.
+/// Looks at pages in a browser, one at least. Nothing may be wrong.
 #[track_caller]
-pub fn look(pages: &[PathBuf], documents: &[(PathBuf, PathBuf)]) {
+pub fn look(pages: &[PathBuf]) {
     let modules = modules();
-    let documents = documents.iter().map(|(schema, document)| json!({ "schema": schema, "document": document }));
     let request = json!({
-        "browser": if pages.is_empty() { Value::Null } else { json!(browser()) },
+        "browser": browser(),
         "axe": modules.join("node_modules/axe-core/axe.min.js"),
         "pages": pages,
-        "documents": documents.collect::<Vec<_>>(),
     });
     let mut node = Command::new("node")
         .arg(modules.join("look.mjs"))
