@@ -11,6 +11,7 @@ use super::{
 use crate::{
     inventory::Inventory,
     plan::{self, Cause, OverAge, Row, Verb},
+    roster::Roster,
     time::{Day, Duration},
 };
 
@@ -64,23 +65,29 @@ fn late(key: &OverAge) -> String {
         Cause::Unknown => "something could not be read".to_owned(),
     };
     let help = cause.setting().map_or_else(String::new, |setting| format!("; `{setting}` would help"));
+    let key = match key.as_str() {
+        id if id.starts_with("AK") || id.starts_with("AS") => id,
+        // It has no id before it is made.
+        _ => "a key that is yet to be made",
+    };
     format!("{key} is as old as its limit of {} on {} {stops}: {why}{help}", Duration(*limit), Day(*passes))
 }
 
 /// From when to when the keys of one account will have worked: those that exist, and those that are to come.
-pub(super) fn lives(calendar: &plan::Calendar, inventory: &Inventory) -> Vec<Life> {
+pub(super) fn lives(calendar: &plan::Calendar, roster: &Roster, inventory: &Inventory) -> Vec<Life> {
     let mut lives = Vec::new();
     for Row { user, events, .. } in &calendar.users {
+        let in_scope = roster.entry(user).is_some_and(|entry| entry.exempt.is_none());
         let mut own = HashMap::<&str, Life>::new();
         let state = inventory.users.get(user).and_then(|state| state.as_ref().ok());
         for key in state.iter().flat_map(|state| &state.keys).filter(|key| key.is_active()) {
-            own.insert(key.id.as_str(), Life { created: key.created, ended: None, in_scope: true });
+            own.insert(key.id.as_str(), Life { created: key.created, ended: None, in_scope });
         }
         for event in events {
             let Some(key) = event.key.as_ref().map(|key| key.as_str()) else { continue };
             match event.verb {
                 Verb::Create => {
-                    own.insert(key, Life { created: event.at, ended: None, in_scope: true });
+                    own.insert(key, Life { created: event.at, ended: None, in_scope });
                 }
                 Verb::Deactivate => end(own.get_mut(key), event.at),
                 _ => {}

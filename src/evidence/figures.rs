@@ -39,9 +39,9 @@ pub fn ages(classes: &[AgeClass]) -> String {
         let x = LEFT + plot_width() / count(classes.len()) * count(at);
         let _ = write!(
             body,
-            "<path class=limit d=\"M{x:.1} {TOP}V{:.1}\"/><text class=limit x={:.1} y=18 text-anchor=middle>90 days</text>",
+            "<path class=limit d=\"M{x:.1} {TOP}V{:.1}\"/><text class=limit x={:.1} y=18 text-anchor=end>90 days</text>",
             HEIGHT - BOTTOM,
-            x
+            x - 6.0
         );
     }
     let total: usize = classes.iter().map(all).sum();

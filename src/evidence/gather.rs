@@ -100,9 +100,10 @@ pub fn gather(subject: Subject<'_>) -> Evidence {
 fn over_time(accounts: &[Look<'_>], rows: &[KeyRow], calendars: &[Calendar], now: DateTime<Utc>) -> Oldest {
     let past: Vec<Life> = rows.iter().filter_map(life).collect();
     let ahead = calendars.first().map(|first| {
-        let of_users = calendars.iter().zip(accounts).flat_map(|(calendar, look)| lives(calendar, look.inventory));
+        let of_users =
+            calendars.iter().zip(accounts).flat_map(|(calendar, look)| lives(calendar, look.roster, look.inventory));
         // Nothing is done to those, whatever the schedule says.
-        let others = rows.iter().filter(|row| !row.managed || row.state == "exempt").filter_map(life);
+        let others = rows.iter().filter(|row| !row.managed).filter_map(life);
         let others: Vec<Life> = others.filter(|life| life.ended.is_none()).collect();
         (of_users.chain(others).collect::<Vec<_>>(), first.until)
     });

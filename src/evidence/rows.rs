@@ -90,6 +90,12 @@ fn of_entry(
             row.key = Some(key.id.to_string());
             row.last_use = last_use(&key.last_use);
             dated(&mut row, key.is_active(), key.created, entry.policy.max_age.value, now);
+            if let Some(Comes::Waiting(Waiting { key: Some(about), .. })) = comes
+                && *about != key.id
+                && let Some(message) = &mut row.message
+            {
+                *message = format!("{about}: {message}");
+            }
             row.next = comes.and_then(|comes| next(roster, entry, key, comes, now));
             row.stored = stored(state, secret, &key.id);
             row.told = secret.and_then(|secret| told_of(secret, &key.id));
