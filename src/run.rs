@@ -19,9 +19,11 @@ use crate::{
     unread,
     verdict::Verdict,
 };
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 /// What a run may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Mode {
     /// Everything.
     Enforce,
@@ -32,16 +34,9 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Enforce, Self::Tend, Self::Plan];
-
     /// As events name it.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Enforce => "enforce",
-            Self::Tend => "tend",
-            Self::Plan => "plan",
-        }
+        self.into()
     }
 
     /// Which rotations a run begins, or, for `plan`, shows as those that would begin.

@@ -16,6 +16,7 @@ use crate::{
     template::Language,
     time::{Day, Duration},
 };
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 /// So many users are named in one warning.
 const MOST_NAMED: usize = 10;
@@ -397,7 +398,8 @@ pub struct Settled {
 }
 
 /// The kinds of [`Action`], in the order in which a rotation takes them; the last is of none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Verb {
     /// A new key, stored and not handed out yet.
     Create,
@@ -414,20 +416,9 @@ pub enum Verb {
 }
 
 impl Verb {
-    /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Create, Self::Promote, Self::Notify, Self::Deactivate, Self::Delete, Self::Update];
-
     /// As plans, JSON and logs write it.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Promote => "promote",
-            Self::Notify => "notify",
-            Self::Deactivate => "deactivate",
-            Self::Delete => "delete",
-            Self::Update => "update",
-        }
+        self.into()
     }
 
     /// The mark in front of a line of a plan.
