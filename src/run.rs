@@ -93,10 +93,11 @@ impl<'a, C: Reads> Run<'a, C> {
     /// No account can be listed.
     pub async fn plan(&self, progress: &(dyn Fn(Progress) + Sync)) -> Result<Planned<'a, C>, NothingRead> {
         let Self { manifest, clouds, not_entered, mode, depth, unmanaged, users, viewpoint, read_until } = *self;
-        let Scope { mut accounts, unread, warnings } =
-            scope(clouds, not_entered, manifest, viewpoint.at, read_until).await?;
-        let missing = keep(&mut accounts, users);
         let whom = if mode == Mode::Tend { Whom::UnderWay } else { Whom::Everyone };
+        let is_read = |name: &str| whom == Whom::Everyone && is_named(name, users);
+        let Scope { mut accounts, unread, warnings } =
+            scope(clouds, not_entered, manifest, viewpoint.at, read_until, is_read).await?;
+        let missing = keep(&mut accounts, users);
         let survey = Survey { depth, whom, until: read_until };
         let accounts = observe_all(accounts, survey, viewpoint, unmanaged, progress).await;
         let mut plan = plan_accounts_for(&accounts, viewpoint, mode.rotations());
@@ -236,12 +237,16 @@ fn plan_accounts_for<C: Reads>(
     all
 }
 
+/// Whether a run for `users` is for this one. If nobody is named, it is for everyone.
+fn is_named(name: &str, users: &[String]) -> bool {
+    users.is_empty() || users.iter().any(|user| user.eq_ignore_ascii_case(name))
+}
+
 /// Takes everyone else out of the scope, if users are named, and says which of them were not in it.
 fn keep<C>(accounts: &mut [AccountScope<'_, C>], users: &[String]) -> Vec<Missing> {
     if users.is_empty() {
         return Vec::new();
     }
-    let is_meant = |name: &str| users.iter().any(|user| user.eq_ignore_ascii_case(name));
     let mut missing = Vec::new();
     for user in users {
         let is_it = |name: &str| name.eq_ignore_ascii_case(user);
@@ -253,7 +258,7 @@ fn keep<C>(accounts: &mut [AccountScope<'_, C>], users: &[String]) -> Vec<Missin
         }
     }
     for AccountScope { roster, .. } in accounts {
-        roster.entries.retain(|entry| is_meant(&entry.user.name));
+        roster.entries.retain(|entry| is_named(&entry.user.name, users));
         roster.unmanaged.clear();
     }
     missing

@@ -83,6 +83,9 @@ pub struct SecretRecord {
 }
 
 impl SecretRecord {
+    /// The key of a tag that every secret has that keyrota keeps for a user.
+    pub const MARK: &str = TAG_USER;
+
     /// The user that the secret says it is of, as tags write names; `None` if nothing says so.
     pub fn user(&self) -> Option<&str> {
         self.tags.get(TAG_USER)?.rsplit('/').next()

@@ -292,7 +292,7 @@ fn live(roster: &Roster, node: &Node, seen: &Seen, queue: &mut Vec<Node>) -> Kno
 fn rests(roster: &Roster, (world, now): &Node) -> bool {
     let sandbox = simulate(world, *now);
     let tend = async {
-        let listing = list(&sandbox, &|_, _| true).await.expect("the sandbox lists");
+        let listing = list(&sandbox, &|_, _| true, "").await.expect("the sandbox lists");
         let survey = Survey { depth: Depth::Plan, whom: Whom::UnderWay, until: None };
         observe(&sandbox, roster, &listing, survey, *now, &|| {}).await.resting.contains(USER)
     };
@@ -366,7 +366,7 @@ fn run(roster: &Roster, world: &World, now: DateTime<Utc>, fault: Option<(usize,
     let reads = Cell::new(0);
     // A future that is not ready when it is first polled is one that was cut off.
     let ended = async {
-        let listing = list(&faulty, &|_, _| true).await.ok()?;
+        let listing = list(&faulty, &|_, _| true, "").await.ok()?;
         let inventory = observe(&faulty, roster, &listing, Depth::Plan, now, &|| {}).await;
         inventory.users.values().flatten().for_each(|state| assert_is_written_as_read(&state.ledger));
         let plan = plan(roster, &inventory, now);

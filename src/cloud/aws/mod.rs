@@ -10,6 +10,7 @@ mod meter;
 #[cfg(feature = "cli")]
 mod probe;
 mod read;
+mod secrets;
 mod settings;
 mod write;
 

@@ -186,32 +186,6 @@ pub(super) async fn last_use(aws: &Aws, key: &KeyId) -> Result<LastUse, CallErro
     }
 }
 
-pub(super) async fn secrets(aws: &Aws) -> Result<Vec<SecretRecord>, CallError> {
-    let (operation, subject) = ("secretsmanager:ListSecrets", aws.subject());
-    let secrets = pages(operation, &subject, |token| async {
-        let request = aws.secrets.list_secrets().include_planned_deletion(true).max_results(100).set_next_token(token);
-        let page = call(aws, operation, &subject, || request.clone().send()).await?;
-        Ok((page.secret_list.unwrap_or_default(), page.next_token.filter(|token| !token.is_empty())))
-    })
-    .await?;
-    secrets
-        .into_iter()
-        .map(|secret| {
-            let name = present(operation, &subject, "secret name", secret.name)?;
-            Ok(SecretRecord {
-                arn: present(operation, &name, "ARN", secret.arn)?,
-                tags: secret_tags(operation, &name, secret.tags)?,
-                versions: versions(secret.secret_versions_to_stages),
-                deleted: secret.deleted_date.map(|date| time(operation, &name, Some(date))).transpose()?,
-                kms_key: secret.kms_key_id.filter(|key| !key.is_empty()),
-                replicas: None,
-                primary_region: secret.primary_region.filter(|region| !region.is_empty()),
-                name,
-            })
-        })
-        .collect()
-}
-
 pub(super) async fn secret(aws: &Aws, name: &str) -> Result<Option<SecretRecord>, CallError> {
     let operation = "secretsmanager:DescribeSecret";
     let request = aws.secrets.describe_secret().secret_id(name);
@@ -275,7 +249,7 @@ pub(super) async fn resource_policy(aws: &Aws, name: &str) -> Result<Option<Stri
 }
 
 /// Follows the pages of a list. `page` answers a page and where the next one begins.
-async fn pages<T, F>(
+pub(super) async fn pages<T, F>(
     operation: &'static str,
     subject: &str,
     page: impl Fn(Option<String>) -> F,
@@ -328,7 +302,7 @@ fn identified(
     })
 }
 
-fn present(
+pub(super) fn present(
     operation: &'static str,
     subject: &str,
     what: &str,
@@ -340,7 +314,7 @@ fn present(
         .ok_or_else(|| malformed(operation, subject, format!("it has no {what}")))
 }
 
-fn time(operation: &'static str, subject: &str, date: Option<SdkTime>) -> Result<DateTime<Utc>, CallError> {
+pub(super) fn time(operation: &'static str, subject: &str, date: Option<SdkTime>) -> Result<DateTime<Utc>, CallError> {
     date.and_then(|date| DateTime::from_timestamp(date.secs(), date.subsec_nanos()))
         .ok_or_else(|| malformed(operation, subject, "it has no date"))
 }
@@ -349,7 +323,7 @@ fn tag_map(tags: Vec<Tag>) -> BTreeMap<String, String> {
     tags.into_iter().map(|Tag { key, value, .. }| (key, value)).collect()
 }
 
-fn secret_tags(
+pub(super) fn secret_tags(
     operation: &'static str,
     subject: &str,
     tags: Option<Vec<aws_sdk_secretsmanager::types::Tag>>,
@@ -361,7 +335,7 @@ fn secret_tags(
 }
 
 /// Sorted by id; AWS gives a map.
-fn versions(labels: Option<HashMap<String, Vec<String>>>) -> Vec<Version> {
+pub(super) fn versions(labels: Option<HashMap<String, Vec<String>>>) -> Vec<Version> {
     let sorted: BTreeMap<_, _> = labels.unwrap_or_default().into_iter().collect();
     sorted
         .into_iter()

@@ -3,9 +3,9 @@ use std::{collections::BTreeMap, time::Duration};
 use keyrota::{
     cloud::{
         Reads,
-        aws::{Settings, connect_with},
+        aws::{Aws, Settings, connect_with},
     },
-    inventory::{ErrorKind, KeyId, LastUse, SecretRecord, Status, Version},
+    inventory::{ErrorKind, KeyId, LastUse, SecretRecord, Status, TAG_USER, Version},
 };
 
 use super::at;
@@ -172,6 +172,53 @@ async fn secrets_come_over_pages_with_labels_tags_and_deletions() {
         assert_eq!(described, Some(with_replicas), "both reads agree");
     }
     assert_eq!(aws.describe_secret("/aws/iam/credentials/bo").await, Ok(None));
+}
+
+/// An account of more than a page: three secrets are wanted, one has left the place, and the others are nobody's business.
+async fn crowded() -> TestAccount {
+    let account = account();
+    for name in ["/keys/a", "/keys/b", "/keys/c", "/other/d", "/other/e", "former", "x", "y", "z"] {
+        create_secret(&account, name).await;
+    }
+    let tag = aws_sdk_secretsmanager::types::Tag::builder().key(TAG_USER).value("arn:aws:iam::1:user/d").build();
+    account.secrets().tag_resource().secret_id("former").tags(tag).send().await.expect("tagged");
+    account.set_page_size("ListSecrets", 2);
+    account
+}
+
+async fn names(aws: &Aws, prefix: &str) -> Vec<String> {
+    let listed = aws.secrets_named(prefix).await.expect("readable");
+    listed.into_iter().map(|secret| secret.name).collect()
+}
+
+#[tokio::test]
+async fn secrets_of_other_names_that_are_nobodys_are_not_listed() {
+    let account = crowded().await;
+    let aws = account.connect().await;
+    account.take_requests();
+    assert_eq!(names(&aws, "/keys/").await, ["/keys/a", "/keys/b", "/keys/c", "former"]);
+    // The first page of all, two of what is wanted, what has left the place, and whether filters are understood.
+    assert_eq!(account.count_requests(), [("ListSecrets".to_owned(), 5)].into());
+    assert_eq!(names(&aws, "").await.len(), 9);
+    // Where one page holds all, there is nothing to leave out.
+    account.set_page_size("ListSecrets", 100);
+    account.take_requests();
+    assert_eq!(names(&aws, "/keys/").await.len(), 9);
+    assert_eq!(account.count_requests(), [("ListSecrets".to_owned(), 1)].into());
+}
+
+#[tokio::test]
+async fn a_service_that_does_not_understand_filters_lists_all() {
+    for fault in [
+        Fault::error("ListSecrets", 400, "InvalidParameterException", "no filters").skip(1).times(1),
+        // As if no name began otherwise than with a colon, or all did.
+        Fault::replace("ListSecrets", r#""SecretList": \[.*\]"#, r#""SecretList": []"#).skip(1).times(3),
+    ] {
+        let account = crowded().await;
+        let aws = account.connect().await;
+        account.add_fault(fault);
+        assert_eq!(names(&aws, "/keys/").await.len(), 9);
+    }
 }
 
 #[tokio::test]
