@@ -259,7 +259,7 @@ fn keep<C>(accounts: &mut [AccountScope<'_, C>], users: &[String]) -> Vec<Missin
     }
     for AccountScope { roster, .. } in accounts {
         roster.entries.retain(|entry| is_named(&entry.user.name, users));
-        roster.unmanaged.clear();
+        roster.unmanaged.retain(|user| is_named(user, users));
     }
     missing
 }

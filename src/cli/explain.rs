@@ -27,17 +27,26 @@ use super::{
 
 pub async fn run<C: Reads>(context: &Context<'_, C>, user: &str) -> Result<Exit, CommandError> {
     let users = [user.to_owned()];
-    let planned = context.observe_users(&users, Mode::Plan, Depth::Everything, Unmanaged::Names).await?;
+    let planned = context.observe_users(&users, Mode::Plan, Depth::Everything, Unmanaged::Keys).await?;
     if let Some(missing) = planned.missing.first() {
         let Missing { user, is_unmanaged, .. } = missing;
         if !is_unmanaged {
             return Err(not_in_scope(missing));
         }
         context.output.data(&match context.output.format {
-            Format::Json => format!("{:#}\n", json!({ "version": 1, "users": [], "unmanaged": [user] })),
-            _ => format!("{}: unmanaged, no rule selects it\n", printable(user)),
+            Format::Json => {
+                let keys = json::unmanaged_users(&planned.plan);
+                format!("{:#}\n", json!({ "version": 1, "users": [], "unmanaged": [user], "unmanaged-users": keys }))
+            }
+            _ => {
+                let keys = text::unmanaged(&planned.plan);
+                let hint = "keyrota never touches it; name it in a `[[rotate]]`, or in an `[[exempt]]` with a reason";
+                let user = printable(user);
+                context.as_of() + &context.masked(format!("{keys}{user}: unmanaged, no rule selects it: {hint}\n"))
+            }
         });
-        return Ok(Exit::Done);
+        let is_known = planned.plan.unmanaged.iter().all(|one| one.keys.is_some());
+        return Ok(if is_known { Exit::Done } else { Exit::Failed });
     }
     match context.output.format {
         Format::Text | Format::Markdown | Format::Github => {

@@ -96,6 +96,11 @@ impl SecretRecord {
         self.user().or_else(|| self.tags.get(TAG_OWNER).map(String::as_str))
     }
 
+    /// Whether a version stores the key.
+    pub fn stores(&self, key: &KeyId) -> bool {
+        self.versions.iter().any(|version| KeyId::of_version(&version.id).as_ref() == Some(key))
+    }
+
     /// The tags that the ledger is read from; what else stands there is no business of keyrota's.
     pub fn ledger_tags(&self) -> BTreeMap<String, String> {
         let is_own = |tag: &str| tag == TAG_OWNER || tag.starts_with("keyrota:");

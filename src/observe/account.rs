@@ -139,7 +139,7 @@ async fn observe_state(
     };
     // Without keys nothing is under way anywhere.
     let former = match &listing.secrets {
-        Some(secrets) if entry.conflict.is_none() && !keys.is_empty() => secrets.former(entry, region)?,
+        Some(secrets) if entry.conflict.is_none() && !keys.is_empty() => secrets.former(entry, &keys, region)?,
         _ => Vec::new(),
     };
     let mut state = arranged(keys, ledger, former);

@@ -1,6 +1,9 @@
 //! The bulk reads of one account: its users and its secrets.
 
-use std::{cell::Cell, collections::HashMap};
+use std::{
+    cell::Cell,
+    collections::{HashMap, HashSet},
+};
 
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, future, stream};
@@ -51,25 +54,34 @@ pub(super) struct Secrets {
     pub by_name: HashMap<String, SecretRecord>,
     /// The names of those whose `keyrota:user` names a user, by that user's name in lower case.
     by_user: HashMap<String, Vec<String>>,
+    /// The names that tags write alike for several users, in lower case.
+    ambiguous: HashSet<String>,
 }
 
 impl Secrets {
-    fn new(records: Vec<SecretRecord>) -> Self {
+    fn new(records: Vec<SecretRecord>, users: &[User]) -> Self {
+        let mut seen = HashSet::new();
+        let tagged = users.iter().map(|user| tag_value(&user.name).to_ascii_lowercase());
+        let ambiguous = tagged.filter(|tagged| !seen.insert(tagged.clone())).collect();
         let mut by_user = HashMap::<_, Vec<String>>::new();
         for record in &records {
             if let Some(user) = record.user() {
                 by_user.entry(user.to_ascii_lowercase()).or_default().push(record.name.clone());
             }
         }
-        Self { by_name: records.into_iter().map(|record| (record.name.clone(), record)).collect(), by_user }
+        Self { by_name: records.into_iter().map(|record| (record.name.clone(), record)).collect(), by_user, ambiguous }
     }
 
-    /// The user's secrets of other names than the one that the manifest gives them now.
-    pub fn former(&self, entry: &Entry, region: &str) -> Result<Vec<Ledger>, CallError> {
-        let names = self.by_user.get(&tag_value(&entry.user.name).to_ascii_lowercase());
+    /// The secrets of other names than the one that the manifest gives now to the user with these keys.
+    pub fn former(&self, entry: &Entry, keys: &[Key], region: &str) -> Result<Vec<Ledger>, CallError> {
+        let tagged = tag_value(&entry.user.name).to_ascii_lowercase();
+        // The tag may name a user with another name as well: then the secret is whose key it stores.
+        let is_ambiguous = self.ambiguous.contains(&tagged);
+        let stores_one = |record: &SecretRecord| keys.iter().any(|key| record.stores(&key.id));
+        let names = self.by_user.get(&tagged);
         let records = names.into_iter().flatten().filter_map(|name| self.by_name.get(name));
         let ledgers = records
-            .filter(|record| record.name != entry.secret)
+            .filter(|record| record.name != entry.secret && (!is_ambiguous || stores_one(record)))
             .map(|record| ledger_named(&record.name, Some(record), entry, region, false));
         let is_own =
             |found: &Result<Ledger, _>| found.as_ref().map_or(true, |ledger| ledger.destination.own().is_some());
@@ -122,7 +134,8 @@ pub(super) async fn list_and_read(
     let unread = secrets.iter().flatten().filter_map(noted).max_by_key(|(_, unread)| unread.since);
     let queued_since = secrets.iter().flatten().filter_map(SecretRecord::queue).max();
     let is_new = secrets.as_ref().is_some_and(|all| !all.iter().any(|record| record.user().is_some()));
-    Ok(Listing { users, keys, is_new, queued_since, secrets: secrets.map(Secrets::new), unread })
+    let secrets = secrets.map(|records| Secrets::new(records, &users));
+    Ok(Listing { users, keys, is_new, queued_since, secrets, unread })
 }
 
 pub(super) fn ledger(

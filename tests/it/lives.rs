@@ -685,8 +685,14 @@ fn tags(keys: &[Key], versions: &[StoredVersion]) -> Vec<Vec<(&'static str, Stri
 type Parts = (Vec<StoredVersion>, Vec<(&'static str, String)>);
 
 fn world(keys: Vec<Key>, secret: Option<Parts>) -> World {
-    let user =
-        IamUser { name: USER.to_owned(), path: "/".to_owned(), groups: vec![], tags: [].into(), smtp: None, keys };
+    let user = IamUser {
+        name: USER.to_owned(),
+        path: "/".to_owned(),
+        groups: vec![],
+        tags: [].into(),
+        smtp: keyrota::inventory::SmtpUse::NoSign,
+        keys,
+    };
     let secrets = secret.map(|(versions, tags)| StoredSecret {
         name: SECRET.to_owned(),
         tags: tags
@@ -707,7 +713,7 @@ fn roster(policy: Policy) -> Roster {
         path: "/".to_owned(),
         tags: [].into(),
         groups: vec![],
-        smtp: None,
+        smtp: keyrota::inventory::SmtpUse::NoSign,
         unreadable: None,
     };
     let entry = Entry {

@@ -7,6 +7,7 @@ mod connect;
 mod credential_report;
 mod error;
 mod meter;
+mod policies;
 #[cfg(feature = "cli")]
 mod probe;
 mod read;

@@ -8,5 +8,6 @@ mod status;
 pub use self::{
     change::diagnostic,
     plan::{render, value},
+    rows::unmanaged_users,
     status::status,
 };

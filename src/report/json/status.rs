@@ -164,8 +164,10 @@ fn json_user<'a>(account: &'a AccountStatus<'_>, user: &'a UserStatus<'_>, now: 
             (in_words, state, Some(wait.code()), Some(wait.to_string()), waiting.until, then)
         }
         Row::Settled(settled) => {
-            let at = settled.next_rotation;
-            ("settled", "settled", None, None, at, at.map(|at| action(Verb::Create, at)))
+            let goes = settled.goes_unused.map(|at| (at, Verb::Notify));
+            let next = goes.or(settled.next_rotation.map(|at| (at, Verb::Create)));
+            let until = next.map(|(at, _)| at);
+            ("settled", "settled", None, None, until, next.map(|(at, verb)| action(verb, at)))
         }
     };
     let (account, account_name) = names(&account.roster.account);

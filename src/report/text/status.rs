@@ -66,9 +66,10 @@ fn status_lines(user: &UserStatus<'_>, now: DateTime<Utc>) -> Vec<String> {
         }
         Row::Settled(settled) => (
             None,
-            match settled.next_rotation {
-                Some(at) => format!("rotate {}", day(at)),
-                None => "nothing to rotate".to_owned(),
+            match (settled.goes_unused, settled.next_rotation) {
+                (Some(at), _) => format!("notify {}: its key goes if nobody uses it", day(at)),
+                (None, Some(at)) => format!("rotate {}", day(at)),
+                (None, None) => "nothing to rotate".to_owned(),
             },
         ),
     };

@@ -5,7 +5,7 @@ use keyrota::{
         Reads,
         aws::{Aws, Settings, connect_with},
     },
-    inventory::{ErrorKind, KeyId, LastUse, SecretRecord, Status, TAG_USER, Version},
+    inventory::{ErrorKind, KeyId, LastUse, SecretRecord, SmtpUse, Status, TAG_USER, Version},
 };
 
 use super::at;
@@ -39,6 +39,33 @@ async fn users_come_in_bulk_over_three_pages_with_tags_groups_and_paths() {
     assert_eq!(users[1].arn, format!("arn:aws:iam::{}:user/apps/bobby", account.id));
     assert_eq!((users[1].path.as_str(), users[1].groups.len()), ("/apps/", 2));
     assert!(users.iter().all(|user| user.unreadable.is_none()));
+}
+
+/// Whose policies say so, wherever they stand, sends mail by SES's SMTP; where policies can't be read, that is not known.
+#[tokio::test]
+async fn policies_of_users_and_groups_and_managed_ones_say_who_sends_by_smtp() {
+    let account = account();
+    for (name, groups) in [("own", &[][..]), ("grouped", &["mailers"]), ("managed", &[]), ("other", &["staff"])] {
+        account.create_user(name, "/", &[], groups).await;
+    }
+    let document =
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ses:SendRawEmail","Resource":"*"}]}"#;
+    let iam = account.iam();
+    iam.put_user_policy().user_name("own").policy_name("p").policy_document(document).send().await.expect("put");
+    iam.put_group_policy().group_name("mailers").policy_name("g").policy_document(document).send().await.expect("put");
+    let policy = iam.create_policy().policy_name("m").policy_document(document).send().await.expect("made").policy;
+    let arn = policy.and_then(|policy| policy.arn).expect("an ARN");
+    iam.attach_user_policy().user_name("managed").policy_arn(arn).send().await.expect("attached");
+    let aws = account.connect().await;
+    let found = async || {
+        let users = aws.users(&|_, _| true).await.expect("readable");
+        users.into_iter().map(|user| (user.name, user.smtp)).collect::<BTreeMap<_, _>>()
+    };
+    let says = |policy: &str| SmtpUse::Sign(format!("its policy {policy}"));
+    let expected = [("grouped", says("g")), ("managed", says("m")), ("other", SmtpUse::NoSign), ("own", says("p"))];
+    assert_eq!(found().await, expected.map(|(name, smtp)| (name.to_owned(), smtp)).into());
+    account.add_fault(Fault::error("GetAccountAuthorizationDetails", 403, "AccessDenied", "no").forever());
+    assert!(found().await.values().all(|smtp| *smtp == SmtpUse::PoliciesUnread));
 }
 
 #[tokio::test]
