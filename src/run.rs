@@ -16,6 +16,7 @@ use crate::{
         AccountScope, AccountState, Depth, NothingRead, Progress, Scope, Survey, Unmanaged, Whom, observe_all, scope,
     },
     plan::{Change, Exceeded, Plan, Rotations, Verb, Viewpoint, Warning, exceeded, plan_for},
+    roster::Roster,
     unread,
     verdict::Verdict,
 };
@@ -142,6 +143,11 @@ impl<C: Reads> Planned<'_, C> {
         exceeded(&self.plan, &self.manifest.limits)
     }
 
+    /// Those of the users who are in scope nowhere.
+    pub fn not_in_scope(&self, users: &[String]) -> Vec<Missing> {
+        not_in_scope(self.accounts.iter().map(|account| &account.roster), users)
+    }
+
     /// Whether the clock can be trusted: if not, nothing may be changed.
     ///
     /// # Errors
@@ -247,21 +253,25 @@ fn keep<C>(accounts: &mut [AccountScope<'_, C>], users: &[String]) -> Vec<Missin
     if users.is_empty() {
         return Vec::new();
     }
-    let mut missing = Vec::new();
-    for user in users {
-        let is_it = |name: &str| name.eq_ignore_ascii_case(user);
-        let mut entries = accounts.iter().flat_map(|account| &account.roster.entries);
-        if !entries.any(|entry| is_it(&entry.user.name)) {
-            let all = || accounts.iter().flat_map(|account| &account.listing.users).map(|user| user.name.as_str());
-            let near = nearest(user, all()).map(str::to_owned);
-            missing.push(Missing { user: user.clone(), is_unmanaged: all().any(is_it), near });
-        }
-    }
+    let missing = not_in_scope(accounts.iter().map(|account| &account.roster), users);
     for AccountScope { roster, .. } in accounts {
         roster.entries.retain(|entry| is_named(&entry.user.name, users));
         roster.unmanaged.retain(|user| is_named(user, users));
     }
     missing
+}
+
+/// Those of the users who are in scope nowhere.
+fn not_in_scope<'a>(rosters: impl Iterator<Item = &'a Roster> + Clone, users: &[String]) -> Vec<Missing> {
+    let in_scope = || rosters.clone().flat_map(|roster| &roster.entries).map(|entry| entry.user.name.as_str());
+    let unmanaged = || rosters.clone().flat_map(|roster| &roster.unmanaged).map(String::as_str);
+    let missing = users.iter().filter(|user| !in_scope().any(|name| name.eq_ignore_ascii_case(user)));
+    let missing = missing.map(|user| Missing {
+        user: user.clone(),
+        is_unmanaged: unmanaged().any(|name| name.eq_ignore_ascii_case(user)),
+        near: nearest(user, in_scope().chain(unmanaged())).map(str::to_owned),
+    });
+    missing.collect()
 }
 
 /// Whether keyrota runs with the key of a user that it may rotate here.

@@ -109,7 +109,7 @@ async fn write<C: Reads>(
             });
             format!("{document:#}\n")
         }
-        Format::Text | Format::Markdown | Format::Github => {
+        _ => {
             let mut text =
                 format!("{file}: {users} users, {keys} keys, {secrets} secrets of account {account} as of {now}\n");
             if let Some((folder, manifests)) = &manifests {

@@ -104,7 +104,7 @@ async fn write<C: Reads>(
     write_all(&targets, args.force)?;
     output.data(&match output.format {
         Format::Json => as_json(&draft, &account, &targets, &plan),
-        Format::Text | Format::Markdown | Format::Github => {
+        _ => {
             let page = page(&draft, &account, &targets, &plan);
             if common.mask { masked(&page) } else { page }
         }

@@ -125,7 +125,7 @@ fn write(
             });
             format!("{document:#}\n")
         }
-        Format::Text | Format::Markdown | Format::Github => {
+        _ => {
             let files = if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
             format!("{named}: {architecture}, {files} of manifests, {bytes} bytes, sha256 {sum}\n")
         }

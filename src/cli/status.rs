@@ -29,7 +29,7 @@ pub async fn run<C: Reads>(context: &Context<'_, C>, args: &StatusArgs) -> Resul
     context.output.data(&match context.output.format {
         Format::Json => json(),
         Format::Markdown => markdown(),
-        Format::Text | Format::Github => {
+        _ => {
             let unread = unread.iter().map(|account| text::unread(account) + "\n");
             let users = match args.unmanaged {
                 true => text::unmanaged(&planned.plan),

@@ -5,6 +5,7 @@
 //! again gives the change after that: one small planner yields the next change, the chain shown in a plan, and the loop
 //! that `apply` runs.
 
+mod calendar;
 mod fingerprint;
 mod forecast;
 mod hold;
@@ -22,7 +23,6 @@ mod unused;
 mod upkeep;
 mod view;
 mod waiting_on;
-mod year;
 
 use std::sync::Arc;
 
@@ -39,9 +39,10 @@ use crate::{
 use chrono::{DateTime, Utc};
 
 pub use self::{
+    calendar::{Calendar, Cause, DayAhead, Event, Outlook, OverAge, Row, ScheduledRun, calendar},
     fingerprint::{Chain, Link, fingerprint, fingerprint_of, places},
     kms_key::KmsKeyChange,
-    limits::{Exceeded, exceeded},
+    limits::{Exceeded, exceeded, exceeded_by},
     model::{
         Action, Announcement, Change, KeyRef, LedgerWrite, Need, Next, Overdue, Plan, SecretUpdate, Settled, Step,
         Tells, Topic, UnmanagedUser, Verb, Viewpoint, Waiting, Warning,
@@ -55,7 +56,6 @@ pub use self::{
     simulate::simulate,
     view::{due_at, overdue},
     waiting_on::{Class, LeakObstacle, WaitingKind, WaitingOn},
-    year::{Event, year},
 };
 pub use crate::time::{Day, Duration};
 

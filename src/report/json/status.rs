@@ -24,9 +24,19 @@ pub fn status(
     unread_accounts: &[UnreadAccount],
     viewpoint: impl Into<Viewpoint>,
 ) -> String {
+    status_of(accounts, unread_accounts, viewpoint, &[])
+}
+
+/// The same for the users of these names; if none is named, for everyone.
+pub fn status_of(
+    accounts: &[(&Roster, &Inventory)],
+    unread_accounts: &[UnreadAccount],
+    viewpoint: impl Into<Viewpoint>,
+    names: &[String],
+) -> String {
     let viewpoint = viewpoint.into();
     let accounts: Vec<AccountStatus<'_>> =
-        accounts.iter().map(|(roster, inventory)| AccountStatus::new(roster, inventory, viewpoint)).collect();
+        accounts.iter().map(|(roster, inventory)| AccountStatus::new(roster, inventory, viewpoint).of(names)).collect();
     let users: Vec<_> = accounts.iter().map(AccountStatus::users).collect::<Vec<_>>();
     let rows = accounts.iter().zip(&users);
     let rows: Vec<JsonUser<'_>> =

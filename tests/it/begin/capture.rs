@@ -66,6 +66,10 @@ async fn a_plan_on_the_file_is_the_plan_on_the_account() {
         vec!["status", "--format", "json"],
         vec!["plan", "--format", "markdown"],
         vec!["explain", "plain1"],
+        vec!["forecast"],
+        vec!["forecast", "--format", "json"],
+        vec!["forecast", "--format", "csv"],
+        vec!["forecast", "--format", "ics"],
     ] {
         for at in [now, &later] {
             let arguments = [&arguments[..], &["--at", at]].concat();

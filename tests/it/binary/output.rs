@@ -478,12 +478,12 @@ fn explain_looks_a_year_ahead() {
     ran.shows(&[
         "AKIADEPLOYER00000001  active",
         "create now: AKIADEPLOYER00000001 is 95d old, the limit is 90d",
-        "2026-11-23  create new, promote new, notify new",
-        "2026-12-01  deactivate AKIADEPLOYER00000001",
+        "2026-12-01  create new, promote new, notify new",
+        "2026-12-22  deactivate AKIADEPLOYER00000001",
     ]);
     let told = folder.run(&on_sandbox(&["explain", "ci-deployer", "--format", "json"])).exits(0).json();
     let first = &told["users"][0]["year"][0];
-    assert_eq!(*first, json!({ "date": "2026-11-23T08:00:00Z", "action": "create", "key-ref": "new" }));
+    assert_eq!(*first, json!({ "date": "2026-12-01T08:00:00Z", "action": "create", "key-ref": "new" }));
     assert_eq!(told["users"][0]["keys"][0]["age-days"], 95);
 }
 
@@ -543,4 +543,29 @@ fn who_is_in_scope_by_an_exemption_alone_has_no_policy() {
     let ran = folder.run(&on_sandbox(&["explain", "alice"])).exits(0);
     assert!(ran.stdout.contains("none: no rule selects it") && !ran.stdout.contains("max-age"), "{}", ran.stdout);
     assert!(!ran.stdout.contains("create"), "{}", ran.stdout);
+}
+
+/// Whose turn it is rests on who else is due: `explain` says what `plan` says.
+#[test]
+fn explain_knows_who_else_waits_for_a_turn() {
+    let mut account = "now = 2026-11-23T08:00:00Z\naccount = \"111122223333\"\nregion = \"eu-west-1\"\n".to_owned();
+    for number in 0..12 {
+        account += &format!(
+            "[[users]]\nname = \"u{number:02}\"\ntags.email = \"x@example.com\"\n[[users.keys]]\nid = \"AKIATURN0000000000{number:02}\"\n\
+             created = 2026-06-{:02}T08:00:00Z\n",
+            number + 1
+        );
+    }
+    let manifests = "version = 1\n[mail]\nfrom = \"k@example.com\"\n[defaults]\nnotify = [\"tag:email\"]\n[pace]\nmax-rotations = 5\n\
+                     [schedule]\nenforce = \"cron(0 8 1 * ? *)\"\ntend = \"cron(0 8 * * ? *)\"\n[[rotate]]\nusers = [\"*\"]\n";
+    let folder = Folder::new(&[("sandbox.toml", &account), ("manifests/keyrota.toml", manifests)]);
+    let plan = folder.run(&on_sandbox(&["plan", "--format", "json"])).exits(0).json();
+    let waits = plan["waiting"].as_array().expect("a list").iter().find(|row| row["user"] == "u11").expect("it waits");
+    let told = folder.run(&on_sandbox(&["explain", "u11", "--format", "json"])).exits(0).json();
+    let user = &told["users"][0];
+    assert_eq!((&user["state"], &user["until"]), (&json!("held"), &waits["until"]), "{told:#}");
+    assert_eq!(told["users"].as_array().map(Vec::len), Some(1));
+    assert_eq!(user["year"][0]["date"], waits["until"], "{told:#}");
+    let text = folder.run(&on_sandbox(&["explain", "u11"])).exits(0).stdout;
+    assert!(!text.contains("u10") && text.contains("come first"), "{text}");
 }
