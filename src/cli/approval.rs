@@ -165,7 +165,7 @@ fn chain(change: ApprovedChange) -> Result<Option<Chain>, String> {
     let first = ApprovedStep { action, key_ref, offset_hours: Some(0) };
     let mut links = Vec::new();
     for ApprovedStep { action, key_ref, offset_hours } in std::iter::once(first).chain(then) {
-        let verb = Verb::ALL.into_iter().find(|verb| verb.as_str() == action).ok_or(action)?;
+        let verb: Verb = action.parse().map_err(|_| action)?;
         let (Some(key), Some(hours)) = (key_ref, offset_hours) else { return Ok(None) };
         links.push(Link { verb, key, hours });
     }

@@ -11,6 +11,7 @@ use keyrota::{
     notice::Kind,
     template::Language,
 };
+use strum::VariantArray;
 
 /// Rotates AWS IAM access keys the GitOps way: manifests say which, a plan shows what, apply does it in a safe order.
 #[derive(Debug, Parser)]
@@ -263,7 +264,7 @@ pub struct PreviewArgs {
 }
 
 fn kind() -> impl TypedValueParser<Value = Kind> {
-    PossibleValuesParser::new(Kind::ALL.map(Kind::as_str))
+    PossibleValuesParser::new(Kind::VARIANTS.iter().copied().map(Kind::as_str))
         .map(|name| Kind::named(&name).expect("only names of kinds are accepted"))
 }
 

@@ -23,6 +23,7 @@ use keyrota::{
     untrusted::printable,
 };
 use serde_json::json;
+use strum::VariantArray;
 
 use super::{
     args::{Common, Format, InitArgs},
@@ -286,7 +287,7 @@ fn page(draft: &Draft, account: &Account, targets: &[Target], plan: &Plan) -> St
     }));
     text += "\nTo decide:\n";
     text += &aligned(undecided.iter().map(|Undecided { what, remedy }| format!("  {what}\t{remedy}")));
-    for kind in RemarkKind::ALL {
+    for &kind in RemarkKind::VARIANTS {
         let mut names: Vec<String> =
             remarks.iter().filter(|it| it.kind == kind).map(|it| printable(&it.user)).collect();
         names.dedup();

@@ -8,9 +8,10 @@ use crate::{
     inventory::{Key, KeyId, LastUse, smtp_sign},
     time::Day,
 };
+use strum::VariantArray;
 
 /// The kinds of remarks, in the order in which they matter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, VariantArray)]
 pub enum RemarkKind {
     /// Nobody can be told.
     NoAddress,
@@ -27,10 +28,6 @@ pub enum RemarkKind {
 }
 
 impl RemarkKind {
-    /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::NoAddress, Self::TwoKeys, Self::Smtp, Self::NeverUsed, Self::Inactive, Self::SharedSecret];
-
     /// In a few words, before a list of users.
     pub fn heading(self) -> &'static str {
         match self {
@@ -93,7 +90,7 @@ pub(super) fn remarks(user: &IamUser, place: Option<&Place>, stored: &HashSet<Ke
         let text = format!("two active keys, {} and {}: a new key needs the place of one", named(one), named(other));
         remarks.push(of(RemarkKind::TwoKeys, text));
     }
-    if let Some(sign) = user.smtp.clone().or_else(|| smtp_sign(&user.name, &user.groups, [])) {
+    if let Some(sign) = user.smtp.sign().map(str::to_owned).or_else(|| smtp_sign(&user.name, &user.groups, [])) {
         let text = format!("sends mail by SES's SMTP, {sign} says: its password derives from the key (`smtp = true`)");
         remarks.push(of(RemarkKind::Smtp, text));
     }

@@ -32,7 +32,7 @@ use self::{
     view::View,
 };
 use crate::{
-    inventory::{Account, CallError, Destination, Elsewhere, Inventory, LastUse, State},
+    inventory::{Account, CallError, Destination, Elsewhere, Inventory, LastUse, SmtpUse, State},
     manifest::Policy,
     roster::{Entry, Roster},
 };
@@ -74,6 +74,12 @@ pub fn plan_for(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Vie
     let account = Arc::new(roster.account.clone());
     let mut plan = Plan::empty(now);
     unmanaged(&mut plan, roster, inventory, &account);
+    let is_doubtful = |entry: &Entry| {
+        entry.exempt.is_none() && !entry.policy.smtp.value && entry.user.smtp == SmtpUse::PoliciesUnread
+    };
+    if roster.entries.iter().any(is_doubtful) {
+        plan.warnings.push(Warning::PoliciesUnread { account: Arc::clone(&account) });
+    }
     for entry in &roster.entries {
         let user = entry.user.name.clone();
         if inventory.resting.contains(&user) {
@@ -120,7 +126,11 @@ pub fn plan_for(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Vie
                 continue;
             }
             Next::Settled { next_rotation } => {
-                plan.settled.push(Settled { account, user, next_rotation });
+                let goes = state.and_then(|state| unused::goes(&View::new(roster, entry, state, now)));
+                let goes_unused = goes.map(|at| roster.runs.starting(at, now));
+                let goes_unused = goes_unused.filter(|goes| next_rotation.is_none_or(|rotates| *goes <= rotates));
+                let next_rotation = next_rotation.filter(|_| goes_unused.is_none());
+                plan.settled.push(Settled { account, user, next_rotation, goes_unused });
                 continue;
             }
             Next::Wait { key, wait, until } => (key, wait, until),

@@ -29,6 +29,13 @@ pub fn calendar(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Vie
     let (from, until) = (viewpoint.at, later(viewpoint.at, lasts));
     let (mut lives, mut unknown) = (Vec::new(), Vec::new());
     for entry in &roster.entries {
+        if let Some(exempt) = entry.exempt.as_ref().filter(|_| !entry.is_selected()) {
+            // Who is in scope by an exemption alone is unmanaged when that ends.
+            let outlook = Outlook::Exempt { reason: exempt.reason.clone(), until: exempt.ends };
+            let user = entry.user.name.clone();
+            unknown.push(Row { user, events: Vec::new(), over_age: Vec::new(), outlook });
+            continue;
+        }
         let is_exempt = entry.exempt.as_ref().is_some_and(|exempt| exempt.ends.is_none_or(|ends| ends > until));
         let state = match (&entry.user.unreadable, inventory.users.get(&entry.user.name)) {
             (Some(error), _) | (None, Some(Err(error))) => Err(error.to_string()),
