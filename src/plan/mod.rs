@@ -39,7 +39,7 @@ use crate::{
 use chrono::{DateTime, Utc};
 
 pub use self::{
-    calendar::{Calendar, Cause, DayAhead, Event, Outlook, OverAge, Row, ScheduledRun, calendar},
+    calendar::{Calendar, Cause, DayAhead, Event, Outlook, OverAge, Row, ScheduledRun, calendar, calendar_from_now},
     fingerprint::{Chain, Link, fingerprint, fingerprint_of, places},
     kms_key::KmsKeyChange,
     limits::{Exceeded, exceeded, exceeded_by},
