@@ -106,6 +106,7 @@ pub async fn run<C: Writes>(context: &Context<'_, C>, args: &ApplyArgs) -> Resul
             if plan.changes.is_empty() && applied.mail.is_empty() && applied.deferred.is_empty() => {}
         Format::Text | Format::Github => output.data(&context.masked(format!("\n{}", text::applied(&report)))),
     }
+    applied.hints().iter().for_each(|hint| output.hint(hint));
     // What was done is done: a report that can't be written must not hide that something failed.
     if let Err(stop) = write_reports(common, &report) {
         stop.say(output);

@@ -110,7 +110,7 @@ fn unreadable(failed: &[CallError], consequence: &str) -> CommandError {
         true => {
             "grant what is missing: README.md lists what planning needs, and the role that Terraform makes for it has that"
         }
-        false => "run it again",
+        false => failed.iter().find_map(|error| error.hint.as_deref()).unwrap_or("run it again"),
     };
     if let Some(last) = problems.last_mut() {
         last.hint = Some(format!("the account can't be read whole{more}, so {consequence}; {remedy}"));

@@ -32,6 +32,8 @@ pub enum WaitingOn {
         error: String,
         /// The same of every user of whom the same can't be read: which permission is missing, for example.
         cause: String,
+        /// What to do about it, if that is known.
+        hint: Option<String>,
     },
     /// The key was replaced, and both work during the overlap.
     InOverlap,

@@ -7,8 +7,10 @@ mod connect;
 mod credential_report;
 mod error;
 mod meter;
+mod origin;
 #[cfg(feature = "cli")]
 mod probe;
+mod profile;
 mod read;
 mod settings;
 mod write;
