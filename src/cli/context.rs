@@ -160,10 +160,14 @@ pub fn counting(bar: &ProgressBar) -> impl Fn(Progress) + Sync {
 
 /// Writes the report where `--json-into` and `--markdown-into` say.
 pub fn write_reports(common: &Common, report: &Report<'_>) -> Result<(), CommandError> {
-    write_into(common.json_into.as_deref(), || json::render(report))?;
-    write_into(common.markdown_into.as_deref(), || markdown::render(report, common.mask))?;
-    // That a limit is exceeded is said by the exit code.
-    write_into(common.outputs_into.as_deref(), || outputs(report, false).json())
+    let written = [
+        write_into(common.json_into.as_deref(), || json::render(report)),
+        write_into(common.markdown_into.as_deref(), || markdown::render(report, common.mask)),
+        // That a limit is exceeded is said by the exit code.
+        write_into(common.outputs_into.as_deref(), || outputs(report, false).json()),
+    ];
+    // One that can't be written keeps no other from being.
+    written.into_iter().filter_map(Result::err).reduce(CommandError::and).map_or(Ok(()), Err)
 }
 
 /// Writes into a file, if one is named.

@@ -108,6 +108,11 @@ impl Output {
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }
 
+    /// Writes a document where talk goes.
+    pub fn record(&self, json: &str) {
+        let _ = io::stderr().lock().write_all(untrusted::json(json).as_bytes());
+    }
+
     /// Writes talk in lines that fit the terminal.
     fn talk_wrapped(&self, text: &str) {
         self.talk(&wrapped(text, self.width_stderr));
