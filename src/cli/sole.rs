@@ -7,6 +7,7 @@ use keyrota::{
     capture::{Progress, capture},
     clock::{self, ClockOff},
     cloud::{Reads, aws::Aws, sandbox::Sandbox},
+    counted::counted,
     inventory::{CallError, ErrorKind, User},
     manifest::{self, Manifest},
     roster::resolve,
@@ -104,7 +105,7 @@ fn unreadable(failed: &[CallError], consequence: &str) -> CommandError {
     let denied = failed.iter().any(|error| error.kind == ErrorKind::Denied);
     let more = match failed.len().saturating_sub(SHOWN) {
         0 => String::new(),
-        more => format!(" ({more} more reads failed)"),
+        more => format!(" ({} failed)", counted(more, "more read")),
     };
     let remedy = match denied {
         true => {

@@ -80,7 +80,8 @@ pub async fn regions<C: Probes>(clouds: &[C], manifest: &Manifest) -> Vec<Findin
             }
         }
         if !reached.is_empty() {
-            findings.push(Finding::fine("regions", format!("{} answer account {account}", reached.join(", "))));
+            let answer = if reached.len() == 1 { "answers" } else { "answer" };
+            findings.push(Finding::fine("regions", format!("{} {answer} account {account}", reached.join(", "))));
         }
     }
     findings
@@ -259,7 +260,9 @@ pub fn secrets(plan: &Plan) -> Vec<Finding> {
         })
         .collect();
     if in_the_way.len() > SHOWN {
-        let message = format!("{} more users are blocked by what stands at their secret", in_the_way.len() - SHOWN);
+        let more = in_the_way.len() - SHOWN;
+        let who = if more == 1 { "1 more user is".to_owned() } else { format!("{more} more users are") };
+        let message = format!("{who} blocked by what stands at their secret");
         findings.push(Finding::wrong(CHECK, message, "`keyrota plan` names them all"));
     }
     findings
