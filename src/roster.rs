@@ -106,6 +106,11 @@ pub enum Conflict {
 }
 
 impl Entry {
+    /// Whether a rule selects it; it may be in scope because of its exemption alone, and is unmanaged when that ends.
+    pub fn is_selected(&self) -> bool {
+        self.exempt.as_ref().is_none_or(|exemption| exemption.source != self.rule)
+    }
+
     /// Whether the manifest says `notify = []`.
     pub fn tell_nobody(&self) -> bool {
         self.policy.notify.value.is_empty()

@@ -16,6 +16,7 @@ use crate::{
         AccountScope, AccountState, Depth, NothingRead, Progress, Scope, Survey, Unmanaged, Whom, observe_all, scope,
     },
     plan::{Change, Exceeded, Plan, Rotations, Verb, Viewpoint, Warning, exceeded, plan_for},
+    roster::Roster,
     unread,
     verdict::Verdict,
 };
@@ -93,10 +94,11 @@ impl<'a, C: Reads> Run<'a, C> {
     /// No account can be listed.
     pub async fn plan(&self, progress: &(dyn Fn(Progress) + Sync)) -> Result<Planned<'a, C>, NothingRead> {
         let Self { manifest, clouds, not_entered, mode, depth, unmanaged, users, viewpoint, read_until } = *self;
-        let Scope { mut accounts, unread, warnings } =
-            scope(clouds, not_entered, manifest, viewpoint.at, read_until).await?;
-        let missing = keep(&mut accounts, users);
         let whom = if mode == Mode::Tend { Whom::UnderWay } else { Whom::Everyone };
+        let is_read = |name: &str| whom == Whom::Everyone && is_named(name, users);
+        let Scope { mut accounts, unread, warnings } =
+            scope(clouds, not_entered, manifest, viewpoint.at, read_until, is_read).await?;
+        let missing = keep(&mut accounts, users);
         let survey = Survey { depth, whom, until: read_until };
         let accounts = observe_all(accounts, survey, viewpoint, unmanaged, progress).await;
         let mut plan = plan_accounts_for(&accounts, viewpoint, mode.rotations());
@@ -139,6 +141,11 @@ impl<C: Reads> Planned<'_, C> {
     /// The limits that the plan exceeds: then nothing may be changed.
     pub fn exceeded(&self) -> Vec<Exceeded> {
         exceeded(&self.plan, &self.manifest.limits)
+    }
+
+    /// Those of the users who are in scope nowhere.
+    pub fn not_in_scope(&self, users: &[String]) -> Vec<Missing> {
+        not_in_scope(self.accounts.iter().map(|account| &account.roster), users)
     }
 
     /// Whether the clock can be trusted: if not, nothing may be changed.
@@ -236,27 +243,35 @@ fn plan_accounts_for<C: Reads>(
     all
 }
 
+/// Whether a run for `users` is for this one. If nobody is named, it is for everyone.
+fn is_named(name: &str, users: &[String]) -> bool {
+    users.is_empty() || users.iter().any(|user| user.eq_ignore_ascii_case(name))
+}
+
 /// Takes everyone else out of the scope, if users are named, and says which of them were not in it.
 fn keep<C>(accounts: &mut [AccountScope<'_, C>], users: &[String]) -> Vec<Missing> {
     if users.is_empty() {
         return Vec::new();
     }
-    let is_meant = |name: &str| users.iter().any(|user| user.eq_ignore_ascii_case(name));
-    let mut missing = Vec::new();
-    for user in users {
-        let is_it = |name: &str| name.eq_ignore_ascii_case(user);
-        let mut entries = accounts.iter().flat_map(|account| &account.roster.entries);
-        if !entries.any(|entry| is_it(&entry.user.name)) {
-            let all = || accounts.iter().flat_map(|account| &account.listing.users).map(|user| user.name.as_str());
-            let near = nearest(user, all()).map(str::to_owned);
-            missing.push(Missing { user: user.clone(), is_unmanaged: all().any(is_it), near });
-        }
-    }
+    let missing = not_in_scope(accounts.iter().map(|account| &account.roster), users);
     for AccountScope { roster, .. } in accounts {
-        roster.entries.retain(|entry| is_meant(&entry.user.name));
-        roster.unmanaged.clear();
+        roster.entries.retain(|entry| is_named(&entry.user.name, users));
+        roster.unmanaged.retain(|user| is_named(user, users));
     }
     missing
+}
+
+/// Those of the users who are in scope nowhere.
+fn not_in_scope<'a>(rosters: impl Iterator<Item = &'a Roster> + Clone, users: &[String]) -> Vec<Missing> {
+    let in_scope = || rosters.clone().flat_map(|roster| &roster.entries).map(|entry| entry.user.name.as_str());
+    let unmanaged = || rosters.clone().flat_map(|roster| &roster.unmanaged).map(String::as_str);
+    let missing = users.iter().filter(|user| !in_scope().any(|name| name.eq_ignore_ascii_case(user)));
+    let missing = missing.map(|user| Missing {
+        user: user.clone(),
+        is_unmanaged: unmanaged().any(|name| name.eq_ignore_ascii_case(user)),
+        near: nearest(user, in_scope().chain(unmanaged())).map(str::to_owned),
+    });
+    missing.collect()
 }
 
 /// Whether keyrota runs with the key of a user that it may rotate here.

@@ -44,17 +44,17 @@ pub async fn run<C: Writes>(context: &Context<'_, C>, args: &ApplyArgs) -> Resul
     }
     let plan = &planned.plan;
     match output.format {
-        Format::Text | Format::Github => output.data(&(context.as_of() + &context.masked(text::plan(plan)))),
         // The document comes last and is one. A person who is asked still sees what about.
         Format::Json | Format::Markdown if args.yes => {}
         Format::Json | Format::Markdown => output.talk(&context.masked(text::plan(plan))),
+        _ => output.data(&(context.as_of() + &context.masked(text::plan(plan)))),
     }
     if !context.is_within_limits(plan) {
         let refused = Report { plan, revision: revision.as_deref(), since: None, applied: None };
         match output.format {
             Format::Json => output.data(&json::render(&refused)),
             Format::Markdown => output.data(&markdown::render(&refused, common.mask)),
-            Format::Text | Format::Github => {}
+            _ => {}
         }
         write_reports(common, &refused)?;
         return Ok(Exit::Limit);
@@ -102,9 +102,8 @@ pub async fn run<C: Writes>(context: &Context<'_, C>, args: &ApplyArgs) -> Resul
     match output.format {
         Format::Json => output.data(&json::render(&report)),
         Format::Markdown => output.data(&markdown::render(&report, common.mask)),
-        Format::Text | Format::Github
-            if plan.changes.is_empty() && applied.mail.is_empty() && applied.deferred.is_empty() => {}
-        Format::Text | Format::Github => output.data(&context.masked(format!("\n{}", text::applied(&report)))),
+        _ if plan.changes.is_empty() && applied.mail.is_empty() && applied.deferred.is_empty() => {}
+        _ => output.data(&context.masked(format!("\n{}", text::applied(&report)))),
     }
     applied.hints().iter().for_each(|hint| output.hint(hint));
     // What was done is done: a report that can't be written must not hide that something failed.

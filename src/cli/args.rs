@@ -50,6 +50,8 @@ pub enum Command {
     Apply(ApplyArgs),
     /// Show every user in scope: keys, ages, last use, what comes next and when
     Status(StatusArgs),
+    /// Show what the scheduled runs of the next months will do, week by week and user by user
+    Forecast(ForecastArgs),
     /// Show the effective policy of a user and where each value comes from
     Explain {
         /// The IAM user's name
@@ -68,8 +70,12 @@ pub enum Command {
         #[command(subcommand)]
         step: ActionStep,
     },
-    /// Print the JSON Schema of the manifests
-    Schema,
+    /// Print the JSON Schema of the manifests, or of another document
+    Schema {
+        /// Of what
+        #[arg(value_enum, default_value_t)]
+        of: Document,
+    },
     /// Print completions for a shell
     Completions { shell: clap_complete::Shell },
     /// Write the man pages into a folder
@@ -172,6 +178,16 @@ pub struct StatusArgs {
     pub unmanaged: bool,
     #[command(flatten)]
     pub reports: Reports,
+}
+
+#[derive(Debug, Args)]
+pub struct ForecastArgs {
+    /// How many days are looked ahead
+    #[arg(long, value_name = "DAYS", default_value_t = 180, value_parser = clap::value_parser!(u16).range(1..=1096))]
+    pub days: u16,
+    /// Show only this IAM user (repeatable); whose turn it is still depends on everyone
+    #[arg(long = "user", value_name = "NAME")]
+    pub users: Vec<String>,
 }
 
 #[derive(Debug, Default, Args)]
@@ -289,6 +305,10 @@ pub enum Format {
     Json,
     /// For a pull request's page
     Markdown,
+    /// Rows for a spreadsheet
+    Csv,
+    /// Entries for a calendar
+    Ics,
     /// Text, with annotations for GitHub Actions
     Github,
 }
@@ -300,9 +320,20 @@ impl Format {
             Self::Text => "text",
             Self::Json => "json",
             Self::Markdown => "markdown",
+            Self::Csv => "csv",
+            Self::Ics => "ics",
             Self::Github => "github",
         }
     }
+}
+
+/// A document that has a JSON Schema.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Document {
+    #[default]
+    Manifests,
+    /// `forecast --format json`
+    Forecast,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

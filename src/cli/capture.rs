@@ -117,7 +117,7 @@ async fn write<C: Reads>(
             });
             format!("{document:#}\n")
         }
-        Format::Text | Format::Markdown | Format::Github => {
+        _ => {
             let mut text = format!(
                 "{file}: {}, {}, {} of account {account} as of {now}\n",
                 counted(users, "user"),

@@ -26,13 +26,13 @@ pub fn check(common: &Common, output: &Output) -> Result<Exit, CommandError> {
     write_into(common.json_into.as_deref(), || json(&loaded.diagnostics))?;
     match output.format {
         Format::Markdown => output.data(&markdown::diagnostics(&loaded.diagnostics)),
-        Format::Text | Format::Github => {
+        Format::Json => output.data(&json(&loaded.diagnostics)),
+        _ => {
             output.mistakes(&loaded.diagnostics);
             if let (false, Some(manifest)) = (loaded.has_errors(), &loaded.manifest) {
                 output.data(&good(&common.manifests, manifest));
             }
         }
-        Format::Json => output.data(&json(&loaded.diagnostics)),
     }
     Ok(if loaded.has_errors() { Exit::Error } else { Exit::Done })
 }

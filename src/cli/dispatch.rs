@@ -9,13 +9,13 @@ use keyrota::{
 
 use super::{
     apply,
-    args::{ApplyArgs, Common, PlanArgs, PreviewArgs, StatusArgs},
+    args::{ApplyArgs, Common, ForecastArgs, PlanArgs, PreviewArgs, StatusArgs},
     base::{BaseAccounts, BaseManifests, connect_base, load_base},
     confirm,
     context::Context,
     error::CommandError,
     exit::Exit,
-    explain, mail,
+    explain, forecast, mail,
     open::{connect, instant, name_sandbox, save, selected},
     output::Output,
     plan, status,
@@ -26,6 +26,7 @@ pub enum Task {
     Plan(PlanArgs),
     Apply(ApplyArgs),
     Status(StatusArgs),
+    Forecast(ForecastArgs),
     Explain {
         user: String,
     },
@@ -133,6 +134,7 @@ async fn run<C: Writes>(
         Task::Apply(args) => apply::run(context, &args).await,
         Task::Confirm(args) => confirm::run(context, &args).await,
         Task::Status(args) => status::run(context, &args).await,
+        Task::Forecast(args) => forecast::run(context, &args).await,
         Task::Explain { user } => explain::run(context, &user).await,
         Task::Preview { args, user } => mail::of_user(context, &args, &user).await,
     }

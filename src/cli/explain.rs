@@ -1,19 +1,21 @@
 //! `keyrota explain USER`: its keys, what comes next and why, what the next year brings, and the effective policy with the
 //! place of each value.
 
+use chrono::TimeDelta;
 use keyrota::{
     cloud::Reads,
     explain::{Line, policy},
+    inventory::KeyId,
     manifest::{RotateAhead, Source},
-    observe::{Depth, Unmanaged},
-    plan::{Event, year},
+    observe::{AccountState, Depth, Unmanaged},
+    plan::{Calendar, Event, Outlook, Row, Viewpoint, calendar},
     report::{
         json,
         text::{self, columns},
     },
-    roster::{Entry, Roster},
+    roster::Entry,
     run::{Missing, Mode, Planned},
-    time::{Day, Duration},
+    time::{Day, Duration, rfc3339},
     untrusted::printable,
 };
 use serde_json::{Value, json};
@@ -27,59 +29,105 @@ use super::{
 
 pub async fn run<C: Reads>(context: &Context<'_, C>, user: &str) -> Result<Exit, CommandError> {
     let users = [user.to_owned()];
-    let planned = context.observe_users(&users, Mode::Plan, Depth::Everything, Unmanaged::Names).await?;
+    let planned = context.observe_users(&users, Mode::Plan, Depth::Everything, Unmanaged::Keys).await?;
     if let Some(missing) = planned.missing.first() {
         let Missing { user, is_unmanaged, .. } = missing;
         if !is_unmanaged {
             return Err(not_in_scope(missing));
         }
         context.output.data(&match context.output.format {
-            Format::Json => format!("{:#}\n", json!({ "version": 1, "users": [], "unmanaged": [user] })),
-            _ => format!("{}: unmanaged, no rule selects it\n", printable(user)),
+            Format::Json => {
+                let keys = json::unmanaged_users(&planned.plan);
+                format!("{:#}\n", json!({ "version": 1, "users": [], "unmanaged": [user], "unmanaged-users": keys }))
+            }
+            _ => {
+                let keys = text::unmanaged(&planned.plan);
+                let hint = "keyrota never touches it; name it in a `[[rotate]]`, or in an `[[exempt]]` with a reason";
+                let user = printable(user);
+                context.as_of() + &context.masked(format!("{keys}{user}: unmanaged, no rule selects it: {hint}\n"))
+            }
         });
-        return Ok(Exit::Done);
+        let is_known = planned.plan.unmanaged.iter().all(|one| one.keys.is_some());
+        return Ok(if is_known { Exit::Done } else { Exit::Failed });
     }
-    match context.output.format {
-        Format::Text | Format::Markdown | Format::Github => {
-            context.output.data(&(context.as_of() + &context.masked(as_text(context, &planned))))
+    // Whose turn it is rests on everyone who waits for one.
+    let planned = match planned.plan.changes.iter().any(|change| change.action.starts_rotation()) {
+        true if context.manifest.pace.max_rotations().is_some() => {
+            context.observe_users(&[], Mode::Plan, Depth::Everything, Unmanaged::Names).await?
         }
-        Format::Json => context.output.data(&as_json(context, &planned)?),
+        _ => planned,
+    };
+    match context.output.format {
+        Format::Json => context.output.data(&as_json(context, &planned, &users)?),
+        _ => context.output.data(&(context.as_of() + &context.masked(as_text(context, &planned, &users)))),
     }
     Ok(if planned.verdict(None).has_failures() { Exit::Failed } else { Exit::Done })
 }
 
-fn as_text<C: Reads>(context: &Context<'_, C>, planned: &Planned<'_, C>) -> String {
+fn as_text<C: Reads>(context: &Context<'_, C>, planned: &Planned<'_, C>, users: &[String]) -> String {
     let viewpoint = context.viewpoint();
     let mut out = String::new();
-    for one in planned.accounts.iter().filter(|one| !one.roster.entries.is_empty()) {
-        out += &text::status(&[(&one.roster, &one.inventory)], viewpoint);
-        for entry in &one.roster.entries {
-            let state = one.inventory.users.get(&entry.user.name).and_then(|state| state.as_ref().ok());
-            let events = state.and_then(|state| year(&one.roster, entry, state, viewpoint.at));
+    for (one, entry) in meant(planned, users) {
+        out += &text::status_of(&[(&one.roster, &one.inventory)], viewpoint, users);
+        let ahead = ahead(one, viewpoint);
+        for row in ahead.users.iter().filter(|row| row.user == entry.user.name) {
             out += &format!("\n{}, account {}\n", printable(&entry.user.name), one.roster.account);
             out += &effective_text(entry, context.output.width());
-            out += &year_text(events.as_deref());
+            out += &year_text(row);
         }
     }
     out
 }
 
+/// The users of these names, account by account.
+fn meant<'p, C>(
+    planned: &'p Planned<'_, C>,
+    users: &'p [String],
+) -> impl Iterator<Item = (&'p AccountState<'p, C>, &'p Entry)> {
+    let is_meant = |entry: &&Entry| users.iter().any(|user| user.eq_ignore_ascii_case(&entry.user.name));
+    planned
+        .accounts
+        .iter()
+        .flat_map(move |one| one.roster.entries.iter().filter(is_meant).map(move |entry| (one, entry)))
+}
+
+/// What the scheduled runs of the next year do. Who else waits for a turn is not looked at.
+fn ahead<C: Reads>(account: &AccountState<'_, C>, viewpoint: Viewpoint) -> Calendar {
+    calendar(&account.roster, &account.inventory, viewpoint, TimeDelta::days(365))
+}
+
 /// What the next year brings, a line a run.
-fn year_text(events: Option<&[Event]>) -> String {
-    let Some(events) = events else { return "\nThe next year: not known.\n".to_owned() };
-    if events.is_empty() {
-        return "\nThe next year: nothing.\n".to_owned();
-    }
+fn year_text(row: &Row) -> String {
     let mut lines: Vec<(String, Vec<String>)> = Vec::new();
-    for Event { at, verb, key } in events {
-        let (day, step) = (Day(*at).to_string(), format!("{verb} {}", key.as_deref().unwrap_or("its secret")));
+    for Event { at, verb, key, .. } in &row.events {
+        let key = key.as_ref().map_or("its secret", |key| key.as_str());
+        let (day, step) = (Day(*at).to_string(), format!("{verb} {key}"));
         match lines.last_mut() {
             Some((last, steps)) if *last == day => steps.push(step),
             _ => lines.push((day, vec![step])),
         }
     }
+    let ends = match &row.outlook {
+        Outlook::Known => None,
+        Outlook::Exempt { reason, until } => {
+            let until =
+                until.map_or_else(String::new, |until| format!(" until {}", Day(until - TimeDelta::seconds(1))));
+            Some((None, format!("exempt{until}: {}", printable(reason))))
+        }
+        Outlook::Blocked { since, wait } => Some((Some(since), format!("blocked: {}", printable(&wait.to_string())))),
+        Outlook::Unknown { since, why } => Some((Some(since), format!("not known: {}", printable(why)))),
+    };
+    if let Some((since, words)) = ends {
+        lines.push((since.map_or_else(String::new, |since| Day(*since).to_string()), vec![words]));
+    }
+    if lines.is_empty() {
+        return "\nThe next year: nothing.\n".to_owned();
+    }
     let lines = lines.iter().map(|(day, steps)| format!("  {day}\t{}", steps.join(", ")));
-    format!("\nThe next year, if clients take each new key when it is handed out:\n{}", text::aligned(lines))
+    format!(
+        "\nThe next year, if who uses a key now goes on until it is stopped, and clients of new keys move in time:\n{}",
+        text::aligned(lines)
+    )
 }
 
 /// The policy: name, value and place. Values wrap, and the place keeps its column.
@@ -122,35 +170,34 @@ fn wrap(text: &str, room: usize) -> Vec<String> {
 }
 
 /// What `status` says of the user, with its policy and the next year.
-fn as_json<C: Reads>(context: &Context<'_, C>, planned: &Planned<'_, C>) -> Result<String, CommandError> {
+fn as_json<C: Reads>(
+    context: &Context<'_, C>,
+    planned: &Planned<'_, C>,
+    names: &[String],
+) -> Result<String, CommandError> {
     let viewpoint = context.viewpoint();
     let mut users = Vec::new();
-    for one in planned.accounts.iter().filter(|one| !one.roster.entries.is_empty()) {
-        let status = json::status(&[(&one.roster, &one.inventory)], &[], viewpoint);
+    for (one, entry) in meant(planned, names) {
+        let ahead = ahead(one, viewpoint);
+        let status = json::status_of(&[(&one.roster, &one.inventory)], &[], viewpoint, names);
         let mut status: Value = serde_json::from_str(&status).map_err(CommandError::new)?;
         let rows = status["users"].as_array_mut().map(std::mem::take).unwrap_or_default();
         for mut row in rows {
-            let entry = one.roster.entries.iter().find(|entry| row["user"] == entry.user.name.as_str());
-            let Some(entry) = entry else { continue };
             row["policy"] = policy_json(entry);
-            row["year"] = year_json(&one.roster, entry, planned, viewpoint.at);
+            row["year"] = ahead.users.iter().find(|row| row.user == entry.user.name).map_or(Value::Null, year_json);
             users.push(row);
         }
     }
     Ok(format!("{:#}\n", json!({ "version": 1, "users": users })))
 }
 
-fn year_json<C: Reads>(
-    roster: &Roster,
-    entry: &Entry,
-    planned: &Planned<'_, C>,
-    now: chrono::DateTime<chrono::Utc>,
-) -> Value {
-    let account = planned.accounts.iter().find(|one| one.roster.account == roster.account);
-    let state = account.and_then(|one| one.inventory.users.get(&entry.user.name)).and_then(|state| state.as_ref().ok());
-    let events = state.and_then(|state| year(roster, entry, state, now));
-    let event = |Event { at, verb, key }: Event| json!({ "date": keyrota::time::rfc3339(at), "action": verb.as_str(), "key-ref": key });
-    events.map_or(Value::Null, |events| events.into_iter().map(event).collect())
+/// `null`: something could not be read.
+fn year_json(row: &Row) -> Value {
+    let event = |Event { at, verb, key, .. }: &Event| json!({ "date": rfc3339(*at), "action": verb.as_str(), "key-ref": key.as_ref().map(KeyId::as_str) });
+    match row.outlook {
+        Outlook::Unknown { .. } => Value::Null,
+        Outlook::Known | Outlook::Exempt { .. } | Outlook::Blocked { .. } => row.events.iter().map(event).collect(),
+    }
 }
 
 /// The policy, with what follows from other values.

@@ -16,6 +16,7 @@ mod error;
 mod exit;
 mod explain;
 mod export;
+mod forecast;
 mod init;
 mod mail;
 mod open;
@@ -64,7 +65,7 @@ pub fn main() -> ExitCode {
         cli.common.json_into.clone_from(&reports.json_into);
         cli.common.markdown_into.clone_from(&reports.markdown_into);
     }
-    let is_document = matches!(cli.command, Command::Schema | Command::Completions { .. } | Command::Export(_));
+    let is_document = matches!(cli.command, Command::Schema { .. } | Command::Completions { .. } | Command::Export(_));
     if is_document && cli.common.format == args::Format::Github {
         // Commands for the runner would be part of it.
         cli.common.format = args::Format::Text;
@@ -105,11 +106,12 @@ async fn interrupted(output: &Output) {
 
 /// Refuses a format that the command has not.
 fn check_format(command: &Command, format: args::Format) -> Result<(), String> {
-    use args::Format::{Github, Json, Markdown, Text};
+    use args::Format::{Csv, Github, Ics, Json, Markdown, Text};
     let (name, formats): (&str, &[args::Format]) = match command {
         Command::Explain { .. } => ("explain", &[Text, Json, Github]),
+        Command::Forecast(_) => ("forecast", &[Text, Json, Csv, Ics, Github]),
         Command::Mail { .. } => ("mail", &[Text, Github]),
-        Command::Schema => ("schema", &[Text, Json, Github]),
+        Command::Schema { .. } => ("schema", &[Text, Json, Github]),
         Command::Export(_) => ("export", &[Text, Json, Github]),
         Command::Completions { .. } => ("completions", &[Text, Github]),
         Command::Init(_) => ("init", &[Text, Json, Github]),
@@ -146,7 +148,7 @@ async fn run(cli: Cli, output: &Output) -> Result<Exit, CommandError> {
         Command::Man { into } => schema::man(&into, output),
         Command::Check(_) => check::check(&common, output),
         Command::Export(args::Export::Terraform { into }) => export::terraform(&common, into.as_deref(), output),
-        Command::Schema => Ok(schema::schema(output)),
+        Command::Schema { of } => Ok(schema::schema(of, output)),
         Command::Completions { shell } => Ok(schema::completions(shell, output)),
         Command::Mail { command: MailCommand::Preview(args) } => match args.user.clone() {
             None => mail::example(&common, &args, output),
@@ -156,6 +158,7 @@ async fn run(cli: Cli, output: &Output) -> Result<Exit, CommandError> {
         Command::Plan(args) => dispatch::with(&common, output, Task::Plan(args)).await,
         Command::Apply(args) => dispatch::with(&common, output, Task::Apply(args)).await,
         Command::Status(args) => dispatch::with(&common, output, Task::Status(args)).await,
+        Command::Forecast(args) => dispatch::with(&common, output, Task::Forecast(args)).await,
         Command::Explain { user } => dispatch::with(&common, output, Task::Explain { user }).await,
     }
 }

@@ -95,6 +95,11 @@ impl Output {
         let _ = io::stdout().lock().write_all(text.as_bytes());
     }
 
+    /// Writes a document whose renderer has taken away what could steer anything, as it is: for a file or a pipe.
+    pub fn document(&self, text: &str) {
+        let _ = io::stdout().lock().write_all(text.as_bytes());
+    }
+
     /// Writes workflow commands, which the runner obeys; nothing in another format.
     pub fn annotations(&self, commands: &str) {
         let Some(token) = self.stopped.as_ref().filter(|_| !commands.is_empty()) else { return };

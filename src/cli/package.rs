@@ -126,7 +126,7 @@ fn write(
             });
             format!("{document:#}\n")
         }
-        Format::Text | Format::Markdown | Format::Github => {
+        _ => {
             let files = counted(count, "file");
             format!("{named}: {architecture}, {files} of manifests, {bytes} bytes, sha256 {sum}\n")
         }

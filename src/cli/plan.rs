@@ -90,9 +90,9 @@ fn show<C: Reads>(context: &Context<'_, C>, report: &Report<'_>) -> Result<(), C
     let Context { common, output, .. } = *context;
     output.annotations(&github::blocked(report.plan));
     output.data(&match output.format {
-        Format::Text | Format::Github => context.as_of() + &as_text(report, common.mask),
         Format::Json => json::render(report),
         Format::Markdown => markdown::render(report, common.mask),
+        _ => context.as_of() + &as_text(report, common.mask),
     });
     write_reports(common, report)
 }

@@ -3,13 +3,22 @@
 use std::path::Path;
 
 use clap::CommandFactory;
-use keyrota::manifest;
+use keyrota::{manifest, report::json};
 
-use super::{args::Cli, error::CommandError, exit::Exit, output::Output};
+use super::{
+    args::{Cli, Document},
+    error::CommandError,
+    exit::Exit,
+    output::Output,
+};
 
 /// `keyrota schema`
-pub fn schema(output: &Output) -> Exit {
-    output.data(&format!("{:#}\n", manifest::json_schema()));
+pub fn schema(of: Document, output: &Output) -> Exit {
+    let schema = match of {
+        Document::Manifests => manifest::json_schema(),
+        Document::Forecast => json::forecast_schema(),
+    };
+    output.data(&format!("{schema:#}\n"));
     Exit::Done
 }
 

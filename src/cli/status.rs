@@ -22,11 +22,14 @@ pub async fn run<C: Reads>(context: &Context<'_, C>, args: &StatusArgs) -> Resul
     let accounts: Vec<_> = planned.accounts.iter().map(|one| (&one.roster, &one.inventory)).collect();
     let unread = &planned.plan.accounts_unread;
     let json = || json::status(&accounts, unread, viewpoint);
-    let markdown = || markdown::status(&accounts, unread, viewpoint, context.common.mask);
+    let markdown = || match args.unmanaged {
+        true => markdown::unmanaged(&planned.plan, context.common.mask),
+        false => markdown::status(&accounts, unread, viewpoint, context.common.mask),
+    };
     context.output.data(&match context.output.format {
         Format::Json => json(),
         Format::Markdown => markdown(),
-        Format::Text | Format::Github => {
+        _ => {
             let unread = unread.iter().map(|account| text::unread(account) + "\n");
             let users = match args.unmanaged {
                 true => text::unmanaged(&planned.plan),

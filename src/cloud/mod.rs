@@ -98,6 +98,12 @@ pub trait Reads {
     async fn users(&self, relevant: Relevant<'_>) -> Result<Vec<User>, CallError>;
     /// `ListSecrets`, those scheduled for deletion included. May lag five minutes.
     async fn secrets(&self) -> Result<Vec<SecretRecord>, CallError>;
+    /// [`Reads::secrets`], of which those may be missing whose names do not begin with `prefix` and that keyrota keeps for
+    /// nobody.
+    async fn secrets_named(&self, prefix: &str) -> Result<Vec<SecretRecord>, CallError> {
+        let _ = prefix;
+        self.secrets().await
+    }
     /// `DescribeSecret` by exact name; `None` if there is no such secret.
     async fn describe_secret(&self, name: &str) -> Result<Option<SecretRecord>, CallError>;
     /// `GetResourcePolicy`: the policy's JSON; `None` if the secret has none.

@@ -104,7 +104,7 @@ pub(super) fn remarks(user: &IamUser, places: &[Place], stored: &HashSet<KeyId>)
         let text = format!("two active keys, {} and {}: a new key needs the place of one", named(one), named(other));
         remarks.push(of(RemarkKind::TwoKeys, text));
     }
-    if let Some(sign) = user.smtp.clone().or_else(|| smtp_sign(&user.name, &user.groups, [])) {
+    if let Some(sign) = user.smtp.sign().map(str::to_owned).or_else(|| smtp_sign(&user.name, &user.groups, [])) {
         let text = format!("sends mail by SES's SMTP, {sign} says: its password derives from the key (`smtp = true`)");
         remarks.push(of(RemarkKind::Smtp, text));
     }

@@ -20,7 +20,7 @@ pub use self::{
     error::{CallError, ErrorKind},
     key::{Key, KeyId, LastUse, Status},
     ledger::*,
-    smtp::{PolicyText, smtp_sign},
+    smtp::{PolicyText, SmtpUse, smtp_sign},
     unmanaged::{UnmanagedKey, UnmanagedKeys, from_credential_report},
 };
 
@@ -50,8 +50,8 @@ pub struct User {
     pub tags: BTreeMap<String, String>,
     /// The names of its groups.
     pub groups: Vec<String>,
-    /// What says that it sends mail by SES's SMTP (see [`smtp_sign`]), as far as that was read.
-    pub smtp: Option<String>,
+    /// Whether it sends mail by SES's SMTP.
+    pub smtp: SmtpUse,
     /// Set when tags or groups could not be read: the user is then held, never guessed at.
     pub unreadable: Option<CallError>,
 }

@@ -37,6 +37,24 @@ pub struct Manifest {
     pub(crate) sources: Sources,
 }
 
+impl Manifest {
+    /// What the names of all secrets begin with that the rules give to users.
+    pub fn secret_prefix(&self) -> &str {
+        let literals = self.rules.iter().map(|rule| {
+            let name = &rule.policy.secret.value;
+            name.split_once('{').map_or(name.as_str(), |(literal, _)| literal)
+        });
+        literals.reduce(shared).unwrap_or_default()
+    }
+}
+
+/// What both begin with.
+fn shared<'a>(one: &'a str, other: &str) -> &'a str {
+    let differs = |((_, a), b): &((usize, char), char)| a != b;
+    let end = one.char_indices().zip(other.chars()).find(differs).map_or(one.len().min(other.len()), |((at, _), _)| at);
+    &one[..end]
+}
+
 /// One `[[rotate]]` table: whom it selects, and the policy after merging built-in values, `[defaults]` and its own.
 #[derive(Clone, Debug)]
 pub struct Rule {

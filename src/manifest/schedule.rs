@@ -1,5 +1,7 @@
 //! Schedule expressions as EventBridge reads them, in UTC.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use croner::{
     Cron,
@@ -170,6 +172,27 @@ impl Runs {
         (at, enforce.is_some_and(|enforce| enforce <= at))
     }
 
+    /// Every run from the one instant to the other, and whether it starts rotations. Of two at the same instant the one that
+    /// does counts. A `rate(…)` counts from the first instant: when it starts, only EventBridge knows.
+    pub fn between(&self, from: DateTime<Utc>, until: DateTime<Utc>) -> BTreeMap<DateTime<Utc>, bool> {
+        let mut runs = BTreeMap::new();
+        for (series, enforces) in [(&self.tend, false), (&self.enforce, true)] {
+            let (cron, rate) = (parsed(&series.expression), rate(&series.expression));
+            let mut at = from - TimeDelta::seconds(1);
+            while runs.len() < MOST_AHEAD {
+                let next = match (&cron, rate) {
+                    (Some(cron), _) => cron.find_next_occurrence(&at, false).ok(),
+                    (None, Some(rate)) => at.max(from).checked_add_signed(rate),
+                    (None, None) => None,
+                };
+                let Some(next) = next.filter(|next| *next <= until && *next > at) else { break };
+                runs.insert(next, enforces);
+                at = next;
+            }
+        }
+        runs
+    }
+
     /// The longest time between two runs of either kind, if they come more than once.
     pub fn longest_gap(&self, now: DateTime<Utc>) -> Option<TimeDelta> {
         [&self.tend, &self.enforce].into_iter().filter_map(|series| longest_gap(&series.expression, now)).min()
@@ -208,6 +231,9 @@ impl Series {
         }
     }
 }
+
+/// So many runs are looked ahead at most: more would be one a minute for two years.
+const MOST_AHEAD: usize = 1_000_000;
 
 /// How many runs are computed ahead.
 const MOST_UPCOMING: usize = 1000;

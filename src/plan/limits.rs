@@ -23,9 +23,14 @@ pub enum Exceeded {
 /// none of its concern.
 #[must_use]
 pub fn exceeded(plan: &Plan, limits: &Limits) -> Vec<Exceeded> {
-    let Limits { max_actions, max_percent } = limits;
     let touches_keys = |change: &&Change| change.in_run().any(|(verb, _)| verb != Verb::Update);
-    let planned = plan.changes.iter().filter(touches_keys).count();
+    exceeded_by(plan.changes.iter().filter(touches_keys).count(), plan.keys, limits)
+}
+
+/// The same for so many users who are changed, of so many keys in scope.
+#[must_use]
+pub fn exceeded_by(planned: usize, keys: usize, limits: &Limits) -> Vec<Exceeded> {
+    let Limits { max_actions, max_percent } = limits;
     let mut exceeded = Vec::new();
     if let Some(limit) = max_actions
         && planned as u64 > u64::from(limit.value)
@@ -33,10 +38,9 @@ pub fn exceeded(plan: &Plan, limits: &Limits) -> Vec<Exceeded> {
         exceeded.push(Exceeded::Actions { planned, limit: limit.value, source: limit.source.clone() });
     }
     if let Some(limit) = max_percent
-        && plan.keys >= FEWEST_KEYS
-        && planned as u64 * 100 > u64::from(limit.value) * plan.keys as u64
+        && keys >= FEWEST_KEYS
+        && planned as u64 * 100 > u64::from(limit.value) * keys as u64
     {
-        let keys = plan.keys;
         exceeded.push(Exceeded::Percent { planned, keys, limit: limit.value, source: limit.source.clone() });
     }
     exceeded

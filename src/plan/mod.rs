@@ -5,6 +5,7 @@
 //! again gives the change after that: one small planner yields the next change, the chain shown in a plan, and the loop
 //! that `apply` runs.
 
+mod calendar;
 mod fingerprint;
 mod forecast;
 mod hold;
@@ -22,7 +23,6 @@ mod unused;
 mod upkeep;
 mod view;
 mod waiting_on;
-mod year;
 
 use std::sync::Arc;
 
@@ -32,16 +32,17 @@ use self::{
     view::View,
 };
 use crate::{
-    inventory::{Account, CallError, Destination, Elsewhere, Inventory, LastUse, State},
+    inventory::{Account, CallError, Destination, Elsewhere, Inventory, LastUse, SmtpUse, State},
     manifest::Policy,
     roster::{Entry, Roster},
 };
 use chrono::{DateTime, Utc};
 
 pub use self::{
+    calendar::{Calendar, Cause, DayAhead, Event, Outlook, OverAge, Row, ScheduledRun, calendar},
     fingerprint::{Chain, Link, fingerprint, fingerprint_of, places},
     kms_key::KmsKeyChange,
-    limits::{Exceeded, exceeded},
+    limits::{Exceeded, exceeded, exceeded_by},
     model::{
         Action, Announcement, Change, KeyRef, LedgerWrite, Need, Next, Overdue, Plan, SecretUpdate, Settled, Step,
         Tells, Topic, UnmanagedUser, Verb, Viewpoint, Waiting, Warning,
@@ -55,7 +56,6 @@ pub use self::{
     simulate::simulate,
     view::{due_at, overdue},
     waiting_on::{Class, LeakObstacle, WaitingKind, WaitingOn},
-    year::{Event, year},
 };
 pub use crate::time::{Day, Duration};
 
@@ -74,6 +74,12 @@ pub fn plan_for(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Vie
     let account = Arc::new(roster.account.clone());
     let mut plan = Plan::empty(now);
     unmanaged(&mut plan, roster, inventory, &account);
+    let is_doubtful = |entry: &Entry| {
+        entry.exempt.is_none() && !entry.policy.smtp.value && entry.user.smtp == SmtpUse::PoliciesUnread
+    };
+    if roster.entries.iter().any(is_doubtful) {
+        plan.warnings.push(Warning::PoliciesUnread { account: Arc::clone(&account) });
+    }
     for entry in &roster.entries {
         let user = entry.user.name.clone();
         if inventory.resting.contains(&user) {
@@ -120,7 +126,11 @@ pub fn plan_for(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Vie
                 continue;
             }
             Next::Settled { next_rotation } => {
-                plan.settled.push(Settled { account, user, next_rotation });
+                let goes = state.and_then(|state| unused::goes(&View::new(roster, entry, state, now)));
+                let goes_unused = goes.map(|at| roster.runs.starting(at, now));
+                let goes_unused = goes_unused.filter(|goes| next_rotation.is_none_or(|rotates| *goes <= rotates));
+                let next_rotation = next_rotation.filter(|_| goes_unused.is_none());
+                plan.settled.push(Settled { account, user, next_rotation, goes_unused });
                 continue;
             }
             Next::Wait { key, wait, until } => (key, wait, until),

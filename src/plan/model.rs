@@ -103,6 +103,8 @@ pub enum Warning {
     },
     /// Clients of the user hold an SMTP password that derives from its key, and the manifest does not say so.
     SmtpPassword { account: Arc<Account>, user: String, sign: String },
+    /// Who of the users sends mail by SES's SMTP is not known for certain, for their policies could not be read.
+    PoliciesUnread { account: Arc<Account> },
     /// Users that no rule selects have keys that are older than `[defaults]` allows.
     UnmanagedOverAge {
         account: Arc<Account>,
@@ -143,6 +145,7 @@ impl Warning {
             Self::ExtraReplicas { .. } => "extra-replicas",
             Self::SecretLeft { .. } => "secret-left",
             Self::SmtpPassword { .. } => "smtp-password",
+            Self::PoliciesUnread { .. } => "policies-unread",
             Self::UnmanagedOverAge { .. } => "unmanaged-over-age",
             Self::UnmanagedUnread { .. } => "unmanaged-unread",
             Self::PaceTooSlow { .. } | Self::PaceLate { .. } => "pace",
@@ -157,7 +160,8 @@ impl Warning {
             | Self::ExtraReplicas { account, user, .. }
             | Self::SecretLeft { account, user, .. }
             | Self::SmtpPassword { account, user, .. } => (account, Some(user)),
-            Self::UnmanagedOverAge { account, .. }
+            Self::PoliciesUnread { account }
+            | Self::UnmanagedOverAge { account, .. }
             | Self::UnmanagedUnread { account, .. }
             | Self::PaceTooSlow { account, .. }
             | Self::PaceLate { account, .. } => (account, None),
@@ -206,6 +210,11 @@ impl fmt::Display for Warning {
                 f,
                 "{user} sends mail by SES's SMTP, {sign} says: a new key changes the password of its clients; `smtp = true` in its \
                  rule stores that beside the key"
+            ),
+            Self::PoliciesUnread { account } => write!(
+                f,
+                "the policies of users of account {account} could not be read: who sends mail by SES's SMTP is known by names and groups \
+                 only, and a new key changes the password of such clients; grant `iam:GetAccountAuthorizationDetails`"
             ),
             Self::UnmanagedOverAge { account: _, users, limit } => {
                 let named = users.iter().take(MOST_NAMED).map(|(user, age)| format!("{user} ({}d)", age.num_days()));
@@ -402,6 +411,8 @@ pub struct Settled {
     pub user: String,
     /// When its current key becomes due; `None` without an active key.
     pub next_rotation: Option<DateTime<Utc>>,
+    /// When its owner is told that its key goes, if nobody uses it until then: no rotation comes before that.
+    pub goes_unused: Option<DateTime<Utc>>,
 }
 
 /// The kinds of [`Action`], in the order in which a rotation takes them; the last is of none.

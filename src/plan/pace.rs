@@ -53,40 +53,55 @@ impl Candidate<'_> {
         matches!(self.change.action, Action::Create { resumes: true, .. })
     }
 
-    /// Whether a key works that was created before `reissue-before`: that waits for nobody.
+    /// See [`is_reissue`].
     fn is_reissue(&self, now: DateTime<Utc>) -> bool {
-        let before = self.entry.policy.reissue_before.value.filter(|before| *before <= now);
-        self.state.keys.iter().any(|key| key.is_active() && before.is_some_and(|before| key.created < before))
+        is_reissue(self.entry, &self.state, now)
     }
 
-    /// When its oldest key was created that works: whose turn comes first.
+    /// See [`oldest`].
     fn oldest(&self) -> DateTime<Utc> {
-        let active = self.state.keys.iter().filter(|key| key.is_active()).map(|key| key.created);
-        active.min().unwrap_or(DateTime::<Utc>::MAX_UTC)
+        oldest(&self.state)
     }
 
-    /// Whether a run at that time would have begun it, as far as can be told now.
+    /// See [`was_due`].
     fn was_due(&self, then: DateTime<Utc>) -> bool {
-        let is_unused = match &self.change.action {
-            Action::Notify { key, announcement } => match &announcement.topic {
-                Topic::Retiring { why: Retirement::Unused, last_use, .. } => {
-                    let created = self.state.key(key).map(|key| key.created);
-                    let used = match last_use {
-                        LastUse::At { time, .. } => Some(*time),
-                        LastUse::Never | LastUse::Unread => None,
-                    };
-                    let since = used.or(created);
-                    let unused = self.entry.policy.unused.value.unwrap_or_default();
-                    since.is_some_and(|since| later(since, unused - SLACK) <= then)
-                }
-                _ => false,
-            },
-            _ => false,
-        };
-        let active = self.state.keys.iter().filter(|key| key.is_active());
-        let due = active.map(|key| due_at(key, &self.entry.policy)).min();
-        is_unused || due.is_some_and(|due| later(due, -SLACK) <= then)
+        was_due(&self.change.action, self.entry, &self.state, then)
     }
+}
+
+/// Whether a key works that was created before `reissue-before`: that waits for nobody.
+pub(super) fn is_reissue(entry: &Entry, state: &State, now: DateTime<Utc>) -> bool {
+    let before = entry.policy.reissue_before.value.filter(|before| *before <= now);
+    state.keys.iter().any(|key| key.is_active() && before.is_some_and(|before| key.created < before))
+}
+
+/// When the user's oldest key was created that works: whose turn comes first.
+pub(super) fn oldest(state: &State) -> DateTime<Utc> {
+    let active = state.keys.iter().filter(|key| key.is_active()).map(|key| key.created);
+    active.min().unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+/// Whether a run at that time would have begun what this begins, as far as can be told now.
+pub(super) fn was_due(action: &Action, entry: &Entry, state: &State, then: DateTime<Utc>) -> bool {
+    let is_unused = match action {
+        Action::Notify { key, announcement } => match &announcement.topic {
+            Topic::Retiring { why: Retirement::Unused, last_use, .. } => {
+                let created = state.key(key).map(|key| key.created);
+                let used = match last_use {
+                    LastUse::At { time, .. } => Some(*time),
+                    LastUse::Never | LastUse::Unread => None,
+                };
+                let since = used.or(created);
+                let unused = entry.policy.unused.value.unwrap_or_default();
+                since.is_some_and(|since| later(since, unused - SLACK) <= then)
+            }
+            _ => false,
+        },
+        _ => false,
+    };
+    let active = state.keys.iter().filter(|key| key.is_active());
+    let due = active.map(|key| due_at(key, &entry.policy)).min();
+    is_unused || due.is_some_and(|due| later(due, -SLACK) <= then)
 }
 
 /// Lets those begin whose turn it is, and the others wait.

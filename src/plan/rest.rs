@@ -12,7 +12,7 @@ use super::{
     waiting_on::WaitingOn,
 };
 use crate::{
-    inventory::{Elsewhere, Key, Rest, State},
+    inventory::{Elsewhere, Key, LastUse, Rest, State},
     roster::{Entry, Roster},
     time::rfc3339,
 };
@@ -36,7 +36,8 @@ pub fn rest(roster: &Roster, entry: &Entry, state: &State, now: DateTime<Utc>) -
             ..
         } => (until, false),
         Next::Settled { next_rotation } => {
-            let until = next_rotation.unwrap_or_else(|| later(now, FOR_LONG));
+            let rotation = next_rotation.unwrap_or_else(|| later(now, FOR_LONG));
+            let until = unused_at(entry, state).map_or(rotation, |unused| unused.min(rotation));
             // Where both places are taken, the owner is asked to make room.
             match state.keys.iter().filter(|key| Key::is_active(key)).count() > 1 {
                 true => (later(until, -UPCOMING), false),
@@ -46,6 +47,16 @@ pub fn rest(roster: &Roster, entry: &Entry, state: &State, now: DateTime<Utc>) -
         Next::Wait { .. } | Next::Change(..) | Next::Need(_) => return None,
     };
     (until > now).then(|| Rest { until, policy: policy_fingerprint(entry), begins })
+}
+
+/// When the first key counts as unused, if nobody uses it from now on.
+fn unused_at(entry: &Entry, state: &State) -> Option<DateTime<Utc>> {
+    let unused = entry.policy.unused.value?;
+    let since = |key: &Key| match key.last_use {
+        LastUse::At { time, .. } => time.max(key.created),
+        LastUse::Never | LastUse::Unread => key.created,
+    };
+    state.keys.iter().filter(|key| key.is_active()).map(|key| later(since(key), unused)).min()
 }
 
 /// Tells whether the policy by which something was planned is still the same.

@@ -23,7 +23,7 @@ const ANNOUNCEMENT_LASTS: TimeDelta = TimeDelta::days(30);
 
 /// A key made by hand is seen to work if something used it within this time, or within a longer `quiet`: a weekly job is a
 /// use.
-const SEEN_TO_WORK: TimeDelta = TimeDelta::days(8);
+pub(super) const SEEN_TO_WORK: TimeDelta = TimeDelta::days(8);
 
 /// What is due within the hour is due, so that no run is a month late for seconds.
 const MOST_SLACK: TimeDelta = TimeDelta::hours(1);

@@ -1,7 +1,13 @@
 //! What a run found and did, as one value with several small renderers.
 
 #[cfg(feature = "cli")]
+pub mod csv;
+#[cfg(feature = "cli")]
+mod forecast;
+#[cfg(feature = "cli")]
 pub mod github;
+#[cfg(feature = "cli")]
+pub mod ics;
 pub mod json;
 #[cfg(feature = "cli")]
 pub mod markdown;
@@ -17,6 +23,7 @@ pub mod text;
 pub use self::model::{Counts, Report, Since, result_word};
 #[cfg(feature = "cli")]
 pub use self::{
+    forecast::{Forecast, Peak, Sums, Users},
     markdown::masked,
     roster_diff::{roster_diff, template_diff},
 };

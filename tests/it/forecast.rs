@@ -223,7 +223,7 @@ fn world(states: &[State]) -> World {
             path: "/".to_owned(),
             groups: vec![],
             tags: [].into(),
-            smtp: None,
+            smtp: keyrota::inventory::SmtpUse::NoSign,
             keys,
         });
         if let Some((versions, tags)) = secret {

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
 mod action;
+mod ahead;
 mod architecture;
 mod attack;
 mod authorization;

@@ -59,7 +59,7 @@ fn user(name: &str) -> User {
         path: "/".to_owned(),
         tags: BTreeMap::new(),
         groups: Vec::new(),
-        smtp: None,
+        smtp: keyrota::inventory::SmtpUse::NoSign,
         unreadable: None,
     }
 }

@@ -40,7 +40,7 @@ fn plain(text: &str) -> String {
 
 #[test]
 fn text_fits_the_terminal_and_no_word_breaks() {
-    for arguments in [&["plan"][..], &["status"], &["status", "--unmanaged"], &["explain", "ci-full"]] {
+    for arguments in [&["plan"][..], &["status"], &["status", "--unmanaged"], &["explain", "ci-full"], &["forecast"]] {
         let whole = plain(&shown(1000, false, arguments));
         let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
         for columns in [80, 100, 160] {

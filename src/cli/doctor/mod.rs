@@ -71,7 +71,7 @@ pub async fn run(common: &Common, args: &DoctorArgs, output: &Output) -> Result<
     }
     output.data(&match output.format {
         Format::Json => as_json(&findings),
-        Format::Text | Format::Markdown | Format::Github => {
+        _ => {
             let text = as_text(&findings);
             if common.mask { masked(&text) } else { text }
         }

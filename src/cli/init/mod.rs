@@ -112,7 +112,7 @@ async fn add<C: Reads>(
     let undecided = scaffold_decisions(args, left.contains(&TERRAFORM));
     output.data(&match output.format {
         Format::Json => page::added_json(&targets, &left, &undecided),
-        Format::Text | Format::Markdown | Format::Github => page::added(&targets, &left, &undecided),
+        _ => page::added(&targets, &left, &undecided),
     });
     Ok(Exit::Done)
 }
@@ -163,7 +163,7 @@ async fn write<C: Reads>(
     let written = Written { draft: &draft, account: &account, targets: &targets, plan: &plan, over: &over };
     output.data(&match output.format {
         Format::Json => page::as_json(&written),
-        Format::Text | Format::Markdown | Format::Github => {
+        _ => {
             let page = page::page(&written, output.width());
             if common.mask { masked(&page) } else { page }
         }

@@ -8,10 +8,12 @@ mod credential_report;
 mod error;
 mod meter;
 mod origin;
+mod policies;
 #[cfg(feature = "cli")]
 mod probe;
 mod profile;
 mod read;
+mod secrets;
 mod settings;
 mod write;
 

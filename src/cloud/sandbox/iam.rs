@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::{IamUser, Located, World};
 use crate::{
     cloud::Issued,
-    inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, Status, UnmanagedKey, User, smtp_sign},
+    inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, SmtpUse, Status, UnmanagedKey, User, smtp_sign},
 };
 
 /// `AccessKeysPerUser`, a quota that AWS does not raise.
@@ -126,7 +126,10 @@ fn describe(user: &IamUser, account: &Account) -> User {
         path: path.clone(),
         tags: tags.clone(),
         groups: groups.clone(),
-        smtp: smtp.clone().or_else(|| smtp_sign(name, groups, [])),
+        smtp: match smtp {
+            SmtpUse::Sign(_) => smtp.clone(),
+            other => smtp_sign(name, groups, []).map_or_else(|| other.clone(), SmtpUse::Sign),
+        },
         unreadable: None,
     }
 }

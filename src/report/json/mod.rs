@@ -1,12 +1,17 @@
 //! JSON, for programs. Versioned: fields are only added.
 
 mod change;
+#[cfg(feature = "cli")]
+mod forecast;
 mod plan;
 mod rows;
 mod status;
 
+#[cfg(feature = "cli")]
+pub use self::forecast::{FORECAST, forecast, forecast_schema};
 pub use self::{
     change::diagnostic,
     plan::{render, value},
-    status::status,
+    rows::unmanaged_users,
+    status::{status, status_of},
 };

@@ -169,6 +169,7 @@ fn warning(warning: &Warning) -> JsonWarning<'_> {
         Warning::ReplicaFailed { .. }
         | Warning::ExtraReplicas { .. }
         | Warning::SmtpPassword { .. }
+        | Warning::PoliciesUnread { .. }
         | Warning::UnmanagedOverAge { .. }
         | Warning::UnmanagedUnread { .. }
         | Warning::PaceTooSlow { .. }

@@ -1,6 +1,7 @@
 //! For a person: one line a key, aligned, the counts last. Colour never carries meaning alone.
 
 mod change;
+mod forecast;
 mod plan;
 mod status;
 mod unmanaged;
@@ -9,8 +10,9 @@ mod wrap;
 
 pub use self::{
     change::since,
+    forecast::{forecast, not_known},
     plan::{applied, plan, summary},
-    status::status,
+    status::{status, status_of},
     unmanaged::unmanaged,
     words::{aligned, styled, unread},
     wrap::{columns, wrapped},

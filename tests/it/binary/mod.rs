@@ -1,6 +1,7 @@
 //! The binary from outside, on the sandbox: what it prints, how it exits, and what it leaves alone.
 
 mod apply;
+mod forecast;
 mod output;
 
 use crate::command::Folder;

@@ -1,0 +1,48 @@
+//! `keyrota forecast`: what the scheduled runs of the next months will do.
+
+use chrono::TimeDelta;
+use keyrota::{
+    cloud::Reads,
+    observe::{Depth, Unmanaged},
+    plan::{Calendar, calendar},
+    report::{Forecast, csv, ics, json, text},
+    run::Mode,
+};
+
+use super::{
+    args::{ForecastArgs, Format},
+    context::{Context, not_in_scope},
+    error::CommandError,
+    exit::Exit,
+};
+
+/// Whose turn it is depends on everyone: all are read, whoever is shown.
+pub async fn run<C: Reads>(context: &Context<'_, C>, args: &ForecastArgs) -> Result<Exit, CommandError> {
+    let viewpoint = context.viewpoint();
+    let planned = context.plan(Mode::Plan, Depth::Everything, Unmanaged::Names).await?;
+    if let Some(error) = planned.not_in_scope(&args.users).iter().map(not_in_scope).reduce(CommandError::and) {
+        return Err(error);
+    }
+    let lasts = TimeDelta::days(i64::from(args.days));
+    let is_meant = |name: &str| args.users.is_empty() || args.users.iter().any(|user| user.eq_ignore_ascii_case(name));
+    let accounts = planned.accounts.iter();
+    let calendars: Vec<Calendar> =
+        accounts.map(|one| calendar(&one.roster, &one.inventory, viewpoint, lasts).of(is_meant)).collect();
+    let unread = &planned.plan.accounts_unread;
+    let forecast = Forecast::new(&calendars, unread, context.manifest, viewpoint.at, lasts);
+    let output = context.output;
+    match output.format {
+        Format::Json => output.data(&json::forecast(&forecast)),
+        Format::Csv => output.document(&context.masked(csv::forecast(&forecast))),
+        Format::Ics => output.document(&ics::forecast(&forecast, |text| context.masked(text))),
+        _ => output.data(&context.masked(text::forecast(&forecast))),
+    }
+    if matches!(output.format, Format::Csv | Format::Ics)
+        && let Some(sentence) = text::not_known(&forecast)
+    {
+        // Rows and entries say what comes; that something is not known is said beside them as well.
+        output.error(sentence);
+    }
+    let is_known = forecast.users.unreadable == 0 && unread.is_empty();
+    Ok(if is_known && !planned.verdict(None).has_failures() { Exit::Done } else { Exit::Failed })
+}
