@@ -8,6 +8,7 @@ mod unmanaged;
 mod words;
 mod wrap;
 
+pub(crate) use self::words::{BOLD, RED, YELLOW};
 pub use self::{
     change::since,
     forecast::{forecast, not_known},
