@@ -28,6 +28,7 @@ pub mod apply;
 pub mod capture;
 pub mod clock;
 pub mod cloud;
+pub mod counted;
 pub mod diff;
 pub mod evidence;
 pub mod explain;

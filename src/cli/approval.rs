@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use chrono::TimeDelta;
 use keyrota::{
+    counted::counted,
     plan::{Chain, Change, Link, Plan, Verb, fingerprint, fingerprint_of, places},
     time::Duration,
 };
@@ -248,7 +249,7 @@ impl fmt::Display for Refusal {
                 )
             }
             Self::Unreadable { users } => {
-                let users = if *users == 1 { "1 user".to_owned() } else { format!("{users} users") };
+                let users = counted(*users, "user");
                 write!(f, "{users} could not be read: such a plan has no digest, and can't be the approved one")
             }
             Self::OtherDigest { approved, planned } => {

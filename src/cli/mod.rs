@@ -9,6 +9,7 @@ mod capture;
 mod check;
 mod confirm;
 mod context;
+mod destination;
 mod dispatch;
 mod doctor;
 mod error;
@@ -136,6 +137,14 @@ fn check_format(command: &Command, format: args::Format) -> Result<(), String> {
 
 async fn run(cli: Cli, output: &Output) -> Result<Exit, CommandError> {
     let Cli { command, common } = cli;
+    let reports = match &command {
+        Command::Status(args::StatusArgs { reports, .. }) => reports.clone(),
+        _ => args::Reports { json_into: common.json_into.clone(), markdown_into: common.markdown_into.clone() },
+    };
+    destination::check(&[
+        ("--json-into", reports.json_into.as_deref()),
+        ("--markdown-into", reports.markdown_into.as_deref()),
+    ])?;
     match command {
         Command::Init(args) => init::run(&common, &args, output).await,
         Command::Capture(args) => capture::run(&common, &args, output).await,

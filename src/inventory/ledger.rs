@@ -431,7 +431,7 @@ impl Secret {
                  aws secretsmanager untag-resource --secret-id {secret} --tag-keys {name}"
             );
             let (kind, operation) = (ErrorKind::Malformed, "secretsmanager:DescribeSecret");
-            CallError { kind, operation, subject: secret.clone(), message }
+            CallError { kind, operation, subject: secret.clone(), message, hint: None }
         };
         let instant = |name: &str| {
             let text = tag(name).filter(|text| !text.is_empty());

@@ -40,11 +40,6 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// The text of one of its files, by its path as it is shown.
-    pub fn text(&self, file: &str) -> Option<&str> {
-        self.sources.text(file)
-    }
-
     /// What the names of all secrets begin with that the rules give to users.
     pub fn secret_prefix(&self) -> &str {
         let literals = self.rules.iter().map(|rule| {
@@ -52,6 +47,11 @@ impl Manifest {
             name.split_once('{').map_or(name.as_str(), |(literal, _)| literal)
         });
         literals.reduce(shared).unwrap_or_default()
+    }
+
+    /// The text of one of its files, by its path as it is shown.
+    pub fn text(&self, file: &str) -> Option<&str> {
+        self.sources.text(file)
     }
 }
 

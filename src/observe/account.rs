@@ -166,6 +166,7 @@ async fn observe_state(
                 operation,
                 subject: user,
                 message: format!("it asks again: {need}; please report this"),
+                hint: None,
             });
         }
         asked.push(need.clone());
@@ -248,5 +249,11 @@ async fn all_described(
 }
 
 fn malformed(operation: &'static str, subject: &str, message: &str) -> CallError {
-    CallError { kind: ErrorKind::Malformed, operation, subject: subject.to_owned(), message: message.to_owned() }
+    CallError {
+        kind: ErrorKind::Malformed,
+        operation,
+        subject: subject.to_owned(),
+        message: message.to_owned(),
+        hint: None,
+    }
 }

@@ -39,7 +39,7 @@ use crate::{
 use chrono::{DateTime, Utc};
 
 pub use self::{
-    calendar::{Calendar, Cause, DayAhead, Event, Outlook, OverAge, Row, ScheduledRun, calendar},
+    calendar::{Calendar, Cause, DayAhead, Event, Outlook, OverAge, Row, ScheduledRun, calendar, calendar_from_now},
     fingerprint::{Chain, Link, fingerprint, fingerprint_of, places},
     kms_key::KmsKeyChange,
     limits::{Exceeded, exceeded, exceeded_by},
@@ -134,7 +134,9 @@ pub fn plan_for(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Vie
                 continue;
             }
             Next::Wait { key, wait, until } => (key, wait, until),
-            Next::Need(need) => (None, WaitingOn::Unreadable { error: need.to_string(), cause: need.cause() }, None),
+            Next::Need(need) => {
+                (None, WaitingOn::Unreadable { error: need.to_string(), cause: need.cause(), hint: None }, None)
+            }
         };
         let then = match state {
             Some(state) if until.is_some() && !wait.is_exempt() => outset.after_wait(state),
@@ -280,8 +282,8 @@ pub fn next_observed(
     observed: Option<Result<&State, &CallError>>,
     now: DateTime<Utc>,
 ) -> Next {
-    let unreadable = |error: String, cause: String| {
-        let wait = WaitingOn::Unreadable { error, cause };
+    let unreadable = |error: String, cause: String, hint: Option<String>| {
+        let wait = WaitingOn::Unreadable { error, cause, hint };
         Next::Wait { key: None, wait, until: None }
     };
     if let Some(exemption) = &entry.exempt {
@@ -289,8 +291,8 @@ pub fn next_observed(
         return Next::Wait { key: None, wait: WaitingOn::Exempt { reason }, until };
     }
     match (&entry.user.unreadable, observed) {
-        (Some(error), _) | (None, Some(Err(error))) => unreadable(error.to_string(), error.cause()),
-        (None, None) => unreadable("its keys were not read".to_owned(), "they were not read".to_owned()),
+        (Some(error), _) | (None, Some(Err(error))) => unreadable(error.to_string(), error.cause(), error.hint.clone()),
+        (None, None) => unreadable("its keys were not read".to_owned(), "they were not read".to_owned(), None),
         (None, Some(Ok(state))) => next(roster, entry, state, now),
     }
 }

@@ -10,6 +10,7 @@ use super::{
     waiting_on::WaitingOn,
 };
 use crate::{
+    counted::counted,
     inventory::{Account, Key, KeyId, LastUse, Status, UnmanagedKey, UnreadAccount},
     manifest::Source,
     notice::Sender,
@@ -235,17 +236,23 @@ impl fmt::Display for Warning {
                 )
             }
             Self::UnmanagedUnread { account: _, users, why } => {
-                write!(f, "{users} users are selected by no rule, and how old their keys are could not be read: {why}")
+                let (users, are) = (counted(*users, "user"), if *users == 1 { "is" } else { "are" });
+                write!(f, "{users} {are} selected by no rule, and how old their keys are could not be read: {why}")
             }
             Self::PaceTooSlow { account: _, users, lives, every, most, needed } => write!(
                 f,
-                "keys get older than `max-age`: {users} users have keys that are due again after {lives} or more, runs come every \
-                 {every}, and each begins {most} rotations where it takes {needed}; raise `max-rotations` in `[pace]`"
+                "keys get older than `max-age`: {} {} keys that are due again after {lives} or more, runs come every {every}, and \
+                 each begins {} where it takes {needed}; raise `max-rotations` in `[pace]`",
+                counted(*users, "user"),
+                if *users == 1 { "has" } else { "have" },
+                counted(*most, "rotation"),
             ),
             Self::PaceLate { account: _, waiting, most, last, keys } => write!(
                 f,
-                "{keys} of the {waiting} keys that wait for their turn get older than `max-age` before it: at {most} rotations a \
-                 run the last begins on {}; raise `max-rotations` in `[pace]`, or `rotate-ahead`",
+                "{keys} of the {} that wait for their turn get older than `max-age` before it: at {} a run the last begins on \
+                 {}; raise `max-rotations` in `[pace]`, or `rotate-ahead`",
+                counted(*waiting, "key"),
+                counted(*most, "rotation"),
                 Day(*last)
             ),
         }

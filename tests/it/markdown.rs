@@ -255,8 +255,10 @@ fn a_plan_of_hostile_names() {
         let mut plan = Plan::empty(now());
         plan.changes.push(delete(hostile, "AKIAEXAMPLEDELETE001"));
         plan.waiting.push(waits(hostile, WaitingOn::Exempt { reason: hostile.to_owned() }));
-        plan.waiting
-            .push(waits(hostile, WaitingOn::Unreadable { error: hostile.to_owned(), cause: hostile.to_owned() }));
+        plan.waiting.push(waits(
+            hostile,
+            WaitingOn::Unreadable { error: hostile.to_owned(), cause: hostile.to_owned(), hint: None },
+        ));
         plan.waiting.push(waits(hostile, WaitingOn::ForeignSecret { secret: hostile.to_owned() }));
         plan.settled.push(Settled {
             account: account(),

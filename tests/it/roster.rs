@@ -70,6 +70,7 @@ fn users_of(test: Vec<TestUser>) -> Vec<User> {
         operation: "iam:ListUserTags",
         subject: name.to_owned(),
         message: "no".to_owned(),
+        hint: None,
     };
     let user = |test: TestUser| User {
         path: test.path.unwrap_or("/".to_owned()),

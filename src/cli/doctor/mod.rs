@@ -126,8 +126,7 @@ async fn look<C: Probes>(
             match run.plan(&|_| {}).await {
                 Ok(planned) => Some(planned),
                 Err(NothingRead(accounts)) => {
-                    let fix = "grant what is missing: README.md lists what planning needs";
-                    findings.extend(accounts.iter().map(|it| Finding::wrong("permissions", it.to_string(), fix)));
+                    findings.extend(accounts.iter().map(|it| account::unread("permissions", it)));
                     None
                 }
             }

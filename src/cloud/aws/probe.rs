@@ -5,7 +5,7 @@ use aws_sdk_iam::types::PolicyEvaluationDecisionType;
 
 use super::{
     answer::Answers,
-    client::{Aws, call},
+    client::{Aws, call, call_in},
     error::malformed,
 };
 use crate::{
@@ -32,7 +32,9 @@ impl Probes for Aws {
             .interceptor(Answers(self.meter.clone()))
             .region(Some(Region::new(region.to_owned())));
         let sts = aws_sdk_sts::Client::from_conf(config.build());
-        call(self, "sts:GetCallerIdentity", region, || sts.get_caller_identity().send()).await.map(|_| ())
+        call_in(self, Some(region), "sts:GetCallerIdentity", region, || sts.get_caller_identity().send())
+            .await
+            .map(|_| ())
     }
 
     async fn mail_identity(&self, identity: &str, region: Option<&str>) -> Result<Option<bool>, CallError> {
@@ -122,7 +124,7 @@ fn principal(arn: &str) -> String {
 }
 
 fn is_absent(error: &CallError, code: &str) -> bool {
-    error.kind == ErrorKind::NotFound || error.message.ends_with(code) || error.message.contains(&format!("({code})"))
+    error.kind == ErrorKind::NotFound || error.message.starts_with(code) || error.message.contains(&format!("({code})"))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ pub use self::{
     change::since,
     forecast::{forecast, not_known},
     plan::{applied, plan, summary},
-    status::status,
+    status::{status, status_of},
     unmanaged::unmanaged,
     words::{aligned, styled, unread},
     wrap::{columns, wrapped},
