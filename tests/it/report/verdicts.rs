@@ -160,7 +160,7 @@ struct Reluctant<'a> {
 
 fn denied<T>(operation: &'static str, subject: &str) -> Result<T, CallError> {
     let message = "AccessDenied: not for you".to_owned();
-    Err(CallError { kind: ErrorKind::Denied, operation, subject: subject.to_owned(), message })
+    Err(CallError { kind: ErrorKind::Denied, operation, subject: subject.to_owned(), message, hint: None })
 }
 
 impl Reads for Reluctant<'_> {
@@ -252,7 +252,7 @@ fn what_could_not_be_read_is_unknown() {
 
     // No row tells of an account that could not be entered, and no control passes.
     let (id, name) = (Some("444455556666".to_owned()), Some("other".to_owned()));
-    let not_entered = [UnreadAccount { id, name, error: "sts:AssumeRole: AccessDenied".to_owned() }];
+    let not_entered = [UnreadAccount { id, name, error: "sts:AssumeRole: AccessDenied".to_owned(), hint: None }];
     let missing = gathered(&manifest, &Reluctant { sandbox: &sandbox, keys: |_| false, report: false }, &not_entered);
     check_rows(&value(&missing));
     assert_eq!(missing.summary.controls[&Verdict::Unknown] + missing.summary.controls[&Verdict::Fail], 19);
