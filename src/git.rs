@@ -98,6 +98,15 @@ pub fn revision(folder: &Path) -> Option<String> {
     Some(if is_dirty { commit + "-dirty" } else { commit })
 }
 
+/// Whether the manifests and templates of the commit that is checked out are those of another; `None`: it can't be told, for
+/// that commit is not here, as in a shallow clone.
+pub fn is_as_at(folder: &Path, commit: &str) -> Option<bool> {
+    let is_id = commit.len() == 40 && commit.chars().all(|c| c.is_ascii_hexdigit());
+    let there = is_id.then(|| manifests_at(folder, commit).ok()).flatten()?;
+    let here = manifests_at(folder, "HEAD").ok()?;
+    Some(!here.files.is_empty() && here.files == there.files)
+}
+
 impl GitError {
     fn new(message: impl fmt::Display) -> Self {
         Self { message: message.to_string(), hint: None }
