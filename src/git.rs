@@ -191,6 +191,15 @@ fn is_cut(commit: &Commit<'_>) -> bool {
     has_parents && commit.parents().next().is_none()
 }
 
+/// Whether the manifests and templates of the commit that is checked out are those of another; `None`: it can't be told, for
+/// that commit is not here, as in a shallow clone.
+pub fn is_as_at(folder: &Path, commit: &str) -> Option<bool> {
+    let is_id = commit.len() == 40 && commit.chars().all(|c| c.is_ascii_hexdigit());
+    let there = is_id.then(|| manifests_at(folder, commit).ok()).flatten()?;
+    let here = manifests_at(folder, "HEAD").ok()?;
+    Some(!here.files.is_empty() && here.files == there.files)
+}
+
 impl GitError {
     fn new(message: impl fmt::Display) -> Self {
         Self { message: message.to_string(), hint: None }

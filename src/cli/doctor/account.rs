@@ -268,8 +268,14 @@ pub fn secrets(plan: &Plan) -> Vec<Finding> {
     findings
 }
 
-/// The function is there, and has the manifests that are here.
-pub async fn function<C: Probes>(cloud: &C, name: &str, here: Option<&str>) -> Finding {
+/// The function is there, and has the manifests that are here. `is_same` tells whether those of another commit are: most
+/// commits touch none, and ship nothing.
+pub async fn function<C: Probes>(
+    cloud: &C,
+    name: &str,
+    here: Option<&str>,
+    is_same: &dyn Fn(&str) -> Option<bool>,
+) -> Finding {
     const CHECK: &str = "function";
     let Function { arn: _, state, reason, update, architecture, revision } = match cloud.function(name).await {
         Ok(Some(function)) => function,
@@ -311,6 +317,10 @@ pub async fn function<C: Probes>(cloud: &C, name: &str, here: Option<&str>) -> F
         ),
         (Some(revision), Some(here)) if revision == here => {
             Finding::fine(CHECK, format!("{name}{on} has the manifests of {}, as here", short(&revision)))
+        }
+        (Some(revision), Some(here)) if !here.ends_with("-dirty") && is_same(&revision) == Some(true) => {
+            let message = format!("{name}{on} has the manifests of {}, which are those here", short(&revision));
+            Finding::fine(CHECK, message)
         }
         (Some(revision), Some(here)) => Finding::doubt(
             CHECK,
