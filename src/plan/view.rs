@@ -60,9 +60,8 @@ impl<'a> View<'a> {
             Elsewhere::MovedFrom(former) => former.first(),
             Elsewhere::Nowhere | Elsewhere::MovesTo(_) | Elsewhere::Several(_) => None,
         };
-        let works = |key: &Option<KeyId>| {
-            key.as_ref().and_then(|key| state.key(key)).is_some_and(|key| key.is_active())
-        };
+        let works =
+            |key: &Option<KeyId>| key.as_ref().and_then(|key| state.key(key)).is_some_and(|key| key.is_active());
         let (own, formerly) = (state.ledger.handed_out(), former.and_then(Ledger::handed_out));
         let hands_out_itself = own.is_some() && (works(&own) || !works(&formerly));
         let handed_out = own.filter(|_| hands_out_itself).or(formerly);
