@@ -7,6 +7,7 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser},
 };
 use keyrota::{
+    history::Place,
     init::{By, Repository},
     notice::Kind,
     template::Language,
@@ -211,6 +212,9 @@ pub struct ApplyArgs {
     pub users: Vec<String>,
     #[command(flatten)]
     pub reports: Reports,
+    /// Write what was done into a file of this run, in a folder or a bucket (s3://BUCKET/PREFIX)
+    #[arg(long, value_name = "DIR|s3://BUCKET")]
+    pub history: Option<Place>,
     /// Apply without asking
     #[arg(long, short)]
     pub yes: bool,
@@ -333,6 +337,8 @@ pub enum Document {
     Manifests,
     /// `forecast --format json`
     Forecast,
+    /// A line of what `apply --history` writes
+    History,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
