@@ -336,14 +336,22 @@ fn key(number: usize) -> Key {
 fn user(number: usize) -> User {
     let (name, path) = (name(number), "/".to_owned());
     let arn = format!("arn:aws:iam::111122223333:user/{name}");
-    User { name, arn, path, tags: BTreeMap::new(), groups: Vec::new(), smtp: None, unreadable: None }
+    User {
+        name,
+        arn,
+        path,
+        tags: BTreeMap::new(),
+        groups: Vec::new(),
+        smtp: keyrota::inventory::SmtpUse::NoSign,
+        unreadable: None,
+    }
 }
 
 /// Users whose keys keyrota issued: each has a secret.
 fn world(users: usize) -> World {
     let iam_user = |number| {
         let User { name, path, groups, tags, .. } = user(number);
-        IamUser { name, path, groups, tags, smtp: None, keys: vec![key(number)] }
+        IamUser { name, path, groups, tags, smtp: keyrota::inventory::SmtpUse::NoSign, keys: vec![key(number)] }
     };
     let secret = |number| {
         let (id, labels) = (key_id(number).version_id(), vec![CURRENT.to_owned()]);

@@ -28,11 +28,18 @@ pub const RULE: &str = "rule";
 
 /// The policy of a user in scope.
 pub fn policy(entry: &Entry) -> Vec<Line> {
-    let mut lines = vec![line(RULE, "rotate", Some(&entry.rule))];
+    let mut lines = vec![match entry.is_selected() {
+        true => line(RULE, "rotate", Some(&entry.rule)),
+        false => line(RULE, "none: no rule selects it", None),
+    }];
     if let Some(exemption) = &entry.exempt {
         let until =
             exemption.ends.map_or_else(String::new, |ends| format!(" (until {})", Day(ends - TimeDelta::seconds(1))));
         lines.push(line("exempt", format!("{}{until}", exemption.reason), Some(&exemption.source)));
+    }
+    if !entry.is_selected() {
+        // What `[defaults]` says holds for nobody here.
+        return lines;
     }
     if let Some(conflict) = &entry.conflict {
         // The rest is what the first of the rules says; nothing is done to the user.

@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
 /// What a mail is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Kind {
     /// A new key is ready.
     Rotated,
@@ -24,35 +27,14 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::Rotated,
-        Self::Retiring,
-        Self::StillInUse,
-        Self::Deactivated,
-        Self::Deleted,
-        Self::Blocked,
-        Self::Upcoming,
-        Self::Digest,
-    ];
-
     /// Stable, kebab-case: in tags, in names of templates and for the command.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Rotated => "rotated",
-            Self::Retiring => "retiring",
-            Self::StillInUse => "still-in-use",
-            Self::Deactivated => "deactivated",
-            Self::Deleted => "deleted",
-            Self::Blocked => "blocked",
-            Self::Upcoming => "upcoming",
-            Self::Digest => "digest",
-        }
+        self.into()
     }
 
     /// The kind of this name, as [`Self::as_str`] writes it.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+        name.parse().ok()
     }
 }
 

@@ -20,9 +20,11 @@ use crate::{
     unread,
     verdict::Verdict,
 };
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 /// What a run may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Mode {
     /// Everything.
     Enforce,
@@ -33,16 +35,9 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Enforce, Self::Tend, Self::Plan];
-
     /// As events name it.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Enforce => "enforce",
-            Self::Tend => "tend",
-            Self::Plan => "plan",
-        }
+        self.into()
     }
 
     /// Which rotations a run begins, or, for `plan`, shows as those that would begin.
@@ -99,10 +94,11 @@ impl<'a, C: Reads> Run<'a, C> {
     /// No account can be listed.
     pub async fn plan(&self, progress: &(dyn Fn(Progress) + Sync)) -> Result<Planned<'a, C>, NothingRead> {
         let Self { manifest, clouds, not_entered, mode, depth, unmanaged, users, viewpoint, read_until } = *self;
-        let Scope { mut accounts, unread, warnings } =
-            scope(clouds, not_entered, manifest, viewpoint.at, read_until).await?;
-        let missing = keep(&mut accounts, users);
         let whom = if mode == Mode::Tend { Whom::UnderWay } else { Whom::Everyone };
+        let is_read = |name: &str| whom == Whom::Everyone && is_named(name, users);
+        let Scope { mut accounts, unread, warnings } =
+            scope(clouds, not_entered, manifest, viewpoint.at, read_until, is_read).await?;
+        let missing = keep(&mut accounts, users);
         let survey = Survey { depth, whom, until: read_until };
         let accounts = observe_all(accounts, survey, viewpoint, unmanaged, progress).await;
         let mut plan = plan_accounts_for(&accounts, viewpoint, mode.rotations());
@@ -247,16 +243,20 @@ fn plan_accounts_for<C: Reads>(
     all
 }
 
+/// Whether a run for `users` is for this one. If nobody is named, it is for everyone.
+fn is_named(name: &str, users: &[String]) -> bool {
+    users.is_empty() || users.iter().any(|user| user.eq_ignore_ascii_case(name))
+}
+
 /// Takes everyone else out of the scope, if users are named, and says which of them were not in it.
 fn keep<C>(accounts: &mut [AccountScope<'_, C>], users: &[String]) -> Vec<Missing> {
     if users.is_empty() {
         return Vec::new();
     }
     let missing = not_in_scope(accounts.iter().map(|account| &account.roster), users);
-    let is_meant = |name: &str| users.iter().any(|user| user.eq_ignore_ascii_case(name));
     for AccountScope { roster, .. } in accounts {
-        roster.entries.retain(|entry| is_meant(&entry.user.name));
-        roster.unmanaged.clear();
+        roster.entries.retain(|entry| is_named(&entry.user.name, users));
+        roster.unmanaged.retain(|user| is_named(&user.name, users));
     }
     missing
 }
@@ -264,7 +264,7 @@ fn keep<C>(accounts: &mut [AccountScope<'_, C>], users: &[String]) -> Vec<Missin
 /// Those of the users who are in scope nowhere.
 fn not_in_scope<'a>(rosters: impl Iterator<Item = &'a Roster> + Clone, users: &[String]) -> Vec<Missing> {
     let in_scope = || rosters.clone().flat_map(|roster| &roster.entries).map(|entry| entry.user.name.as_str());
-    let unmanaged = || rosters.clone().flat_map(|roster| &roster.unmanaged).map(String::as_str);
+    let unmanaged = || rosters.clone().flat_map(|roster| &roster.unmanaged).map(|user| user.name.as_str());
     let missing = users.iter().filter(|user| !in_scope().any(|name| name.eq_ignore_ascii_case(user)));
     let missing = missing.map(|user| Missing {
         user: user.clone(),

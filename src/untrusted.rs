@@ -3,6 +3,7 @@
 //! Names, tags, reasons, answers of AWS and of git, and file names may hold anything. Each place that text goes to has
 //! its own ways of being steered, and one function here that takes them away. What can't be seen is written as `\u{…}`.
 
+use crate::counted::counted;
 use std::borrow::Cow;
 
 /// A longer value on a page is cut.
@@ -151,6 +152,13 @@ pub fn workflow_property(text: &str) -> String {
     workflow_message(&printable(text)).replace(':', "%3A").replace(',', "%2C")
 }
 
+/// A cell of a spreadsheet that is not taken for a formula: names of users, tags and reasons may begin like one. The apostrophe
+/// is what spreadsheets themselves write before such text.
+pub fn spreadsheet_cell(text: &str) -> String {
+    let text = printable(text).replace("##[", "#\\u{23}[");
+    if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text }
+}
+
 /// A value within a mail: one line, with nothing hidden in it.
 pub fn mail(text: &str) -> String {
     let visible = text.chars().filter(|c| c.is_control() || !is_hidden(*c));
@@ -198,7 +206,8 @@ pub fn fenced(language: &str, text: &str, room: usize) -> String {
     for (position, line) in lines.iter().enumerate() {
         if shown.len() + line.len() + 2 * fence.len() + 120 > room {
             let left = lines.len() - position;
-            return format!("{fence}{language}\n{shown}{fence}\n\n**{left} more lines** did not fit here.\n");
+            let left = counted(left, "more line");
+            return format!("{fence}{language}\n{shown}{fence}\n\n**{left}** did not fit here.\n");
         }
         shown += &(line.clone() + "\n");
     }

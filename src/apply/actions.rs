@@ -182,7 +182,7 @@ impl<C: Writes> Step<'_, C> {
                     let message =
                         format!("AWS said that it was done, and the secret is encrypted with {reported} all the same");
                     let (kind, operation) = (ErrorKind::Other, "secretsmanager:UpdateSecret");
-                    return Err(CallError { kind, operation, subject: secret.to_owned(), message });
+                    return Err(CallError { kind, operation, subject: secret.to_owned(), message, hint: None });
                 }
             }
         }

@@ -38,7 +38,7 @@ pub(super) async fn check(
     for key in keys.iter().filter(works) {
         let message = "AWS said that it was done, and the leaked key works all the same".to_owned();
         let (kind, operation) = (ErrorKind::Other, "iam:UpdateAccessKey");
-        let error = CallError { kind, operation, subject: format!("{user}/{}", key.id), message };
+        let error = CallError { kind, operation, subject: format!("{user}/{}", key.id), message, hint: None };
         fail(outcomes, conditions, &error, |id| *id == key.id);
         let left = put_back(cloud, key, state).await;
         let last = outcomes.iter_mut().rfind(|outcome| outcome.change.action.key() == Some(&key.id));

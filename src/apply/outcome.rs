@@ -1,6 +1,9 @@
 //! What a run did, and what it left to the next.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use chrono::{DateTime, Utc};
 
@@ -113,6 +116,20 @@ impl Cause {
 }
 
 impl Applied {
+    /// What to do about what failed, where that is known; the same once.
+    pub fn hints(&self) -> BTreeSet<&str> {
+        let changes = self.outcomes.iter().filter_map(|outcome| match &outcome.result {
+            Err(Failure::Failed(error)) => Some(error),
+            Err(Failure::Stale(_)) | Ok(()) => None,
+        });
+        let left = self.deferred.iter().filter_map(|deferred| match &deferred.cause {
+            Cause::Unread(error) | Cause::NoMail(error) => Some(error),
+            Cause::Stopped | Cause::Last => None,
+        });
+        let mail = self.mail.iter().filter_map(|sent| sent.result.as_ref().err());
+        changes.chain(left).chain(mail).filter_map(|error| error.hint.as_deref()).collect()
+    }
+
     /// The users that were left to the next run, by cause.
     pub fn left(&self) -> Vec<(String, Vec<&str>)> {
         let mut left: Vec<(String, Vec<&str>)> = Vec::new();

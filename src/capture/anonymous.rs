@@ -15,7 +15,7 @@ use crate::{
         Reads,
         sandbox::{IamUser, Sandbox, StoredSecret, StoredVersion, World},
     },
-    inventory::{Account, Key, KeyId, User, renamed, smtp_sign},
+    inventory::{Account, Key, KeyId, SmtpUse, User, renamed, smtp_sign},
     manifest::{DeclaredAccount, Manifest, Pattern, Rule, files::Files},
     roster::{holds_in, selects},
 };
@@ -73,16 +73,19 @@ fn iam_user(user: &IamUser, names: &mut Names) -> IamUser {
         groups: groups.iter().map(|group| names.other("group", group)).collect(),
         tags: tags.iter().map(|(key, value)| (names.tag(key), names.tag_value(value))).collect(),
         // Its name and its groups may have said so.
-        smtp: smtp.clone().or_else(|| smtp_sign(name, groups, [])).map(|sign| {
-            let what = if sign.contains("policy") {
-                "policy"
-            } else if sign.contains("group") {
-                "group"
-            } else {
-                "name"
-            };
-            format!("its {what}")
-        }),
+        smtp: match smtp.sign().map(str::to_owned).or_else(|| smtp_sign(name, groups, [])) {
+            None => smtp.clone(),
+            Some(sign) => {
+                let what = if sign.contains("policy") {
+                    "policy"
+                } else if sign.contains("group") {
+                    "group"
+                } else {
+                    "name"
+                };
+                SmtpUse::Sign(format!("its {what}"))
+            }
+        },
         keys: keys.iter().map(|key| Key { id: names.key(&key.id), ..key.clone() }).collect(),
     }
 }
@@ -191,7 +194,7 @@ fn described(user: &IamUser, account: &Account) -> User {
         path: user.path.clone(),
         tags: user.tags.clone(),
         groups: user.groups.clone(),
-        smtp: None,
+        smtp: SmtpUse::NoSign,
         unreadable: None,
     }
 }

@@ -14,7 +14,7 @@ use crate::{
         Reads,
         sandbox::{IamUser, Sandbox, StoredSecret, StoredVersion, World},
     },
-    inventory::{Account, CallError, Key, LastUse, SecretRecord, User, smtp_sign, tag_value},
+    inventory::{Account, CallError, Key, LastUse, SecretRecord, SmtpUse, User, smtp_sign, tag_value},
     names,
 };
 
@@ -108,7 +108,7 @@ async fn read_user(cloud: &impl Reads, user: User) -> Result<IamUser, CallError>
         key.last_use = cloud.last_use(&key.id).await?;
     }
     // What the name and the groups say, they go on saying.
-    let smtp = smtp.filter(|_| smtp_sign(&name, &groups, []).is_none());
+    let smtp = if smtp_sign(&name, &groups, []).is_some() { SmtpUse::NoSign } else { smtp };
     Ok(IamUser { name, path, groups, tags, smtp, keys })
 }
 
@@ -142,7 +142,8 @@ async fn read_secret(cloud: &impl Reads, name: &str) -> Result<Option<StoredSecr
     }))
 }
 
-/// The latest instant in the account: AWS's clock may be a second ahead of this machine's.
+/// The latest instant at which something was done in the account: AWS's clock may be a second ahead of this machine's. The day
+/// on which a secret is scheduled to be deleted is yet to come.
 fn latest(world: &World, now: DateTime<Utc>) -> DateTime<Utc> {
     let of_keys = world.users.iter().flat_map(|user| &user.keys).flat_map(|key| {
         let used = match &key.last_use {
@@ -151,6 +152,5 @@ fn latest(world: &World, now: DateTime<Utc>) -> DateTime<Utc> {
         };
         [Some(key.created), used]
     });
-    let of_secrets = world.secrets.iter().map(|secret| secret.deleted);
-    of_keys.chain(of_secrets).flatten().fold(now, DateTime::max)
+    of_keys.flatten().fold(now, DateTime::max)
 }

@@ -112,9 +112,14 @@ pub async fn run<C: Writes>(context: &Context<'_, C>, args: &ApplyArgs) -> Resul
         _ if plan.changes.is_empty() && applied.mail.is_empty() && applied.deferred.is_empty() => {}
         _ => output.data(&context.masked(format!("\n{}", text::applied(&report)))),
     }
+    applied.hints().iter().for_each(|hint| output.hint(hint));
     // What was done is done: a report that can't be written must not hide that something failed.
     if let Err(stop) = write_reports(common, &report) {
         stop.say(output);
+        if common.json_into.is_some() && output.format != Format::Json {
+            output.hint("what was done is done, and is written here instead, as `--json-into` would have it:");
+            output.record(&json::render(&report));
+        }
         return Ok(Exit::Failed);
     }
     // A user that could not be read may have a key that is due: a run that never gets to see it must not look fine.

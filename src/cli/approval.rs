@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use chrono::TimeDelta;
 use keyrota::{
+    counted::counted,
     plan::{Chain, Change, Link, Plan, Verb, fingerprint, fingerprint_of, places},
     time::Duration,
 };
@@ -165,7 +166,7 @@ fn chain(change: ApprovedChange) -> Result<Option<Chain>, String> {
     let first = ApprovedStep { action, key_ref, offset_hours: Some(0) };
     let mut links = Vec::new();
     for ApprovedStep { action, key_ref, offset_hours } in std::iter::once(first).chain(then) {
-        let verb = Verb::ALL.into_iter().find(|verb| verb.as_str() == action).ok_or(action)?;
+        let verb: Verb = action.parse().map_err(|_| action)?;
         let (Some(key), Some(hours)) = (key_ref, offset_hours) else { return Ok(None) };
         links.push(Link { verb, key, hours });
     }
@@ -248,7 +249,7 @@ impl fmt::Display for Refusal {
                 )
             }
             Self::Unreadable { users } => {
-                let users = if *users == 1 { "1 user".to_owned() } else { format!("{users} users") };
+                let users = counted(*users, "user");
                 write!(f, "{users} could not be read: such a plan has no digest, and can't be the approved one")
             }
             Self::OtherDigest { approved, planned } => {

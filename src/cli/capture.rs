@@ -8,7 +8,11 @@ use std::{
 use chrono::{DateTime, Utc};
 use keyrota::{
     capture::anonymize,
-    cloud::{Reads, sandbox::Sandbox},
+    cloud::{
+        Reads,
+        sandbox::{Sandbox, SandboxError},
+    },
+    counted::counted,
     manifest::{self, Manifest},
     report::masked,
     time::rfc3339,
@@ -89,7 +93,11 @@ async fn write<C: Reads>(
          keyrota plan --sandbox {file}{folder}"
     );
     sandbox.with_header(&header).save(&args.into).map_err(|error| {
-        CommandError::new(error).hint("nothing was written; please report what the account holds that the file can't")
+        let hint = match error {
+            SandboxError::Write { .. } => "nothing was written: it is the disk or the folder, and not the account",
+            _ => "nothing was written; please report what the account holds that the file can't",
+        };
+        CommandError::new(error).hint(hint)
     })?;
     if let Some((folder, manifests)) = &manifests {
         for (name, text) in manifests {
@@ -110,11 +118,19 @@ async fn write<C: Reads>(
             format!("{document:#}\n")
         }
         _ => {
-            let mut text =
-                format!("{file}: {users} users, {keys} keys, {secrets} secrets of account {account} as of {now}\n");
+            let mut text = format!(
+                "{file}: {}, {}, {} of account {account} as of {now}\n",
+                counted(users, "user"),
+                counted(keys, "key"),
+                counted(secrets, "secret")
+            );
             if let Some((folder, manifests)) = &manifests {
                 let left_out = "templates of mails are left out";
-                text += &format!("{}: {} manifests, renamed alike; {left_out}\n", folder.display(), manifests.len());
+                text += &format!(
+                    "{}: {}, renamed alike; {left_out}\n",
+                    folder.display(),
+                    counted(manifests.len(), "manifest")
+                );
             }
             if common.mask { masked(&text) } else { text }
         }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use chrono::Utc;
 use keyrota::{
+    counted::counted,
     manifest::{self, Diagnostic, Loaded, Manifest},
     report::{json::diagnostic, markdown},
 };
@@ -27,7 +28,7 @@ pub fn check(common: &Common, output: &Output) -> Result<Exit, CommandError> {
         Format::Markdown => output.data(&markdown::diagnostics(&loaded.diagnostics)),
         Format::Json => output.data(&json(&loaded.diagnostics)),
         _ => {
-            output.diagnostics(&loaded.diagnostics);
+            output.mistakes(&loaded.diagnostics);
             if let (false, Some(manifest)) = (loaded.has_errors(), &loaded.manifest) {
                 output.data(&good(&common.manifests, manifest));
             }
@@ -37,8 +38,7 @@ pub fn check(common: &Common, output: &Output) -> Result<Exit, CommandError> {
 }
 
 fn good(folder: &Path, manifest: &Manifest) -> String {
-    let count = |count: usize, one: &str| if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") };
-    let (rules, exemptions) = (count(manifest.rules.len(), "rule"), count(manifest.exemptions.len(), "exemption"));
+    let (rules, exemptions) = (counted(manifest.rules.len(), "rule"), counted(manifest.exemptions.len(), "exemption"));
     format!("{}: {rules}, {exemptions}, no errors\n", folder.display())
 }
 

@@ -1,6 +1,6 @@
 //! What every command works with that looks at accounts, and the parts of a run that they share.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use chrono::{DateTime, Utc};
 use indicatif::ProgressBar;
@@ -10,7 +10,7 @@ use keyrota::{
     inventory::UnreadAccount,
     manifest::Manifest,
     observe::{Depth, Progress, Unmanaged},
-    plan::{Plan, Viewpoint, exceeded},
+    plan::{Plan, Viewpoint, Waiting, WaitingOn, exceeded},
     report::{Report, json, markdown, masked, outputs::outputs},
     run::{Missing, Mode, Planned, Run},
     untrusted::printable,
@@ -56,7 +56,19 @@ impl<'a, C> Context<'a, C> {
     /// Says which accounts could not be read, but for those of which it was said that they could not be entered.
     pub fn say_unread(&self, unread: &[UnreadAccount]) {
         let is_news = |account: &&UnreadAccount| !self.not_entered.contains(account);
-        unread.iter().filter(is_news).for_each(|account| self.output.error(account));
+        for account in unread.iter().filter(is_news) {
+            self.output.failure(account, account.hint.as_deref());
+        }
+    }
+
+    /// Says what to do about users that could not be read, once for all of whom it is the same.
+    pub fn say_unreadable(&self, plan: &Plan) {
+        let hint = |waiting: &Waiting| match &waiting.wait {
+            WaitingOn::Unreadable { hint, .. } => hint.clone(),
+            _ => None,
+        };
+        let hints: BTreeSet<String> = plan.unreadable().filter_map(hint).collect();
+        hints.iter().for_each(|hint| self.output.hint(hint));
     }
 
     /// Says which limits the plan exceeds, if any.
@@ -116,6 +128,7 @@ impl<'a, C: Reads> Context<'a, C> {
         let planned = planned?;
         output.diagnostics(&planned.warnings);
         self.say_unread(&planned.plan.accounts_unread);
+        self.say_unreadable(&planned.plan);
         if let Err(off) = clock::check(clouds) {
             output.warning(&off);
             output.hint(ClockOff::REMEDY);
@@ -147,10 +160,14 @@ pub fn counting(bar: &ProgressBar) -> impl Fn(Progress) + Sync {
 
 /// Writes the report where `--json-into` and `--markdown-into` say.
 pub fn write_reports(common: &Common, report: &Report<'_>) -> Result<(), CommandError> {
-    write_into(common.json_into.as_deref(), || json::render(report))?;
-    write_into(common.markdown_into.as_deref(), || markdown::render(report, common.mask))?;
-    // That a limit is exceeded is said by the exit code.
-    write_into(common.outputs_into.as_deref(), || outputs(report, false).json())
+    let written = [
+        write_into(common.json_into.as_deref(), || json::render(report)),
+        write_into(common.markdown_into.as_deref(), || markdown::render(report, common.mask)),
+        // That a limit is exceeded is said by the exit code.
+        write_into(common.outputs_into.as_deref(), || outputs(report, false).json()),
+    ];
+    // One that can't be written keeps no other from being.
+    written.into_iter().filter_map(Result::err).reduce(CommandError::and).map_or(Ok(()), Err)
 }
 
 /// Writes into a file, if one is named.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use keyrota::observe::NothingRead;
+use keyrota::{inventory::UnreadAccount, observe::NothingRead};
 
 use super::output::Output;
 
@@ -67,7 +67,7 @@ impl CommandError {
 
 impl From<NothingRead> for CommandError {
     fn from(NothingRead(accounts): NothingRead) -> Self {
-        let problem = |account: &dyn fmt::Display| Problem { message: account.to_string(), hint: None };
-        Self::Problems(accounts.iter().map(|account| problem(account)).collect())
+        let problem = |account: UnreadAccount| Problem { message: account.to_string(), hint: account.hint };
+        Self::Problems(accounts.into_iter().map(problem).collect())
     }
 }

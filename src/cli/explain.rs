@@ -8,7 +8,7 @@ use keyrota::{
     inventory::KeyId,
     manifest::{RotateAhead, Source},
     observe::{AccountState, Depth, Unmanaged},
-    plan::{Calendar, Event, Outlook, Row, Viewpoint, calendar},
+    plan::{Calendar, Event, Outlook, Row, Viewpoint, calendar_from_now},
     report::{
         json,
         text::{self, columns},
@@ -29,32 +29,48 @@ use super::{
 
 pub async fn run<C: Reads>(context: &Context<'_, C>, user: &str) -> Result<Exit, CommandError> {
     let users = [user.to_owned()];
-    let planned = context.observe_users(&users, Mode::Plan, Depth::Everything, Unmanaged::Names).await?;
+    let planned = context.observe_users(&users, Mode::Plan, Depth::Everything, Unmanaged::Keys).await?;
     if let Some(missing) = planned.missing.first() {
         let Missing { user, is_unmanaged, .. } = missing;
         if !is_unmanaged {
             return Err(not_in_scope(missing));
         }
         context.output.data(&match context.output.format {
-            Format::Json => format!("{:#}\n", json!({ "version": 1, "users": [], "unmanaged": [user] })),
-            _ => format!("{}: unmanaged, no rule selects it\n", printable(user)),
+            Format::Json => {
+                let keys = json::unmanaged_users(&planned.plan);
+                format!("{:#}\n", json!({ "version": 1, "users": [], "unmanaged": [user], "unmanaged-users": keys }))
+            }
+            _ => {
+                let keys = text::unmanaged(&planned.plan);
+                let hint = "keyrota never touches it; name it in a `[[rotate]]`, or in an `[[exempt]]` with a reason";
+                let user = printable(user);
+                context.as_of() + &context.masked(format!("{keys}{user}: unmanaged, no rule selects it: {hint}\n"))
+            }
         });
-        return Ok(Exit::Done);
+        let is_known = planned.plan.unmanaged.iter().all(|one| one.keys.is_some());
+        return Ok(if is_known { Exit::Done } else { Exit::Failed });
     }
+    // Whose turn it is rests on everyone who waits for one.
+    let planned = match planned.plan.changes.iter().any(|change| change.action.starts_rotation()) {
+        true if context.manifest.pace.max_rotations().is_some() => {
+            context.observe_users(&[], Mode::Plan, Depth::Everything, Unmanaged::Names).await?
+        }
+        _ => planned,
+    };
     match context.output.format {
-        Format::Json => context.output.data(&as_json(context, &planned)?),
-        _ => context.output.data(&(context.as_of() + &context.masked(as_text(context, &planned)))),
+        Format::Json => context.output.data(&as_json(context, &planned, &users)?),
+        _ => context.output.data(&(context.as_of() + &context.masked(as_text(context, &planned, &users)))),
     }
     Ok(if planned.verdict(None).has_failures() { Exit::Failed } else { Exit::Done })
 }
 
-fn as_text<C: Reads>(context: &Context<'_, C>, planned: &Planned<'_, C>) -> String {
+fn as_text<C: Reads>(context: &Context<'_, C>, planned: &Planned<'_, C>, users: &[String]) -> String {
     let viewpoint = context.viewpoint();
     let mut out = String::new();
-    for one in planned.accounts.iter().filter(|one| !one.roster.entries.is_empty()) {
-        out += &text::status(&[(&one.roster, &one.inventory)], viewpoint);
+    for (one, entry) in meant(planned, users) {
+        out += &text::status_of(&[(&one.roster, &one.inventory)], viewpoint, users);
         let ahead = ahead(one, viewpoint);
-        for (entry, row) in one.roster.entries.iter().zip(&ahead.users) {
+        for row in ahead.users.iter().filter(|row| row.user == entry.user.name) {
             out += &format!("\n{}, account {}\n", printable(&entry.user.name), one.roster.account);
             out += &effective_text(entry, context.output.width());
             out += &year_text(row);
@@ -63,9 +79,22 @@ fn as_text<C: Reads>(context: &Context<'_, C>, planned: &Planned<'_, C>) -> Stri
     out
 }
 
-/// What the scheduled runs of the next year do. Who else waits for a turn is not looked at.
+/// The users of these names, account by account.
+fn meant<'p, C>(
+    planned: &'p Planned<'_, C>,
+    users: &'p [String],
+) -> impl Iterator<Item = (&'p AccountState<'p, C>, &'p Entry)> {
+    let is_meant = |entry: &&Entry| users.iter().any(|user| user.eq_ignore_ascii_case(&entry.user.name));
+    planned
+        .accounts
+        .iter()
+        .flat_map(move |one| one.roster.entries.iter().filter(is_meant).map(move |entry| (one, entry)))
+}
+
+/// What the runs of the next year do, beginning with the one that `plan` shows. Who else waits for a turn is looked at where the
+/// user does.
 fn ahead<C: Reads>(account: &AccountState<'_, C>, viewpoint: Viewpoint) -> Calendar {
-    calendar(&account.roster, &account.inventory, viewpoint, TimeDelta::days(365))
+    calendar_from_now(&account.roster, &account.inventory, viewpoint, TimeDelta::days(365))
 }
 
 /// What the next year brings, a line a run.
@@ -97,7 +126,7 @@ fn year_text(row: &Row) -> String {
     }
     let lines = lines.iter().map(|(day, steps)| format!("  {day}\t{}", steps.join(", ")));
     format!(
-        "\nThe next year, if who uses a key now goes on until it is stopped, and clients of new keys move in time:\n{}",
+        "\nThe next year from a run now on, if who uses a key now goes on until it is stopped, and clients of new keys move in time:\n{}",
         text::aligned(lines)
     )
 }
@@ -142,17 +171,19 @@ fn wrap(text: &str, room: usize) -> Vec<String> {
 }
 
 /// What `status` says of the user, with its policy and the next year.
-fn as_json<C: Reads>(context: &Context<'_, C>, planned: &Planned<'_, C>) -> Result<String, CommandError> {
+fn as_json<C: Reads>(
+    context: &Context<'_, C>,
+    planned: &Planned<'_, C>,
+    names: &[String],
+) -> Result<String, CommandError> {
     let viewpoint = context.viewpoint();
     let mut users = Vec::new();
-    for one in planned.accounts.iter().filter(|one| !one.roster.entries.is_empty()) {
+    for (one, entry) in meant(planned, names) {
         let ahead = ahead(one, viewpoint);
-        let status = json::status(&[(&one.roster, &one.inventory)], &[], viewpoint);
+        let status = json::status_of(&[(&one.roster, &one.inventory)], &[], viewpoint, names);
         let mut status: Value = serde_json::from_str(&status).map_err(CommandError::new)?;
         let rows = status["users"].as_array_mut().map(std::mem::take).unwrap_or_default();
         for mut row in rows {
-            let entry = one.roster.entries.iter().find(|entry| row["user"] == entry.user.name.as_str());
-            let Some(entry) = entry else { continue };
             row["policy"] = policy_json(entry);
             row["year"] = ahead.users.iter().find(|row| row.user == entry.user.name).map_or(Value::Null, year_json);
             users.push(row);

@@ -21,7 +21,7 @@ pub async fn write<C: Reads>(
     output: &Output,
 ) {
     let (run, at) = (id(), planned.plan.as_of);
-    let about = About { run: &run, by: "command", at, ended, commit, manifests: None, caller: None };
+    let about = About { run: &run, by: "command", at, ended, commit };
     let (name, text) = (file_name(at, &run), render(records(&about, planned, applied)));
     let added = match place {
         Place::Folder(folder) => Folder::new(folder).add(&name, &text).await,

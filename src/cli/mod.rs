@@ -9,6 +9,7 @@ mod capture;
 mod check;
 mod confirm;
 mod context;
+mod destination;
 mod dispatch;
 mod doctor;
 mod error;
@@ -23,6 +24,7 @@ mod open;
 mod output;
 mod package;
 mod plan;
+mod report;
 mod schema;
 mod sole;
 mod status;
@@ -106,9 +108,11 @@ async fn interrupted(output: &Output) {
 
 /// Refuses a format that the command has not.
 fn check_format(command: &Command, format: args::Format) -> Result<(), String> {
-    use args::Format::{Csv, Github, Ics, Json, Markdown, Text};
+    use args::Format::{Csv, Github, Html, Ics, Json, Markdown, Text};
+    const FOR_PAGES: &[args::Format] = &[Text, Json, Markdown, Github];
     let (name, formats): (&str, &[args::Format]) = match command {
         Command::Explain { .. } => ("explain", &[Text, Json, Github]),
+        Command::Report(_) => ("report", &[Text, Json, Html, Csv, Github]),
         Command::Forecast(_) => ("forecast", &[Text, Json, Csv, Ics, Github]),
         Command::Mail { .. } => ("mail", &[Text, Github]),
         Command::Schema { .. } => ("schema", &[Text, Json, Github]),
@@ -119,9 +123,11 @@ fn check_format(command: &Command, format: args::Format) -> Result<(), String> {
         Command::Doctor(_) => ("doctor", &[Text, Json, Github]),
         Command::Package(_) => ("package", &[Text, Json, Github]),
         Command::Man { .. } => ("man", &[Text, Github]),
-        Command::Check(_) | Command::Plan(_) | Command::Apply(_) | Command::Status(_) | Command::Action { .. } => {
-            ("", &[Text, Json, Markdown, Github])
-        }
+        Command::Check(_) => ("check", FOR_PAGES),
+        Command::Plan(_) => ("plan", FOR_PAGES),
+        Command::Apply(_) => ("apply", FOR_PAGES),
+        Command::Status(_) => ("status", FOR_PAGES),
+        Command::Action { .. } => ("action", FOR_PAGES),
     };
     let known: Vec<&str> = formats.iter().filter(|one| **one != Github).map(|one| one.as_str()).collect();
     match formats.contains(&format) {
@@ -132,6 +138,14 @@ fn check_format(command: &Command, format: args::Format) -> Result<(), String> {
 
 async fn run(cli: Cli, output: &Output) -> Result<Exit, CommandError> {
     let Cli { command, common } = cli;
+    let reports = match &command {
+        Command::Status(args::StatusArgs { reports, .. }) => reports.clone(),
+        _ => args::Reports { json_into: common.json_into.clone(), markdown_into: common.markdown_into.clone() },
+    };
+    destination::check(&[
+        ("--json-into", reports.json_into.as_deref()),
+        ("--markdown-into", reports.markdown_into.as_deref()),
+    ])?;
     match command {
         Command::Init(args) => init::run(&common, &args, output).await,
         Command::Capture(args) => capture::run(&common, &args, output).await,
@@ -150,6 +164,7 @@ async fn run(cli: Cli, output: &Output) -> Result<Exit, CommandError> {
         Command::Plan(args) => dispatch::with(&common, output, Task::Plan(args)).await,
         Command::Apply(args) => dispatch::with(&common, output, Task::Apply(args)).await,
         Command::Status(args) => dispatch::with(&common, output, Task::Status(args)).await,
+        Command::Report(args) => dispatch::with(&common, output, Task::Report(args)).await,
         Command::Forecast(args) => dispatch::with(&common, output, Task::Forecast(args)).await,
         Command::Explain { user } => dispatch::with(&common, output, Task::Explain { user }).await,
     }

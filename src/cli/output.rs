@@ -13,7 +13,8 @@ use std::{
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use keyrota::{
-    manifest::{Diagnostic, shown},
+    counted::counted,
+    manifest::{Diagnostic, Severity, shown},
     report::{
         github, masked,
         text::{styled, wrapped},
@@ -113,6 +114,11 @@ impl Output {
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }
 
+    /// Writes a document where talk goes.
+    pub fn record(&self, json: &str) {
+        let _ = io::stderr().lock().write_all(untrusted::json(json).as_bytes());
+    }
+
     /// Writes talk in lines that fit the terminal.
     fn talk_wrapped(&self, text: &str) {
         self.talk(&wrapped(text, self.width_stderr));
@@ -210,6 +216,15 @@ impl Output {
 
     /// Shows diagnostics, then, if they stop the command, a line that counts the errors.
     pub fn diagnostics(&self, diagnostics: &[Diagnostic]) {
+        self.show_all(diagnostics, Diagnostic::stops_a_run);
+    }
+
+    /// The same for `check`, which fails on every error: on one that stops no run as well.
+    pub fn mistakes(&self, diagnostics: &[Diagnostic]) {
+        self.show_all(diagnostics, |diagnostic| diagnostic.severity == Severity::Error);
+    }
+
+    fn show_all(&self, diagnostics: &[Diagnostic], stops: impl Fn(&Diagnostic) -> bool) {
         // The action checks before it plans, which checks again.
         let said = self.said();
         let is_new = |diagnostic: &&Diagnostic| {
@@ -223,16 +238,15 @@ impl Output {
             self.remember(Said::Diagnostic(diagnostic.clone()));
         }
         if more > 0 {
-            self.talk(&format!("{more} more mistakes are not shown\n"));
+            let are = if more == 1 { "is" } else { "are" };
+            self.talk(&format!("{} {are} not shown\n", counted(more, "more mistake")));
         }
         self.annotations(&github::diagnostics(&diagnostics));
-        match diagnostics.iter().filter(|diagnostic| diagnostic.stops_a_run()).count() {
-            // Each is annotated where it is, so that their number is only said.
-            0 => {}
-            1 => self.talk(&format!("{ERROR}error{ERROR:#}: the manifests have 1 error; nothing was changed\n")),
-            errors => {
-                self.talk(&format!("{ERROR}error{ERROR:#}: the manifests have {errors} errors; nothing was changed\n"))
-            }
+        if diagnostics.iter().any(stops) {
+            // As many as were shown as errors. Each is annotated where it is, so that their number is only said.
+            let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+            let errors = counted(errors, "error");
+            self.talk(&format!("{ERROR}error{ERROR:#}: the manifests have {errors}; nothing was changed\n"));
         }
     }
 

@@ -4,6 +4,7 @@ use std::{fs, path::Path};
 
 use chrono::Utc;
 use keyrota::{
+    counted::counted,
     github::release::{Releases, Version},
     init::{RELEASE, REPOSITORY},
     manifest::{self, files::Files},
@@ -126,7 +127,7 @@ fn write(
             format!("{document:#}\n")
         }
         _ => {
-            let files = if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
+            let files = counted(count, "file");
             format!("{named}: {architecture}, {files} of manifests, {bytes} bytes, sha256 {sum}\n")
         }
     });

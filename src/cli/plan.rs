@@ -38,6 +38,7 @@ pub async fn run<C: Reads>(
         Some((base, accounts)) => {
             let Review { plan, comparison, warnings } = make_review(context, &base, &accounts).await?;
             context.say_unread(&plan.accounts_unread);
+            context.say_unreadable(&plan);
             output.diagnostics(&warnings);
             let BaseManifests { revision: name, commit, manifest: _ } = &base;
             let notes = &accounts.notes;

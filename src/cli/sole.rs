@@ -7,6 +7,7 @@ use keyrota::{
     capture::{Progress, capture},
     clock::{self, ClockOff},
     cloud::{Reads, aws::Aws, sandbox::Sandbox},
+    counted::counted,
     inventory::{CallError, ErrorKind, User},
     manifest::{self, Manifest},
     roster::resolve,
@@ -104,13 +105,13 @@ fn unreadable(failed: &[CallError], consequence: &str) -> CommandError {
     let denied = failed.iter().any(|error| error.kind == ErrorKind::Denied);
     let more = match failed.len().saturating_sub(SHOWN) {
         0 => String::new(),
-        more => format!(" ({more} more reads failed)"),
+        more => format!(" ({} failed)", counted(more, "more read")),
     };
     let remedy = match denied {
         true => {
             "grant what is missing: README.md lists what planning needs, and the role that Terraform makes for it has that"
         }
-        false => "run it again",
+        false => failed.iter().find_map(|error| error.hint.as_deref()).unwrap_or("run it again"),
     };
     if let Some(last) = problems.last_mut() {
         last.hint = Some(format!("the account can't be read whole{more}, so {consequence}; {remedy}"));

@@ -22,7 +22,10 @@ pub async fn run<C: Reads>(context: &Context<'_, C>, args: &StatusArgs) -> Resul
     let accounts: Vec<_> = planned.accounts.iter().map(|one| (&one.roster, &one.inventory)).collect();
     let unread = &planned.plan.accounts_unread;
     let json = || json::status(&accounts, unread, viewpoint);
-    let markdown = || markdown::status(&accounts, unread, viewpoint, context.common.mask);
+    let markdown = || match args.unmanaged {
+        true => markdown::unmanaged(&planned.plan, context.common.mask),
+        false => markdown::status(&accounts, unread, viewpoint, context.common.mask),
+    };
     context.output.data(&match context.output.format {
         Format::Json => json(),
         Format::Markdown => markdown(),

@@ -88,6 +88,10 @@ pub trait Reads {
     fn clock(&self) -> Option<ClockReading> {
         None
     }
+    /// Who keyrota calls as: an ARN, or why there is none.
+    fn caller(&self) -> &str {
+        "not known"
+    }
     /// The access key with which keyrota itself calls, if it is one of a user.
     fn own_key(&self) -> Option<&KeyId> {
         None
@@ -98,6 +102,12 @@ pub trait Reads {
     async fn users(&self, relevant: Relevant<'_>) -> Result<Vec<User>, CallError>;
     /// `ListSecrets`, those scheduled for deletion included. May lag five minutes.
     async fn secrets(&self) -> Result<Vec<SecretRecord>, CallError>;
+    /// [`Reads::secrets`], of which those may be missing whose names do not begin with `prefix` and that keyrota keeps for
+    /// nobody.
+    async fn secrets_named(&self, prefix: &str) -> Result<Vec<SecretRecord>, CallError> {
+        let _ = prefix;
+        self.secrets().await
+    }
     /// `DescribeSecret` by exact name; `None` if there is no such secret.
     async fn describe_secret(&self, name: &str) -> Result<Option<SecretRecord>, CallError>;
     /// `GetResourcePolicy`: the policy's JSON; `None` if the secret has none.
@@ -155,8 +165,6 @@ pub struct Function {
 #[cfg(feature = "cli")]
 #[expect(async_fn_in_trait, reason = "used through generics only, where the compiler sees whether futures are Send")]
 pub trait Probes: Reads {
-    /// Who keyrota calls as: an ARN.
-    fn caller(&self) -> &str;
     /// `sts:GetCallerIdentity` in this region, which nobody can be denied: it works wherever a region is enabled.
     async fn reach(&self, region: &str) -> Result<(), CallError>;
     /// `GetEmailIdentity` in this region, or in the caller's own: whether it may send; `None` if there is none.

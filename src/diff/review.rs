@@ -247,7 +247,7 @@ async fn list_pair<C: Reads>(
         .map(|(manifest, account)| Some(Relevance::new(manifest?, account.as_ref()?)));
     let is_relevant =
         |name: &str, path: &str| relevance.iter().flatten().any(|relevance| relevance.includes(name, path));
-    let listing = list(*cloud, &is_relevant).await;
+    let listing = list(*cloud, &is_relevant, "").await;
     listing.map_err(|error| UnreadAccount::new(cloud.account(), &error))
 }
 

@@ -25,10 +25,6 @@ pub struct About<'a> {
     pub ended: DateTime<Utc>,
     /// The commit of the manifests.
     pub commit: Option<&'a str>,
-    /// Their fingerprint.
-    pub manifests: Option<&'a str>,
-    /// The ARN of who ran it.
-    pub caller: Option<&'a str>,
 }
 
 /// What a run did; nothing but why where a limit was exceeded. `applied` is `None` then.
@@ -82,9 +78,9 @@ fn run<C: Reads>(about: &About<'_>, planned: &Planned<'_, C>, verdict: &Verdict,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         accounts: accounts.map(|one| AccountRecord { id: one.id.clone(), name: one.name.clone() }).collect(),
         accounts_unread: planned.plan.accounts_unread.iter().map(ToString::to_string).collect(),
-        manifests: about.manifests.map(str::to_owned),
+        manifests: Some(planned.manifest.fingerprint.clone()),
         commit: about.commit.map(str::to_owned),
-        caller: about.caller.map(str::to_owned),
+        caller: planned.accounts.first().map(|one| one.cloud.caller().to_owned()),
         verdict: word.to_owned(),
     }
 }

@@ -21,13 +21,37 @@ pub(super) enum Place {
 }
 
 impl Place {
-    /// Where most of the users have one; `None`: nobody has.
-    pub fn of(users: &[&IamUser]) -> Option<Self> {
+    /// Where to look, so that as many users as possible have an address: where most have one, and then in the tags of usual
+    /// names where those have one who have none there. No tag is added that is on somebody who has an address already: all who
+    /// have it would be told as well.
+    pub fn all(users: &[&IamUser]) -> Vec<Self> {
+        let mut places: Vec<Self> = Self::most(users, |_| true).into_iter().collect();
+        while !places.is_empty() {
+            let (reached, others): (Vec<&IamUser>, Vec<&IamUser>) =
+                users.iter().partition(|user| places.iter().any(|place| place.has_address(user)));
+            let is_added = |key: &str| {
+                let place = Self::Tag(key.to_owned());
+                FIRST.contains(&key.to_ascii_lowercase().as_str())
+                    && !reached.iter().any(|user| place.has_address(user))
+            };
+            match Self::most(&others, is_added) {
+                Some(place @ Self::Tag(_)) => places.push(place),
+                // Somebody's name says nothing of the others.
+                Some(Self::UserName) | None => break,
+            }
+        }
+        places
+    }
+
+    /// Where most of the users have one, in the tags that may be; `None`: nobody has.
+    fn most(users: &[&IamUser], may_be: impl Fn(&str) -> bool) -> Option<Self> {
         let named = users.iter().filter(|user| is_bare_address(&user.name)).count();
         // IAM compares the keys of tags without case, so they are counted without.
         let mut tags: BTreeMap<String, (usize, BTreeMap<&str, usize>)> = BTreeMap::new();
         for user in users {
-            for (key, _) in user.tags.iter().filter(|(key, value)| is_tag(key) && !addresses_in(value).is_empty()) {
+            for (key, _) in
+                user.tags.iter().filter(|(key, value)| is_tag(key) && may_be(key) && !addresses_in(value).is_empty())
+            {
                 let (count, spellings) = tags.entry(key.to_ascii_lowercase()).or_default();
                 *count += 1;
                 *spellings.entry(key).or_default() += 1;
@@ -64,6 +88,13 @@ impl Place {
             Self::UserName => is_bare_address(&user.name),
         }
     }
+}
+
+/// Where the user has an address, if anywhere.
+pub(super) fn elsewhere(user: &IamUser) -> Option<Place> {
+    let mut tags = user.tags.iter().filter(|(key, value)| is_tag(key) && !addresses_in(value).is_empty());
+    let tag = tags.next().map(|(key, _)| Place::Tag(key.clone()));
+    tag.or_else(|| is_bare_address(&user.name).then_some(Place::UserName))
 }
 
 /// AWS's own tags say nothing of people, and `notify` takes no spaces around a name.

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     cloud::sandbox::{IamUser, World},
+    counted::counted,
     inventory::{Account, KeyId},
     manifest,
     untrusted::printable,
@@ -73,21 +74,21 @@ pub fn draft(account: &Account, world: &World, by: Option<By>) -> Result<Draft, 
     let apart = apart(&users);
     let active: Vec<&IamUser> =
         users.iter().copied().filter(|user| user.keys.iter().any(|key| key.is_active())).collect();
-    let place = Place::of(&active);
+    let places = Place::all(&active);
     let (by, teams) = teams(&active, by)?;
     let versions = world.secrets.iter().flat_map(|secret| &secret.versions);
     let stored: HashSet<KeyId> = versions.filter_map(|version| KeyId::of_version(&version.id)).collect();
-    let mut all_remarks: Vec<Remark> = active.iter().flat_map(|user| remarks(user, place.as_ref(), &stored)).collect();
+    let mut all_remarks: Vec<Remark> = active.iter().flat_map(|user| remarks(user, &places, &stored)).collect();
     all_remarks.extend(active.iter().filter_map(|user| {
         let secret = apart.get(user.name.as_str())?;
         let text = format!("its secret is called {secret}, for another user's has the name that it would have");
         Some(Remark { kind: RemarkKind::SharedSecret, user: user.name.clone(), text })
     }));
-    let with_address = active.iter().filter(|user| place.as_ref().is_some_and(|place| place.has_address(user))).count();
+    let with_address = active.iter().filter(|user| places.iter().any(|place| place.has_address(user))).count();
     let mut files = vec![
         DraftFile {
             name: SHARED.to_owned(),
-            text: shared(account, place.as_ref(), with_address, active.len()),
+            text: shared(account, &places, with_address, active.len()),
             selects: None,
             users: Vec::new(),
         },
@@ -108,7 +109,7 @@ pub fn draft(account: &Account, world: &World, by: Option<By>) -> Result<Draft, 
         });
     }
     Ok(Draft {
-        undecided: undecided(place.as_ref()),
+        undecided: undecided(&places),
         by,
         files,
         remarks: all_remarks,
@@ -135,12 +136,18 @@ fn apart(users: &[&IamUser]) -> BTreeMap<String, String> {
     apart
 }
 
-fn shared(account: &Account, place: Option<&Place>, with_address: usize, active: usize) -> String {
+fn shared(account: &Account, places: &[Place], with_address: usize, active: usize) -> String {
     let Account { id, partition: _, region, .. } = account;
-    let notify = place.map_or_else(|| "tag:email".to_owned(), Place::written);
-    let found = match place {
-        Some(_) => format!("{with_address} of {active} users with an active key have an address there"),
-        None => "no user with an active key has an address: tag them, or name people here".to_owned(),
+    let notify: Vec<String> = match places {
+        [] => vec!["tag:email".to_owned()],
+        places => places.iter().map(Place::written).collect(),
+    };
+    let found = match places {
+        [_, ..] if with_address == 1 => {
+            format!("1 of {} with an active key has an address there", counted(active, "user"))
+        }
+        [_, ..] => format!("{with_address} of {active} users with an active key have an address there"),
+        [] => "no user with an active key has an address: tag them, or name people here".to_owned(),
     };
     let mut text = SCHEMA_LINE.to_owned();
     let _ = write!(
@@ -166,7 +173,7 @@ fn shared(account: &Account, place: Option<&Place>, with_address: usize, active:
          [schedule]\n\
          enforce = \"cron(0 8 1 * ? *)\"\n\
          tend = \"cron(0 8 * * ? *)\"\n",
-        toml::Value::from(vec![notify]),
+        toml::Value::from(notify),
     );
     text
 }
@@ -175,12 +182,12 @@ fn shared(account: &Account, place: Option<&Place>, with_address: usize, active:
 const PACE: &str =
     "[pace]\nmax-rotations = 25                      # begun in one run; the oldest keys first. 0: no bound\n\n";
 
-fn undecided(place: Option<&Place>) -> Vec<Undecided> {
+fn undecided(places: &[Place]) -> Vec<Undecided> {
     let mut undecided = vec![Undecided {
         what: "who mail comes from".to_owned(),
         remedy: "`[mail] from` is an example: put in what is verified in SES, or nobody is told".to_owned(),
     }];
-    if place.is_none() {
+    if places.is_empty() {
         undecided.push(Undecided {
             what: "who is told".to_owned(),
             remedy: "no user with an active key has an address in a tag: set `notify`, or `[mail] fallback`".to_owned(),

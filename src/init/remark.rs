@@ -2,18 +2,21 @@
 
 use std::collections::HashSet;
 
-use super::address::Place;
+use super::address::{Place, elsewhere};
 use crate::{
     cloud::sandbox::IamUser,
     inventory::{Key, KeyId, LastUse, smtp_sign},
     time::Day,
 };
+use strum::VariantArray;
 
 /// The kinds of remarks, in the order in which they matter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, VariantArray)]
 pub enum RemarkKind {
     /// Nobody can be told.
     NoAddress,
+    /// Somebody could be told, by an address in a tag that `notify` does not name.
+    OtherAddress,
     /// Both places hold active keys.
     TwoKeys,
     /// Its clients' password derives from the key.
@@ -27,14 +30,11 @@ pub enum RemarkKind {
 }
 
 impl RemarkKind {
-    /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::NoAddress, Self::TwoKeys, Self::Smtp, Self::NeverUsed, Self::Inactive, Self::SharedSecret];
-
     /// In a few words, before a list of users.
     pub fn heading(self) -> &'static str {
         match self {
             Self::NoAddress => "no address",
+            Self::OtherAddress => "address elsewhere",
             Self::TwoKeys => "two active keys",
             Self::Smtp => "SES SMTP",
             Self::NeverUsed => "never used",
@@ -48,6 +48,9 @@ impl RemarkKind {
         match self {
             Self::NoAddress => {
                 "nothing is rotated before somebody can be told: tag the users, or set `[mail] fallback`"
+            }
+            Self::OtherAddress => {
+                "nothing is rotated before somebody can be told: name in `notify` where it is, if it is the right one"
             }
             Self::TwoKeys => "a new key needs the place of one of them: move clients off one, or set `when-full`",
             Self::Smtp => "a new key means a new SMTP password for its clients: set `smtp = true` in a rule of its own",
@@ -69,23 +72,31 @@ pub struct Remark {
     pub text: String,
 }
 
-/// Everything that stands out of a user, in the order of [`RemarkKind`]. `place` is where addresses are; `None`: nowhere.
+/// Everything that stands out of a user, in the order of [`RemarkKind`]. `places` is where addresses are.
 /// Keys that are `stored` were issued by keyrota: what becomes of them, and of those beside them, is under way.
-pub(super) fn remarks(user: &IamUser, place: Option<&Place>, stored: &HashSet<KeyId>) -> Vec<Remark> {
+pub(super) fn remarks(user: &IamUser, places: &[Place], stored: &HashSet<KeyId>) -> Vec<Remark> {
     let is_begun = user.keys.iter().any(|key| stored.contains(&key.id));
     let of = |kind: RemarkKind, text: String| Remark { kind, user: user.name.clone(), text };
     let active: Vec<&Key> = user.keys.iter().filter(|key| key.is_active()).collect();
     let mut remarks = Vec::new();
-    match place {
-        Some(place) if place.has_address(user) => {}
-        Some(Place::Tag(key)) => {
-            remarks.push(of(RemarkKind::NoAddress, format!("no address in its tag `{key}`: nobody can be told")));
-        }
-        Some(Place::UserName) => {
-            remarks.push(of(RemarkKind::NoAddress, "its name is no address: nobody can be told".to_owned()));
-        }
-        // It would be said of everyone; the shared file says it once.
-        None => {}
+    let is_told = places.iter().any(|place| place.has_address(user));
+    // Where nobody has one, it would be said of everyone; the shared file says it once.
+    if !places.is_empty() && !is_told {
+        let (kind, why) = match (places, elsewhere(user)) {
+            (_, Some(Place::Tag(tag))) => {
+                (RemarkKind::OtherAddress, format!("`notify` does not name its tag `{tag}`, which has an address"))
+            }
+            (_, Some(Place::UserName)) => {
+                (RemarkKind::OtherAddress, "its name is an address, and `notify` does not say `user-name`".to_owned())
+            }
+            ([Place::UserName], None) => (RemarkKind::NoAddress, "its name is no address".to_owned()),
+            ([Place::Tag(key)], None) => (RemarkKind::NoAddress, format!("no address in its tag `{key}`")),
+            _ => {
+                let all: Vec<String> = places.iter().map(|place| format!("`{}`", place.written())).collect();
+                (RemarkKind::NoAddress, format!("no address where `notify` looks ({})", all.join(", ")))
+            }
+        };
+        remarks.push(of(kind, format!("{why}: nobody can be told")));
     }
     if let [one, other] = active[..]
         && !is_begun
@@ -93,7 +104,7 @@ pub(super) fn remarks(user: &IamUser, place: Option<&Place>, stored: &HashSet<Ke
         let text = format!("two active keys, {} and {}: a new key needs the place of one", named(one), named(other));
         remarks.push(of(RemarkKind::TwoKeys, text));
     }
-    if let Some(sign) = user.smtp.clone().or_else(|| smtp_sign(&user.name, &user.groups, [])) {
+    if let Some(sign) = user.smtp.sign().map(str::to_owned).or_else(|| smtp_sign(&user.name, &user.groups, [])) {
         let text = format!("sends mail by SES's SMTP, {sign} says: its password derives from the key (`smtp = true`)");
         remarks.push(of(RemarkKind::Smtp, text));
     }

@@ -129,7 +129,7 @@ mod tests {
     use chrono::DateTime;
 
     use super::*;
-    use crate::inventory::{Key, KeyId, LastUse, Status};
+    use crate::inventory::{Key, KeyId, LastUse, SmtpUse, Status};
 
     fn of(users: &[(&str, &str)]) -> String {
         let created = DateTime::UNIX_EPOCH;
@@ -139,7 +139,7 @@ mod tests {
             path: path.to_owned(),
             groups: Vec::new(),
             tags: BTreeMap::new(),
-            smtp: None,
+            smtp: SmtpUse::NoSign,
             keys: vec![key.clone()],
         };
         let world = World { users: users.iter().map(user).collect(), ..World::default() };

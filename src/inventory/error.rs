@@ -36,9 +36,21 @@ pub struct CallError {
     pub subject: String,
     /// What AWS answered.
     pub message: String,
+    /// What to do about it, where that is known and is not the same for every call of its kind.
+    pub hint: Option<String>,
 }
 
 impl CallError {
+    /// A failure of which no more is known than what AWS answered.
+    pub fn new(
+        kind: ErrorKind,
+        operation: &'static str,
+        subject: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self { kind, operation, subject: subject.into(), message: message.into(), hint: None }
+    }
+
     /// Whether nothing is wrong but that there was no time: a run that comes later is answered.
     pub fn may_be_over(&self) -> bool {
         matches!(self.kind, ErrorKind::Throttled | ErrorKind::OutOfTime)
@@ -46,11 +58,15 @@ impl CallError {
 
     /// The failure without what it was about: it is the same for every user whom a missing permission concerns.
     pub fn cause(&self) -> String {
-        let Self { kind, operation, .. } = self;
+        let Self { kind, operation, subject, message, .. } = self;
         match kind {
             ErrorKind::Denied => format!("permission `{operation}` is missing"),
             ErrorKind::Throttled => format!("{operation} is still throttled"),
             ErrorKind::OutOfTime => "the time for reading was over before their turn".to_owned(),
+            // What names the user is of this user.
+            ErrorKind::Other | ErrorKind::Malformed if !message.contains(subject.as_str()) => {
+                format!("{operation} failed: {message}")
+            }
             _ => format!("{operation} failed"),
         }
     }
@@ -58,7 +74,7 @@ impl CallError {
 
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kind, operation, subject, message } = self;
+        let Self { kind, operation, subject, message, hint: _ } = self;
         match kind {
             ErrorKind::Denied => write!(f, "permission `{operation}` is missing for {subject}: {message}"),
             ErrorKind::Throttled => write!(f, "{operation} for {subject} is still throttled: {message}"),

@@ -83,6 +83,9 @@ pub struct SecretRecord {
 }
 
 impl SecretRecord {
+    /// The key of a tag that every secret has that keyrota keeps for a user.
+    pub const MARK: &str = TAG_USER;
+
     /// The user that the secret says it is of, as tags write names; `None` if nothing says so.
     pub fn user(&self) -> Option<&str> {
         self.tags.get(TAG_USER)?.rsplit('/').next()
@@ -91,6 +94,11 @@ impl SecretRecord {
     /// The user that the secret may be of, as tags write names: by `keyrota:user`, or by `Owner`, which others write as well.
     pub fn claimed_by(&self) -> Option<&str> {
         self.user().or_else(|| self.tags.get(TAG_OWNER).map(String::as_str))
+    }
+
+    /// Whether a version stores the key.
+    pub fn stores(&self, key: &KeyId) -> bool {
+        self.versions.iter().any(|version| KeyId::of_version(&version.id).as_ref() == Some(key))
     }
 
     /// The tags that the ledger is read from; what else stands there is no business of keyrota's.
@@ -423,7 +431,7 @@ impl Secret {
                  aws secretsmanager untag-resource --secret-id {secret} --tag-keys {name}"
             );
             let (kind, operation) = (ErrorKind::Malformed, "secretsmanager:DescribeSecret");
-            CallError { kind, operation, subject: secret.clone(), message }
+            CallError { kind, operation, subject: secret.clone(), message, hint: None }
         };
         let instant = |name: &str| {
             let text = tag(name).filter(|text| !text.is_empty());

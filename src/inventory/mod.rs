@@ -20,7 +20,7 @@ pub use self::{
     error::{CallError, ErrorKind},
     key::{Key, KeyId, LastUse, Status},
     ledger::*,
-    smtp::{PolicyText, smtp_sign},
+    smtp::{PolicyText, SmtpUse, smtp_sign},
     unmanaged::{UnmanagedKey, UnmanagedKeys, from_credential_report},
 };
 
@@ -50,8 +50,8 @@ pub struct User {
     pub tags: BTreeMap<String, String>,
     /// The names of its groups.
     pub groups: Vec<String>,
-    /// What says that it sends mail by SES's SMTP (see [`smtp_sign`]), as far as that was read.
-    pub smtp: Option<String>,
+    /// Whether it sends mail by SES's SMTP.
+    pub smtp: SmtpUse,
     /// Set when tags or groups could not be read: the user is then held, never guessed at.
     pub unreadable: Option<CallError>,
 }
@@ -122,18 +122,21 @@ pub struct UnreadAccount {
     pub name: Option<String>,
     /// Why, in one line.
     pub error: String,
+    /// What to do about it, if that is known.
+    pub hint: Option<String>,
 }
 
 impl UnreadAccount {
     /// An account whose users could not be listed.
     pub fn new(account: &Account, error: &CallError) -> Self {
-        Self { id: Some(account.id.clone()), name: account.name.clone(), error: error.to_string() }
+        let (id, name) = (Some(account.id.clone()), account.name.clone());
+        Self { id, name, error: error.to_string(), hint: error.hint.clone() }
     }
 }
 
 impl fmt::Display for UnreadAccount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, name, error } = self;
+        let Self { id, name, error, hint: _ } = self;
         match (id, name) {
             (Some(id), Some(name)) => write!(f, "account {id} ({name}): {error}"),
             (Some(one), None) | (None, Some(one)) => write!(f, "account {one}: {error}"),

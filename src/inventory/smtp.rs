@@ -10,6 +10,34 @@ const POLICY: &str = "AmazonSesSendingAccess";
 /// What SMTP takes; programs that call SES itself mostly ask for `ses:SendEmail`.
 const ACTION: &str = "ses:sendrawemail";
 
+/// Whether a user sends mail by SES's SMTP, as far as that can be told.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum SmtpUse {
+    /// Nothing says so.
+    #[default]
+    NoSign,
+    /// This does (see [`smtp_sign`]).
+    Sign(String),
+    /// Neither its name nor a group does, and its policies could not be read.
+    PoliciesUnread,
+}
+
+impl SmtpUse {
+    /// What says so.
+    pub fn sign(&self) -> Option<&str> {
+        match self {
+            Self::Sign(sign) => Some(sign),
+            Self::NoSign | Self::PoliciesUnread => None,
+        }
+    }
+}
+
+impl From<Option<String>> for SmtpUse {
+    fn from(sign: Option<String>) -> Self {
+        sign.map_or(Self::NoSign, Self::Sign)
+    }
+}
+
 /// A policy of a user: its name and, where that was read, its JSON.
 pub struct PolicyText<'a> {
     /// Its name.

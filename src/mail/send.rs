@@ -92,7 +92,7 @@ pub fn reason(refused: &[CallError]) -> String {
 /// The error of a mail that was not even tried.
 pub fn unsent(to: &str, why: &str) -> CallError {
     let (operation, message) = ("ses:SendEmail", why.to_owned());
-    CallError { kind: ErrorKind::Other, operation, subject: to.to_owned(), message }
+    CallError { kind: ErrorKind::Other, operation, subject: to.to_owned(), message, hint: None }
 }
 
 fn nobody(user: &str, mut refused: Vec<CallError>) -> CallError {
@@ -101,6 +101,7 @@ fn nobody(user: &str, mut refused: Vec<CallError>) -> CallError {
         operation: "ses:SendEmail",
         subject: user.to_owned(),
         message: NO_ADDRESS.to_owned(),
+        hint: None,
     })
 }
 

@@ -34,7 +34,32 @@ pub struct Manifest {
     pub schedule: Schedule,
     /// By name. Empty: the account of the caller.
     pub accounts: BTreeMap<String, DeclaredAccount>,
+    /// Of the files: see [`super::fingerprint`].
+    pub fingerprint: String,
     pub(crate) sources: Sources,
+}
+
+impl Manifest {
+    /// What the names of all secrets begin with that the rules give to users.
+    pub fn secret_prefix(&self) -> &str {
+        let literals = self.rules.iter().map(|rule| {
+            let name = &rule.policy.secret.value;
+            name.split_once('{').map_or(name.as_str(), |(literal, _)| literal)
+        });
+        literals.reduce(shared).unwrap_or_default()
+    }
+
+    /// The text of one of its files, by its path as it is shown.
+    pub fn text(&self, file: &str) -> Option<&str> {
+        self.sources.text(file)
+    }
+}
+
+/// What both begin with.
+fn shared<'a>(one: &'a str, other: &str) -> &'a str {
+    let differs = |((_, a), b): &((usize, char), char)| a != b;
+    let end = one.char_indices().zip(other.chars()).find(differs).map_or(one.len().min(other.len()), |((at, _), _)| at);
+    &one[..end]
 }
 
 /// One `[[rotate]]` table: whom it selects, and the policy after merging built-in values, `[defaults]` and its own.
@@ -63,6 +88,8 @@ pub struct Rule {
 pub struct Exemption {
     /// The line of `[[exempt]]`.
     pub source: Source,
+    /// The last line of what is written there.
+    pub last_line: usize,
     /// The IAM user.
     pub user: String,
     /// An account's name or id; `None`: every account.

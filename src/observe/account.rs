@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures::{StreamExt, stream};
 
 use super::{
-    listing::{Listing, ledger, ledger_named},
+    listing::{CONCURRENCY, Listing, ledger, ledger_named},
     resource_policy::readers,
     survey::{Depth, Survey, Urgency, Whom, in_time},
 };
@@ -15,9 +15,6 @@ use crate::{
     plan::{Need, Viewpoint, arranged, left_since, need},
     roster::{Entry, Roster},
 };
-
-/// Users that are under way at the same time. How many calls go out at a time, and how fast, is up to the cloud.
-const CONCURRENCY: usize = 256;
 
 /// A roster, and what to plan it for.
 #[derive(Clone, Copy)]
@@ -127,7 +124,10 @@ async fn observe_state(
     let entry = views[0].2;
     let keys = match seen {
         Some(seen) => seen.clone()?.keys,
-        None => cloud.access_keys(&entry.user.name).await?,
+        None => match listing.keys.get(&entry.user.name) {
+            Some(read) => read.clone()?,
+            None => cloud.access_keys(&entry.user.name).await?,
+        },
     };
     let region = &cloud.account().region;
     let ledger = match &listing.secrets {
@@ -139,7 +139,7 @@ async fn observe_state(
     };
     // Without keys nothing is under way anywhere.
     let former = match &listing.secrets {
-        Some(secrets) if entry.conflict.is_none() && !keys.is_empty() => secrets.former(entry, region)?,
+        Some(secrets) if entry.conflict.is_none() && !keys.is_empty() => secrets.former(entry, &keys, region)?,
         _ => Vec::new(),
     };
     let mut state = arranged(keys, ledger, former);
@@ -166,6 +166,7 @@ async fn observe_state(
                 operation,
                 subject: user,
                 message: format!("it asks again: {need}; please report this"),
+                hint: None,
             });
         }
         asked.push(need.clone());
@@ -248,5 +249,11 @@ async fn all_described(
 }
 
 fn malformed(operation: &'static str, subject: &str, message: &str) -> CallError {
-    CallError { kind: ErrorKind::Malformed, operation, subject: subject.to_owned(), message: message.to_owned() }
+    CallError {
+        kind: ErrorKind::Malformed,
+        operation,
+        subject: subject.to_owned(),
+        message: message.to_owned(),
+        hint: None,
+    }
 }

@@ -1,19 +1,19 @@
 //! All accounts at the same time: who is in scope of each, and what was observed of them.
 
-use std::collections::HashMap;
+use std::{cell::OnceCell, collections::HashMap};
 
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 use super::{
     account::observe,
-    listing::{Listing, list},
+    listing::{Listing, list_and_read},
     survey::{Survey, in_time},
     unmanaged::{Unmanaged, unmanaged},
 };
 use crate::{
     cloud::Reads,
-    inventory::{Inventory, UnreadAccount},
+    inventory::{Inventory, UnreadAccount, User},
     manifest::{Code, Diagnostic, Manifest},
     plan::Viewpoint,
     roster::{Relevance, Roster, resolve},
@@ -63,7 +63,8 @@ pub struct Scope<'a, C> {
 }
 
 /// Lists users and secrets of every account, all at the same time, and resolves the manifest against them. An account
-/// that can't be listed, `until` that instant if there is one, stops no other; `not_entered` are those that could not even be entered.
+/// that can't be listed, `until` that instant if there is one, stops no other; `not_entered` are those that could not even be
+/// entered. Who `is_read` in any case may be read at once.
 ///
 /// # Errors
 /// No account can be listed.
@@ -73,18 +74,28 @@ pub async fn scope<'a, C: Reads>(
     manifest: &Manifest,
     now: DateTime<Utc>,
     until: Option<Instant>,
+    is_read: impl Fn(&str) -> bool,
 ) -> Result<Scope<'a, C>, NothingRead> {
+    let is_read = &is_read;
     let one = |cloud: &'a C| async move {
         let account = cloud.account();
         let relevance = Relevance::new(manifest, account);
         let is_relevant = |name: &str, path: &str| relevance.includes(name, path);
         let (operation, subject) = ("iam:GetAccountAuthorizationDetails", format!("account {account}"));
-        let listing = in_time(until, operation, &subject, list(cloud, &is_relevant)).await;
+        let in_scope = OnceCell::new();
+        let whose = |users: &[User]| {
+            let (roster, _) = in_scope.get_or_init(|| resolve(manifest, account, users, now));
+            let names = roster.entries.iter().map(|entry| entry.user.name.clone());
+            names.filter(|name| is_read(name)).collect()
+        };
+        let reading = list_and_read(cloud, &is_relevant, manifest.secret_prefix(), whose);
+        let listing = in_time(until, operation, &subject, reading).await;
         let listing = match listing.and_then(|listing| listing) {
             Ok(listing) => listing,
             Err(error) => return Err(UnreadAccount::new(account, &error)),
         };
-        let (roster, warnings) = resolve(manifest, account, &listing.users, now);
+        let (roster, warnings) =
+            in_scope.into_inner().unwrap_or_else(|| resolve(manifest, account, &listing.users, now));
         Ok((AccountScope { cloud, listing, roster }, warnings))
     };
     let (mut accounts, mut unread, mut warnings) = (Vec::new(), Vec::new(), Vec::new());

@@ -1,19 +1,28 @@
 //! The bulk reads of one account: its users and its secrets.
 
-use std::collections::HashMap;
+use std::{
+    cell::Cell,
+    collections::{HashMap, HashSet},
+};
 
 use chrono::{DateTime, Utc};
+use futures::{StreamExt, future, stream};
 
 use crate::{
     cloud::{Reads, Relevant},
-    inventory::{CallError, ErrorKind, Ledger, SecretRecord, Unread, User, tag_value},
+    inventory::{CallError, ErrorKind, Key, Ledger, SecretRecord, Unread, User, tag_value},
     roster::Entry,
 };
+
+/// Users of whom keys are read at the same time. How many calls go out at a time, and how fast, is up to the cloud.
+pub(super) const CONCURRENCY: usize = 256;
 
 /// The bulk reads of one account.
 pub struct Listing {
     /// Every user of the account that the manifests may concern.
     pub users: Vec<User>,
+    /// What was read of users' keys already.
+    pub(super) keys: HashMap<String, Result<Vec<Key>, CallError>>,
     /// `None` if listing secrets is not permitted: each is described then, and what has another name is not seen.
     pub(super) secrets: Option<Secrets>,
     /// Whether no secret of keyrota's own is among them: then nobody can have noted anything.
@@ -45,25 +54,34 @@ pub(super) struct Secrets {
     pub by_name: HashMap<String, SecretRecord>,
     /// The names of those whose `keyrota:user` names a user, by that user's name in lower case.
     by_user: HashMap<String, Vec<String>>,
+    /// The names that tags write alike for several users, in lower case.
+    ambiguous: HashSet<String>,
 }
 
 impl Secrets {
-    fn new(records: Vec<SecretRecord>) -> Self {
+    fn new(records: Vec<SecretRecord>, users: &[User]) -> Self {
+        let mut seen = HashSet::new();
+        let tagged = users.iter().map(|user| tag_value(&user.name).to_ascii_lowercase());
+        let ambiguous = tagged.filter(|tagged| !seen.insert(tagged.clone())).collect();
         let mut by_user = HashMap::<_, Vec<String>>::new();
         for record in &records {
             if let Some(user) = record.user() {
                 by_user.entry(user.to_ascii_lowercase()).or_default().push(record.name.clone());
             }
         }
-        Self { by_name: records.into_iter().map(|record| (record.name.clone(), record)).collect(), by_user }
+        Self { by_name: records.into_iter().map(|record| (record.name.clone(), record)).collect(), by_user, ambiguous }
     }
 
-    /// The user's secrets of other names than the one that the manifest gives them now.
-    pub fn former(&self, entry: &Entry, region: &str) -> Result<Vec<Ledger>, CallError> {
-        let names = self.by_user.get(&tag_value(&entry.user.name).to_ascii_lowercase());
+    /// The secrets of other names than the one that the manifest gives now to the user with these keys.
+    pub fn former(&self, entry: &Entry, keys: &[Key], region: &str) -> Result<Vec<Ledger>, CallError> {
+        let tagged = tag_value(&entry.user.name).to_ascii_lowercase();
+        // The tag may name a user with another name as well: then the secret is whose key it stores.
+        let is_ambiguous = self.ambiguous.contains(&tagged);
+        let stores_one = |record: &SecretRecord| keys.iter().any(|key| record.stores(&key.id));
+        let names = self.by_user.get(&tagged);
         let records = names.into_iter().flatten().filter_map(|name| self.by_name.get(name));
         let ledgers = records
-            .filter(|record| record.name != entry.secret)
+            .filter(|record| record.name != entry.secret && (!is_ambiguous || stores_one(record)))
             .map(|record| ledger_named(&record.name, Some(record), entry, region, false));
         let is_own =
             |found: &Result<Ledger, _>| found.as_ref().map_or(true, |ledger| ledger.destination.own().is_some());
@@ -71,12 +89,42 @@ impl Secrets {
     }
 }
 
-/// Lists users and secrets.
+/// Lists users and secrets. `prefix` is what the names of all secrets begin with that users may be given.
 ///
 /// # Errors
 /// Without the users there is nothing to plan, and secrets that are half listed would be taken for absent.
-pub async fn list(cloud: &impl Reads, relevant: Relevant<'_>) -> Result<Listing, CallError> {
-    let (users, secrets) = futures::join!(cloud.users(relevant), cloud.secrets());
+pub async fn list(cloud: &impl Reads, relevant: Relevant<'_>, prefix: &str) -> Result<Listing, CallError> {
+    list_and_read(cloud, relevant, prefix, |_| Vec::new()).await
+}
+
+/// Lists users and secrets, and reads keys meanwhile of those whom `whose` names: a page of secrets can't be asked for before
+/// the one in front of it, and nothing should wait for them.
+///
+/// # Errors
+/// As [`list`].
+pub(super) async fn list_and_read(
+    cloud: &impl Reads,
+    relevant: Relevant<'_>,
+    prefix: &str,
+    whose: impl FnOnce(&[User]) -> Vec<String>,
+) -> Result<Listing, CallError> {
+    let are_listed = Cell::new(false);
+    let secrets = async {
+        let secrets = cloud.secrets_named(prefix).await;
+        are_listed.set(true);
+        secrets
+    };
+    let users_and_keys = async {
+        let users = cloud.users(relevant).await?;
+        let reads = stream::iter(whose(&users))
+            .take_while(|_| future::ready(!are_listed.get()))
+            .map(|user| async { (cloud.access_keys(&user).await, user) })
+            .buffer_unordered(CONCURRENCY);
+        let keys: HashMap<_, _> = reads.map(|(keys, user)| (user, keys)).collect().await;
+        Ok((users, keys))
+    };
+    let (secrets, users_and_keys) = futures::join!(secrets, users_and_keys);
+    let (users, keys) = users_and_keys?;
     let secrets = match secrets {
         Ok(secrets) => Some(secrets),
         Err(error) if error.kind == ErrorKind::Denied => None,
@@ -86,7 +134,8 @@ pub async fn list(cloud: &impl Reads, relevant: Relevant<'_>) -> Result<Listing,
     let unread = secrets.iter().flatten().filter_map(noted).max_by_key(|(_, unread)| unread.since);
     let queued_since = secrets.iter().flatten().filter_map(SecretRecord::queue).max();
     let is_new = secrets.as_ref().is_some_and(|all| !all.iter().any(|record| record.user().is_some()));
-    Ok(Listing { users: users?, is_new, queued_since, secrets: secrets.map(Secrets::new), unread })
+    let secrets = secrets.map(|records| Secrets::new(records, &users));
+    Ok(Listing { users, keys, is_new, queued_since, secrets, unread })
 }
 
 pub(super) fn ledger(

@@ -122,6 +122,6 @@ pub(super) async fn in_time<T>(
     let Some(until) = until else { return Ok(reading.await) };
     timeout_at(until, reading).await.map_err(|_| {
         let message = "the time for reading was over before its turn; the next run begins with it".to_owned();
-        CallError { kind: ErrorKind::OutOfTime, operation, subject: subject.to_owned(), message }
+        CallError { kind: ErrorKind::OutOfTime, operation, subject: subject.to_owned(), message, hint: None }
     })
 }

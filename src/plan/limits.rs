@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::model::{Change, Plan, Verb};
+use crate::counted::counted;
 use crate::manifest::{Limits, Source};
 
 /// Below this many keys in scope, `max-percent` says nothing.
@@ -49,11 +50,13 @@ impl fmt::Display for Exceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let source = match self {
             Self::Actions { planned, limit, source } => {
-                write!(f, "{planned} changes are planned, `max-actions` allows {limit}")?;
+                let are = if *planned == 1 { "is" } else { "are" };
+                write!(f, "{} {are} planned, `max-actions` allows {limit}", counted(*planned, "change"))?;
                 source
             }
             Self::Percent { planned, keys, limit, source } => {
-                write!(f, "{planned} changes for {keys} keys in scope, `max-percent` allows {limit} %")?;
+                let (planned, keys) = (counted(*planned, "change"), counted(*keys, "key"));
+                write!(f, "{planned} for {keys} in scope, `max-percent` allows {limit} %")?;
                 source
             }
         };

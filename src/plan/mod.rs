@@ -32,14 +32,14 @@ use self::{
     view::View,
 };
 use crate::{
-    inventory::{Account, CallError, Destination, Elsewhere, Inventory, LastUse, State},
+    inventory::{Account, CallError, Destination, Elsewhere, Inventory, LastUse, SmtpUse, State},
     manifest::Policy,
     roster::{Entry, Roster},
 };
 use chrono::{DateTime, Utc};
 
 pub use self::{
-    calendar::{Calendar, Cause, DayAhead, Event, Outlook, OverAge, Row, ScheduledRun, calendar},
+    calendar::{Calendar, Cause, DayAhead, Event, Outlook, OverAge, Row, ScheduledRun, calendar, calendar_from_now},
     fingerprint::{Chain, Link, fingerprint, fingerprint_of, places},
     kms_key::KmsKeyChange,
     limits::{Exceeded, exceeded, exceeded_by},
@@ -74,6 +74,12 @@ pub fn plan_for(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Vie
     let account = Arc::new(roster.account.clone());
     let mut plan = Plan::empty(now);
     unmanaged(&mut plan, roster, inventory, &account);
+    let is_doubtful = |entry: &Entry| {
+        entry.exempt.is_none() && !entry.policy.smtp.value && entry.user.smtp == SmtpUse::PoliciesUnread
+    };
+    if roster.entries.iter().any(is_doubtful) {
+        plan.warnings.push(Warning::PoliciesUnread { account: Arc::clone(&account) });
+    }
     for entry in &roster.entries {
         let user = entry.user.name.clone();
         if inventory.resting.contains(&user) {
@@ -120,11 +126,17 @@ pub fn plan_for(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Vie
                 continue;
             }
             Next::Settled { next_rotation } => {
-                plan.settled.push(Settled { account, user, next_rotation });
+                let goes = state.and_then(|state| unused::goes(&View::new(roster, entry, state, now)));
+                let goes_unused = goes.map(|at| roster.runs.starting(at, now));
+                let goes_unused = goes_unused.filter(|goes| next_rotation.is_none_or(|rotates| *goes <= rotates));
+                let next_rotation = next_rotation.filter(|_| goes_unused.is_none());
+                plan.settled.push(Settled { account, user, next_rotation, goes_unused });
                 continue;
             }
             Next::Wait { key, wait, until } => (key, wait, until),
-            Next::Need(need) => (None, WaitingOn::Unreadable { error: need.to_string(), cause: need.cause() }, None),
+            Next::Need(need) => {
+                (None, WaitingOn::Unreadable { error: need.to_string(), cause: need.cause(), hint: None }, None)
+            }
         };
         let then = match state {
             Some(state) if until.is_some() && !wait.is_exempt() => outset.after_wait(state),
@@ -141,10 +153,10 @@ pub fn plan_for(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Vie
 fn unmanaged(plan: &mut Plan, roster: &Roster, inventory: &Inventory, account: &Arc<Account>) {
     let limit = roster.defaults.max_age.value;
     for user in &roster.unmanaged {
-        let keys = inventory.unmanaged.users.get(user).cloned();
+        let keys = inventory.unmanaged.users.get(&user.name).cloned();
         let active = keys.iter().flatten().filter(|key| key.active).map(|key| plan.as_of - key.created);
         let over_age = active.max().filter(|age| *age >= limit);
-        let (account, user) = (Arc::clone(account), user.clone());
+        let (account, user) = (Arc::clone(account), user.name.clone());
         plan.unmanaged.push(UnmanagedUser { account, user, keys, over_age });
     }
     let over_age = plan.unmanaged.iter().filter_map(|one| Some((one.user.clone(), one.over_age?)));
@@ -270,8 +282,8 @@ pub fn next_observed(
     observed: Option<Result<&State, &CallError>>,
     now: DateTime<Utc>,
 ) -> Next {
-    let unreadable = |error: String, cause: String| {
-        let wait = WaitingOn::Unreadable { error, cause };
+    let unreadable = |error: String, cause: String, hint: Option<String>| {
+        let wait = WaitingOn::Unreadable { error, cause, hint };
         Next::Wait { key: None, wait, until: None }
     };
     if let Some(exemption) = &entry.exempt {
@@ -279,8 +291,8 @@ pub fn next_observed(
         return Next::Wait { key: None, wait: WaitingOn::Exempt { reason }, until };
     }
     match (&entry.user.unreadable, observed) {
-        (Some(error), _) | (None, Some(Err(error))) => unreadable(error.to_string(), error.cause()),
-        (None, None) => unreadable("its keys were not read".to_owned(), "they were not read".to_owned()),
+        (Some(error), _) | (None, Some(Err(error))) => unreadable(error.to_string(), error.cause(), error.hint.clone()),
+        (None, None) => unreadable("its keys were not read".to_owned(), "they were not read".to_owned(), None),
         (None, Some(Ok(state))) => next(roster, entry, state, now),
     }
 }

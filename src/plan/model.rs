@@ -10,12 +10,14 @@ use super::{
     waiting_on::WaitingOn,
 };
 use crate::{
+    counted::counted,
     inventory::{Account, Key, KeyId, LastUse, Status, UnmanagedKey, UnreadAccount},
     manifest::Source,
     notice::Sender,
     template::Language,
     time::{Day, Duration},
 };
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 /// So many users are named in one warning.
 const MOST_NAMED: usize = 10;
@@ -101,6 +103,8 @@ pub enum Warning {
     },
     /// Clients of the user hold an SMTP password that derives from its key, and the manifest does not say so.
     SmtpPassword { account: Arc<Account>, user: String, sign: String },
+    /// Who of the users sends mail by SES's SMTP is not known for certain, for their policies could not be read.
+    PoliciesUnread { account: Arc<Account> },
     /// Users that no rule selects have keys that are older than `[defaults]` allows.
     UnmanagedOverAge {
         account: Arc<Account>,
@@ -141,6 +145,7 @@ impl Warning {
             Self::ExtraReplicas { .. } => "extra-replicas",
             Self::SecretLeft { .. } => "secret-left",
             Self::SmtpPassword { .. } => "smtp-password",
+            Self::PoliciesUnread { .. } => "policies-unread",
             Self::UnmanagedOverAge { .. } => "unmanaged-over-age",
             Self::UnmanagedUnread { .. } => "unmanaged-unread",
             Self::PaceTooSlow { .. } | Self::PaceLate { .. } => "pace",
@@ -155,7 +160,8 @@ impl Warning {
             | Self::ExtraReplicas { account, user, .. }
             | Self::SecretLeft { account, user, .. }
             | Self::SmtpPassword { account, user, .. } => (account, Some(user)),
-            Self::UnmanagedOverAge { account, .. }
+            Self::PoliciesUnread { account }
+            | Self::UnmanagedOverAge { account, .. }
             | Self::UnmanagedUnread { account, .. }
             | Self::PaceTooSlow { account, .. }
             | Self::PaceLate { account, .. } => (account, None),
@@ -205,6 +211,11 @@ impl fmt::Display for Warning {
                 "{user} sends mail by SES's SMTP, {sign} says: a new key changes the password of its clients; `smtp = true` in its \
                  rule stores that beside the key"
             ),
+            Self::PoliciesUnread { account } => write!(
+                f,
+                "the policies of users of account {account} could not be read: who sends mail by SES's SMTP is known by names and groups \
+                 only, and a new key changes the password of such clients; grant `iam:GetAccountAuthorizationDetails`"
+            ),
             Self::UnmanagedOverAge { account: _, users, limit } => {
                 let named = users.iter().take(MOST_NAMED).map(|(user, age)| format!("{user} ({}d)", age.num_days()));
                 let named = named.collect::<Vec<_>>().join(", ");
@@ -225,17 +236,23 @@ impl fmt::Display for Warning {
                 )
             }
             Self::UnmanagedUnread { account: _, users, why } => {
-                write!(f, "{users} users are selected by no rule, and how old their keys are could not be read: {why}")
+                let (users, are) = (counted(*users, "user"), if *users == 1 { "is" } else { "are" });
+                write!(f, "{users} {are} selected by no rule, and how old their keys are could not be read: {why}")
             }
             Self::PaceTooSlow { account: _, users, lives, every, most, needed } => write!(
                 f,
-                "keys get older than `max-age`: {users} users have keys that are due again after {lives} or more, runs come every \
-                 {every}, and each begins {most} rotations where it takes {needed}; raise `max-rotations` in `[pace]`"
+                "keys get older than `max-age`: {} {} keys that are due again after {lives} or more, runs come every {every}, and \
+                 each begins {} where it takes {needed}; raise `max-rotations` in `[pace]`",
+                counted(*users, "user"),
+                if *users == 1 { "has" } else { "have" },
+                counted(*most, "rotation"),
             ),
             Self::PaceLate { account: _, waiting, most, last, keys } => write!(
                 f,
-                "{keys} of the {waiting} keys that wait for their turn get older than `max-age` before it: at {most} rotations a \
-                 run the last begins on {}; raise `max-rotations` in `[pace]`, or `rotate-ahead`",
+                "{keys} of the {} that wait for their turn get older than `max-age` before it: at {} a run the last begins on \
+                 {}; raise `max-rotations` in `[pace]`, or `rotate-ahead`",
+                counted(*waiting, "key"),
+                counted(*most, "rotation"),
                 Day(*last)
             ),
         }
@@ -394,10 +411,13 @@ pub struct Settled {
     pub user: String,
     /// When its current key becomes due; `None` without an active key.
     pub next_rotation: Option<DateTime<Utc>>,
+    /// When its owner is told that its key goes, if nobody uses it until then: no rotation comes before that.
+    pub goes_unused: Option<DateTime<Utc>>,
 }
 
 /// The kinds of [`Action`], in the order in which a rotation takes them; the last is of none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Verb {
     /// A new key, stored and not handed out yet.
     Create,
@@ -414,20 +434,9 @@ pub enum Verb {
 }
 
 impl Verb {
-    /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Create, Self::Promote, Self::Notify, Self::Deactivate, Self::Delete, Self::Update];
-
     /// As plans, JSON and logs write it.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Promote => "promote",
-            Self::Notify => "notify",
-            Self::Deactivate => "deactivate",
-            Self::Delete => "delete",
-            Self::Update => "update",
-        }
+        self.into()
     }
 
     /// The mark in front of a line of a plan.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use strum::IntoStaticStr;
+use strum::{IntoStaticStr, VariantArray};
 
 use super::kms_key::KmsKeyChange;
 use crate::{
@@ -83,7 +83,8 @@ impl Origin {
 }
 
 /// Why a key that works is to go although no key of keyrota's replaced it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Retirement {
     /// A new key needs its place.
     MakesRoom,
@@ -96,17 +97,9 @@ pub enum Retirement {
 }
 
 impl Retirement {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::MakesRoom, Self::OverAge, Self::Leaked, Self::Unused];
-
     /// Stable, kebab-case: for the templates of mails.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::MakesRoom => "makes-room",
-            Self::OverAge => "over-age",
-            Self::Leaked => "leaked",
-            Self::Unused => "unused",
-        }
+        self.into()
     }
 }
 

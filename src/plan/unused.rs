@@ -10,7 +10,7 @@ use super::{
     view::{View, due_at, last_use, later, waits},
     waiting_on::WaitingOn,
 };
-use crate::inventory::{Key, KeyId};
+use crate::inventory::{Key, KeyId, LastUse};
 
 /// A key that nobody used for `unused`. Of two the one goes first that the secret does not hand out.
 pub(super) fn unused(view: &View<'_>) -> Result<Option<Next>, Need> {
@@ -41,6 +41,20 @@ pub(super) fn unused(view: &View<'_>) -> Result<Option<Next>, Need> {
         }
     }
     Ok(None)
+}
+
+/// When the user's only key goes if nobody uses it until then, as far as its last use is known.
+pub(super) fn goes(view: &View<'_>) -> Option<DateTime<Utc>> {
+    let unused = view.policy.unused.value?;
+    let (current, other) = view.pair()?;
+    let since = match &current.last_use {
+        LastUse::At { time, .. } => *time,
+        LastUse::Never => current.created,
+        LastUse::Unread => return None,
+    };
+    // What is used now goes on being used, as far as anybody knows.
+    let is_left = other.is_none() && !view.is_recent(since);
+    is_left.then(|| later(since, unused))
 }
 
 /// The secret hands out a key that went because nobody used it, and nothing is due. Never shown as settled: whoever reads the

@@ -48,9 +48,9 @@ pub(super) fn warnings(view: &View<'_>, next: &Next) -> Vec<Warning> {
     let (account, user) = (view.roster.account.clone(), view.entry.user.name.clone());
     let who = || (Arc::new(account.clone()), user.clone());
     let has_key = view.state.keys.iter().any(Key::is_active);
-    if let Some(sign) = view.entry.user.smtp.clone().filter(|_| has_key && !view.policy.smtp.value) {
+    if let Some(sign) = view.entry.user.smtp.sign().filter(|_| has_key && !view.policy.smtp.value) {
         let (account, user) = who();
-        warnings.push(Warning::SmtpPassword { account, user, sign });
+        warnings.push(Warning::SmtpPassword { account, user, sign: sign.to_owned() });
     }
     if let Ok(Some(replicas)) = replicas(view) {
         let secret = &view.state.ledger.secret;

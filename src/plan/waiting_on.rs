@@ -8,6 +8,7 @@ use strum::{EnumDiscriminants, IntoStaticStr, VariantArray};
 
 use super::reason::{Reason, Retirement, Used};
 use crate::{
+    counted::counted,
     inventory::KeyId,
     manifest::Source,
     roster::{Conflict, WithoutAddress},
@@ -32,6 +33,8 @@ pub enum WaitingOn {
         error: String,
         /// The same of every user of whom the same can't be read: which permission is missing, for example.
         cause: String,
+        /// What to do about it, if that is known.
+        hint: Option<String>,
     },
     /// The key was replaced, and both work during the overlap.
     InOverlap,
@@ -233,7 +236,7 @@ impl fmt::Display for WaitingOn {
                 "nobody used {key} for as long as `unused` says, so it was stopped and not replaced; the secret `{secret}` still hands it out: delete it when nothing reads it"
             ),
             Self::Paced { reason, most, before } => {
-                write!(f, "{reason}; waits for its turn: a run begins {most} rotations (`[pace]`), and ")?;
+                write!(f, "{reason}; waits for its turn: a run begins {} (`[pace]`), and ", counted(*most, "rotation"))?;
                 match before {
                     0 => f.write_str("this one is next"),
                     before => write!(f, "{before} more come first"),

@@ -13,6 +13,7 @@ pub struct AccountStatus<'a> {
     pub roster: &'a Roster,
     pub plan: Plan,
     inventory: &'a Inventory,
+    names: &'a [String],
 }
 
 /// What the plan says of a user.
@@ -38,7 +39,12 @@ pub struct UserStatus<'p> {
 impl<'a> AccountStatus<'a> {
     /// Plans one account for a viewpoint.
     pub fn new(roster: &'a Roster, inventory: &'a Inventory, viewpoint: Viewpoint) -> Self {
-        Self { roster, inventory, plan: plan(roster, inventory, viewpoint) }
+        Self { roster, inventory, plan: plan(roster, inventory, viewpoint), names: &[] }
+    }
+
+    /// Shows the users of these names only; if there are none, everyone.
+    pub fn of(self, names: &'a [String]) -> Self {
+        Self { names, ..self }
     }
 
     /// Its users, those with keys that are older than their limit first.
@@ -47,6 +53,9 @@ impl<'a> AccountStatus<'a> {
         let waiting = self.plan.waiting.iter().map(|waiting| (waiting.user.as_str(), Row::Waiting(waiting)));
         let settled = self.plan.settled.iter().map(|settled| (settled.user.as_str(), Row::Settled(settled)));
         let rows: HashMap<&str, Row<'_>> = changes.chain(waiting).chain(settled).collect();
+        let is_shown = |entry: &&Entry| {
+            self.names.is_empty() || self.names.iter().any(|name| name.eq_ignore_ascii_case(&entry.user.name))
+        };
         let user = |entry: &'a Entry| {
             let state = self.inventory.users.get(&entry.user.name).and_then(|state| state.as_ref().ok());
             let mut keys: Vec<&Key> = state.map_or(&[][..], |state| &state.keys).iter().collect();
@@ -55,7 +64,7 @@ impl<'a> AccountStatus<'a> {
             let overdue = state.and_then(|state| overdue(entry, state, self.plan.as_of));
             Some(UserStatus { entry, keys, row, overdue, recipients: tells(self.roster, entry).recipients })
         };
-        let mut users: Vec<UserStatus<'_>> = self.roster.entries.iter().filter_map(user).collect();
+        let mut users: Vec<UserStatus<'_>> = self.roster.entries.iter().filter(is_shown).filter_map(user).collect();
         users.sort_by_key(|user| user.overdue.is_none());
         users
     }

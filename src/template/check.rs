@@ -7,6 +7,7 @@ use super::{
     library::{self, LAYOUT, Templates},
 };
 use crate::notice::Kind;
+use strum::VariantArray;
 
 impl Templates {
     /// Puts a template in the place of keyrota's own, after filling it in with every example.
@@ -17,7 +18,7 @@ impl Templates {
         engine::inspect(&text).map_err(|error| TemplateError { template: name.to_owned(), ..error })?;
         let mut templates = Self::default();
         templates.insert(name, text.clone());
-        for kind in Kind::ALL {
+        for &kind in Kind::VARIANTS {
             for language in
                 Language::ALL.into_iter().filter(|language| name == LAYOUT || name == library::name(kind, *language))
             {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::languages::Language;
 use crate::notice::Kind;
+use strum::VariantArray;
 
 /// The name of the template that the HTML of every mail is put into.
 pub const LAYOUT: &str = "layout.html.jinja";
@@ -22,7 +23,7 @@ pub struct Templates {
 impl Templates {
     /// Every name that a template can have: `rotated.es.jinja`, `layout.html.jinja`.
     pub fn names() -> impl Iterator<Item = String> {
-        let mails = Kind::ALL.into_iter().flat_map(|kind| Language::ALL.map(|language| name(kind, language)));
+        let mails = Kind::VARIANTS.iter().flat_map(|&kind| Language::ALL.map(|language| name(kind, language)));
         mails.chain([LAYOUT.to_owned()])
     }
 
@@ -50,7 +51,7 @@ impl Templates {
 
     /// The text that a name stands for: the team's, else keyrota's.
     pub fn text(&self, name: &str) -> &str {
-        let mails = || Kind::ALL.into_iter().flat_map(|kind| Language::ALL.map(|language| (kind, language)));
+        let mails = || Kind::VARIANTS.iter().flat_map(|&kind| Language::ALL.map(|language| (kind, language)));
         let built_in = |name: &str| {
             let mail = mails().find(|(kind, language)| self::name(*kind, *language) == name);
             mail.map_or(BUILT_IN_LAYOUT, |(kind, language)| language.mail(kind))

@@ -42,7 +42,14 @@ fn key(id: String, age: TimeDelta, used: Option<TimeDelta>) -> Key {
 }
 
 fn user(name: &str, keys: Vec<Key>) -> IamUser {
-    IamUser { name: name.to_owned(), path: "/".to_owned(), groups: vec![], tags: [].into(), smtp: None, keys }
+    IamUser {
+        name: name.to_owned(),
+        path: "/".to_owned(),
+        groups: vec![],
+        tags: [].into(),
+        smtp: keyrota::inventory::SmtpUse::NoSign,
+        keys,
+    }
 }
 
 fn account(users: Vec<IamUser>) -> Sandbox {

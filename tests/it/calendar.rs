@@ -40,7 +40,7 @@ fn account(oldest: i64) -> Sandbox {
             path: "/".to_owned(),
             groups: vec![],
             tags: [].into(),
-            smtp: None,
+            smtp: keyrota::inventory::SmtpUse::NoSign,
             keys: vec![key],
         }
     };

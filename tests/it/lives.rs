@@ -292,7 +292,7 @@ fn live(roster: &Roster, node: &Node, seen: &Seen, queue: &mut Vec<Node>) -> Kno
 fn rests(roster: &Roster, (world, now): &Node) -> bool {
     let sandbox = simulate(world, *now);
     let tend = async {
-        let listing = list(&sandbox, &|_, _| true).await.expect("the sandbox lists");
+        let listing = list(&sandbox, &|_, _| true, "").await.expect("the sandbox lists");
         let survey = Survey { depth: Depth::Plan, whom: Whom::UnderWay, until: None };
         observe(&sandbox, roster, &listing, survey, *now, &|| {}).await.resting.contains(USER)
     };
@@ -366,7 +366,7 @@ fn run(roster: &Roster, world: &World, now: DateTime<Utc>, fault: Option<(usize,
     let reads = Cell::new(0);
     // A future that is not ready when it is first polled is one that was cut off.
     let ended = async {
-        let listing = list(&faulty, &|_, _| true).await.ok()?;
+        let listing = list(&faulty, &|_, _| true, "").await.ok()?;
         let inventory = observe(&faulty, roster, &listing, Depth::Plan, now, &|| {}).await;
         inventory.users.values().flatten().for_each(|state| assert_is_written_as_read(&state.ledger));
         let plan = plan(roster, &inventory, now);
@@ -685,8 +685,14 @@ fn tags(keys: &[Key], versions: &[StoredVersion]) -> Vec<Vec<(&'static str, Stri
 type Parts = (Vec<StoredVersion>, Vec<(&'static str, String)>);
 
 fn world(keys: Vec<Key>, secret: Option<Parts>) -> World {
-    let user =
-        IamUser { name: USER.to_owned(), path: "/".to_owned(), groups: vec![], tags: [].into(), smtp: None, keys };
+    let user = IamUser {
+        name: USER.to_owned(),
+        path: "/".to_owned(),
+        groups: vec![],
+        tags: [].into(),
+        smtp: keyrota::inventory::SmtpUse::NoSign,
+        keys,
+    };
     let secrets = secret.map(|(versions, tags)| StoredSecret {
         name: SECRET.to_owned(),
         tags: tags
@@ -707,7 +713,7 @@ fn roster(policy: Policy) -> Roster {
         path: "/".to_owned(),
         tags: [].into(),
         groups: vec![],
-        smtp: None,
+        smtp: keyrota::inventory::SmtpUse::NoSign,
         unreadable: None,
     };
     let entry = Entry {

@@ -255,10 +255,17 @@ fn a_plan_of_hostile_names() {
         let mut plan = Plan::empty(now());
         plan.changes.push(delete(hostile, "AKIAEXAMPLEDELETE001"));
         plan.waiting.push(waits(hostile, WaitingOn::Exempt { reason: hostile.to_owned() }));
-        plan.waiting
-            .push(waits(hostile, WaitingOn::Unreadable { error: hostile.to_owned(), cause: hostile.to_owned() }));
+        plan.waiting.push(waits(
+            hostile,
+            WaitingOn::Unreadable { error: hostile.to_owned(), cause: hostile.to_owned(), hint: None },
+        ));
         plan.waiting.push(waits(hostile, WaitingOn::ForeignSecret { secret: hostile.to_owned() }));
-        plan.settled.push(Settled { account: account(), user: hostile.to_owned(), next_rotation: Some(now()) });
+        plan.settled.push(Settled {
+            account: account(),
+            user: hostile.to_owned(),
+            next_rotation: Some(now()),
+            goes_unused: None,
+        });
         let (text, _) = outside_of_code(&markdown(&plan));
         assert!(!text.contains("octocat") && !text.contains("example.com") && !text.contains("heading"), "{text}");
         let mut settled = Plan::empty(now());

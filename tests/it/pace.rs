@@ -47,7 +47,14 @@ fn account(users: impl IntoIterator<Item = (String, i64)>) -> Sandbox {
             created: start() - TimeDelta::days(days),
             last_use: LastUse::Never,
         };
-        IamUser { name, path: "/".to_owned(), groups: vec![], tags: [].into(), smtp: None, keys: vec![key] }
+        IamUser {
+            name,
+            path: "/".to_owned(),
+            groups: vec![],
+            tags: [].into(),
+            smtp: keyrota::inventory::SmtpUse::NoSign,
+            keys: vec![key],
+        }
     };
     let account = Account {
         id: "111122223333".to_owned(),

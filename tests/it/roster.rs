@@ -59,7 +59,7 @@ fn user(name: &str) -> User {
         path: "/".to_owned(),
         tags: BTreeMap::new(),
         groups: Vec::new(),
-        smtp: None,
+        smtp: keyrota::inventory::SmtpUse::NoSign,
         unreadable: None,
     }
 }
@@ -70,6 +70,7 @@ fn users_of(test: Vec<TestUser>) -> Vec<User> {
         operation: "iam:ListUserTags",
         subject: name.to_owned(),
         message: "no".to_owned(),
+        hint: None,
     };
     let user = |test: TestUser| User {
         path: test.path.unwrap_or("/".to_owned()),

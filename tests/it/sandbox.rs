@@ -36,7 +36,14 @@ pub fn user(name: &str, keys: &[&str]) -> IamUser {
         last_use: LastUse::Never,
     };
     let keys = keys.iter().map(key).collect();
-    IamUser { name: name.to_owned(), path: "/".to_owned(), groups: vec![], tags: [].into(), smtp: None, keys }
+    IamUser {
+        name: name.to_owned(),
+        path: "/".to_owned(),
+        groups: vec![],
+        tags: [].into(),
+        smtp: keyrota::inventory::SmtpUse::NoSign,
+        keys,
+    }
 }
 
 pub fn secret(name: &str) -> StoredSecret {

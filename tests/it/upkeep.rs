@@ -58,7 +58,7 @@ fn manifest(rule: &str, now: DateTime<Utc>) -> Manifest {
 fn run(faulty: &Faulty<'_>, rule: &str) -> (Plan, Vec<Outcome>) {
     let now = faulty.sandbox.now().expect("a clock");
     async {
-        let listing = list(faulty, &|_, _| true).await.expect("a listing");
+        let listing = list(faulty, &|_, _| true, "").await.expect("a listing");
         let (roster, _) = resolve(&manifest(rule, now), faulty.account(), &listing.users, now);
         let inventory = observe(faulty, &roster, &listing, Depth::Plan, now, &|| {}).await;
         let plan = plan(&roster, &inventory, now);

@@ -38,7 +38,7 @@ fn roster(rule: &str) -> Roster {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into(),
         groups: vec![],
-        smtp: None,
+        smtp: keyrota::inventory::SmtpUse::NoSign,
         unreadable: None,
     };
     let shared =

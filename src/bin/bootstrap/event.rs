@@ -37,8 +37,7 @@ pub fn mode(event: &Event) -> Result<Mode, Failure> {
             Err(wrong(&format!("the event has the field {} beside `mode`, which keyrota doesn't know", quoted(other))))
         }
         Some((_, Value::String(name))) => {
-            let mode = Mode::ALL.into_iter().find(|mode| mode.as_str() == name);
-            mode.ok_or_else(|| wrong(&format!("there is no mode {}", quoted(name))))
+            name.parse().map_err(|_| wrong(&format!("there is no mode {}", quoted(name))))
         }
         Some(_) => Err(wrong("the event's `mode` is not a text")),
         None if is_schedule(fields) => Ok(Mode::Enforce),

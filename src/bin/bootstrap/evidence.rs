@@ -45,7 +45,7 @@ impl Evidence {
     ) {
         let run: String = run.chars().filter(char::is_ascii_alphanumeric).collect();
         let at = planned.plan.as_of;
-        let about = About { run: &run, by: "function", at, ended, commit, manifests: None, caller: None };
+        let about = About { run: &run, by: "function", at, ended, commit };
         let text = render(records(&about, planned, applied));
         self.add(&format!("history/{}", file_name(at, &run)), &text).await;
     }

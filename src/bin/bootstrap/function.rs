@@ -15,6 +15,7 @@ use keyrota::{
         Reads,
         aws::{self, Aws, ConnectError, Connected, Problem},
     },
+    counted::counted,
     inventory::UnreadAccount,
     mail::Outbox,
     manifest::{self, Diagnostic, Manifest, shown},
@@ -177,12 +178,11 @@ fn finish(report: &Report<'_>) -> Result<Value, Failure> {
     }
     tracing::error!(report = %json::value(report), "the report of the run");
     let all = report.applied.map_or(0, |applied| applied.outcomes.len());
-    let some = |what: &str, count: usize| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let parts = [
-        (verdict.failed.len(), format!("{} of {all} changes failed", verdict.failed.len())),
-        (verdict.unfinished.len(), some("user", verdict.unfinished.len()) + " not finished"),
-        (verdict.unreadable.len(), some("user", verdict.unreadable.len()) + " not read"),
-        (verdict.accounts_unread.len(), some("account", verdict.accounts_unread.len()) + " not read"),
+        (verdict.failed.len(), format!("{} of {} failed", verdict.failed.len(), counted(all, "change"))),
+        (verdict.unfinished.len(), counted(verdict.unfinished.len(), "user") + " not finished"),
+        (verdict.unreadable.len(), counted(verdict.unreadable.len(), "user") + " not read"),
+        (verdict.accounts_unread.len(), counted(verdict.accounts_unread.len(), "account") + " not read"),
     ];
     let parts = parts.into_iter().filter(|(count, _)| *count > 0).map(|(_, what)| what);
     let reasons = verdict.reasons().collect::<Vec<_>>().join("\n");

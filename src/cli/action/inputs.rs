@@ -7,6 +7,7 @@ use std::{
 
 use super::environment::variable;
 use crate::cli::error::CommandError;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 /// What the workflow asks for.
 pub struct Inputs {
@@ -21,7 +22,8 @@ pub struct Inputs {
 }
 
 /// What fails the job, apart from errors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum FailOn {
     Error,
     Blocked,
@@ -31,16 +33,8 @@ pub enum FailOn {
 }
 
 impl FailOn {
-    const ALL: [Self; 5] = [Self::Error, Self::Blocked, Self::Weakened, Self::Policy, Self::Changes];
-
     fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Blocked => "blocked",
-            Self::Weakened => "weakened",
-            Self::Policy => "policy",
-            Self::Changes => "changes",
-        }
+        self.into()
     }
 }
 
@@ -78,7 +72,7 @@ impl Inputs {
     fn fail_on() -> Result<Vec<FailOn>, CommandError> {
         let wanted = input("FAIL_ON");
         let wanted = if wanted.is_empty() { FailOn::Error.as_str() } else { &wanted };
-        let one = |name: &str| FailOn::ALL.into_iter().find(|known| known.as_str() == name.trim());
+        let one = |name: &str| name.trim().parse().ok();
         wanted.split(',').map(one).collect::<Option<_>>().ok_or_else(|| {
             wrong(
                 "fail-on",

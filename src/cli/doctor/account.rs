@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use keyrota::{
     cloud::{Function, Probes},
-    inventory::{ErrorKind, State},
+    inventory::{ErrorKind, State, UnreadAccount},
     manifest::Manifest,
     observe::AccountState,
     plan::{Plan, WaitingKind, WaitingOn},
@@ -27,6 +27,9 @@ const ON_SECRETS: [&str; 5] = [
     "secretsmanager:UpdateSecretVersionStage",
 ];
 
+/// What mends a read that is not permitted.
+const GRANT: &str = "grant it: README.md lists what planning needs, and the role that Terraform makes has it";
+
 /// What stands in the way of a credential.
 const IN_THE_WAY: [WaitingKind; 8] = [
     WaitingKind::ForeignSecret,
@@ -38,6 +41,11 @@ const IN_THE_WAY: [WaitingKind; 8] = [
     WaitingKind::StaleSecret,
     WaitingKind::ReplicaFailed,
 ];
+
+/// An account of which nothing could be read.
+pub fn unread(check: &'static str, account: &UnreadAccount) -> Finding {
+    Finding::wrong(check, account.to_string(), account.hint.as_deref().unwrap_or(GRANT))
+}
 
 /// Every region that is named answers, and is enabled.
 pub async fn regions<C: Probes>(clouds: &[C], manifest: &Manifest) -> Vec<Finding> {
@@ -72,7 +80,8 @@ pub async fn regions<C: Probes>(clouds: &[C], manifest: &Manifest) -> Vec<Findin
             }
         }
         if !reached.is_empty() {
-            findings.push(Finding::fine("regions", format!("{} answer account {account}", reached.join(", "))));
+            let answer = if reached.len() == 1 { "answers" } else { "answer" };
+            findings.push(Finding::fine("regions", format!("{} {answer} account {account}", reached.join(", "))));
         }
     }
     findings
@@ -81,17 +90,16 @@ pub async fn regions<C: Probes>(clouds: &[C], manifest: &Manifest) -> Vec<Findin
 /// What was read tells which permissions to read are there; what may be written, a simulation.
 pub async fn permissions<C: Probes>(planned: &Planned<'_, C>) -> Vec<Finding> {
     const CHECK: &str = "permissions";
-    let grant = "grant it: README.md lists what planning needs, and the role that Terraform makes has it";
-    let mut findings: Vec<Finding> =
-        planned.plan.accounts_unread.iter().map(|it| Finding::wrong(CHECK, it.to_string(), grant)).collect();
-    let mut causes: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut findings: Vec<Finding> = planned.plan.accounts_unread.iter().map(|it| unread(CHECK, it)).collect();
+    let mut causes: BTreeMap<(&str, Option<&str>), Vec<&str>> = BTreeMap::new();
     for waiting in &planned.plan.waiting {
-        if let WaitingOn::Unreadable { cause, .. } = &waiting.wait {
-            causes.entry(cause).or_default().push(&waiting.user);
+        if let WaitingOn::Unreadable { cause, hint, .. } = &waiting.wait {
+            causes.entry((cause, hint.as_deref())).or_default().push(&waiting.user);
         }
     }
-    for (cause, users) in &causes {
-        findings.push(Finding::wrong(CHECK, format!("{} can't be read: {cause}", listed(users)), grant));
+    for ((cause, hint), users) in &causes {
+        let message = format!("{} can't be read: {cause}", listed(users));
+        findings.push(Finding::wrong(CHECK, message, hint.unwrap_or(GRANT)));
     }
     for AccountState { cloud, roster, inventory } in &planned.accounts {
         let account = cloud.account();
@@ -104,7 +112,7 @@ pub async fn permissions<C: Probes>(planned: &Planned<'_, C>) -> Vec<Finding> {
                     ),
                     "grant it: without it each secret is described, and a change of `secret` strands rotations",
                 ),
-                _ => Finding::wrong(CHECK, error.to_string(), "run it again"),
+                _ => Finding::failed(CHECK, &error, "run it again"),
             });
         }
         let read = |entry: &&Entry| matches!(inventory.users.get(&entry.user.name), Some(Ok(_)));
@@ -175,7 +183,6 @@ pub fn is_root(caller: &str) -> bool {
 /// Before there are manifests: whether `init` could read what it reads.
 pub async fn permissions_without_manifests<C: Probes>(clouds: &[C]) -> Vec<Finding> {
     const CHECK: &str = "permissions";
-    let grant = "grant it: README.md lists what planning needs";
     let mut findings = Vec::new();
     for cloud in clouds {
         let account = cloud.account();
@@ -186,18 +193,18 @@ pub async fn permissions_without_manifests<C: Probes>(clouds: &[C]) -> Vec<Findi
                     users
                         .iter()
                         .find_map(|user| user.unreadable.as_ref())
-                        .map(|error| Finding::wrong(CHECK, error.to_string(), grant)),
+                        .map(|error| Finding::failed(CHECK, error, GRANT)),
                 );
                 if let Some(user) = users.first()
                     && let Err(error) = cloud.access_keys(&user.name).await
                 {
-                    findings.push(Finding::wrong(CHECK, error.to_string(), grant));
+                    findings.push(Finding::failed(CHECK, &error, GRANT));
                 }
             }
-            Err(error) => findings.push(Finding::wrong(CHECK, error.to_string(), grant)),
+            Err(error) => findings.push(Finding::failed(CHECK, &error, GRANT)),
         }
         if let Err(error) = cloud.secrets().await {
-            findings.push(Finding::wrong(CHECK, error.to_string(), grant));
+            findings.push(Finding::failed(CHECK, &error, GRANT));
         }
         if findings.len() == before {
             findings.push(Finding::fine(CHECK, format!("users, keys and secrets of account {account} can be read")));
@@ -253,14 +260,22 @@ pub fn secrets(plan: &Plan) -> Vec<Finding> {
         })
         .collect();
     if in_the_way.len() > SHOWN {
-        let message = format!("{} more users are blocked by what stands at their secret", in_the_way.len() - SHOWN);
+        let more = in_the_way.len() - SHOWN;
+        let who = if more == 1 { "1 more user is".to_owned() } else { format!("{more} more users are") };
+        let message = format!("{who} blocked by what stands at their secret");
         findings.push(Finding::wrong(CHECK, message, "`keyrota plan` names them all"));
     }
     findings
 }
 
-/// The function is there, and has the manifests that are here.
-pub async fn function<C: Probes>(cloud: &C, name: &str, here: Option<&str>) -> Finding {
+/// The function is there, and has the manifests that are here. `is_same` tells whether those of another commit are: most
+/// commits touch none, and ship nothing.
+pub async fn function<C: Probes>(
+    cloud: &C,
+    name: &str,
+    here: Option<&str>,
+    is_same: &dyn Fn(&str) -> Option<bool>,
+) -> Finding {
     const CHECK: &str = "function";
     let Function { arn: _, state, reason, update, architecture, revision } = match cloud.function(name).await {
         Ok(Some(function)) => function,
@@ -302,6 +317,10 @@ pub async fn function<C: Probes>(cloud: &C, name: &str, here: Option<&str>) -> F
         ),
         (Some(revision), Some(here)) if revision == here => {
             Finding::fine(CHECK, format!("{name}{on} has the manifests of {}, as here", short(&revision)))
+        }
+        (Some(revision), Some(here)) if !here.ends_with("-dirty") && is_same(&revision) == Some(true) => {
+            let message = format!("{name}{on} has the manifests of {}, which are those here", short(&revision));
+            Finding::fine(CHECK, message)
         }
         (Some(revision), Some(here)) => Finding::doubt(
             CHECK,

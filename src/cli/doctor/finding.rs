@@ -56,6 +56,16 @@ impl Finding {
         Self { level: Level::Wrong, check, message: message.into(), fix: Some(fix.into()) }
     }
 
+    /// A read that failed and that every run makes. `fix` is what mends it if that is not known better.
+    pub fn failed(check: &'static str, error: &CallError, fix: &str) -> Self {
+        let fix = match error.kind {
+            _ if error.hint.is_some() => error.hint.as_deref().unwrap_or(fix),
+            ErrorKind::Denied | ErrorKind::NotFound => fix,
+            _ => "run it again; if it stays, the message is what AWS says",
+        };
+        Self::wrong(check, error.to_string(), fix)
+    }
+
     /// A read that failed: nothing is known, and that is no good news.
     pub fn unknown(check: &'static str, what: &str, error: &CallError) -> Self {
         match error.kind {
@@ -64,7 +74,10 @@ impl Finding {
                 format!("can't tell {what}: denied"),
                 format!("allow `{}` to whoever runs doctor, or look by hand; runs don't need it", error.operation),
             ),
-            _ => Self::doubt(check, format!("can't tell {what}: {}", error.message), "run it again, or look by hand"),
+            _ => {
+                let fix = error.hint.as_deref().unwrap_or("run it again, or look by hand");
+                Self::doubt(check, format!("can't tell {what}: {}", error.message), fix)
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use keyrota::{
     cloud::{MailAccount, Probes},
+    counted::counted,
     manifest::Manifest,
     plan::{Plan, WaitingOn},
 };
@@ -73,7 +74,8 @@ async fn account<C: Probes>(cloud: &C, region: Option<&str>, plan: Option<&Plan>
         Err(error) => return Finding::unknown(CHECK, "how much SES sends, and to whom", &error),
     };
     let left = quota.map(|quota| (quota - sent).max(0.0));
-    let budget = left.map_or_else(|| "no bound".to_owned(), |left| format!("{left:.0} messages left today"));
+    let budget =
+        left.map_or_else(|| "no bound".to_owned(), |left| format!("{} left today", counted(left as usize, "message")));
     // A rotation tells one person at least.
     let needed = plan.map_or(0, |plan| plan.changes.len());
     if !may_send {
@@ -84,7 +86,8 @@ async fn account<C: Probes>(cloud: &C, region: Option<&str>, plan: Option<&Plan>
         );
     }
     if left.is_some_and(|left| left < needed as f64) {
-        let message = format!("{budget}, and {needed} users are due: who is not told keeps the old key");
+        let due = if needed == 1 { "1 user is".to_owned() } else { format!("{needed} users are") };
+        let message = format!("{budget}, and {due} due: who is not told keeps the old key");
         return Finding::doubt(CHECK, message, "wait a day, or ask AWS for a higher quota");
     }
     if !has_production_access {

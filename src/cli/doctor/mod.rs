@@ -126,15 +126,13 @@ async fn look<C: Probes>(
             match run.plan(&|_| {}).await {
                 Ok(planned) => Some(planned),
                 Err(NothingRead(accounts)) => {
-                    let fix = "grant what is missing: README.md lists what planning needs";
-                    findings.extend(accounts.iter().map(|it| Finding::wrong("permissions", it.to_string(), fix)));
+                    findings.extend(accounts.iter().map(|it| account::unread("permissions", it)));
                     None
                 }
             }
         }
     };
-    // By now AWS has answered, and said what time it is.
-    findings.extend(clock(clouds));
+    let of_clock = findings.len();
     findings.extend(account::regions(clouds, manifest.unwrap_or(&none)).await);
     match (&planned, manifest) {
         (Some(planned), _) => findings.extend(account::permissions(planned).await),
@@ -149,7 +147,10 @@ async fn look<C: Probes>(
         findings.extend(mail::recipients(&planned.plan));
     }
     let here = git::revision(&common.manifests).filter(|_| manifest.is_some());
-    findings.push(account::function(&clouds[0], &args.function, here.as_deref()).await);
+    let is_same = |deployed: &str| git::is_as_at(&common.manifests, deployed);
+    findings.push(account::function(&clouds[0], &args.function, here.as_deref(), &is_same).await);
+    // By now AWS has answered for certain, whatever was asked, and said what time it is.
+    findings.splice(of_clock..of_clock, clock(clouds));
     findings
 }
 

@@ -8,6 +8,7 @@ use super::{
     connect::load,
     error::{Failure, malformed},
     meter::Meter,
+    profile::Choice,
     settings::Settings,
 };
 use crate::{
@@ -34,7 +35,8 @@ impl Bucket {
 
     /// [`Self::open`] with other patience, or in an emulator.
     pub async fn open_with(settings: &Settings, name: &str, prefix: &str) -> Self {
-        let config = load(settings).await;
+        let choice = if settings.target.is_some() { Choice::default() } else { Choice::of_environment() };
+        let config = load(settings, &choice).await;
         let builder = aws_sdk_s3::config::Builder::from(&config)
             .interceptor(Answers(Meter::default()))
             // A name of one's own for the host of each bucket is what emulators have not.
@@ -61,7 +63,7 @@ impl Bucket {
             }
             _ => None,
         };
-        let failed = CallError { kind, operation, subject: self.place(name), message };
+        let failed = CallError { kind, operation, subject: self.place(name), message, hint: None };
         ArchiveError { message: failed.to_string(), hint }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use secrecy::SecretString;
 
-use super::{client::Aws, credential_report::credential_report, read, write};
+use super::{client::Aws, credential_report::credential_report, read, secrets, write};
 use crate::{
     cloud::{ClockReading, Issued, Message, NewSecret, Reads, Relevant, Shown, Writes},
     inventory::{Account, CallError, Key, KeyId, LastUse, SecretRecord, UnmanagedKey, User},
@@ -19,6 +19,10 @@ impl Reads for Aws {
         self.meter.clock()
     }
 
+    fn caller(&self) -> &str {
+        &self.caller
+    }
+
     fn own_key(&self) -> Option<&KeyId> {
         self.own_key.as_ref()
     }
@@ -28,7 +32,11 @@ impl Reads for Aws {
     }
 
     async fn secrets(&self) -> Result<Vec<SecretRecord>, CallError> {
-        read::secrets(self).await
+        secrets::secrets(self, "").await
+    }
+
+    async fn secrets_named(&self, prefix: &str) -> Result<Vec<SecretRecord>, CallError> {
+        secrets::secrets(self, prefix).await
     }
 
     async fn describe_secret(&self, name: &str) -> Result<Option<SecretRecord>, CallError> {

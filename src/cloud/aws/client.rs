@@ -2,11 +2,7 @@
 
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 
-use super::{
-    error::{Failure, call_error},
-    meter::Meter,
-    settings::Settings,
-};
+use super::{error::Failure, meter::Meter, origin::Origin, settings::Settings};
 use crate::{
     cloud::throttle::{Throttle, Unanswered},
     inventory::{Account, CallError, ErrorKind, KeyId},
@@ -25,7 +21,11 @@ pub struct Aws {
     pub(super) throttles: Throttles,
     /// The access key that keyrota itself calls with, or that it assumed its role with.
     pub(super) own_key: Option<KeyId>,
+    /// The ARN of who calls.
+    pub(super) caller: String,
     pub(super) settings: Settings,
+    /// As whom it is asked, and where.
+    pub(super) origin: Origin,
     /// For the services that only `doctor` asks.
     #[cfg(feature = "cli")]
     pub(super) configs: Configs,
@@ -35,8 +35,6 @@ pub struct Aws {
 #[cfg(feature = "cli")]
 #[derive(Clone)]
 pub(super) struct Configs {
-    /// Who calls.
-    pub arn: String,
     /// With the credentials and the region of the account.
     pub account: aws_config::SdkConfig,
     /// With those of the caller: where mail and the function are.
@@ -53,23 +51,34 @@ impl Aws {
         format!("account {}", self.account)
     }
 
-    /// A call that failed, or that AWS refused until patience was over, in keyrota's words.
-    pub(super) fn unanswered<E>(
-        &self,
-        operation: &'static str,
-        subject: &str,
-        unanswered: &Unanswered<SdkError<E>>,
-    ) -> CallError
+    /// A call that failed, or that AWS refused until patience was over.
+    pub(super) fn failure<E>(&self, operation: &str, unanswered: &Unanswered<SdkError<E>>) -> Failure
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         match unanswered {
-            Unanswered::Failed(error) | Unanswered::Refused(Some(error)) => call_error(operation, subject, error),
+            Unanswered::Failed(error) | Unanswered::Refused(Some(error)) => Failure::of(operation, error),
             Unanswered::Refused(None) => {
                 let message = format!("AWS has refused every call for {} s", self.settings.patience.as_secs());
-                CallError { kind: ErrorKind::Throttled, operation, subject: subject.to_owned(), message }
+                Failure::new(ErrorKind::Throttled, "", message)
             }
         }
+    }
+
+    /// A failed call in keyrota's words. What is not about the subject, but about the credentials or the way to AWS, is said
+    /// with who asked and where, and with what to do: most sessions end in the middle of a run.
+    fn explained(&self, failure: Failure, operation: &'static str, subject: &str, region: Option<&str>) -> CallError {
+        let region = region.unwrap_or(match operation.starts_with("ses:") {
+            true => &self.origin.region,
+            false => &self.account.region,
+        });
+        let hint = self.origin.known_hint(&failure, region);
+        let is_general = failure.kind == ErrorKind::Other;
+        let mut error = CallError { hint, ..failure.call_error(operation, subject) };
+        if is_general {
+            error.message = format!("{} ({})", error.message, self.origin.place(operation, region));
+        }
+        error
     }
 }
 
@@ -111,9 +120,25 @@ where
     E: ProvideErrorMetadata + std::error::Error + 'static,
     F: Future<Output = Result<T, SdkError<E>>>,
 {
+    call_in(aws, None, operation, subject, request).await
+}
+
+/// The same in another region than the account's.
+pub(super) async fn call_in<T, E, F>(
+    aws: &Aws,
+    region: Option<&str>,
+    operation: &'static str,
+    subject: &str,
+    request: impl Fn() -> F,
+) -> Result<T, CallError>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    F: Future<Output = Result<T, SdkError<E>>>,
+{
     let throttle = aws.throttles.of(operation);
     let answer = patiently(throttle, operation, request).await;
-    let answer = answer.map_err(|unanswered| aws.unanswered(operation, subject, &unanswered));
+    let answer =
+        answer.map_err(|unanswered| aws.explained(aws.failure(operation, &unanswered), operation, subject, region));
     match &answer {
         Ok(_) => tracing::debug!(target: "keyrota::aws", operation, subject, outcome = "ok"),
         Err(error) => {

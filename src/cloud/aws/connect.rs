@@ -20,15 +20,16 @@ use secrecy::ExposeSecret;
 use super::{
     answer::Answers,
     client::{Aws, Throttles, patiently},
-    error::{Failure, NO_CONNECTION, NO_CREDENTIALS, TIMED_OUT, is_unknown_key},
+    error::Failure,
     meter::Meter,
+    origin::Origin,
+    profile::{Choice, Fault, Profiles},
     settings::Settings,
 };
 use crate::{
     cloud::throttle::{Throttle, Unanswered},
     inventory::{Account, ErrorKind, KeyId, UnreadAccount},
     manifest::{DeclaredAccount, Source},
-    names,
 };
 
 /// The accounts that could be reached, and what is wrong with the others.
@@ -84,8 +85,18 @@ pub async fn connect_with(
     settings: &Settings,
     declared: &[(String, &DeclaredAccount)],
 ) -> Result<Connected, ConnectError> {
-    let mut config = load(settings).await;
     let caller = |message, hint| Problem { account: None, id: None, message, hint };
+    let choice = if settings.target.is_some() { Choice::default() } else { Choice::of_environment() };
+    let profiles = match &settings.target {
+        // Its credentials are given.
+        Some(_) => Profiles::default(),
+        // Before the SDK would go on to the next source.
+        None => choice.check().await.map_err(|Fault { message, hint }| {
+            let message = format!("the AWS credentials could not be found: {message}");
+            ConnectError { problems: vec![caller(message, hint)] }
+        })?,
+    };
+    let mut config = load(settings, &choice).await;
     // Roles are assumed in the caller's region: another may be one that refuses the caller's session, because it is
     // not enabled there, or because the session came from the global endpoint.
     let sts_region = match (config.region(), declared.iter().find_map(|(_, account)| account.region.clone())) {
@@ -106,14 +117,16 @@ pub async fn connect_with(
     let first = sts_config.to_builder().retry_config(patience).build();
     let meter = Meter::default();
     let throttle = Throttle::new(settings.patience);
+    let origin = Origin::new(&config, choice, &profiles);
     let identity = identify(&sts(&first, &meter), &throttle).await.map_err(|failure| {
         let region = sts_config.region().map(ToString::to_string).unwrap_or_default();
-        let hint = hint(&failure, &region);
-        let message = format!("the AWS credentials could not be checked: {} ({})", failure.message, asked(&sts_config));
+        let place = origin.place("sts:GetCallerIdentity", &region);
+        let message = format!("the AWS credentials could not be checked: {} ({place})", failure.message);
+        let hint = origin.hint(&failure, &region);
         ConnectError { problems: vec![caller(message, hint)] }
     })?;
     let (own_key, mail) = (meter.signed_with(), Throttle::new(settings.patience));
-    let caller = &Caller { identity, config, sts_config, own_key, settings: settings.clone(), mail };
+    let caller = &Caller { identity, origin, config, sts_config, own_key, settings: settings.clone(), mail };
     if declared.is_empty() {
         let account = Aws::new(&caller.identity, None, &caller.config, caller);
         return Ok(Connected { accounts: vec![account], problems: Vec::new() });
@@ -139,6 +152,7 @@ pub async fn connect_with(
 /// Whose credentials keyrota runs with, and where they are used.
 struct Caller {
     identity: Identity,
+    origin: Origin,
     config: SdkConfig,
     /// The same in the region whose STS is asked.
     sts_config: SdkConfig,
@@ -162,7 +176,7 @@ fn global_region(region: &str) -> &'static str {
 }
 
 /// Credentials, region and endpoint from where every AWS tool takes them.
-pub(super) async fn load(settings: &Settings) -> SdkConfig {
+pub(super) async fn load(settings: &Settings, choice: &Choice) -> SdkConfig {
     let loader = aws_config::defaults(BehaviorVersion::latest())
         .app_name(AppName::new("keyrota").expect("a valid name"))
         .retry_config(retries(settings))
@@ -176,7 +190,11 @@ pub(super) async fn load(settings: &Settings) -> SdkConfig {
         // Assuming a role is a call too, and may have to be repeated.
         .identity_cache(IdentityCache::lazy().load_timeout(settings.attempt_timeout * 2).build());
     let loader = match &settings.target {
-        None => loader,
+        // The SDK reads AWS_PROFILE alone.
+        None => match &choice.named {
+            Some(name) => loader.profile_name(name),
+            None => loader,
+        },
         Some(target) => loader
             .endpoint_url(&target.endpoint)
             .region(Region::new(target.region.clone()))
@@ -248,7 +266,7 @@ async fn connect_declared(caller: &Caller, name: &str, declared: &DeclaredAccoun
                     "allow {} to `sts:AssumeRole` this role: in the role's trust policy, and in a policy of its own",
                     identity.arn
                 ),
-                _ => hint(&failure, config.region().map(AsRef::as_ref).unwrap_or_default()),
+                _ => caller.origin.hint(&failure, config.region().map(AsRef::as_ref).unwrap_or_default()),
             };
             Err((format!("role {arn} could not be assumed: {}", failure.message), hint))
         }
@@ -282,10 +300,11 @@ impl Aws {
             meter,
             throttles: Throttles::new(&caller.settings, caller.mail.clone()),
             own_key: caller.own_key.clone(),
+            caller: identity.arn.clone(),
             settings: caller.settings.clone(),
+            origin: caller.origin.clone(),
             #[cfg(feature = "cli")]
             configs: super::client::Configs {
-                arn: identity.arn.clone(),
                 account: impatient(config, &caller.settings),
                 caller: impatient(&caller.config, &caller.settings),
             },
@@ -345,6 +364,7 @@ async fn identify(sts: &aws_sdk_sts::Client, throttle: &Throttle) -> Result<Iden
             code: String::new(),
             message: "AWS's answer makes no sense: it has no account or no ARN".to_owned(),
             kms: None,
+            is_role: false,
         }),
     }
 }
@@ -363,74 +383,6 @@ fn describe(identity: &Identity, name: Option<&str>, config: &SdkConfig) -> Acco
     }
 }
 
-/// Where, and as whom: the profile, the region and the host, for a wrong one of them is the most common cause.
-fn asked(config: &SdkConfig) -> String {
-    let profile = std::env::var("AWS_PROFILE").ok().filter(|profile| !profile.is_empty());
-    let profile = profile.map_or_else(|| "the default profile".to_owned(), |profile| format!("profile `{profile}`"));
-    let region = config.region().map_or_else(|| "no region".to_owned(), |region| format!("region {region}"));
-    let host = match (config.endpoint_url(), config.region()) {
-        (Some(endpoint), _) => endpoint.to_owned(),
-        (None, Some(region)) if region.as_ref().starts_with("cn-") => format!("sts.{region}.amazonaws.com.cn"),
-        (None, Some(region)) => format!("sts.{region}.amazonaws.com"),
-        (None, None) => "no host".to_owned(),
-    };
-    format!("{profile}, {region}, {host}")
-}
-
-fn hint(failure: &Failure, region: &str) -> String {
-    let message = failure.message.as_str();
-    if let Some(hint) = hint_of_profile(message) {
-        return hint.to_owned();
-    }
-    match failure.code.as_str() {
-        NO_CREDENTIALS => {
-            "sign in (`aws login`, `aws sso login`), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-                .to_owned()
-        }
-        NO_CONNECTION | TIMED_OUT => match names::region_meant(region) {
-            Some(meant) => {
-                format!("there may be no region {region}: did you mean {meant}? Check AWS_REGION and the profile")
-            }
-            None => "check the network, the region and AWS_ENDPOINT_URL".to_owned(),
-        },
-        code if code.starts_with("ExpiredToken") || code == "TokenRefreshRequired" => {
-            "the credentials have expired: sign in again (`aws login`, `aws sso login`), or get new temporary ones"
-                .to_owned()
-        }
-        // AWS answers both where the clock is off.
-        "RequestExpired" | "RequestTimeTooSkewed" => CLOCK.to_owned(),
-        "SignatureDoesNotMatch" if message.contains("expired") || message.contains("not yet current") => {
-            CLOCK.to_owned()
-        }
-        code if is_unknown_key(code) => {
-            "the credentials are wrong or deactivated: check AWS_PROFILE or AWS_ACCESS_KEY_ID".to_owned()
-        }
-        _ => "run again; if it stays, the message above is what AWS says".to_owned(),
-    }
-}
-
-const CLOCK: &str = "the clock of this machine is off: set it (timedatectl set-ntp true), then run again";
-
-/// What the SDK says of profiles, which no code tells.
-fn hint_of_profile(message: &str) -> Option<&'static str> {
-    let text = message.to_ascii_lowercase();
-    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    if has(&["source_profile", "source profile"]) {
-        return Some(
-            "the profile names a `source_profile` that is not in ~/.aws/config or ~/.aws/credentials: add it, or correct the name",
-        );
-    }
-    if has(&["sso"]) && has(&["expired", "refresh", "not found", "missing", "cached"]) {
-        return Some("the session has expired: sign in again with `aws sso login --profile NAME`");
-    }
-    if has(&["profile"]) && has(&["not defined", "could not find", "was not found", "does not exist", "missing"]) {
-        return Some(
-            "there is no such profile in ~/.aws/config: check AWS_PROFILE; `aws configure list-profiles` lists them",
-        );
-    }
-    None
-}
-
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, problem) in self.problems.iter().enumerate() {
@@ -446,8 +398,8 @@ impl fmt::Display for ConnectError {
 impl Problem {
     /// The account as one that could not be read.
     pub fn unread(self) -> UnreadAccount {
-        let Self { account, id, message, hint: _ } = self;
-        UnreadAccount { id, name: account.map(|(name, _)| name), error: message }
+        let Self { account, id, message, hint } = self;
+        UnreadAccount { id, name: account.map(|(name, _)| name), error: message, hint: Some(hint) }
     }
 }
 
@@ -458,46 +410,5 @@ impl fmt::Display for Problem {
             write!(f, "account {name} ({source}): ")?;
         }
         write!(f, "{message}\n  hint: {hint}")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn of(code: &str, message: &str, region: &str) -> String {
-        let failure = Failure { kind: ErrorKind::Other, code: code.to_owned(), message: message.to_owned(), kms: None };
-        hint(&failure, region)
-    }
-
-    #[test]
-    fn each_cause_has_a_hint_of_its_own() {
-        let none = "no AWS credentials: ";
-        for (code, message, region, expected) in [
-            (NO_CONNECTION, "no connection: dns error", "eu-wset-1", "did you mean eu-west-1?"),
-            (NO_CONNECTION, "no connection: dns error", "eu-west-1", "check the network"),
-            (
-                "ExpiredToken",
-                "The security token included in the request is expired",
-                "eu-west-1",
-                "the credentials have expired",
-            ),
-            ("RequestExpired", "Request has expired", "eu-west-1", "the clock of this machine is off"),
-            ("SignatureDoesNotMatch", "Signature expired: 20261123T", "eu-west-1", "the clock of this machine is off"),
-            ("SignatureDoesNotMatch", "Signature not yet current", "eu-west-1", "the clock of this machine is off"),
-            ("SignatureDoesNotMatch", "The request signature we calculated", "eu-west-1", "wrong or deactivated"),
-            (
-                NO_CREDENTIALS,
-                &format!("{none}profile `base` was not defined, but source_profile = base"),
-                "",
-                "`source_profile`",
-            ),
-            (NO_CREDENTIALS, &format!("{none}could not find profile `prod`"), "", "there is no such profile"),
-            (NO_CREDENTIALS, &format!("{none}the SSO session token is expired"), "", "aws sso login --profile"),
-            (NO_CREDENTIALS, none, "", "sign in (`aws login`, `aws sso login`)"),
-        ] {
-            let hint = of(code, message, region);
-            assert!(hint.contains(expected), "{code}, {message}: {hint}");
-        }
     }
 }

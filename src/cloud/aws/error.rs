@@ -19,28 +19,18 @@ pub(super) struct Failure {
     pub message: String,
     /// The permission that is missing, where it is not the one of the call but one on the key that encrypts a secret.
     pub kms: Option<&'static str>,
+    /// Whether it was the role of the profile that could not be assumed, before anything was asked.
+    pub is_role: bool,
 }
 
 pub(super) const NO_CREDENTIALS: &str = "NoCredentials";
 pub(super) const NO_CONNECTION: &str = "NoConnection";
 pub(super) const TIMED_OUT: &str = "TimedOut";
 
-/// The failure of `operation` (an IAM action) on `subject` as the error that the rest of keyrota knows.
-pub(super) fn call_error<E>(operation: &'static str, subject: &str, error: &SdkError<E>) -> CallError
-where
-    E: ProvideErrorMetadata + Error + 'static,
-{
-    let Failure { kind, code: _, message, kms } = Failure::of(operation, error);
-    match kms {
-        None => CallError { kind, operation, subject: subject.to_owned(), message },
-        Some(operation) => CallError { kind, operation, subject: format!("the KMS key of {subject}"), message },
-    }
-}
-
 /// An answer that lacks something or contradicts itself.
 pub(super) fn malformed(operation: &'static str, subject: &str, what: impl Into<String>) -> CallError {
     let message = senseless(&what.into());
-    CallError { kind: ErrorKind::Malformed, operation, subject: subject.to_owned(), message }
+    CallError::new(ErrorKind::Malformed, operation, subject, message)
 }
 
 fn senseless(what: &str) -> String {
@@ -75,8 +65,17 @@ impl Failure {
         }
     }
 
-    fn new(kind: ErrorKind, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { kind, code: code.into(), message: message.into(), kms: None }
+    pub(super) fn new(kind: ErrorKind, code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { kind, code: code.into(), message: message.into(), kms: None, is_role: false }
+    }
+
+    /// The failure of `operation` (an IAM action) on `subject` as the error that the rest of keyrota knows.
+    pub(super) fn call_error(self, operation: &'static str, subject: &str) -> CallError {
+        let Self { kind, code: _, message, kms, is_role: _ } = self;
+        match kms {
+            None => CallError::new(kind, operation, subject, message),
+            Some(operation) => CallError::new(kind, operation, format!("the KMS key of {subject}"), message),
+        }
     }
 
     /// AWS refused without a word of its own.
@@ -111,7 +110,7 @@ impl Failure {
         if let Some(refusal) = causes().find_map(|cause| cause.downcast_ref::<AssumeRoleError>())
             && let Some(code) = refusal.code()
         {
-            return Self::answered("sts:AssumeRole", code, refusal.message());
+            return Self { is_role: true, ..Self::answered("sts:AssumeRole", code, refusal.message()) };
         }
         let root = causes().last().map(ToString::to_string).unwrap_or_default();
         // The chain of providers goes on to list each of them, on lines of its own.

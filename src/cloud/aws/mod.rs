@@ -8,9 +8,13 @@ mod connect;
 mod credential_report;
 mod error;
 mod meter;
+mod origin;
+mod policies;
 #[cfg(feature = "cli")]
 mod probe;
+mod profile;
 mod read;
+mod secrets;
 mod settings;
 mod write;
 

@@ -5,7 +5,7 @@ use aws_sdk_iam::types::PolicyEvaluationDecisionType;
 
 use super::{
     answer::Answers,
-    client::{Aws, call},
+    client::{Aws, call, call_in},
     error::malformed,
 };
 use crate::{
@@ -27,16 +27,14 @@ impl Aws {
 }
 
 impl Probes for Aws {
-    fn caller(&self) -> &str {
-        &self.configs.arn
-    }
-
     async fn reach(&self, region: &str) -> Result<(), CallError> {
         let config = aws_sdk_sts::config::Builder::from(&self.configs.account)
             .interceptor(Answers(self.meter.clone()))
             .region(Some(Region::new(region.to_owned())));
         let sts = aws_sdk_sts::Client::from_conf(config.build());
-        call(self, "sts:GetCallerIdentity", region, || sts.get_caller_identity().send()).await.map(|_| ())
+        call_in(self, Some(region), "sts:GetCallerIdentity", region, || sts.get_caller_identity().send())
+            .await
+            .map(|_| ())
     }
 
     async fn mail_identity(&self, identity: &str, region: Option<&str>) -> Result<Option<bool>, CallError> {
@@ -98,7 +96,7 @@ impl Probes for Aws {
 
     async fn not_allowed(&self, actions: &[&str], resource: &str) -> Result<Vec<String>, CallError> {
         let operation = "iam:SimulatePrincipalPolicy";
-        let principal = principal(&self.configs.arn);
+        let principal = principal(&self.caller);
         let config = aws_sdk_iam::config::Builder::from(&self.configs.account).interceptor(Answers(self.meter.clone()));
         let request = aws_sdk_iam::Client::from_conf(config.build())
             .simulate_principal_policy()
@@ -126,7 +124,7 @@ fn principal(arn: &str) -> String {
 }
 
 fn is_absent(error: &CallError, code: &str) -> bool {
-    error.kind == ErrorKind::NotFound || error.message.ends_with(code) || error.message.contains(&format!("({code})"))
+    error.kind == ErrorKind::NotFound || error.message.starts_with(code) || error.message.contains(&format!("({code})"))
 }
 
 #[cfg(test)]

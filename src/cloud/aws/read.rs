@@ -17,11 +17,13 @@ use futures::{StreamExt, stream};
 use super::{
     client::{Aws, call},
     error::malformed,
+    policies::AccountPolicies,
 };
 use crate::{
     cloud::{Relevant, Shown},
     inventory::{
-        CallError, ErrorKind, Key, KeyId, LastUse, PolicyText, Replica, SecretRecord, Status, User, Version, smtp_sign,
+        CallError, ErrorKind, Key, KeyId, LastUse, PolicyText, Replica, SecretRecord, SmtpUse, Status, User, Version,
+        smtp_sign,
     },
 };
 
@@ -38,41 +40,33 @@ pub(super) async fn users(aws: &Aws, relevant: Relevant<'_>) -> Result<Vec<User>
     }
 }
 
-/// `GetAccountAuthorizationDetails`: tags and groups of a thousand users in a call.
+/// `GetAccountAuthorizationDetails`: tags, groups and policies of a thousand users in a call.
 async fn users_in_bulk(aws: &Aws) -> Result<Vec<User>, CallError> {
     let (operation, subject) = ("iam:GetAccountAuthorizationDetails", aws.subject());
+    let of = Some(vec![EntityType::User, EntityType::Group, EntityType::LocalManagedPolicy]);
+    let request = aws.iam.get_account_authorization_details().set_filter(of).max_items(IAM_PAGE);
     let found = pages(operation, &subject, |marker| async {
-        let request =
-            aws.iam.get_account_authorization_details().filter(EntityType::User).max_items(IAM_PAGE).set_marker(marker);
+        let request = request.clone().set_marker(marker);
         let page = call(aws, operation, &subject, || request.clone().send()).await?;
-        let next = next_marker(operation, &subject, page.is_truncated, page.marker)?;
-        Ok((page.user_detail_list.unwrap_or_default(), next))
+        let next = next_marker(operation, &subject, page.is_truncated, page.marker.clone())?;
+        Ok((vec![page], next))
     })
     .await?;
-    found
-        .into_iter()
-        .map(
-            |UserDetail {
-                 path, user_name, arn, group_list, tags, user_policy_list, attached_managed_policies, ..
-             }| {
-                let user = identified(operation, &subject, user_name, arn, path)?;
-                let groups = group_list.unwrap_or_default();
-                // IAM answers policies URL-encoded.
-                let own = user_policy_list.unwrap_or_default().into_iter().map(|policy| {
-                    let document = policy.policy_document.unwrap_or_default();
-                    let document = percent_encoding::percent_decode_str(&document).decode_utf8_lossy().into_owned();
-                    (policy.policy_name.unwrap_or_default(), Some(document))
-                });
-                let attached = attached_managed_policies.unwrap_or_default().into_iter();
-                let attached = attached.map(|policy| (policy.policy_name.unwrap_or_default(), None));
-                let policies: Vec<(String, Option<String>)> = own.chain(attached).collect();
-                let policies =
-                    policies.iter().map(|(name, document)| PolicyText { name, document: document.as_deref() });
-                let smtp = smtp_sign(&user.name, &groups, policies);
-                Ok(User { tags: tag_map(tags.unwrap_or_default()), groups, smtp, ..user })
-            },
-        )
-        .collect()
+    let (mut users, mut policies) = (Vec::new(), AccountPolicies::default());
+    for page in found {
+        users.extend(page.user_detail_list.unwrap_or_default());
+        policies.add(page.group_detail_list.unwrap_or_default(), page.policies.unwrap_or_default());
+    }
+    let user = |detail: UserDetail| {
+        let policies = policies.of(&detail);
+        let UserDetail { path, user_name, arn, group_list, tags, .. } = detail;
+        let user = identified(operation, &subject, user_name, arn, path)?;
+        let groups = group_list.unwrap_or_default();
+        let policies = policies.iter().map(|(name, document)| PolicyText { name, document: document.as_deref() });
+        let smtp = smtp_sign(&user.name, &groups, policies).into();
+        Ok(User { tags: tag_map(tags.unwrap_or_default()), groups, smtp, ..user })
+    };
+    users.into_iter().map(user).collect()
 }
 
 /// `ListUsers`, then `ListUserTags` and `ListGroupsForUser` for each user that may matter.
@@ -91,7 +85,10 @@ async fn users_one_by_one(aws: &Aws, relevant: Relevant<'_>) -> Result<Vec<User>
             return Ok(user);
         }
         Ok(match futures::try_join!(user_tags(aws, &user.name), user_groups(aws, &user.name)) {
-            Ok((tags, groups)) => User { tags, smtp: smtp_sign(&user.name, &groups, []), groups, ..user },
+            Ok((tags, groups)) => {
+                let smtp = smtp_sign(&user.name, &groups, []).map_or(SmtpUse::PoliciesUnread, SmtpUse::Sign);
+                User { tags, smtp, groups, ..user }
+            }
             Err(error) => User { unreadable: Some(error), ..user },
         })
     });
@@ -186,32 +183,6 @@ pub(super) async fn last_use(aws: &Aws, key: &KeyId) -> Result<LastUse, CallErro
     }
 }
 
-pub(super) async fn secrets(aws: &Aws) -> Result<Vec<SecretRecord>, CallError> {
-    let (operation, subject) = ("secretsmanager:ListSecrets", aws.subject());
-    let secrets = pages(operation, &subject, |token| async {
-        let request = aws.secrets.list_secrets().include_planned_deletion(true).max_results(100).set_next_token(token);
-        let page = call(aws, operation, &subject, || request.clone().send()).await?;
-        Ok((page.secret_list.unwrap_or_default(), page.next_token.filter(|token| !token.is_empty())))
-    })
-    .await?;
-    secrets
-        .into_iter()
-        .map(|secret| {
-            let name = present(operation, &subject, "secret name", secret.name)?;
-            Ok(SecretRecord {
-                arn: present(operation, &name, "ARN", secret.arn)?,
-                tags: secret_tags(operation, &name, secret.tags)?,
-                versions: versions(secret.secret_versions_to_stages),
-                deleted: secret.deleted_date.map(|date| time(operation, &name, Some(date))).transpose()?,
-                kms_key: secret.kms_key_id.filter(|key| !key.is_empty()),
-                replicas: None,
-                primary_region: secret.primary_region.filter(|region| !region.is_empty()),
-                name,
-            })
-        })
-        .collect()
-}
-
 pub(super) async fn secret(aws: &Aws, name: &str) -> Result<Option<SecretRecord>, CallError> {
     let operation = "secretsmanager:DescribeSecret";
     let request = aws.secrets.describe_secret().secret_id(name);
@@ -275,7 +246,7 @@ pub(super) async fn resource_policy(aws: &Aws, name: &str) -> Result<Option<Stri
 }
 
 /// Follows the pages of a list. `page` answers a page and where the next one begins.
-async fn pages<T, F>(
+pub(super) async fn pages<T, F>(
     operation: &'static str,
     subject: &str,
     page: impl Fn(Option<String>) -> F,
@@ -323,12 +294,12 @@ fn identified(
         name,
         tags: BTreeMap::new(),
         groups: Vec::new(),
-        smtp: None,
+        smtp: SmtpUse::NoSign,
         unreadable: None,
     })
 }
 
-fn present(
+pub(super) fn present(
     operation: &'static str,
     subject: &str,
     what: &str,
@@ -340,7 +311,7 @@ fn present(
         .ok_or_else(|| malformed(operation, subject, format!("it has no {what}")))
 }
 
-fn time(operation: &'static str, subject: &str, date: Option<SdkTime>) -> Result<DateTime<Utc>, CallError> {
+pub(super) fn time(operation: &'static str, subject: &str, date: Option<SdkTime>) -> Result<DateTime<Utc>, CallError> {
     date.and_then(|date| DateTime::from_timestamp(date.secs(), date.subsec_nanos()))
         .ok_or_else(|| malformed(operation, subject, "it has no date"))
 }
@@ -349,7 +320,7 @@ fn tag_map(tags: Vec<Tag>) -> BTreeMap<String, String> {
     tags.into_iter().map(|Tag { key, value, .. }| (key, value)).collect()
 }
 
-fn secret_tags(
+pub(super) fn secret_tags(
     operation: &'static str,
     subject: &str,
     tags: Option<Vec<aws_sdk_secretsmanager::types::Tag>>,
@@ -361,7 +332,7 @@ fn secret_tags(
 }
 
 /// Sorted by id; AWS gives a map.
-fn versions(labels: Option<HashMap<String, Vec<String>>>) -> Vec<Version> {
+pub(super) fn versions(labels: Option<HashMap<String, Vec<String>>>) -> Vec<Version> {
     let sorted: BTreeMap<_, _> = labels.unwrap_or_default().into_iter().collect();
     sorted
         .into_iter()

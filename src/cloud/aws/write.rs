@@ -117,7 +117,7 @@ pub(super) async fn replicate_secret(
         };
         if let Some(why) = read::failure(replica) {
             let message = format!("the replication to {region} has failed: {why}");
-            return Err(CallError { kind: ErrorKind::Other, operation, subject: name.to_owned(), message });
+            return Err(CallError { kind: ErrorKind::Other, operation, subject: name.to_owned(), message, hint: None });
         }
     }
     Ok(())
@@ -253,7 +253,7 @@ pub(super) async fn verify(aws: &Aws, issued: &Issued) -> Result<(), CallError> 
             is_unknown_key(&Failure::of(operation, error).code)
         })
         .await
-        .map_err(|unanswered| aws.unanswered(operation, subject, &unanswered))?;
+        .map_err(|unanswered| aws.failure(operation, &unanswered).call_error(operation, subject))?;
     match answer.account {
         Some(account) if account == aws.account.id => Ok(()),
         Some(account) => Err(malformed(operation, subject, format!("the key is of account {account}"))),
@@ -287,6 +287,7 @@ pub(super) async fn send_mail(aws: &Aws, message: &Message) -> Result<(), CallEr
         operation,
         subject: to.clone(),
         message: error.to_string(),
+        hint: None,
     })?;
     let mut from_where = aws_sdk_sesv2::config::Builder::new().retry_classifier(RetryBelowQuota);
     from_where.set_region(region.clone().map(Region::new).or_else(|| aws.mail.config().region().cloned()));

@@ -16,7 +16,7 @@ impl Sandbox {
     fn time_of(&self, operation: &'static str, subject: &str) -> Result<DateTime<Utc>, CallError> {
         self.now().ok_or_else(|| {
             let message = "the sandbox has no clock: set `now` in its file, or call `set_now`".to_owned();
-            CallError { kind: ErrorKind::Other, operation, subject: subject.to_owned(), message }
+            CallError { kind: ErrorKind::Other, operation, subject: subject.to_owned(), message, hint: None }
         })
     }
 }
@@ -24,6 +24,10 @@ impl Sandbox {
 impl Reads for Sandbox {
     fn account(&self) -> &Account {
         &self.account
+    }
+
+    fn caller(&self) -> &str {
+        "nobody: this is a sandbox"
     }
 
     fn own_key(&self) -> Option<&KeyId> {

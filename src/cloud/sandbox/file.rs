@@ -13,7 +13,7 @@ use serde::Deserialize;
 use toml::{Spanned, value::Datetime};
 
 use super::{IamUser, Sandbox, SandboxError, SentMail, StoredSecret, StoredVersion, World, iam, rules};
-use crate::inventory::{Account, Key, KeyId, LastUse, Status};
+use crate::inventory::{Account, Key, KeyId, LastUse, SmtpUse, Status};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -44,6 +44,8 @@ struct WrittenUser {
     groups: Vec<Spanned<String>>,
     tags: Option<Spanned<BTreeMap<String, String>>>,
     smtp: Option<String>,
+    #[serde(default)]
+    policies_unread: bool,
     #[serde(default)]
     keys: Vec<WrittenKey>,
 }
@@ -190,7 +192,7 @@ impl Reader<'_> {
     }
 
     fn user(&self, written: WrittenUser) -> Result<IamUser, SandboxError> {
-        let WrittenUser { name, path, groups, tags, smtp, keys } = written;
+        let WrittenUser { name, path, groups, tags, smtp, policies_unread, keys } = written;
         self.check(&name, rules::user_name)?;
         path.iter().try_for_each(|path| self.check(path, rules::path))?;
         let mut seen = BTreeSet::new();
@@ -208,7 +210,10 @@ impl Reader<'_> {
             path: path.map_or_else(|| "/".to_owned(), Spanned::into_inner),
             groups: groups.into_iter().map(Spanned::into_inner).collect(),
             tags: self.tags(tags)?,
-            smtp,
+            smtp: match smtp {
+                None if policies_unread => SmtpUse::PoliciesUnread,
+                sign => sign.into(),
+            },
             keys: keys.into_iter().map(|key| self.key(key)).collect::<Result<_, _>>()?,
         })
     }
@@ -282,7 +287,7 @@ impl Reader<'_> {
             kms_key,
             replicas: replicas.into_iter().map(Spanned::into_inner).collect(),
             replica_failures: replica_failures.into_iter().map(|(region, why)| (region.into_inner(), why)).collect(),
-            deleted: deleted.map(|deleted| self.time(&deleted)).transpose()?,
+            deleted: deleted.map(|deleted| self.instant(&deleted)).transpose()?,
             policy: policy.map(Spanned::into_inner),
             primary_region: primary_region.map(Spanned::into_inner),
             versions: versions.into_iter().map(|version| self.version(version)).collect::<Result<_, _>>()?,
@@ -312,19 +317,26 @@ impl Reader<'_> {
         Ok(tags.into_inner())
     }
 
-    /// A date is its midnight, UTC.
+    /// When something was done.
     fn time(&self, written: &Spanned<Datetime>) -> Result<DateTime<Utc>, SandboxError> {
-        let error = |text: &str| self.error(Some(written.span()), text);
-        let datetime = written.get_ref();
-        let time = to_utc(datetime).ok_or_else(|| {
-            error(&format!("`{datetime}` is not an instant: write a date, or a time in UTC as in 2026-11-23T08:00:00Z"))
-        })?;
+        let time = self.instant(written)?;
         match self.now {
             Some(now) if time > now => {
-                Err(error(&format!("`{datetime}` lies after `now`: correct it, or move or remove `now`")))
+                let text = format!("`{}` lies after `now`: correct it, or move or remove `now`", written.get_ref());
+                Err(self.error(Some(written.span()), &text))
             }
             _ => Ok(time),
         }
+    }
+
+    /// A date is its midnight, UTC.
+    fn instant(&self, written: &Spanned<Datetime>) -> Result<DateTime<Utc>, SandboxError> {
+        let datetime = written.get_ref();
+        to_utc(datetime).ok_or_else(|| {
+            let text =
+                format!("`{datetime}` is not an instant: write a date, or a time in UTC as in 2026-11-23T08:00:00Z");
+            self.error(Some(written.span()), &text)
+        })
     }
 
     fn check(

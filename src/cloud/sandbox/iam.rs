@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::{IamUser, Located, World};
 use crate::{
     cloud::Issued,
-    inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, Status, UnmanagedKey, User, smtp_sign},
+    inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, SmtpUse, Status, UnmanagedKey, User, smtp_sign},
 };
 
 /// `AccessKeysPerUser`, a quota that AWS does not raise.
@@ -49,7 +49,13 @@ pub(super) fn create_access_key(
     let user = world.user(name).ok_or_else(|| no_such_user(ACTION, name))?;
     if user.keys.len() >= KEYS_PER_USER {
         let message = format!("LimitExceeded: Cannot exceed quota for AccessKeysPerUser: {KEYS_PER_USER}");
-        return Err(CallError { kind: ErrorKind::Conflict, operation: ACTION, subject: name.to_owned(), message });
+        return Err(CallError {
+            kind: ErrorKind::Conflict,
+            operation: ACTION,
+            subject: name.to_owned(),
+            message,
+            hint: None,
+        });
     }
     // IAM tells creation dates to the second.
     let created = now.trunc_subsecs(0);
@@ -92,7 +98,7 @@ pub(super) fn verify(
 ) -> Result<(), CallError> {
     let denied = |message: &str| {
         let (kind, subject) = (ErrorKind::Denied, issued.key.to_string());
-        CallError { kind, operation: "sts:GetCallerIdentity", subject, message: message.to_owned() }
+        CallError { kind, operation: "sts:GetCallerIdentity", subject, message: message.to_owned(), hint: None }
     };
     let Some(key) = world.key(&issued.key).filter(|key| key.is_active()) else {
         return Err(denied("InvalidClientTokenId: The security token included in the request is invalid."));
@@ -120,19 +126,22 @@ fn describe(user: &IamUser, account: &Account) -> User {
         path: path.clone(),
         tags: tags.clone(),
         groups: groups.clone(),
-        smtp: smtp.clone().or_else(|| smtp_sign(name, groups, [])),
+        smtp: match smtp {
+            SmtpUse::Sign(_) => smtp.clone(),
+            other => smtp_sign(name, groups, []).map_or_else(|| other.clone(), SmtpUse::Sign),
+        },
         unreadable: None,
     }
 }
 
 fn no_such_user(operation: &'static str, name: &str) -> CallError {
     let message = format!("NoSuchEntity: The user with name {name} cannot be found.");
-    CallError { kind: ErrorKind::NotFound, operation, subject: name.to_owned(), message }
+    CallError { kind: ErrorKind::NotFound, operation, subject: name.to_owned(), message, hint: None }
 }
 
 fn no_such_key(operation: &'static str, subject: &str, id: &KeyId) -> CallError {
     let message = format!("NoSuchEntity: The Access Key with id {id} cannot be found.");
-    CallError { kind: ErrorKind::NotFound, operation, subject: subject.to_owned(), message }
+    CallError { kind: ErrorKind::NotFound, operation, subject: subject.to_owned(), message, hint: None }
 }
 
 /// The id of the `number`th key that this account issues: looks random, and is the same in every run.

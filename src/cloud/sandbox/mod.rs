@@ -19,6 +19,7 @@
 //! groups = ["deployers"]              # optional
 //! tags = { email = "team@example.com" }   # optional
 //! smtp = "its policy …"               # optional: what says that it sends mail by SES's SMTP
+//! policies-unread = true              # optional: or, that its policies, which may say so, could not be read
 //!
 //! [[users.keys]]                      # at most two
 //! id = "AKIAEXAMPLECIDEPLOY1"
@@ -35,7 +36,7 @@
 //! kms-key = "alias/…"                 # optional
 //! replicas = ["eu-central-1"]         # optional
 //! replica-failures = { eu-central-1 = "…" }  # optional: replication there fails, and this is why
-//! deleted = 2026-11-01                # optional: when it was scheduled for deletion
+//! deleted = 2026-11-01                # optional: it is scheduled for deletion; when that was done, or is due
 //! policy = '{"Statement": …}'         # optional: its resource policy, in JSON
 //! primary-region = "us-east-1"        # optional: of the secret that it is a replica of
 //!
@@ -75,7 +76,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
-use crate::inventory::{Account, Key, KeyId};
+use crate::inventory::{Account, Key, KeyId, SmtpUse};
 
 /// A simulated account. Clones are independent of each other.
 #[derive(Debug)]
@@ -123,8 +124,8 @@ pub struct IamUser {
     pub groups: Vec<String>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
-    /// What says that it sends mail by SES's SMTP, where its name and its groups don't.
-    pub smtp: Option<String>,
+    /// Whether it sends mail by SES's SMTP, where its name and its groups do not say so.
+    pub smtp: SmtpUse,
     /// At most two. [`LastUse::Unread`](crate::inventory::LastUse::Unread) counts as never used.
     pub keys: Vec<Key>,
 }

@@ -8,14 +8,10 @@ use crate::{
 
 fn none<T>(operation: &'static str, subject: &str) -> Result<T, CallError> {
     let message = "a sandbox has none of it".to_owned();
-    Err(CallError { kind: ErrorKind::Other, operation, subject: subject.to_owned(), message })
+    Err(CallError { kind: ErrorKind::Other, operation, subject: subject.to_owned(), message, hint: None })
 }
 
 impl Probes for Sandbox {
-    fn caller(&self) -> &str {
-        "nobody: this is a sandbox"
-    }
-
     async fn reach(&self, _region: &str) -> Result<(), CallError> {
         Ok(())
     }

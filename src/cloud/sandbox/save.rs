@@ -12,7 +12,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use tempfile::NamedTempFile;
 
 use super::{IamUser, Sandbox, SandboxError, SentMail, StoredSecret, StoredVersion, World};
-use crate::inventory::{Account, Key, KeyId, LastUse, Status};
+use crate::inventory::{Account, Key, KeyId, LastUse, SmtpUse, Status};
 
 impl Sandbox {
     /// The file's text. Keeps the comments that the file started with; those further down are lost.
@@ -97,7 +97,10 @@ fn write_user(text: &mut Text, user: &IamUser) {
     }
     text.list("groups", groups);
     text.tags(tags);
-    text.text("smtp", smtp.as_deref());
+    text.text("smtp", smtp.sign());
+    if *smtp == SmtpUse::PoliciesUnread {
+        text.field("policies-unread", "true".to_owned());
+    }
     for key in keys {
         let Key { id, status, created, last_use } = key;
         text.table("users.keys");

@@ -220,7 +220,7 @@ struct Call<'a> {
 
 impl Call<'_> {
     fn fail(&self, kind: ErrorKind, message: String) -> CallError {
-        CallError { kind, operation: self.operation, subject: self.secret.to_owned(), message }
+        CallError { kind, operation: self.operation, subject: self.secret.to_owned(), message, hint: None }
     }
 
     /// The request itself breaks a rule, whatever the state.

@@ -14,7 +14,13 @@ pub(super) fn send_mail(world: &mut Located, now: DateTime<Utc>, message: &Messa
     let Message { sender, tags, to, subject, text, html } = message;
     let Sender { from, from_arn, reply_to, configuration_set, region: _ } = sender;
     let refuse = |text: String| {
-        Err(CallError { kind: ErrorKind::Refused, operation: "ses:SendEmail", subject: to.clone(), message: text })
+        Err(CallError {
+            kind: ErrorKind::Refused,
+            operation: "ses:SendEmail",
+            subject: to.clone(),
+            message: text,
+            hint: None,
+        })
     };
     for written in [Some(from), reply_to.as_ref(), Some(to)].into_iter().flatten() {
         let complete = address(written).split_once('@').is_some_and(|(local, domain)| {

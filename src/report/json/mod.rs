@@ -12,5 +12,6 @@ pub use self::forecast::{FORECAST, forecast, forecast_schema};
 pub use self::{
     change::diagnostic,
     plan::{render, value},
-    status::status,
+    rows::unmanaged_users,
+    status::{status, status_of},
 };

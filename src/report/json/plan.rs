@@ -157,7 +157,7 @@ fn deferred(deferred: &Deferred) -> JsonDeferred<'_> {
 }
 
 pub fn unread(unread: &UnreadAccount) -> JsonUnread<'_> {
-    let UnreadAccount { id, name, error } = unread;
+    let UnreadAccount { id, name, error, hint: _ } = unread;
     JsonUnread { account: id.as_deref(), account_name: name.as_deref(), error }
 }
 
@@ -169,6 +169,7 @@ fn warning(warning: &Warning) -> JsonWarning<'_> {
         Warning::ReplicaFailed { .. }
         | Warning::ExtraReplicas { .. }
         | Warning::SmtpPassword { .. }
+        | Warning::PoliciesUnread { .. }
         | Warning::UnmanagedOverAge { .. }
         | Warning::UnmanagedUnread { .. }
         | Warning::PaceTooSlow { .. }

@@ -183,8 +183,14 @@ pub fn unmanaged(user: &UnmanagedUser, now: DateTime<Utc>) -> JsonUnmanaged<'_> 
     JsonUnmanaged { account, account_name, user, keys, over_age: over_age.is_some() }
 }
 
+/// Every user that no rule selects, as the documents of a plan and a status have them.
+pub fn unmanaged_users(plan: &Plan) -> serde_json::Value {
+    let rows: Vec<_> = plan.unmanaged.iter().map(|user| unmanaged(user, plan.as_of)).collect();
+    serde_json::to_value(rows).expect("no map has keys other than strings")
+}
+
 fn unmanaged_key(key: &UnmanagedKey, now: DateTime<Utc>) -> JsonUnmanagedKey<'_> {
-    let UnmanagedKey { id, active, created } = key;
+    let UnmanagedKey { id, active, created, last_use: _ } = key;
     JsonUnmanagedKey {
         key: id.as_ref().map(|id| id.as_str()),
         active: *active,

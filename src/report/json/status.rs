@@ -24,9 +24,19 @@ pub fn status(
     unread_accounts: &[UnreadAccount],
     viewpoint: impl Into<Viewpoint>,
 ) -> String {
+    status_of(accounts, unread_accounts, viewpoint, &[])
+}
+
+/// The same for the users of these names; if none is named, for everyone.
+pub fn status_of(
+    accounts: &[(&Roster, &Inventory)],
+    unread_accounts: &[UnreadAccount],
+    viewpoint: impl Into<Viewpoint>,
+    names: &[String],
+) -> String {
     let viewpoint = viewpoint.into();
     let accounts: Vec<AccountStatus<'_>> =
-        accounts.iter().map(|(roster, inventory)| AccountStatus::new(roster, inventory, viewpoint)).collect();
+        accounts.iter().map(|(roster, inventory)| AccountStatus::new(roster, inventory, viewpoint).of(names)).collect();
     let users: Vec<_> = accounts.iter().map(AccountStatus::users).collect::<Vec<_>>();
     let rows = accounts.iter().zip(&users);
     let rows: Vec<JsonUser<'_>> =
@@ -164,8 +174,10 @@ fn json_user<'a>(account: &'a AccountStatus<'_>, user: &'a UserStatus<'_>, now: 
             (in_words, state, Some(wait.code()), Some(wait.to_string()), waiting.until, then)
         }
         Row::Settled(settled) => {
-            let at = settled.next_rotation;
-            ("settled", "settled", None, None, at, at.map(|at| action(Verb::Create, at)))
+            let goes = settled.goes_unused.map(|at| (at, Verb::Notify));
+            let next = goes.or(settled.next_rotation.map(|at| (at, Verb::Create)));
+            let until = next.map(|(at, _)| at);
+            ("settled", "settled", None, None, until, next.map(|(at, verb)| action(verb, at)))
         }
     };
     let (account, account_name) = names(&account.roster.account);

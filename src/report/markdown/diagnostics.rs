@@ -22,7 +22,10 @@ pub fn diagnostics(diagnostics: &[Diagnostic]) -> String {
         shown.sort_by_key(|diagnostic| diagnostic.severity);
         let mut rendered: Vec<String> = shown.into_iter().map(|diagnostic| diagnostic.render(false)).collect();
         if more > 0 {
-            rendered.push(format!("{more} more mistakes are not shown"));
+            rendered.push(match more {
+                1 => "1 more mistake is not shown".to_owned(),
+                more => format!("{more} more mistakes are not shown"),
+            });
         }
         let room = page.room();
         page.push(&format!("\n{}", fenced("text", &rendered.join("\n\n"), room)));

@@ -14,5 +14,5 @@ pub use self::{
     diagnostics::diagnostics,
     page::{MOST_BYTES, masked},
     plan::render,
-    status::status,
+    status::{status, unmanaged},
 };

@@ -146,7 +146,7 @@ pub fn unmanaged_rows(plan: &Plan, accounts: &Accounts) -> Vec<String> {
     let mut users: Vec<_> = plan.unmanaged.iter().collect();
     users.sort_by_key(|one| (std::cmp::Reverse(one.over_age), &one.account, &one.user));
     let row = |one: &UnmanagedUser| {
-        let keys = text::unmanaged_keys(one, plan.as_of);
+        let keys = cell_words(&text::unmanaged_keys(one, plan.as_of));
         format!("| {} | {keys} |\n", accounts.user(&one.account, &one.user))
     };
     users.into_iter().map(row).collect()

@@ -20,6 +20,20 @@ use crate::{
 
 const USERS: &str = "| user | key | age | last used | next |\n|---|---|---|---|---|\n";
 
+/// Renders the users that no rule selects, with their keys. `mask` hides account ids and addresses.
+pub fn unmanaged(plan: &Plan, mask: bool) -> String {
+    let named = Accounts::of(plan, None);
+    let mut page = Page::default();
+    page.push(&format!("### keyrota: {} users that no rule selects\n\n", plan.unmanaged.len()));
+    plan.accounts_unread
+        .iter()
+        .for_each(|account| page.push(&format!("**Not read:** {}\n\n", code(&account.to_string()))));
+    page.sections(vec![table("Unmanaged", MOST_BYTES, UNMANAGED, unmanaged_rows(plan, &named))]);
+    let as_of = unbroken(plan.as_of.format("%Y-%m-%d %H:%M"));
+    let text = page.end(&format!("\n<sub>As of {as_of} UTC{}.</sub>\n", named.only()));
+    if mask { masked(&text) } else { text }
+}
+
 /// Renders every user in scope, with its keys and what comes next. `mask` hides account ids and addresses.
 pub fn status(
     accounts: &[(&Roster, &Inventory)],
@@ -33,7 +47,8 @@ pub fn status(
     let mut all = Plan::empty(viewpoint.at);
     accounts.iter().for_each(|account| all.extend(account.plan.clone()));
     let named = Accounts::of(&all, None);
-    let Counts { overdue, blocked, unmanaged, .. } = Counts::of(&all);
+    let Counts { blocked, unmanaged, .. } = Counts::of(&all);
+    let overdue = accounts.iter().flat_map(AccountStatus::users).filter(|user| user.overdue.is_some()).count();
     let mut page = Page::default();
     let counted = [(overdue, "overdue"), (blocked, "blocked"), (unmanaged, "unmanaged")];
     let counted = counted.into_iter().filter(|(count, _)| *count > 0);
@@ -67,9 +82,10 @@ fn row(account: &AccountStatus<'_>, user: &UserStatus<'_>, named: &Accounts, now
             let until = waiting.until.map(|until| format!(" until {}", last_day(&waiting.wait, until, now)));
             format!("{word}{}: {}", until.unwrap_or_default(), why(waiting))
         }
-        Row::Settled(settled) => match settled.next_rotation {
-            Some(at) => format!("rotate {}", day(at)),
-            None => "nothing to rotate".to_owned(),
+        Row::Settled(settled) => match (settled.goes_unused, settled.next_rotation) {
+            (Some(at), _) => format!("notify {}: its key goes if nobody uses it", day(at)),
+            (None, Some(at)) => format!("rotate {}", day(at)),
+            (None, None) => "nothing to rotate".to_owned(),
         },
     };
     let (keys, ages, uses): (Vec<String>, Vec<String>, Vec<String>) =

@@ -227,7 +227,7 @@ fn bounded(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = text.lines().take(MOST_LINES).map(|line| format!("  {}", printable(line))).collect();
     let more = text.lines().count().saturating_sub(MOST_LINES);
     if more > 0 {
-        lines.push(format!("  … {more} more lines"));
+        lines.push(format!("  … {}", if more == 1 { "1 more line".to_owned() } else { format!("{more} more lines") }));
     }
     lines
 }

@@ -8,11 +8,12 @@ mod unmanaged;
 mod words;
 mod wrap;
 
+pub(crate) use self::words::{BOLD, RED, YELLOW};
 pub use self::{
     change::since,
     forecast::{forecast, not_known},
     plan::{applied, plan, summary},
-    status::status,
+    status::{status, status_of},
     unmanaged::unmanaged,
     words::{aligned, styled, unread},
     wrap::{columns, wrapped},

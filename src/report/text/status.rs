@@ -17,15 +17,21 @@ use crate::{
 /// Every user in scope, a line a key: age, last use, what comes next and when. Those whose keys are older than their limit
 /// come first.
 pub fn status(accounts: &[(&Roster, &Inventory)], viewpoint: impl Into<Viewpoint>) -> String {
+    status_of(accounts, viewpoint, &[])
+}
+
+/// The same for the users of these names; if none is named, for everyone.
+pub fn status_of(accounts: &[(&Roster, &Inventory)], viewpoint: impl Into<Viewpoint>, names: &[String]) -> String {
     let viewpoint = viewpoint.into();
     let mut text = String::new();
-    let mut unreadable = Causes::default();
+    let (mut unreadable, mut shown) = (Causes::default(), 0);
     for (roster, inventory) in accounts {
-        let account = AccountStatus::new(roster, inventory, viewpoint);
+        let account = AccountStatus::new(roster, inventory, viewpoint).of(names);
         text += &heading(&roster.account);
         let title = ["user", "key", "status", "age", "last used", "next"].join("\t");
         let title = format!("  {BOLD}{title}{BOLD:#}");
         let all = account.users();
+        shown += all.len();
         for user in &all {
             if let Row::Waiting(waiting) = user.row
                 && let WaitingOn::Unreadable { cause, .. } = &waiting.wait
@@ -35,12 +41,19 @@ pub fn status(accounts: &[(&Roster, &Inventory)], viewpoint: impl Into<Viewpoint
         }
         let lines = all.iter().flat_map(|user| status_lines(user, viewpoint.at));
         text += &aligned(std::iter::once(title).chain(lines));
+        if !names.is_empty() {
+            continue;
+        }
         let overdue = all.iter().filter(|user| user.overdue.is_some()).count();
         let overdue = if overdue == 0 { String::new() } else { format!(", {overdue} overdue") };
-        let _ = writeln!(text, "\n{} in scope, {} unmanaged{overdue}.", users(all.len()), roster.unmanaged.len());
+        let _ = writeln!(
+            text,
+            "\n{} in scope, {} unmanaged{overdue}.",
+            users(roster.entries.len()),
+            roster.unmanaged.len()
+        );
     }
-    let all = accounts.iter().map(|(roster, _)| roster.entries.len()).sum();
-    if let Some(unknown) = unreadable.sentence(all) {
+    if let Some(unknown) = unreadable.sentence(shown) {
         text += &(unknown + "\n");
     }
     text
@@ -66,9 +79,10 @@ fn status_lines(user: &UserStatus<'_>, now: DateTime<Utc>) -> Vec<String> {
         }
         Row::Settled(settled) => (
             None,
-            match settled.next_rotation {
-                Some(at) => format!("rotate {}", day(at)),
-                None => "nothing to rotate".to_owned(),
+            match (settled.goes_unused, settled.next_rotation) {
+                (Some(at), _) => format!("notify {}: its key goes if nobody uses it", day(at)),
+                (None, Some(at)) => format!("rotate {}", day(at)),
+                (None, None) => "nothing to rotate".to_owned(),
             },
         ),
     };

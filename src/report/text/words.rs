@@ -12,6 +12,7 @@ use tabwriter::TabWriter;
 
 use super::wrap::COLUMN;
 use crate::{
+    counted::counted,
     inventory::{Account, UnreadAccount},
     plan::{Change, KeyRef, Overdue, Reason, Step, Tells, Verb, Waiting, WaitingOn},
     time::{Day, Duration},
@@ -246,7 +247,7 @@ impl Causes {
 }
 
 pub fn users(count: usize) -> String {
-    if count == 1 { "1 user".to_owned() } else { format!("{count} users") }
+    counted(count, "user")
 }
 
 /// "1 created, 2 failed"; `None` if all are 0.

@@ -3,9 +3,9 @@ use std::{collections::BTreeMap, time::Duration};
 use keyrota::{
     cloud::{
         Reads,
-        aws::{Settings, connect_with},
+        aws::{Aws, Settings, connect_with},
     },
-    inventory::{ErrorKind, KeyId, LastUse, SecretRecord, Status, Version},
+    inventory::{ErrorKind, KeyId, LastUse, SecretRecord, SmtpUse, Status, TAG_USER, Version},
 };
 
 use super::at;
@@ -39,6 +39,33 @@ async fn users_come_in_bulk_over_three_pages_with_tags_groups_and_paths() {
     assert_eq!(users[1].arn, format!("arn:aws:iam::{}:user/apps/bobby", account.id));
     assert_eq!((users[1].path.as_str(), users[1].groups.len()), ("/apps/", 2));
     assert!(users.iter().all(|user| user.unreadable.is_none()));
+}
+
+/// Whose policies say so, wherever they stand, sends mail by SES's SMTP; where policies can't be read, that is not known.
+#[tokio::test]
+async fn policies_of_users_and_groups_and_managed_ones_say_who_sends_by_smtp() {
+    let account = account();
+    for (name, groups) in [("own", &[][..]), ("grouped", &["mailers"]), ("managed", &[]), ("other", &["staff"])] {
+        account.create_user(name, "/", &[], groups).await;
+    }
+    let document =
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ses:SendRawEmail","Resource":"*"}]}"#;
+    let iam = account.iam();
+    iam.put_user_policy().user_name("own").policy_name("p").policy_document(document).send().await.expect("put");
+    iam.put_group_policy().group_name("mailers").policy_name("g").policy_document(document).send().await.expect("put");
+    let policy = iam.create_policy().policy_name("m").policy_document(document).send().await.expect("made").policy;
+    let arn = policy.and_then(|policy| policy.arn).expect("an ARN");
+    iam.attach_user_policy().user_name("managed").policy_arn(arn).send().await.expect("attached");
+    let aws = account.connect().await;
+    let found = async || {
+        let users = aws.users(&|_, _| true).await.expect("readable");
+        users.into_iter().map(|user| (user.name, user.smtp)).collect::<BTreeMap<_, _>>()
+    };
+    let says = |policy: &str| SmtpUse::Sign(format!("its policy {policy}"));
+    let expected = [("grouped", says("g")), ("managed", says("m")), ("other", SmtpUse::NoSign), ("own", says("p"))];
+    assert_eq!(found().await, expected.map(|(name, smtp)| (name.to_owned(), smtp)).into());
+    account.add_fault(Fault::error("GetAccountAuthorizationDetails", 403, "AccessDenied", "no").forever());
+    assert!(found().await.values().all(|smtp| *smtp == SmtpUse::PoliciesUnread));
 }
 
 #[tokio::test]
@@ -174,6 +201,53 @@ async fn secrets_come_over_pages_with_labels_tags_and_deletions() {
     assert_eq!(aws.describe_secret("/aws/iam/credentials/bo").await, Ok(None));
 }
 
+/// An account of more than a page: three secrets are wanted, one has left the place, and the others are nobody's business.
+async fn crowded() -> TestAccount {
+    let account = account();
+    for name in ["/keys/a", "/keys/b", "/keys/c", "/other/d", "/other/e", "former", "x", "y", "z"] {
+        create_secret(&account, name).await;
+    }
+    let tag = aws_sdk_secretsmanager::types::Tag::builder().key(TAG_USER).value("arn:aws:iam::1:user/d").build();
+    account.secrets().tag_resource().secret_id("former").tags(tag).send().await.expect("tagged");
+    account.set_page_size("ListSecrets", 2);
+    account
+}
+
+async fn names(aws: &Aws, prefix: &str) -> Vec<String> {
+    let listed = aws.secrets_named(prefix).await.expect("readable");
+    listed.into_iter().map(|secret| secret.name).collect()
+}
+
+#[tokio::test]
+async fn secrets_of_other_names_that_are_nobodys_are_not_listed() {
+    let account = crowded().await;
+    let aws = account.connect().await;
+    account.take_requests();
+    assert_eq!(names(&aws, "/keys/").await, ["/keys/a", "/keys/b", "/keys/c", "former"]);
+    // The first page of all, two of what is wanted, what has left the place, and whether filters are understood.
+    assert_eq!(account.count_requests(), [("ListSecrets".to_owned(), 5)].into());
+    assert_eq!(names(&aws, "").await.len(), 9);
+    // Where one page holds all, there is nothing to leave out.
+    account.set_page_size("ListSecrets", 100);
+    account.take_requests();
+    assert_eq!(names(&aws, "/keys/").await.len(), 9);
+    assert_eq!(account.count_requests(), [("ListSecrets".to_owned(), 1)].into());
+}
+
+#[tokio::test]
+async fn a_service_that_does_not_understand_filters_lists_all() {
+    for fault in [
+        Fault::error("ListSecrets", 400, "InvalidParameterException", "no filters").skip(1).times(1),
+        // As if no name began otherwise than with a colon, or all did.
+        Fault::replace("ListSecrets", r#""SecretList": \[.*\]"#, r#""SecretList": []"#).skip(1).times(3),
+    ] {
+        let account = crowded().await;
+        let aws = account.connect().await;
+        account.add_fault(fault);
+        assert_eq!(names(&aws, "/keys/").await.len(), 9);
+    }
+}
+
 #[tokio::test]
 async fn a_secret_by_another_name_is_not_the_one_asked_for() {
     let account = account();
@@ -295,7 +369,9 @@ async fn an_answer_that_takes_too_long_is_given_up() {
     let aws = connect_with(&settings, &[]).await.expect("connected").accounts.remove(0);
     account.set_latency(Duration::from_secs(60));
     let error = aws.access_keys("bob").await.expect_err("no answer");
-    assert_eq!(error.to_string(), "iam:ListAccessKeys for bob failed: no answer in time");
+    let error = error.to_string();
+    assert!(error.starts_with("iam:ListAccessKeys for bob failed: no answer in time ("), "{error}");
+    assert!(error.ends_with(&format!("region eu-west-1, {})", account.url)), "{error}");
 }
 
 #[tokio::test]

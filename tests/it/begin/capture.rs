@@ -41,6 +41,9 @@ async fn a_plan_on_the_file_is_the_plan_on_the_account() {
         .send()
         .await
         .expect("a secret");
+    // When it is to be deleted is yet to come: `now` is not then.
+    secrets.create_secret().name("leaving").secret_string("hush-hush").send().await.expect("a secret");
+    secrets.delete_secret().secret_id("leaving").recovery_window_in_days(30).send().await.expect("scheduled");
     let rules = "version = 1\n[[rotate]]\nusers = [\"*\"]\nexcept = [\"a+b=c,d*\"]\n";
     let folder = Folder::new(&[("manifests/keyrota.toml", SHARED), ("manifests/all.toml", rules)]);
     // Some rotations are under way.
@@ -54,6 +57,8 @@ async fn a_plan_on_the_file_is_the_plan_on_the_account() {
     assert!(file.contains("No secret is in it.") && !file.contains("hush-hush"), "{file}");
     let later = (Utc::now() + TimeDelta::days(30)).format("%Y-%m-%dT%H:%M:%SZ").to_string();
     let now = file.lines().find_map(|line| line.strip_prefix("now = ")).expect("an instant");
+    let is_now = now.parse::<chrono::DateTime<Utc>>().is_ok_and(|now| now - Utc::now() < TimeDelta::days(1));
+    assert!(is_now && file.contains("name = \"leaving\""), "{file}");
     for arguments in [
         vec!["plan"],
         vec!["plan", "--format", "json"],

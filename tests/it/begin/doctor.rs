@@ -290,3 +290,49 @@ async fn without_credentials_or_manifests_it_says_what_is_missing() {
         "{ran:?}"
     );
 }
+
+/// What touches no manifest is not shipped, and what is deployed stays as it should be.
+#[tokio::test]
+async fn a_commit_without_manifests_changes_nothing_for_the_function() {
+    let (folder, commit) = repository();
+    let account = healthy(vec![], &commit).await;
+    let git = |arguments: &[&str]| crate::repository::git(&folder.path("."), arguments);
+    let change = |file: &str, text: &str| {
+        folder.write(file, text);
+        git(&["add", "--all"]);
+        git(&["commit", "--quiet", "--message", file]);
+    };
+    let function = |ran: &Ran| lines(ran).into_iter().find(|(_, line)| line.starts_with("function")).expect("its line");
+    change("README.md", "words");
+    change("manifests/notes.txt", "no manifest");
+    let ran = folder.run_in(&account, &["doctor"]).exits(0);
+    let (mark, line) = function(&ran);
+    assert!(
+        mark == '✓' && line.ends_with(&format!("has the manifests of {}, which are those here", &commit[..10])),
+        "{line}"
+    );
+    // Changed and not committed, changed, and changed back.
+    folder.write("manifests/team.toml", &RULES.replace("ci-*", "ci-b*"));
+    let (mark, line) = function(&folder.run_in(&account, &["doctor"]));
+    assert!(mark == '!' && line.contains("with changes"), "{line}");
+    change("README.md", "with it");
+    let (mark, line) = function(&folder.run_in(&account, &["doctor"]));
+    assert!(mark == '!' && line.contains("and here are those of"), "{line}");
+    change("manifests/team.toml", RULES);
+    assert_eq!(function(&folder.run_in(&account, &["doctor"])).0, '✓');
+    change("manifests/templates/rotated.en.jinja", "Subject: x\n");
+    assert_eq!(function(&folder.run_in(&account, &["doctor"])).0, '!');
+}
+
+/// A stranger's first command: the clock is told by whatever was asked.
+#[tokio::test]
+async fn without_manifests_the_clock_is_looked_at_as_well() {
+    let account = account();
+    account.create_user("ci", "/", &[], &[]).await;
+    let empty = Folder::new(&[]);
+    let clock = |ran: &Ran| lines(ran).into_iter().find(|(_, line)| line.starts_with("clock")).expect("its line");
+    assert_eq!(clock(&empty.run_in(&account, &["doctor"]).exits(0)).0, '✓');
+    account.set_date_off(TimeDelta::minutes(15));
+    let (mark, line) = clock(&empty.run_in(&account, &["doctor"]).exits(1));
+    assert!(mark == '✗' && line.contains("more than 5 minutes apart") && line.contains("; fix: "), "{line}");
+}

@@ -189,3 +189,76 @@ fn an_account_without_keys_gets_what_is_shared() {
     folder.run(&["check"]).exits(0);
     assert_eq!(files(&folder, "manifests").len(), 2);
 }
+
+/// Users of a sandbox: the name, its tags, and whether its one key is active.
+fn sandbox_of(users: &[(&str, &str, bool)]) -> String {
+    let mut text = "now = 2026-11-23T08:00:00Z\naccount = \"111122223333\"\nregion = \"eu-west-1\"\n".to_owned();
+    for (number, (name, tags, is_active)) in users.iter().enumerate() {
+        let status = if *is_active { "active" } else { "inactive" };
+        text += &format!(
+            "[[users]]\nname = \"{name}\"\ntags = {{ {tags} }}\n[[users.keys]]\nid = \"AKIA{number:016}\"\n\
+             created = 2026-08-01T08:00:00Z\nstatus = \"{status}\"\nlast-used = 2026-11-22T08:00:00Z\n"
+        );
+    }
+    text
+}
+
+/// Addresses in more than one tag: all are used where nobody is told more than before.
+#[test]
+fn an_address_in_another_tag_is_found() {
+    let two = [("n0", "contact = \"a@example.com\"", true), ("n1", "contact = \"b@example.com\"", true)];
+    let init = |others: &[(&str, &str, bool)]| {
+        let folder = Folder::new(&[("sandbox.toml", &sandbox_of(&[&two[..], others].concat()))]);
+        let page = folder.run(&["init", "--by", "none", "--sandbox", "sandbox.toml"]).exits(0);
+        folder.run(&["check"]).exits(0);
+        (page.stdout, folder.read("manifests/keyrota.toml"), folder.read("manifests/users.toml"))
+    };
+    let (page, shared, _) = init(&[("m0", "Owner-Email = \"c@example.com\"", true)]);
+    assert!(shared.contains("notify = [\"tag:contact\", \"tag:Owner-Email\"]"), "{shared}");
+    assert!(shared.contains("# 3 of 3 users with an active key have an address there."), "{shared}");
+    assert!(!page.contains("no address") && !page.contains("blocked"), "{page}");
+    // `n2` would have both told, and nobody knows of a tag like `built-by` whose address that is.
+    let (page, shared, users) = init(&[
+        ("n2", "contact = \"a@example.com\", owner = \"z@example.com\"", true),
+        ("m0", "owner = \"c@example.com\"", true),
+        ("m1", "built-by = \"c@example.com\"", true),
+        ("m2", "", true),
+        ("d@example.com", "", true),
+    ]);
+    assert!(shared.contains("notify = [\"tag:contact\"]"), "{shared}");
+    assert!(
+        users.contains("#   m0: `notify` does not name its tag `owner`, which has an address: nobody can be told"),
+        "{users}"
+    );
+    assert!(users.contains("#   m1: `notify` does not name its tag `built-by`, which has an address"), "{users}");
+    assert!(users.contains("#   m2: no address in its tag `contact`: nobody can be told"), "{users}");
+    assert!(page.contains("  no address (1): ") && page.contains("  address elsewhere (3): "), "{page}");
+}
+
+/// Everyone whom the plan blocks for want of an address is among what is to be decided.
+#[test]
+fn who_has_inactive_keys_alone_is_to_be_decided_on_as_well() {
+    let users = [
+        ("n0", "team = \"x\", email = \"a@example.com\"", true),
+        ("n1", "team = \"x\"", true),
+        ("n2", "team = \"x\"", false),
+        ("n3", "team = \"x\"", false),
+    ];
+    let folder = Folder::new(&[("sandbox.toml", &sandbox_of(&users))]);
+    let page = folder.run(&["init", "--by", "tag:team", "--sandbox", "sandbox.toml"]).exits(0).stdout;
+    let (decide, plan) = page.split_once("What `keyrota plan` shows now:").expect("both parts");
+    assert!(decide.contains("  no address (1): ") && decide.contains("  no address, no active key (2): "), "{page}");
+    assert!(decide.contains("\n    n1\n") && decide.contains("\n    n2, n3\n"), "{page}");
+    assert!(plan.contains("blocked, nobody can be told (3):\n    n1, n2, n3\n"), "{page}");
+}
+
+#[test]
+fn the_account_is_that_of_the_credentials() {
+    let manifest = "version = 1\n[accounts.other]\nid = \"111122223333\"\n";
+    let folder = Folder::new(&[("manifests/keyrota.toml", manifest)]);
+    folder
+        .run(&["init", "--account", "other", "--force"])
+        .exits(1)
+        .says(&["`--account other` means nothing here", "use credentials of that account"]);
+    assert_eq!(folder.read("manifests/keyrota.toml"), manifest);
+}

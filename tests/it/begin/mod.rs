@@ -1,6 +1,7 @@
 //! The first ten minutes: `init`, `capture`, `doctor` and `package`, from outside.
 
 mod capture;
+mod credentials;
 mod doctor;
 mod every_case;
 mod init;

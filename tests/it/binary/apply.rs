@@ -135,9 +135,44 @@ fn a_failure_is_told_and_stops_nobody_else() {
 #[test]
 fn a_report_that_cannot_be_written_does_not_undo_what_was_done() {
     let folder = folder();
-    let ran = folder.run(&on_sandbox(&["apply", "--yes", "--json-into", "missing/out.json"])).exits(5);
-    ran.shows(&["Applied: 1 created"]).says(&["missing/out.json"]);
+    // It takes no byte, and nobody can know before.
+    let flags = ["apply", "--yes", "--json-into", "/dev/full", "--markdown-into", "out.md"];
+    let ran = folder.run(&on_sandbox(&flags)).exits(5);
+    let ran = ran.shows(&["Applied: 1 created"]).says(&["error: /dev/full: ", "hint: what was done is done"]);
+    let (_, record) = ran.stderr.split_once("would have it:\n").expect("the record");
+    let record: serde_json::Value = serde_json::from_str(record).expect("JSON");
+    assert_eq!(record["outcomes"].as_array().map(Vec::len), Some(3), "{record}");
+    assert!(folder.read("out.md").starts_with("### "), "one that fails keeps no other from being written");
     assert_ne!(folder.read("sandbox.toml"), SANDBOX);
+}
+
+#[test]
+fn a_report_that_has_nowhere_to_go_stops_it_before_the_first_change() {
+    let folder = folder();
+    folder.write("isdir/file", "");
+    folder.write("there.json", "before");
+    std::os::unix::fs::symlink("there.json", folder.path("link.json")).expect("a link");
+    let cases: [(&[&str], &str); 7] = [
+        (&["--json-into", "missing/out.json"], "make the folder first"),
+        (&["--markdown-into", "missing/out.md"], "make the folder first"),
+        (&["--json-into", "isdir"], "it is a folder"),
+        (&["--markdown-into", "isdir"], "it is a folder"),
+        (&["--json-into", "new.json", "--markdown-into", "./new.json"], "`--json-into` names the same file"),
+        (&["--json-into", "there.json", "--markdown-into", "link.json"], "`--json-into` names the same file"),
+        (&["--json-into", "there.json/x", "--markdown-into", "x.md"], "name a file that can be written"),
+    ];
+    for (flags, remedy) in cases {
+        for command in [&["apply", "--yes"][..], &["plan"], &["status"]] {
+            let ran = folder.run(&on_sandbox(&[command, flags].concat())).exits(1).says(&["error: `--", remedy]);
+            assert_eq!(ran.stdout, "", "nothing was done");
+        }
+        folder.run(&[&["check"], flags].concat()).exits(1).says(&["error: `--", remedy]);
+        assert_eq!(folder.read("sandbox.toml"), SANDBOX, "{flags:?}");
+    }
+    assert_eq!(folder.read("there.json"), "before", "nor is anything lost");
+    assert!(!folder.path("new.json").exists() && !folder.path("x.md").exists());
+    // A pipe and the terminal take both.
+    folder.run(&on_sandbox(&["plan", "--json-into", "/dev/stderr", "--markdown-into", "/dev/stderr"])).exits(0);
 }
 
 /// A key's whole life, a run a day: replaced, both valid, the old one deactivated, deleted, and then peace until the

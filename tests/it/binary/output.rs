@@ -316,10 +316,12 @@ Account 111122223333, eu-west-1
 ";
     assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), (expected, ""));
     let markdown = folder.run(&on_sandbox(&["status", "--format", "markdown"])).exits(0).stdout;
-    for part in ["### keyrota: 5 users in scope, 3 overdue, 1 blocked, 1 unmanaged", "| `ci-deployer` |", "| `alice` |"]
+    for part in ["### keyrota: 5 users in scope, 4 overdue, 1 blocked, 1 unmanaged", "| `ci-deployer` |", "| `alice` |"]
     {
         assert!(markdown.contains(part), "no {part:?} in {markdown}");
     }
+    let page = folder.run(&on_sandbox(&["status", "--unmanaged", "--format", "markdown"])).exits(0).stdout;
+    assert!(page.contains("| `alice` | over age: …0001 1043d old |") && !page.contains("ci-deployer"), "{page}");
     folder.run(&on_sandbox(&["status", "--json-into", "s.json", "--markdown-into", "s.md"])).exits(0);
     assert_eq!(folder.read("s.md"), markdown);
     assert!(folder.read("s.json").contains("\"next-action\""));
@@ -343,7 +345,10 @@ fn explain_says_where_each_value_comes_from() {
     let told = folder.run(&on_sandbox(&["explain", "ci-vendor", "--format", "json"])).exits(0).json();
     let exempt = json!({ "value": "rotated by hand, SEC-412 (until 2026-12-31)", "source": "manifests/team.toml:6" });
     assert_eq!(told["users"][0]["policy"]["exempt"], exempt);
-    folder.run(&on_sandbox(&["explain", "alice"])).exits(0).shows(&["alice: unmanaged, no rule selects it"]);
+    let alice = ["alice: unmanaged, no rule selects it", "over age: AKIAALICE00000000001 1043d old"];
+    folder.run(&on_sandbox(&["explain", "alice"])).exits(0).shows(&alice);
+    let told = folder.run(&on_sandbox(&["explain", "alice", "--format", "json"])).exits(0).json();
+    assert_eq!(told["unmanaged-users"][0]["keys"][0]["age-days"], 1043);
     let ran = folder.run(&on_sandbox(&["explain", "ci-biulder"])).exits(1);
     ran.says(&["there is no IAM user `ci-biulder`", "did you mean `ci-builder`?"]);
 }
@@ -424,7 +429,7 @@ fn the_plan_goes_into_a_file_as_well() {
     let ran = folder.run(&on_sandbox(&["plan", "--format", "json", "--json-into", "plan.json"])).exits(0);
     assert_eq!(folder.read("plan.json"), ran.stdout);
     let ran = folder.run(&on_sandbox(&["plan", "--json-into", "missing/plan.json"])).exits(1);
-    ran.says(&["missing/plan.json"]).shows(&["Plan: 1 to create"]);
+    ran.says(&["missing/plan.json", "make the folder first"]);
 }
 
 #[test]
@@ -473,11 +478,97 @@ fn explain_looks_a_year_ahead() {
     ran.shows(&[
         "AKIADEPLOYER00000001  active",
         "create now: AKIADEPLOYER00000001 is 95d old, the limit is 90d",
-        "2026-12-01  create new, promote new, notify new",
-        "2026-12-22  deactivate AKIADEPLOYER00000001",
+        "2026-11-23  create new, promote new, notify new",
+        "2026-12-14  deactivate AKIADEPLOYER00000001",
     ]);
     let told = folder.run(&on_sandbox(&["explain", "ci-deployer", "--format", "json"])).exits(0).json();
     let first = &told["users"][0]["year"][0];
     assert_eq!(*first, json!({ "date": "2026-12-01T08:00:00Z", "action": "create", "key-ref": "new" }));
     assert_eq!(told["users"][0]["keys"][0]["age-days"], 95);
+}
+
+/// What nobody uses goes before it is replaced: that is what comes next, in every format.
+#[test]
+fn a_key_that_will_go_unused_is_not_shown_as_one_to_rotate() {
+    let account = "now = 2026-11-23T08:00:00Z\naccount = \"111122223333\"\nregion = \"eu-west-1\"\n[[users]]\nname = \"idle\"\n[[users.keys]]\nid = \"AKIAIDLE000000000001\"\n\
+                   created = 2026-11-01T08:00:00Z\n";
+    let manifests = "version = 1\n[mail]\nfrom = \"k@example.com\"\n[[rotate]]\nusers = [\"idle\"]\nnotify = [\"o@example.com\"]\n\
+                     unused = \"45d\"\n";
+    let folder = Folder::new(&[("sandbox.toml", account), ("manifests/keyrota.toml", manifests)]);
+    for format in ["text", "markdown"] {
+        let ran = folder.run(&on_sandbox(&["status", "--format", format])).exits(0);
+        assert!(ran.stdout.contains("its key goes if nobody uses it"), "{}", ran.stdout);
+        assert!(ran.stdout.replace('‑', "-").contains("2027-01-01"), "{}", ran.stdout);
+    }
+    let status = folder.run(&on_sandbox(&["status", "--format", "json"])).exits(0).json();
+    assert_eq!(status["users"][0]["next-action"]["action"], "notify");
+    let told = folder.run(&on_sandbox(&["explain", "idle", "--format", "json"])).exits(0).json();
+    let first = &told["users"][0]["year"][0];
+    assert_eq!((&first["action"], &first["date"]), (&json!("notify"), &json!("2027-01-01T08:00:00Z")), "{told:#}");
+    let on_time = on_sandbox(&["plan", "--at", "2026-12-16T08:00:00Z", "--format", "json"]);
+    assert_eq!(folder.run(&on_time).exits(0).json()["changes"][0]["action"], "notify");
+}
+
+/// Two names that tags write alike: one user's secret is not the former one of the other.
+#[test]
+fn users_whose_names_tags_write_alike_are_told_apart() {
+    let user = |name: &str, number: u32| {
+        format!(
+            "[[users]]\nname = \"{name}\"\ntags.email = \"x@example.com\"\n[[users.keys]]\nid = \"AKIACOMMA00000000{number:03}\"\n\
+                 created = 2026-06-01T08:00:00Z\n"
+        )
+    };
+    let account = format!(
+        "now = 2026-11-23T08:00:00Z\naccount = \"111122223333\"\nregion = \"eu-west-1\"\n{}{}",
+        user("a,b", 1),
+        user("a_b", 2)
+    );
+    let manifests = "version = 1\n[mail]\nfrom = \"k@example.com\"\n[defaults]\nnotify = [\"tag:email\"]\n[[rotate]]\nusers = [\"a_b\"]\n\
+                     [[rotate]]\nusers = [\"a,b\"]\nsecret = \"/other/{user}\"\n";
+    for first in [vec!["--user", "a_b"], vec!["--user", "a,b"], vec![]] {
+        let folder = Folder::new(&[("sandbox.toml", &account), ("manifests/keyrota.toml", manifests)]);
+        folder.run(&on_sandbox(&[&["apply", "--yes"], &first[..]].concat())).exits(0);
+        let plan = folder.run(&on_sandbox(&["plan"])).exits(0);
+        assert!(!plan.stdout.contains("which is gone") && !plan.stdout.contains("blocked"), "{}", plan.stdout);
+        assert!(!(plan.stdout + &plan.stderr).contains("has moved"));
+        folder.run(&on_sandbox(&["apply", "--yes"])).exits(0);
+        let plan = folder.run(&on_sandbox(&["plan", "--format", "json"])).exits(0).json();
+        assert_eq!((&plan["changes"], &plan["warnings"]), (&json!([]), &Value::Null), "{plan:#}");
+    }
+}
+
+#[test]
+fn who_is_in_scope_by_an_exemption_alone_has_no_policy() {
+    let folder = folder();
+    let team =
+        folder.read("manifests/team.toml") + "[[exempt]]\nuser = \"alice\"\nreason = \"leaves\"\nuntil = 2026-12-31\n";
+    folder.write("manifests/team.toml", &team);
+    let ran = folder.run(&on_sandbox(&["explain", "alice"])).exits(0);
+    assert!(ran.stdout.contains("none: no rule selects it") && !ran.stdout.contains("max-age"), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("create"), "{}", ran.stdout);
+}
+
+/// Whose turn it is rests on who else is due: `explain` says what `plan` says.
+#[test]
+fn explain_knows_who_else_waits_for_a_turn() {
+    let mut account = "now = 2026-11-23T08:00:00Z\naccount = \"111122223333\"\nregion = \"eu-west-1\"\n".to_owned();
+    for number in 0..12 {
+        account += &format!(
+            "[[users]]\nname = \"u{number:02}\"\ntags.email = \"x@example.com\"\n[[users.keys]]\nid = \"AKIATURN0000000000{number:02}\"\n\
+             created = 2026-06-{:02}T08:00:00Z\n",
+            number + 1
+        );
+    }
+    let manifests = "version = 1\n[mail]\nfrom = \"k@example.com\"\n[defaults]\nnotify = [\"tag:email\"]\n[pace]\nmax-rotations = 5\n\
+                     [schedule]\nenforce = \"cron(0 8 1 * ? *)\"\ntend = \"cron(0 8 * * ? *)\"\n[[rotate]]\nusers = [\"*\"]\n";
+    let folder = Folder::new(&[("sandbox.toml", &account), ("manifests/keyrota.toml", manifests)]);
+    let plan = folder.run(&on_sandbox(&["plan", "--format", "json"])).exits(0).json();
+    let waits = plan["waiting"].as_array().expect("a list").iter().find(|row| row["user"] == "u11").expect("it waits");
+    let told = folder.run(&on_sandbox(&["explain", "u11", "--format", "json"])).exits(0).json();
+    let user = &told["users"][0];
+    assert_eq!((&user["state"], &user["until"]), (&json!("held"), &waits["until"]), "{told:#}");
+    assert_eq!(told["users"].as_array().map(Vec::len), Some(1));
+    assert_eq!(user["year"][0]["date"], waits["until"], "{told:#}");
+    let text = folder.run(&on_sandbox(&["explain", "u11"])).exits(0).stdout;
+    assert!(!text.contains("u10") && text.contains("come first"), "{text}");
 }

@@ -30,7 +30,8 @@ fn due(is_known: bool) -> World {
         ..StoredSecret::default()
     };
     let (path, groups, tags) = ("/".to_owned(), Vec::new(), BTreeMap::new());
-    let user = IamUser { name: name(0), path, groups, tags, smtp: None, keys: vec![old] };
+    let user =
+        IamUser { name: name(0), path, groups, tags, smtp: keyrota::inventory::SmtpUse::NoSign, keys: vec![old] };
     World { users: vec![user], secrets: if is_known { vec![secret] } else { Vec::new() }, ..World::default() }
 }
 

@@ -87,7 +87,14 @@ async fn users_that_rotate_evenly_are_read_when_their_dates_come() {
     let user = |number: usize| {
         let age = TimeDelta::days(i64::try_from(number).expect("small"));
         let (path, tags, groups) = ("/".to_owned(), BTreeMap::new(), Vec::new());
-        IamUser { name: name(number), path, groups, tags, smtp: None, keys: vec![key(number, now() - age)] }
+        IamUser {
+            name: name(number),
+            path,
+            groups,
+            tags,
+            smtp: keyrota::inventory::SmtpUse::NoSign,
+            keys: vec![key(number, now() - age)],
+        }
     };
     let mut world = World { users: (0..users).map(user).collect(), ..World::default() };
     let (mut read, mut acted, mut calls) = (0, 0, 0);

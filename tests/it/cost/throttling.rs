@@ -2,11 +2,12 @@
 
 use keyrota::{
     apply::Conditions,
+    cloud::sandbox::{Sandbox, StoredSecret},
     run::{Mode, Run},
 };
 use tokio::time::Instant;
 
-use super::{LATENCY, manifest, now, sandbox};
+use super::{LATENCY, account, manifest, now, sandbox};
 use crate::support::remote::{Limit, Remote, Server};
 
 /// Plans so many users; returns the seconds that it took, and who could not be read.
@@ -114,4 +115,26 @@ async fn who_is_refused_for_two_minutes_gives_up() {
     assert!((120.0..125.0).contains(&seconds), "{seconds}");
     assert!((200..300).contains(&unreadable), "{unreadable}");
     assert!(server.refused() < 250, "{} were refused", server.refused());
+}
+
+/// Pages of secrets come one after the other; keys are read meanwhile.
+#[tokio::test(start_paused = true)]
+async fn nothing_waits_for_the_pages_of_secrets() {
+    let seconds = async |foreign: usize| {
+        let sandbox = sandbox(3_000, 0);
+        let mut world = sandbox.snapshot();
+        world.secrets =
+            (0..foreign).map(|at| StoredSecret { name: format!("x-{at}"), ..StoredSecret::default() }).collect();
+        let clouds = [Remote::new(Sandbox::new(account(), world), Server::new(LATENCY, Limit::Unlimited))];
+        let manifest = manifest("");
+        let began = Instant::now();
+        let planned = Run::new(&manifest, &clouds, Mode::Plan, now()).plan(&|_| {}).await.expect("listed");
+        assert_eq!(planned.plan.unreadable().count(), 0);
+        (began.elapsed().as_secs_f64(), clouds[0].server.calls()["iam:ListAccessKeys"])
+    };
+    let ((without, calls), (with, _)) = (seconds(0).await, seconds(5_000).await);
+    println!("{without:.2} s without secrets, {with:.2} s with 5,000 of them");
+    assert_eq!(calls, 3_000, "each user once");
+    let pages = 50.0 * LATENCY.as_secs_f64();
+    assert!(with < without.max(pages) + 0.3, "{with:.2} s: {without:.2} s of keys and {pages:.2} s of secrets");
 }

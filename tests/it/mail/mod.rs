@@ -50,7 +50,14 @@ pub fn user(name: &str, email: &str) -> IamUser {
         last_use: LastUse::At { time: t0() - TimeDelta::days(10), service: None, region: None },
     };
     let tags = [("email".to_owned(), email.to_owned())].into();
-    IamUser { name: name.to_owned(), path: "/".to_owned(), groups: vec![], tags, smtp: None, keys: vec![key] }
+    IamUser {
+        name: name.to_owned(),
+        path: "/".to_owned(),
+        groups: vec![],
+        tags,
+        smtp: keyrota::inventory::SmtpUse::NoSign,
+        keys: vec![key],
+    }
 }
 
 pub fn sandbox(users: Vec<IamUser>) -> Sandbox {

@@ -3,6 +3,7 @@
 use std::{fs, path::Path, process::Command};
 
 use keyrota::notice::Kind;
+use strum::VariantArray;
 
 fn keyrota(arguments: &[&str]) -> (i32, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_keyrota"))
@@ -20,7 +21,7 @@ fn every_kind_is_written_offline() {
     let folder = tempfile::tempdir().expect("a folder");
     let into = folder.path().join("new/mail");
     let into_text = into.to_str().expect("UTF-8");
-    for kind in Kind::ALL {
+    for &kind in Kind::VARIANTS {
         for language in ["en", "es", "pt"] {
             let (code, stdout, stderr) =
                 keyrota(&["mail", "preview", kind.as_str(), "--language", language, "--into", into_text]);

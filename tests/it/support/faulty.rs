@@ -114,7 +114,13 @@ impl<'a> Faulty<'a> {
     ) -> Result<T, CallError> {
         let number = self.calls.borrow().len();
         self.calls.borrow_mut().push(operation);
-        let error = |kind| CallError { kind, operation, subject: "test".to_owned(), message: "injected".to_owned() };
+        let error = |kind| CallError {
+            kind,
+            operation,
+            subject: "test".to_owned(),
+            message: "injected".to_owned(),
+            hint: None,
+        };
         match self.fault.filter(|(at, _)| *at == number).map(|(_, mode)| mode) {
             None => call.await,
             Some(Mode::ErrorBefore) => Err(error(ErrorKind::Other)),
@@ -197,7 +203,7 @@ impl Writes for Faulty<'_> {
             let (kind, operation) = (ErrorKind::Denied, "iam:CreateAccessKey");
             let (subject, message) = (user.to_owned(), "denied".to_owned());
             return self
-                .write("create_access_key", async { Err(CallError { kind, operation, subject, message }) })
+                .write("create_access_key", async { Err(CallError { kind, operation, subject, message, hint: None }) })
                 .await;
         }
         self.write("create_access_key", self.sandbox.create_access_key(user)).await

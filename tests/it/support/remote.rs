@@ -113,7 +113,7 @@ impl Server {
         });
         sleep(latency / 2).await;
         let (kind, subject, message) = (ErrorKind::Throttled, String::new(), "Rate exceeded (Throttling)".to_owned());
-        if is_taken { Ok(()) } else { Err(CallError { kind, operation, subject, message }) }
+        if is_taken { Ok(()) } else { Err(CallError { kind, operation, subject, message, hint: None }) }
     }
 }
 
@@ -177,7 +177,7 @@ impl Remote {
             }
             Unanswered::Refused(None) => {
                 let (kind, message) = (ErrorKind::Throttled, "AWS has refused every call".to_owned());
-                CallError { kind, operation, subject: subject.to_owned(), message }
+                CallError { kind, operation, subject: subject.to_owned(), message, hint: None }
             }
         })
     }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use keyrota::{notice::Kind, template::Templates};
+use strum::VariantArray;
 
 pub fn bare() -> Arc<Templates> {
     let mut templates = Templates::default();
-    let kinds = Kind::ALL.map(|kind| format!("{kind}.en.jinja"));
+    let kinds: Vec<_> = Kind::VARIANTS.iter().map(|kind| format!("{kind}.en.jinja")).collect();
     for name in kinds.iter().map(String::as_str).chain(["layout.html.jinja"]) {
         templates.replace(name, "Subject: a key\n\nA key.".to_owned()).expect("a template of words alone");
     }
