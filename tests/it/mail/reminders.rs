@@ -1,6 +1,6 @@
 //! Who is told what on which day, in simulated accounts whose clock moves.
 
-use chrono::TimeDelta;
+use chrono::{Datelike, TimeDelta};
 use futures::FutureExt;
 use keyrota::{
     cloud::{
@@ -223,6 +223,31 @@ fn who_must_make_room_is_asked_in_time() {
             "127 blocked: The key rotation of bob is blocked: please act",
         ]
     );
+}
+
+/// Owners who ask for it hear of a rotation that asks nothing of them, once, so long before the run that begins it. The runs that
+/// tend read them for that.
+#[test]
+fn owners_are_reminded_who_ask_for_it() {
+    for (remind, expected) in [
+        ("", &[][..]),
+        ("remind = \"7d\"", &["63 upcoming: The access key of bob is to be replaced on 1 February 2027"]),
+        // Before it is due, which is on 13 January.
+        ("remind = \"30d\"", &["40 upcoming: The access key of bob is to be replaced on 1 February 2027"]),
+    ] {
+        let manifest = manifest(&format!("[[rotate]]\nusers = [\"*\"]\n{remind}\n"));
+        let sandbox = sandbox(vec![user("bob", "owner@example.com")]);
+        let mut told = Vec::new();
+        for day in 0..=70 {
+            let mail = run_day(&sandbox, &manifest, day, day == 0 || at(day).day() == 1);
+            let upcoming = mail.iter().filter(|sent| sent.tags["kind"] == "upcoming");
+            told.extend(upcoming.map(|sent| format!("{day} {}: {}", sent.tags["kind"], sent.subject)));
+        }
+        assert_eq!(told, expected, "{remind}");
+        assert_eq!(at(70).format("%Y-%m-%d").to_string(), "2027-02-01");
+        let newest = sandbox.inspect(|world| world.users[0].keys.iter().map(|key| key.created).max());
+        assert_eq!(newest, Some(at(70)), "and then it is replaced");
+    }
 }
 
 #[test]
