@@ -145,6 +145,7 @@ fn completeness(accounts: &[Look<'_>], plan: &Plan) -> Completeness {
         account_name: account.name.clone(),
         user: None,
         error: account.error.clone(),
+        hint: account.hint.clone(),
     });
     let accounts_unread: Vec<Unread> = accounts_unread.collect();
     let unreadable = |Waiting { account, user, wait, .. }: &Waiting| Unread {
@@ -152,6 +153,7 @@ fn completeness(accounts: &[Look<'_>], plan: &Plan) -> Completeness {
         account_name: account.name.clone(),
         user: Some(user.clone()),
         error: wait.to_string(),
+        hint: None,
     };
     let exempt_unread = accounts.iter().flat_map(|look| {
         let errors = look.inventory.users.iter().filter_map(|(user, state)| Some((user, state.as_ref().err()?)));
@@ -161,6 +163,7 @@ fn completeness(accounts: &[Look<'_>], plan: &Plan) -> Completeness {
             account_name: look.roster.account.name.clone(),
             user: Some(user.clone()),
             error: error.to_string(),
+            hint: error.hint.clone(),
         })
     });
     let unreadable: Vec<Unread> = plan.unreadable().map(unreadable).chain(exempt_unread).collect();
@@ -174,6 +177,7 @@ fn completeness(accounts: &[Look<'_>], plan: &Plan) -> Completeness {
                 Some(error) => error.to_string(),
                 None => "it is not in the credential report, which may be four hours old".to_owned(),
             },
+            hint: inventory.unmanaged.unread.as_ref().and_then(|error| error.hint.clone()),
         })
     });
     let unmanaged_unread: Vec<Unread> = unmanaged_unread.collect();

@@ -115,6 +115,8 @@ pub struct Unread {
     pub user: Option<String>,
     /// Why.
     pub error: String,
+    /// What to do about it, if that is known.
+    pub hint: Option<String>,
 }
 
 /// How many there are of what.

@@ -130,6 +130,7 @@ struct CalendarView<'a> {
     until: &'a str,
     weeks: Vec<[String; 4]>,
     late: Vec<(&'a str, &'a str)>,
+    late_more: usize,
     assumption: &'a str,
 }
 
@@ -225,7 +226,13 @@ impl<'a> Page<'a> {
                     .into_iter()
                     .map(|week| [week.date, number(week.create), number(week.deactivate), number(week.delete)])
                     .collect(),
-                late: calendar.late.iter().map(|late| (late.user.as_str(), late.message.as_str())).collect(),
+                late: calendar
+                    .late
+                    .iter()
+                    .take(MOST_NAMED)
+                    .map(|late| (late.user.as_str(), late.message.as_str()))
+                    .collect(),
+                late_more: calendar.late.len().saturating_sub(MOST_NAMED),
                 assumption: &calendar.assumption,
             }),
             accounts: by_account(evidence),
@@ -298,7 +305,8 @@ fn tiles(evidence: &Evidence) -> Vec<Tile> {
 }
 
 fn unread(unread: &Unread) -> String {
-    let Unread { account: id, account_name, user, error } = unread;
+    let Unread { account: id, account_name, user, error, hint } = unread;
+    let error = hint.as_ref().map_or_else(|| error.clone(), |hint| format!("{error}; {hint}"));
     let account = match (id, account_name) {
         (Some(id), name) => account(id, name.as_deref()),
         (None, Some(name)) => name.clone(),
@@ -306,7 +314,7 @@ fn unread(unread: &Unread) -> String {
     };
     let place = [user.as_deref(), Some(account.as_str())].into_iter().flatten().filter(|it| !it.is_empty());
     let place = place.collect::<Vec<_>>().join(", ");
-    if place.is_empty() { error.clone() } else { format!("{place}: {error}") }
+    if place.is_empty() { error } else { format!("{place}: {error}") }
 }
 
 fn notes(evidence: &Evidence) -> Vec<Note> {

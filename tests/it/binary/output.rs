@@ -483,7 +483,7 @@ fn explain_looks_a_year_ahead() {
     ]);
     let told = folder.run(&on_sandbox(&["explain", "ci-deployer", "--format", "json"])).exits(0).json();
     let first = &told["users"][0]["year"][0];
-    assert_eq!(*first, json!({ "date": "2026-12-01T08:00:00Z", "action": "create", "key-ref": "new" }));
+    assert_eq!(*first, json!({ "date": "2026-11-23T08:00:00Z", "action": "create", "key-ref": "new" }));
     assert_eq!(told["users"][0]["keys"][0]["age-days"], 95);
 }
 

@@ -26,7 +26,8 @@ fn a_page_of_five_thousand_users_stays_small() {
     let folder = account("[[rotate]]\nusers = [\"*\"]\n", &users(5_000, 1));
     report(&folder, &["--html-into", "r.html"]).exits(0);
     let bytes = folder.read("r.html").len();
-    assert!(bytes < 3 << 20, "{bytes} bytes");
+    // Rows that say more are longer.
+    assert!(bytes < 2_000_000, "{bytes} bytes");
 }
 
 #[test]

@@ -159,8 +159,7 @@ struct Reluctant<'a> {
 }
 
 fn denied<T>(operation: &'static str, subject: &str) -> Result<T, CallError> {
-    let message = "AccessDenied: not for you".to_owned();
-    Err(CallError { kind: ErrorKind::Denied, operation, subject: subject.to_owned(), message, hint: None })
+    Err(CallError::new(ErrorKind::Denied, operation, subject, "AccessDenied: not for you"))
 }
 
 impl Reads for Reluctant<'_> {
@@ -252,14 +251,21 @@ fn what_could_not_be_read_is_unknown() {
 
     // No row tells of an account that could not be entered, and no control passes.
     let (id, name) = (Some("444455556666".to_owned()), Some("other".to_owned()));
-    let not_entered = [UnreadAccount { id, name, error: "sts:AssumeRole: AccessDenied".to_owned(), hint: None }];
+    let not_entered = [UnreadAccount {
+        id,
+        name,
+        error: "sts:AssumeRole: AccessDenied".to_owned(),
+        hint: Some("trust the caller".to_owned()),
+    }];
     let missing = gathered(&manifest, &Reluctant { sandbox: &sandbox, keys: |_| false, report: false }, &not_entered);
     check_rows(&value(&missing));
     assert_eq!(missing.summary.controls[&Verdict::Unknown] + missing.summary.controls[&Verdict::Fail], 19);
     let page = keyrota::evidence::html::render(&missing);
-    for words in
-        ["444455556666 (other): sts:AssumeRole: AccessDenied", "1 account was not read", "The report is incomplete"]
-    {
+    for words in [
+        "444455556666 (other): sts:AssumeRole: AccessDenied; trust the caller",
+        "1 account was not read",
+        "The report is incomplete",
+    ] {
         assert!(page.contains(words), "{words}");
     }
 }
