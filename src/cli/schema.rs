@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::CommandFactory;
-use keyrota::{evidence, manifest, report::json};
+use keyrota::{evidence, history, manifest, report::json};
 
 use super::{
     args::{Cli, Document},
@@ -17,6 +17,7 @@ pub fn schema(of: Document, output: &Output) -> Exit {
     let schema = match of {
         Document::Manifests => manifest::json_schema(),
         Document::Forecast => json::forecast_schema(),
+        Document::History => history::schema(),
         Document::Report => evidence::json::schema(),
     };
     output.data(&format!("{schema:#}\n"));

@@ -126,7 +126,7 @@ fn the_boundary_has_room_for_the_policies() {
 fn is_action(text: &str) -> bool {
     const KEYS: [&str; 4] =
         ["ses:FromAddress", "kms:ViaService", "kms:ResourceAliases", "secretsmanager:AddReplicaRegions"];
-    let services = ["iam", "kms", "logs", "secretsmanager", "ses", "sqs", "sts"];
+    let services = ["iam", "kms", "logs", "s3", "secretsmanager", "ses", "sqs", "sts"];
     text.split_once(':').is_some_and(|(service, action)| {
         services.contains(&service)
             && action.starts_with(|c: char| c.is_ascii_uppercase())
