@@ -24,14 +24,17 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use keyrota::{
     apply::Conditions,
+    cloud::Reads,
     cloud::sandbox::{IamUser, Sandbox, StoredSecret, StoredVersion, World},
     diff::review::{AccountPair, Review, review},
+    evidence::{self, Look, Provenance, Subject},
     inventory::{
         Account, CURRENT, Destination, Elsewhere, Fact, Inventory, Key, KeyId, LastUse, Ledger, Readers, Secret, State,
         Status, TAG_NOTIFIED, TAG_OWNER, User, Version, tags,
     },
     manifest::{self, Manifest},
-    plan::{plan, rest},
+    observe::{Depth, Unmanaged},
+    plan::{calendar, plan, rest},
     report::{Report, Since, json, markdown},
     roster::resolve,
     run::{Mode, Run},
@@ -60,12 +63,14 @@ enum What {
     Planner(usize),
     /// Who is in scope, of so many users and rules.
     Roster(usize, usize),
+    /// What an auditor asks of so many users, after the reads, in every format.
+    Evidence(usize),
     /// A simulated account in a file.
     File(usize),
 }
 
 /// What it is called, what it measures, and at most how many times as long as the plain loop, or seconds, it may take.
-const LINES: [(&str, What, f64); 18] = [
+const LINES: [(&str, What, f64); 19] = [
     ("plan, 1,000 users", What::Run(Mode::Plan, 1_000, None), 0.125),
     ("plan, 5,000 users", What::Run(Mode::Plan, 5_000, None), 0.125),
     ("plan and apply, 300 users", What::Run(Mode::Enforce, 300, None), 0.2),
@@ -82,6 +87,7 @@ const LINES: [(&str, What, f64); 18] = [
     ("plan --base, 5,000 rotations caused", What::Review(5_000), 3.0),
     ("the planner alone, 100,000 users", What::Planner(100_000), 0.2),
     ("who is in scope, 20,000 users, 10,000 globs", What::Roster(20_000, 10_000), 1.0),
+    ("the report, 5,000 users, in every format", What::Evidence(5_000), 3.0),
     ("a file of 20,000 users, planned", What::File(20_000), 1.0),
     ("a file of 100,000 users, planned", What::File(100_000), 5.0),
 ];
@@ -124,6 +130,7 @@ fn measure(what: What) -> Figures {
         What::Review(users) => of_processor(reviewed(users)),
         What::Planner(users) => of_processor(planner(users)),
         What::Roster(users, rules) => of_processor(scoped(users, rules)),
+        What::Evidence(users) => of_processor(reported(users)),
         What::File(users) => of_processor(filed(users)),
     }
 }
@@ -139,7 +146,8 @@ fn table() {
         let output = String::from_utf8(output.stdout).expect("numbers");
         let numbers: Vec<f64> = output.split_whitespace().map(|number| number.parse().expect("a number")).collect();
         let [calls, seconds, plain, memory] = numbers[..] else { panic!("{name}: {output}") };
-        let is_processor = matches!(what, What::Review(_) | What::Planner(_) | What::Roster(..) | What::File(_));
+        let is_processor =
+            matches!(what, What::Review(_) | What::Planner(_) | What::Roster(..) | What::Evidence(_) | What::File(_));
         let (plain, ratio, unit) = match is_processor {
             true => (String::new(), String::new(), " s"),
             false => (format!("{plain:.2}"), format!("{:.2}", seconds / plain), ""),
@@ -252,6 +260,37 @@ fn filed(users: usize) -> f64 {
     let seconds = began.elapsed().as_secs_f64();
     assert_eq!(planned.plan.changes.len(), users / DUE);
     fs::remove_dir_all(&folder).expect("its own folder");
+    seconds
+}
+
+/// Makes the report of an account of so many users, and renders it in every format. Returns the seconds that it took, after the
+/// reads.
+fn reported(users: usize) -> f64 {
+    let sandbox = Sandbox::new(account(), world(users));
+    sandbox.set_now(now());
+    let (manifest, clouds) = (manifest(), [sandbox]);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let run = Run::new(&manifest, &clouds, Mode::Plan, now());
+    let run = Run { depth: Depth::Everything, unmanaged: Unmanaged::Ages, ..run };
+    let planned = runtime.block_on(run.plan(&|_| {})).expect("the sandbox lists");
+    let began = Instant::now();
+    let account = &planned.accounts[0];
+    let look = Look { roster: &account.roster, inventory: &account.inventory, caller: account.cloud.caller() };
+    let ahead = calendar(&account.roster, &account.inventory, now(), TimeDelta::days(180));
+    let evidence = evidence::gather(Subject {
+        manifest: &manifest,
+        provenance: &Provenance::default(),
+        accounts: &[look],
+        plan: &planned.plan,
+        viewpoint: now().into(),
+        calendars: &[ahead],
+        happened: None,
+    });
+    let (html, json) = (evidence::html::render(&evidence), evidence::json::render(&evidence));
+    let csv = evidence::csv::render(&evidence);
+    let seconds = began.elapsed().as_secs_f64();
+    assert_eq!((evidence.keys.len(), csv.lines().count()), (users, users + 1));
+    assert!(html.len() < 3 << 20 && !json.is_empty(), "the page has {} bytes", html.len());
     seconds
 }
 

@@ -18,8 +18,8 @@
 //!
 //! The modules, in reading order. The ground: [`names`], [`time`], [`untrusted`], [`notice`], [`template`]. What is wanted:
 //! [`manifest`], [`roster`], [`explain`], [`export`]. What is: [`inventory`], [`cloud`], [`observe`], [`clock`]. What is done
-//! about it: [`plan`], [`mail`], [`apply`], [`notify`], [`run`], [`verdict`]. What people see of it: [`diff`], [`report`], [`git`],
-//! [`github`]. How it begins: [`capture`], [`init`], [`package`]. No two files import each other in a loop, and a test says so.
+//! about it: [`plan`], [`mail`], [`apply`], [`notify`], [`run`], [`verdict`]. What people see of it: [`diff`], [`report`], [`evidence`],
+//! [`git`], [`github`]. How it begins: [`capture`], [`init`], [`package`]. No two files import each other in a loop, and a test says so.
 
 #![warn(missing_docs)]
 
@@ -30,6 +30,7 @@ pub mod clock;
 pub mod cloud;
 pub mod counted;
 pub mod diff;
+pub mod evidence;
 pub mod explain;
 #[cfg(feature = "cli")]
 pub mod export;

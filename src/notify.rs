@@ -357,7 +357,12 @@ impl<C: Writes> Notifier<'_, '_, C> {
                 .accounts
                 .iter()
                 .filter(|one| !one.roster.unmanaged.is_empty())
-                .map(|one| (one.roster.account.to_string(), one.roster.unmanaged.clone()))
+                .map(|one| {
+                    (
+                        one.roster.account.to_string(),
+                        one.roster.unmanaged.iter().map(|user| user.name.clone()).collect(),
+                    )
+                })
                 .collect(),
             unread: plan.accounts_unread.iter().map(ToString::to_string).collect(),
         }

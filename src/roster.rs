@@ -31,8 +31,8 @@ pub struct Roster {
     pub account: Account,
     /// Who is in scope, by name.
     pub entries: Vec<Entry>,
-    /// The names of the users that no rule selects, sorted.
-    pub unmanaged: Vec<String>,
+    /// The users that no rule selects, by name.
+    pub unmanaged: Vec<User>,
     /// What `[defaults]` says: how old a key may get of which no rule speaks.
     pub defaults: Arc<Policy>,
     /// Who tells, and who is told when the owner can't be.
@@ -151,7 +151,7 @@ pub fn resolve(
             // Somebody decided about an exempt user: it counts as managed, and shows.
             Choice::Nobody => match exempt_entry(&entry, user, manifest) {
                 Some(entry) => exempt.push(entry),
-                None => unmanaged.push(user.name.clone()),
+                None => unmanaged.push(user.clone()),
             },
             Choice::One(candidate) => entries.push(entry(index.rules[candidate.rule], user)),
             Choice::Both(one, other) => {
@@ -185,7 +185,7 @@ pub fn resolve(
     warnings.extend(shared_secrets(manifest, &mut entries));
     entries.extend(exempt);
     entries.sort_by(|a, b| a.user.name.cmp(&b.user.name));
-    unmanaged.sort_unstable();
+    unmanaged.sort_unstable_by(|a: &User, b| a.name.cmp(&b.name));
     let unmatched = index.rules.iter().zip(&matched).filter(|(_, matched)| !**matched);
     warnings.extend(unmatched.enumerate().map(|(index, (rule, _))| {
         // Looking for what was meant takes long when most rules select nobody, and then it is no typing mistake.

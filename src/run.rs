@@ -256,7 +256,7 @@ fn keep<C>(accounts: &mut [AccountScope<'_, C>], users: &[String]) -> Vec<Missin
     let missing = not_in_scope(accounts.iter().map(|account| &account.roster), users);
     for AccountScope { roster, .. } in accounts {
         roster.entries.retain(|entry| is_named(&entry.user.name, users));
-        roster.unmanaged.retain(|user| is_named(user, users));
+        roster.unmanaged.retain(|user| is_named(&user.name, users));
     }
     missing
 }
@@ -264,7 +264,7 @@ fn keep<C>(accounts: &mut [AccountScope<'_, C>], users: &[String]) -> Vec<Missin
 /// Those of the users who are in scope nowhere.
 fn not_in_scope<'a>(rosters: impl Iterator<Item = &'a Roster> + Clone, users: &[String]) -> Vec<Missing> {
     let in_scope = || rosters.clone().flat_map(|roster| &roster.entries).map(|entry| entry.user.name.as_str());
-    let unmanaged = || rosters.clone().flat_map(|roster| &roster.unmanaged).map(String::as_str);
+    let unmanaged = || rosters.clone().flat_map(|roster| &roster.unmanaged).map(|user| user.name.as_str());
     let missing = users.iter().filter(|user| !in_scope().any(|name| name.eq_ignore_ascii_case(user)));
     let missing = missing.map(|user| Missing {
         user: user.clone(),

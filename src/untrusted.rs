@@ -152,6 +152,13 @@ pub fn workflow_property(text: &str) -> String {
     workflow_message(&printable(text)).replace(':', "%3A").replace(',', "%2C")
 }
 
+/// A cell of a spreadsheet that is not taken for a formula: names of users, tags and reasons may begin like one. The apostrophe
+/// is what spreadsheets themselves write before such text.
+pub fn spreadsheet_cell(text: &str) -> String {
+    let text = printable(text).replace("##[", "#\\u{23}[");
+    if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text }
+}
+
 /// A value within a mail: one line, with nothing hidden in it.
 pub fn mail(text: &str) -> String {
     let visible = text.chars().filter(|c| c.is_control() || !is_hidden(*c));

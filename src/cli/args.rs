@@ -50,6 +50,8 @@ pub enum Command {
     Apply(ApplyArgs),
     /// Show every user in scope: keys, ages, last use, what comes next and when
     Status(StatusArgs),
+    /// Write evidence for an auditor: every key, the controls, the exceptions and who granted them
+    Report(ReportArgs),
     /// Show what the scheduled runs of the next months will do, week by week and user by user
     Forecast(ForecastArgs),
     /// Show the effective policy of a user and where each value comes from
@@ -181,6 +183,22 @@ pub struct StatusArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Write it into this file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Write it as HTML into this file as well
+    #[arg(long, value_name = "FILE")]
+    pub html_into: Option<PathBuf>,
+    /// Write it as JSON into this file as well
+    #[arg(long, value_name = "FILE")]
+    pub json_into: Option<PathBuf>,
+    /// Write its rows as CSV into this file as well
+    #[arg(long, value_name = "FILE")]
+    pub csv_into: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub struct ForecastArgs {
     /// How many days are looked ahead
     #[arg(long, value_name = "DAYS", default_value_t = 180, value_parser = clap::value_parser!(u16).range(1..=1096))]
@@ -305,6 +323,8 @@ pub enum Format {
     Json,
     /// For a pull request's page
     Markdown,
+    /// One page that needs nothing else
+    Html,
     /// Rows for a spreadsheet
     Csv,
     /// Entries for a calendar
@@ -320,6 +340,7 @@ impl Format {
             Self::Text => "text",
             Self::Json => "json",
             Self::Markdown => "markdown",
+            Self::Html => "html",
             Self::Csv => "csv",
             Self::Ics => "ics",
             Self::Github => "github",
@@ -334,6 +355,8 @@ pub enum Document {
     Manifests,
     /// `forecast --format json`
     Forecast,
+    /// `report --format json`
+    Report,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

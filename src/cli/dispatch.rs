@@ -9,7 +9,7 @@ use keyrota::{
 
 use super::{
     apply,
-    args::{ApplyArgs, Common, ForecastArgs, PlanArgs, PreviewArgs, StatusArgs},
+    args::{ApplyArgs, Common, ForecastArgs, PlanArgs, PreviewArgs, ReportArgs, StatusArgs},
     base::{BaseAccounts, BaseManifests, connect_base, load_base},
     confirm,
     context::Context,
@@ -18,7 +18,7 @@ use super::{
     explain, forecast, mail,
     open::{connect, instant, name_sandbox, save, selected},
     output::Output,
-    plan, status,
+    plan, report, status,
 };
 
 /// A command that looks at accounts.
@@ -26,6 +26,7 @@ pub enum Task {
     Plan(PlanArgs),
     Apply(ApplyArgs),
     Status(StatusArgs),
+    Report(ReportArgs),
     Forecast(ForecastArgs),
     Explain {
         user: String,
@@ -134,6 +135,7 @@ async fn run<C: Writes>(
         Task::Apply(args) => apply::run(context, &args).await,
         Task::Confirm(args) => confirm::run(context, &args).await,
         Task::Status(args) => status::run(context, &args).await,
+        Task::Report(args) => report::run(context, &args).await,
         Task::Forecast(args) => forecast::run(context, &args).await,
         Task::Explain { user } => explain::run(context, &user).await,
         Task::Preview { args, user } => mail::of_user(context, &args, &user).await,

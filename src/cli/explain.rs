@@ -8,7 +8,7 @@ use keyrota::{
     inventory::KeyId,
     manifest::{RotateAhead, Source},
     observe::{AccountState, Depth, Unmanaged},
-    plan::{Calendar, Event, Outlook, Row, Viewpoint, calendar},
+    plan::{Calendar, Event, Outlook, Row, Viewpoint, calendar_from_now},
     report::{
         json,
         text::{self, columns},
@@ -91,9 +91,10 @@ fn meant<'p, C>(
         .flat_map(move |one| one.roster.entries.iter().filter(is_meant).map(move |entry| (one, entry)))
 }
 
-/// What the scheduled runs of the next year do. Who else waits for a turn is not looked at.
+/// What the runs of the next year do, beginning with the one that `plan` shows. Who else waits for a turn is looked at where the
+/// user does.
 fn ahead<C: Reads>(account: &AccountState<'_, C>, viewpoint: Viewpoint) -> Calendar {
-    calendar(&account.roster, &account.inventory, viewpoint, TimeDelta::days(365))
+    calendar_from_now(&account.roster, &account.inventory, viewpoint, TimeDelta::days(365))
 }
 
 /// What the next year brings, a line a run.
@@ -125,7 +126,7 @@ fn year_text(row: &Row) -> String {
     }
     let lines = lines.iter().map(|(day, steps)| format!("  {day}\t{}", steps.join(", ")));
     format!(
-        "\nThe next year, if who uses a key now goes on until it is stopped, and clients of new keys move in time:\n{}",
+        "\nThe next year from a run now on, if who uses a key now goes on until it is stopped, and clients of new keys move in time:\n{}",
         text::aligned(lines)
     )
 }

@@ -24,6 +24,7 @@ mod open;
 mod output;
 mod package;
 mod plan;
+mod report;
 mod schema;
 mod sole;
 mod status;
@@ -148,6 +149,7 @@ async fn run(cli: Cli, output: &Output) -> Result<Exit, CommandError> {
         Command::Plan(args) => dispatch::with(&common, output, Task::Plan(args)).await,
         Command::Apply(args) => dispatch::with(&common, output, Task::Apply(args)).await,
         Command::Status(args) => dispatch::with(&common, output, Task::Status(args)).await,
+        Command::Report(args) => dispatch::with(&common, output, Task::Report(args)).await,
         Command::Forecast(args) => dispatch::with(&common, output, Task::Forecast(args)).await,
         Command::Explain { user } => dispatch::with(&common, output, Task::Explain { user }).await,
     }

@@ -23,9 +23,10 @@ pub fn command() -> Command {
 
 /// The formats of a command.
 pub fn formats(command: &str) -> &'static [Format] {
-    use Format::{Csv, Github, Ics, Json, Markdown, Text};
+    use Format::{Csv, Github, Html, Ics, Json, Markdown, Text};
     match command {
         "forecast" => &[Text, Json, Csv, Ics, Github],
+        "report" => &[Text, Json, Html, Csv, Github],
         "explain" | "schema" | "export" | "init" | "capture" | "doctor" | "package" => &[Text, Json, Github],
         "mail" | "completions" | "man" => &[Text, Github],
         _ => &[Text, Json, Markdown, Github],

@@ -88,6 +88,10 @@ pub trait Reads {
     fn clock(&self) -> Option<ClockReading> {
         None
     }
+    /// Who keyrota calls as: an ARN, or why there is none.
+    fn caller(&self) -> &str {
+        "not known"
+    }
     /// The access key with which keyrota itself calls, if it is one of a user.
     fn own_key(&self) -> Option<&KeyId> {
         None
@@ -161,8 +165,6 @@ pub struct Function {
 #[cfg(feature = "cli")]
 #[expect(async_fn_in_trait, reason = "used through generics only, where the compiler sees whether futures are Send")]
 pub trait Probes: Reads {
-    /// Who keyrota calls as: an ARN.
-    fn caller(&self) -> &str;
     /// `sts:GetCallerIdentity` in this region, which nobody can be denied: it works wherever a region is enabled.
     async fn reach(&self, region: &str) -> Result<(), CallError>;
     /// `GetEmailIdentity` in this region, or in the caller's own: whether it may send; `None` if there is none.

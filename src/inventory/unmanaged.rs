@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     error::CallError,
-    key::{Key, KeyId},
+    key::{Key, KeyId, LastUse},
 };
 
 /// The keys of users that no rule selects, as far as they were read.
@@ -27,11 +27,14 @@ pub struct UnmanagedKey {
     pub active: bool,
     /// In the credential report: or when its status last changed.
     pub created: DateTime<Utc>,
+    /// As far as it was read: the credential report has it.
+    pub last_use: LastUse,
 }
 
 impl From<&Key> for UnmanagedKey {
     fn from(key: &Key) -> Self {
-        Self { id: Some(key.id.clone()), active: key.is_active(), created: key.created }
+        let Key { id, status: _, created, last_use } = key;
+        Self { id: Some(id.clone()), active: key.is_active(), created: *created, last_use: last_use.clone() }
     }
 }
 
@@ -46,8 +49,11 @@ pub fn from_credential_report(report: &str) -> Option<BTreeMap<String, Vec<Unman
     if column("user")? != 0 || column("arn")? != 1 {
         return None;
     }
-    let keys = ["access_key_1", "access_key_2"]
-        .map(|key| Some((column(&format!("{key}_active"))?, column(&format!("{key}_last_rotated"))?)));
+    let keys = ["access_key_1", "access_key_2"].map(|key| {
+        let of = |what: &str| column(&format!("{key}_{what}"));
+        let uses = [of("last_used_date"), of("last_used_service"), of("last_used_region")];
+        Some((of("active")?, of("last_rotated")?, uses))
+    });
     let mut users = BTreeMap::new();
     for line in lines.filter(|line| !line.is_empty()) {
         let parts: Vec<&str> = line.split(',').collect();
@@ -56,11 +62,13 @@ pub fn from_credential_report(report: &str) -> Option<BTreeMap<String, Vec<Unman
         let value = |column: usize| parts.get(column + 2 * commas).copied();
         let mut found = Vec::new();
         for key in keys {
-            let (active, rotated) = key?;
+            let (active, rotated, uses) = key?;
             let created = value(rotated)?;
             // A key that is not there has neither.
             if let Ok(created) = DateTime::parse_from_rfc3339(created) {
-                found.push(UnmanagedKey { id: None, active: value(active)? == "true", created: created.to_utc() });
+                let last_use = last_use(uses.map(|column| column.and_then(value)));
+                let (active, created) = (value(active)? == "true", created.to_utc());
+                found.push(UnmanagedKey { id: None, active, created, last_use });
             } else if value(active)? == "true" {
                 return None;
             }
@@ -69,6 +77,23 @@ pub fn from_credential_report(report: &str) -> Option<BTreeMap<String, Vec<Unman
     }
     Some(users)
 }
+
+/// Date, service and region, as the columns say; `N/A` where there is none of it.
+fn last_use([date, service, region]: [Option<&str>; 3]) -> LastUse {
+    let text = |value: Option<&str>| value.filter(|value| *value != NOT_APPLICABLE).map(str::to_owned);
+    match date {
+        Some(NOT_APPLICABLE) => LastUse::Never,
+        Some(date) => DateTime::parse_from_rfc3339(date).map_or(LastUse::Unread, |time| LastUse::At {
+            time: time.to_utc(),
+            service: text(service),
+            region: text(region),
+        }),
+        None => LastUse::Unread,
+    }
+}
+
+/// What the report has in place of a value that there is none of.
+const NOT_APPLICABLE: &str = "N/A";
 
 #[cfg(test)]
 mod tests {
@@ -91,6 +116,24 @@ mod tests {
         assert!(users["<root_account>"].is_empty());
         let keys: Vec<_> = users["a,b"].iter().map(|key| (key.active, key.created.date_naive().to_string())).collect();
         assert_eq!(keys, [(true, "2026-01-01".to_owned()), (false, "2026-02-01".to_owned())]);
+    }
+
+    #[test]
+    fn a_report_tells_when_keys_were_used() {
+        let header = "user,arn,access_key_1_active,access_key_1_last_rotated,access_key_1_last_used_date,\
+                      access_key_1_last_used_region,access_key_1_last_used_service,access_key_2_active,\
+                      access_key_2_last_rotated,access_key_2_last_used_date,access_key_2_last_used_region,\
+                      access_key_2_last_used_service";
+        let line = "a,arn,true,2026-01-01T00:00:00+00:00,2026-02-01T10:00:00+00:00,us-east-1,s3,\
+                    true,2026-01-01T00:00:00+00:00,N/A,N/A,N/A";
+        let users = from_credential_report(&format!("{header}\n{line}\n")).expect("a report");
+        let time = "2026-02-01T10:00:00Z".parse().expect("a time");
+        let used = LastUse::At { time, service: Some("s3".to_owned()), region: Some("us-east-1".to_owned()) };
+        let uses: Vec<_> = users["a"].iter().map(|key| key.last_use.clone()).collect();
+        assert_eq!(uses, [used, LastUse::Never]);
+        // A report without those columns does not say that nobody used a key.
+        let users = read("a,arn,x,false,true,2026-01-01T00:00:00+00:00,false,N/A,false").expect("a report");
+        assert_eq!(users["a"][0].last_use, LastUse::Unread);
     }
 
     #[test]

@@ -201,6 +201,11 @@ impl SourceFile {
 }
 
 impl Sources {
+    /// The text of a file, as it was read.
+    pub fn text(&self, file: &str) -> Option<&str> {
+        self.0.get(file).map(|file| file.text.as_str())
+    }
+
     pub fn insert(&mut self, file: Arc<SourceFile>) {
         self.0.insert(file.path.clone(), file);
     }

@@ -12,7 +12,9 @@ use super::{
     code::Code,
     context::Context,
     diagnostic::{Diagnostic, Severity, Sources, quote},
-    duplicates, files, layers, limits, mail,
+    duplicates, files,
+    fingerprint::fingerprint,
+    layers, limits, mail,
     model::Manifest,
     overlooked,
     parse::{self, Parsed},
@@ -83,6 +85,7 @@ fn load_with(mut files: Vec<(String, Vec<u8>)>, mut diagnostics: Vec<Diagnostic>
     let parsed: Vec<Parsed> =
         files.iter().filter_map(|(path, bytes)| parse::parse(path, bytes, &SCHEMA, &mut diagnostics)).collect();
     let mut manifest = validate(&parsed, now, &mut diagnostics);
+    manifest.fingerprint = fingerprint(&files);
     manifest.mail.templates = Arc::new(templates);
     manifest.mail.places.extend(paths.into_iter().filter_map(|path| {
         let name = Path::new(&path).file_name()?.to_string_lossy().into_owned();

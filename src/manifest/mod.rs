@@ -9,6 +9,7 @@ mod context;
 pub(crate) mod diagnostic;
 pub(crate) mod duplicates;
 pub mod files;
+mod fingerprint;
 mod layers;
 mod limits;
 mod load;
@@ -33,6 +34,7 @@ pub use self::{
     accounts::DeclaredAccount,
     code::Code,
     diagnostic::{Diagnostic, Label, Severity, shown},
+    fingerprint::fingerprint,
     limits::{Limits, Pace},
     load::{Loaded, load, load_files, read},
     mail::Mail,

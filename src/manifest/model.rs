@@ -34,6 +34,8 @@ pub struct Manifest {
     pub schedule: Schedule,
     /// By name. Empty: the account of the caller.
     pub accounts: BTreeMap<String, DeclaredAccount>,
+    /// Of the files: see [`super::fingerprint`].
+    pub fingerprint: String,
     pub(crate) sources: Sources,
 }
 
@@ -45,6 +47,11 @@ impl Manifest {
             name.split_once('{').map_or(name.as_str(), |(literal, _)| literal)
         });
         literals.reduce(shared).unwrap_or_default()
+    }
+
+    /// The text of one of its files, by its path as it is shown.
+    pub fn text(&self, file: &str) -> Option<&str> {
+        self.sources.text(file)
     }
 }
 
@@ -81,6 +88,8 @@ pub struct Rule {
 pub struct Exemption {
     /// The line of `[[exempt]]`.
     pub source: Source,
+    /// The last line of what is written there.
+    pub last_line: usize,
     /// The IAM user.
     pub user: String,
     /// An account's name or id; `None`: every account.

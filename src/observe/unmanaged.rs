@@ -37,8 +37,8 @@ pub(super) async fn unmanaged(cloud: &impl Reads, roster: &Roster, depth: Unmana
             Err(error) => found.unread = Some(error),
         },
         Unmanaged::Keys => {
-            let users =
-                stream::iter(&roster.unmanaged).map(|user| async move { (user, cloud.access_keys(user).await) });
+            let users = stream::iter(&roster.unmanaged)
+                .map(|user| async move { (&user.name, cloud.access_keys(&user.name).await) });
             let read: Vec<_> = users.buffered(CONCURRENCY).collect().await;
             for (user, keys) in read {
                 match keys {

@@ -39,7 +39,7 @@ use crate::{
 use chrono::{DateTime, Utc};
 
 pub use self::{
-    calendar::{Calendar, Cause, DayAhead, Event, Outlook, OverAge, Row, ScheduledRun, calendar},
+    calendar::{Calendar, Cause, DayAhead, Event, Outlook, OverAge, Row, ScheduledRun, calendar, calendar_from_now},
     fingerprint::{Chain, Link, fingerprint, fingerprint_of, places},
     kms_key::KmsKeyChange,
     limits::{Exceeded, exceeded, exceeded_by},
@@ -153,10 +153,10 @@ pub fn plan_for(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Vie
 fn unmanaged(plan: &mut Plan, roster: &Roster, inventory: &Inventory, account: &Arc<Account>) {
     let limit = roster.defaults.max_age.value;
     for user in &roster.unmanaged {
-        let keys = inventory.unmanaged.users.get(user).cloned();
+        let keys = inventory.unmanaged.users.get(&user.name).cloned();
         let active = keys.iter().flatten().filter(|key| key.active).map(|key| plan.as_of - key.created);
         let over_age = active.max().filter(|age| *age >= limit);
-        let (account, user) = (Arc::clone(account), user.clone());
+        let (account, user) = (Arc::clone(account), user.name.clone());
         plan.unmanaged.push(UnmanagedUser { account, user, keys, over_age });
     }
     let over_age = plan.unmanaged.iter().filter_map(|one| Some((one.user.clone(), one.over_age?)));

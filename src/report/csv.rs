@@ -8,7 +8,7 @@ use crate::{
     inventory::{Account, KeyId},
     plan::{Event, Outlook, Row},
     time::rfc3339,
-    untrusted::printable,
+    untrusted::spreadsheet_cell,
 };
 
 /// A row for each step of each run; `blocked`, `exempt` and `unreadable` are rows as well.
@@ -48,7 +48,7 @@ fn table<const N: usize>(header: [&str; N], rows: impl Iterator<Item = [String; 
     let mut writer: Writer<Vec<u8>> = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(Vec::new());
     writer.write_record(header).expect("memory takes what is written to it");
     for row in rows {
-        writer.write_record(row.map(|cell| printable(&cell))).expect("memory takes what is written to it");
+        writer.write_record(row.map(|cell| spreadsheet_cell(&cell))).expect("memory takes what is written to it");
     }
     let bytes = writer.into_inner().expect("memory takes what is written to it");
     String::from_utf8(bytes).expect("cells are text")

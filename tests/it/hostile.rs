@@ -86,6 +86,8 @@ fn every_text_is_harmless_in_every_place() {
     for text in HOSTILE {
         for around in ["", "x", "  "] {
             let text = format!("{around}{text}");
+            let cell = untrusted::spreadsheet_cell(&text);
+            assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r']) && !cell.contains("##["), "{cell:?}");
             let value = untrusted::printable(&text);
             assert!(!value.contains(char::is_control) && untrusted::is_visible(&value), "{value:?}");
             // A renderer escapes each value; a page does it again for what was forgotten, but for its own colours.

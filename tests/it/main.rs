@@ -35,6 +35,7 @@ mod planner;
 mod policies;
 mod readme;
 mod reads_only;
+mod report;
 mod roster;
 mod sandbox;
 mod stack;

@@ -312,7 +312,7 @@ fn a_pace_that_is_too_slow_is_a_warning() {
         warnings(100, 60, "[pace]\nmax-rotations = 1"),
         [
             "keys get older than `max-age`: 100 users have keys that are due again after 1223h or more, runs come every 1d, and \
-          each begins 1 rotations where it takes 2; raise `max-rotations` in `[pace]`"
+          each begins 1 rotation where it takes 2; raise `max-rotations` in `[pace]`"
         ]
     );
     assert_eq!(

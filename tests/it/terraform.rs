@@ -86,7 +86,7 @@ fn the_committed_export_is_that_of_the_committed_manifests() {
 
 #[test]
 fn the_policies_allow_the_calls_that_the_code_makes_and_no_others() {
-    let calls: BTreeSet<String> = ["read", "credential_report", "write", "connect"]
+    let calls: BTreeSet<String> = ["read", "secrets", "credential_report", "write", "connect"]
         .iter()
         .flat_map(|file| {
             let code = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/cloud/aws/{file}.rs")));

@@ -1,6 +1,6 @@
 //! `keyrota init`: the first manifests of an account.
 
-use std::{collections::HashSet, path::PathBuf};
+use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use keyrota::{
@@ -29,16 +29,6 @@ mod page;
 use files::{
     Target, exists, is_there, refuse_existing, refuse_within_repository, scaffold_paths, workflow_path, write_all,
 };
-
-/// What was written, and what comes of it.
-struct Written<'a> {
-    draft: &'a Draft,
-    account: &'a Account,
-    targets: &'a [Target],
-    plan: &'a Plan,
-    /// What said something else before.
-    over: &'a [PathBuf],
-}
 
 pub async fn run(common: &Common, args: &InitArgs, output: &Output) -> Result<Exit, CommandError> {
     if common.at.is_some() {
@@ -160,7 +150,7 @@ async fn write<C: Reads>(
         output.warning(format!("what these files said before is gone: {}", names.join(", ")));
         output.hint("`git diff` shows what it was, if it was committed");
     }
-    let written = Written { draft: &draft, account: &account, targets: &targets, plan: &plan, over: &over };
+    let written = page::Written { draft: &draft, account: &account, targets: &targets, plan: &plan, over: &over };
     output.data(&match output.format {
         Format::Json => page::as_json(&written),
         _ => {

@@ -15,12 +15,22 @@ use keyrota::{
 use serde_json::{Value, json};
 use strum::VariantArray;
 
-use super::{Written, files::Target};
+use super::files::Target;
 
 /// How wide a list of names gets where no terminal says it.
 const WIDTH: usize = 100;
 /// Of those for whom nothing is done yet, so many are named.
 const MOST_NAMES: usize = 100;
+
+/// What was written, and what comes of it.
+pub struct Written<'a> {
+    pub draft: &'a Draft,
+    pub account: &'a keyrota::inventory::Account,
+    pub targets: &'a [Target],
+    pub plan: &'a Plan,
+    /// What said something else before.
+    pub over: &'a [std::path::PathBuf],
+}
 
 /// What was written, what the next plan shows, and what could not be decided.
 pub fn page(written: &Written<'_>, terminal: Option<usize>) -> String {

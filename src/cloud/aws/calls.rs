@@ -19,6 +19,10 @@ impl Reads for Aws {
         self.meter.clock()
     }
 
+    fn caller(&self) -> &str {
+        &self.caller
+    }
+
     fn own_key(&self) -> Option<&KeyId> {
         self.own_key.as_ref()
     }

@@ -21,6 +21,8 @@ pub struct Aws {
     pub(super) throttles: Throttles,
     /// The access key that keyrota itself calls with, or that it assumed its role with.
     pub(super) own_key: Option<KeyId>,
+    /// The ARN of who calls.
+    pub(super) caller: String,
     pub(super) settings: Settings,
     /// As whom it is asked, and where.
     pub(super) origin: Origin,
@@ -33,8 +35,6 @@ pub struct Aws {
 #[cfg(feature = "cli")]
 #[derive(Clone)]
 pub(super) struct Configs {
-    /// Who calls.
-    pub arn: String,
     /// With the credentials and the region of the account.
     pub account: aws_config::SdkConfig,
     /// With those of the caller: where mail and the function are.

@@ -299,11 +299,11 @@ impl Aws {
             meter,
             throttles: Throttles::new(&caller.settings, caller.mail.clone()),
             own_key: caller.own_key.clone(),
+            caller: identity.arn.clone(),
             settings: caller.settings.clone(),
             origin: caller.origin.clone(),
             #[cfg(feature = "cli")]
             configs: super::client::Configs {
-                arn: identity.arn.clone(),
                 account: impatient(config, &caller.settings),
                 caller: impatient(&caller.config, &caller.settings),
             },

@@ -27,10 +27,6 @@ impl Aws {
 }
 
 impl Probes for Aws {
-    fn caller(&self) -> &str {
-        &self.configs.arn
-    }
-
     async fn reach(&self, region: &str) -> Result<(), CallError> {
         let config = aws_sdk_sts::config::Builder::from(&self.configs.account)
             .interceptor(Answers(self.meter.clone()))
@@ -100,7 +96,7 @@ impl Probes for Aws {
 
     async fn not_allowed(&self, actions: &[&str], resource: &str) -> Result<Vec<String>, CallError> {
         let operation = "iam:SimulatePrincipalPolicy";
-        let principal = principal(&self.configs.arn);
+        let principal = principal(&self.caller);
         let config = aws_sdk_iam::config::Builder::from(&self.configs.account).interceptor(Answers(self.meter.clone()));
         let request = aws_sdk_iam::Client::from_conf(config.build())
             .simulate_principal_policy()

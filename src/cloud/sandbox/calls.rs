@@ -26,6 +26,10 @@ impl Reads for Sandbox {
         &self.account
     }
 
+    fn caller(&self) -> &str {
+        "nobody: this is a sandbox"
+    }
+
     fn own_key(&self) -> Option<&KeyId> {
         self.own_key.as_ref()
     }

@@ -12,10 +12,6 @@ fn none<T>(operation: &'static str, subject: &str) -> Result<T, CallError> {
 }
 
 impl Probes for Sandbox {
-    fn caller(&self) -> &str {
-        "nobody: this is a sandbox"
-    }
-
     async fn reach(&self, _region: &str) -> Result<(), CallError> {
         Ok(())
     }

@@ -26,7 +26,35 @@ pub use self::model::{Calendar, Cause, DayAhead, Event, Outlook, OverAge, Row, S
 #[must_use]
 pub fn calendar(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Viewpoint>, lasts: TimeDelta) -> Calendar {
     let viewpoint = viewpoint.into();
-    let (from, until) = (viewpoint.at, later(viewpoint.at, lasts));
+    let until = later(viewpoint.at, lasts);
+    let schedule: Vec<_> = roster.runs.between(viewpoint.at, until).into_iter().collect();
+    calendar_of(roster, inventory, viewpoint, until, &schedule)
+}
+
+/// The same, if what the plan says is applied at the viewpoint, before the scheduled runs.
+#[must_use]
+pub fn calendar_from_now(
+    roster: &Roster,
+    inventory: &Inventory,
+    viewpoint: impl Into<Viewpoint>,
+    lasts: TimeDelta,
+) -> Calendar {
+    let viewpoint = viewpoint.into();
+    let until = later(viewpoint.at, lasts);
+    let scheduled = roster.runs.between(viewpoint.at, until).into_iter().filter(|(at, _)| *at > viewpoint.at);
+    let schedule: Vec<_> = std::iter::once((viewpoint.at, true)).chain(scheduled).collect();
+    calendar_of(roster, inventory, viewpoint, until, &schedule)
+}
+
+/// `schedule` holds the runs, each with whether it begins rotations.
+fn calendar_of(
+    roster: &Roster,
+    inventory: &Inventory,
+    viewpoint: Viewpoint,
+    until: DateTime<Utc>,
+    schedule: &[(DateTime<Utc>, bool)],
+) -> Calendar {
+    let from = viewpoint.at;
     let (mut lives, mut unknown) = (Vec::new(), Vec::new());
     for entry in &roster.entries {
         if let Some(exempt) = entry.exempt.as_ref().filter(|_| !entry.is_selected()) {
@@ -54,10 +82,9 @@ pub fn calendar(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Vie
             }
         }
     }
-    let schedule: Vec<(DateTime<Utc>, bool)> = roster.runs.between(from, until).into_iter().collect();
     let mut account =
         AccountAhead { roster, lives, waiting: BTreeSet::new(), queue: left_since(roster, inventory, from) };
-    let runs = account.live(&schedule);
+    let runs = account.live(schedule);
     let mut users: Vec<Row> = account.lives.into_iter().map(|life| life.end(until)).chain(unknown).collect();
     users.sort_by(|a, b| a.user.cmp(&b.user));
     Calendar { account: Arc::new(roster.account.clone()), from, until, runs, users }

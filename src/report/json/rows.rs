@@ -190,7 +190,7 @@ pub fn unmanaged_users(plan: &Plan) -> serde_json::Value {
 }
 
 fn unmanaged_key(key: &UnmanagedKey, now: DateTime<Utc>) -> JsonUnmanagedKey<'_> {
-    let UnmanagedKey { id, active, created } = key;
+    let UnmanagedKey { id, active, created, last_use: _ } = key;
     JsonUnmanagedKey {
         key: id.as_ref().map(|id| id.as_str()),
         active: *active,

@@ -11,6 +11,7 @@ mod unmanaged;
 mod words;
 mod wrap;
 
+pub(crate) use self::words::{BOLD, RED, YELLOW};
 pub use self::{
     change::since,
     excerpt::excerpt,

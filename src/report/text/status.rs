@@ -41,6 +41,9 @@ pub fn status_of(accounts: &[(&Roster, &Inventory)], viewpoint: impl Into<Viewpo
         }
         let lines = all.iter().flat_map(|user| status_lines(user, viewpoint.at));
         text += &aligned(std::iter::once(title).chain(lines));
+        if !names.is_empty() {
+            continue;
+        }
         let overdue = all.iter().filter(|user| user.overdue.is_some()).count();
         let overdue = if overdue == 0 { String::new() } else { format!(", {overdue} overdue") };
         let _ = writeln!(

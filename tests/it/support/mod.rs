@@ -1,5 +1,6 @@
 //! What tests share and is no test.
 
+pub mod browser;
 pub mod command;
 pub mod deployment;
 pub mod emulator;

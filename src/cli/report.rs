@@ -1,0 +1,132 @@
+//! `keyrota report`: what an auditor asks, with the commit and the author of each exemption.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use chrono::TimeDelta;
+use keyrota::{
+    cloud::Reads,
+    evidence::{Evidence, Grant, Look, Provenance, Subject, Verdict, csv, gather, html, json, text},
+    git::{self, Author, Checkout, Written},
+    manifest::{Exemption, Manifest},
+    observe::{AccountState, Depth, Unmanaged},
+    plan::calendar,
+    run::Mode,
+    time::rfc3339,
+};
+
+use super::{
+    args::{Format, ReportArgs},
+    context::{Context, write_into},
+    error::CommandError,
+    exit::Exit,
+};
+
+/// So far ahead the calendar goes.
+const AHEAD: TimeDelta = TimeDelta::days(180);
+
+/// Makes the report, and writes it where it is wanted: the formats of one call tell the same.
+pub async fn run<C: Reads>(context: &Context<'_, C>, args: &ReportArgs) -> Result<Exit, CommandError> {
+    let Context { common, output, manifest, .. } = *context;
+    let is_text = matches!(output.format, Format::Text | Format::Github);
+    let files = [&args.output, &args.html_into, &args.json_into, &args.csv_into];
+    if common.mask && !(is_text && files.iter().all(|file| file.is_none())) {
+        return Err(CommandError::new("`--mask` hides what a report is about")
+            .hint("it is for the text on a page or in a log that is public; write files without it"));
+    }
+    let provenance = provenance(&common.manifests, manifest);
+    let planned = context.plan(Mode::Plan, Depth::Everything, Unmanaged::Ages).await?;
+    let looks: Vec<Look<'_>> = planned.accounts.iter().map(look).collect();
+    let viewpoint = context.viewpoint();
+    let of = |account: &AccountState<'_, C>| calendar(&account.roster, &account.inventory, viewpoint, AHEAD);
+    let calendars: Vec<_> = planned.accounts.iter().map(of).collect();
+    let evidence = gather(Subject {
+        manifest,
+        provenance: &provenance,
+        accounts: &looks,
+        plan: &planned.plan,
+        viewpoint,
+        calendars: &calendars,
+        happened: None,
+    });
+    let document = || match output.format {
+        Format::Json => json::render(&evidence),
+        Format::Html => html::render(&evidence),
+        Format::Csv => csv::render(&evidence),
+        _ => context.as_of() + &text::render(&evidence),
+    };
+    match &args.output {
+        Some(_) => write_into(args.output.as_deref(), document)?,
+        None if matches!(output.format, Format::Html | Format::Csv) => output.document(&document()),
+        None => output.data(&context.masked(document())),
+    }
+    write_into(args.html_into.as_deref(), || html::render(&evidence))?;
+    write_into(args.json_into.as_deref(), || json::render(&evidence))?;
+    write_into(args.csv_into.as_deref(), || csv::render(&evidence))?;
+    if let Some(path) = &args.output {
+        output.talk(&format!("{}\n", written(path, &evidence)));
+    }
+    Ok(if evidence.completeness.complete { Exit::Done } else { Exit::Failed })
+}
+
+fn look<'a, C: Reads>(account: &'a AccountState<'_, C>) -> Look<'a> {
+    Look { roster: &account.roster, inventory: &account.inventory, caller: account.cloud.caller() }
+}
+
+/// What was written, in a line.
+fn written(path: &Path, evidence: &Evidence) -> String {
+    let count = |verdict: Verdict| evidence.summary.controls.get(&verdict).copied().unwrap_or(0);
+    let verdicts = Verdict::ALL.into_iter().filter(|verdict| count(*verdict) > 0);
+    let verdicts = verdicts.map(|verdict| format!("{} {}", count(verdict), verdict.as_str())).collect::<Vec<_>>();
+    format!("{}: {} keys, controls: {}", path.display(), evidence.summary.keys, verdicts.join(", "))
+}
+
+/// What git tells of the manifests. What it does not tell is said.
+fn provenance(folder: &PathBuf, manifest: &Manifest) -> Provenance {
+    let name = folder.display().to_string();
+    let Checkout { commit, is_dirty } = match git::checkout(folder) {
+        Ok(checkout) => checkout,
+        Err(error) => return Provenance { folder: name, note: Some(error.to_string()), ..Provenance::default() },
+    };
+    let mut blamed = BTreeMap::new();
+    let mut grants = BTreeMap::new();
+    for exemption in &manifest.exemptions {
+        let file = &*exemption.source.file;
+        let lines = blamed.entry(file).or_insert_with(|| {
+            git::blame(folder, file, manifest.text(file).unwrap_or_default()).map_err(|error| error.to_string())
+        });
+        let grant = match lines {
+            Ok(lines) => grant(exemption, lines),
+            Err(error) => Grant::Unknown(error.clone()),
+        };
+        grants.insert(exemption.source.clone(), grant);
+    }
+    Provenance { folder: name, commit: Some(commit), is_dirty, note: None, grants }
+}
+
+/// Who made an exemption what it is: the last of those who wrote a line of it.
+fn grant(exemption: &Exemption, lines: &[Written]) -> Grant {
+    let Exemption { source, last_line, .. } = exemption;
+    let own = lines.get(source.line - 1..(*last_line).min(lines.len())).unwrap_or_default();
+    let mut last: Option<&Author> = None;
+    let mut begins = None;
+    for line in own {
+        match line {
+            Written::In(author) if last.is_none_or(|last| last.at < author.at) => last = Some(author),
+            Written::In(_) => {}
+            Written::Uncommitted => return Grant::Unknown("it is not committed".to_owned()),
+            Written::BeforeClone { commit } => begins = Some(commit),
+        }
+    }
+    match (last, begins) {
+        (Some(Author { commit, name, email, at }), _) => {
+            Grant::Known { commit: commit.clone(), author: format!("{name} <{email}>"), at: rfc3339(*at) }
+        }
+        (None, Some(commit)) => Grant::Unknown(format!(
+            "the clone is shallow and begins with {commit}: `git fetch --unshallow` fetches who wrote it"
+        )),
+        (None, None) => Grant::Unknown("git has no line of it".to_owned()),
+    }
+}

@@ -1,0 +1,109 @@
+//! The rows as CSV (RFC 4180), for spreadsheets: a line a key, a column a control.
+
+use csv::{Terminator, WriterBuilder};
+
+use super::{
+    controls::CONTROLS,
+    model::{Evidence, KeyRow, KeyStatus},
+    shown,
+};
+use crate::untrusted::spreadsheet_cell;
+
+/// The columns before those of the controls.
+const COLUMNS: [&str; 32] = [
+    "as-of",
+    "row",
+    "account",
+    "account-name",
+    "user",
+    "arn",
+    "path",
+    "managed",
+    "rule",
+    "key",
+    "status",
+    "created",
+    "age-days",
+    "limit-days",
+    "limit-place",
+    "over-limit",
+    "last-use",
+    "last-used",
+    "last-used-service",
+    "last-used-region",
+    "state",
+    "reason",
+    "message",
+    "until",
+    "next-action",
+    "next-date",
+    "secret",
+    "stored",
+    "told",
+    "told-to",
+    "told-by-fallback",
+    "recipients",
+];
+
+/// Renders the rows of a report.
+pub fn render(evidence: &Evidence) -> String {
+    let mut writer = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(Vec::new());
+    let header = COLUMNS.into_iter().chain(CONTROLS.iter().map(|control| control.id));
+    let mut write = |fields: Vec<String>| {
+        writer.write_record(fields).expect("memory takes what is written, and every row has the same columns");
+    };
+    write(header.map(str::to_owned).collect());
+    for row in &evidence.keys {
+        let fields = fields(&evidence.as_of, row).into_iter().map(|field| spreadsheet_cell(&field));
+        let verdicts = CONTROLS.iter().map(|control| row.controls.get(control.id));
+        write(fields.chain(verdicts.map(|it| it.map_or("", |it| it.as_str()).to_owned())).collect());
+    }
+    let bytes = writer.into_inner().expect("memory takes what is written");
+    String::from_utf8(bytes).expect("only text was written")
+}
+
+fn fields(as_of: &str, row: &KeyRow) -> [String; COLUMNS.len()] {
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let number = |value: Option<i64>| value.map(|value| value.to_string()).unwrap_or_default();
+    let truth = |value: Option<bool>| value.map(|value| value.to_string()).unwrap_or_default();
+    let told = row.told.as_ref();
+    let status = match row.status {
+        KeyStatus::Active => "active",
+        KeyStatus::Inactive => "inactive",
+        KeyStatus::Unknown => "unknown",
+    };
+    [
+        as_of.to_owned(),
+        row.row.to_string(),
+        row.account.clone(),
+        text(&row.account_name),
+        row.user.clone(),
+        row.arn.clone(),
+        row.path.clone(),
+        row.managed.to_string(),
+        row.rule.as_ref().map(|rule| shown::place(Some(rule))).unwrap_or_default(),
+        text(&row.key),
+        status.to_owned(),
+        text(&row.created),
+        number(row.age_days),
+        row.limit_days.to_string(),
+        shown::place(row.limit_place.as_ref()),
+        truth(row.over_limit),
+        row.last_use.state.to_owned(),
+        text(&row.last_use.at),
+        text(&row.last_use.service),
+        text(&row.last_use.region),
+        row.state.to_owned(),
+        row.reason.unwrap_or_default().to_owned(),
+        text(&row.message),
+        text(&row.until),
+        row.next.as_ref().map(|next| next.action.to_owned()).unwrap_or_default(),
+        row.next.as_ref().map(|next| next.at.clone()).unwrap_or_default(),
+        text(&row.secret),
+        row.stored.unwrap_or_default().to_owned(),
+        told.and_then(|told| told.at.clone()).unwrap_or_default(),
+        told.map(shown::told_to).unwrap_or_default(),
+        truth(told.and_then(|told| told.fallback)),
+        row.recipients.join(", "),
+    ]
+}

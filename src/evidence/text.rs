@@ -1,0 +1,110 @@
+//! The report in short, for a terminal: what fails, and where the rest is.
+
+use std::fmt::Write as _;
+
+use super::{
+    model::{ControlVerdict, Evidence, Exception, Unread, Verdict},
+    shown::{day, minute, place, visible},
+};
+use crate::report::text::{BOLD, RED, YELLOW, aligned};
+
+/// So many rows are named of each kind.
+const MOST_NAMED: usize = 10;
+
+/// Renders the report.
+pub fn render(evidence: &Evidence) -> String {
+    let Evidence { accounts, summary, manifests, controls, completeness, exceptions, .. } = evidence;
+    let names = accounts.iter().map(|it| match &it.account_name {
+        Some(name) => format!("{} ({})", it.account, visible(name)),
+        None => it.account.clone(),
+    });
+    let mut text =
+        format!("{BOLD}Accounts {}, as of {}{BOLD:#}\n", names.collect::<Vec<_>>().join(", "), minute(&evidence.as_of));
+    let commit = match (&manifests.commit, manifests.dirty) {
+        (Some(commit), false) => format!("commit {commit}"),
+        (Some(commit), true) => format!("not committed: they differ from {commit}"),
+        (None, _) => manifests.note.as_deref().map_or_else(|| "commit not known".to_owned(), visible),
+    };
+    let _ =
+        writeln!(text, "Manifests {}: {commit}, fingerprint {}\n", visible(&manifests.folder), manifests.fingerprint);
+
+    let title = ["control", "", "keys that pass", "what it asks"].join("\t");
+    let lines = controls.iter().map(|control| {
+        let ControlVerdict { framework, framework_version, number, title, decision, .. } = control;
+        let verdict = decision.verdict.as_str();
+        let verdict = match decision.verdict {
+            Verdict::Fail => format!("{RED}{verdict}{RED:#}"),
+            Verdict::Unknown | Verdict::Excepted => format!("{YELLOW}{verdict}{YELLOW:#}"),
+            Verdict::Pass => verdict.to_owned(),
+        };
+        format!("  {framework} {framework_version} {number}\t{verdict}\t{} of {}\t{title}", decision.pass, decision.of)
+    });
+    text += &aligned(std::iter::once(format!("  {BOLD}{title}{BOLD:#}")).chain(lines));
+
+    for criterion in evidence.criteria.iter().filter(|it| !it.decision.fail.is_empty()) {
+        let _ = writeln!(text, "\nNot met: {}", criterion.title);
+        let rows = criterion.decision.fail.iter().filter_map(|row| evidence.keys.get(row - 1));
+        let lines = rows.take(MOST_NAMED).map(|row| {
+            let key = row.key.as_deref().unwrap_or("id not known");
+            let age = row.age_days.map_or_else(String::new, |age| format!("{age}d"));
+            format!("  {}\t{key}\t{age}\t{}", visible(&row.user), row.state)
+        });
+        text += &aligned(lines);
+        let more = criterion.decision.fail.len().saturating_sub(MOST_NAMED);
+        if more > 0 {
+            let _ = writeln!(text, "  and {more} more");
+        }
+    }
+    if !exceptions.is_empty() {
+        text += "\nExemptions\n";
+        text += &aligned(exceptions.iter().map(exception));
+    }
+    let unread = [&completeness.accounts_unread, &completeness.unreadable, &completeness.unmanaged_unread];
+    let unread: Vec<&Unread> = unread.into_iter().flatten().collect();
+    if !unread.is_empty() {
+        text += "\nNot read, so that nobody knows what is there\n";
+        for one in unread.iter().take(MOST_NAMED) {
+            let account = one.account.as_deref().or(one.account_name.as_deref());
+            let of = [one.user.as_deref(), account].into_iter().flatten().map(visible).collect::<Vec<_>>().join(", ");
+            let _ = writeln!(text, "  {of}: {}", visible(&one.error));
+        }
+        if unread.len() > MOST_NAMED {
+            let _ = writeln!(text, "  and {} more", unread.len() - MOST_NAMED);
+        }
+    }
+    let oldest = summary.oldest_age_days.map_or_else(String::new, |age| format!(", the oldest {age}d"));
+    let _ = writeln!(
+        text,
+        "\n{} active keys{oldest}; {} over their own limit, {} of exempt users, {} of users that no rule selects.",
+        summary.active_keys, summary.over_limit, summary.exempt_keys, summary.unmanaged_keys
+    );
+    if let Some(happened) = &evidence.happened {
+        let failed = happened.changes.iter().filter(|change| change.result != "ok").count();
+        let _ = writeln!(
+            text,
+            "Since {}: {} runs, {} changes, {failed} of them failed.",
+            day(&happened.since),
+            happened.runs.len(),
+            happened.changes.len()
+        );
+        for unused in &happened.unused {
+            let _ = writeln!(text, "  not used: {}", visible(unused));
+        }
+    }
+    text
+}
+
+fn exception(exception: &Exception) -> String {
+    let Exception { user, reason, until, in_force, author, authored, note, place: at, .. } = exception;
+    let until = match until {
+        Some(until) if *in_force => format!("until {until}"),
+        Some(until) => format!("ended {until}"),
+        None => "no end".to_owned(),
+    };
+    let by = match (author, authored, note) {
+        (Some(author), Some(authored), _) => format!("by {}, {}", visible(author), day(authored)),
+        (_, _, Some(note)) => format!("by whom is not known: {}", visible(note)),
+        _ => "by whom is not known".to_owned(),
+    };
+    format!("  {}\t{until}\t{}\t{}\t{by}", visible(user), visible(reason), place(Some(at)))
+}
