@@ -11,7 +11,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    model::{Action, LedgerWrite, Next},
+    action::{Action, LedgerWrite},
+    model::Next,
     moving::{next, placed},
     reason::Origin,
     view::{View, due_at, later},
