@@ -18,8 +18,8 @@
 //!
 //! The modules, in reading order. The ground: [`names`], [`time`], [`untrusted`], [`notice`], [`template`]. What is wanted:
 //! [`manifest`], [`roster`], [`explain`], [`export`]. What is: [`inventory`], [`cloud`], [`observe`], [`clock`]. What is done
-//! about it: [`plan`], [`mail`], [`apply`], [`notify`], [`run`], [`verdict`]. What people see of it: [`diff`], [`report`], [`evidence`],
-//! [`git`], [`github`]. How it begins: [`capture`], [`init`], [`package`]. No two files import each other in a loop, and a test says so.
+//! about it: [`plan`], [`mail`], [`apply`], [`notify`], [`run`], [`verdict`], [`history`]. What people see of it: [`diff`], [`report`],
+//! [`evidence`], [`git`], [`github`]. How it begins: [`capture`], [`init`], [`package`]. No two files import each other in a loop, and a test says so.
 
 #![warn(missing_docs)]
 
@@ -38,6 +38,7 @@ pub mod export;
 pub mod git;
 #[cfg(feature = "cli")]
 pub mod github;
+pub mod history;
 #[cfg(feature = "cli")]
 pub mod init;
 pub mod inventory;

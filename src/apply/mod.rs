@@ -125,6 +125,7 @@ async fn settle(
         let new_key = stored.as_ref().map(|stored| stored.key.clone());
         let outcome = Outcome {
             change: change.clone(),
+            at: (conditions.clock)(),
             result,
             issued: new_key.clone(),
             notes: remarks.notes,

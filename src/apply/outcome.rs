@@ -19,6 +19,8 @@ use crate::{
 pub struct Outcome {
     /// What was to be done, to whom.
     pub change: Change,
+    /// When that was.
+    pub at: DateTime<Utc>,
     /// Whether it took effect.
     pub result: Result<(), Failure>,
     /// The key that a creation yielded.

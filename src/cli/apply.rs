@@ -26,6 +26,7 @@ use super::{
     context::{Context, write_reports},
     error::CommandError,
     exit::Exit,
+    history,
     output::Output,
 };
 
@@ -55,6 +56,9 @@ pub async fn run<C: Writes>(context: &Context<'_, C>, args: &ApplyArgs) -> Resul
             Format::Json => output.data(&json::render(&refused)),
             Format::Markdown => output.data(&markdown::render(&refused, common.mask)),
             _ => {}
+        }
+        if let Some(place) = &args.history {
+            history::write(place, &planned, None, revision.as_deref(), clock(), output).await;
         }
         write_reports(common, &refused)?;
         return Ok(Exit::Limit);
@@ -98,6 +102,9 @@ pub async fn run<C: Writes>(context: &Context<'_, C>, args: &ApplyArgs) -> Resul
     watch.abort();
     bar.finish_and_clear();
 
+    if let Some(place) = &args.history {
+        history::write(place, &planned, Some(&applied), revision.as_deref(), clock(), output).await;
+    }
     let report = Report { plan, revision: revision.as_deref(), since: None, applied: Some(&applied) };
     match output.format {
         Format::Json => output.data(&json::render(&report)),

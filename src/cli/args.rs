@@ -7,6 +7,7 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser},
 };
 use keyrota::{
+    history::Place,
     init::{By, Repository},
     notice::Kind,
     template::Language,
@@ -230,6 +231,9 @@ pub struct ApplyArgs {
     pub users: Vec<String>,
     #[command(flatten)]
     pub reports: Reports,
+    /// Write what was done into a file of this run, in a folder or a bucket (s3://BUCKET/PREFIX)
+    #[arg(long, value_name = "DIR|s3://BUCKET")]
+    pub history: Option<Place>,
     /// Apply without asking
     #[arg(long, short)]
     pub yes: bool,
@@ -355,6 +359,8 @@ pub enum Document {
     Manifests,
     /// `forecast --format json`
     Forecast,
+    /// A line of what `apply --history` writes
+    History,
     /// `report --format json`
     Report,
 }

@@ -17,6 +17,7 @@ mod exit;
 mod explain;
 mod export;
 mod forecast;
+mod history;
 mod init;
 mod mail;
 mod offered;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use keyrota::{evidence, manifest, report::json};
+use keyrota::{evidence, history, manifest, report::json};
 
 use super::{args::Document, error::CommandError, exit::Exit, offered, output::Output};
 
@@ -11,6 +11,7 @@ pub fn schema(of: Document, output: &Output) -> Exit {
     let schema = match of {
         Document::Manifests => manifest::json_schema(),
         Document::Forecast => json::forecast_schema(),
+        Document::History => history::schema(),
         Document::Report => evidence::json::schema(),
     };
     output.data(&format!("{schema:#}\n"));

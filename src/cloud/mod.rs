@@ -214,3 +214,27 @@ pub trait Writes: Reads {
     /// `SendEmail` of SES v2.
     async fn send_mail(&self, message: &Message) -> Result<(), CallError>;
 }
+
+/// A place to which files are added, and of which none is changed: a folder, or a bucket.
+///
+/// # Errors
+/// Every method says in words why it failed.
+#[expect(async_fn_in_trait, reason = "used through generics only, where the compiler sees whether futures are Send")]
+pub trait Archive {
+    /// Adds a file. One of that name is never written over.
+    async fn add(&self, name: &str, content: &str) -> Result<(), ArchiveError>;
+    /// The names of the files, in order, from this one on.
+    async fn names(&self, from: &str) -> Result<Vec<String>, ArchiveError>;
+    /// What a file holds.
+    async fn content(&self, name: &str) -> Result<Vec<u8>, ArchiveError>;
+}
+
+/// Why an archive could not be read or added to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ArchiveError {
+    /// Where, and what went wrong.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}

@@ -4,8 +4,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
+    action::Action,
     hold::after_hold,
-    model::{Action, Need, Next},
+    model::{Need, Next},
     reason::{Reason, Retirement},
     unused::{secret_of_unused, unused},
     upkeep::{replica_failed, update},
@@ -117,7 +118,7 @@ fn stale_secret(view: &View<'_>) -> Result<Option<Next>, Need> {
     if view.retired_for_good().is_some() {
         return Ok(None);
     }
-    let Some(key) = view.handed_out().filter(|_| view.hands_out_itself()) else { return Ok(None) };
+    let Some(key) = view.handed_out.clone().filter(|_| view.hands_out_itself) else { return Ok(None) };
     let held = view.state.key(&key);
     let is_mended = view.pending().is_some() || view.state.keys.iter().any(|key| view.is_leaked(key));
     if held.is_some_and(Key::is_active) || is_mended {
@@ -319,7 +320,7 @@ fn retire_announced(view: &View<'_>, key: &Key, why: Retirement, patience: Optio
 /// The owner does not know of the key that is handed out.
 fn notify(view: &View<'_>) -> Result<Option<Next>, Need> {
     let Some((current, other)) = view.pair() else { return Ok(None) };
-    let is_ours = view.is_stored(current) && view.hands_out_itself();
+    let is_ours = view.is_stored(current) && view.hands_out_itself;
     Ok((is_ours && !view.is_told(current)).then(|| view.notify(current, other)))
 }
 

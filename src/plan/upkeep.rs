@@ -5,11 +5,13 @@
 use std::sync::Arc;
 
 use super::{
+    action::{Action, SecretUpdate},
     kms_key::{KmsKeyChange, Likeness, compare, note},
-    model::{Action, Need, Next, SecretUpdate, Warning},
+    model::{Need, Next},
     reason::Reason,
     view::View,
     waiting_on::WaitingOn,
+    warning::Warning,
 };
 use crate::inventory::{Elsewhere, Key, KeyId, Replica, State};
 
@@ -70,7 +72,7 @@ pub(super) fn warnings(view: &View<'_>, next: &Next) -> Vec<Warning> {
     let Elsewhere::MovedFrom(former) = &view.state.elsewhere else { return warnings };
     for ledger in former {
         // Before the move that is no leftover, but what clients read.
-        let is_left = |key: &KeyId| view.hands_out_itself() && view.handed_out().as_ref() != Some(key);
+        let is_left = |key: &KeyId| view.hands_out_itself && view.handed_out.as_ref() != Some(key);
         let Some(key) = ledger.handed_out().filter(is_left) else { continue };
         let works = view.state.key(&key).is_some_and(Key::is_active);
         let ((account, user), secret, to) = (who(), ledger.secret.clone(), view.state.ledger.secret.clone());

@@ -4,7 +4,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    model::{Action, Announcement, LedgerWrite, Need, Next, Overdue, Topic, expectation},
+    action::{Action, Announcement, LedgerWrite, Topic},
+    change::Overdue,
+    model::{Need, Next, expectation},
     reason::{Origin, Reason, Retirement},
     waiting_on::WaitingOn,
 };
@@ -42,6 +44,11 @@ pub(super) struct View<'a> {
     pub secret: Option<&'a Secret>,
     /// The ledger of the name that the manifest gave the secret before.
     former: Option<&'a Ledger>,
+    /// The key that clients are handed out, whether it works or not; `None` also for what keyrota did not store. As long as
+    /// the secret hands out none that works, the one of the earlier name may.
+    pub handed_out: Option<KeyId>,
+    /// Whether the secret hands out a key, and not one of an earlier name.
+    pub hands_out_itself: bool,
     pub now: DateTime<Utc>,
 }
 
@@ -55,14 +62,20 @@ impl<'a> View<'a> {
             Elsewhere::MovedFrom(former) => former.first(),
             Elsewhere::Nowhere | Elsewhere::MovesTo(_) | Elsewhere::Several(_) => None,
         };
-        View { roster, entry, policy: &entry.policy, state, secret, former, now }
+        let works =
+            |key: &Option<KeyId>| key.as_ref().and_then(|key| state.key(key)).is_some_and(|key| key.is_active());
+        let (own, formerly) = (state.ledger.handed_out(), former.and_then(Ledger::handed_out));
+        let hands_out_itself = own.is_some() && (works(&own) || !works(&formerly));
+        let handed_out = own.filter(|_| hands_out_itself).or(formerly);
+        let policy = &entry.policy;
+        View { roster, entry, policy, state, secret, former, handed_out, hands_out_itself, now }
     }
 
     /// Whether all that the rules rest on is known from more than the listing.
     pub fn is_confirmed(&self) -> bool {
         let others = match &self.state.elsewhere {
             Elsewhere::MovesTo(to) => to.confirmed,
-            Elsewhere::MovedFrom(_) => self.hands_out_itself() || self.former.is_none_or(|ledger| ledger.confirmed),
+            Elsewhere::MovedFrom(_) => self.hands_out_itself || self.former.is_none_or(|ledger| ledger.confirmed),
             Elsewhere::Nowhere | Elsewhere::Several(_) => true,
         };
         self.state.ledger.confirmed && others
@@ -94,26 +107,9 @@ impl<'a> View<'a> {
         self.secret?.current()
     }
 
-    /// The key that clients are handed out, whether it works or not; `None` also for what keyrota did not store. As long as
-    /// the secret hands out none that works, the one of the earlier name may.
-    pub fn handed_out(&self) -> Option<KeyId> {
-        let own = self.state.ledger.handed_out().filter(|_| self.hands_out_itself());
-        own.or_else(|| self.former.and_then(Ledger::handed_out))
-    }
-
-    /// Whether the secret hands out a key, and not one of an earlier name.
-    pub fn hands_out_itself(&self) -> bool {
-        let works = |ledger: &Ledger| {
-            let key = ledger.handed_out()?;
-            self.state.key(&key).filter(|key| key.is_active())
-        };
-        let is_former = works(&self.state.ledger).is_none() && self.former.and_then(works).is_some();
-        self.state.ledger.handed_out().is_some() && !is_former
-    }
-
     /// The secret that hands this key out, if that has an earlier name and the new one hands out none yet.
     pub fn moved_from(&self, key: &Key) -> Option<&'a str> {
-        let former = self.former.filter(|_| !self.hands_out_itself())?;
+        let former = self.former.filter(|_| !self.hands_out_itself)?;
         (former.handed_out().as_ref() == Some(&key.id)).then_some(former.secret.as_str())
     }
 
@@ -125,7 +121,7 @@ impl<'a> View<'a> {
 
     /// Whether the ledger hands this key out.
     pub fn is_stored(&self, key: &Key) -> bool {
-        self.handed_out().is_some_and(|id| id == key.id)
+        self.handed_out.as_ref() == Some(&key.id)
     }
 
     /// Since when a creation is under way.
@@ -156,7 +152,7 @@ impl<'a> View<'a> {
 
     /// The key that the secret hands out, if it went because nobody used it.
     pub fn retired_for_good(&self) -> Option<KeyId> {
-        let key = self.handed_out().filter(|key| self.may_go_unused(key))?;
+        let key = self.handed_out.clone().filter(|key| self.may_go_unused(key))?;
         let works = self.state.key(&key).is_some_and(Key::is_active);
         (!works).then_some(key)
     }
@@ -333,7 +329,7 @@ impl<'a> View<'a> {
     pub fn deactivate(&self, key: &Key, reason: Reason) -> Next {
         let expected = expectation(&self.state.keys);
         // What the secret hands out went so before, perhaps: that must not be forgotten.
-        let handed_out = self.handed_out().filter(|handed_out| self.may_go_unused(handed_out));
+        let handed_out = self.handed_out.clone().filter(|handed_out| self.may_go_unused(handed_out));
         let unused: Vec<KeyId> = match reason {
             Reason::Unused { .. } => {
                 handed_out.into_iter().filter(|it| *it != key.id).chain([key.id.clone()]).collect()

@@ -225,6 +225,11 @@ def describe(environ, body):
     if environ["PATH_INFO"] == "/v2/email/outbound-emails":
         given = json.loads(body)
         return {"action": "SendEmail", "to": ",".join(given["Destination"]["ToAddresses"])}
+    if environ.get("keyrota.credential", "").split("/")[-2:-1] == ["s3"]:
+        _, _, key = environ["PATH_INFO"].removeprefix("/").partition("/")
+        is_list = "list-type=2" in environ["QUERY_STRING"]
+        action = {"PUT": "PutObject", "GET": "ListObjectsV2" if is_list else "GetObject"}.get(environ["REQUEST_METHOD"])
+        return {"action": action if key or is_list else "of a bucket"}
     if target := environ.get("HTTP_X_AMZ_TARGET"):
         given = json.loads(body or b"{}")
         entry = {

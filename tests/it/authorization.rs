@@ -179,6 +179,7 @@ fn sample(gap: &str) -> Value {
         "boundary" => json!("arn:aws:iam::111122223333:policy/keyrota-boundary"),
         "logs" => arn("logs", "log-group:/aws/lambda/keyrota:*"),
         "queues" => arn("sqs", "keyrota-failed"),
+        "evidence" => json!(["arn:aws:s3:::keyrota-evidence/*"]),
         "tags" => json!({ "StringLike": { "iam:ResourceTag/team": ["payments"] } }),
         "tag_keys" => json!(["Owner"]),
         "replica_regions" => json!(["eu-central-1"]),

@@ -45,4 +45,4 @@ mod terraform;
 mod upkeep;
 mod weakening;
 
-use support::{command, emulator, faulty, golden, repository};
+use support::{command, emulator, faulty, golden, repository, system};

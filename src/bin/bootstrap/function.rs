@@ -9,7 +9,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use keyrota::{
-    apply::{Conditions, Outcome, Sent},
+    apply::{Applied, Conditions, Outcome, Sent},
     clock::ClockOff,
     cloud::{
         Reads,
@@ -30,6 +30,7 @@ use tokio::{sync::Mutex, time::Instant};
 
 use crate::{
     event::{Event, mode},
+    evidence::Evidence,
     failure::Failure,
 };
 
@@ -44,13 +45,15 @@ pub struct Function {
     revision: Option<String>,
     /// Of the metrics; stacks that share an account each have their own.
     namespace: String,
+    /// Where what lasts is left.
+    evidence: Option<Evidence>,
     /// The accounts of the manifests that could be entered so far. The credentials of roles are renewed by the clients.
     clouds: Mutex<Vec<Aws>>,
 }
 
 impl Function {
     /// # Errors
-    /// The package's folder is nowhere to be found.
+    /// The package's folder is nowhere to be found, or what is to name a bucket does not.
     pub fn from_environment() -> Result<Self, std::io::Error> {
         // Manifests are named in reports as in git, relative to their package.
         match env::var_os("LAMBDA_TASK_ROOT") {
@@ -63,7 +66,8 @@ impl Function {
         let text = |name| env::var(name).ok().filter(|value| !value.is_empty());
         let manifests = text("KEYROTA_MANIFESTS").unwrap_or_else(|| "manifests".to_owned()).into();
         let namespace = text("KEYROTA_METRICS_NAMESPACE").unwrap_or_else(|| metrics::NAMESPACE.to_owned());
-        Ok(Self { manifests, revision: text("KEYROTA_REVISION"), namespace, clouds: Mutex::default() })
+        let evidence = Evidence::from_environment().map_err(std::io::Error::other)?;
+        Ok(Self { manifests, revision: text("KEYROTA_REVISION"), namespace, evidence, clouds: Mutex::default() })
     }
 
     /// Runs once; yields the report.
@@ -98,6 +102,7 @@ impl Function {
                 exceeded.iter().for_each(|exceeded| tracing::warn!("limit exceeded: {exceeded}"));
                 return finish(&report);
             }
+            self.write_history(&context.request_id, &planned, None).await;
             let message = format!("nothing was changed, a limit was exceeded: {}", exceeded.join("; "));
             return Err(Failure { kind: "LimitExceeded", message });
         }
@@ -117,9 +122,16 @@ impl Function {
         let measure = |applied: &_| measure(&self.namespace, &planned, &Report { applied: Some(applied), ..report });
         let applied = planned.apply(&conditions, &measure).await;
         applied.mail.iter().for_each(log_mail);
+        self.write_history(&context.request_id, &planned, Some(&applied)).await;
         let report = Report { applied: Some(&applied), ..report };
         summarize(mode, &report);
         finish(&report)
+    }
+
+    async fn write_history(&self, run: &str, planned: &Planned<'_, Aws>, applied: Option<&Applied>) {
+        if let Some(evidence) = &self.evidence {
+            evidence.history(run, self.revision.as_deref(), planned, applied, Utc::now()).await;
+        }
     }
 
     /// The accounts that can be entered, and those that can't. Who could not be entered by one invocation may be by the
@@ -204,7 +216,7 @@ fn warn(diagnostic: &Diagnostic) {
 }
 
 fn log_outcome(outcome: &Outcome) {
-    let Outcome { change, result, issued, notes, told: _ } = outcome;
+    let Outcome { change, at: _, result, issued, notes, told: _ } = outcome;
     let (account, user, action) = (change.account.to_string(), &change.user, change.action.verb().as_str());
     let key = change.action.key().or(issued.as_ref()).map(ToString::to_string);
     let reason = change.reason.to_string();

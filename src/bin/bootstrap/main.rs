@@ -2,6 +2,7 @@
 //! library, as for the command; here is what only a Lambda has: events, a deadline, logs and metrics.
 
 mod event;
+mod evidence;
 mod failure;
 mod function;
 mod log;

@@ -29,10 +29,14 @@ enum Form {
     Json(&'static [&'static str], &'static [&'static str]),
     /// JSON, too: nothing, or an object without members.
     Nothing,
+    /// XML of S3, by its root.
+    Root(&'static str),
+    /// S3 says all in headers.
+    Empty,
 }
 
 /// The operations that keyrota calls.
-const FORMS: [(&str, Form); 28] = [
+const FORMS: [(&str, Form); 30] = [
     ("GetCallerIdentity", Form::Xml(&["Account", "Arn"])),
     ("GetAccountAuthorizationDetails", Form::Xml(&["UserDetailList"])),
     ("ListUsers", Form::Xml(&["Users"])),
@@ -58,6 +62,9 @@ const FORMS: [(&str, Form); 28] = [
     ("GetResourcePolicy", Form::Json(&["ARN", "Name"], &["ResourcePolicy"])),
     ("GetCredentialReport", Form::Xml(&["Content"])),
     ("GenerateCredentialReport", Form::Xml(&["State"])),
+    // Of histories; what `GetObject` answers is a stream, which whoever reads it checks.
+    ("PutObject", Form::Empty),
+    ("ListObjectsV2", Form::Root("ListBucketResult")),
     // Of `doctor` alone.
     ("SimulatePrincipalPolicy", Form::Xml(&["EvaluationResults"])),
     ("GetEmailIdentity", Form::Json(&["VerifiedForSendingStatus"], &["Tags"])),
@@ -141,6 +148,9 @@ fn check(operation: &str, body: &[u8]) -> Result<(), NoAnswer> {
             }
             is_of_no_other(operation, &members, &[required, optional])
         }
+        Form::Root(root) => xml(&format!("<{root}>"), body, |name| name == root),
+        Form::Empty if body.trim_ascii().is_empty() => Ok(()),
+        Form::Empty => Err(NoAnswer(format!("{operation} answers nothing"))),
         Form::Nothing => {
             if !body.trim_ascii().is_empty() {
                 is_of_no_other(operation, &members(operation, body)?, &[])?;
@@ -148,6 +158,13 @@ fn check(operation: &str, body: &[u8]) -> Result<(), NoAnswer> {
             Ok(())
         }
     }
+}
+
+fn xml(what: &str, body: &[u8], is_it: impl Fn(&str) -> bool) -> Result<(), NoAnswer> {
+    let no = || NoAnswer(format!("it is not {what}"));
+    let document =
+        std::str::from_utf8(body).ok().and_then(|text| roxmltree::Document::parse(text).ok()).ok_or_else(no)?;
+    if is_it(document.root_element().tag_name().name()) { Ok(()) } else { Err(no()) }
 }
 
 fn check_xml(operation: &str, required: &[&str], body: &[u8]) -> Result<(), NoAnswer> {
@@ -187,7 +204,7 @@ fn is_of_no_other(operation: &str, members: &BTreeMap<String, IgnoredAny>, own: 
         !own.iter().any(|names| names.contains(&name))
             && FORMS.iter().any(|(_, form)| match form {
                 Form::Json(required, optional) => required.contains(&name) || optional.contains(&name),
-                Form::Xml(_) | Form::Nothing => false,
+                Form::Xml(_) | Form::Nothing | Form::Root(_) | Form::Empty => false,
             })
     };
     match members.keys().find(|name| is_foreign(name)) {
@@ -222,6 +239,8 @@ mod tests {
                 format!("{{{}}}", members.join(", "))
             }
             Form::Nothing => "{}".to_owned(),
+            Form::Root(root) => format!("<{root} xmlns=\"https://a/\"/>"),
+            Form::Empty => String::new(),
         }
     }
 
@@ -231,13 +250,15 @@ mod tests {
             let own = least(operation, form);
             assert_eq!(is_answer(operation, &own), Ok(()), "{operation}: {own}");
             let foreign = ["", PAGE, "null", "[]", "{\"message\": \"moved\"", "<Response/>", "ok"];
-            for body in foreign.into_iter().filter(|body| !(body.is_empty() && matches!(form, Form::Nothing))) {
+            for body in
+                foreign.into_iter().filter(|body| !(body.is_empty() && matches!(form, Form::Nothing | Form::Empty)))
+            {
                 assert!(is_answer(operation, body).is_err(), "{operation} took {body:?} for an answer");
             }
             // No two answers are alike, but those that say nothing, and those that name a secret and nothing else.
             for (other, other_form) in FORMS.iter().filter(|(other, _)| *other != operation) {
                 let alike = match (form, *other_form) {
-                    (Form::Nothing, Form::Nothing) => true,
+                    (Form::Nothing, Form::Nothing | Form::Empty) => true,
                     (Form::Json(one, _), Form::Json(two, _)) => one == two,
                     _ => false,
                 };

@@ -175,7 +175,8 @@ fn global_region(region: &str) -> &'static str {
     }
 }
 
-async fn load(settings: &Settings, choice: &Choice) -> SdkConfig {
+/// Credentials, region and endpoint from where every AWS tool takes them.
+pub(super) async fn load(settings: &Settings, choice: &Choice) -> SdkConfig {
     let loader = aws_config::defaults(BehaviorVersion::latest())
         .app_name(AppName::new("keyrota").expect("a valid name"))
         .retry_config(retries(settings))

@@ -1,6 +1,7 @@
 //! The real account, behind the AWS SDK. The only module that names `aws_*`.
 
 mod answer;
+mod bucket;
 mod calls;
 mod client;
 mod connect;
@@ -18,6 +19,7 @@ mod settings;
 mod write;
 
 pub use self::{
+    bucket::Bucket,
     client::Aws,
     connect::{ConnectError, Connected, Problem, connect, connect_with},
     settings::{Settings, Target},

@@ -143,7 +143,7 @@ fn sent(sent: &Sent) -> JsonSent<'_> {
 }
 
 fn outcome(outcome: &Outcome) -> JsonOutcome<'_> {
-    let Outcome { change: done, result, issued, notes, told } = outcome;
+    let Outcome { change: done, at: _, result, issued, notes, told } = outcome;
     let told = told.iter().map(|to| JsonTold { to, by: "mail" }).collect();
     let error = result.as_ref().err().map(ToString::to_string);
     let issued = issued.as_ref().map(|key| key.as_str());

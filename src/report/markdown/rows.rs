@@ -124,7 +124,7 @@ pub const OUTCOMES: &str = "| | user | action | result |\n|---|---|---|---|\n";
 /// What became of each change, and who was not finished.
 pub fn outcome_rows(applied: &Applied, accounts: &Accounts) -> Vec<String> {
     let outcomes = applied.outcomes.iter().map(|outcome| {
-        let Outcome { change, result, notes, told, issued: _ } = outcome;
+        let Outcome { change, at: _, result, notes, told, issued: _ } = outcome;
         let verb = change.action.verb();
         let error = result.as_ref().err().map(|error| format!(": {error}")).unwrap_or_default();
         let told = if told.is_empty() { String::new() } else { format!("; told {}", told.join(", ")) };

@@ -78,7 +78,7 @@ pub fn applied(report: &Report<'_>) -> String {
 }
 
 fn outcome_lines(outcome: &Outcome) -> Vec<String> {
-    let Outcome { change, result, issued, notes, told } = outcome;
+    let Outcome { change, at: _, result, issued, notes, told } = outcome;
     let verb = change.action.verb();
     let key = match verb {
         Verb::Update => about(change),

@@ -51,20 +51,33 @@ module "reader" {
   template   = each.key
 }
 
+module "evidence" {
+  source = "../../modules/evidence"
+  count  = var.evidence == null ? 0 : 1
+
+  bucket      = local.evidence_bucket
+  keep_days   = var.evidence.keep_days
+  lock        = var.evidence.lock
+  kms_key_arn = local.kms_key_arn
+  account_id  = local.account_id
+  partition   = local.partition
+}
+
 # Not of today's manifests: whoever ships those may not change the boundary.
 module "boundary" {
   source = "../../modules/boundary"
   count  = var.permissions_boundary_arn == null ? 1 : 0
 
-  name           = var.name
-  account_id     = local.account_id
-  partition      = local.partition
-  dns_suffix     = local.dns_suffix
-  users          = try(var.boundary.users, [])
-  roles          = try(var.boundary.roles, [])
-  secrets        = try(var.boundary.secrets, [])
-  log_group_arns = ["arn:${local.partition}:logs:${var.region}:${local.account_id}:log-group:/aws/lambda/${var.name}:*"]
-  queue_arns     = ["arn:${local.partition}:sqs:${var.region}:${local.account_id}:${var.name}-failed"]
+  name                 = var.name
+  account_id           = local.account_id
+  partition            = local.partition
+  dns_suffix           = local.dns_suffix
+  users                = try(var.boundary.users, [])
+  roles                = try(var.boundary.roles, [])
+  secrets              = try(var.boundary.secrets, [])
+  log_group_arns       = ["arn:${local.partition}:logs:${var.region}:${local.account_id}:log-group:/aws/lambda/${var.name}:*"]
+  evidence_bucket_arns = local.evidence_bucket == null ? [] : ["arn:${local.partition}:s3:::${local.evidence_bucket}"]
+  queue_arns           = ["arn:${local.partition}:sqs:${var.region}:${local.account_id}:${var.name}-failed"]
 }
 
 module "function" {
@@ -80,6 +93,7 @@ module "function" {
   maximum_retries          = var.maximum_retries
   log_retention_days       = var.log_retention_days
   log_level                = var.log_level
+  evidence_bucket          = local.evidence_bucket
   kms_key_arn              = local.kms_key_arn
   account_id               = local.account_id
   partition                = local.partition
@@ -137,6 +151,7 @@ module "github" {
   execution_role_arn = local.execution_role_arn
   schedule_role_arn  = "${local.execution_role_arn}-schedule"
   boundary_arn       = local.boundary_arn
+  evidence_arns      = flatten([module.evidence[*].arn, module.evidence[*].log_arn])
   kms_key_arn        = local.kms_key_arn
   account_id         = local.account_id
   partition          = local.partition
@@ -173,6 +188,7 @@ locals {
   kms_key_arn = var.kms_key_arn == null ? module.key[0].arn : var.kms_key_arn
 
   # Known before they are made, so that a plan shows the policies that name them.
+  evidence_bucket    = var.evidence == null ? null : coalesce(var.evidence.bucket, "${var.name}-evidence-${local.account_id}")
   execution_role_arn = "arn:${local.partition}:iam::${local.account_id}:role/${var.name}"
   boundary_arn       = coalesce(var.permissions_boundary_arn, "arn:${local.partition}:iam::${local.account_id}:policy/${var.name}-boundary")
 

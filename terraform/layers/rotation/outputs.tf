@@ -18,6 +18,11 @@ output "dkim_records" {
   value       = one(module.mail[*].dkim_records)
 }
 
+output "evidence_bucket" {
+  description = "Where the history of each run is kept; `null` if it is not."
+  value       = local.evidence_bucket
+}
+
 output "execution_role_arn" {
   description = "The function's role: trust it in other accounts."
   value       = module.function.role_arn

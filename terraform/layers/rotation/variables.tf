@@ -77,6 +77,16 @@ variable "create_mail_identity" {
   default     = true
 }
 
+variable "evidence" {
+  description = "Keeps the history of each run in a bucket of its own, of which nothing is changed; see the module `evidence`. `{}` is enough; `bucket` names it, `keep_days` says when what was written goes, `lock` adds Object Lock. `null`: none is kept."
+  type = object({
+    bucket    = optional(string)
+    keep_days = optional(number)
+    lock      = optional(object({ mode = optional(string, "GOVERNANCE"), days = number }))
+  })
+  default = null
+}
+
 variable "github" {
   description = "The repository of the manifests, for the roles of its workflows; see the module `github`. `null`: no such roles."
   type = object({

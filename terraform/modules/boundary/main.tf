@@ -32,7 +32,9 @@ locals {
     roles   = var.roles
     logs    = var.log_group_arns
     queues  = var.queue_arns
-    via     = [for service in ["lambda", "secretsmanager", "sqs"] : "${service}.*.${var.dns_suffix}"]
+    # Objects of the bucket.
+    evidence = [for arn in var.evidence_bucket_arns : "${arn}/*"]
+    via      = [for service in concat(["lambda", "secretsmanager", "sqs"], length(var.evidence_bucket_arns) == 0 ? [] : ["s3"]) : "${service}.*.${var.dns_suffix}"]
   }))
   # A statement without resources says nothing, and IAM refuses it.
   policy = jsonencode({

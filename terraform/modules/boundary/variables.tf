@@ -9,6 +9,12 @@ variable "dns_suffix" {
   default     = "amazonaws.com"
 }
 
+variable "evidence_bucket_arns" {
+  description = "The bucket to which the function may add evidence."
+  type        = list(string)
+  default     = []
+}
+
 variable "log_group_arns" {
   description = "Where the role may write logs."
   type        = list(string)

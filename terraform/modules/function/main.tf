@@ -24,6 +24,7 @@ resource "aws_lambda_function" "this" {
       # Two stacks of one account must not be taken for one another by their alarms.
       { KEYROTA_MANIFESTS = "manifests", KEYROTA_METRICS_NAMESPACE = var.name },
       var.revision == null ? {} : { KEYROTA_REVISION = var.revision },
+      var.evidence_bucket == null ? {} : { KEYROTA_EVIDENCE = "s3://${var.evidence_bucket}" },
     )
   }
 
@@ -97,6 +98,16 @@ resource "aws_iam_role_policy" "this" {
 locals {
   here = "${var.region}:${var.account_id}"
 
+  # New objects and nothing else: what is there is not read, written over or deleted.
+  evidence = var.evidence_bucket == null ? [] : [{
+    Sid       = "AddEvidence"
+    Effect    = "Allow"
+    Action    = ["s3:PutObject"]
+    Resource  = ["arn:${var.partition}:s3:::${var.evidence_bucket}/*"]
+    Condition = { Null = { "s3:if-none-match" = "false" } }
+  }]
+  via = concat(["lambda", "sqs"], var.evidence_bucket == null ? [] : ["s3"])
+
   runtime = [
     {
       Sid      = "WriteLog"
@@ -111,16 +122,16 @@ locals {
       Resource = ["arn:${var.partition}:sqs:${local.here}:${var.name}-failed"]
     },
     {
-      # Failed events, and the environment when the function starts.
+      # Failed events, the environment when the function starts, and evidence.
       Sid       = "UseKeyOfTheStack"
       Effect    = "Allow"
       Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
       Resource  = [var.kms_key_arn]
-      Condition = { StringEquals = { "kms:ViaService" = ["lambda.${var.region}.${var.dns_suffix}", "sqs.${var.region}.${var.dns_suffix}"] } }
+      Condition = { StringEquals = { "kms:ViaService" = [for service in local.via : "${service}.${var.region}.${var.dns_suffix}"] } }
     },
   ]
   policies = merge(
-    { runtime = jsonencode({ Version = "2012-10-17", Statement = local.runtime }) },
+    { runtime = jsonencode({ Version = "2012-10-17", Statement = concat(local.runtime, local.evidence) }) },
     var.policies,
   )
 }

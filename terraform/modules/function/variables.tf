@@ -20,6 +20,12 @@ variable "dns_suffix" {
   default     = "amazonaws.com"
 }
 
+variable "evidence_bucket" {
+  description = "The bucket to which the history of each run is added. `null`: none is kept."
+  type        = string
+  default     = null
+}
+
 variable "kms_key_arn" {
   description = "The key for log, queue and environment."
   type        = string

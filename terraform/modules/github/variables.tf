@@ -31,6 +31,12 @@ variable "dns_suffix" {
   default     = "amazonaws.com"
 }
 
+variable "evidence_arns" {
+  description = "The buckets of the evidence and of its access log."
+  type        = list(string)
+  default     = []
+}
+
 variable "execution_role_arn" {
   description = "The function's role."
   type        = string

@@ -212,3 +212,34 @@ async fn a_deadline_in_the_middle_of_a_user_defers_the_rest_of_it() {
     assert_eq!(outcomes(&report), ["promote ci-a", "notify ci-a"]);
     assert_eq!(report.get("deferred"), None);
 }
+
+/// Each run leaves its history in the bucket of its environment; without it, or where it can't be written to, runs are the same.
+#[tokio::test]
+async fn a_run_leaves_its_history() {
+    let fixture = Fixture::new().await;
+    fixture.user("ci-deploy", 95).await;
+    let bucket = format!("evidence-{}", fixture.account.id);
+    let place = aws_sdk_s3::types::BucketLocationConstraint::from(fixture.account.region.as_str());
+    let place = aws_sdk_s3::types::CreateBucketConfiguration::builder().location_constraint(place).build();
+    let made =
+        fixture.account.buckets().create_bucket().bucket(&bucket).create_bucket_configuration(place).send().await;
+    made.expect("a bucket");
+    let evidence = format!("s3://{bucket}/keyrota");
+    let function = fixture.start_with(&[("KEYROTA_EVIDENCE", evidence.as_str()), ("KEYROTA_REVISION", "0123abc")]);
+    function.invoke(&event("enforce")).expect("a run");
+    let archive =
+        keyrota::cloud::aws::Bucket::open_with(&fixture.account.settings(), &bucket, "keyrota/history/").await;
+    let history = keyrota::history::read(&archive, None).await.expect("a history");
+    assert_eq!(history.unusable, []);
+    let Some(keyrota::history::Record::Run(run)) = history.records.first() else { panic!("{history:#?}") };
+    assert_eq!((run.by.as_str(), run.commit.as_deref()), ("function", Some("0123abc")));
+    assert_eq!(run.run, REQUEST_ID.replace('-', ""));
+    assert_eq!(history.records.len(), 5, "{history:#?}");
+    // It can't be written any more: the run goes on, and that is logged.
+    fixture.account.add_fault(Fault::error("PutObject", 403, "AccessDenied", "no").forever());
+    function.invoke(&event("tend")).expect("a run");
+    let [stdout, _] = function.stop();
+    let log = Log::parse(&stdout);
+    assert_eq!(log.messages(&["ERROR"]), ["evidence not written"]);
+    assert_eq!(log.metric("Failures"), [0, 0]);
+}

@@ -7,6 +7,7 @@ mod answers;
 mod destinations;
 mod everyone;
 mod failures;
+mod history;
 mod interrupted;
 mod mail;
 mod overlapping;

@@ -6,10 +6,11 @@ use csv::ReaderBuilder;
 use serde_json::{Value, json};
 
 use super::{example, hostile, json as report_json, report};
-use crate::command::Folder;
+use crate::{command::Folder, system::program};
 
 /// What an auditor types.
 fn hash_as_documented(folder: &Folder, file: &str) -> String {
+    program(&["jq"], "jq");
     let script = format!("jq -cS 'del(.sha256)' {file} | sha256sum");
     let output = Command::new("sh").args(["-c", &script]).current_dir(folder.path(".")).output().expect("a shell");
     assert!(output.status.success(), "jq is needed (Debian: `apt-get install jq`): {output:?}");

@@ -11,6 +11,8 @@ use std::{
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::system::program;
+
 /// Names that Chromium goes by; the first that is there is taken, or what `KEYROTA_CHROMIUM` names.
 const NAMES: [&str; 5] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];
 
@@ -45,12 +47,7 @@ fn browser() -> PathBuf {
     if let Some(named) = env::var_os("KEYROTA_CHROMIUM") {
         return named.into();
     }
-    let folders: Vec<PathBuf> = env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect();
-    let found =
-        NAMES.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name))).find(|path| path.is_file());
-    found.expect(
-        "Chromium looks at the pages: install it (Debian: `apt-get install chromium`; `.ci/run` does), or name it in KEYROTA_CHROMIUM",
-    )
+    program(&NAMES, "chromium")
 }
 
 /// The folder with what npm installed, as `tests/browser/package-lock.json` has it.

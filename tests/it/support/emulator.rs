@@ -248,6 +248,18 @@ impl TestAccount {
     client!(secrets, aws_sdk_secretsmanager);
     client!(mail, aws_sdk_sesv2);
 
+    /// The same for S3, by paths: an emulator has no hosts for buckets.
+    pub fn buckets(&self) -> aws_sdk_s3::Client {
+        let credentials = aws_credential_types::Credentials::new(&self.id, "any", None, None, "test");
+        let config = aws_sdk_s3::Config::builder()
+            .behavior_version_latest()
+            .endpoint_url(&self.url)
+            .region(aws_sdk_s3::config::Region::new(self.region.clone()))
+            .credentials_provider(credentials)
+            .force_path_style(true);
+        aws_sdk_s3::Client::from_conf(config.build())
+    }
+
     /// Calls this account as its root, and gives up within milliseconds.
     pub fn settings(&self) -> Settings {
         Settings {

@@ -13,4 +13,5 @@ pub mod repository;
 pub mod run;
 pub mod runner;
 pub mod runtime_api;
+pub mod system;
 pub mod templates;

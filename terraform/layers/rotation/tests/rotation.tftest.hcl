@@ -73,6 +73,11 @@ run "has_the_whole_of_it" {
     test_recipients = ["ci@example.com"]
     alarm_emails    = ["security@example.com"]
     github          = { repository = "acme/access-keys" }
+    evidence        = { lock = { days = 400 } }
+  }
+  assert {
+    condition     = output.evidence_bucket == "keyrota-evidence-111122223333"
+    error_message = "a bucket for what happened"
   }
   assert {
     condition     = output.plan_role_arn != null && output.deploy_role_arn != null && output.dkim_records == {}

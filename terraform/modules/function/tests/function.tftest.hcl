@@ -104,3 +104,31 @@ run "refuses_impossible_values" {
     var.architecture, var.log_level, var.log_retention_days, var.maximum_retries, var.memory_size, var.reserved_concurrency, var.timeout,
   ]
 }
+
+run "adds_evidence_and_does_nothing_else_with_it" {
+  variables {
+    evidence_bucket = "keyrota-evidence-111122223333"
+  }
+  assert {
+    condition     = aws_lambda_function.this.environment[0].variables["KEYROTA_EVIDENCE"] == "s3://keyrota-evidence-111122223333"
+    error_message = "the function knows where"
+  }
+  assert {
+    condition = [for one in jsondecode(aws_iam_role_policy.this["runtime"].policy).Statement : one if one.Sid == "AddEvidence"] == [
+      {
+        Sid       = "AddEvidence"
+        Effect    = "Allow"
+        Action    = ["s3:PutObject"]
+        Resource  = ["arn:aws:s3:::keyrota-evidence-111122223333/*"]
+        Condition = { Null = { "s3:if-none-match" = "false" } }
+      }
+    ]
+    error_message = "new objects, and nothing else"
+  }
+  assert {
+    condition = [for one in jsondecode(aws_iam_role_policy.this["runtime"].policy).Statement : one.Condition if one.Sid == "UseKeyOfTheStack"] == [
+      { StringEquals = { "kms:ViaService" = ["lambda.eu-west-1.amazonaws.com", "sqs.eu-west-1.amazonaws.com", "s3.eu-west-1.amazonaws.com"] } }
+    ]
+    error_message = "and its encryption"
+  }
+}

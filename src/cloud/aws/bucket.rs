@@ -1,0 +1,145 @@
+//! A bucket of S3 to which files are added, and of which none is changed.
+
+use aws_config::SdkConfig;
+use aws_sdk_s3::{Client, error::SdkError, primitives::ByteStream};
+
+use super::{
+    answer::Answers,
+    connect::load,
+    error::{Failure, malformed},
+    meter::Meter,
+    profile::Choice,
+    settings::Settings,
+};
+use crate::{
+    cloud::{Archive, ArchiveError},
+    inventory::{CallError, ErrorKind},
+};
+
+/// What is larger is no history.
+const LARGEST: i64 = 64 * 1024 * 1024;
+
+/// A prefix of a bucket.
+#[derive(Clone, Debug)]
+pub struct Bucket {
+    client: Client,
+    name: String,
+    prefix: String,
+}
+
+impl Bucket {
+    /// Opens a bucket with the caller's own credentials; nothing is called yet.
+    pub async fn open(name: &str, prefix: &str) -> Self {
+        Self::open_with(&Settings::default(), name, prefix).await
+    }
+
+    /// [`Self::open`] with other patience, or in an emulator.
+    pub async fn open_with(settings: &Settings, name: &str, prefix: &str) -> Self {
+        let choice = if settings.target.is_some() { Choice::default() } else { Choice::of_environment() };
+        let config = load(settings, &choice).await;
+        let builder = aws_sdk_s3::config::Builder::from(&config)
+            .interceptor(Answers(Meter::default()))
+            // A name of one's own for the host of each bucket is what emulators have not.
+            .force_path_style(has_own_endpoint(&config));
+        Self { client: Client::from_conf(builder.build()), name: name.to_owned(), prefix: prefix.to_owned() }
+    }
+
+    fn place(&self, name: &str) -> String {
+        format!("s3://{}/{}{name}", self.name, self.prefix)
+    }
+
+    fn error<E>(&self, operation: &'static str, name: &str, error: &SdkError<E>) -> ArchiveError
+    where
+        E: aws_sdk_s3::error::ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let Failure { kind, code, message, .. } = Failure::of(operation, error);
+        let hint = match (kind, code.as_str()) {
+            (_, "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException") => {
+                Some("the bucket is in another region: set AWS_REGION to that".to_owned())
+            }
+            (_, "NoSuchBucket") => Some("create the bucket, or correct its name".to_owned()),
+            (ErrorKind::Denied, _) => {
+                Some(format!("the policy of who runs keyrota, and the bucket's, must allow {operation}"))
+            }
+            _ => None,
+        };
+        let failed = CallError { kind, operation, subject: self.place(name), message, hint: None };
+        ArchiveError { message: failed.to_string(), hint }
+    }
+}
+
+impl Archive for Bucket {
+    async fn add(&self, name: &str, content: &str) -> Result<(), ArchiveError> {
+        let operation = "s3:PutObject";
+        let put = self
+            .client
+            .put_object()
+            .bucket(&self.name)
+            .key(format!("{}{name}", self.prefix))
+            .content_type("application/x-ndjson")
+            // What is there is never replaced, whatever the bucket's policy says.
+            .if_none_match("*")
+            .body(ByteStream::from(content.as_bytes().to_vec()));
+        match put.send().await {
+            Ok(answer) if answer.e_tag().is_some() => Ok(()),
+            Ok(_) => {
+                let message = malformed(operation, &self.place(name), "it has no ETag").to_string();
+                Err(ArchiveError { message, hint: None })
+            }
+            // Names are a run's own: a try before this one has put it there.
+            Err(error) if Failure::of(operation, &error).code == "PreconditionFailed" => Ok(()),
+            Err(error) => Err(self.error(operation, name, &error)),
+        }
+    }
+
+    async fn names(&self, from: &str) -> Result<Vec<String>, ArchiveError> {
+        let operation = "s3:ListBucket";
+        let mut names = Vec::new();
+        let mut token = None;
+        loop {
+            let list = self
+                .client
+                .list_objects_v2()
+                .bucket(&self.name)
+                .set_prefix(Some(self.prefix.clone()).filter(|prefix| !prefix.is_empty()))
+                .set_start_after(Some(format!("{}{from}", self.prefix)).filter(|_| !from.is_empty()))
+                .set_continuation_token(token);
+            let page = list.send().await.map_err(|error| self.error(operation, "", &error))?;
+            let keys = page.contents().iter().filter_map(|object| object.key());
+            // What the console makes for a folder is an object as well.
+            let keys = keys.filter_map(|key| key.strip_prefix(self.prefix.as_str())).filter(|key| !key.ends_with('/'));
+            names.extend(keys.filter(|key| !key.is_empty()).map(str::to_owned));
+            token = page.next_continuation_token().map(str::to_owned);
+            match (page.is_truncated().unwrap_or_default(), &token) {
+                (false, _) => break,
+                (true, Some(_)) => {}
+                (true, None) => {
+                    let message = malformed(operation, &self.place(""), "there is more, but no token").to_string();
+                    return Err(ArchiveError { message, hint: None });
+                }
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    async fn content(&self, name: &str) -> Result<Vec<u8>, ArchiveError> {
+        let operation = "s3:GetObject";
+        let get = self.client.get_object().bucket(&self.name).key(format!("{}{name}", self.prefix));
+        let answer = get.send().await.map_err(|error| self.error(operation, name, &error))?;
+        if answer.content_length().is_some_and(|length| length > LARGEST) {
+            return Err(ArchiveError {
+                message: format!("{} is too large for a history", self.place(name)),
+                hint: None,
+            });
+        }
+        let content = answer.body.collect().await;
+        let content =
+            content.map_err(|error| ArchiveError { message: format!("{}: {error}", self.place(name)), hint: None })?;
+        Ok(content.to_vec())
+    }
+}
+
+fn has_own_endpoint(config: &SdkConfig) -> bool {
+    config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some()
+}
