@@ -95,7 +95,7 @@ mod tests {
         let name = "n".repeat(64);
         let long = SHORT.replace("ci-a", &name);
         assert_eq!(
-            shown(&[SHORT, &long, SHORT], 60),
+            shown(&[SHORT, &long, SHORT], 70),
             format!(
                 "+ ci-a  create  new key  AKIA is 95d old, the limit is 60d\n\
                  + {name}\n        create  new key  AKIA is 95d old, the limit is 60d\n\
