@@ -210,6 +210,9 @@ pub struct ForecastArgs {
     /// How many days are looked ahead
     #[arg(long, value_name = "DAYS", default_value_t = 180, value_parser = clap::value_parser!(u16).range(1..=1096))]
     pub days: u16,
+    /// Write it into this file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
     /// Show only this IAM user (repeatable); whose turn it is still depends on everyone
     #[arg(long = "user", value_name = "NAME")]
     pub users: Vec<String>,

@@ -11,7 +11,7 @@ use keyrota::{
 
 use super::{
     args::{ForecastArgs, Format},
-    context::{Context, not_in_scope},
+    context::{Context, not_in_scope, write_into},
     error::CommandError,
     exit::Exit,
 };
@@ -31,11 +31,20 @@ pub async fn run<C: Reads>(context: &Context<'_, C>, args: &ForecastArgs) -> Res
     let unread = &planned.plan.accounts_unread;
     let forecast = Forecast::new(&calendars, unread, context.manifest, viewpoint.at, lasts);
     let output = context.output;
-    match output.format {
-        Format::Json => output.data(&json::forecast(&forecast)),
-        Format::Csv => output.document(&context.masked(csv::forecast(&forecast))),
-        Format::Ics => output.document(&ics::forecast(&forecast, |text| context.masked(text))),
-        _ => output.data(&context.masked(text::forecast(&forecast))),
+    let document = || match output.format {
+        Format::Json => json::forecast(&forecast),
+        Format::Csv => context.masked(csv::forecast(&forecast)),
+        Format::Ics => ics::forecast(&forecast, |text| context.masked(text)),
+        _ => context.masked(text::forecast(&forecast)),
+    };
+    match &args.output {
+        Some(_) => {
+            let is_text = matches!(output.format, Format::Text | Format::Github);
+            let plain = || if is_text { text::styled(&document(), false).to_string() } else { document() };
+            write_into(args.output.as_deref(), plain)?;
+        }
+        None if matches!(output.format, Format::Csv | Format::Ics) => output.document(&document()),
+        None => output.data(&document()),
     }
     if matches!(output.format, Format::Csv | Format::Ics)
         && let Some(sentence) = text::not_known(&forecast)

@@ -149,6 +149,13 @@ policy! {
             (Some(before), Some(after)) => after > before,
         };
 
+    /// Owners hear so long before that their key is replaced, also where that asks nothing of them. Default: none.
+    #[schemars(extend("examples" = ["7d"]))]
+    remind "remind": Option<TimeDelta> = None;
+        written Duration, read |context, at| duration(context, at).map(Some);
+        words |time| time.as_ref().map_or_else(|| NONE.to_owned(), in_days);
+        weaker "removed, or shorter" |before, after| after < before;
+
     /// Keys created before this date are replaced now: how a leak is handled.
     reissue_before "reissue-before": Option<DateTime<Utc>> = None;
         written Instant, read |context, at| reissue_before_date(context, at).map(Some);

@@ -3,7 +3,9 @@
 
 use sha2::{Digest, Sha256};
 
-use super::model::{Change, Plan, Step, Verb, Waiting};
+use super::action::Verb;
+use super::change::{Change, Step, Waiting};
+use super::model::Plan;
 
 /// What digests of this kind begin with.
 const SCHEME: &str = "r2:";

@@ -8,7 +8,9 @@ use std::borrow::Cow;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    model::{Action, KeyRef, Need, Next, Step, Verb},
+    action::{Action, KeyRef, Verb},
+    change::Step,
+    model::{Need, Next},
     moving::{next, placed},
     reason::{Reason, Retirement},
     simulate::simulate,

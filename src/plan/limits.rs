@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::model::{Change, Plan, Verb};
+use super::action::Verb;
+use super::change::Change;
+use super::model::Plan;
 use crate::counted::counted;
 use crate::manifest::{Limits, Source};
 

@@ -5,7 +5,9 @@
 //! again gives the change after that: one small planner yields the next change, the chain shown in a plan, and the loop
 //! that `apply` runs.
 
+mod action;
 mod calendar;
+mod change;
 mod fingerprint;
 mod forecast;
 mod hold;
@@ -23,6 +25,7 @@ mod unused;
 mod upkeep;
 mod view;
 mod waiting_on;
+mod warning;
 
 use std::sync::Arc;
 
@@ -39,14 +42,13 @@ use crate::{
 use chrono::{DateTime, Utc};
 
 pub use self::{
+    action::{Action, Announcement, KeyRef, LedgerWrite, SecretUpdate, Topic, Verb},
     calendar::{Calendar, Cause, DayAhead, Event, Outlook, OverAge, Row, ScheduledRun, calendar, calendar_from_now},
+    change::{Change, Overdue, Settled, Step, Tells, Waiting},
     fingerprint::{Chain, Link, fingerprint, fingerprint_of, places},
     kms_key::KmsKeyChange,
     limits::{Exceeded, exceeded, exceeded_by},
-    model::{
-        Action, Announcement, Change, KeyRef, LedgerWrite, Need, Next, Overdue, Plan, SecretUpdate, Settled, Step,
-        Tells, Topic, UnmanagedUser, Verb, Viewpoint, Waiting, Warning,
-    },
+    model::{Need, Next, Plan, UnmanagedUser, Viewpoint},
     moving::{arranged, decide, next, placed},
     notices::{Batch, Notice, batches, due_notices},
     pace::{Rotations, left_since},
@@ -56,6 +58,7 @@ pub use self::{
     simulate::simulate,
     view::{due_at, overdue},
     waiting_on::{Class, LeakObstacle, WaitingKind, WaitingOn},
+    warning::Warning,
 };
 pub use crate::time::{Day, Duration};
 

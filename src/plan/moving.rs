@@ -6,7 +6,8 @@ use std::borrow::Cow;
 use chrono::{DateTime, Utc};
 
 use super::{
-    model::{Action, Need, Next, Topic},
+    action::{Action, Topic},
+    model::{Need, Next},
     rules,
     waiting_on::WaitingOn,
 };

@@ -11,10 +11,11 @@ use std::{collections::BTreeMap, sync::Arc};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    model::{LedgerWrite, Next},
+    action::{Action, LedgerWrite},
+    model::Next,
     moving::{next, placed},
     reason::Origin,
-    view::{View, due_at},
+    view::{View, due_at, later},
     waiting_on::WaitingOn,
 };
 use crate::{
@@ -163,6 +164,16 @@ pub fn batches<'a>(notices: &[&'a Notice], to: impl Fn(&'a Notice) -> &'a [Strin
     batches.into_values().collect()
 }
 
+/// Whether the owner wants to hear by now of a rotation that is due then: it comes with the run that begins it.
+fn is_reminded(roster: &Roster, entry: &Entry, due: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    entry.policy.remind.value.is_some_and(|remind| reminded_at(roster, due, remind, now) <= now)
+}
+
+/// When the owner is to hear of a rotation that is due then.
+pub(super) fn reminded_at(roster: &Roster, due: DateTime<Utc>, remind: TimeDelta, now: DateTime<Utc>) -> DateTime<Utc> {
+    later(roster.runs.starting(due, now), -remind)
+}
+
 struct Topic {
     kind: Kind,
     key: KeyId,
@@ -229,13 +240,24 @@ fn pending(roster: &Roster, entry: &Entry, state: &State, secret: &Secret, now: 
             };
             (Topic { reason: Some(wait.code()), since, began, ..Topic::new(Kind::Blocked, key) }, is_told)
         }
-        Next::Settled { next_rotation: Some(at) } if at - now <= UPCOMING => {
+        Next::Settled { next_rotation: Some(at) } => {
             let active = || state.keys.iter().filter(|key| key.is_active());
+            let due = active().find(|key| due_at(key, &entry.policy) == at)?;
             // With a free place the rotation asks nothing of anyone.
-            let due = active().find(|key| due_at(key, &entry.policy) == at).filter(|_| active().count() > 1)?;
+            let makes_room = at - now <= UPCOMING && active().count() > 1;
+            let reason = if makes_room { "two-keys" } else { "due" };
+            if !makes_room && !is_reminded(roster, entry, at, now) {
+                return None;
+            }
             let is_told = told(Kind::Upcoming, &due.id).is_some();
             let topic = Topic::new(Kind::Upcoming, due.id.clone());
-            (Topic { reason: Some("two-keys"), deadline: Some(at), ..topic }, is_told)
+            (Topic { reason: Some(reason), deadline: Some(at), ..topic }, is_told)
+        }
+        // Due, and the run that begins it is yet to come.
+        Next::Change(Action::Create { resumes: false, .. }, reason) if is_reminded(roster, entry, now, now) => {
+            let key = reason.key()?.clone();
+            let is_told = told(Kind::Upcoming, &key).is_some();
+            (Topic { reason: Some("due"), deadline: Some(now), ..Topic::new(Kind::Upcoming, key) }, is_told)
         }
         Next::Wait { .. } | Next::Settled { .. } | Next::Change(..) | Next::Need(_) => return None,
     };

@@ -9,11 +9,14 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
+    action::{Action, Topic, Verb},
+    change::{Change, Overdue, Step, Waiting},
     forecast::Outset,
-    model::{Action, Change, Overdue, Plan, Step, Topic, Verb, Waiting, Warning},
+    model::Plan,
     reason::Retirement,
     view::{due_at, later, overdue},
     waiting_on::WaitingOn,
+    warning::Warning,
 };
 use crate::{
     inventory::{Inventory, LastUse, State},

@@ -7,12 +7,13 @@ use sha2::{Digest, Sha256};
 use super::{
     model::Next,
     moving::{next, placed},
-    notices::UPCOMING,
+    notices::{UPCOMING, reminded_at},
     view::later,
     waiting_on::WaitingOn,
 };
 use crate::{
     inventory::{Elsewhere, Key, LastUse, Rest, State},
+    notice::Kind,
     roster::{Entry, Roster},
     time::rfc3339,
 };
@@ -39,14 +40,24 @@ pub fn rest(roster: &Roster, entry: &Entry, state: &State, now: DateTime<Utc>) -
             let rotation = next_rotation.unwrap_or_else(|| later(now, FOR_LONG));
             let until = unused_at(entry, state).map_or(rotation, |unused| unused.min(rotation));
             // Where both places are taken, the owner is asked to make room.
-            match state.keys.iter().filter(|key| Key::is_active(key)).count() > 1 {
-                true => (later(until, -UPCOMING), false),
-                false => (until, true),
+            let makes_room = state.keys.iter().filter(|key| Key::is_active(key)).count() > 1;
+            // Their owner may want to hear of the rotation before.
+            let remind = entry.policy.remind.value.zip(next_rotation).filter(|_| !is_told(state));
+            let reminded = remind.map(|(remind, due)| reminded_at(roster, due, remind, now));
+            match (makes_room.then(|| later(until, -UPCOMING)), reminded) {
+                (None, None) => (until, true),
+                (room, reminded) => (room.into_iter().chain(reminded).min().unwrap_or(until), false),
             }
         }
         Next::Wait { .. } | Next::Change(..) | Next::Need(_) => return None,
     };
     (until > now).then(|| Rest { until, policy: policy_fingerprint(entry), begins })
+}
+
+/// Whether the owner knows of the next rotation.
+fn is_told(state: &State) -> bool {
+    let reminded = state.ledger.destination.own().and_then(|secret| secret.reminded.as_ref());
+    reminded.is_some_and(|last| last.kind == Kind::Upcoming && state.key(&last.key).is_some_and(Key::is_active))
 }
 
 /// When the first key counts as unused, if nobody uses it from now on.

@@ -4,8 +4,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
+    action::Action,
     hold::after_hold,
-    model::{Action, Need, Next},
+    model::{Need, Next},
     reason::{Reason, Retirement},
     unused::{secret_of_unused, unused},
     upkeep::{replica_failed, update},

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use super::{
+    action::{Action, LedgerWrite, Topic},
     kms_key::KmsKeyChange,
-    model::{Action, LedgerWrite, Topic},
 };
 use crate::inventory::{Destination, Fact, Key, KeyAt, KeyId, LastUse, Readers, Replica, Secret, State, Status};
 

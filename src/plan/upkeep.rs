@@ -5,11 +5,13 @@
 use std::sync::Arc;
 
 use super::{
+    action::{Action, SecretUpdate},
     kms_key::{KmsKeyChange, Likeness, compare, note},
-    model::{Action, Need, Next, SecretUpdate, Warning},
+    model::{Need, Next},
     reason::Reason,
     view::View,
     waiting_on::WaitingOn,
+    warning::Warning,
 };
 use crate::inventory::{Elsewhere, Key, KeyId, Replica, State};
 

@@ -4,7 +4,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    model::{Action, Announcement, LedgerWrite, Need, Next, Overdue, Topic, expectation},
+    action::{Action, Announcement, LedgerWrite, Topic},
+    change::Overdue,
+    model::{Need, Next, expectation},
     reason::{Origin, Reason, Retirement},
     waiting_on::WaitingOn,
 };

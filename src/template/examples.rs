@@ -87,7 +87,7 @@ pub fn examples(kind: Kind, now: DateTime<Utc>) -> Vec<Content> {
                     Some("ambiguous-orphan"),
                     Some("orphan-is-only-key"),
                 ],
-                Kind::Upcoming => &[Some("two-keys")],
+                Kind::Upcoming => &[Some("two-keys"), Some("due")],
                 Kind::Deactivated | Kind::Deleted => &[None, Some("orphan"), Some("retired")],
                 _ => &[None],
             };
@@ -120,11 +120,16 @@ pub fn examples(kind: Kind, now: DateTime<Utc>) -> Vec<Content> {
                 reasons.iter().chain(&reasons[..1]).enumerate().map(named).collect()
             };
             let single = one("svc-reports", "AKIAEXAMPLEREPORTS01", reasons[0], used(Some("s3")));
-            vec![
+            let reminder = (kind == Kind::Upcoming).then(|| {
+                let due = one("svc-reports", "AKIAEXAMPLEREPORTS01", Some("due"), used(None));
+                Content::Keys { kind, about: vec![due], because: None }
+            });
+            let examples = vec![
                 Content::Keys { kind, about: vec![single], because: None },
                 Content::Keys { kind, about: several(used(None)), because: because() },
                 Content::Keys { kind, about: several(LastUse::Never), because: None },
-            ]
+            ];
+            examples.into_iter().chain(reminder).collect()
         }
     }
 }

@@ -195,7 +195,8 @@ impl Walk {
         } else {
             let skipped = if line.starts_with("cargo run -- ") { 3 } else { 1 };
             words.drain(..skipped);
-            let looks = ["plan", "apply", "status", "report", "explain", "action"].contains(&words[0].as_str());
+            let looks =
+                ["plan", "apply", "status", "report", "forecast", "explain", "action"].contains(&words[0].as_str());
             if looks && !words.iter().any(|word| word == "--sandbox") {
                 words.extend(["--sandbox", "account.toml"].map(str::to_owned));
             }

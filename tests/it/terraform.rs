@@ -309,6 +309,7 @@ fn no_partition_is_taken_for_granted() {
         "\"lambda.amazonaws.com\"",
         "\"scheduler.amazonaws.com\"",
         "\"cloudwatch.amazonaws.com\"",
+        "\"logging.s3.amazonaws.com\"",
         "default     = \"amazonaws.com\"",
         "description",
         "error_message",
@@ -325,11 +326,11 @@ fn no_partition_is_taken_for_granted() {
                 let text = read(&path);
                 let lines = text.lines().enumerate().filter(|(_, line)| {
                     let line =
-                        allowed[..3].iter().fold((*line).to_owned(), |line, principal| line.replace(principal, ""));
+                        allowed[..4].iter().fold((*line).to_owned(), |line, principal| line.replace(principal, ""));
                     let line = line.trim_start();
                     (line.contains("amazonaws.com") || line.contains("arn:aws:"))
                         && !line.starts_with('#')
-                        && !allowed[3..].iter().any(|start| line.starts_with(start))
+                        && !allowed[4..].iter().any(|start| line.starts_with(start))
                 });
                 found.extend(lines.map(|(number, line)| format!("{}:{}: {line}", path.display(), number + 1)));
             }

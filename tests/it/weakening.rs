@@ -66,6 +66,8 @@ const CASES: &[(&str, &str, &str)] = &[
     ("hold", "hold = \"14d\"", "hold = \"0d\""),
     ("unused", "unused = \"45d\"", ""),
     ("unused", "unused = \"45d\"", "unused = \"46d\""),
+    ("remind", "remind = \"7d\"", ""),
+    ("remind", "remind = \"7d\"", "remind = \"6d\""),
     ("smtp", "smtp = true", ""),
     ("when-full", "", "when-full = \"retire-oldest\""),
     ("notify", "", "notify = [\"tag:email\"]"),

@@ -7,7 +7,8 @@ use crate::{
     inventory::{Key, KeyId, State},
     manifest::RotateAhead,
     plan::{
-        model::{Next, Verb},
+        action::Verb,
+        model::Next,
         view::{View, due_at, later},
         waiting_on::WaitingOn,
     },

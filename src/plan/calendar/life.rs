@@ -9,7 +9,8 @@ use super::{
 use crate::{
     inventory::{Destination, Elsewhere, Key, KeyId, LastUse, Readers, State},
     plan::{
-        model::{Action, Need, Next, Verb, Viewpoint},
+        action::{Action, Verb},
+        model::{Need, Next, Viewpoint},
         moving::{next, placed},
         simulate::simulate,
         view::{SEEN_TO_WORK, due_at, later},

@@ -14,7 +14,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use self::life::{Life, Turn, Walk};
 use super::{
-    model::{Verb, Viewpoint},
+    action::Verb,
+    model::Viewpoint,
     pace::{is_reissue, left_since, oldest, was_due},
     view::later,
 };

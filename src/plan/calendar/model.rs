@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::{
     inventory::{Account, KeyId},
-    plan::{model::Verb, waiting_on::WaitingOn},
+    plan::{action::Verb, waiting_on::WaitingOn},
 };
 
 /// What the scheduled runs of some time will do in one account.

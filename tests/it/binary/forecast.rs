@@ -161,6 +161,11 @@ fn rows_are_as_rfc_4180_says() {
         "2026-12-01T08:00:00Z,111122223333,,\"ci-a,b=c+d@e.f\",create,new,AKIACOMMA00000000001,false,\r\n",
         "2026-11-23T08:00:00Z,111122223333,,ci-full,blocked,,,,\r\n",
     ]);
+    // A file is as good.
+    let written = forecast(&folder, &["--format", "csv", "--output", "forecast.csv"]).exits(0);
+    assert_eq!((written.stdout.as_str(), folder.read("forecast.csv")), ("", ran.stdout.clone()));
+    forecast(&folder, &["--color", "always", "--output", "forecast.txt"]).exits(0);
+    assert_eq!(folder.read("forecast.txt"), forecast(&folder, &[]).stdout);
     let masked = forecast(&folder, &["--format", "csv", "--mask"]).exits(0);
     assert!(!masked.stdout.contains("111122223333"));
 }

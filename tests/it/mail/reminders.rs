@@ -1,6 +1,6 @@
 //! Who is told what on which day, in simulated accounts whose clock moves.
 
-use chrono::TimeDelta;
+use chrono::{Datelike, TimeDelta};
 use futures::FutureExt;
 use keyrota::{
     cloud::{
@@ -8,6 +8,7 @@ use keyrota::{
         sandbox::{Sandbox, SentMail},
     },
     inventory::{KeyId, Status, TAG_REMINDED},
+    run::Mode,
 };
 
 use super::{at, everyone, kinds, manifest, run, run_day, sandbox, t0, use_old_keys, user};
@@ -223,6 +224,35 @@ fn who_must_make_room_is_asked_in_time() {
             "127 blocked: The key rotation of bob is blocked: please act",
         ]
     );
+}
+
+/// Owners who ask for it hear of a rotation that asks nothing of them, once, so long before the run that begins it. The runs that
+/// tend read them for that.
+#[test]
+fn owners_are_reminded_who_ask_for_it() {
+    for (remind, expected) in [
+        ("", &[][..]),
+        ("remind = \"7d\"", &["63 upcoming: The access key of bob is to be replaced on 1 February 2027"]),
+        // Before it is due, which is on 13 January.
+        ("remind = \"30d\"", &["40 upcoming: The access key of bob is to be replaced on 1 February 2027"]),
+    ] {
+        let manifest = manifest(&format!("[[rotate]]\nusers = [\"*\"]\n{remind}\n"));
+        let sandbox = sandbox(vec![user("bob", "owner@example.com")]);
+        let mut told = Vec::new();
+        for day in 0..=70 {
+            sandbox.set_now(at(day));
+            let before = sandbox.inspect(|world| world.mail.len());
+            let mode = if day == 0 || at(day).day() == 1 { Mode::Enforce } else { Mode::Tend };
+            crate::support::run::run(std::slice::from_ref(&sandbox), &manifest, at(day), mode);
+            let mail = sandbox.inspect(|world| world.mail[before..].to_vec());
+            let upcoming = mail.iter().filter(|sent| sent.tags["kind"] == "upcoming");
+            told.extend(upcoming.map(|sent| format!("{day} {}: {}", sent.tags["kind"], sent.subject)));
+        }
+        assert_eq!(told, expected, "{remind}");
+        assert_eq!(at(70).format("%Y-%m-%d").to_string(), "2027-02-01");
+        let newest = sandbox.inspect(|world| world.users[0].keys.iter().map(|key| key.created).max());
+        assert_eq!(newest, Some(at(70)), "and then it is replaced");
+    }
 }
 
 #[test]

@@ -217,3 +217,30 @@ async fn what_is_cut_off_or_foreign_is_said_and_the_rest_used() {
     let error = history::read(&absent, None).await.expect_err("there is no bucket");
     assert!(error.message.contains("s3:ListBucket"), "{error:?}");
 }
+
+/// The committed schema of a line is current, and every line that is written is as it says.
+#[test]
+fn lines_are_as_their_schema_says() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schema/history.v1.json");
+    let folder = crate::binary::folder();
+    let schema = folder.run(&["schema", "history"]).exits(0).stdout;
+    if crate::golden::is_blessing() {
+        std::fs::write(&path, &schema).expect("the schema is written");
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), schema, "BLESS=1 cargo test rewrites it");
+    let schema: serde_json::Value = serde_json::from_str(&schema).expect("JSON");
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    folder.run(&["apply", "--yes", "--sandbox", "sandbox.toml", "--history", "history"]).exits(0);
+    let archive = Archived::new(folder.path("history"));
+    let names = futures::FutureExt::now_or_never(archive.names("")).expect("a folder never waits").expect("names");
+    let [name] = &names[..] else { panic!("{names:?}") };
+    let text = folder.read(&format!("history/{name}"));
+    let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert!(lines.len() > 4);
+    for line in &lines {
+        assert!(validator.is_valid(line), "{line:#}");
+    }
+    let mut wrong = lines[1].clone();
+    wrong["result"] = "perhaps".into();
+    assert!(!validator.is_valid(&wrong), "a schema that anything fits is none");
+}
