@@ -133,15 +133,37 @@ fn resource_policy(policy: &str, names: &mut Names) -> String {
 
 fn statement(statement: &mut Value, names: &mut Names) {
     let Value::Object(fields) = statement else { return };
-    fields.retain(|key, _| key != "Sid");
+    const FIELDS: [&str; 8] =
+        ["Effect", "Action", "NotAction", "Resource", "NotResource", "Principal", "NotPrincipal", "Condition"];
+    fields.retain(|key, _| FIELDS.contains(&key.as_str()));
     for (key, value) in fields {
         match key.as_str() {
             "Effect" | "Action" | "NotAction" => {}
             // Nobody looks at it: the policy is of one secret.
             "Resource" | "NotResource" => *value = "*".into(),
+            "Condition" => {
+                if let Value::Object(operators) = value {
+                    operators.values_mut().for_each(|of| condition(of, names));
+                } else {
+                    texts(value, &mut |text| names.principal(text));
+                }
+            }
             _ => texts(value, &mut |text| names.principal(text)),
         }
     }
+}
+
+/// What one operator compares: names of tags and of who vouches for somebody are in the keys.
+fn condition(of: &mut Value, names: &mut Names) {
+    let Value::Object(compared) = of else { return texts(of, &mut |text| names.principal(text)) };
+    *compared = std::mem::take(compared)
+        .into_iter()
+        .map(|(key, mut value)| {
+            let are_tags = key.eq_ignore_ascii_case("aws:TagKeys");
+            texts(&mut value, &mut |text| if are_tags { names.tag(text) } else { names.principal(text) });
+            (names.condition_key(&key), value)
+        })
+        .collect();
 }
 
 /// Replaces each text, but no key.

@@ -14,6 +14,9 @@ const DEFAULT_TEMPLATE: &str = "/aws/iam/credentials/{user}";
 /// What stands for the account itself.
 const OWN_ACCOUNT: &str = "111122223333";
 
+/// Whose keys of conditions AWS has named.
+const AWS_KEYS: [&str; 8] = ["aws", "ec2", "iam", "kms", "lambda", "s3", "secretsmanager", "sts"];
+
 /// The names so far.
 pub(super) struct Names {
     users: BTreeMap<String, String>,
@@ -214,6 +217,22 @@ impl Names {
                 format!("arn:{partition}:{service}:{region}:{account}:{resource}")
             }
             _ => self.other("value", text),
+        }
+    }
+
+    /// The key of a condition: AWS's own stay, with another tag behind the slash where there is one.
+    pub fn condition_key(&mut self, key: &str) -> String {
+        let (own, tag) = key.split_once('/').map_or((key, None), |(own, tag)| (own, Some(tag)));
+        let is_aws =
+            |service: &&str| own.to_ascii_lowercase().strip_prefix(*service).is_some_and(|it| it.starts_with(':'));
+        let own = match AWS_KEYS.iter().any(is_aws) {
+            true => own.to_owned(),
+            // Such as `login.example.com:sub`.
+            false => self.other("condition", &own.to_ascii_lowercase()),
+        };
+        match tag {
+            Some(tag) => format!("{own}/{}", self.tag(tag)),
+            None => own,
         }
     }
 

@@ -20,6 +20,7 @@ mod forecast;
 mod history;
 mod init;
 mod mail;
+mod offered;
 mod open;
 mod output;
 mod package;
@@ -31,7 +32,7 @@ mod status;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::FromArgMatches;
 
 use self::{
     args::{Cli, Command, MailCommand},
@@ -42,8 +43,13 @@ use self::{
 };
 
 pub fn main() -> ExitCode {
-    let mut cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let mut command = offered::command();
+    let parsed = command.try_get_matches_from_mut(std::env::args_os()).and_then(|matches| {
+        let name = matches.subcommand_name().unwrap_or_default().to_owned();
+        Cli::from_arg_matches(&matches).map(|cli| (cli, name)).map_err(|error| error.format(&mut command))
+    });
+    let (mut cli, name) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => {
             // Nothing is left to tell anyone if even this can't be written.
             let _ = error.print();
@@ -55,8 +61,8 @@ pub fn main() -> ExitCode {
         cli.common.format = args::Format::Github;
         cli.common.color = args::Color::Never;
     }
-    if let Err(message) = check_format(&cli.command, cli.common.format) {
-        let _ = Cli::command().error(clap::error::ErrorKind::InvalidValue, message).print();
+    if let Err(message) = check_format(&name, cli.common.format) {
+        let _ = command.error(clap::error::ErrorKind::InvalidValue, message).print();
         return Exit::Usage.into();
     }
     // Where reports go as well.
@@ -107,32 +113,12 @@ async fn interrupted(output: &Output) {
 }
 
 /// Refuses a format that the command has not.
-fn check_format(command: &Command, format: args::Format) -> Result<(), String> {
-    use args::Format::{Csv, Github, Html, Ics, Json, Markdown, Text};
-    const FOR_PAGES: &[args::Format] = &[Text, Json, Markdown, Github];
-    let (name, formats): (&str, &[args::Format]) = match command {
-        Command::Explain { .. } => ("explain", &[Text, Json, Github]),
-        Command::Report(_) => ("report", &[Text, Json, Html, Csv, Github]),
-        Command::Forecast(_) => ("forecast", &[Text, Json, Csv, Ics, Github]),
-        Command::Mail { .. } => ("mail", &[Text, Github]),
-        Command::Schema { .. } => ("schema", &[Text, Json, Github]),
-        Command::Export(_) => ("export", &[Text, Json, Github]),
-        Command::Completions { .. } => ("completions", &[Text, Github]),
-        Command::Init(_) => ("init", &[Text, Json, Github]),
-        Command::Capture(_) => ("capture", &[Text, Json, Github]),
-        Command::Doctor(_) => ("doctor", &[Text, Json, Github]),
-        Command::Package(_) => ("package", &[Text, Json, Github]),
-        Command::Man { .. } => ("man", &[Text, Github]),
-        Command::Check(_) => ("check", FOR_PAGES),
-        Command::Plan(_) => ("plan", FOR_PAGES),
-        Command::Apply(_) => ("apply", FOR_PAGES),
-        Command::Status(_) => ("status", FOR_PAGES),
-        Command::Action { .. } => ("action", FOR_PAGES),
-    };
-    let known: Vec<&str> = formats.iter().filter(|one| **one != Github).map(|one| one.as_str()).collect();
+fn check_format(command: &str, format: args::Format) -> Result<(), String> {
+    let formats = offered::formats(command);
+    let known: Vec<&str> = formats.iter().filter(|one| **one != args::Format::Github).map(|one| one.as_str()).collect();
     match formats.contains(&format) {
         true => Ok(()),
-        false => Err(format!("`{name}` has no format `{}`; it has {}", format.as_str(), known.join(" and "))),
+        false => Err(format!("`{command}` has no format `{}`; it has {}", format.as_str(), known.join(" and "))),
     }
 }
 

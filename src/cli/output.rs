@@ -17,7 +17,7 @@ use keyrota::{
     manifest::{Diagnostic, Severity, shown},
     report::{
         github, masked,
-        text::{styled, wrapped},
+        text::{excerpt, styled, wrapped},
     },
     untrusted,
 };
@@ -234,7 +234,8 @@ impl Output {
         let diagnostics: Vec<Diagnostic> = diagnostics.iter().filter(is_new).cloned().collect();
         let (shown, more) = shown(&diagnostics);
         for diagnostic in shown {
-            self.talk(&(diagnostic.render(self.color_stderr) + "\n"));
+            let text = diagnostic.render_in(self.color_stderr, self.width_stderr) + "\n";
+            self.talk(&excerpt(&text, self.width_stderr));
             self.remember(Said::Diagnostic(diagnostic.clone()));
         }
         if more > 0 {

@@ -2,15 +2,9 @@
 
 use std::path::Path;
 
-use clap::CommandFactory;
 use keyrota::{evidence, history, manifest, report::json};
 
-use super::{
-    args::{Cli, Document},
-    error::CommandError,
-    exit::Exit,
-    output::Output,
-};
+use super::{args::Document, error::CommandError, exit::Exit, offered, output::Output};
 
 /// `keyrota schema`
 pub fn schema(of: Document, output: &Output) -> Exit {
@@ -26,7 +20,7 @@ pub fn schema(of: Document, output: &Output) -> Exit {
 
 /// `keyrota man DIR`: a page for the command, and one for each of its commands.
 pub fn man(into: &Path, output: &Output) -> Result<Exit, CommandError> {
-    clap_mangen::generate_to(Cli::command().name("keyrota"), into)
+    clap_mangen::generate_to(offered::command().name("keyrota"), into)
         .map_err(|error| CommandError::new(format!("{}: {error}", into.display())))?;
     output.data(&format!("{}: the man pages of keyrota\n", into.display()));
     Ok(Exit::Done)
@@ -35,7 +29,7 @@ pub fn man(into: &Path, output: &Output) -> Result<Exit, CommandError> {
 /// `keyrota completions SHELL`
 pub fn completions(shell: clap_complete::Shell, output: &Output) -> Exit {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "keyrota", &mut script);
+    clap_complete::generate(shell, &mut offered::command(), "keyrota", &mut script);
     output.data(&String::from_utf8_lossy(&script));
     Exit::Done
 }

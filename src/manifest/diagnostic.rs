@@ -118,6 +118,11 @@ impl Diagnostic {
 
     /// As rustc would show it, without a final newline.
     pub fn render(&self, color: bool) -> String {
+        self.render_in(color, None)
+    }
+
+    /// The same, with lines of manifests cut to the columns of a terminal; without them, as long as they are in most editors.
+    pub fn render_in(&self, color: bool, columns: Option<usize>) -> String {
         let level = match self.severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
@@ -130,9 +135,20 @@ impl Diagnostic {
             group = group.element(Level::HELP.message(untrusted::lines(help)));
         }
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+        let renderer = columns.map_or(renderer.clone(), |columns| renderer.term_width(columns));
         // The mark of a second file looks like a command of GitHub's runner, and would be escaped in its log.
-        renderer.render(&[group]).replace(" ::: ", " --> ")
+        let text = renderer.render(&[group]);
+        text.split('\n').map(with_one_mark).collect::<Vec<_>>().join("\n")
     }
+}
+
+/// The line with the mark of the first file, if it begins with that of another; what colours it may come before.
+fn with_one_mark(line: &str) -> String {
+    let mut rest = line.trim_start_matches(' ');
+    while let Some(escape) = rest.strip_prefix('\u{1b}') {
+        rest = escape.split_once('m').map_or("", |(_, rest)| rest).trim_start_matches(' ');
+    }
+    if rest.starts_with("::: ") { line.replacen(":::", "-->", 1) } else { line.to_owned() }
 }
 
 impl fmt::Display for Diagnostic {

@@ -2,16 +2,19 @@
 
 use std::process::Command;
 
-use crate::{binary, command::KEYROTA};
+use crate::{
+    binary,
+    command::{Folder, KEYROTA},
+};
 
 const TERMINAL: &str = r#"
 import fcntl, os, pty, struct, sys, termios
-columns, folder, command = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
+columns, silent, folder, command = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4:]
 pid, terminal = pty.fork()
 if pid == 0:
     os.chdir(folder)
-    os.dup2(os.open("/dev/null", os.O_WRONLY), 2)
-    fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    os.dup2(os.open("/dev/null", os.O_WRONLY), silent)
+    fcntl.ioctl(3 - silent, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     os.execv(command[0], command)
 out = b""
 while True:
@@ -24,10 +27,15 @@ sys.stdout.buffer.write(out.replace(b"\r\n", b"\n"))
 "#;
 
 fn shown(columns: usize, color: bool, arguments: &[&str]) -> String {
-    let folder = binary::folder();
+    let arguments = [arguments, &["--sandbox", "sandbox.toml"]].concat();
+    in_terminal(&binary::folder(), columns, 2, color, &arguments)
+}
+
+/// What the binary writes into a terminal, but for one of its two streams.
+fn in_terminal(folder: &Folder, columns: usize, silent: u8, color: bool, arguments: &[&str]) -> String {
     let mut command = Command::new("python3");
-    command.args(["-c", TERMINAL, &columns.to_string(), &folder.path(".").display().to_string(), KEYROTA]);
-    command.args(arguments).args(["--sandbox", "sandbox.toml"]).env("TERM", "xterm-256color");
+    command.args(["-c", TERMINAL, &columns.to_string(), &silent.to_string()]);
+    command.arg(folder.path(".")).arg(KEYROTA).args(arguments).env("TERM", "xterm-256color");
     if !color {
         command.env("NO_COLOR", "1");
     }
@@ -70,6 +78,71 @@ fn a_long_reason_goes_on_below_its_column() {
     let column = lines[full].find("overdue").expect("its reason");
     let next = lines[full + 1];
     assert_eq!(next.len() - next.trim_start().len(), column, "{plan}");
+}
+
+/// The longest name that IAM allows takes a line of its own, and no room of others.
+#[test]
+fn a_long_name_takes_no_room_of_others() {
+    let name = "n".repeat(64);
+    let user = |name: &str, number: usize| {
+        format!(
+            "[[users]]\nname = \"{name}\"\ntags.email = \"x@example.com\"\n[[users.keys]]\n\
+             id = \"AKIAEXAMPLE00000000{number}\"\ncreated = 2026-06-01T08:00:00Z\n"
+        )
+    };
+    let sandbox = "now = 2026-11-23T08:00:00Z\naccount = \"111122223333\"\nregion = \"eu-west-1\"\n".to_owned();
+    let manifest =
+        "version = 1\n[mail]\nfrom = \"s@example.com\"\n[[rotate]]\nusers = [\"*\"]\nnotify = [\"tag:email\"]\n";
+    let without =
+        Folder::new(&[("sandbox.toml", &(sandbox.clone() + &user("a,b", 1))), ("manifests/a.toml", manifest)]);
+    let with = Folder::new(&[
+        ("sandbox.toml", &(sandbox + &user("a,b", 1) + &user(&name, 2))),
+        ("manifests/a.toml", manifest),
+    ]);
+    for (command, columns) in ["plan", "status"].into_iter().flat_map(|command| [(command, 80), (command, 100)]) {
+        let on = |folder| in_terminal(folder, columns, 2, false, &[command, "--sandbox", "sandbox.toml"]);
+        let (text, alone) = (on(&with), on(&without));
+        let rows = |text: &str| {
+            text.lines().skip_while(|line| !line.contains("a,b")).take(2).map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(rows(&text)[0], rows(&alone)[0], "{command} at {columns}: {text}");
+        assert!(text.lines().all(|line| line.chars().count() <= columns), "{command} at {columns}: {text}");
+        let line =
+            text.lines().position(|line| line.trim_start_matches(['+', ' ']) == name).expect("a line of its own");
+        let next = text.lines().nth(line + 1).expect("the rest of its row");
+        assert!(
+            next.starts_with("     ") && next.contains(if command == "plan" { "create" } else { "AKIA" }),
+            "{text}"
+        );
+    }
+}
+
+/// What is said of the manifests fits as well, with what they say beside it.
+#[test]
+fn mistakes_fit_the_terminal() {
+    let users: Vec<String> = (0..9).map(|number| format!("\"payments-service-{number}\"")).collect();
+    let users = users.join(", ");
+    let folder = Folder::new(&[
+        ("manifests/a.toml", &format!("version = 1\n[[rotate]]\nusers = [{users}]\nnotify = []\n")),
+        ("manifests/b.toml", &format!("version = 1\n[[rotate]]\nusers = [{users}]\nnotify = []\nmax-age = \"400d\"\n")),
+        (
+            "manifests/c.toml",
+            "version = 1\n[[rotate]]\nusers = [\"x\"]\nnotify = []\nsecret = \"a\"\nmax-age = \"1d\"\noverlap = \"90d\"\nhold = \"5x\"\n",
+        ),
+    ]);
+    let words = |text: &str| text.split_whitespace().filter(|word| *word != "|").map(str::to_owned).collect::<Vec<_>>();
+    let is_source = |line: &&str| !line.trim_start().starts_with(|c: char| c.is_ascii_digit());
+    let sentences = |text: &str| text.lines().filter(is_source).map(|line| format!("{line}\n")).collect::<String>();
+    let whole = in_terminal(&folder, 1000, 1, false, &["check"]);
+    assert!(whole.contains("error[") && whole.lines().any(|line| line.chars().count() > 100), "{whole}");
+    for columns in [60, 80, 100, 160] {
+        let text = in_terminal(&folder, columns, 1, false, &["check"]);
+        for line in text.lines() {
+            assert!(line.chars().count() <= columns, "at {columns}: {line}\n{text}");
+        }
+        assert_eq!(words(&sentences(&text)), words(&sentences(&whole)), "at {columns}: {text}");
+        assert_eq!(plain(&in_terminal(&folder, columns, 1, true, &["check"])), text, "at {columns}");
+    }
 }
 
 const INTERRUPTED: &str = r#"

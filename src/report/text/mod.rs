@@ -1,7 +1,10 @@
 //! For a person: one line a key, aligned, the counts last. Colour never carries meaning alone.
 
 mod change;
+mod columns;
+mod excerpt;
 mod forecast;
+mod measure;
 mod plan;
 mod status;
 mod unmanaged;
@@ -11,12 +14,14 @@ mod wrap;
 pub(crate) use self::words::{BOLD, RED, YELLOW};
 pub use self::{
     change::since,
+    excerpt::excerpt,
     forecast::{forecast, not_known},
+    measure::columns,
     plan::{applied, plan, summary},
     status::{status, status_of},
     unmanaged::unmanaged,
     words::{aligned, styled, unread},
-    wrap::{columns, wrapped},
+    wrap::wrapped,
 };
 pub(super) use self::{
     change::{before_text, grave, welcome},

@@ -10,7 +10,7 @@ use anstyle::{AnsiColor, Style};
 use chrono::{DateTime, TimeDelta, Utc};
 use tabwriter::TabWriter;
 
-use super::wrap::COLUMN;
+use super::measure::{CELL, COLUMN, GAP, unmarked};
 use crate::{
     counted::counted,
     inventory::{Account, UnreadAccount},
@@ -267,11 +267,11 @@ pub fn style(verb: Verb) -> Style {
 
 /// Lines with tabs become columns.
 pub fn aligned(lines: impl Iterator<Item = String>) -> String {
-    let mut writer = TabWriter::new(Vec::new()).padding(2).ansi(true);
+    let mut writer = TabWriter::new(Vec::new()).padding(GAP).ansi(true);
     let mut last = Vec::new();
     for line in lines {
         last.push(line.rsplit('\t').next().map_or(0, str::len));
-        writeln!(writer, "{line}").expect("memory takes what is written to it");
+        writeln!(writer, "{}", line.replace('\t', &format!("{CELL}\t"))).expect("memory takes what is written to it");
     }
     let bytes = writer.into_inner().expect("memory takes what is written to it");
     let text = String::from_utf8(bytes).expect("lines are text");
@@ -279,7 +279,7 @@ pub fn aligned(lines: impl Iterator<Item = String>) -> String {
         // Where the last column begins is where it goes on in the next line.
         let (before, last) = line.split_at(line.len() - last);
         let column = if last.trim().is_empty() { String::new() } else { COLUMN.to_string() };
-        text + format!("{before}{column}{last}").trim_end() + "\n"
+        text + format!("{before}{column}{last}").trim_end_matches([' ', CELL]) + "\n"
     })
 }
 
@@ -289,6 +289,6 @@ pub fn day(time: DateTime<Utc>) -> String {
 
 /// Writes the styled text, or the text alone.
 pub fn styled(text: &str, color: bool) -> impl fmt::Display {
-    let text = text.replace(COLUMN, "");
+    let text = unmarked(text);
     if color { text } else { anstream::adapter::strip_str(&text).to_string() }
 }

@@ -1,7 +1,9 @@
 //! Text that fits a terminal: nothing breaks inside a word, and what is long goes on below the column in which it began.
 
-/// Stands before the column whose text may go on in further lines. Nothing that came from outside holds it.
-pub(super) const COLUMN: char = '\u{1f}';
+use super::{
+    columns::refitted,
+    measure::{COLUMN, columns, unmarked},
+};
 
 /// The fewest columns that the last one gets before it moves to a line of its own.
 const FEWEST: usize = 24;
@@ -12,8 +14,8 @@ const SET_IN: usize = 6;
 /// The text in lines of at most so many columns, as far as words allow; without a width as it is.
 pub fn wrapped(text: &str, width: Option<usize>) -> String {
     match width {
-        None => text.replace(COLUMN, ""),
-        Some(width) => text.split_inclusive('\n').map(|line| wrap_line(line, width)).collect(),
+        None => unmarked(text),
+        Some(width) => refitted(text, width).split_inclusive('\n').map(|line| wrap_line(line, width)).collect(),
     }
 }
 
@@ -39,7 +41,7 @@ fn wrap_line(line: &str, width: usize) -> String {
 }
 
 /// Words, the first at the column `at`, in lines that are set in.
-fn continued(text: &str, indent: usize, mut at: usize, width: usize) -> String {
+pub(super) fn continued(text: &str, indent: usize, mut at: usize, width: usize) -> String {
     let mut out = String::new();
     let mut is_first = true;
     for word in text.split(' ') {
@@ -62,12 +64,6 @@ fn continued(text: &str, indent: usize, mut at: usize, width: usize) -> String {
 /// What precedes the last column, in as many lines as it needs.
 fn folded(before: &str, indent: usize, width: usize) -> String {
     if columns(before) <= width { before.to_owned() } else { continued(before, indent, 0, width) }
-}
-
-/// How many columns a text takes, without what colours it.
-pub fn columns(text: &str) -> usize {
-    let plain = anstream::adapter::strip_str(text).to_string();
-    unicode_width::UnicodeWidthStr::width(plain.replace(COLUMN, "").as_str())
 }
 
 #[cfg(test)]

@@ -188,3 +188,43 @@ fn nobody_is_named_in_what_is_anonymous() {
     on(&["capture", "--sandbox", &example, "--manifests", &manifests, "--into", "two.toml", "--anonymize"]).exits(0);
     assert_eq!(folder.read("two.toml").replace("two", "bug"), folder.read("bug.toml"));
 }
+
+/// Names stand in the keys of conditions, too, and in what compares the keys of tags.
+#[test]
+fn no_name_stays_in_the_policy_of_a_secret() {
+    let policy = serde_json::json!({
+        "Version": "2012-10-17", "Id": "AcmeId", "AcmeField": "x",
+        "Statement": [{
+            "Sid": "AcmeSid", "Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": "*", "AcmeToo": "acme",
+            "Principal": { "AWS": "arn:aws:iam::999999999999:role/AcmePartner" },
+            "Condition": {
+                "StringEquals": {
+                    "aws:PrincipalTag/AcmeTeam": "acme-pay",
+                    "secretsmanager:ResourceTag/acmeteam": "acme-pay",
+                    "login.acme.com:sub": "acme-joe",
+                    "aws:PrincipalOrgID": "o-acme12345",
+                },
+                "ForAnyValue:StringLike": { "aws:TagKeys": ["AcmeTeam", "AcmeOther"] },
+            },
+        }],
+    });
+    let sandbox = format!(
+        "now = 2026-11-23T08:00:00Z\naccount = \"123456789012\"\n[[users]]\nname = \"acme-ci\"\n\
+         tags = {{ AcmeTeam = \"acme-pay\" }}\n[[secrets]]\nname = \"acme/creds\"\ntags.Owner = \"acme-ci\"\npolicy = '{policy}'\n"
+    );
+    let folder = Folder::new(&[("sandbox.toml", &sandbox)]);
+    folder.run(&["capture", "--anonymize", "--into", "out.toml", "--sandbox", "sandbox.toml"]).exits(0);
+    let text = folder.read("out.toml");
+    assert!(!text.to_lowercase().contains("acme"), "{text}");
+    let captured: toml::Table = text.parse().expect("TOML");
+    let tags = captured["users"][0]["tags"].as_table().expect("tags");
+    let (tag, value) = tags.iter().next().expect("its tag");
+    let policy: serde_json::Value =
+        serde_json::from_str(captured["secrets"][0]["policy"].as_str().expect("text")).expect("JSON");
+    let condition = &policy["Statement"][0]["Condition"];
+    for key in [format!("aws:PrincipalTag/{tag}"), format!("secretsmanager:ResourceTag/{tag}")] {
+        assert_eq!(condition["StringEquals"][&key], *value.as_str().expect("text"), "{policy}");
+    }
+    assert_eq!(condition["ForAnyValue:StringLike"]["aws:TagKeys"][0], **tag, "{policy}");
+    assert!(condition["StringEquals"].get("aws:PrincipalOrgID").is_some(), "{policy}");
+}

@@ -572,3 +572,74 @@ fn explain_knows_who_else_waits_for_a_turn() {
     let text = folder.run(&on_sandbox(&["explain", "u11"])).exits(0).stdout;
     assert!(!text.contains("u10") && text.contains("come first"), "{text}");
 }
+
+/// The help of a command names the formats that it has, and no option that means nothing to it.
+#[test]
+fn help_offers_what_the_command_takes() {
+    let folder = folder();
+    let every = ["text", "json", "markdown", "html", "csv", "ics", "github"];
+    for command in [
+        &["init"][..],
+        &["capture", "--into", "x.toml"],
+        &["doctor"],
+        &["package"],
+        &["check"],
+        &["plan"],
+        &["apply"],
+        &["status"],
+        &["explain", "ci-full"],
+        &["forecast"],
+        &["mail", "preview", "rotated"],
+        &["export", "terraform"],
+        &["schema"],
+        &["completions", "bash"],
+    ] {
+        let help = folder.run(&[command, &["--help"]].concat()).exits(0).stdout;
+        let (_, offered) = help.split_once("--format <FORMAT>").unwrap_or_else(|| panic!("{command:?}: {help}"));
+        let (offered, _) = offered.split_once("\n      --mask").unwrap_or((offered, ""));
+        for format in every {
+            let is_offered = offered.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == format);
+            let ran = folder.run(&on_sandbox(&[command, &["--format", format]].concat()));
+            let is_taken = !ran.stderr.contains(&format!("has no format `{format}`"));
+            assert_eq!(is_offered, is_taken, "{command:?} --format {format}: {offered}\n{ran:?}");
+            assert_eq!(is_taken, ran.code != Some(64), "{ran:?}");
+        }
+    }
+    for (command, absent, present) in [
+        ("init", &["--at", "--account", "--role-suffix"][..], "--sandbox"),
+        ("doctor", &["--at"], "--account"),
+        ("capture", &["--at"], "--account"),
+        ("check", &["--sandbox", "--account", "--role-suffix"], "--at"),
+        ("package", &["--sandbox", "--account", "--at"], "--manifests"),
+        ("schema", &["--sandbox", "--account", "--at", "--manifests"], "--format"),
+        ("status", &[], "--at"),
+    ] {
+        let help = folder.run(&[command, "--help"]).exits(0).stdout;
+        for option in absent {
+            assert!(!help.contains(&format!("{option} <")), "{command} offers {option}: {help}");
+        }
+        assert!(help.contains(&format!("{present} <")), "{command} lacks {present}: {help}");
+    }
+    // Before the command as after it.
+    let before = folder.run(&["--format", "json", "--at", "2026-12-24", "plan", "--sandbox", "sandbox.toml"]).exits(0);
+    assert_eq!(before.json()["as-of"], "2026-12-24T00:00:00Z");
+}
+
+/// As many errors are counted as are shown, and a check that fails says so in its last line.
+#[test]
+fn check_counts_what_it_shows() {
+    let ended = "version = 1\n[[exempt]]\nuser = \"a\"\nreason = \"r\"\nuntil = 2020-01-01\n\
+                 [[exempt]]\nuser = \"b\"\nreason = \"r\"\nuntil = 2020-01-01\n";
+    let folder = Folder::new(&[("manifests/a.toml", ended)]);
+    let last = |ran: &Ran| ran.stderr.lines().last().unwrap_or_default().to_owned();
+    let ran = folder.run(&["check"]).exits(1);
+    assert_eq!(ran.stderr.matches("error[").count(), 2, "{ran:?}");
+    assert_eq!(last(&ran), "error: the manifests have 2 errors; nothing was changed");
+    folder.write("manifests/b.toml", "version = 1\n[[rotate]]\nusers = [\"x\"]\nnotify = []\nhold = \"5x\"\n");
+    for command in [&["check"][..], &["plan", "--sandbox", "sandbox.toml"]] {
+        folder.write("sandbox.toml", "account = \"111122223333\"\n");
+        let ran = folder.run(command).exits(1);
+        assert_eq!(ran.stderr.matches("error[").count(), 3, "{ran:?}");
+        assert_eq!(last(&ran), "error: the manifests have 3 errors; nothing was changed");
+    }
+}

@@ -1,0 +1,94 @@
+//! What holds for a user whom a rule selects, or an exemption alone.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    model::{Entry, WithoutAddress},
+    selection::tag,
+};
+use crate::{
+    inventory::{Account, User},
+    manifest::{
+        Exemption, Manifest, Rule, Source,
+        values::{addresses_in, is_bare_address},
+    },
+    notice::Recipient,
+};
+
+/// `exemptions` are those of the user.
+pub(super) fn entry(
+    rule: &Rule,
+    user: &User,
+    exemptions: &[&Exemption],
+    account: &Account,
+    now: DateTime<Utc>,
+) -> Entry {
+    let exempts = |exemption: &&&Exemption| is_in_force(exemption, account, now);
+    let (recipients, without_address) = recipients(&rule.policy.notify.value, user);
+    Entry {
+        user: user.clone(),
+        rule: rule.source.clone(),
+        policy: rule.policy.clone(),
+        secret: rule.policy.secret.value.replace("{user}", &user.name).replace(',', "_"),
+        recipients,
+        without_address,
+        exempt: exemptions.iter().find(exempts).map(|&exemption| exemption.clone()),
+        conflict: None,
+    }
+}
+
+pub(super) fn is_in_force(exemption: &Exemption, account: &Account, now: DateTime<Utc>) -> bool {
+    exemption.account.as_ref().is_none_or(|name| is_account(name, account))
+        && exemption.ends.is_none_or(|ends| now < ends)
+}
+
+/// A user that no rule selects, if it is exempt: what `[defaults]` says would hold for it.
+pub(super) fn exempt_entry(entry: &impl Fn(&Rule, &User) -> Entry, user: &User, manifest: &Manifest) -> Option<Entry> {
+    let rule = |source: Source| Rule {
+        source,
+        policy: Arc::clone(&manifest.defaults),
+        accounts: Vec::new(),
+        users: Vec::new(),
+        tags: BTreeMap::new(),
+        groups: Vec::new(),
+        paths: Vec::new(),
+        except: Vec::new(),
+    };
+    let found = entry(&rule(Source { file: Arc::from(""), line: 0 }), user);
+    let source = found.exempt.as_ref()?.source.clone();
+    Some(Entry { rule: source, ..found })
+}
+
+/// The addresses, each once, and where there is none.
+pub(super) fn recipients(notify: &[Recipient], user: &User) -> (Vec<String>, Vec<WithoutAddress>) {
+    let (mut recipients, mut without) = (Vec::<String>::new(), Vec::new());
+    for recipient in notify {
+        let addresses = match recipient {
+            Recipient::Address(address) => Ok(vec![address.as_str()]),
+            Recipient::UserName if is_bare_address(&user.name) => Ok(vec![user.name.as_str()]),
+            Recipient::UserName => Err(WithoutAddress::UserName),
+            Recipient::Tag(key) => match tag(user, key).map(addresses_in) {
+                None => Err(WithoutAddress::NoTag(key.clone())),
+                Some(addresses) if addresses.is_empty() => Err(WithoutAddress::Tag(key.clone())),
+                Some(addresses) => Ok(addresses),
+            },
+        };
+        match addresses {
+            Ok(addresses) => {
+                for address in addresses {
+                    if !recipients.iter().any(|known| known.eq_ignore_ascii_case(address)) {
+                        recipients.push(address.to_owned());
+                    }
+                }
+            }
+            Err(reason) => without.push(reason),
+        }
+    }
+    (recipients, without)
+}
+
+pub(super) fn is_account(written: &str, account: &Account) -> bool {
+    written == account.id || account.name.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(written))
+}
