@@ -31,6 +31,8 @@ else:
 
     with open(sys.argv[2]) as schema, open(sys.argv[3]) as document:
         validate = fastjsonschema.compile(json.load(schema))
-        for line in document.read().split("\n\x1e"):
-            validate(json.loads(line))
+        text = document.read()
+        # A file of lines has a document in each.
+        for one in text.splitlines() if sys.argv[3].endswith(".jsonl") else [text]:
+            validate(json.loads(one))
     print("true")

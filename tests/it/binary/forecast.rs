@@ -157,13 +157,14 @@ fn rows_are_as_rfc_4180_says() {
     let ran = forecast(&folder, &["--format", "csv"]).exits(0);
     assert!(ran.stdout.starts_with("date,account,account-name,user,action,key,replaces,assumed,earliest\r\n"));
     assert!(ran.stdout.ends_with("\r\n") && !ran.stdout.replace("\r\n", "").contains('\n'));
+    let stdout = ran.stdout.clone();
     ran.shows(&[
         "2026-12-01T08:00:00Z,111122223333,,\"ci-a,b=c+d@e.f\",create,new,AKIACOMMA00000000001,false,\r\n",
         "2026-11-23T08:00:00Z,111122223333,,ci-full,blocked,,,,\r\n",
     ]);
     // A file is as good.
     let written = forecast(&folder, &["--format", "csv", "--output", "forecast.csv"]).exits(0);
-    assert_eq!((written.stdout.as_str(), folder.read("forecast.csv")), ("", ran.stdout.clone()));
+    assert_eq!((written.stdout.as_str(), folder.read("forecast.csv")), ("", stdout));
     forecast(&folder, &["--color", "always", "--output", "forecast.txt"]).exits(0);
     assert_eq!(folder.read("forecast.txt"), forecast(&folder, &[]).stdout);
     let masked = forecast(&folder, &["--format", "csv", "--mask"]).exits(0);
