@@ -237,7 +237,8 @@ async fn a_run_leaves_its_history() {
     assert_eq!(run.run, REQUEST_ID.replace('-', ""));
     assert_eq!(history.records.len(), 5, "{history:#?}");
     // And the report of what it has left: the new key stands beside the old one.
-    let reports = keyrota::cloud::aws::Bucket::open_with(&fixture.account.settings(), &bucket, "keyrota/reports/").await;
+    let reports =
+        keyrota::cloud::aws::Bucket::open_with(&fixture.account.settings(), &bucket, "keyrota/reports/").await;
     let names = reports.names("").await.expect("names");
     let [html, json] = &names[..] else { panic!("{names:?}") };
     assert!(html.ends_with(".html") && json.ends_with(".json"), "{names:?}");
