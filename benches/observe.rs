@@ -284,7 +284,7 @@ fn reported(users: usize) -> f64 {
         plan: &planned.plan,
         viewpoint: now().into(),
         calendars: &[ahead],
-        happened: None,
+        chronicle: None,
     });
     let (html, json) = (evidence::html::render(&evidence), evidence::json::render(&evidence));
     let csv = evidence::csv::render(&evidence);

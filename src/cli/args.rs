@@ -197,6 +197,12 @@ pub struct ReportArgs {
     /// Write its rows as CSV into this file as well
     #[arg(long, value_name = "FILE")]
     pub csv_into: Option<PathBuf>,
+    /// Tell what was done as well, by what `apply --history` and the function wrote there
+    #[arg(long, value_name = "DIR|s3://BUCKET")]
+    pub history: Option<Place>,
+    /// Of that, from this day on; without it, all
+    #[arg(long, value_name = "DATE", requires = "history")]
+    pub since: Option<String>,
 }
 
 #[derive(Debug, Args)]

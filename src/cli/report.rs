@@ -5,11 +5,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use chrono::TimeDelta;
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use keyrota::{
-    cloud::Reads,
-    evidence::{Evidence, Grant, Look, Provenance, Subject, Verdict, csv, gather, html, json, text},
+    cloud::{ArchiveError, Reads, aws::Bucket},
+    evidence::{self, Chronicle, Evidence, Grant, Look, Provenance, Subject, Verdict, csv, gather, html, json, text},
     git::{self, Author, Checkout, Written},
+    history::{Folder, Place, read},
     manifest::{Exemption, Manifest},
     observe::{AccountState, Depth, Unmanaged},
     plan::{Viewpoint, calendar},
@@ -23,9 +24,6 @@ use super::{
     error::CommandError,
     exit::Exit,
 };
-
-/// So far ahead the calendar goes.
-const AHEAD: TimeDelta = TimeDelta::days(180);
 
 /// Makes the report, and writes it where it is wanted: the formats of one call tell the same.
 pub async fn run<C: Reads>(context: &Context<'_, C>, args: &ReportArgs) -> Result<Exit, CommandError> {
@@ -42,11 +40,12 @@ pub async fn run<C: Reads>(context: &Context<'_, C>, args: &ReportArgs) -> Resul
         let hint = "a report shows the keys that there are, and no others: what was done before stands in the history (`--since`)";
         return Err(CommandError::new(message).hint(hint));
     }
+    let chronicle = chronicle(context, args).await?;
     let provenance = provenance(&common.manifests, manifest);
     let planned = context.plan(Mode::Plan, Depth::Everything, Unmanaged::Ages).await?;
     let looks: Vec<Look<'_>> = planned.accounts.iter().map(look).collect();
     let viewpoint = context.viewpoint();
-    let of = |account: &AccountState<'_, C>| calendar(&account.roster, &account.inventory, viewpoint, AHEAD);
+    let of = |account: &AccountState<'_, C>| calendar(&account.roster, &account.inventory, viewpoint, evidence::AHEAD);
     let calendars: Vec<_> = planned.accounts.iter().map(of).collect();
     let evidence = gather(Subject {
         manifest,
@@ -55,7 +54,7 @@ pub async fn run<C: Reads>(context: &Context<'_, C>, args: &ReportArgs) -> Resul
         plan: &planned.plan,
         viewpoint,
         calendars: &calendars,
-        happened: None,
+        chronicle: chronicle.as_ref(),
     });
     let document = || match output.format {
         Format::Json => json::render(&evidence),
@@ -75,6 +74,35 @@ pub async fn run<C: Reads>(context: &Context<'_, C>, args: &ReportArgs) -> Resul
         output.talk(&format!("{}\n", written(path, &evidence)));
     }
     Ok(if evidence.completeness.complete { Exit::Done } else { Exit::Failed })
+}
+
+/// What was done, if it is asked for. What of it can't be used is said.
+async fn chronicle<C>(context: &Context<'_, C>, args: &ReportArgs) -> Result<Option<Chronicle>, CommandError> {
+    let Some(place) = &args.history else { return Ok(None) };
+    let since = args.since.as_deref().map(since).transpose()?;
+    let read = match place {
+        Place::Folder(folder) => read(&Folder::new(folder), since).await,
+        Place::Bucket { bucket, prefix } => read(&Bucket::open(bucket, prefix).await, since).await,
+    };
+    let history = read.map_err(|ArchiveError { message, hint }| {
+        let error = CommandError::new(format!("the history can't be read: {message}"));
+        hint.into_iter().fold(error, CommandError::hint)
+    })?;
+    for unusable in &history.unusable {
+        context.output.warning(format!("{place}: {unusable}"));
+    }
+    Ok(Some(Chronicle { history, since, place: place.to_string() }))
+}
+
+/// The instant that `--since` means.
+fn since(text: &str) -> Result<DateTime<Utc>, CommandError> {
+    let date = text.parse::<NaiveDate>().map(|date| date.and_time(NaiveTime::MIN).and_utc());
+    let time = DateTime::parse_from_rfc3339(text).map(|time| time.to_utc());
+    date.or(time).map_err(|_| {
+        CommandError::new(format!(
+            "`--since {text}`: write a date (2026-12-31) or an RFC 3339 time (2026-12-31T08:00:00Z)"
+        ))
+    })
 }
 
 fn look<'a, C: Reads>(account: &'a AccountState<'_, C>) -> Look<'a> {

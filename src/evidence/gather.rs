@@ -1,16 +1,17 @@
 //! From what was read to the report.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     ages::classes,
     ahead::{calendar, lives},
     exceptions::exceptions,
+    happened::{self, Chronicle, happened, tell},
     json::seal,
     judge::{controls, criteria},
     model::{
-        AccountFacts, Completeness, Evidence, Happened, KeyRow, KeyStatus, Manifests, Oldest, SCHEMA, Summary,
-        UnmanagedRow, Unread, Verdict,
+        AccountFacts, Completeness, Evidence, KeyRow, KeyStatus, Manifests, Oldest, SCHEMA, Summary, UnmanagedRow,
+        Unread, Verdict,
     },
     oldest::{Life, Past, oldest},
     provenance::Provenance,
@@ -23,6 +24,9 @@ use crate::{
     roster::Roster,
     time::rfc3339,
 };
+
+/// So far ahead the calendar goes.
+pub const AHEAD: TimeDelta = TimeDelta::days(180);
 
 /// One account that was read.
 #[derive(Clone, Copy)]
@@ -49,16 +53,19 @@ pub struct Subject<'a> {
     pub viewpoint: Viewpoint,
     /// What the scheduled runs will do in each of them, in the same order; empty: it is not told.
     pub calendars: &'a [Calendar],
-    /// What was done.
-    pub happened: Option<Happened>,
+    /// What was done, if it was asked for.
+    pub chronicle: Option<&'a Chronicle>,
 }
 
 /// Makes the report.
 #[must_use]
 pub fn gather(subject: Subject<'_>) -> Evidence {
-    let Subject { manifest, provenance, accounts, plan, viewpoint, calendars, happened } = subject;
+    let Subject { manifest, provenance, accounts, plan, viewpoint, calendars, chronicle } = subject;
     let observed: Vec<_> = accounts.iter().map(|look| (look.roster, look.inventory)).collect();
-    let rows = rows(&observed, plan);
+    let mut rows = rows(&observed, plan);
+    if let Some(chronicle) = chronicle {
+        tell(&mut rows, chronicle);
+    }
     let completeness = completeness(accounts, plan);
     let is_whole = completeness.accounts_unread.is_empty();
     let controls = controls(&rows, is_whole);
@@ -86,19 +93,34 @@ pub fn gather(subject: Subject<'_>) -> Evidence {
         criteria: criteria(&rows, is_whole),
         controls,
         ages: classes(&rows),
-        oldest: over_time(accounts, &rows, calendars, viewpoint.at),
+        oldest: over_time(accounts, &rows, calendars, chronicle, viewpoint.at),
         calendar: calendar(calendars),
         exceptions: exceptions(manifest, provenance, &rows, viewpoint.at),
         keys: rows,
         unmanaged,
-        happened,
+        happened: chronicle.map(|chronicle| happened(chronicle, viewpoint.at)),
     };
     seal(&mut evidence);
     evidence
 }
 
-fn over_time(accounts: &[Look<'_>], rows: &[KeyRow], calendars: &[Calendar], now: DateTime<Utc>) -> Oldest {
-    let past: Vec<Life> = rows.iter().filter_map(life).collect();
+fn over_time(
+    accounts: &[Look<'_>],
+    rows: &[KeyRow],
+    calendars: &[Calendar],
+    chronicle: Option<&Chronicle>,
+    now: DateTime<Utc>,
+) -> Oldest {
+    let mut past = Past {
+        lives: rows.iter().filter_map(life).collect(),
+        known_since: chronicle.and_then(Chronicle::begins),
+        unknown: 0,
+    };
+    if let Some(chronicle) = chronicle {
+        let (lives, unknown) = happened::lives(rows, chronicle);
+        past.lives.extend(lives);
+        past.unknown = unknown;
+    }
     let ahead = calendars.first().map(|first| {
         let of_users =
             calendars.iter().zip(accounts).flat_map(|(calendar, look)| lives(calendar, look.roster, look.inventory));
@@ -108,7 +130,7 @@ fn over_time(accounts: &[Look<'_>], rows: &[KeyRow], calendars: &[Calendar], now
         (of_users.chain(others).collect::<Vec<_>>(), first.until)
     });
     let ahead = ahead.as_ref().map(|(lives, until)| (lives.as_slice(), *until));
-    oldest(&Past { lives: past, known_since: None }, ahead, now)
+    oldest(&past, ahead, now)
 }
 
 fn life(row: &KeyRow) -> Option<Life> {

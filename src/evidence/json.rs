@@ -17,12 +17,15 @@ pub fn render(evidence: &Evidence) -> String {
 /// Writes the hash into the report: the last thing that is done to it.
 pub(super) fn seal(evidence: &mut Evidence) {
     let value = serde_json::to_value(&*evidence).expect("no map has keys other than strings");
-    evidence.sha256 = hash(&value);
+    evidence.sha256 = hash_of(value);
 }
 
 /// The SHA-256 of what `jq -cS 'del(.sha256)'` makes of a report.
 pub fn hash(report: &Value) -> String {
-    let mut report = report.clone();
+    hash_of(report.clone())
+}
+
+fn hash_of(mut report: Value) -> String {
     if let Value::Object(fields) = &mut report {
         fields.remove(HASH);
     }

@@ -12,6 +12,7 @@ pub mod csv;
 mod exceptions;
 mod figures;
 mod gather;
+mod happened;
 pub mod html;
 pub mod json;
 mod judge;
@@ -25,7 +26,8 @@ pub mod text;
 
 pub use self::{
     controls::{CONTROLS, Control, Criterion},
-    gather::{Look, Subject, gather},
+    gather::{AHEAD, Look, Subject, gather},
+    happened::Chronicle,
     model::*,
     provenance::{Grant, Provenance},
 };

@@ -518,6 +518,8 @@ pub struct Happened {
     pub runs: Vec<RunRow>,
     /// Each change, in order.
     pub changes: Vec<ChangeRow>,
+    /// Each mail beside those that are part of a change, in order.
+    pub mail: Vec<MailRow>,
     /// What of the history could not be used, and why.
     pub unused: Vec<String>,
 }
@@ -542,6 +544,10 @@ pub struct RunRow {
     pub commit: Option<String>,
     /// The fingerprint of its manifests.
     pub fingerprint: Option<String>,
+    /// `complete`, `failed`, `stopped`, or `limit-exceeded`: then nothing was changed.
+    pub verdict: String,
+    /// The accounts that it could not read, each with the cause.
+    pub accounts_unread: Vec<String>,
     /// Changes that were made.
     pub done: usize,
     /// Changes that were not.
@@ -571,11 +577,31 @@ pub struct ChangeRow {
     /// Why.
     pub reason: String,
     /// `ok` or `error`.
-    pub result: String,
+    pub result: &'static str,
     /// The cause of an error.
     pub error: Option<String>,
     /// The secret.
     pub secret: Option<String>,
     /// To whom mail went.
     pub told: Vec<ToldTo>,
+}
+
+/// One mail of a run.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct MailRow {
+    /// When.
+    pub at: String,
+    /// The run.
+    pub run: String,
+    /// What it was about: `deactivated`, `digest` and so on.
+    pub kind: String,
+    /// The address.
+    pub to: String,
+    /// The users it was about.
+    pub users: Vec<String>,
+    /// `ok`: SES accepted it; or `error`.
+    pub result: &'static str,
+    /// The cause of an error.
+    pub error: Option<String>,
 }

@@ -27,6 +27,8 @@ pub(super) struct Past {
     pub lives: Vec<Life>,
     /// From when on the history tells of all of them; `None`: there is none.
     pub known_since: Option<DateTime<Utc>>,
+    /// How many keys it tells of that stopped since then, and not when they were created.
+    pub unknown: usize,
 }
 
 /// Day by day, at the instant of the report; `ahead` are the keys of the time until `until`.
@@ -47,6 +49,10 @@ pub(super) fn oldest(past: &Past, ahead: Option<(&[Life], DateTime<Utc>)>, now: 
              least.",
             since.date_naive()
         ),
+    };
+    let note = match past.unknown {
+        0 => note,
+        unknown => format!("{note} Of {unknown} keys that stopped since then it is not known how old they were."),
     };
     let note = note + if ahead.is_some() { " What is to come (dashed) rests on the schedule." } else { "" };
     Oldest { days, note }
@@ -77,7 +83,7 @@ mod tests {
     #[test]
     fn a_key_counts_while_it_works() {
         let lives = vec![life(-100, Some(-10), true), life(-20, None, true), life(-50, None, false)];
-        let past = Past { lives, known_since: None };
+        let past = Past { lives, known_since: None, unknown: 0 };
         let oldest = oldest(&past, None, now());
         assert_eq!(oldest.days.len(), 181);
         let of = |back: usize| {
@@ -93,7 +99,8 @@ mod tests {
     #[test]
     fn what_is_to_come_follows() {
         let ahead = [life(-20, Some(10), true), life(3, None, true)];
-        let past = Past { lives: vec![life(-20, None, true)], known_since: Some(now() - TimeDelta::days(800)) };
+        let past =
+            Past { lives: vec![life(-20, None, true)], known_since: Some(now() - TimeDelta::days(800)), unknown: 0 };
         let oldest = oldest(&past, Some((&ahead, now() + TimeDelta::days(30))), now());
         let (past, ahead): (Vec<_>, Vec<_>) = oldest.days.iter().partition(|day| !day.expected);
         assert_eq!((past.len(), ahead.len()), (115, 30), "by weeks, where it goes back that far");

@@ -25,7 +25,8 @@ pub fn rows(accounts: &[(&Roster, &Inventory)], plan: &Plan) -> Vec<KeyRow> {
         for entry in &roster.entries {
             let state = inventory.users.get(&entry.user.name).and_then(|state| state.as_ref().ok());
             let comes = comes.get(entry.user.name.as_str()).copied();
-            rows.extend(of_entry(roster, entry, state, comes, plan.as_of));
+            let reported = inventory.unmanaged.users.get(&entry.user.name).map_or(&[][..], Vec::as_slice);
+            rows.extend(of_entry(roster, entry, state, reported, comes, plan.as_of));
         }
         for user in &roster.unmanaged {
             let keys = inventory.unmanaged.users.get(&user.name).map(Vec::as_slice);
@@ -64,6 +65,7 @@ fn of_entry(
     roster: &Roster,
     entry: &Entry,
     state: Option<&State>,
+    reported: &[UnmanagedKey],
     comes: Option<Comes<'_>>,
     now: DateTime<Utc>,
 ) -> Vec<KeyRow> {
@@ -88,7 +90,8 @@ fn of_entry(
         .map(|key| {
             let mut row = row.clone();
             row.key = Some(key.id.to_string());
-            row.last_use = last_use(&key.last_use);
+            let used = as_reported(key, reported);
+            row.last_use = last_use(used);
             dated(&mut row, key.is_active(), key.created, entry.policy.max_age.value, now);
             if let Some(Comes::Waiting(Waiting { key: Some(about), .. })) = comes
                 && *about != key.id
@@ -102,11 +105,21 @@ fn of_entry(
             let deactivated = secret.and_then(|secret| secret.deactivated.as_ref());
             row.deactivated = deactivated.filter(|it| it.key == key.id).map(|it| rfc3339(it.at));
             if key.is_active() {
-                judge(&mut row, &facts(Some(KeyFacts { created: key.created, last_use: &key.last_use })), now);
+                judge(&mut row, &facts(Some(KeyFacts { created: key.created, last_use: used })), now);
             }
             row
         })
         .collect()
+}
+
+/// When a key was used last: where that was not read of the key itself, as the credential report has it. The report has no ids, but
+/// says when its keys were made.
+fn as_reported<'a>(key: &'a Key, reported: &'a [UnmanagedKey]) -> &'a LastUse {
+    let mut same = reported.iter().filter(|one| one.created == key.created && one.active == key.is_active());
+    match (&key.last_use, same.next(), same.next()) {
+        (LastUse::Unread, Some(only), None) => &only.last_use,
+        (own, _, _) => own,
+    }
 }
 
 /// The rows of a user that no rule selects.

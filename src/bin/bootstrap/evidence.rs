@@ -6,11 +6,14 @@ use chrono::{DateTime, Utc};
 use keyrota::{
     apply::Applied,
     cloud::{
-        Archive, ArchiveError,
+        Archive, ArchiveError, Reads,
         aws::{Aws, Bucket},
     },
+    evidence::{self, Look, Provenance, Subject, gather},
     history::{About, BadPlace, Place, file_name, records, render},
-    run::Planned,
+    observe::AccountState,
+    plan::calendar,
+    run::{Planned, plan_accounts},
 };
 use tokio::sync::OnceCell;
 
@@ -50,6 +53,39 @@ impl Evidence {
         self.add(&format!("history/{}", file_name(at, &run)), &text).await;
     }
 
+    /// Writes the report of what a run has left, as a page and as JSON. That this failed is logged, and fails no run.
+    pub async fn report(
+        &self,
+        run: &str,
+        provenance: &Provenance,
+        planned: &Planned<'_, Aws>,
+        applied: &Applied,
+        ended: DateTime<Utc>,
+    ) {
+        let accounts: Vec<AccountState<'_, Aws>> = planned.accounts.iter().map(|one| after(one, applied)).collect();
+        let mut plan = plan_accounts(&accounts, ended);
+        plan.accounts_unread.clone_from(&planned.plan.accounts_unread);
+        let calendars: Vec<_> =
+            accounts.iter().map(|one| calendar(&one.roster, &one.inventory, ended, evidence::AHEAD)).collect();
+        let looks: Vec<Look<'_>> = accounts
+            .iter()
+            .map(|one| Look { roster: &one.roster, inventory: &one.inventory, caller: one.cloud.caller() })
+            .collect();
+        let report = gather(Subject {
+            manifest: planned.manifest,
+            provenance,
+            accounts: &looks,
+            plan: &plan,
+            viewpoint: ended.into(),
+            calendars: &calendars,
+            chronicle: None,
+        });
+        let name = file_name(planned.plan.as_of, run);
+        let name = name.trim_end_matches(".jsonl");
+        self.add(&format!("reports/{name}.json"), &evidence::json::render(&report)).await;
+        self.add(&format!("reports/{name}.html"), &evidence::html::render(&report)).await;
+    }
+
     /// Adds a file. That this failed is logged, and fails no run.
     pub async fn add(&self, name: &str, content: &str) {
         let Place::Bucket { bucket, prefix } = &self.place else {
@@ -64,4 +100,16 @@ impl Evidence {
             }
         }
     }
+}
+
+/// An account as a run has left it, as far as the run knows.
+fn after<'a>(account: &AccountState<'a, Aws>, applied: &Applied) -> AccountState<'a, Aws> {
+    let AccountState { cloud, roster, inventory } = account;
+    let mut inventory = inventory.clone();
+    for ((account, user), state) in &applied.after {
+        if *account == roster.account.id {
+            inventory.users.insert(user.clone(), Ok(state.clone()));
+        }
+    }
+    AccountState { cloud, roster: roster.clone(), inventory }
 }

@@ -16,9 +16,11 @@ use keyrota::{
         aws::{self, Aws, ConnectError, Connected, Problem},
     },
     counted::counted,
+    evidence::Provenance,
     inventory::UnreadAccount,
     mail::Outbox,
     manifest::{self, Diagnostic, Manifest, shown},
+    observe::Unmanaged,
     plan::Verb,
     report::{Counts, Report, json, metrics, result_word},
     run::{Mode, Planned, Run},
@@ -37,6 +39,9 @@ use crate::{
 /// No user is begun later than this before the deadline, in milliseconds: the longest change, which waits for IAM to
 /// propagate a key, takes about as long.
 const RESERVE: i64 = 60_000;
+
+/// A report takes no longer than this, in milliseconds.
+const REPORT: i64 = 15_000;
 
 /// The function between its invocations.
 pub struct Function {
@@ -83,7 +88,10 @@ impl Function {
         let (clouds, not_entered) = self.connect(&manifest).await?;
         let deadline = i64::try_from(context.deadline).unwrap_or(i64::MAX);
         let read_until = reading_ends(deadline.saturating_sub(now.timestamp_millis()));
-        let run = Run { not_entered: &not_entered, read_until, ..Run::new(&manifest, &clouds, mode, now) };
+        // The report of a run tells of those that nobody manages, too, and when keys were used: both in two or three calls.
+        let is_reported = mode == Mode::Enforce && self.evidence.is_some();
+        let unmanaged = if is_reported { Unmanaged::Ages } else { Unmanaged::Names };
+        let run = Run { not_entered: &not_entered, read_until, unmanaged, ..Run::new(&manifest, &clouds, mode, now) };
         let planned = run.plan(&|_| {}).await?;
         let plan = &planned.plan;
         planned.warnings.iter().for_each(warn);
@@ -123,6 +131,9 @@ impl Function {
         let applied = planned.apply(&conditions, &measure).await;
         applied.mail.iter().for_each(log_mail);
         self.write_history(&context.request_id, &planned, Some(&applied)).await;
+        if is_reported {
+            self.write_report(&context.request_id, &planned, &applied, deadline).await;
+        }
         let report = Report { applied: Some(&applied), ..report };
         summarize(mode, &report);
         finish(&report)
@@ -132,6 +143,24 @@ impl Function {
         if let Some(evidence) = &self.evidence {
             evidence.history(run, self.revision.as_deref(), planned, applied, Utc::now()).await;
         }
+    }
+
+    /// Writes the report of what the run has left, if there is time: everything else is done.
+    async fn write_report(&self, run: &str, planned: &Planned<'_, Aws>, applied: &Applied, deadline: i64) {
+        let Some(evidence) = &self.evidence else { return };
+        let ended = Utc::now();
+        if ended.timestamp_millis().saturating_add(REPORT) > deadline {
+            tracing::error!("no report is written: the time of the invocation is over; `keyrota report` writes one");
+            return;
+        }
+        let note = "the function has no git: `keyrota report` in a checkout tells who granted an exemption";
+        let provenance = Provenance {
+            folder: self.manifests.display().to_string(),
+            commit: self.revision.clone(),
+            note: Some(note.to_owned()),
+            ..Provenance::default()
+        };
+        evidence.report(run, &provenance, planned, applied, ended).await;
     }
 
     /// The accounts that can be entered, and those that can't. Who could not be entered by one invocation may be by the

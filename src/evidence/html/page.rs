@@ -7,7 +7,7 @@ use crate::evidence::{
     figures,
     model::{
         ChangeRow, Completeness, ControlVerdict, CriterionVerdict, Decision, Evidence, Exception, Happened, KeyRow,
-        KeyStatus, RunRow, UnmanagedRow, Unread, Verdict,
+        KeyStatus, MailRow, RunRow, UnmanagedRow, Unread, Verdict,
     },
     shown::{day, minute, place, shortcomings, told_to, used_with},
 };
@@ -166,7 +166,18 @@ struct HappenedView<'a> {
     source: &'a str,
     runs: Vec<RunView<'a>>,
     changes: Vec<ChangeView<'a>>,
+    mail: Vec<MailView<'a>>,
     unused: &'a [String],
+}
+
+#[derive(Serialize)]
+struct MailView<'a> {
+    at: String,
+    kind: &'a str,
+    to: &'a str,
+    users: String,
+    result: String,
+    class: &'static str,
 }
 
 #[derive(Serialize)]
@@ -585,21 +596,26 @@ fn unmanaged<'a>(row: &'a UnmanagedRow, keys: &[KeyRow], _: &Completeness) -> Un
 }
 
 fn happened(happened: &Happened) -> HappenedView<'_> {
-    let Happened { since, source, runs, changes, unused } = happened;
+    let Happened { since, source, runs, changes, mail, unused } = happened;
     HappenedView {
         since: day(since).to_owned(),
         source,
         runs: runs.iter().map(run).collect(),
         changes: changes.iter().map(change).collect(),
+        mail: mail.iter().map(mail_view).collect(),
         unused,
     }
 }
 
-fn run(run: &RunRow) -> RunView<'_> {
-    let RunRow { run, at, mode, by, version, caller, commit, fingerprint, done, failed, cut_off } = run;
-    let mut result = format!("{done} done");
+fn run(row: &RunRow) -> RunView<'_> {
+    let RunRow { run, at, mode, by, version, caller, commit, fingerprint, verdict, accounts_unread, .. } = row;
+    let RunRow { done, failed, cut_off, .. } = row;
+    let mut result = format!("{verdict}: {done} done");
     if *failed > 0 {
         result += &format!(", {failed} failed");
+    }
+    if !accounts_unread.is_empty() {
+        result += &format!("; not read: {}", accounts_unread.join("; "));
     }
     if *cut_off {
         result += "; its record was cut off: what it did after that is not known";
@@ -622,9 +638,26 @@ fn run(run: &RunRow) -> RunView<'_> {
     }
 }
 
+fn mail_view(mail: &MailRow) -> MailView<'_> {
+    let MailRow { at, kind, to, users, result, error, .. } = mail;
+    let is_done = *result == "ok";
+    MailView {
+        at: minute(at),
+        kind,
+        to,
+        users: users.join(", "),
+        result: if is_done {
+            "sent".to_owned()
+        } else {
+            format!("not sent: {}", error.as_deref().unwrap_or("no cause is recorded"))
+        },
+        class: if is_done { "" } else { "fail" },
+    }
+}
+
 fn change(change: &ChangeRow) -> ChangeView<'_> {
     let ChangeRow { at, user, arn, key, action, reason, result, error, told, .. } = change;
-    let is_done = result == "ok";
+    let is_done = *result == "ok";
     let told = told.iter().map(|to| match to.by.as_str() {
         "mail" => to.address.clone(),
         by => format!("{} ({by})", to.address),

@@ -2,6 +2,7 @@
 
 use aws_sdk_iam::types::StatusType;
 use chrono::Utc;
+use keyrota::cloud::Archive as _;
 
 use super::*;
 use crate::emulator::Fault;
@@ -235,6 +236,23 @@ async fn a_run_leaves_its_history() {
     assert_eq!((run.by.as_str(), run.commit.as_deref()), ("function", Some("0123abc")));
     assert_eq!(run.run, REQUEST_ID.replace('-', ""));
     assert_eq!(history.records.len(), 5, "{history:#?}");
+    // And the report of what it has left: the new key stands beside the old one.
+    let reports =
+        keyrota::cloud::aws::Bucket::open_with(&fixture.account.settings(), &bucket, "keyrota/reports/").await;
+    let names = reports.names("").await.expect("names");
+    let [html, json] = &names[..] else { panic!("{names:?}") };
+    assert!(html.ends_with(".html") && json.ends_with(".json"), "{names:?}");
+    let report = reports.content(json).await.expect("a report");
+    let report: Value = serde_json::from_slice(&report).expect("JSON");
+    assert_eq!(report["sha256"], keyrota::evidence::json::hash(&report));
+    assert_eq!((&report["schema"], &report["manifests"]["commit"]), (&json!("keyrota/report/v1"), &json!("0123abc")));
+    let ages: Vec<_> = report["keys"].as_array().expect("rows").iter().map(|row| row["age-days"].as_i64()).collect();
+    assert_eq!(ages, [Some(95), Some(0)]);
+    assert_eq!(report["keys"][1]["told"]["of"], "issued");
+    assert!(report["completeness"]["complete"].as_bool().expect("a bool"), "{report:#}");
+    let page = reports.content(html).await.expect("a page");
+    let page = String::from_utf8(page).expect("UTF-8");
+    assert!(page.contains(report["sha256"].as_str().expect("a hash")) && page.contains("the function has no git"));
     // It can't be written any more: the run goes on, and that is logged.
     fixture.account.add_fault(Fault::error("PutObject", 403, "AccessDenied", "no").forever());
     function.invoke(&event("tend")).expect("a run");

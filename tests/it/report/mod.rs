@@ -2,6 +2,7 @@
 
 mod formats;
 mod git;
+mod history;
 mod large;
 mod pages;
 mod verdicts;

@@ -2,7 +2,9 @@
 
 use std::{fs, path::Path, process::Command};
 
-use super::{account, example, hostile, report};
+use serde_json::Value;
+
+use super::{account, example, history::lived, hostile, report};
 use crate::{emulator, golden, support::browser::look};
 
 #[test]
@@ -23,26 +25,30 @@ fn a_browser_and_a_validator_find_nothing_wrong() {
                 [[secrets]]\nname = \"/aws/iam/credentials/torn\"\n\
                 tags = { Owner = \"torn\", \"keyrota:deactivated\" = \"nonsense\" }\n";
     let rule = "[[rotate]]\nusers = [\"*\"]\n";
-    let cases = [(example(), 0), (hostile(), 0), (account(rule, ""), 0), (account(rule, torn), 5)];
+    let cases = [(lived(), 0), (hostile(), 0), (account(rule, ""), 0), (account(rule, torn), 5)];
+    let (first, _) = &cases[0];
     let (mut pages, mut documents) = (Vec::new(), String::new());
     for (folder, code) in &cases {
-        report(folder, &["--html-into", "report.html", "--json-into", "report.json"]).exits(*code);
+        let files = ["--html-into", "report.html", "--json-into", "report.json"];
+        let has_history = folder.path("history").exists();
+        let history = if has_history { &["--history", "history"][..] } else { &[] };
+        report(folder, &[&files[..], history].concat()).exits(*code);
         pages.push(folder.path("report.html"));
-        documents += &(folder.read("report.json") + "\x1e");
+        let document: Value = serde_json::from_str(&folder.read("report.json")).expect("JSON");
+        documents += &format!("{document}\n");
     }
     look(&pages);
-    let (first, _) = &cases[0];
-    first.write("documents", documents.trim_end_matches('\x1e'));
+    first.write("documents.jsonl", &documents);
     let is_valid = |document: &str| {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/emulator/formats.py");
         let mut command = Command::new(emulator::python("formats.txt"));
         let output = command.args([script, "schema"]).arg(&schema).arg(first.path(document)).output().expect("python");
         (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
-    let (valid, why) = is_valid("documents");
+    let (valid, why) = is_valid("documents.jsonl");
     assert!(valid, "{why}");
     // A schema that anything fits is none.
     let wrong = first.read("report.json").replacen("\"status\": \"active\"", "\"status\": \"well\"", 1);
-    first.write("wrong", &wrong);
-    assert!(!is_valid("wrong").0);
+    first.write("wrong.json", &wrong);
+    assert!(!is_valid("wrong.json").0);
 }

@@ -209,7 +209,7 @@ fn gathered<C: Reads>(manifest: &Manifest, cloud: &C, not_entered: &[UnreadAccou
         plan: &planned.plan,
         viewpoint: now().into(),
         calendars: &[],
-        happened: None,
+        chronicle: None,
     })
 }
 
