@@ -131,9 +131,10 @@ async fn run(cli: Cli, output: &Output) -> Result<Exit, CommandError> {
         | Command::Check(reports) => {
             vec![("--json-into", &reports.json_into), ("--markdown-into", &reports.markdown_into)]
         }
-        Command::Report(args::ReportArgs { output, html_into, json_into, csv_into }) => {
+        Command::Report(args::ReportArgs { output, html_into, json_into, csv_into, .. }) => {
             vec![("--output", output), ("--html-into", html_into), ("--json-into", json_into), ("--csv-into", csv_into)]
         }
+        Command::Forecast(args) => vec![("--output", &args.output)],
         _ => Vec::new(),
     })?;
     match command {
