@@ -1,15 +1,22 @@
 //! The manifests at a git revision. The only module that names `git2`: it reads trees and touches nothing.
 
+mod granted;
+
 use std::{
+    collections::BTreeMap,
+    ffi::OsString,
     fmt,
     path::{Component, Path, PathBuf},
 };
 
-use chrono::{DateTime, Utc};
-use git2::{BlameOptions, Commit, ErrorCode, FileMode, ObjectType, Repository, StatusOptions, Tree, TreeEntry};
+use git2::{ErrorCode, FileMode, ObjectType, Repository, Tree, TreeEntry};
 
+pub use self::granted::{Author, Written, granted};
 use crate::{
-    manifest::files::{Budget, Files, LARGEST_FILE, Refused},
+    manifest::{
+        self,
+        files::{Budget, Files, LARGEST_FILE, Refused},
+    },
     untrusted::{is_visible, printable, shell_word},
 };
 
@@ -97,98 +104,31 @@ pub struct Checkout {
 /// # Errors
 /// No repository, one of another user's, or one without a commit.
 pub fn checkout(folder: &Path) -> Result<Checkout, GitError> {
-    let (repository, inside) = open(folder)?;
-    let unread = |error: git2::Error| incomplete("HEAD", &error);
+    let (repository, _) = open(folder)?;
     let commit = repository.head().and_then(|head| head.peel_to_commit()).map_err(|error| match error.code() {
         ErrorCode::UnbornBranch => GitError::new("the git repository has no commit yet"),
-        _ => unread(error),
+        _ => incomplete("HEAD", &error),
     })?;
-    let commit = commit.id().to_string();
-    let mut options = StatusOptions::new();
-    options.include_untracked(true).recurse_untracked_dirs(false).disable_pathspec_match(true);
-    if inside.components().next().is_some() {
-        options.pathspec(&inside);
-    }
-    let statuses = repository.statuses(Some(&mut options)).map_err(unread)?;
-    let is_manifest = |path: &str| {
-        let path = Path::new(path);
-        path.parent() == Some(&inside) && path.extension().is_some_and(|extension| extension == "toml")
+    Ok(Checkout { commit: commit.id().to_string(), is_dirty: !is_as_committed(folder) })
+}
+
+/// Whether the bytes of the manifests in a folder are those of the commit. Git's own status is not asked: it passes over what
+/// it was told to ignore, and keyrota does not. Where either can't be read, nothing shows that they are the same.
+fn is_as_committed(folder: &Path) -> bool {
+    let (Ok(here), Ok(there)) = (manifest::read(folder), manifests_at(folder, "HEAD")) else { return false };
+    let manifests = |files: Files| -> BTreeMap<OsString, Vec<u8>> {
+        let manifests =
+            files.into_iter().filter(|(path, _)| Path::new(path).extension().is_some_and(|it| it == "toml"));
+        let named = manifests.filter_map(|(path, bytes)| Some((Path::new(&path).file_name()?.to_owned(), bytes)));
+        named.map(|(name, bytes)| (name, without_returns(bytes))).collect()
     };
-    let is_dirty = statuses.iter().any(|entry| match entry.path() {
-        // A folder that is new as a whole is listed as one.
-        Ok(path) => is_manifest(path) || (path.ends_with('/') && inside.starts_with(path)),
-        Err(_) => false,
-    });
-    Ok(Checkout { commit, is_dirty })
+    manifests(here) == manifests(there.files)
 }
 
-/// Who wrote a line last, as far as git can tell.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Written {
-    /// In this commit.
-    In(Author),
-    /// It differs from what is committed.
-    Uncommitted,
-    /// In this commit or before it: the clone goes back no further.
-    BeforeClone {
-        /// Where the clone begins.
-        commit: String,
-    },
-}
-
-/// A commit and who wrote it, in their own words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Author {
-    /// The commit's full id.
-    pub commit: String,
-    /// The name.
-    pub name: String,
-    /// The address.
-    pub email: String,
-    /// When.
-    pub at: DateTime<Utc>,
-}
-
-/// Who wrote each line of a manifest last. `text` is what the file in the work tree says, `file` its path as
-/// [`crate::manifest::load`] shows it.
-///
-/// # Errors
-/// No repository, or one that can't be read.
-pub fn blame(folder: &Path, file: &str, text: &str) -> Result<Vec<Written>, GitError> {
-    let (repository, inside) = open(folder)?;
-    let lines = text.lines().count();
-    let Some(name) = Path::new(file).file_name() else { return Ok(vec![Written::Uncommitted; lines]) };
-    let unread = |error: git2::Error| incomplete("HEAD", &error);
-    let blame = match repository.blame_file(&inside.join(name), Some(&mut BlameOptions::new())) {
-        Err(error) if error.code() == ErrorCode::NotFound => return Ok(vec![Written::Uncommitted; lines]),
-        blame => blame.map_err(unread)?,
-    };
-    let blame = blame.blame_buffer(text.as_bytes()).map_err(unread)?;
-    (1..=lines)
-        .map(|line| {
-            let hunk = blame.get_line(line).filter(|hunk| !hunk.final_commit_id().is_zero());
-            let Some(hunk) = hunk else { return Ok(Written::Uncommitted) };
-            let commit = repository.find_commit(hunk.final_commit_id()).map_err(unread)?;
-            if repository.is_shallow() && is_cut(&commit) {
-                return Ok(Written::BeforeClone { commit: commit.id().to_string() });
-            }
-            let (author, at) = (commit.author(), commit.author().when().seconds());
-            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-            Ok(Written::In(Author {
-                commit: commit.id().to_string(),
-                name: text(author.name_bytes()),
-                email: text(author.email_bytes()),
-                at: DateTime::from_timestamp(at, 0).unwrap_or_default(),
-            }))
-        })
-        .collect()
-}
-
-/// Whether a shallow clone begins with this commit: it names parents, and none of them is there.
-fn is_cut(commit: &Commit<'_>) -> bool {
-    let header = commit.raw_header_bytes();
-    let has_parents = header.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"parent "));
-    has_parents && commit.parents().next().is_none()
+/// Git may check lines out with the ends of another system.
+fn without_returns(bytes: Vec<u8>) -> Vec<u8> {
+    let is_return = |at: usize| bytes[at] == b'\r' && bytes.get(at + 1) == Some(&b'\n');
+    (0..bytes.len()).filter(|at| !is_return(*at)).map(|at| bytes[at]).collect()
 }
 
 /// Whether the manifests and templates of the commit that is checked out are those of another; `None`: it can't be told, for

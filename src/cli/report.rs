@@ -1,9 +1,6 @@
 //! `keyrota report`: what an auditor asks, with the commit and the author of each exemption.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use keyrota::{
@@ -124,43 +121,26 @@ fn provenance(folder: &PathBuf, manifest: &Manifest) -> Provenance {
         Ok(checkout) => checkout,
         Err(error) => return Provenance { folder: name, note: Some(error.to_string()), ..Provenance::default() },
     };
-    let mut blamed = BTreeMap::new();
-    let mut grants = BTreeMap::new();
-    for exemption in &manifest.exemptions {
-        let file = &*exemption.source.file;
-        let lines = blamed.entry(file).or_insert_with(|| {
-            git::blame(folder, file, manifest.text(file).unwrap_or_default()).map_err(|error| error.to_string())
-        });
-        let grant = match lines {
-            Ok(lines) => grant(exemption, lines),
-            Err(error) => Grant::Unknown(error.clone()),
-        };
-        grants.insert(exemption.source.clone(), grant);
-    }
-    Provenance { folder: name, commit: Some(commit), is_dirty, note: None, grants }
+    let exempted: Vec<_> = manifest.exemptions.iter().map(Exemption::says).collect();
+    let grants = match git::granted(folder, &exempted) {
+        Ok(written) => written.into_iter().map(grant).collect(),
+        Err(error) => {
+            let why = error.hint.iter().fold(error.to_string(), |why, hint| format!("{why}; {hint}"));
+            vec![Grant::Unknown(why); exempted.len()]
+        }
+    };
+    let places = manifest.exemptions.iter().map(|exemption| exemption.source.clone());
+    Provenance { folder: name, commit: Some(commit), is_dirty, note: None, grants: places.zip(grants).collect() }
 }
 
-/// Who made an exemption what it is: the last of those who wrote a line of it.
-fn grant(exemption: &Exemption, lines: &[Written]) -> Grant {
-    let Exemption { source, last_line, .. } = exemption;
-    let own = lines.get(source.line - 1..(*last_line).min(lines.len())).unwrap_or_default();
-    let mut last: Option<&Author> = None;
-    let mut begins = None;
-    for line in own {
-        match line {
-            Written::In(author) if last.is_none_or(|last| last.at < author.at) => last = Some(author),
-            Written::In(_) => {}
-            Written::Uncommitted => return Grant::Unknown("it is not committed".to_owned()),
-            Written::BeforeClone { commit } => begins = Some(commit),
+fn grant(written: Written) -> Grant {
+    match written {
+        Written::In(Author { commit, name, email, at }) => {
+            Grant::Known { commit, author: format!("{name} <{email}>"), at: rfc3339(at) }
         }
-    }
-    match (last, begins) {
-        (Some(Author { commit, name, email, at }), _) => {
-            Grant::Known { commit: commit.clone(), author: format!("{name} <{email}>"), at: rfc3339(*at) }
-        }
-        (None, Some(commit)) => Grant::Unknown(format!(
+        Written::Uncommitted => Grant::Unknown("it is not committed".to_owned()),
+        Written::BeforeClone { commit } => Grant::Unknown(format!(
             "the clone is shallow and begins with {commit}: `git fetch --unshallow` fetches who wrote it"
         )),
-        (None, None) => Grant::Unknown("git has no line of it".to_owned()),
     }
 }

@@ -15,7 +15,7 @@ use crate::{
 /// All of them, in the order of files and lines.
 pub fn exceptions(manifest: &Manifest, provenance: &Provenance, rows: &[KeyRow], now: DateTime<Utc>) -> Vec<Exception> {
     let exception = |exemption: &Exemption| {
-        let Exemption { source, user, account, reason, ends, last_line: _ } = exemption;
+        let Exemption { source, user, account, reason, ends } = exemption;
         let is_of = |row: &&KeyRow| {
             let is_account = |name: &str| row.account == name || row.account_name.as_deref() == Some(name);
             row.managed && row.user.eq_ignore_ascii_case(user) && account.as_deref().is_none_or(is_account)

@@ -15,11 +15,11 @@ pub struct Provenance {
     pub is_dirty: bool,
     /// Why the commit is not known, or what is to be said of it.
     pub note: Option<String>,
-    /// Who wrote each `[[exempt]]`, by its place.
+    /// Who granted each `[[exempt]]`, by its place.
     pub grants: BTreeMap<Source, Grant>,
 }
 
-/// Who wrote an exemption as it is now.
+/// Who made an exemption what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Grant {
     /// A commit says so.

@@ -8,6 +8,7 @@ mod code;
 mod context;
 pub(crate) mod diagnostic;
 pub(crate) mod duplicates;
+mod exempted;
 pub mod files;
 mod fingerprint;
 mod layers;
@@ -34,6 +35,7 @@ pub use self::{
     accounts::DeclaredAccount,
     code::Code,
     diagnostic::{Diagnostic, Label, Severity, shown},
+    exempted::{Exempted, exempted},
     fingerprint::fingerprint,
     limits::{Limits, Pace},
     load::{Loaded, load, load_files, read},

@@ -88,8 +88,6 @@ pub struct Rule {
 pub struct Exemption {
     /// The line of `[[exempt]]`.
     pub source: Source,
-    /// The last line of what is written there.
-    pub last_line: usize,
     /// The IAM user.
     pub user: String,
     /// An account's name or id; `None`: every account.

@@ -250,12 +250,8 @@ pub(super) fn exemption(
         }
         ends
     });
-    let spans = [user, account, reason].into_iter().flatten().map(|at| &at.span);
-    let spans = spans.chain(until.iter().map(|at| &at.span)).chain([&exempt.span]);
-    let last = spans.map(|span| span.end.saturating_sub(1)).max().unwrap_or_default();
     Some(Exemption {
         source: context.location(&exempt.span),
-        last_line: context.location(&(last..last)).line,
         user: user_name?,
         account: account.as_ref().map(|at| at.value.clone()),
         reason: reason.as_ref()?.value.clone(),

@@ -206,4 +206,32 @@ fn the_revision_of_the_work_tree() {
     fs::remove_file(manifests.join("new.toml")).expect("a removed file");
     repository.write("manifests/keyrota.toml", &format!("{SHARED}\n"));
     assert_eq!(revision(&manifests), Some(format!("{commit}-dirty")));
+    fs::remove_file(manifests.join("keyrota.toml")).expect("a removed file");
+    assert_eq!(revision(&manifests), Some(format!("{commit}-dirty")));
+}
+
+#[test]
+fn what_git_passes_over_is_not_of_the_commit() {
+    let repository = Repository::with_rule(RULE);
+    let manifests = repository.path().join("manifests");
+    let commit = repository.git(&["rev-parse", "HEAD"]);
+    let dirty = Some(format!("{commit}-dirty"));
+    // Git changes the ends of lines where it is told to.
+    repository.write("manifests/keyrota.toml", &SHARED.replace('\n', "\r\n"));
+    assert_eq!(revision(&manifests), Some(commit.clone()));
+    // A file is ignored, and then a folder as a whole.
+    for ignored in ["/manifests/own.toml\n", "manifests/\n"] {
+        repository.write(".git/info/exclude", ignored);
+        repository.write("manifests/own.toml", "version = 1\n");
+        assert_eq!(revision(&manifests), dirty, "{ignored}");
+        fs::remove_file(manifests.join("own.toml")).expect("a removed file");
+        assert_eq!(revision(&manifests), Some(commit.clone()));
+    }
+    for flag in ["--assume-unchanged", "--skip-worktree"] {
+        repository.git(&["update-index", flag, "manifests/team.toml"]);
+        repository.write("manifests/team.toml", WIDER);
+        assert_eq!(revision(&manifests), dirty, "{flag}");
+        repository.write("manifests/team.toml", &format!("version = 1\n\n{RULE}"));
+        assert_eq!(revision(&manifests), Some(commit.clone()));
+    }
 }

@@ -73,6 +73,109 @@ fn who_wrote_an_exemption_as_it_is_granted_it() {
     assert!(page.contains("Eve &lt;eve@example.com&gt;, 2026-10-03") && page.contains(&third));
 }
 
+/// The tail of a manifest, and who granted its exemption.
+#[track_caller]
+fn granted_to(report: &Value) -> String {
+    let one = exception(report, "day-10");
+    let author = one["author"].as_str().unwrap_or_else(|| panic!("{one}"));
+    author.split(' ').next().expect("a name").to_owned()
+}
+
+#[test]
+fn who_takes_a_part_away_grants_what_is_left() {
+    let repository = repository();
+    let table = |lines: &str| format!("{RULES}\n[[exempt]]\nuser = \"day-10\"\n{lines}");
+    let whole = "account = \"111122223333\"\nreason = \"SEC-1\"\nuntil = 2027-01-31\n";
+    let file = "manifests/team.toml";
+    let versions = [
+        ("Anna", "2026-01-01T00:00:00Z", table(whole), "Anna"),
+        ("Mallory", "2026-02-01T00:00:00Z", table("account = \"111122223333\"\nreason = \"SEC-1\"\n"), "Mallory"),
+        ("Trudy", "2026-03-01T00:00:00Z", table("reason = \"SEC-1\"\n"), "Trudy"),
+        // Dates are what authors say.
+        ("Zed", "2025-12-01T00:00:00Z", table("reason = \"SEC-2\"\n"), "Zed"),
+        // What the table says is the same.
+        ("Fmt", "2026-04-01T00:00:00Z", table("# why:\nreason   = 'SEC-2' # so\n"), "Zed"),
+        ("Crlf", "2026-04-02T00:00:00Z", table("reason = \"SEC-2\"\n").replace('\n', "\r\n"), "Zed"),
+        ("Gone", "2026-04-03T00:00:00Z", RULES.to_owned(), ""),
+        ("Back", "2026-04-04T00:00:00Z", table("reason = \"SEC-2\"\n"), "Back"),
+        ("Broken", "2026-04-05T00:00:00Z", table("reason = \"SEC-2\n"), ""),
+        ("Mended", "2026-04-06T00:00:00Z", table(whole), "Mended"),
+    ];
+    for (author, at, text, expected) in versions {
+        repository.write(file, &text);
+        commit_as(&repository, author, at);
+        if !expected.is_empty() {
+            assert_eq!(granted_to(&report(&repository)), expected, "after {author}");
+        }
+    }
+    // To another file, and with the folder.
+    repository.write(file, RULES);
+    repository.write("manifests/other.toml", &table(whole).replace(&RULES["version = 1\n".len()..], ""));
+    commit_as(&repository, "Moves", "2026-04-07T00:00:00Z");
+    assert_eq!(granted_to(&report(&repository)), "Mended");
+    repository.git(&["mv", "manifests", "elsewhere"]);
+    commit_as(&repository, "Renames", "2026-04-08T00:00:00Z");
+    let sandbox = ["report", "--sandbox", "sandbox.toml", "--format", "json", "--manifests", "elsewhere"];
+    let renamed = repository.keyrota(&sandbox);
+    assert_eq!(granted_to(&serde_json::from_str(&renamed.stdout).expect("JSON")), "Mended");
+    // What is not committed is nobody's, the deletion of a line as well.
+    let file = "elsewhere/other.toml";
+    repository.write(
+        file,
+        &std::fs::read_to_string(repository.path().join(file)).expect("a file").replace("until = 2027-01-31\n", ""),
+    );
+    let changed: Value = serde_json::from_str(&repository.keyrota(&sandbox).stdout).expect("JSON");
+    let one = exception(&changed, "day-10");
+    assert_eq!(
+        (&one["author"], &one["note"], &one["until"]),
+        (&Value::Null, &json!("it is not committed"), &Value::Null)
+    );
+}
+
+#[test]
+fn a_file_from_elsewhere_exempts_from_when_it_is_among_the_manifests() {
+    let repository = repository();
+    repository.write("manifests/team.toml", RULES);
+    repository.write("drafts/more.toml", &("version = 1\n".to_owned() + &exempt("day-10", "2027-01-31")));
+    commit_as(&repository, "Drafts", "2026-01-01T00:00:00Z");
+    repository.git(&["mv", "drafts/more.toml", "manifests/more.toml"]);
+    commit_as(&repository, "Grants", "2026-01-02T00:00:00Z");
+    assert_eq!(granted_to(&report(&repository)), "Grants");
+}
+
+#[test]
+fn a_merge_grants_what_it_puts_back_and_nothing_else() {
+    let repository = repository();
+    let file = "manifests/team.toml";
+    let endless = format!("{RULES}\n[[exempt]]\nuser = \"day-10\"\nreason = \"SEC-1\"\n");
+    let ending = RULES.to_owned() + &exempt("day-10", "2027-01-31");
+    repository.write(file, RULES);
+    commit_as(&repository, "Base", "2026-01-01T00:00:00Z");
+    repository.git(&["checkout", "--quiet", "-b", "change"]);
+    repository.write(file, &endless);
+    commit_as(&repository, "Ana", "2026-01-02T00:00:00Z");
+    repository.git(&["checkout", "--quiet", "main"]);
+    repository.write("README.md", "1");
+    commit_as(&repository, "Other", "2026-01-03T00:00:00Z");
+    repository.git(&["merge", "--quiet", "--no-ff", "--message", "merge", "change"]);
+    assert_eq!(granted_to(&report(&repository)), "Ana");
+    // One gives it an end; whoever merges drops that.
+    repository.git(&["checkout", "--quiet", "-b", "ends"]);
+    repository.write(file, &ending);
+    commit_as(&repository, "Ben", "2026-01-04T00:00:00Z");
+    repository.git(&["checkout", "--quiet", "main"]);
+    repository.write("README.md", "2");
+    commit_as(&repository, "Other", "2026-01-05T00:00:00Z");
+    repository.git(&["branch", "fair"]);
+    repository.git(&["merge", "--quiet", "--no-ff", "--strategy", "ours", "--message", "merge", "ends"]);
+    assert_eq!(exception(&report(&repository), "day-10")["until"], Value::Null);
+    assert_eq!(granted_to(&report(&repository)), "A", "who merged");
+    repository.git(&["checkout", "--quiet", "fair"]);
+    repository.git(&["merge", "--quiet", "--no-ff", "--message", "merge", "ends"]);
+    assert_eq!(exception(&report(&repository), "day-10")["until"], "2027-01-31");
+    assert_eq!(granted_to(&report(&repository)), "Ben");
+}
+
 #[test]
 fn what_is_not_committed_is_nobodys() {
     let repository = repository();
