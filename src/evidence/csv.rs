@@ -10,7 +10,7 @@ use super::{
 use crate::untrusted::spreadsheet_cell;
 
 /// The columns before those of the controls.
-const COLUMNS: [&str; 32] = [
+const COLUMNS: [&str; 33] = [
     "as-of",
     "row",
     "account",
@@ -24,6 +24,7 @@ const COLUMNS: [&str; 32] = [
     "status",
     "created",
     "age-days",
+    "limit",
     "limit-days",
     "limit-place",
     "over-limit",
@@ -86,6 +87,7 @@ fn fields(as_of: &str, row: &KeyRow) -> [String; COLUMNS.len()] {
         status.to_owned(),
         text(&row.created),
         number(row.age_days),
+        row.limit.clone(),
         row.limit_days.to_string(),
         shown::place(row.limit_place.as_ref()),
         truth(row.over_limit),

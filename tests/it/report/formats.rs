@@ -78,6 +78,8 @@ fn a_spreadsheet_has_every_row() {
             assert_eq!(field("state"), text(&key["state"]));
             assert_eq!(field("user").trim_start_matches('\''), text(&key["user"]));
             assert_eq!(field("row"), key["row"].to_string());
+            assert_eq!(field("managed"), key["managed"].to_string());
+            assert_eq!(field("limit"), text(&key["limit"]));
             for control in report["controls"].as_array().expect("controls") {
                 let id = control["control"].as_str().expect("an id");
                 assert_eq!(field(id), text(&key["controls"][id]), "{id}");
@@ -88,6 +90,13 @@ fn a_spreadsheet_has_every_row() {
             }
         }
     }
+    // A limit need not be of whole days.
+    let hours = super::account(
+        "[[rotate]]\nusers = [\"*\"]\nmax-age = \"36h\"\noverlap = \"1h\"\nquiet = \"0d\"\nrotate-ahead = \"0d\"\n",
+        "[[users]]\nname = \"a\"\nkeys = [{ id = \"AKIAEXAMPLEHOURS0001\", created = 2026-11-22 }]\n",
+    );
+    let text = report(&hours, &["--format", "csv"]).exits(0).stdout;
+    assert!(text.contains(",36h,1,manifests/team.toml:"), "{text}");
     let text = report(&hostile(), &["--format", "csv"]).exits(0).stdout;
     assert!(text.contains(",\"'=SUM,+@x\","), "a name with commas is quoted: {text}");
 }
