@@ -19,7 +19,7 @@ pub enum Criterion {
     /// It was used within 90 days, or is younger.
     #[serde(rename = "unused-90")]
     Unused90,
-    /// A rule of the manifests selects its user.
+    /// A rule of the manifests selects its user, and no exemption leaves it alone.
     Managed,
 }
 
@@ -45,7 +45,7 @@ impl Criterion {
             Self::OwnLimit => "Younger than its own limit, which the manifests set",
             Self::Unused45 => "Used within 45 days, or younger than that",
             Self::Unused90 => "Used within 90 days, or younger than that",
-            Self::Managed => "Of a user that a rule of the manifests selects",
+            Self::Managed => "Of a user that a rule of the manifests selects and no exemption leaves alone",
         }
     }
 

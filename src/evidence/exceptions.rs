@@ -18,7 +18,7 @@ pub fn exceptions(manifest: &Manifest, provenance: &Provenance, rows: &[KeyRow],
         let Exemption { source, user, account, reason, ends } = exemption;
         let is_of = |row: &&KeyRow| {
             let is_account = |name: &str| row.account == name || row.account_name.as_deref() == Some(name);
-            row.managed && row.user.eq_ignore_ascii_case(user) && account.as_deref().is_none_or(is_account)
+            row.in_scope && row.user.eq_ignore_ascii_case(user) && account.as_deref().is_none_or(is_account)
         };
         let (commit, author, authored, note) = match provenance.grants.get(source) {
             Some(Grant::Known { commit, author, at }) => {

@@ -70,7 +70,7 @@ pub fn gather(subject: Subject<'_>) -> Evidence {
     let is_whole = completeness.accounts_unread.is_empty();
     let controls = controls(&rows, is_whole);
     let unmanaged = unmanaged(accounts, &rows);
-    let mut summary = summary(accounts, plan, &rows);
+    let mut summary = summary(accounts, plan, &rows, &completeness);
     for control in &controls {
         *summary.controls.entry(control.decision.verdict).or_default() += 1;
     }
@@ -125,7 +125,7 @@ fn over_time(
         let of_users =
             calendars.iter().zip(accounts).flat_map(|(calendar, look)| lives(calendar, look.roster, look.inventory));
         // Nothing is done to those, whatever the schedule says.
-        let others = rows.iter().filter(|row| !row.managed).filter_map(life);
+        let others = rows.iter().filter(|row| !row.in_scope).filter_map(life);
         let others: Vec<Life> = others.filter(|life| life.ended.is_none()).collect();
         (of_users.chain(others).collect::<Vec<_>>(), first.until)
     });
@@ -141,7 +141,7 @@ fn life(row: &KeyRow) -> Option<Life> {
         KeyStatus::Inactive => (time(&row.created)?, Some(time(&row.deactivated)?)),
         KeyStatus::Unknown => return None,
     };
-    Some(Life { created, ended, in_scope: row.managed && row.state != "exempt" })
+    Some(Life { created, ended, in_scope: row.managed })
 }
 
 fn facts(look: &Look<'_>, rows: &[KeyRow]) -> AccountFacts {
@@ -207,7 +207,7 @@ fn completeness(accounts: &[Look<'_>], plan: &Plan) -> Completeness {
     Completeness { complete, accounts_unread, unreadable, unmanaged_unread }
 }
 
-fn summary(accounts: &[Look<'_>], plan: &Plan, rows: &[KeyRow]) -> Summary {
+fn summary(accounts: &[Look<'_>], plan: &Plan, rows: &[KeyRow], completeness: &Completeness) -> Summary {
     let active = || rows.iter().filter(|row| is_active(row));
     let states = accounts.iter().flat_map(|look| look.inventory.users.values()).filter_map(|state| state.as_ref().ok());
     Summary {
@@ -218,9 +218,9 @@ fn summary(accounts: &[Look<'_>], plan: &Plan, rows: &[KeyRow]) -> Summary {
         over_limit: active().filter(|row| row.over_limit == Some(true)).count(),
         exempt_keys: active().filter(|row| row.state == "exempt").count(),
         oldest_age_days: active().filter_map(|row| row.age_days).max(),
-        unreadable: rows.iter().filter(|row| row.managed && row.status == KeyStatus::Unknown).count(),
+        unreadable: completeness.unreadable.len(),
         unmanaged_users: accounts.iter().map(|look| look.roster.unmanaged.len()).sum(),
-        unmanaged_keys: active().filter(|row| !row.managed).count(),
+        unmanaged_keys: active().filter(|row| !row.in_scope).count(),
         blocked: plan.waiting.iter().filter(|waiting| waiting.wait.is_blocked()).count(),
         controls: Verdict::ALL.into_iter().map(|verdict| (verdict, 0)).collect(),
     }
@@ -228,7 +228,7 @@ fn summary(accounts: &[Look<'_>], plan: &Plan, rows: &[KeyRow]) -> Summary {
 
 fn unmanaged(accounts: &[Look<'_>], rows: &[KeyRow]) -> Vec<UnmanagedRow> {
     let mut own = std::collections::HashMap::<(&str, &str), Vec<&KeyRow>>::new();
-    for row in rows.iter().filter(|row| !row.managed) {
+    for row in rows.iter().filter(|row| !row.in_scope) {
         own.entry((&row.account, &row.user)).or_default().push(row);
     }
     let mut all = Vec::new();

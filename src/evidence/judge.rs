@@ -14,7 +14,7 @@ pub struct Facts<'a> {
     pub key: Option<KeyFacts<'a>>,
     /// How old it may get.
     pub limit: TimeDelta,
-    /// Whether a rule selects its user, or an exemption names it.
+    /// Whether its user is in scope.
     pub is_managed: bool,
     /// Whether the manifests exempt its user.
     pub is_exempt: bool,

@@ -343,8 +343,11 @@ pub struct KeyRow {
     pub arn: String,
     /// Its path.
     pub path: String,
-    /// A rule selects it, or an exemption names it.
+    /// A rule selects its user, and no exemption leaves it alone.
     pub managed: bool,
+    /// A rule selects its user or an exemption names it.
+    #[serde(skip)]
+    pub in_scope: bool,
     /// The place of the rule or the exemption.
     pub rule: Option<Place>,
     /// The key's id; null where it is not known: the credential report has none.
@@ -474,9 +477,9 @@ pub struct Exception {
     pub in_force: bool,
     /// Where it is written.
     pub place: Place,
-    /// The commit that wrote it as it is now.
+    /// The last commit of the history that changed what it says, by deleting a part of it as well.
     pub commit: Option<String>,
-    /// Who wrote that, as git has it.
+    /// The author of that commit, as git has it.
     pub author: Option<String>,
     /// When, as git has it.
     pub authored: Option<String>,

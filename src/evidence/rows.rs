@@ -24,9 +24,11 @@ pub fn rows(accounts: &[(&Roster, &Inventory)], plan: &Plan) -> Vec<KeyRow> {
         let mut rows = Vec::new();
         for entry in &roster.entries {
             let state = inventory.users.get(&entry.user.name).and_then(|state| state.as_ref().ok());
+            let unread = || inventory.keys_of_unread.get(&entry.user.name).map(Vec::as_slice);
+            let keys = state.map(|state| state.keys.as_slice()).or_else(unread);
             let comes = comes.get(entry.user.name.as_str()).copied();
             let reported = inventory.unmanaged.users.get(&entry.user.name).map_or(&[][..], Vec::as_slice);
-            rows.extend(of_entry(roster, entry, state, reported, comes, plan.as_of));
+            rows.extend(of_entry(roster, entry, (state, keys), reported, comes, plan.as_of));
         }
         for user in &roster.unmanaged {
             let keys = inventory.unmanaged.users.get(&user.name).map(Vec::as_slice);
@@ -60,18 +62,19 @@ impl<'p> Comes<'p> {
     }
 }
 
-/// The rows of a user in scope: none, if it has no keys.
+/// The rows of a user in scope: none, if it has no keys. What its keys are may be known where the rest of its state is not.
 fn of_entry(
     roster: &Roster,
     entry: &Entry,
-    state: Option<&State>,
+    (state, keys): (Option<&State>, Option<&[Key]>),
     reported: &[UnmanagedKey],
     comes: Option<Comes<'_>>,
     now: DateTime<Utc>,
 ) -> Vec<KeyRow> {
     let mut row = blank(&roster.account, &entry.user, &entry.policy);
     let told = tells(roster, entry);
-    row.managed = true;
+    row.in_scope = true;
+    row.managed = entry.exempt.is_none();
     row.rule = Some(place(&entry.rule));
     row.secret = Some(state.map_or(&entry.secret, |state| &state.ledger.secret).clone());
     row.recipients = told.recipients;
@@ -79,12 +82,12 @@ fn of_entry(
     describe(&mut row, comes);
     let facts =
         |key| Facts { key, limit: entry.policy.max_age.value, is_managed: true, is_exempt: entry.exempt.is_some() };
-    let Some(state) = state else {
+    let Some(keys) = keys else {
         judge(&mut row, &facts(None), now);
         return vec![row];
     };
-    let secret = state.ledger.destination.own();
-    let mut keys: Vec<&Key> = state.keys.iter().collect();
+    let secret = state.and_then(|state| state.ledger.destination.own());
+    let mut keys: Vec<&Key> = keys.iter().collect();
     keys.sort_unstable_by_key(|key| (key.created, &key.id));
     keys.into_iter()
         .map(|key| {
@@ -99,8 +102,8 @@ fn of_entry(
             {
                 *message = format!("{about}: {message}");
             }
-            row.next = comes.and_then(|comes| next(roster, entry, key, comes, now));
-            row.stored = stored(state, secret, &key.id);
+            row.next = state.and(comes).and_then(|comes| next(roster, entry, key, comes, now));
+            row.stored = state.and_then(|state| stored(state, secret, &key.id));
             row.told = secret.and_then(|secret| told_of(secret, &key.id));
             let deactivated = secret.and_then(|secret| secret.deactivated.as_ref());
             row.deactivated = deactivated.filter(|it| it.key == key.id).map(|it| rfc3339(it.at));
@@ -159,6 +162,7 @@ fn blank(account: &Account, user: &User, policy: &Policy) -> KeyRow {
         arn: user.arn.clone(),
         path: user.path.clone(),
         managed: false,
+        in_scope: false,
         rule: None,
         key: None,
         status: KeyStatus::Unknown,

@@ -103,6 +103,8 @@ impl State {
 pub struct Inventory {
     /// A user whose keys, last use or secret could not be read holds the error instead.
     pub users: BTreeMap<String, Result<State, CallError>>,
+    /// The keys of those whose keys were read all the same. Nothing may be planned with them: the rest is not known.
+    pub keys_of_unread: BTreeMap<String, Vec<Key>>,
     /// The users of whom nothing was read, because nothing of theirs is due: see [`Rest`].
     pub resting: BTreeSet<String>,
     /// Since when rotations wait for their turn, as the run noted it that left them last.

@@ -78,15 +78,18 @@ pub async fn observe_for(
     let mut observed = stream::iter(in_order)
         .map(|(_, user, views)| async move {
             let reading = observe_user(cloud, &views, listing, depth);
-            let states = in_time(until, "iam:ListAccessKeys", user, reading)
-                .await
-                .unwrap_or_else(|error| views.iter().map(|(position, _, _)| (*position, Err(error.clone()))).collect());
+            let states = in_time(until, "iam:ListAccessKeys", user, reading).await.unwrap_or_else(|error| {
+                views.iter().map(|(position, _, _)| (*position, Err(error.clone()), None)).collect()
+            });
             progress();
             (user, states)
         })
         .buffer_unordered(CONCURRENCY);
     while let Some((user, states)) = observed.next().await {
-        for (position, state) in states {
+        for (position, state, keys) in states {
+            if let (Err(_), Some(keys)) = (&state, keys) {
+                inventories[position].keys_of_unread.insert(user.to_owned(), keys);
+            }
             inventories[position].users.insert(user.to_owned(), state);
         }
     }
@@ -95,31 +98,34 @@ pub async fn observe_for(
 
 type Observed = Result<State, CallError>;
 
-/// The state for each look at one user. The rosters whose secret is the same share it; all share the keys.
+/// The state for each look at one user, and its keys as far as they were read. The rosters whose secret is the same share it; all share the keys.
 async fn observe_user(
     cloud: &impl Reads,
     views: &[(usize, RosterAt<'_>, &Entry)],
     listing: &Listing,
     depth: Depth,
-) -> Vec<(usize, Observed)> {
+) -> Vec<(usize, Observed, Option<Vec<Key>>)> {
     let mut seen: BTreeMap<&str, Observed> = BTreeMap::new();
+    let mut keys = None;
     for (_, _, entry) in views {
         if !seen.contains_key(entry.secret.as_str()) {
             let sharing: Vec<_> = views.iter().filter(|(_, _, other)| other.secret == entry.secret).collect();
-            let state = observe_state(cloud, &sharing, seen.values().next(), listing, depth).await;
+            let state = observe_state(cloud, &sharing, seen.values().next(), listing, depth, &mut keys).await;
             seen.insert(&entry.secret, state);
         }
     }
-    views.iter().map(|(position, _, entry)| (*position, seen[entry.secret.as_str()].clone())).collect()
+    views.iter().map(|(position, _, entry)| (*position, seen[entry.secret.as_str()].clone(), keys.clone())).collect()
 }
 
-/// The state of one user with one secret: everything that any of the rosters asks for.
+/// The state of one user with one secret: everything that any of the rosters asks for. `read` takes the keys as soon as they are
+/// known, whatever fails then.
 async fn observe_state(
     cloud: &impl Reads,
     views: &[&(usize, RosterAt<'_>, &Entry)],
     seen: Option<&Observed>,
     listing: &Listing,
     depth: Depth,
+    read: &mut Option<Vec<Key>>,
 ) -> Observed {
     let entry = views[0].2;
     let keys = match seen {
@@ -129,6 +135,7 @@ async fn observe_state(
             None => cloud.access_keys(&entry.user.name).await?,
         },
     };
+    read.get_or_insert_with(|| keys.clone());
     let region = &cloud.account().region;
     let ledger = match &listing.secrets {
         // The secret may be another user's, and nothing is done to this one. Nor is anything ever due without keys.
@@ -146,6 +153,7 @@ async fn observe_state(
     if depth == Depth::Everything {
         for key in state.keys.iter_mut().filter(|key| key.last_use == LastUse::Unread) {
             key.last_use = cloud.last_use(&key.id).await?;
+            read.iter_mut().flatten().filter(|known| known.id == key.id).for_each(|known| known.clone_from(key));
         }
     }
     // What is read for one look may raise a question of another.

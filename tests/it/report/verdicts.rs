@@ -23,6 +23,15 @@ fn check_rows(report: &Value) {
         assert_eq!(row["row"], json!(at + 1));
         let is_judged = row["status"] != "inactive";
         assert_eq!(row["controls"].as_object().expect("a map").is_empty(), !is_judged, "{row}");
+        // Decided by `managed` alone.
+        let managed = match (&row["status"], &row["managed"], &row["state"]) {
+            (status, ..) if status == "inactive" => continue,
+            (status, ..) if status == "unknown" => "unknown",
+            (_, managed, _) if managed == true => "pass",
+            (_, _, state) if state == "exempt" => "excepted",
+            _ => "fail",
+        };
+        assert_eq!(row["controls"]["nist-800-53-r5/AC-2(1)"], managed, "{row}");
     }
     for control in report["controls"].as_array().expect("controls") {
         let id = control["control"].as_str().expect("an id");
@@ -156,6 +165,8 @@ struct Reluctant<'a> {
     keys: fn(&str) -> bool,
     /// Whether the credential report is.
     report: bool,
+    /// Whether last uses are.
+    uses: bool,
 }
 
 fn denied<T>(operation: &'static str, subject: &str) -> Result<T, CallError> {
@@ -185,7 +196,7 @@ impl Reads for Reluctant<'_> {
         if self.report { denied("iam:GetCredentialReport", "report") } else { self.sandbox.credential_report().await }
     }
     async fn last_use(&self, key: &KeyId) -> Result<LastUse, CallError> {
-        self.sandbox.last_use(key).await
+        if self.uses { denied("iam:GetAccessKeyLastUsed", key.as_str()) } else { self.sandbox.last_use(key).await }
     }
 }
 
@@ -227,13 +238,17 @@ fn what_could_not_be_read_is_unknown() {
     let sandbox = Sandbox::parse(&world, "account.toml").expect("a sandbox");
     let value = |evidence: &Evidence| serde_json::to_value(evidence).expect("JSON");
 
-    let all = gathered(&manifest, &Reluctant { sandbox: &sandbox, keys: |_| false, report: false }, &[]);
+    let all = gathered(&manifest, &Reluctant { sandbox: &sandbox, keys: |_| false, report: false, uses: false }, &[]);
     check_rows(&value(&all));
     assert!(all.completeness.complete);
     assert_eq!(control(&value(&all), "cis-aws-5.0.0/1.13")["verdict"], "pass");
 
     // Half of it can't be read, an exempt user among it.
-    let half = gathered(&manifest, &Reluctant { sandbox: &sandbox, keys: |user| user > "in-1", report: false }, &[]);
+    let half = gathered(
+        &manifest,
+        &Reluctant { sandbox: &sandbox, keys: |user| user > "in-1", report: false, uses: false },
+        &[],
+    );
     check_rows(&value(&half));
     let unread: Vec<_> = half.completeness.unreadable.iter().filter_map(|one| one.user.as_deref()).collect();
     assert_eq!(unread, ["in-2", "in-3"]);
@@ -243,7 +258,7 @@ fn what_could_not_be_read_is_unknown() {
     assert_eq!(rotated["unknown"], json!([2, 3]));
     assert_eq!(row(&value(&half), "in-2", None)["key"], Value::Null);
 
-    let blind = gathered(&manifest, &Reluctant { sandbox: &sandbox, keys: |_| false, report: true }, &[]);
+    let blind = gathered(&manifest, &Reluctant { sandbox: &sandbox, keys: |_| false, report: true, uses: false }, &[]);
     check_rows(&value(&blind));
     assert_eq!(blind.completeness.unmanaged_unread.len(), 1);
     assert_eq!((blind.unmanaged[0].active_keys, blind.unmanaged[0].over_limit), (None, None));
@@ -257,7 +272,11 @@ fn what_could_not_be_read_is_unknown() {
         error: "sts:AssumeRole: AccessDenied".to_owned(),
         hint: Some("trust the caller".to_owned()),
     }];
-    let missing = gathered(&manifest, &Reluctant { sandbox: &sandbox, keys: |_| false, report: false }, &not_entered);
+    let missing = gathered(
+        &manifest,
+        &Reluctant { sandbox: &sandbox, keys: |_| false, report: false, uses: false },
+        &not_entered,
+    );
     check_rows(&value(&missing));
     assert_eq!(missing.summary.controls[&Verdict::Unknown] + missing.summary.controls[&Verdict::Fail], 19);
     let page = keyrota::evidence::html::render(&missing);
@@ -271,6 +290,35 @@ fn what_could_not_be_read_is_unknown() {
 }
 
 #[test]
+fn a_last_use_that_is_denied_hides_no_age() {
+    let text = "version = 1\n[defaults]\nnotify = []\n[[rotate]]\nusers = [\"*\"]\n[[exempt]]\nuser = \"let-be\"\nreason = \"r\"\n";
+    let loaded = manifest::load_files(vec![("m/keyrota.toml".to_owned(), text.as_bytes().to_vec())], now());
+    let manifest = loaded.manifest.expect("a manifest");
+    let users = [("let-be", "2026-01-01"), ("old", "2026-01-01"), ("young", "2026-11-01")];
+    let users: String = users.iter().zip(1..).fold(String::new(), |text, ((name, created), at)| {
+        let key = format!("{{ id = \"AKIAEXAMPLEUNUSED{at:03}\", created = {created}, last-used = 2026-11-22 }}");
+        text + &format!("[[users]]\nname = \"{name}\"\nkeys = [{key}]\n")
+    });
+    let world = format!("now = 2026-11-23T08:00:00Z\naccount = \"111122223333\"\n{users}");
+    let sandbox = Sandbox::parse(&world, "account.toml").expect("a sandbox");
+    let evidence =
+        gathered(&manifest, &Reluctant { sandbox: &sandbox, keys: |_| false, report: true, uses: true }, &[]);
+    let report = serde_json::to_value(&evidence).expect("JSON");
+    check_rows(&report);
+    let old = row(&report, "old", None);
+    assert_eq!((&old["key"], &old["age-days"]), (&json!("AKIAEXAMPLEUNUSED002"), &json!(326)));
+    assert_eq!((&old["status"], &old["over-limit"]), (&json!("active"), &json!(true)));
+    assert_eq!((&old["state"], &old["last-use"]["state"]), (&json!("unreadable"), &json!("unknown")));
+    let is = |id: &str| ["excepted", "fail", "unknown"].map(|verdict| control(&report, id)[verdict].clone());
+    assert_eq!(is("cis-aws-5.0.0/1.13"), [json!([1]), json!([2]), json!([])], "ages are known");
+    assert_eq!(is("cis-aws-5.0.0/1.11"), [json!([]), json!([]), json!([1, 2])], "uses are not");
+    assert_eq!(is("nist-800-53-r5/AC-2(1)"), [json!([1]), json!([]), json!([])]);
+    assert_eq!((&report["summary"]["active-keys"], &report["summary"]["unreadable"]), (&json!(3), &json!(3)));
+    let error = &report["completeness"]["unreadable"][0]["error"];
+    assert!(error.as_str().is_some_and(|error| error.contains("iam:GetAccessKeyLastUsed")), "{error}");
+}
+
+#[test]
 fn what_is_incomplete_is_written_and_exits_with_5() {
     let users = "[[users]]\nname = \"torn\"\nkeys = [{ id = \"AKIAEXAMPLETORN00001\", created = 2026-11-20 }]\n\
                  [[secrets]]\nname = \"/aws/iam/credentials/torn\"\n\
@@ -280,8 +328,12 @@ fn what_is_incomplete_is_written_and_exits_with_5() {
     let report = ran.json();
     check_rows(&report);
     assert_eq!(report["completeness"]["complete"], false);
-    assert_eq!(row(&report, "torn", None)["status"], "unknown");
-    assert_eq!(control(&report, "cis-aws-5.0.0/1.13")["verdict"], "unknown");
+    let torn = row(&report, "torn", None);
+    assert_eq!((&torn["state"], &torn["next"], &torn["stored"]), (&json!("unreadable"), &Value::Null, &Value::Null));
+    // Its secret is not understood; its key is known all the same.
+    assert_eq!((&torn["key"], &torn["age-days"]), (&json!("AKIAEXAMPLETORN00001"), &json!(3)));
+    assert_eq!(control(&report, "cis-aws-5.0.0/1.13")["verdict"], "pass");
+    assert_eq!(report["summary"]["unreadable"], 1);
     super::report(&folder, &[]).exits(5).shows(&["Not read, so that nobody knows", "torn"]);
 }
 
