@@ -15,8 +15,9 @@ use super::error::CommandError;
 ///
 /// # Errors
 /// All that are no good.
-pub fn check(destinations: &[(&str, Option<&Path>)]) -> Result<(), CommandError> {
-    let named: Vec<(&str, &Path)> = destinations.iter().filter_map(|&(flag, path)| Some((flag, path?))).collect();
+pub fn check(destinations: &[(&str, &Option<PathBuf>)]) -> Result<(), CommandError> {
+    let named: Vec<(&str, &Path)> =
+        destinations.iter().filter_map(|&(flag, path)| Some((flag, path.as_deref()?))).collect();
     let mut errors: Vec<CommandError> = Vec::new();
     for (position, (flag, path)) in named.iter().enumerate() {
         let written = format!("`{flag} {}`", printable(&path.display().to_string()));

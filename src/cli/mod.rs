@@ -124,14 +124,19 @@ fn check_format(command: &str, format: args::Format) -> Result<(), String> {
 
 async fn run(cli: Cli, output: &Output) -> Result<Exit, CommandError> {
     let Cli { command, common } = cli;
-    let reports = match &command {
-        Command::Status(args::StatusArgs { reports, .. }) => reports.clone(),
-        _ => args::Reports { json_into: common.json_into.clone(), markdown_into: common.markdown_into.clone() },
-    };
-    destination::check(&[
-        ("--json-into", reports.json_into.as_deref()),
-        ("--markdown-into", reports.markdown_into.as_deref()),
-    ])?;
+    destination::check(&match &command {
+        Command::Status(args::StatusArgs { reports, .. })
+        | Command::Plan(args::PlanArgs { reports, .. })
+        | Command::Apply(args::ApplyArgs { reports, .. })
+        | Command::Check(reports) => {
+            vec![("--json-into", &reports.json_into), ("--markdown-into", &reports.markdown_into)]
+        }
+        Command::Report(args::ReportArgs { output, html_into, json_into, csv_into, .. }) => {
+            vec![("--output", output), ("--html-into", html_into), ("--json-into", json_into), ("--csv-into", csv_into)]
+        }
+        Command::Forecast(args) => vec![("--output", &args.output)],
+        _ => Vec::new(),
+    })?;
     match command {
         Command::Init(args) => init::run(&common, &args, output).await,
         Command::Capture(args) => capture::run(&common, &args, output).await,

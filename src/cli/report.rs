@@ -10,7 +10,7 @@ use keyrota::{
     history::{Folder, Place, read},
     manifest::{Exemption, Manifest},
     observe::{AccountState, Depth, Unmanaged},
-    plan::calendar,
+    plan::{Viewpoint, calendar},
     run::Mode,
     time::rfc3339,
 };
@@ -30,6 +30,12 @@ pub async fn run<C: Reads>(context: &Context<'_, C>, args: &ReportArgs) -> Resul
     if common.mask && !(is_text && files.iter().all(|file| file.is_none())) {
         return Err(CommandError::new("`--mask` hides what a report is about")
             .hint("it is for the text on a page or in a log that is public; write files without it"));
+    }
+    let Viewpoint { observed, at } = context.viewpoint();
+    if at < observed {
+        let message = format!("`--at {}` is before the account was looked at, {}", rfc3339(at), rfc3339(observed));
+        let hint = "a report shows the keys that there are, and no others: what was done before stands in the history (`--since`)";
+        return Err(CommandError::new(message).hint(hint));
     }
     let chronicle = chronicle(context, args).await?;
     let provenance = provenance(&common.manifests, manifest);

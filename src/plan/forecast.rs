@@ -14,6 +14,7 @@ use super::{
     moving::{next, placed},
     reason::{Reason, Retirement},
     simulate::simulate,
+    view::SEEN_TO_WORK,
     waiting_on::WaitingOn,
 };
 use crate::{
@@ -78,13 +79,20 @@ pub(crate) fn used_until(state: &State, entry: &Entry, observed: DateTime<Utc>, 
     if at > observed {
         for key in state.keys.iter_mut().filter(|key| key.is_active()) {
             if let LastUse::At { time, .. } = &mut key.last_use
-                && is_used(*time, entry, observed)
+                && observed - *time < in_use_for(entry)
             {
                 *time = at;
             }
         }
     }
     state
+}
+
+/// A key is taken to be in use for so long after a use. Where `quiet` asks for no such time, a weekly job is a use: whether anybody
+/// waits for it or not, its clients are there.
+pub(super) fn in_use_for(entry: &Entry) -> TimeDelta {
+    let quiet = entry.policy.quiet.value;
+    if quiet.is_zero() { SEEN_TO_WORK } else { quiet }
 }
 
 /// Whether a key that was last used then is in use.

@@ -5,13 +5,14 @@ use csv::{Terminator, Writer, WriterBuilder};
 
 use super::forecast::Forecast;
 use crate::{
-    inventory::{Account, KeyId},
+    inventory::{Account, KeyId, UnreadAccount},
     plan::{Event, Outlook, Row},
     time::rfc3339,
     untrusted::spreadsheet_cell,
 };
 
-/// A row for each step of each run; `blocked`, `exempt` and `unreadable` are rows as well.
+/// A row for each step of each run; `blocked`, `exempt` and `unreadable` are rows as well, an account that could not be read without a
+/// user.
 pub fn forecast(forecast: &Forecast<'_>) -> String {
     let header = ["date", "account", "account-name", "user", "action", "key", "replaces", "assumed", "earliest"];
     let mut rows: Vec<_> = Vec::new();
@@ -22,7 +23,7 @@ pub fn forecast(forecast: &Forecast<'_>) -> String {
                 let name = name.clone().unwrap_or_default();
                 [rfc3339(date), id.clone(), name, user.clone(), action.to_owned(), key, replaces, assumed, earliest]
             };
-        rows.extend(events.iter().map(|Event { at, verb, key, of, is_assumed, earliest }| {
+        rows.extend(events.iter().map(|Event { at, verb, key, of, created: _, is_assumed, earliest }| {
             let rests = [is_assumed.to_string(), earliest.map(rfc3339).unwrap_or_default()];
             row(*at, verb.as_str(), [text(key), text(of)], rests)
         }));
@@ -34,6 +35,12 @@ pub fn forecast(forecast: &Forecast<'_>) -> String {
         };
         rows.extend(ends.map(|(since, word)| row(since, word, Default::default(), Default::default())));
     }
+    rows.extend(forecast.unread.iter().map(|UnreadAccount { id, name, .. }| {
+        let [id, name] = [id, name].map(|text| text.clone().unwrap_or_default());
+        let nothing = String::new;
+        let word = "unreadable".to_owned();
+        [rfc3339(forecast.from), id, name, nothing(), word, nothing(), nothing(), nothing(), nothing()]
+    }));
     // By date, account and user; steps of one run keep their order.
     rows.sort_by(|a, b| (&a[0], &a[1], &a[3]).cmp(&(&b[0], &b[1], &b[3])));
     table(header, rows.into_iter())

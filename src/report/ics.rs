@@ -1,5 +1,7 @@
 //! The runs to come for people's calendars: RFC 5545.
 
+use std::collections::HashSet;
+
 use icalendar::{Calendar, Component, EventLike, Property};
 use sha2::{Digest, Sha256};
 
@@ -10,8 +12,9 @@ use crate::{
     untrusted::printable,
 };
 
-/// An entry for each key that is created, deactivated or deleted. An entry keeps its id for as long as the key has its own, on
-/// whichever day it comes: so a calendar that is read again moves it.
+/// An entry for each key that is created, deactivated or deleted. Its id tells of the key by the day on which that was made, or will
+/// be: a key that is yet to be made has no id of its own, and its entries stay the same when it has. So a calendar that is read
+/// again moves an entry that comes on another day.
 /// Everything that is shown goes through `shown`, which may hide a part of it.
 pub fn forecast(forecast: &Forecast<'_>, shown: impl Fn(String) -> String) -> String {
     let mut calendar = Calendar::empty();
@@ -20,12 +23,18 @@ pub fn forecast(forecast: &Forecast<'_>, shown: impl Fn(String) -> String) -> St
     calendar.append_property(("CALSCALE", "GREGORIAN"));
     calendar.append_property(("METHOD", "PUBLISH"));
     calendar.append_property(Property::new("X-WR-CALNAME", "keyrota"));
+    let mut ids = HashSet::new();
     for (of, row) in forecast.rows() {
         for event in &row.events {
-            let Some(entry) = entry(forecast, &of.account.id, &shown(of.account.to_string()), row, event) else {
+            let Some(mut entry) = entry(forecast, &shown(of.account.to_string()), row, event) else {
                 continue;
             };
-            calendar.push(entry);
+            // Two keys may have been made on one day.
+            let made = event.created.map(|created| Day(created).to_string()).unwrap_or_default();
+            let of = format!("{}\t{}\t{made}\t{}", of.account.id, row.user, event.verb);
+            let id = (0_u32..).map(|nth| hex::encode(&Sha256::digest(format!("{of}\t{nth}"))[..16]));
+            let id = id.into_iter().find(|id| ids.insert(id.clone())).unwrap_or_default();
+            calendar.push(entry.uid(&format!("{id}@keyrota")).done());
         }
     }
     let unknown = forecast.users.unreadable;
@@ -43,14 +52,8 @@ pub fn forecast(forecast: &Forecast<'_>, shown: impl Fn(String) -> String) -> St
     calendar.to_string()
 }
 
-fn entry(
-    forecast: &Forecast<'_>,
-    account: &str,
-    account_in_words: &str,
-    row: &Row,
-    event: &Event,
-) -> Option<icalendar::Event> {
-    let Event { at, verb, key, of, is_assumed, earliest } = event;
+fn entry(forecast: &Forecast<'_>, account_in_words: &str, row: &Row, event: &Event) -> Option<icalendar::Event> {
+    let Event { at, verb, key, of, created: _, is_assumed, earliest } = event;
     let word = match verb {
         Verb::Create => "Rotate",
         Verb::Deactivate => "Deactivate an old key of",
@@ -70,17 +73,15 @@ fn entry(
     }
     lines.extend(earliest.map(|earliest| format!("{} if nobody uses it", Day(earliest))));
     lines.push(format!("Forecast of {}", rfc3339(forecast.from)));
-    let id = Sha256::digest(format!("{account}\t{}\t{key}\t{verb}", row.user));
     let mut entry = icalendar::Event::new();
     entry
-        .uid(&format!("{}@keyrota", hex::encode(&id[..16])))
         .timestamp(forecast.from)
         .starts(*at)
         .summary(&format!("{word} {}", printable(&row.user)))
         .description(&lines.join("\n"))
         .append_property(("TRANSP", "TRANSPARENT"))
         .append_property(("CATEGORIES", "keyrota"));
-    Some(entry.done())
+    Some(entry)
 }
 
 /// Enough of a key's id to tell it from the other one.

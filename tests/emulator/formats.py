@@ -32,7 +32,7 @@ else:
     with open(sys.argv[2]) as schema, open(sys.argv[3]) as document:
         validate = fastjsonschema.compile(json.load(schema))
         text = document.read()
-        # A file of lines has a document in each.
-        for one in text.splitlines() if sys.argv[3].endswith(".jsonl") else [text]:
+        # A file of lines has a document in each; else what parts documents is the record separator.
+        for one in text.splitlines() if sys.argv[3].endswith(".jsonl") else text.split("\x1e"):
             validate(json.loads(one))
     print("true")

@@ -10,6 +10,7 @@ use keyrota::{
     manifest::{self, Manifest},
     observe::Depth,
     plan::{Calendar, Cause, Outlook, Verb, calendar},
+    report::{Forecast, ics},
     run::{Mode, Planned, Run},
 };
 
@@ -79,17 +80,21 @@ fn crowd() -> Vec<IamUser> {
     (1..45).map(one).collect()
 }
 
-fn observed<'a>(sandbox: &'a Sandbox, manifest: &'a Manifest) -> Planned<'a, Sandbox> {
+fn observed<'a>(sandbox: &'a Sandbox, manifest: &'a Manifest, at: DateTime<Utc>) -> Planned<'a, Sandbox> {
     let clouds = std::slice::from_ref(sandbox);
-    let run = Run { depth: Depth::Everything, ..Run::new(manifest, clouds, Mode::Plan, start()) };
+    let run = Run { depth: Depth::Everything, ..Run::new(manifest, clouds, Mode::Plan, at) };
     let planned = async { run.plan(&|_| {}).await }.now_or_never().expect("a simulated account never waits");
     planned.unwrap_or_else(|error| panic!("{error:?}"))
 }
 
 fn ahead(sandbox: &Sandbox, manifest: &Manifest, lasts: TimeDelta) -> Calendar {
-    let planned = observed(sandbox, manifest);
+    ahead_from(sandbox, manifest, start(), lasts)
+}
+
+fn ahead_from(sandbox: &Sandbox, manifest: &Manifest, at: DateTime<Utc>, lasts: TimeDelta) -> Calendar {
+    let planned = observed(sandbox, manifest, at);
     let one = &planned.accounts[0];
-    calendar(&one.roster, &one.inventory, start(), lasts)
+    calendar(&one.roster, &one.inventory, at, lasts)
 }
 
 type Steps = BTreeMap<DateTime<Utc>, Vec<(String, Verb)>>;
@@ -128,7 +133,8 @@ fn done(sandbox: &Sandbox, manifest: &Manifest, calendar: &Calendar) -> Steps {
                     key.last_use = match handed_out.as_ref() == Some(&key.id) {
                         _ if used.iter().any(|(_, used)| *used == key.id) => at(run.at),
                         true if is_new && has_clients => at(run.at),
-                        _ if is_new => LastUse::Never,
+                        // keyrota has tried whether it works.
+                        _ if is_new && key.last_use == LastUse::Never => at(key.created),
                         _ => key.last_use.clone(),
                     };
                 }
@@ -264,7 +270,7 @@ fn a_large_account_is_fast() {
     });
     let manifest = manifest("[pace]\nmax-rotations = 20\n[[rotate]]\nusers = [\"*\"]\n");
     let sandbox = account(users.collect());
-    let planned = observed(&sandbox, &manifest);
+    let planned = observed(&sandbox, &manifest, start());
     let one = &planned.accounts[0];
     let began = Instant::now();
     let calendar = calendar(&one.roster, &one.inventory, start(), days(180));
@@ -272,4 +278,30 @@ fn a_large_account_is_fast() {
     assert!(calendar.events().count() > 5_000);
     assert!(took.as_secs() < 15, "{took:?}");
     println!("1,000 users, 180 days: {took:?}, {} steps", calendar.events().count());
+}
+
+/// A calendar that is read again after a run finds its entries under the same ids: those of keys that had none then, too.
+#[test]
+fn entries_keep_their_ids_when_keys_get_theirs() {
+    let manifest = manifest("[[rotate]]\nusers = [\"*\"]\n");
+    let sandbox = account(crowd());
+    let ids = |calendar: &Calendar| -> BTreeMap<String, String> {
+        let calendars = [calendar.clone().of(|user| user == "ci-24")];
+        let forecast = Forecast::new(&calendars, &[], &manifest, calendar.from, days(200));
+        let text = ics::forecast(&forecast, |text| text);
+        let field = |entry: &str, name: &str| {
+            entry.lines().find_map(|line| line.strip_prefix(name)).expect("it has one").to_owned()
+        };
+        let entries = text.split("BEGIN:VEVENT").skip(1);
+        entries.map(|entry| (field(entry, "DTSTART:") + &field(entry, "SUMMARY:"), field(entry, "UID:"))).collect()
+    };
+    let calendar = ahead(&sandbox, &manifest, days(200));
+    let before = ids(&calendar);
+    let first = calendar.runs.iter().find(|run| run.rotations > 0).expect("somebody is due").at;
+    let part = Calendar { runs: calendar.runs.iter().filter(|run| run.at <= first).cloned().collect(), ..calendar };
+    done(&sandbox, &manifest, &part);
+    let after = ids(&ahead_from(&sandbox, &manifest, first + TimeDelta::hours(1), days(200)));
+    let both: Vec<_> = after.iter().filter(|(entry, _)| before.contains_key(*entry)).collect();
+    assert!(both.len() > 4, "{before:#?}\n{after:#?}");
+    both.iter().for_each(|(entry, id)| assert_eq!(before[*entry], **id, "{entry}"));
 }

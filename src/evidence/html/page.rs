@@ -329,8 +329,16 @@ fn unread(unread: &Unread) -> String {
 }
 
 fn notes(evidence: &Evidence) -> Vec<Note> {
-    let Completeness { accounts_unread, unreadable, unmanaged_unread, complete: _ } = &evidence.completeness;
+    let Completeness { accounts_unread, accounts_left_out, unreadable, unmanaged_unread, complete: _ } =
+        &evidence.completeness;
     let mut notes = Vec::new();
+    if !accounts_left_out.is_empty() {
+        let count = accounts_left_out.len();
+        let items = accounts_left_out.iter().map(|it| format!("{} ({})", it.account, it.account_name)).collect();
+        let title =
+            format!("{} left out: nothing here tells of the keys there", some(count, "account was", "accounts were"));
+        notes.push(Note { title, items });
+    }
     let mut note = |all: &[Unread], title: String| {
         if !all.is_empty() {
             let more = all.len().saturating_sub(MOST_NAMED);

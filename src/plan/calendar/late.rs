@@ -107,7 +107,9 @@ impl Late {
             return Cause::InUse;
         }
         if due_at(key, view.policy) < self.from {
-            return Cause::Before;
+            // Nobody could have begun it before it had to be over.
+            let is_hopeless = !view.roster.runs.enforces_between(self.from, passes);
+            return if is_hopeless { Cause::Schedule } else { Cause::Before };
         }
         let is_replaced = view.current().is_some_and(|current| current.id != key.id && current.created > key.created);
         match waits {

@@ -10,6 +10,7 @@ use crate::{
     inventory::{Destination, Elsewhere, Key, KeyId, LastUse, Readers, State},
     plan::{
         action::{Action, Verb},
+        forecast::in_use_for,
         model::{Need, Next, Viewpoint},
         moving::{next, placed},
         simulate::simulate,
@@ -45,6 +46,8 @@ pub(super) struct Life<'a> {
     pub turn: Option<Turn>,
     /// The keys that were in use when the account was observed: they are until they stop.
     used: Vec<KeyId>,
+    /// When each key was used last, as far as that was known then.
+    last_uses: Vec<(KeyId, DateTime<Utc>)>,
     late: Late,
     born: usize,
     is_assumed: bool,
@@ -91,8 +94,8 @@ impl Walk {
 impl<'a> Life<'a> {
     pub fn new(roster: &'a Roster, entry: &'a Entry, state: &State, viewpoint: Viewpoint) -> Self {
         let Viewpoint { observed, at } = viewpoint;
-        let quiet = entry.policy.quiet.value;
-        let is_used = |key: &&Key| matches!(key.last_use, LastUse::At { time, .. } if observed - time < quiet);
+        let is_used =
+            |key: &&Key| matches!(key.last_use, LastUse::At { time, .. } if observed - time < in_use_for(entry));
         let used = state.keys.iter().filter(|key| key.is_active()).filter(is_used).map(|key| key.id.clone()).collect();
         let row =
             Row { user: entry.user.name.clone(), events: Vec::new(), over_age: Vec::new(), outlook: Outlook::Known };
@@ -105,6 +108,7 @@ impl<'a> Life<'a> {
             changed: None,
             turn: None,
             used,
+            last_uses: state.keys.iter().filter_map(|key| Some((key.id.clone(), last_use(key)?))).collect(),
             late: Late::new(at),
             born: 0,
             is_assumed: false,
@@ -168,7 +172,9 @@ impl<'a> Life<'a> {
             if ends && let Some(key) = &key {
                 self.late.stops(&mut self.row.over_age, key, at);
             }
-            self.row.events.push(Event { at, verb, key, of, is_assumed, earliest });
+            let subject = if verb == Verb::Create { of.as_ref() } else { key.as_ref() };
+            let created = subject.and_then(|key| self.state.key(key)).map(|key| key.created);
+            self.row.events.push(Event { at, verb, key, of, created, is_assumed, earliest });
             self.state = after;
         }
         self.wakes = at;
@@ -223,7 +229,14 @@ impl<'a> Life<'a> {
         };
         match next {
             // The first run that would deactivate the key, were it not for its use.
-            Next::Wait { key: Some(key), wait: WaitingOn::StillInUse { .. }, .. } => self.late.may_stop(key, at),
+            Next::Wait { key: Some(key), wait: WaitingOn::StillInUse { .. }, .. } => {
+                // What is known of its use holds in any case.
+                let quiet = self.entry.policy.quiet.value;
+                let known = self.last_uses.iter().find(|(used, _)| used == key).map(|(_, time)| *time);
+                if known.is_none_or(|time| later(time, quiet) <= at + SLACK) {
+                    self.late.may_stop(key, at);
+                }
+            }
             Next::Wait {
                 wait: WaitingOn::TwoKeysInUse { .. } | WaitingOn::Overdue { .. } | WaitingOn::OverdueInUse { .. },
                 ..
@@ -299,8 +312,9 @@ impl<'a> Life<'a> {
         for (key, is_used) in self.state.keys.iter_mut().zip(in_use) {
             if is_used {
                 key.last_use = LastUse::At { time: at, service: None, region: None };
-            } else if is_unborn(&key.id) {
-                key.last_use = LastUse::Never;
+            } else if is_unborn(&key.id) && key.last_use == LastUse::Never {
+                // Whether it works was tried when it was made.
+                key.last_use = LastUse::At { time: key.created, service: None, region: None };
             }
         }
     }

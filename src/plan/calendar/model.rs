@@ -65,6 +65,8 @@ pub struct Event {
     pub key: Option<KeyId>,
     /// The key that a creation replaces, or that `key` was made to replace.
     pub of: Option<KeyId>,
+    /// When the key was made, or will be, that the step is about, or, of a creation, that is replaced.
+    pub created: Option<DateTime<Utc>>,
     /// Whether it rests on keys being used, or not, as [`calendar`](super::calendar) assumes.
     pub is_assumed: bool,
     /// Of a deactivation that comes late because the key is assumed to be in use: the run that makes it if it is not.

@@ -232,7 +232,7 @@ fn user<'a>(calendar: &'a Calendar, row: &'a Row) -> User<'a> {
         }
         Outlook::Unknown { since, why } => JsonOutlook::Unreadable { since: rfc3339(*since), message: why.clone() },
     };
-    let event = |Event { at, verb, key, of, is_assumed, earliest }: &'a Event| JsonEvent {
+    let event = |Event { at, verb, key, of, created: _, is_assumed, earliest }: &'a Event| JsonEvent {
         at: rfc3339(*at),
         action: verb.as_str(),
         key: key.as_ref().map(|key| key.as_str()),

@@ -6,6 +6,9 @@ use super::measure::{CELL, COLUMN, GAP, columns};
 /// With less room than this for the last column, columns become narrower.
 const FEWEST: usize = 28;
 
+/// A column becomes narrower by this much, or it is not worth a line.
+const GAIN: usize = 8;
+
 /// As narrow as a column gets.
 const NARROWEST: usize = 4;
 
@@ -36,12 +39,16 @@ fn block(rows: &[&str], width: usize) -> String {
         return rows.concat().replace(CELL, "");
     }
     while room(&widths) < FEWEST.min(width / 2) {
-        // The widest becomes as narrow as what is next to it in width.
-        let Some((widest, own)) = widths.iter().copied().enumerate().max_by_key(|(_, width)| *width) else { break };
-        if own <= NARROWEST {
-            break;
-        }
-        widths[widest] = in_column(widest).filter(|other| *other < own).max().unwrap_or_default().max(NARROWEST);
+        // As narrow as what is next to it in width. Where that would put most rows on two lines, only a column goes that has
+        // most of the room.
+        let narrower = |column: usize| {
+            let own = widths[column];
+            let next = in_column(column).filter(|other| *other + GAIN <= own).max().unwrap_or_default().max(NARROWEST);
+            let cut = in_column(column).filter(|other| *other > next).count();
+            (next + GAIN <= own && (cut * 2 < rows.len() || own > width / 2)).then_some((own, column, next))
+        };
+        let Some((_, column, next)) = (0..count).filter_map(narrower).max() else { break };
+        widths[column] = next;
     }
     cells.iter().map(|row| laid_out(row, &widths)).collect()
 }
@@ -88,7 +95,7 @@ mod tests {
         let name = "n".repeat(64);
         let long = SHORT.replace("ci-a", &name);
         assert_eq!(
-            shown(&[SHORT, &long, SHORT], 60),
+            shown(&[SHORT, &long, SHORT], 70),
             format!(
                 "+ ci-a  create  new key  AKIA is 95d old, the limit is 60d\n\
                  + {name}\n        create  new key  AKIA is 95d old, the limit is 60d\n\

@@ -99,7 +99,7 @@ mod tests {
             excerpt(TEXT, Some(50)),
             "warning[KR0062]: two rules select the same users,\n  and nothing is done to them\n \
              --> manifests/a.toml:3:1\n  |\n3 | users = [\"payments\", \"platform\", \"data\", \"mail\"]\n  | ^^^^^ \
-             it is held by more than one rule, which is\n  |       one too many for it\n  |\n  \
+             it is held by more than one rule, which\n  |       is one too many for it\n  |\n  \
              = help: take it out of one of them, or give them\n          different accounts\n"
         );
         // No room beside the mark.

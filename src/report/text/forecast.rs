@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::words::{BOLD, Causes, DIM, GREEN, RED, YELLOW, aligned, day, heading, users};
 use crate::{
+    counted::counted,
     plan::{Cause, Exceeded, Outlook, Row, Verb},
     report::forecast::{ASSUMPTIONS, Forecast, Peak, Sums},
     time::Duration,
@@ -236,12 +237,16 @@ fn words(cause: &Cause) -> (&'static str, &'static str) {
 fn last_line(forecast: &Forecast<'_>) -> String {
     let users = forecast.users;
     let over_age = forecast.over_age().count();
+    let unread = match forecast.unread.len() {
+        0 => String::new(),
+        accounts => format!(", {} not read", counted(accounts, "account")),
+    };
     format!(
-        "Forecast: {} until {}; {over_age} over age, {} blocked, {} exempt, {} unreadable.\n",
+        "Forecast: {} until {}; {over_age} over age, {} blocked, {} exempt, {} unreadable{unread}.\n",
         counts(forecast.sums),
         day(forecast.until),
         users.blocked,
         users.exempt,
-        users.unreadable + forecast.unread.len()
+        users.unreadable
     )
 }

@@ -6,7 +6,7 @@ mod reminders;
 mod templates;
 mod words;
 
-use chrono::{DateTime, Datelike, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use keyrota::{
     apply::{Applied, Conditions},
     cloud::{
