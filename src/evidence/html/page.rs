@@ -628,13 +628,15 @@ fn run(row: &RunRow) -> RunView<'_> {
     if *cut_off {
         result += "; its record was cut off: what it did after that is not known";
     }
-    let manifests = commit.as_ref().or(fingerprint.as_ref());
+    let short = |what: &str, id: &String| format!("{what} {}", id.chars().take(12).collect::<String>());
+    let commit = commit.as_ref().map(|commit| short("commit", commit));
+    let manifests = commit.or_else(|| fingerprint.as_ref().map(|fingerprint| short("fingerprint", fingerprint)));
     RunView {
         run,
         at: minute(at),
         what: format!("{mode}, {by}, keyrota {version}"),
         caller: caller.as_deref().unwrap_or_default(),
-        manifests: manifests.map(|it| it.chars().take(12).collect()).unwrap_or_default(),
+        manifests: manifests.unwrap_or_default(),
         result,
         class: if *cut_off {
             "unknown"
