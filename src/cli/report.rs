@@ -1,6 +1,6 @@
 //! `keyrota report`: what an auditor asks, with the commit and the author of each exemption.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use keyrota::{
@@ -115,7 +115,7 @@ fn written(path: &Path, evidence: &Evidence) -> String {
 }
 
 /// What git tells of the manifests. What it does not tell is said.
-fn provenance(folder: &PathBuf, manifest: &Manifest) -> Provenance {
+fn provenance(folder: &Path, manifest: &Manifest) -> Provenance {
     let name = folder.display().to_string();
     let Checkout { commit, is_dirty } = match git::checkout(folder) {
         Ok(checkout) => checkout,

@@ -5,19 +5,36 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{DateTime, Utc};
 
 use super::{
-    model::{Calendar, CalendarDay, Late},
+    model::{Calendar, CalendarDay, KeyRow, KeyStatus, Late, NextStep},
     oldest::Life,
 };
 use crate::{
-    inventory::Inventory,
+    inventory::{Inventory, KeyId},
     plan::{self, Cause, OverAge, Row, Verb},
     roster::Roster,
-    time::{Day, Duration},
+    time::{Day, Duration, rfc3339},
 };
 
 /// What they rest on, in a sentence.
 const ASSUMPTION: &str = "Every scheduled run is simulated, with its pace. Who uses a key now is taken to go on using it until it \
                           is stopped, and to take the next one in time; no run fails, and nothing else changes.";
+
+/// What the scheduled runs do first about the key of a row: with it, or the creation of the one that replaces it. What comes after
+/// the time that they are known for stays as the row has it.
+pub(super) fn next_of(calendars: &[plan::Calendar], row: &KeyRow) -> Option<NextStep> {
+    let calendar = calendars.iter().find(|calendar| calendar.account.id == row.account);
+    let ahead = calendar.and_then(|calendar| Some((calendar, calendar.users.iter().find(|it| it.user == row.user)?)));
+    let Some((calendar, ahead)) = ahead else { return row.next.clone() };
+    let is_it = |key: &Option<KeyId>| key.as_ref().is_some_and(|key| Some(key.as_str()) == row.key.as_deref());
+    let concerns = |event: &&plan::Event| match event.verb {
+        Verb::Create => is_it(&event.of) || (event.of.is_none() && row.status == KeyStatus::Active),
+        _ => is_it(&event.key),
+    };
+    match ahead.events.iter().find(concerns) {
+        Some(event) => Some(NextStep { action: event.verb.as_str(), at: rfc3339(event.at), if_unused: false }),
+        None => row.next.clone().filter(|next| next.at > rfc3339(calendar.until)),
+    }
+}
 
 /// The calendars of all accounts, added up; `None`: there is none.
 pub(super) fn calendar(calendars: &[plan::Calendar]) -> Option<Calendar> {

@@ -217,7 +217,7 @@ fn axis(ceiling: usize) -> (String, f64) {
 fn ceiling(most: usize) -> usize {
     let mut power = 1;
     loop {
-        for step in [2, 4, 8] {
+        for step in [2, 4, 8, 12, 16] {
             if step * power >= most {
                 return step * power;
             }
@@ -265,7 +265,7 @@ mod tests {
     #[test]
     fn axes_end_with_a_number_that_people_read() {
         let ends = [0, 1, 3, 5, 9, 21, 90, 401, 5_000, 81_000].map(ceiling);
-        assert_eq!(ends, [2, 2, 4, 8, 20, 40, 200, 800, 8_000, 200_000]);
+        assert_eq!(ends, [2, 2, 4, 8, 12, 40, 120, 800, 8_000, 120_000]);
     }
 
     #[test]

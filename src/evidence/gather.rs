@@ -4,14 +4,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     ages::classes,
-    ahead::{calendar, lives},
+    ahead::{calendar, lives, next_of},
     exceptions::exceptions,
     happened::{self, Chronicle, happened, tell},
     json::seal,
     judge::{controls, criteria},
     model::{
-        AccountFacts, Completeness, Evidence, KeyRow, KeyStatus, Manifests, Oldest, SCHEMA, Summary, UnmanagedRow,
-        Unread, Verdict,
+        AccountFacts, AccountName, Completeness, Evidence, KeyRow, KeyStatus, Manifests, Oldest, SCHEMA, Summary,
+        UnmanagedRow, Unread, Verdict,
     },
     oldest::{Life, Past, oldest},
     provenance::Provenance,
@@ -66,7 +66,10 @@ pub fn gather(subject: Subject<'_>) -> Evidence {
     if let Some(chronicle) = chronicle {
         tell(&mut rows, chronicle);
     }
-    let completeness = completeness(accounts, plan);
+    for row in rows.iter_mut().filter(|row| row.managed) {
+        row.next = next_of(calendars, row);
+    }
+    let completeness = completeness(manifest, accounts, plan);
     let is_whole = completeness.accounts_unread.is_empty();
     let controls = controls(&rows, is_whole);
     let unmanaged = unmanaged(accounts, &rows);
@@ -161,7 +164,7 @@ fn is_active(row: &KeyRow) -> bool {
     row.status == KeyStatus::Active
 }
 
-fn completeness(accounts: &[Look<'_>], plan: &Plan) -> Completeness {
+fn completeness(manifest: &Manifest, accounts: &[Look<'_>], plan: &Plan) -> Completeness {
     let accounts_unread = plan.accounts_unread.iter().map(|account| Unread {
         account: account.id.clone(),
         account_name: account.name.clone(),
@@ -203,8 +206,20 @@ fn completeness(accounts: &[Look<'_>], plan: &Plan) -> Completeness {
         })
     });
     let unmanaged_unread: Vec<Unread> = unmanaged_unread.collect();
-    let complete = accounts_unread.is_empty() && unreadable.is_empty() && unmanaged_unread.is_empty();
-    Completeness { complete, accounts_unread, unreadable, unmanaged_unread }
+    // Whom nobody asked about is not unread; but a report that says nothing of them is not whole.
+    let is_told = |id: &str| {
+        accounts.iter().any(|look| look.roster.account.id == id)
+            || accounts_unread.iter().any(|unread| unread.account.as_deref() == Some(id))
+    };
+    let left_out = manifest.accounts.iter().filter(|(_, account)| !is_told(&account.id));
+    let accounts_left_out: Vec<AccountName> = left_out
+        .map(|(name, account)| AccountName { account: account.id.clone(), account_name: name.clone() })
+        .collect();
+    let complete = accounts_unread.is_empty()
+        && accounts_left_out.is_empty()
+        && unreadable.is_empty()
+        && unmanaged_unread.is_empty();
+    Completeness { complete, accounts_unread, accounts_left_out, unreadable, unmanaged_unread }
 }
 
 fn summary(accounts: &[Look<'_>], plan: &Plan, rows: &[KeyRow], completeness: &Completeness) -> Summary {

@@ -97,10 +97,22 @@ pub struct Completeness {
     pub complete: bool,
     /// Accounts that could not be entered or listed: no row tells of their keys.
     pub accounts_unread: Vec<Unread>,
+    /// Accounts that the manifests declare and that the report was not made for.
+    pub accounts_left_out: Vec<AccountName>,
     /// Users in scope of whom something could not be read.
     pub unreadable: Vec<Unread>,
     /// Users that no rule selects whose keys are not known.
     pub unmanaged_unread: Vec<Unread>,
+}
+
+/// A declared account.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct AccountName {
+    /// Its 12 digits.
+    pub account: String,
+    /// The name that the manifests give it.
+    pub account_name: String,
 }
 
 /// One of them.

@@ -52,6 +52,7 @@ pub(super) fn oldest(past: &Past, ahead: Option<(&[Life], DateTime<Utc>)>, now: 
     };
     let note = match past.unknown {
         0 => note,
+        1 => format!("{note} Of one key that stopped since then it is not known how old it was."),
         unknown => format!("{note} Of {unknown} keys that stopped since then it is not known how old they were."),
     };
     let note = note + if ahead.is_some() { " What is to come (dashed) rests on the schedule." } else { "" };

@@ -6,7 +6,10 @@ use super::{
     model::{ControlVerdict, Evidence, Exception, Unread, Verdict},
     shown::{day, minute, place, visible},
 };
-use crate::report::text::{BOLD, RED, YELLOW, aligned};
+use crate::{
+    counted::counted,
+    report::text::{BOLD, RED, YELLOW, aligned},
+};
 
 /// So many rows are named of each kind.
 const MOST_NAMED: usize = 10;
@@ -18,8 +21,23 @@ pub fn render(evidence: &Evidence) -> String {
         Some(name) => format!("{} ({})", it.account, visible(name)),
         None => it.account.clone(),
     });
-    let mut text =
-        format!("{BOLD}Accounts {}, as of {}{BOLD:#}\n", names.collect::<Vec<_>>().join(", "), minute(&evidence.as_of));
+    let names: Vec<String> = names.collect();
+    let word = if names.len() == 1 { "Account" } else { "Accounts" };
+    let mut text = format!("{BOLD}{word} {}, as of {}{BOLD:#}\n", names.join(", "), minute(&evidence.as_of));
+    if evidence.as_of != evidence.observed {
+        let _ = writeln!(
+            text,
+            "{YELLOW}A forecast, and no evidence:{YELLOW:#} read {}, and told as it will be then, if nothing is done until then and who uses \
+             a key now goes on using it",
+            minute(&evidence.observed)
+        );
+    }
+    if !completeness.accounts_left_out.is_empty() {
+        let left_out =
+            completeness.accounts_left_out.iter().map(|it| format!("{} ({})", it.account, visible(&it.account_name)));
+        let left_out = left_out.collect::<Vec<_>>().join(", ");
+        let _ = writeln!(text, "{YELLOW}Left out:{YELLOW:#} {left_out}; nothing here tells of the keys there");
+    }
     let commit = match (&manifests.commit, manifests.dirty) {
         (Some(commit), false) => format!("commit {commit}"),
         (Some(commit), true) => format!("not committed: they differ from {commit}"),
@@ -75,8 +93,11 @@ pub fn render(evidence: &Evidence) -> String {
     let oldest = summary.oldest_age_days.map_or_else(String::new, |age| format!(", the oldest {age}d"));
     let _ = writeln!(
         text,
-        "\n{} active keys{oldest}; {} over their own limit, {} of exempt users, {} of users that no rule selects.",
-        summary.active_keys, summary.over_limit, summary.exempt_keys, summary.unmanaged_keys
+        "\n{}{oldest}; {} over their own limit, {} of exempt users, {} of users that no rule selects.",
+        counted(summary.active_keys, "active key"),
+        summary.over_limit,
+        summary.exempt_keys,
+        summary.unmanaged_keys
     );
     if let Some(happened) = &evidence.happened {
         let failed = happened.changes.iter().filter(|change| change.result != "ok").count();

@@ -111,6 +111,9 @@ impl Function {
                 return finish(&report);
             }
             self.write_history(&context.request_id, &planned, None).await;
+            if is_reported {
+                self.write_report(&context.request_id, &planned, &Applied::default(), deadline).await;
+            }
             let message = format!("nothing was changed, a limit was exceeded: {}", exceeded.join("; "));
             return Err(Failure { kind: "LimitExceeded", message });
         }

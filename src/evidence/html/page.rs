@@ -329,8 +329,16 @@ fn unread(unread: &Unread) -> String {
 }
 
 fn notes(evidence: &Evidence) -> Vec<Note> {
-    let Completeness { accounts_unread, unreadable, unmanaged_unread, complete: _ } = &evidence.completeness;
+    let Completeness { accounts_unread, accounts_left_out, unreadable, unmanaged_unread, complete: _ } =
+        &evidence.completeness;
     let mut notes = Vec::new();
+    if !accounts_left_out.is_empty() {
+        let count = accounts_left_out.len();
+        let items = accounts_left_out.iter().map(|it| format!("{} ({})", it.account, it.account_name)).collect();
+        let title =
+            format!("{} left out: nothing here tells of the keys there", some(count, "account was", "accounts were"));
+        notes.push(Note { title, items });
+    }
     let mut note = |all: &[Unread], title: String| {
         if !all.is_empty() {
             let more = all.len().saturating_sub(MOST_NAMED);
@@ -620,13 +628,15 @@ fn run(row: &RunRow) -> RunView<'_> {
     if *cut_off {
         result += "; its record was cut off: what it did after that is not known";
     }
-    let manifests = commit.as_ref().or(fingerprint.as_ref());
+    let short = |what: &str, id: &String| format!("{what} {}", id.chars().take(12).collect::<String>());
+    let commit = commit.as_ref().map(|commit| short("commit", commit));
+    let manifests = commit.or_else(|| fingerprint.as_ref().map(|fingerprint| short("fingerprint", fingerprint)));
     RunView {
         run,
         at: minute(at),
         what: format!("{mode}, {by}, keyrota {version}"),
         caller: caller.as_deref().unwrap_or_default(),
-        manifests: manifests.map(|it| it.chars().take(12).collect()).unwrap_or_default(),
+        manifests: manifests.unwrap_or_default(),
         result,
         class: if *cut_off {
             "unknown"

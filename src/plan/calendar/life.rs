@@ -123,31 +123,26 @@ impl<'a> Life<'a> {
             return Walk { steps: Vec::new(), next: Some(Next::Wait { key: None, wait, until: exempt.ends }) };
         }
         self.use_keys(at);
-        let mut steps = Vec::new();
-        let (mut state, mut born) = (self.state.clone(), self.born);
+        let (mut steps, mut born) = (Vec::<Taken>::new(), self.born);
         for _ in 0..MOST_STEPS {
+            // What is taken for certain on the way stays so.
+            let state = steps.last_mut().map_or(&mut self.state, |last| &mut last.after);
             if matches!(state.elsewhere, Elsewhere::MovesTo(_)) {
-                state = placed(roster, entry, &state, at).into_owned();
+                *state = placed(roster, entry, state, at).into_owned();
             }
-            let came = next(roster, entry, &state, at);
-            match &came {
+            match next(roster, entry, state, at) {
                 Next::Change(action, reason) => {
                     let is_creation = action.verb() == Verb::Create;
                     born += usize::from(is_creation);
                     let id = KeyId::new(if born < 2 { UNBORN.to_owned() } else { format!("{UNBORN}-{born}") });
-                    let after = simulate(action, &state, at, &id);
+                    let after = simulate(&action, state, at, &id);
                     let key = if is_creation { Some(id) } else { action.key().cloned() };
                     let of = is_creation.then(|| reason.key().cloned()).flatten();
-                    steps.push(Taken { action: action.clone(), key, of, after: after.clone() });
-                    state = after;
+                    steps.push(Taken { action, key, of, after });
                 }
-                Next::Need(Need::Ledger) => confirm(&mut state),
-                Next::Need(Need::ResourcePolicy(_)) => unexpose(&mut state),
-                Next::Need(Need::LastUse(_)) | Next::Wait { .. } | Next::Settled { .. } => {
-                    if steps.is_empty() {
-                        // What was taken for certain on the way is not asked again.
-                        self.state = state;
-                    }
+                Next::Need(Need::Ledger) => confirm(state),
+                Next::Need(Need::ResourcePolicy(_)) => unexpose(state),
+                came @ (Next::Need(Need::LastUse(_)) | Next::Wait { .. } | Next::Settled { .. }) => {
                     return Walk { steps, next: Some(came) };
                 }
             }
