@@ -206,7 +206,7 @@ fn completeness(manifest: &Manifest, accounts: &[Look<'_>], plan: &Plan) -> Comp
         })
     });
     let unmanaged_unread: Vec<Unread> = unmanaged_unread.collect();
-    // Whom nobody asked about is not unread; but a report that says nothing of them is not whole.
+    // Of whom nobody asked nothing is unread; but a reader should know that the report says nothing of them.
     let is_told = |id: &str| {
         accounts.iter().any(|look| look.roster.account.id == id)
             || accounts_unread.iter().any(|unread| unread.account.as_deref() == Some(id))
@@ -215,10 +215,7 @@ fn completeness(manifest: &Manifest, accounts: &[Look<'_>], plan: &Plan) -> Comp
     let accounts_left_out: Vec<AccountName> = left_out
         .map(|(name, account)| AccountName { account: account.id.clone(), account_name: name.clone() })
         .collect();
-    let complete = accounts_unread.is_empty()
-        && accounts_left_out.is_empty()
-        && unreadable.is_empty()
-        && unmanaged_unread.is_empty();
+    let complete = accounts_unread.is_empty() && unreadable.is_empty() && unmanaged_unread.is_empty();
     Completeness { complete, accounts_unread, accounts_left_out, unreadable, unmanaged_unread }
 }
 

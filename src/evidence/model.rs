@@ -93,7 +93,7 @@ pub struct AccountFacts {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Completeness {
-    /// Everything was read.
+    /// Everything was read, of the accounts that the report was made for.
     pub complete: bool,
     /// Accounts that could not be entered or listed: no row tells of their keys.
     pub accounts_unread: Vec<Unread>,

@@ -24,6 +24,7 @@ use crate::{
     },
 };
 
+#[cfg(feature = "cli")]
 pub(crate) use self::selection::holds_in;
 pub use self::{
     model::{Conflict, Entry, Roster, WithoutAddress},

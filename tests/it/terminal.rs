@@ -131,7 +131,7 @@ fn mistakes_fit_the_terminal() {
         ),
     ]);
     let words = |text: &str| text.split_whitespace().filter(|word| *word != "|").map(str::to_owned).collect::<Vec<_>>();
-    let is_source = |line: &&str| !line.split_once(" | ").is_some_and(|(number, _)| number.parse::<usize>().is_ok());
+    let is_source = |line: &&str| line.split_once(" | ").is_none_or(|(number, _)| number.parse::<usize>().is_err());
     let sentences = |text: &str| text.lines().filter(is_source).map(|line| format!("{line}\n")).collect::<String>();
     let whole = in_terminal(&folder, 1000, 1, false, &["check"]);
     assert!(whole.contains("error[") && whole.lines().any(|line| line.chars().count() > 100), "{whole}");

@@ -49,7 +49,7 @@ pub async fn run(common: &Common, args: &InitArgs, output: &Output) -> Result<Ex
     if !is_addition {
         refuse_existing(common, args)?;
     }
-    if is_addition && !(args.terraform && !is_there(TERRAFORM.as_ref())) {
+    if is_addition && (!args.terraform || is_there(TERRAFORM.as_ref())) {
         // Nothing of it depends on the account.
         return add(None::<&Sandbox>, &Utc::now, common, args, output).await;
     }

@@ -101,7 +101,7 @@ const CLOCK: &str = "the clock of this machine is off: set it (timedatectl set-n
 fn is_of_sso(message: &str) -> bool {
     let text = message.to_ascii_lowercase();
     let says = |word: &&str| text.contains(word);
-    text.contains("sso") && ["expired", "refresh", "not found", "missing", "cached"].iter().any(|word| says(word))
+    text.contains("sso") && ["expired", "refresh", "not found", "missing", "cached"].iter().any(says)
 }
 
 /// The host of AWS that answers for a service.

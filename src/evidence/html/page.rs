@@ -376,6 +376,14 @@ fn notes(evidence: &Evidence) -> Vec<Note> {
     notes
 }
 
+fn complete(of: &Completeness) -> &'static str {
+    match (of.complete, of.accounts_left_out.is_empty()) {
+        (false, _) => "no: see above",
+        (true, false) => "of these accounts; others are left out, see above",
+        (true, true) => "yes",
+    }
+}
+
 fn facts(evidence: &Evidence, accounts: &[String]) -> Vec<(&'static str, String)> {
     let Evidence { manifests, version, .. } = evidence;
     let mut callers: Vec<&str> = evidence.accounts.iter().map(|it| it.caller.as_str()).collect();
@@ -394,7 +402,7 @@ fn facts(evidence: &Evidence, accounts: &[String]) -> Vec<(&'static str, String)
         ("Fingerprint of the manifests (SHA-256)", manifests.fingerprint.clone()),
         ("keyrota", version.clone()),
         ("Called as", callers.join(", ")),
-        ("Complete", if evidence.completeness.complete { "yes" } else { "no: see above" }.to_owned()),
+        ("Complete", complete(&evidence.completeness).to_owned()),
         ("SHA-256 of the JSON", evidence.sha256.clone()),
     ]
 }

@@ -260,7 +260,7 @@ impl<'a> Life<'a> {
                 *until
             }
             Next::Wait { wait, until, .. } if wait.is_blocked() => {
-                until.into_iter().copied().chain(self.turns(at)).min().unwrap_or(DateTime::<Utc>::MAX_UTC)
+                until.iter().copied().chain(self.turns(at)).min().unwrap_or(DateTime::<Utc>::MAX_UTC)
             }
             // Whether a wait ends depends on more than its date: it is looked at by each run.
             Next::Wait { .. } | Next::Change(..) => at,
