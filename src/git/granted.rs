@@ -10,7 +10,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use git2::{Commit, Delta, Error, ErrorCode, FileMode, ObjectType, Oid, Repository, Sort, Tree};
 
-use super::{GitError, incomplete, open};
+use super::manifests::{GitError, incomplete, open};
 use crate::manifest::{Exempted, exempted, files::LARGEST_FILE};
 
 /// Who made an exemption what it is, as far as git can tell.

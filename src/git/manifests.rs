@@ -1,6 +1,4 @@
-//! The manifests at a git revision. The only module that names `git2`: it reads trees and touches nothing.
-
-mod granted;
+//! The manifests at a git revision: trees are read, and nothing is touched.
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +9,6 @@ use std::{
 
 use git2::{ErrorCode, FileMode, ObjectType, Repository, Tree, TreeEntry};
 
-pub use self::granted::{Author, Written, granted};
 use crate::{
     manifest::{
         self,
@@ -151,7 +148,7 @@ impl GitError {
 }
 
 /// The repository of a folder of its work tree, and the folder's path within.
-fn open(folder: &Path) -> Result<(Repository, PathBuf), GitError> {
+pub(super) fn open(folder: &Path) -> Result<(Repository, PathBuf), GitError> {
     let shown = folder.display();
     let absolute = folder.canonicalize().map_err(|error| GitError::new(format!("`{shown}`: {error}")))?;
     let repository = Repository::discover(&absolute).map_err(|error| match error.code() {
@@ -215,7 +212,7 @@ fn unknown(repository: &Repository, revision: &str, error: &git2::Error) -> GitE
 }
 
 /// A partial or damaged clone lacks objects that the commit names.
-fn incomplete(revision: &str, error: &git2::Error) -> GitError {
+pub(super) fn incomplete(revision: &str, error: &git2::Error) -> GitError {
     GitError::new(format!("the manifests at `{revision}` can't be read: {}", error.message()))
         .hint("if the clone is partial or sparse, fetch the commit as a whole: `git fetch --refetch --no-filter`")
 }
