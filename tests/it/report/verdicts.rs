@@ -90,8 +90,12 @@ fn each_verdict_has_its_rows() {
         (next["action"].as_str().map(str::to_owned), next["at"].as_str().map(|at| at[..10].to_owned()))
     };
     let some = |action: &str, at: &str| (Some(action.to_owned()), Some(at.to_owned()));
-    assert_eq!(next("ci-deployer", "AKIAEXAMPLECIDEPLOY1"), some("create", "2026-11-23"));
-    assert_eq!(next("svc-billing", "AKIAEXAMPLEBILLING01"), some("deactivate", "2026-11-29"), "once it is out of use");
+    assert_eq!(next("ci-deployer", "AKIAEXAMPLECIDEPLOY1"), some("create", "2026-12-01"), "by the schedule");
+    assert_eq!(
+        next("svc-billing", "AKIAEXAMPLEBILLING01"),
+        some("deactivate", "2026-12-11"),
+        "who uses it goes on until then"
+    );
     assert_eq!(next("svc-mailer", "AKIAEXAMPLEMAILER001"), some("delete", "2026-11-23"));
     assert_eq!(next("platform-backup", "AKIAEXAMPLEBACKUP001"), (None, None), "a person must do something first");
     let mailer = row(&report, "svc-mailer", Some("AKIAEXAMPLEMAILER001"));
