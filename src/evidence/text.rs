@@ -103,10 +103,10 @@ pub fn render(evidence: &Evidence) -> String {
         let failed = happened.changes.iter().filter(|change| change.result != "ok").count();
         let _ = writeln!(
             text,
-            "Since {}: {} runs, {} changes, {failed} of them failed.",
+            "Since {}: {}, {}, {failed} of them failed.",
             day(&happened.since),
-            happened.runs.len(),
-            happened.changes.len()
+            counted(happened.runs.len(), "run"),
+            counted(happened.changes.len(), "change")
         );
         for unused in &happened.unused {
             let _ = writeln!(text, "  not used: {}", visible(unused));
