@@ -1,5 +1,7 @@
 //! What the page shows, in words: all of it text, as the template writes it.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
@@ -215,7 +217,7 @@ impl<'a> Page<'a> {
         };
         let (verdict, headline) = headline(evidence);
         let with_keys = |it: &&UnmanagedRow| it.active_keys != Some(0) || !it.rows.is_empty();
-        Self {
+        let mut page = Self {
             title,
             as_of: minute(&evidence.as_of),
             forecast: (evidence.as_of != evidence.observed).then(|| minute(&evidence.observed)),
@@ -257,6 +259,19 @@ impl<'a> Page<'a> {
                 .collect(),
             unmanaged_without_keys: evidence.unmanaged.iter().filter(|it| !with_keys(it)).count(),
             happened: evidence.happened.as_ref().map(happened),
+        };
+        page.link();
+        page
+    }
+
+    /// Gives an anchor to the rows that something on the page leads to; thousands need none.
+    fn link(&mut self) {
+        let criteria = self.criteria.iter().flat_map(|criterion| &criterion.groups).flat_map(|group| &group.rows);
+        let exceptions = self.exceptions.iter().flat_map(|exception| &exception.rows);
+        let unmanaged = self.unmanaged.iter().flat_map(|user| &user.rows);
+        let linked: HashSet<usize> = criteria.chain(exceptions).chain(unmanaged).map(|(row, _)| *row).collect();
+        for row in self.accounts.iter_mut().flat_map(|account| &mut account.rows) {
+            row.linked = linked.contains(&row.row);
         }
     }
 }
@@ -540,7 +555,7 @@ fn key_row(row: &KeyRow, is_same_user: bool) -> RowView {
     let if_unused = |unused: bool| if unused { ", once unused" } else { "" };
     RowView {
         row: row.row,
-        linked: worst.is_some_and(|worst| worst != Verdict::Pass),
+        linked: false,
         user: row.user.clone(),
         // The account stands above its rows; whole, ARNs take a twentieth of a large page.
         arn: (!is_same_user).then(|| row.arn.splitn(6, ':').last().unwrap_or_default().to_owned()),
