@@ -29,8 +29,8 @@ use keyrota::{
     diff::review::{AccountPair, Review, review},
     evidence::{self, Look, Provenance, Subject},
     inventory::{
-        Account, CURRENT, Destination, Elsewhere, Fact, Inventory, Key, KeyId, LastUse, Ledger, Readers, Secret, State,
-        Status, TAG_NOTIFIED, TAG_OWNER, User, Version, tags,
+        Account, CURRENT, Destination, Elsewhere, Fact, Inventory, Key, KeyId, LastUse, Ledger, Readers, Secret,
+        SmtpUse, State, Status, TAG_NOTIFIED, TAG_OWNER, User, Version, tags,
     },
     manifest::{self, Manifest},
     observe::{Depth, Unmanaged},
@@ -375,22 +375,14 @@ fn key(number: usize) -> Key {
 fn user(number: usize) -> User {
     let (name, path) = (name(number), "/".to_owned());
     let arn = format!("arn:aws:iam::111122223333:user/{name}");
-    User {
-        name,
-        arn,
-        path,
-        tags: BTreeMap::new(),
-        groups: Vec::new(),
-        smtp: keyrota::inventory::SmtpUse::NoSign,
-        unreadable: None,
-    }
+    User { name, arn, path, tags: BTreeMap::new(), groups: Vec::new(), smtp: SmtpUse::NoSign, unreadable: None }
 }
 
 /// Users whose keys keyrota issued: each has a secret.
 fn world(users: usize) -> World {
     let iam_user = |number| {
         let User { name, path, groups, tags, .. } = user(number);
-        IamUser { name, path, groups, tags, smtp: keyrota::inventory::SmtpUse::NoSign, keys: vec![key(number)] }
+        IamUser { name, path, groups, tags, smtp: SmtpUse::NoSign, keys: vec![key(number)] }
     };
     let secret = |number| {
         let (id, labels) = (key_id(number).version_id(), vec![CURRENT.to_owned()]);

@@ -25,6 +25,11 @@ pub const TAG_PUNCTUATION: &str = "_.:/=+-@";
 const PARTITIONS: [&str; 8] =
     ["aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc"];
 
+/// Whether a user of this name is meant by `names`, as IAM compares them: without case. If there are none, everyone is.
+pub fn is_meant(name: &str, names: &[String]) -> bool {
+    names.is_empty() || names.iter().any(|meant| meant.eq_ignore_ascii_case(name))
+}
+
 /// Whether IAM would take it as the name of a user.
 pub fn is_user_name(name: &str) -> bool {
     is_iam_name(name, USER_NAME_LENGTH)

@@ -11,6 +11,7 @@ use crate::{
     cloud::{Reads, Writes},
     inventory::{KeyId, UnreadAccount},
     manifest::{Diagnostic, Manifest, diagnostic::nearest},
+    names::is_meant,
     notify::notify,
     observe::{
         AccountScope, AccountState, Depth, NothingRead, Progress, Scope, Survey, Unmanaged, Whom, observe_all, scope,
@@ -95,7 +96,7 @@ impl<'a, C: Reads> Run<'a, C> {
     pub async fn plan(&self, progress: &(dyn Fn(Progress) + Sync)) -> Result<Planned<'a, C>, NothingRead> {
         let Self { manifest, clouds, not_entered, mode, depth, unmanaged, users, viewpoint, read_until } = *self;
         let whom = if mode == Mode::Tend { Whom::UnderWay } else { Whom::Everyone };
-        let is_read = |name: &str| whom == Whom::Everyone && is_named(name, users);
+        let is_read = |name: &str| whom == Whom::Everyone && is_meant(name, users);
         let Scope { mut accounts, unread, warnings } =
             scope(clouds, not_entered, manifest, viewpoint.at, read_until, is_read).await?;
         let missing = keep(&mut accounts, users);
@@ -243,11 +244,6 @@ fn plan_accounts_for<C: Reads>(
     all
 }
 
-/// Whether a run for `users` is for this one. If nobody is named, it is for everyone.
-fn is_named(name: &str, users: &[String]) -> bool {
-    users.is_empty() || users.iter().any(|user| user.eq_ignore_ascii_case(name))
-}
-
 /// Takes everyone else out of the scope, if users are named, and says which of them were not in it.
 fn keep<C>(accounts: &mut [AccountScope<'_, C>], users: &[String]) -> Vec<Missing> {
     if users.is_empty() {
@@ -255,8 +251,8 @@ fn keep<C>(accounts: &mut [AccountScope<'_, C>], users: &[String]) -> Vec<Missin
     }
     let missing = not_in_scope(accounts.iter().map(|account| &account.roster), users);
     for AccountScope { roster, .. } in accounts {
-        roster.entries.retain(|entry| is_named(&entry.user.name, users));
-        roster.unmanaged.retain(|user| is_named(&user.name, users));
+        roster.entries.retain(|entry| is_meant(&entry.user.name, users));
+        roster.unmanaged.retain(|user| is_meant(&user.name, users));
     }
     missing
 }

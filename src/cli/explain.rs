@@ -7,6 +7,7 @@ use keyrota::{
     explain::{Line, policy},
     inventory::KeyId,
     manifest::{RotateAhead, Source},
+    names::is_meant,
     observe::{AccountState, Depth, Unmanaged},
     plan::{Calendar, Event, Outlook, Row, Viewpoint, calendar_from_now},
     report::{
@@ -84,7 +85,7 @@ fn meant<'p, C>(
     planned: &'p Planned<'_, C>,
     users: &'p [String],
 ) -> impl Iterator<Item = (&'p AccountState<'p, C>, &'p Entry)> {
-    let is_meant = |entry: &&Entry| users.iter().any(|user| user.eq_ignore_ascii_case(&entry.user.name));
+    let is_meant = |entry: &&Entry| is_meant(&entry.user.name, users);
     planned
         .accounts
         .iter()
@@ -144,8 +145,7 @@ fn effective_text(entry: &Entry, width: Option<usize>) -> String {
     let room = width.map_or(values, |width| width.saturating_sub(names + places + 6).max(longest_word)).min(values);
     let mut out = String::new();
     for (name, value, place) in lines {
-        let value = wrap(&value, room);
-        for (position, part) in value.iter().enumerate() {
+        for (position, part) in text::lines(&value, room).iter().enumerate() {
             let (name, place) = if position == 0 { (name.as_str(), place.as_str()) } else { ("", "") };
             let pad = " ".repeat(room.saturating_sub(columns(part)));
             out += format!("  {name:names$}  {part}{pad}  {place}").trim_end();
@@ -153,21 +153,6 @@ fn effective_text(entry: &Entry, width: Option<usize>) -> String {
         }
     }
     out
-}
-
-/// Words in lines of so many columns.
-fn wrap(text: &str, room: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let last = lines.last_mut().expect("there is a first line");
-        if !last.is_empty() && columns(last) + 1 + columns(word) > room {
-            lines.push(word.to_owned());
-        } else {
-            *last += if last.is_empty() { "" } else { " " };
-            *last += word;
-        }
-    }
-    lines
 }
 
 /// What `status` says of the user, with its policy and the next year.

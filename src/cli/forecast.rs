@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use keyrota::{
     cloud::Reads,
+    names::is_meant,
     observe::{Depth, Unmanaged},
     plan::{Calendar, calendar},
     report::{Forecast, csv, ics, json, text},
@@ -24,10 +25,10 @@ pub async fn run<C: Reads>(context: &Context<'_, C>, args: &ForecastArgs) -> Res
         return Err(error);
     }
     let lasts = TimeDelta::days(i64::from(args.days));
-    let is_meant = |name: &str| args.users.is_empty() || args.users.iter().any(|user| user.eq_ignore_ascii_case(name));
     let accounts = planned.accounts.iter();
-    let calendars: Vec<Calendar> =
-        accounts.map(|one| calendar(&one.roster, &one.inventory, viewpoint, lasts).of(is_meant)).collect();
+    let calendars: Vec<Calendar> = accounts
+        .map(|one| calendar(&one.roster, &one.inventory, viewpoint, lasts).of(|name| is_meant(name, &args.users)))
+        .collect();
     let unread = &planned.plan.accounts_unread;
     let forecast = Forecast::new(&calendars, unread, context.manifest, viewpoint.at, lasts);
     let output = context.output;

@@ -31,13 +31,17 @@ pub fn instant(
         return next_after(schedule.enforce(), now)
             .ok_or_else(|| CommandError::new(format!("`--at enforce`: `{}` does not say a time", schedule.enforce())));
     }
-    let date = at.parse::<NaiveDate>().map(|date| date.and_time(NaiveTime::MIN).and_utc());
-    let time = DateTime::parse_from_rfc3339(at).map(|time| time.to_utc());
-    date.or(time).map_err(|_| {
+    date_or_time(at).ok_or_else(|| {
         CommandError::new(format!(
             "`--at {at}`: write a date (2026-12-31), an RFC 3339 time (2026-12-31T08:00:00Z) or `enforce`"
         ))
     })
+}
+
+/// A date is its midnight, UTC.
+pub fn date_or_time(text: &str) -> Option<DateTime<Utc>> {
+    let date = text.parse::<NaiveDate>().map(|date| date.and_time(NaiveTime::MIN).and_utc());
+    date.or_else(|_| DateTime::parse_from_rfc3339(text).map(|time| time.to_utc())).ok()
 }
 
 /// The declared accounts that `--account` selects; all without it.

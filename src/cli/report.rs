@@ -2,15 +2,17 @@
 
 use std::path::Path;
 
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, Utc};
 use keyrota::{
     cloud::{ArchiveError, Reads, aws::Bucket},
-    evidence::{self, Chronicle, Evidence, Grant, Look, Provenance, Subject, Verdict, csv, gather, html, json, text},
+    evidence::{
+        Chronicle, Evidence, Grant, Look, Provenance, Subject, Verdict, calendars, csv, gather, html, json, text,
+    },
     git::{self, Author, Checkout, Written},
     history::{Folder, Place, read},
     manifest::{Exemption, Manifest},
-    observe::{AccountState, Depth, Unmanaged},
-    plan::{Viewpoint, calendar},
+    observe::{Depth, Unmanaged},
+    plan::Viewpoint,
     run::Mode,
     time::rfc3339,
 };
@@ -20,6 +22,7 @@ use super::{
     context::{Context, write_into},
     error::CommandError,
     exit::Exit,
+    open::date_or_time,
 };
 
 /// Makes the report, and writes it where it is wanted: the formats of one call tell the same.
@@ -31,7 +34,8 @@ pub async fn run<C: Reads>(context: &Context<'_, C>, args: &ReportArgs) -> Resul
         return Err(CommandError::new("`--mask` hides what a report is about")
             .hint("it is for the text on a page or in a log that is public; write files without it"));
     }
-    let Viewpoint { observed, at } = context.viewpoint();
+    let viewpoint = context.viewpoint();
+    let Viewpoint { observed, at } = viewpoint;
     if at < observed {
         let message = format!("`--at {}` is before the account was looked at, {}", rfc3339(at), rfc3339(observed));
         let hint = "a report shows the keys that there are, and no others: what was done before stands in the history (`--since`)";
@@ -40,17 +44,14 @@ pub async fn run<C: Reads>(context: &Context<'_, C>, args: &ReportArgs) -> Resul
     let chronicle = chronicle(context, args).await?;
     let provenance = provenance(&common.manifests, manifest);
     let planned = context.plan(Mode::Plan, Depth::Everything, Unmanaged::Ages).await?;
-    let looks: Vec<Look<'_>> = planned.accounts.iter().map(look).collect();
-    let viewpoint = context.viewpoint();
-    let of = |account: &AccountState<'_, C>| calendar(&account.roster, &account.inventory, viewpoint, evidence::AHEAD);
-    let calendars: Vec<_> = planned.accounts.iter().map(of).collect();
+    let looks: Vec<Look<'_>> = planned.accounts.iter().map(Look::new).collect();
     let evidence = gather(Subject {
         manifest,
         provenance: &provenance,
         accounts: &looks,
         plan: &planned.plan,
         viewpoint,
-        calendars: &calendars,
+        calendars: &calendars(&looks, viewpoint),
         chronicle: chronicle.as_ref(),
     });
     let document = || match output.format {
@@ -93,17 +94,11 @@ async fn chronicle<C>(context: &Context<'_, C>, args: &ReportArgs) -> Result<Opt
 
 /// The instant that `--since` means.
 fn since(text: &str) -> Result<DateTime<Utc>, CommandError> {
-    let date = text.parse::<NaiveDate>().map(|date| date.and_time(NaiveTime::MIN).and_utc());
-    let time = DateTime::parse_from_rfc3339(text).map(|time| time.to_utc());
-    date.or(time).map_err(|_| {
+    date_or_time(text).ok_or_else(|| {
         CommandError::new(format!(
             "`--since {text}`: write a date (2026-12-31) or an RFC 3339 time (2026-12-31T08:00:00Z)"
         ))
     })
-}
-
-fn look<'a, C: Reads>(account: &'a AccountState<'_, C>) -> Look<'a> {
-    Look { roster: &account.roster, inventory: &account.inventory, caller: account.cloud.caller() }
 }
 
 /// What was written, in a line.

@@ -1,13 +1,11 @@
 //! The rows as CSV (RFC 4180), for spreadsheets: a line a key, a column a control.
 
-use csv::{Terminator, WriterBuilder};
-
 use super::{
     controls::CONTROLS,
     model::{Evidence, KeyRow, KeyStatus},
     shown,
 };
-use crate::untrusted::spreadsheet_cell;
+use crate::report::csv::table;
 
 /// The columns before those of the controls.
 const COLUMNS: [&str; 33] = [
@@ -48,19 +46,13 @@ const COLUMNS: [&str; 33] = [
 
 /// Renders the rows of a report.
 pub fn render(evidence: &Evidence) -> String {
-    let mut writer = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(Vec::new());
-    let header = COLUMNS.into_iter().chain(CONTROLS.iter().map(|control| control.id));
-    let mut write = |fields: Vec<String>| {
-        writer.write_record(fields).expect("memory takes what is written, and every row has the same columns");
-    };
-    write(header.map(str::to_owned).collect());
-    for row in &evidence.keys {
-        let fields = fields(&evidence.as_of, row).into_iter().map(|field| spreadsheet_cell(&field));
+    let header: Vec<&str> = COLUMNS.into_iter().chain(CONTROLS.iter().map(|control| control.id)).collect();
+    let rows = evidence.keys.iter().map(|row| {
         let verdicts = CONTROLS.iter().map(|control| row.controls.get(control.id));
-        write(fields.chain(verdicts.map(|it| it.map_or("", |it| it.as_str()).to_owned())).collect());
-    }
-    let bytes = writer.into_inner().expect("memory takes what is written");
-    String::from_utf8(bytes).expect("only text was written")
+        let verdicts = verdicts.map(|it| it.map_or("", |it| it.as_str()).to_owned());
+        fields(&evidence.as_of, row).into_iter().chain(verdicts).collect::<Vec<_>>()
+    });
+    table(&header, rows)
 }
 
 fn fields(as_of: &str, row: &KeyRow) -> [String; COLUMNS.len()] {
@@ -104,7 +96,7 @@ fn fields(as_of: &str, row: &KeyRow) -> [String; COLUMNS.len()] {
         text(&row.secret),
         row.stored.unwrap_or_default().to_owned(),
         told.and_then(|told| told.at.clone()).unwrap_or_default(),
-        told.map(shown::told_to).unwrap_or_default(),
+        told.map(|told| shown::told_to(&told.to)).unwrap_or_default(),
         truth(told.and_then(|told| told.fallback)),
         row.recipients.join(", "),
     ]

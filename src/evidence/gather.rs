@@ -18,15 +18,17 @@ use super::{
     rows::rows,
 };
 use crate::{
+    cloud::Reads,
     inventory::Inventory,
     manifest::Manifest,
-    plan::{Calendar, Plan, Viewpoint, Waiting},
+    observe::AccountState,
+    plan::{self, Calendar, Plan, Viewpoint, Waiting},
     roster::Roster,
     time::rfc3339,
 };
 
 /// So far ahead the calendar goes.
-pub const AHEAD: TimeDelta = TimeDelta::days(180);
+const AHEAD: TimeDelta = TimeDelta::days(180);
 
 /// One account that was read.
 #[derive(Clone, Copy)]
@@ -37,6 +39,20 @@ pub struct Look<'a> {
     pub inventory: &'a Inventory,
     /// Who keyrota called as.
     pub caller: &'a str,
+}
+
+impl<'a> Look<'a> {
+    /// As it was observed.
+    pub fn new<C: Reads>(account: &'a AccountState<'_, C>) -> Self {
+        let AccountState { cloud, roster, inventory } = account;
+        Self { roster, inventory, caller: cloud.caller() }
+    }
+}
+
+/// What the scheduled runs will do in each of the accounts, as far ahead as a report tells it.
+#[must_use]
+pub fn calendars(accounts: &[Look<'_>], viewpoint: Viewpoint) -> Vec<Calendar> {
+    accounts.iter().map(|look| plan::calendar(look.roster, look.inventory, viewpoint, AHEAD)).collect()
 }
 
 /// Everything that a report is made of.

@@ -26,7 +26,7 @@ pub mod text;
 
 pub use self::{
     controls::{CONTROLS, Control, Criterion},
-    gather::{AHEAD, Look, Subject, gather},
+    gather::{Look, Subject, calendars, gather},
     happened::Chronicle,
     model::*,
     provenance::{Grant, Provenance},

@@ -1,6 +1,6 @@
 //! What the formats for people write alike: instants, places, and text that came from outside.
 
-use super::model::{KeyRow, LastUseFacts, Place, Told};
+use super::model::{KeyRow, LastUseFacts, Place, ToldTo, Verdict};
 use crate::untrusted::printable;
 
 /// The day of an instant.
@@ -32,8 +32,8 @@ pub fn used_with(LastUseFacts { service, region, .. }: &LastUseFacts) -> String 
 }
 
 /// To whom mail went.
-pub fn told_to(told: &Told) -> String {
-    let words = told.to.iter().map(|to| match to.by.as_str() {
+pub fn told_to(to: &[ToldTo]) -> String {
+    let words = to.iter().map(|to| match to.by.as_str() {
         "mail" => to.address.clone(),
         by => format!("{} ({by})", to.address),
     });
@@ -42,7 +42,6 @@ pub fn told_to(told: &Told) -> String {
 
 /// The criteria that a row does not meet, the worst first: `fail: 90 days, own limit`.
 pub fn shortcomings(row: &KeyRow) -> String {
-    use super::model::Verdict;
     let of = |verdict: Verdict| {
         let names = row.criteria.iter().filter(|(_, own)| *own == verdict).map(|(criterion, _)| criterion.short());
         let names = names.collect::<Vec<_>>().join(", ");

@@ -3,9 +3,11 @@
 
 use sha2::{Digest, Sha256};
 
-use super::action::Verb;
-use super::change::{Change, Step, Waiting};
-use super::model::Plan;
+use super::{
+    action::Verb,
+    change::{Change, Step, Waiting},
+    model::Plan,
+};
 
 /// What digests of this kind begin with.
 const SCHEME: &str = "r2:";

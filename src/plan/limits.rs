@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use super::action::Verb;
-use super::change::Change;
-use super::model::Plan;
+use super::{action::Verb, change::Change, model::Plan};
 use crate::counted::counted;
 use crate::manifest::{Limits, Source};
 

@@ -8,11 +8,12 @@ use super::{
     model::Next,
     moving::{next, placed},
     notices::{UPCOMING, reminded_at},
+    unused::since,
     view::later,
     waiting_on::WaitingOn,
 };
 use crate::{
-    inventory::{Elsewhere, Key, LastUse, Rest, State},
+    inventory::{Elsewhere, Key, Rest, State},
     notice::Kind,
     roster::{Entry, Roster},
     time::rfc3339,
@@ -63,10 +64,6 @@ fn is_told(state: &State) -> bool {
 /// When the first key counts as unused, if nobody uses it from now on.
 fn unused_at(entry: &Entry, state: &State) -> Option<DateTime<Utc>> {
     let unused = entry.policy.unused.value?;
-    let since = |key: &Key| match key.last_use {
-        LastUse::At { time, .. } => time.max(key.created),
-        LastUse::Never | LastUse::Unread => key.created,
-    };
     state.keys.iter().filter(|key| key.is_active()).map(|key| later(since(key), unused)).min()
 }
 

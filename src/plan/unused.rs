@@ -43,15 +43,22 @@ pub(super) fn unused(view: &View<'_>) -> Result<Option<Next>, Need> {
     Ok(None)
 }
 
+/// Since when nobody used the key, as far as is known: from its creation, if nobody ever did.
+pub(super) fn since(key: &Key) -> DateTime<Utc> {
+    match key.last_use {
+        LastUse::At { time, .. } => time.max(key.created),
+        LastUse::Never | LastUse::Unread => key.created,
+    }
+}
+
 /// When the user's only key goes if nobody uses it until then, as far as its last use is known.
 pub(super) fn goes(view: &View<'_>) -> Option<DateTime<Utc>> {
     let unused = view.policy.unused.value?;
     let (current, other) = view.pair()?;
-    let since = match &current.last_use {
-        LastUse::At { time, .. } => *time,
-        LastUse::Never => current.created,
-        LastUse::Unread => return None,
-    };
+    if current.last_use == LastUse::Unread {
+        return None;
+    }
+    let since = since(current);
     // What is used now goes on being used, as far as anybody knows.
     let is_left = other.is_none() && !view.is_recent(since);
     is_left.then(|| later(since, unused))

@@ -43,19 +43,21 @@ pub fn forecast(forecast: &Forecast<'_>) -> String {
     }));
     // By date, account and user; steps of one run keep their order.
     rows.sort_by(|a, b| (&a[0], &a[1], &a[3]).cmp(&(&b[0], &b[1], &b[3])));
-    table(header, rows.into_iter())
+    table(&header, rows)
 }
 
 fn text(key: &Option<KeyId>) -> String {
     key.as_ref().map_or_else(String::new, ToString::to_string)
 }
 
-/// Lines end as the standard says.
-fn table<const N: usize>(header: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+/// A table. Lines end as the standard says, and no cell is a formula.
+pub fn table<R: AsRef<[String]>>(header: &[&str], rows: impl IntoIterator<Item = R>) -> String {
     let mut writer: Writer<Vec<u8>> = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(Vec::new());
     writer.write_record(header).expect("memory takes what is written to it");
     for row in rows {
-        writer.write_record(row.map(|cell| spreadsheet_cell(&cell))).expect("memory takes what is written to it");
+        writer
+            .write_record(row.as_ref().iter().map(|cell| spreadsheet_cell(cell)))
+            .expect("memory takes what is written to it");
     }
     let bytes = writer.into_inner().expect("memory takes what is written to it");
     String::from_utf8(bytes).expect("cells are text")

@@ -32,8 +32,8 @@ pub fn forecast(forecast: &Forecast<'_>, shown: impl Fn(String) -> String) -> St
             // Two keys may have been made on one day.
             let made = event.created.map(|created| Day(created).to_string()).unwrap_or_default();
             let of = format!("{}\t{}\t{made}\t{}", of.account.id, row.user, event.verb);
-            let id = (0_u32..).map(|nth| hex::encode(&Sha256::digest(format!("{of}\t{nth}"))[..16]));
-            let id = id.into_iter().find(|id| ids.insert(id.clone())).unwrap_or_default();
+            let mut nth = (0_u32..).map(|nth| hex::encode(&Sha256::digest(format!("{of}\t{nth}"))[..16]));
+            let id = nth.find(|id| ids.insert(id.clone())).unwrap_or_default();
             calendar.push(entry.uid(&format!("{id}@keyrota")).done());
         }
     }

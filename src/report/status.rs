@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::{
     inventory::{Inventory, Key},
+    names::is_meant,
     plan::{Change, Overdue, Plan, Settled, Viewpoint, Waiting, overdue, plan, tells},
     roster::{Entry, Roster},
 };
@@ -53,9 +54,7 @@ impl<'a> AccountStatus<'a> {
         let waiting = self.plan.waiting.iter().map(|waiting| (waiting.user.as_str(), Row::Waiting(waiting)));
         let settled = self.plan.settled.iter().map(|settled| (settled.user.as_str(), Row::Settled(settled)));
         let rows: HashMap<&str, Row<'_>> = changes.chain(waiting).chain(settled).collect();
-        let is_shown = |entry: &&Entry| {
-            self.names.is_empty() || self.names.iter().any(|name| name.eq_ignore_ascii_case(&entry.user.name))
-        };
+        let is_shown = |entry: &&Entry| is_meant(&entry.user.name, self.names);
         let user = |entry: &'a Entry| {
             let state = self.inventory.users.get(&entry.user.name).and_then(|state| state.as_ref().ok());
             let mut keys: Vec<&Key> = state.map_or(&[][..], |state| &state.keys).iter().collect();

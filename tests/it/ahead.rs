@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 use keyrota::{
     cloud::sandbox::{IamUser, Sandbox, World},
-    inventory::{Account, Key, KeyId, LastUse, Status},
+    inventory::{Account, Key, KeyId, LastUse, SmtpUse, Status},
     manifest::{self, Manifest},
     observe::Depth,
     plan::{Calendar, Cause, Outlook, Verb, calendar},
@@ -48,7 +48,7 @@ fn user(name: &str, keys: Vec<Key>) -> IamUser {
         path: "/".to_owned(),
         groups: vec![],
         tags: [].into(),
-        smtp: keyrota::inventory::SmtpUse::NoSign,
+        smtp: SmtpUse::NoSign,
         keys,
     }
 }

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use keyrota::{
     cloud::sandbox::{IamUser, Sandbox, World},
-    inventory::{Account, Key, KeyId, LastUse, Status},
+    inventory::{Account, Key, KeyId, LastUse, SmtpUse, Status},
     manifest::{self, Manifest},
     run::Mode,
 };
@@ -40,7 +40,7 @@ fn account(oldest: i64) -> Sandbox {
             path: "/".to_owned(),
             groups: vec![],
             tags: [].into(),
-            smtp: keyrota::inventory::SmtpUse::NoSign,
+            smtp: SmtpUse::NoSign,
             keys: vec![key],
         }
     };

@@ -5,7 +5,8 @@ use keyrota::{
     apply::Outcome,
     cloud::sandbox::{IamUser, Sandbox, StoredSecret, StoredVersion, World},
     inventory::{
-        Account, Key, KeyId, LastUse, Status, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT, TAG_NOTIFIED, TAG_OWNER,
+        Account, Key, KeyId, LastUse, SmtpUse, Status, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT, TAG_NOTIFIED,
+        TAG_OWNER,
     },
     manifest::{self, Manifest},
     plan::{Action, Change, KeyRef, Plan, Verb},
@@ -223,7 +224,7 @@ fn world(states: &[State]) -> World {
             path: "/".to_owned(),
             groups: vec![],
             tags: [].into(),
-            smtp: keyrota::inventory::SmtpUse::NoSign,
+            smtp: SmtpUse::NoSign,
             keys,
         });
         if let Some((versions, tags)) = secret {

@@ -21,8 +21,8 @@ use keyrota::{
     apply::{Applied, Conditions, apply},
     cloud::sandbox::{IamUser, Sandbox, StoredSecret, StoredVersion, World},
     inventory::{
-        Account, Destination, Fact, Inventory, Key, KeyId, LastUse, Ledger, Readers, Secret, SecretRecord, Status,
-        TAG_ANNOUNCED, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT, TAG_NOTIFIED, TAG_OWNER, TAG_USER, User,
+        Account, Destination, Fact, Inventory, Key, KeyId, LastUse, Ledger, Readers, Secret, SecretRecord, SmtpUse,
+        Status, TAG_ANNOUNCED, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT, TAG_NOTIFIED, TAG_OWNER, TAG_USER, User,
         tags as tags_of,
     },
     manifest::{Mail, Policy, RotateAhead, Schedule, Source, Sourced, WhenFull, schedule::Runs},
@@ -690,7 +690,7 @@ fn world(keys: Vec<Key>, secret: Option<Parts>) -> World {
         path: "/".to_owned(),
         groups: vec![],
         tags: [].into(),
-        smtp: keyrota::inventory::SmtpUse::NoSign,
+        smtp: SmtpUse::NoSign,
         keys,
     };
     let secrets = secret.map(|(versions, tags)| StoredSecret {
@@ -713,7 +713,7 @@ fn roster(policy: Policy) -> Roster {
         path: "/".to_owned(),
         tags: [].into(),
         groups: vec![],
-        smtp: keyrota::inventory::SmtpUse::NoSign,
+        smtp: SmtpUse::NoSign,
         unreadable: None,
     };
     let entry = Entry {

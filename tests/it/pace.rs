@@ -10,7 +10,7 @@ use keyrota::{
         Writes,
         sandbox::{IamUser, Sandbox, StoredSecret, World},
     },
-    inventory::{Account, Key, KeyId, LastUse, Status, TAG_INTENT, TAG_OWNER},
+    inventory::{Account, Key, KeyId, LastUse, SmtpUse, Status, TAG_INTENT, TAG_OWNER},
     manifest::{self, Manifest},
     plan::{Plan, Verb, WaitingOn},
     run::{Mode, Run},
@@ -47,14 +47,7 @@ fn account(users: impl IntoIterator<Item = (String, i64)>) -> Sandbox {
             created: start() - TimeDelta::days(days),
             last_use: LastUse::Never,
         };
-        IamUser {
-            name,
-            path: "/".to_owned(),
-            groups: vec![],
-            tags: [].into(),
-            smtp: keyrota::inventory::SmtpUse::NoSign,
-            keys: vec![key],
-        }
+        IamUser { name, path: "/".to_owned(), groups: vec![], tags: [].into(), smtp: SmtpUse::NoSign, keys: vec![key] }
     };
     let account = Account {
         id: "111122223333".to_owned(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use keyrota::{
-    inventory::{Account, CallError, ErrorKind, User},
+    inventory::{Account, CallError, ErrorKind, SmtpUse, User},
     manifest::{self, Diagnostic, Manifest},
     plan::WaitingOn,
     roster::{self, Relevance, Roster},
@@ -59,7 +59,7 @@ fn user(name: &str) -> User {
         path: "/".to_owned(),
         tags: BTreeMap::new(),
         groups: Vec::new(),
-        smtp: keyrota::inventory::SmtpUse::NoSign,
+        smtp: SmtpUse::NoSign,
         unreadable: None,
     }
 }

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use keyrota::{
     cloud::sandbox::{IamUser, Sandbox, StoredSecret, World},
-    inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, Status},
+    inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, SmtpUse, Status},
 };
 
 pub const NAME: &str = "/aws/iam/credentials/bob";
@@ -41,7 +41,7 @@ pub fn user(name: &str, keys: &[&str]) -> IamUser {
         path: "/".to_owned(),
         groups: vec![],
         tags: [].into(),
-        smtp: keyrota::inventory::SmtpUse::NoSign,
+        smtp: SmtpUse::NoSign,
         keys,
     }
 }

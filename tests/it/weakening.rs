@@ -7,7 +7,7 @@ use keyrota::{
         weakening::{SETTINGS, USERS, of_policy, row_of},
     },
     explain,
-    inventory::{Account, User},
+    inventory::{Account, SmtpUse, User},
     manifest::{self, Manifest, policy::WEAKENINGS},
     report::template_diff,
     roster::{Roster, resolve},
@@ -38,7 +38,7 @@ fn roster(rule: &str) -> Roster {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into(),
         groups: vec![],
-        smtp: keyrota::inventory::SmtpUse::NoSign,
+        smtp: SmtpUse::NoSign,
         unreadable: None,
     };
     let shared =

@@ -6,13 +6,12 @@ use chrono::{DateTime, Utc};
 use keyrota::{
     apply::Applied,
     cloud::{
-        Archive, ArchiveError, Reads,
+        Archive, ArchiveError,
         aws::{Aws, Bucket},
     },
-    evidence::{self, Look, Provenance, Subject, gather},
+    evidence::{self, Look, Provenance, Subject, calendars, gather},
     history::{About, BadPlace, Place, file_name, records, render},
     observe::AccountState,
-    plan::calendar,
     run::{Planned, plan_accounts},
 };
 use tokio::sync::OnceCell;
@@ -65,19 +64,14 @@ impl Evidence {
         let accounts: Vec<AccountState<'_, Aws>> = planned.accounts.iter().map(|one| after(one, applied)).collect();
         let mut plan = plan_accounts(&accounts, ended);
         plan.accounts_unread.clone_from(&planned.plan.accounts_unread);
-        let calendars: Vec<_> =
-            accounts.iter().map(|one| calendar(&one.roster, &one.inventory, ended, evidence::AHEAD)).collect();
-        let looks: Vec<Look<'_>> = accounts
-            .iter()
-            .map(|one| Look { roster: &one.roster, inventory: &one.inventory, caller: one.cloud.caller() })
-            .collect();
+        let (looks, viewpoint): (Vec<Look<'_>>, _) = (accounts.iter().map(Look::new).collect(), ended.into());
         let report = gather(Subject {
             manifest: planned.manifest,
             provenance,
             accounts: &looks,
             plan: &plan,
-            viewpoint: ended.into(),
-            calendars: &calendars,
+            viewpoint,
+            calendars: &calendars(&looks, viewpoint),
             chronicle: None,
         });
         let name = file_name(planned.plan.as_of, run);

@@ -110,10 +110,7 @@ impl Function {
                 exceeded.iter().for_each(|exceeded| tracing::warn!("limit exceeded: {exceeded}"));
                 return finish(&report);
             }
-            self.write_history(&context.request_id, &planned, None).await;
-            if is_reported {
-                self.write_report(&context.request_id, &planned, &Applied::default(), deadline).await;
-            }
+            self.write_evidence(&context.request_id, &planned, None, is_reported.then_some(deadline)).await;
             let message = format!("nothing was changed, a limit was exceeded: {}", exceeded.join("; "));
             return Err(Failure { kind: "LimitExceeded", message });
         }
@@ -133,25 +130,24 @@ impl Function {
         let measure = |applied: &_| measure(&self.namespace, &planned, &Report { applied: Some(applied), ..report });
         let applied = planned.apply(&conditions, &measure).await;
         applied.mail.iter().for_each(log_mail);
-        self.write_history(&context.request_id, &planned, Some(&applied)).await;
-        if is_reported {
-            self.write_report(&context.request_id, &planned, &applied, deadline).await;
-        }
+        self.write_evidence(&context.request_id, &planned, Some(&applied), is_reported.then_some(deadline)).await;
         let report = Report { applied: Some(&applied), ..report };
         summarize(mode, &report);
         finish(&report)
     }
 
-    async fn write_history(&self, run: &str, planned: &Planned<'_, Aws>, applied: Option<&Applied>) {
-        if let Some(evidence) = &self.evidence {
-            evidence.history(run, self.revision.as_deref(), planned, applied, Utc::now()).await;
-        }
-    }
-
-    /// Writes the report of what the run has left, if there is time: everything else is done.
-    async fn write_report(&self, run: &str, planned: &Planned<'_, Aws>, applied: &Applied, deadline: i64) {
+    /// Writes the history of the run and, where there is a deadline for it, the report of what the run has left, if there is
+    /// time: everything else is done. `applied` is `None` where a limit was exceeded.
+    async fn write_evidence(
+        &self,
+        run: &str,
+        planned: &Planned<'_, Aws>,
+        applied: Option<&Applied>,
+        report_until: Option<i64>,
+    ) {
         let Some(evidence) = &self.evidence else { return };
-        let ended = Utc::now();
+        evidence.history(run, self.revision.as_deref(), planned, applied, Utc::now()).await;
+        let (Some(deadline), ended) = (report_until, Utc::now()) else { return };
         if ended.timestamp_millis().saturating_add(REPORT) > deadline {
             tracing::error!("no report is written: the time of the invocation is over; `keyrota report` writes one");
             return;
@@ -163,7 +159,7 @@ impl Function {
             note: Some(note.to_owned()),
             ..Provenance::default()
         };
-        evidence.report(run, &provenance, planned, applied, ended).await;
+        evidence.report(run, &provenance, planned, applied.unwrap_or(&Applied::default()), ended).await;
     }
 
     /// The accounts that can be entered, and those that can't. Who could not be entered by one invocation may be by the

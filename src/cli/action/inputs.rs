@@ -5,9 +5,10 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
 use super::environment::variable;
 use crate::cli::error::CommandError;
-use strum::{EnumString, IntoStaticStr, VariantArray};
 
 /// What the workflow asks for.
 pub struct Inputs {

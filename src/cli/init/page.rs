@@ -8,7 +8,7 @@ use keyrota::{
     plan::{Class, Plan, WaitingOn},
     report::{
         Report, json,
-        text::{aligned, columns, summary},
+        text::{aligned, lines, summary},
     },
     untrusted::printable,
 };
@@ -166,20 +166,7 @@ fn wrapped_some(names: &[String], width: usize) -> String {
 
 /// Names on lines of their own, indented.
 fn wrapped(names: &[String], width: usize) -> String {
-    let mut text = String::new();
-    let mut line = String::new();
-    for (position, name) in names.iter().enumerate() {
-        let name = if position + 1 < names.len() { format!("{name},") } else { name.clone() };
-        if !line.is_empty() && columns(&line) + columns(&name) + 5 > width {
-            let _ = writeln!(text, "    {line}");
-            line.clear();
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line += &name;
-    }
-    text + &format!("    {line}\n")
+    lines(&names.join(", "), width.saturating_sub(4)).iter().map(|line| format!("    {line}\n")).collect()
 }
 
 pub fn as_json(written: &Written<'_>) -> String {

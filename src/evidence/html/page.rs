@@ -5,15 +5,18 @@ use std::collections::HashSet;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
-use crate::evidence::{
-    figures,
-    model::{
-        ChangeRow, Completeness, ControlVerdict, CriterionVerdict, Decision, Evidence, Exception, Happened, KeyRow,
-        KeyStatus, MailRow, RunRow, UnmanagedRow, Unread, Verdict,
-    },
-    shown::{day, minute, place, shortcomings, told_to, used_with},
-};
 use crate::time::Day;
+use crate::{
+    counted::counted,
+    evidence::{
+        figures,
+        model::{
+            ChangeRow, Completeness, ControlVerdict, CriterionVerdict, Decision, Evidence, Exception, Happened, KeyRow,
+            KeyStatus, MailRow, RunRow, UnmanagedRow, Unread, Verdict,
+        },
+        shown::{day, minute, place, shortcomings, told_to, used_with},
+    },
+};
 
 /// So many rows are named at a verdict; the others are marked where they stand.
 const MOST_NAMED: usize = 50;
@@ -374,7 +377,7 @@ fn notes(evidence: &Evidence) -> Vec<Note> {
     );
     let count = unmanaged_unread.len();
     let what = "whose keys are not known";
-    note(unmanaged_unread, format!("{} that no rule selects, {what}", some(count, "user", "users")));
+    note(unmanaged_unread, format!("{} that no rule selects, {what}", counted(count, "user")));
     let manifests = &evidence.manifests;
     if manifests.dirty {
         let commit = manifests.commit.as_deref().unwrap_or_default();
@@ -541,7 +544,7 @@ fn key_row(row: &KeyRow, is_same_user: bool) -> RowView {
     };
     let told = row.told.as_ref().map_or_else(String::new, |told| {
         let at = told.at.as_ref().map_or_else(String::new, |at| format!(" {}", day(at)));
-        let to = told_to(told);
+        let to = told_to(&told.to);
         if to.is_empty() { format!("told{at}") } else { format!("told{at}: {to}") }
     });
     let until = match (row.state, &row.until) {
@@ -692,10 +695,6 @@ fn mail_view(mail: &MailRow) -> MailView<'_> {
 fn change(change: &ChangeRow) -> ChangeView<'_> {
     let ChangeRow { at, user, arn, key, action, reason, result, error, told, .. } = change;
     let is_done = *result == "ok";
-    let told = told.iter().map(|to| match to.by.as_str() {
-        "mail" => to.address.clone(),
-        by => format!("{} ({by})", to.address),
-    });
     ChangeView {
         at: minute(at),
         user,
@@ -709,6 +708,6 @@ fn change(change: &ChangeRow) -> ChangeView<'_> {
             format!("failed: {}", error.as_deref().unwrap_or("no cause is recorded"))
         },
         class: if is_done { "" } else { "fail" },
-        told: told.collect::<Vec<_>>().join(", "),
+        told: told_to(told),
     }
 }

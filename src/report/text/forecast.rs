@@ -104,9 +104,8 @@ fn busiest(forecast: &Forecast<'_>) -> String {
 
 fn counts(sums: Sums) -> String {
     let Sums { rotations, deactivations, deletions } = sums;
-    let count = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     [(rotations, "rotation"), (deactivations, "deactivation"), (deletions, "deletion")]
-        .map(|(number, word)| count(number, word))
+        .map(|(number, word)| counted(number, word))
         .join(", ")
 }
 
@@ -189,7 +188,7 @@ fn worries(forecast: &Forecast<'_>) -> String {
         causes.entry(rank).or_insert((&late.cause, Vec::new())).1.push(name);
     }
     for (cause, names) in causes.into_values() {
-        let keys = if names.len() == 1 { "1 key".to_owned() } else { format!("{} keys", names.len()) };
+        let keys = counted(names.len(), "key");
         let (because, fix) = words(cause);
         lines.push(format!("{RED}! over age{RED:#}\t{keys}: {because}; {fix}: {}", named(names)));
     }

@@ -21,7 +21,7 @@ pub use self::{
     status::{status, status_of},
     unmanaged::unmanaged,
     words::{aligned, styled, unread},
-    wrap::wrapped,
+    wrap::{lines, wrapped},
 };
 pub(super) use self::{
     change::{before_text, grave, welcome},

@@ -40,6 +40,11 @@ fn wrap_line(line: &str, width: usize) -> String {
     out.trim_end().to_owned() + end
 }
 
+/// Words in lines of at most so many columns, as far as words allow.
+pub fn lines(text: &str, width: usize) -> Vec<String> {
+    continued(text, 0, 0, width).split('\n').map(str::to_owned).collect()
+}
+
 /// Words, the first at the column `at`, in lines that are set in.
 pub(super) fn continued(text: &str, indent: usize, mut at: usize, width: usize) -> String {
     let mut out = String::new();

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use keyrota::{
     apply::Conditions,
     cloud::sandbox::{IamUser, Sandbox, StoredSecret, StoredVersion, World},
-    inventory::{CURRENT, TAG_NOTIFIED, TAG_OWNER},
+    inventory::{CURRENT, SmtpUse, TAG_NOTIFIED, TAG_OWNER},
     manifest::Manifest,
     run::{Mode, Run},
 };
@@ -30,8 +30,7 @@ fn due(is_known: bool) -> World {
         ..StoredSecret::default()
     };
     let (path, groups, tags) = ("/".to_owned(), Vec::new(), BTreeMap::new());
-    let user =
-        IamUser { name: name(0), path, groups, tags, smtp: keyrota::inventory::SmtpUse::NoSign, keys: vec![old] };
+    let user = IamUser { name: name(0), path, groups, tags, smtp: SmtpUse::NoSign, keys: vec![old] };
     World { users: vec![user], secrets: if is_known { vec![secret] } else { Vec::new() }, ..World::default() }
 }
 

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, time::Duration};
 use chrono::{DateTime, TimeDelta, Utc};
 use keyrota::{
     cloud::sandbox::{IamUser, Sandbox, World},
-    inventory::{Account, Key, KeyId, LastUse, Status},
+    inventory::{Account, Key, KeyId, LastUse, SmtpUse, Status},
     manifest::{Manifest, load_files},
 };
 
@@ -48,14 +48,7 @@ fn sandbox(users: usize, due: usize) -> Sandbox {
     let user = |number: usize| {
         let age = TimeDelta::days(if number < due { 95 } else { 10 });
         let (path, tags, groups) = ("/".to_owned(), BTreeMap::new(), Vec::new());
-        IamUser {
-            name: name(number),
-            path,
-            groups,
-            tags,
-            smtp: keyrota::inventory::SmtpUse::NoSign,
-            keys: vec![key(number, now() - age)],
-        }
+        IamUser { name: name(number), path, groups, tags, smtp: SmtpUse::NoSign, keys: vec![key(number, now() - age)] }
     };
     let world = World { users: (0..users).map(user).collect(), ..World::default() };
     let sandbox = Sandbox::new(account(), world);

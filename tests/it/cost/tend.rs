@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use keyrota::{
     apply::{Applied, Conditions},
     cloud::sandbox::{IamUser, Sandbox, World},
-    inventory::TAG_UNREAD,
+    inventory::{SmtpUse, TAG_UNREAD},
     manifest::Manifest,
     plan::Verb,
     run::{Mode, Run},
@@ -87,14 +87,7 @@ async fn users_that_rotate_evenly_are_read_when_their_dates_come() {
     let user = |number: usize| {
         let age = TimeDelta::days(i64::try_from(number).expect("small"));
         let (path, tags, groups) = ("/".to_owned(), BTreeMap::new(), Vec::new());
-        IamUser {
-            name: name(number),
-            path,
-            groups,
-            tags,
-            smtp: keyrota::inventory::SmtpUse::NoSign,
-            keys: vec![key(number, now() - age)],
-        }
+        IamUser { name: name(number), path, groups, tags, smtp: SmtpUse::NoSign, keys: vec![key(number, now() - age)] }
     };
     let mut world = World { users: (0..users).map(user).collect(), ..World::default() };
     let (mut read, mut acted, mut calls) = (0, 0, 0);

@@ -13,7 +13,7 @@ use keyrota::{
         Writes,
         sandbox::{IamUser, Sandbox, SentMail, World},
     },
-    inventory::{Account, Key, KeyId, LastUse, Status},
+    inventory::{Account, Key, KeyId, LastUse, SmtpUse, Status},
     manifest::{self, Manifest},
     plan::Plan,
     run::{Mode, Planned},
@@ -55,7 +55,7 @@ pub fn user(name: &str, email: &str) -> IamUser {
         path: "/".to_owned(),
         groups: vec![],
         tags,
-        smtp: keyrota::inventory::SmtpUse::NoSign,
+        smtp: SmtpUse::NoSign,
         keys: vec![key],
     }
 }
