@@ -19,7 +19,7 @@ use super::{
     pace::{is_reissue, left_since, oldest, was_due},
     view::later,
 };
-use crate::{inventory::Inventory, roster::Roster};
+use crate::{inventory::Inventory, manifest::Exemption, roster::Roster};
 
 pub use self::model::{Calendar, Cause, DayAhead, Event, Outlook, OverAge, Row, ScheduledRun};
 
@@ -58,30 +58,23 @@ fn calendar_of(
     let from = viewpoint.at;
     let (mut lives, mut unknown) = (Vec::new(), Vec::new());
     for entry in &roster.entries {
-        if let Some(exempt) = entry.exempt.as_ref().filter(|_| !entry.is_selected()) {
-            // Who is in scope by an exemption alone is unmanaged when that ends.
-            let outlook = Outlook::Exempt { reason: exempt.reason.clone(), until: exempt.ends };
-            let user = entry.user.name.clone();
-            unknown.push(Row { user, events: Vec::new(), over_age: Vec::new(), outlook });
-            continue;
-        }
-        let is_exempt = entry.exempt.as_ref().is_some_and(|exempt| exempt.ends.is_none_or(|ends| ends > until));
         let state = match (&entry.user.unreadable, inventory.users.get(&entry.user.name)) {
             (Some(error), _) | (None, Some(Err(error))) => Err(error.to_string()),
             (None, None) => Err("its keys were not read".to_owned()),
             (None, Some(Ok(state))) => Ok(state),
         };
-        match state {
-            Ok(state) => lives.push(Life::new(roster, entry, state, viewpoint)),
-            Err(why) => {
-                let outlook = match &entry.exempt {
-                    Some(exempt) if is_exempt => Outlook::Exempt { reason: exempt.reason.clone(), until: exempt.ends },
-                    _ => Outlook::Unknown { since: from, why },
-                };
-                let user = entry.user.name.clone();
-                unknown.push(Row { user, events: Vec::new(), over_age: Vec::new(), outlook });
+        let exempt = |exempt: &Exemption| Outlook::Exempt { reason: exempt.reason.clone(), until: exempt.ends };
+        let outlook = match (state, &entry.exempt) {
+            // Who is in scope by an exemption alone is unmanaged when that ends.
+            (_, Some(exemption)) if !entry.is_selected() => exempt(exemption),
+            (Ok(state), _) => {
+                lives.push(Life::new(roster, entry, state, viewpoint));
+                continue;
             }
-        }
+            (Err(_), Some(exemption)) if exemption.ends.is_none_or(|ends| ends > until) => exempt(exemption),
+            (Err(why), _) => Outlook::Unknown { since: from, why },
+        };
+        unknown.push(Row { user: entry.user.name.clone(), events: Vec::new(), over_age: Vec::new(), outlook });
     }
     let mut account =
         AccountAhead { roster, lives, waiting: BTreeSet::new(), queue: left_since(roster, inventory, from) };
