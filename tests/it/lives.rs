@@ -56,7 +56,7 @@ const MOST_RUNS: usize = 40;
 const MOST_CREATIONS: u64 = 1;
 
 /// Every so many-th fault is lived through as a whole; see [`Rehearsal::after`].
-const SAMPLE: usize = 50;
+const SAMPLE: usize = 200;
 
 /// What each policy's enumeration must at least visit, so that it does not shrink unnoticed.
 const FEWEST_STATES: usize = 20_000;
