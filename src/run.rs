@@ -98,7 +98,7 @@ impl<'a, C: Reads> Run<'a, C> {
         let whom = if mode == Mode::Tend { Whom::UnderWay } else { Whom::Everyone };
         let is_read = |name: &str| whom == Whom::Everyone && is_meant(name, users);
         let Scope { mut accounts, unread, warnings } =
-            scope(clouds, not_entered, manifest, viewpoint.at, read_until, is_read).await?;
+            scope(clouds, not_entered, manifest, viewpoint.at, read_until, is_read, progress).await?;
         let missing = keep(&mut accounts, users);
         let survey = Survey { depth, whom, until: read_until };
         let accounts = observe_all(accounts, survey, viewpoint, unmanaged, progress).await;
