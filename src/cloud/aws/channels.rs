@@ -21,9 +21,9 @@ use crate::{
     inventory::{CallError, ErrorKind},
 };
 
-/// Nothing waits longer than this for a message or for events, whatever SNS, Slack or EventBridge do: keys come first, and
-/// the function keeps a minute for what it has begun.
-const LONGEST: Duration = Duration::from_secs(20);
+/// Nothing waits longer than this for a call, whatever SNS or EventBridge do: keys come first, and the function keeps a minute for
+/// what it has begun.
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// How often events are put that EventBridge refuses for the moment.
 const MOST_TRIES: usize = 4;

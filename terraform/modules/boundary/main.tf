@@ -41,7 +41,7 @@ locals {
     queues   = var.queue_arns
     # Objects of the bucket.
     evidence = [for arn in var.evidence_bucket_arns : "${arn}/*"]
-    via      = [for service in concat(["lambda", "secretsmanager", "sqs"], length(var.evidence_bucket_arns) == 0 ? [] : ["s3"]) : "${service}.*.${var.dns_suffix}"]
+    via      = [for service in concat(["lambda", "secretsmanager", "sns", "sqs"], length(var.evidence_bucket_arns) == 0 ? [] : ["s3"]) : "${service}.*.${var.dns_suffix}"]
   }))
   # A statement without resources says nothing, and IAM refuses it.
   policy = jsonencode({
