@@ -86,8 +86,7 @@ fn a_channel_that_is_down_is_tried_by_the_next_run() {
         let trial = sandbox.clone();
         let clouds = [Faulty::new(&trial, None, |_, _| {})];
         run(&clouds, &manifest, now(), Mode::Enforce);
-        let calls = clouds[0].calls.borrow().clone();
-        calls
+        clouds[0].calls.borrow().clone()
     };
     let at = calls.iter().position(|call| *call == "publish").expect("a message is published");
     let clouds = [Faulty::new(&sandbox, Some((at, FaultMode::ErrorBefore)), |_, _| {})];
