@@ -73,7 +73,7 @@ impl Urgency {
             return Self::Due;
         };
         match ledger.map(|ledger| ledger.destination) {
-            Ok(Destination::Own(secret)) => match secret.rests(&policy_fingerprint(entry), entry.tell_nobody()) {
+            Ok(Destination::Own(secret)) => match secret.rests(|| policy_fingerprint(entry), entry.tell_nobody()) {
                 Some(rest) if rest.begins => Self::Rotates(rest.until),
                 Some(rest) => {
                     // What else is noted has the last word.
