@@ -30,6 +30,7 @@ pub mod clock;
 pub mod cloud;
 pub mod counted;
 pub mod diff;
+pub mod events;
 pub mod evidence;
 pub mod explain;
 #[cfg(feature = "cli")]

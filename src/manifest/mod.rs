@@ -4,10 +4,12 @@
 //! builds upon.
 
 mod accounts;
+mod channels;
 mod code;
 mod context;
 pub(crate) mod diagnostic;
 pub(crate) mod duplicates;
+mod events;
 mod exempted;
 pub mod files;
 mod fingerprint;
@@ -20,6 +22,7 @@ mod overlooked;
 mod parse;
 mod pattern;
 pub mod policy;
+pub(crate) mod recipients;
 mod rules;
 pub mod schedule;
 mod schema;
@@ -33,8 +36,10 @@ pub(crate) mod values;
 
 pub use self::{
     accounts::DeclaredAccount,
+    channels::Channels,
     code::Code,
     diagnostic::{Diagnostic, Label, Severity, shown},
+    events::Events,
     exempted::{Exempted, exempted},
     fingerprint::fingerprint,
     limits::{Limits, Pace},

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use super::{
     accounts::DeclaredAccount,
     diagnostic::Sources,
+    events::Events,
     limits::{Limits, Pace},
     mail::Mail,
     pattern::Pattern,
@@ -26,6 +27,8 @@ pub struct Manifest {
     pub defaults: Arc<Policy>,
     /// `[mail]`.
     pub mail: Mail,
+    /// `[events]`.
+    pub events: Events,
     /// `[limits]`.
     pub limits: Limits,
     /// `[pace]`.

@@ -162,6 +162,9 @@ impl Accounts {
             ("mail_identities", identities),
             ("mail_from", variables["mail"]["address"].clone()),
             ("roles", roles),
+            ("event_buses", json!([])),
+            ("topics", json!([])),
+            ("webhooks", json!([])),
         ]);
         let home = terraform::statements("caller", &caller);
         Policies { role, home, member }

@@ -86,7 +86,7 @@ fn the_committed_export_is_that_of_the_committed_manifests() {
 
 #[test]
 fn the_policies_allow_the_calls_that_the_code_makes_and_no_others() {
-    let calls: BTreeSet<String> = ["read", "secrets", "credential_report", "write", "connect"]
+    let calls: BTreeSet<String> = ["read", "secrets", "credential_report", "write", "connect", "channels"]
         .iter()
         .flat_map(|file| {
             let code = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/cloud/aws/{file}.rs")));
@@ -104,9 +104,18 @@ fn the_policies_allow_the_calls_that_the_code_makes_and_no_others() {
     // Needs no permission; assuming a role is the SDK's call; Secrets Manager makes those of KMS in the caller's name.
     let mut needed = calls;
     assert!(needed.remove("sts:GetCallerIdentity"));
+    // `doctor` alone asks these, with the permissions of a person.
+    assert!(needed.remove("events:DescribeEventBus") && needed.remove("sns:GetTopicAttributes"));
     needed.extend(["sts:AssumeRole", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"].map(str::to_owned));
     assert_eq!(allowed, needed);
-    assert!(!allowed.contains("secretsmanager:GetSecretValue"));
+    // The one value that is read is that of a webhook's secret: no statement that names users' secrets allows it.
+    for file in STATEMENTS {
+        let text = read(&terraform().join(format!("modules/access/statements/{file}.json.tftpl")));
+        let document: Vec<&str> =
+            text.split("\"Sid\"").filter(|statement| statement.contains("GetSecretValue")).collect();
+        assert!(document.iter().all(|statement| statement.contains("${jsonencode(webhooks)}")), "{file}: {document:?}");
+        assert_eq!(document.len(), usize::from(file == "caller"), "{file}");
+    }
 }
 
 /// Everything that the policies of the execution role allow must fit into the boundary, whatever the manifests say.
@@ -126,7 +135,7 @@ fn the_boundary_has_room_for_the_policies() {
 fn is_action(text: &str) -> bool {
     const KEYS: [&str; 4] =
         ["ses:FromAddress", "kms:ViaService", "kms:ResourceAliases", "secretsmanager:AddReplicaRegions"];
-    let services = ["iam", "kms", "logs", "s3", "secretsmanager", "ses", "sqs", "sts"];
+    let services = ["events", "iam", "kms", "logs", "s3", "secretsmanager", "ses", "sns", "sqs", "sts"];
     text.split_once(':').is_some_and(|(service, action)| {
         services.contains(&service)
             && action.starts_with(|c: char| c.is_ascii_uppercase())

@@ -36,7 +36,7 @@ enum Form {
 }
 
 /// The operations that keyrota calls.
-const FORMS: [(&str, Form); 30] = [
+const FORMS: [(&str, Form); 35] = [
     ("GetCallerIdentity", Form::Xml(&["Account", "Arn"])),
     ("GetAccountAuthorizationDetails", Form::Xml(&["UserDetailList"])),
     ("ListUsers", Form::Xml(&["Users"])),
@@ -59,6 +59,10 @@ const FORMS: [(&str, Form); 30] = [
     ("UntagResource", Form::Nothing),
     ("SendEmail", Form::Json(&["MessageId"], &[])),
     ("UpdateSecret", Form::Json(&["ARN", "Name"], &["VersionId"])),
+    // Of channels and events. The value is keyrota's own configuration, never a user's credential.
+    ("GetSecretValue", Form::Json(&["ARN", "Name", "SecretString"], &["CreatedDate", "VersionId", "VersionStages"])),
+    ("Publish", Form::Xml(&["MessageId"])),
+    ("PutEvents", Form::Json(&["Entries", "FailedEntryCount"], &[])),
     ("GetResourcePolicy", Form::Json(&["ARN", "Name"], &["ResourcePolicy"])),
     ("GetCredentialReport", Form::Xml(&["Content"])),
     ("GenerateCredentialReport", Form::Xml(&["State"])),
@@ -69,6 +73,8 @@ const FORMS: [(&str, Form); 30] = [
     ("SimulatePrincipalPolicy", Form::Xml(&["EvaluationResults"])),
     ("GetEmailIdentity", Form::Json(&["VerifiedForSendingStatus"], &["Tags"])),
     ("GetAccount", Form::Json(&["SendQuota"], &[])),
+    ("DescribeEventBus", Form::Json(&["Arn", "Name"], &["Description"])),
+    ("GetTopicAttributes", Form::Xml(&["Attributes"])),
     ("DescribeKey", Form::Json(&["KeyMetadata"], &[])),
     ("GetFunctionConfiguration", Form::Json(&["FunctionArn", "FunctionName"], &["Description"])),
 ];
@@ -289,6 +295,6 @@ mod tests {
             Err("it has VersionStages, which UpdateSecretVersionStage does not answer".to_owned())
         );
         assert_eq!((is_answer("TagResource", ""), is_answer("TagResource", "{}")), (Ok(()), Ok(())));
-        assert!(is_answer("GetSecretValue", "{}").is_err(), "not an operation of keyrota");
+        assert!(is_answer("ListSecretVersionIds", "{}").is_err(), "not an operation of keyrota");
     }
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use secrecy::SecretString;
 
-use super::{client::Aws, credential_report::credential_report, read, secrets, write};
+use super::{channels, client::Aws, credential_report::credential_report, read, secrets, write};
 use crate::{
-    cloud::{ClockReading, Issued, Message, NewSecret, Reads, Relevant, Shown, Writes},
+    cloud::{BusEvent, ClockReading, Issued, Message, NewSecret, Posting, Reads, Relevant, Shown, Writes},
     inventory::{Account, CallError, Key, KeyId, LastUse, SecretRecord, UnmanagedKey, User},
 };
 
@@ -116,5 +116,17 @@ impl Writes for Aws {
 
     async fn send_mail(&self, message: &Message) -> Result<(), CallError> {
         write::send_mail(self, message).await
+    }
+
+    async fn publish(&self, posting: &Posting) -> Result<(), CallError> {
+        channels::publish(self, posting).await
+    }
+
+    async fn post_to_webhook(&self, posting: &Posting) -> Result<(), CallError> {
+        channels::post_to_webhook(self, posting).await
+    }
+
+    async fn put_events(&self, bus: &str, events: &[BusEvent]) -> Result<Vec<Option<String>>, CallError> {
+        channels::put_events(self, bus, events).await
     }
 }

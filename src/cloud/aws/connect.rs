@@ -19,6 +19,7 @@ use secrecy::ExposeSecret;
 
 use super::{
     answer::Answers,
+    channel_clients::Channels,
     client::{Aws, Throttles, patiently},
     error::Failure,
     meter::Meter,
@@ -126,7 +127,9 @@ pub async fn connect_with(
         ConnectError { problems: vec![caller(message, hint)] }
     })?;
     let (own_key, mail) = (meter.signed_with(), Throttle::new(settings.patience));
-    let caller = &Caller { identity, origin, config, sts_config, own_key, settings: settings.clone(), mail };
+    let (topics, channels) = (Throttle::new(settings.patience), Channels::new(&config));
+    let settings = settings.clone();
+    let caller = &Caller { identity, origin, config, sts_config, own_key, settings, mail, topics, channels };
     if declared.is_empty() {
         let account = Aws::new(&caller.identity, None, &caller.config, caller);
         return Ok(Connected { accounts: vec![account], problems: Vec::new() });
@@ -161,6 +164,9 @@ struct Caller {
     settings: Settings,
     /// The queue of mail, which leaves from one place.
     mail: Throttle,
+    /// The queue of topics, likewise.
+    topics: Throttle,
+    channels: Channels,
 }
 
 /// The region of the partition in which its global services are.
@@ -298,7 +304,8 @@ impl Aws {
             sts: sts(config, &meter),
             mail: aws_sdk_sesv2::Client::from_conf(mail.build()),
             meter,
-            throttles: Throttles::new(&caller.settings, caller.mail.clone()),
+            channels: caller.channels.clone(),
+            throttles: Throttles::new(&caller.settings, caller.mail.clone(), caller.topics.clone()),
             own_key: caller.own_key.clone(),
             caller: identity.arn.clone(),
             settings: caller.settings.clone(),

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
-use super::{Sandbox, iam, secrets_manager, ses};
+use super::{Sandbox, channels, iam, secrets_manager, ses};
 use crate::{
-    cloud::{Issued, Message, NewSecret, Reads, Relevant, Writes},
+    cloud::{BusEvent, Issued, Message, NewSecret, Posting, Reads, Relevant, Writes},
     inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, SecretRecord, UnmanagedKey, User},
 };
 
@@ -118,5 +118,19 @@ impl Writes for Sandbox {
     async fn send_mail(&self, message: &Message) -> Result<(), CallError> {
         let now = self.time_of("ses:SendEmail", &message.to)?;
         self.call(|world| ses::send_mail(world, now, message))
+    }
+
+    async fn publish(&self, posting: &Posting) -> Result<(), CallError> {
+        let now = self.time_of("sns:Publish", &posting.to)?;
+        self.call(|world| channels::publish(world, now, posting))
+    }
+
+    async fn post_to_webhook(&self, posting: &Posting) -> Result<(), CallError> {
+        let now = self.time_of("the message", &posting.to)?;
+        self.call(|world| channels::post_to_webhook(world, now, posting))
+    }
+
+    async fn put_events(&self, bus: &str, events: &[BusEvent]) -> Result<Vec<Option<String>>, CallError> {
+        self.call(|world| channels::put_events(world, bus, events))
     }
 }

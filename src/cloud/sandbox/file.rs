@@ -12,7 +12,9 @@ use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::Deserialize;
 use toml::{Spanned, value::Datetime};
 
-use super::{IamUser, Sandbox, SandboxError, SentMail, StoredSecret, StoredVersion, World, iam, rules};
+use super::{
+    IamUser, Posted, PutEvent, Sandbox, SandboxError, SentMail, StoredSecret, StoredVersion, World, iam, rules,
+};
 use crate::inventory::{Account, Key, KeyId, LastUse, SmtpUse, Status};
 
 #[derive(Deserialize)]
@@ -33,6 +35,10 @@ struct WrittenWorld {
     secrets: Vec<WrittenSecret>,
     #[serde(default)]
     mail: Vec<WrittenMail>,
+    #[serde(default)]
+    posted: Vec<WrittenPosting>,
+    #[serde(default)]
+    events: Vec<WrittenEvent>,
 }
 
 #[derive(Deserialize)]
@@ -112,6 +118,27 @@ struct WrittenMail {
     text: String,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct WrittenPosting {
+    sent: Spanned<Datetime>,
+    to: String,
+    #[serde(default)]
+    subject: String,
+    text: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct WrittenEvent {
+    time: Spanned<Datetime>,
+    bus: String,
+    detail_type: String,
+    #[serde(default)]
+    resources: Vec<String>,
+    detail: String,
+}
+
 impl Sandbox {
     /// Reads and checks a sandbox file.
     ///
@@ -188,7 +215,9 @@ impl Reader<'_> {
             secrets.push(self.secret(secret, own_region)?);
         }
         let mail = written.mail.into_iter().map(|mail| self.mail(mail)).collect::<Result<_, _>>()?;
-        Ok(World { now: self.now, keys_issued, refuse_mail_to, users, secrets, mail })
+        let posted = written.posted.into_iter().map(|posting| self.posted(posting)).collect::<Result<_, _>>()?;
+        let events = written.events.into_iter().map(|event| self.event(event)).collect::<Result<_, _>>()?;
+        Ok(World { now: self.now, keys_issued, refuse_mail_to, users, secrets, mail, posted, events })
     }
 
     fn user(&self, written: WrittenUser) -> Result<IamUser, SandboxError> {
@@ -309,6 +338,16 @@ impl Reader<'_> {
         let WrittenMail { sent, from, from_arn, reply_to, configuration_set, tags, to, subject, text } = written;
         let (sent, html) = (self.time(&sent)?, String::new());
         Ok(SentMail { sent, from, from_arn, reply_to, configuration_set, tags, to, subject, text, html })
+    }
+
+    fn posted(&self, written: WrittenPosting) -> Result<Posted, SandboxError> {
+        let WrittenPosting { sent, to, subject, text } = written;
+        Ok(Posted { sent: self.time(&sent)?, to, subject, text })
+    }
+
+    fn event(&self, written: WrittenEvent) -> Result<PutEvent, SandboxError> {
+        let WrittenEvent { time, bus, detail_type, resources, detail } = written;
+        Ok(PutEvent { time: self.time(&time)?, bus, detail_type, resources, detail })
     }
 
     fn tags(&self, tags: Option<Spanned<BTreeMap<String, String>>>) -> Result<BTreeMap<String, String>, SandboxError> {

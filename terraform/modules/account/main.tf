@@ -36,6 +36,11 @@ module "boundary" {
   dns_suffix = data.aws_partition.current.dns_suffix
   users      = try(var.boundary.users, [])
   secrets    = try(var.boundary.secrets, [])
+
+  # Messages and events leave from the account of the function.
+  event_buses = []
+  topics      = []
+  webhooks    = []
 }
 
 resource "aws_iam_role" "this" {

@@ -29,12 +29,19 @@ locals {
       startswith(user, "/") ? "arn:${var.partition}:iam::${var.account_id}:user${user}*" : user
     ]
     secrets = [for secret in var.secrets : "arn:${var.partition}:secretsmanager:*:${var.account_id}:secret:${secret}-??????"]
-    roles   = var.roles
-    logs    = var.log_group_arns
-    queues  = var.queue_arns
+    event_buses = [for bus in var.event_buses :
+      startswith(bus, "arn:") ? bus : "arn:${var.partition}:events:*:${var.account_id}:event-bus/${bus}"
+    ]
+    topics = [for topic in var.topics :
+      startswith(topic, "arn:") ? topic : "arn:${var.partition}:sns:*:${var.account_id}:${topic}"
+    ]
+    webhooks = [for name in var.webhooks : "arn:${var.partition}:secretsmanager:*:${var.account_id}:secret:${name}-??????"]
+    roles    = var.roles
+    logs     = var.log_group_arns
+    queues   = var.queue_arns
     # Objects of the bucket.
     evidence = [for arn in var.evidence_bucket_arns : "${arn}/*"]
-    via      = [for service in concat(["lambda", "secretsmanager", "sqs"], length(var.evidence_bucket_arns) == 0 ? [] : ["s3"]) : "${service}.*.${var.dns_suffix}"]
+    via      = [for service in concat(["lambda", "secretsmanager", "sns", "sqs"], length(var.evidence_bucket_arns) == 0 ? [] : ["s3"]) : "${service}.*.${var.dns_suffix}"]
   }))
   # A statement without resources says nothing, and IAM refuses it.
   policy = jsonencode({

@@ -40,6 +40,9 @@ impl Stack {
                 ("logs", json!([format!("arn:aws:logs:{REGION}:{home}:log-group:/aws/lambda/keyrota:*")])),
                 ("queues", json!([format!("arn:aws:sqs:{REGION}:{home}:keyrota-failed")])),
                 ("evidence", json!([])),
+                ("event_buses", json!([])),
+                ("topics", json!([])),
+                ("webhooks", json!([format!("arn:aws:secretsmanager:*:{home}:secret:keyrota/*-??????")])),
                 ("via", json!(["secretsmanager.*.amazonaws.com", "sqs.*.amazonaws.com"])),
             ]),
         ));

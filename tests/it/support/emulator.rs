@@ -247,6 +247,9 @@ impl TestAccount {
     client!(iam, aws_sdk_iam);
     client!(secrets, aws_sdk_secretsmanager);
     client!(mail, aws_sdk_sesv2);
+    client!(topics, aws_sdk_sns);
+    client!(queues, aws_sdk_sqs);
+    client!(buses, aws_sdk_eventbridge);
 
     /// The same for S3, by paths: an emulator has no hosts for buckets.
     pub fn buckets(&self) -> aws_sdk_s3::Client {

@@ -8,7 +8,7 @@ use std::{
 
 use keyrota::{
     cloud::{
-        Issued, Message, NewSecret, Reads, Relevant, Writes,
+        BusEvent, Issued, Message, NewSecret, Posting, Reads, Relevant, Writes,
         sandbox::{Sandbox, World},
     },
     inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, SecretRecord, UnmanagedKey, User},
@@ -221,5 +221,14 @@ impl Writes for Faulty<'_> {
     }
     async fn send_mail(&self, message: &Message) -> Result<(), CallError> {
         self.write("send_mail", self.sandbox.send_mail(message)).await
+    }
+    async fn publish(&self, posting: &Posting) -> Result<(), CallError> {
+        self.write("publish", self.sandbox.publish(posting)).await
+    }
+    async fn post_to_webhook(&self, posting: &Posting) -> Result<(), CallError> {
+        self.write("post_to_webhook", self.sandbox.post_to_webhook(posting)).await
+    }
+    async fn put_events(&self, bus: &str, events: &[BusEvent]) -> Result<Vec<Option<String>>, CallError> {
+        self.write("put_events", self.sandbox.put_events(bus, events)).await
     }
 }

@@ -13,5 +13,6 @@ pub mod repository;
 pub mod run;
 pub mod runner;
 pub mod runtime_api;
+pub mod slack;
 pub mod system;
 pub mod templates;

@@ -10,7 +10,7 @@ use std::{
 
 use keyrota::{
     cloud::{
-        Issued, Message, NewSecret, Reads, Relevant, Writes,
+        BusEvent, Issued, Message, NewSecret, Posting, Reads, Relevant, Writes,
         sandbox::Sandbox,
         throttle::{Throttle, Unanswered},
     },
@@ -280,5 +280,16 @@ impl Writes for Remote {
     async fn send_mail(&self, message: &Message) -> Result<(), CallError> {
         self.call("ses:SendEmail", &message.to).await?;
         self.sandbox.send_mail(message).await
+    }
+    async fn publish(&self, posting: &Posting) -> Result<(), CallError> {
+        self.call("sns:Publish", &posting.to).await?;
+        self.sandbox.publish(posting).await
+    }
+    async fn post_to_webhook(&self, posting: &Posting) -> Result<(), CallError> {
+        self.sandbox.post_to_webhook(posting).await
+    }
+    async fn put_events(&self, bus: &str, events: &[BusEvent]) -> Result<Vec<Option<String>>, CallError> {
+        self.call("events:PutEvents", bus).await?;
+        self.sandbox.put_events(bus, events).await
     }
 }
