@@ -19,7 +19,7 @@ use crate::{
     },
     plan::{Change, Exceeded, Plan, Rotations, Verb, Viewpoint, Warning, exceeded, plan_for},
     roster::Roster,
-    unread,
+    unread::{self, Extent},
     verdict::Verdict,
 };
 use strum::{EnumString, IntoStaticStr, VariantArray};
@@ -105,8 +105,8 @@ impl<'a, C: Reads> Run<'a, C> {
         let accounts = observe_all(accounts, survey, viewpoint, unmanaged, progress).await;
         let mut plan = plan_accounts_for(&accounts, viewpoint, mode.rotations());
         plan.accounts_unread = unread;
-        let is_timed = read_until.is_some();
-        Ok(Planned { manifest, mode, accounts, plan, warnings, missing, is_timed })
+        let extent = Extent { is_timed: read_until.is_some(), is_partial: !users.is_empty() };
+        Ok(Planned { manifest, mode, accounts, plan, warnings, missing, extent })
     }
 }
 
@@ -122,8 +122,8 @@ pub struct Planned<'a, C> {
     pub plan: Plan,
     /// What the manifests say that is not so in the accounts.
     pub warnings: Vec<Diagnostic>,
-    /// Whether the run has so much time and no more.
-    pub is_timed: bool,
+    /// How far the run goes.
+    pub extent: Extent,
     /// The users that were asked for and are not in scope.
     pub missing: Vec<Missing>,
 }
@@ -172,7 +172,7 @@ impl<C: Writes> Planned<'_, C> {
     /// The user whose key keyrota itself runs with comes last, for nothing can be done without it: after the mail, too, if
     /// the key stops in this run.
     pub async fn apply(&self, conditions: &Conditions<'_>, before_mail: &dyn Fn(&Applied)) -> Applied {
-        let Self { manifest, mode, accounts, plan, warnings: _, missing: _, is_timed } = self;
+        let Self { manifest, mode, accounts, plan, warnings: _, missing: _, extent } = self;
         let is_last = |change: &&Change| {
             plan.warnings.iter().filter_map(|it| it.own_key_of(change)).any(|key| stops(change, key))
         };
@@ -183,7 +183,7 @@ impl<C: Writes> Planned<'_, C> {
             applied
         };
         let mut applied = self.sending(conditions, work).await;
-        unread::note(accounts, plan, &applied, *is_timed).await;
+        unread::note(accounts, plan, &applied, *extent).await;
         applied.deferred.extend(last.iter().map(|change| Deferred::new(change, Cause::Last)));
         before_mail(&applied);
         notify(accounts, plan, &mut applied, &manifest.mail, *mode == Mode::Enforce, conditions).await;

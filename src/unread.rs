@@ -4,23 +4,41 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    apply::{Applied, Cause, Deferred},
+    apply::{Applied, Cause, Deferred, Failure, Outcome},
     cloud::Writes,
     inventory::{CallError, Fact, Inventory, UNREAD, Unread, tag_value, tags},
     observe::AccountState,
     plan::Plan,
 };
 
+/// How far a run goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Extent {
+    /// It has so much time and no more.
+    pub is_timed: bool,
+    /// It looks at some users alone, who were named: it can't tell whether the turn of others came.
+    pub is_partial: bool,
+}
+
 /// Notes where those begin whose turn did not come, or takes back what an earlier run had noted. Where everyone's came, as
-/// nearly always, it makes no call. `is_timed` says that the run had so much time and no more.
-pub async fn note<C: Writes>(accounts: &[AccountState<'_, C>], plan: &Plan, applied: &Applied, is_timed: bool) {
+/// nearly always, it makes no call.
+pub async fn note<C: Writes>(accounts: &[AccountState<'_, C>], plan: &Plan, applied: &Applied, extent: Extent) {
     for AccountState { cloud, roster, inventory } in accounts {
         let begun = plan.changes.iter().filter(|change| change.action.starts_rotation());
         let begun: BTreeSet<&str> =
             begun.filter(|change| *change.account == roster.account).map(|change| change.user.as_str()).collect();
-        let is_stopped =
-            |deferred: &&Deferred| is_timed && *deferred.account == roster.account && deferred.cause == Cause::Stopped;
-        let stopped: BTreeSet<&str> = applied.deferred.iter().filter(is_stopped).map(|one| one.user.as_str()).collect();
+        let is_stopped = |deferred: &&Deferred| {
+            let is_over = deferred.cause == Cause::CutOff || (extent.is_timed && deferred.cause == Cause::Stopped);
+            *deferred.account == roster.account && is_over
+        };
+        // Whom AWS refused until nobody waited any longer.
+        let is_refused = |outcome: &&Outcome| {
+            let may_be_over = matches!(&outcome.result, Err(Failure::Failed(error)) if error.may_be_over());
+            *outcome.change.account == roster.account && may_be_over
+        };
+        let stopped = applied.deferred.iter().filter(is_stopped).map(|one| one.user.as_str());
+        let refused = applied.outcomes.iter().filter(is_refused).map(|one| one.change.user.as_str());
+        let stopped: BTreeSet<&str> = stopped.chain(refused).collect();
         let is_left = |user: &str| {
             let is_unread =
                 inventory.users.get(user).is_some_and(|read| read.as_ref().is_err_and(CallError::may_be_over));
@@ -29,6 +47,8 @@ pub async fn note<C: Writes>(accounts: &[AccountState<'_, C>], plan: &Plan, appl
         let users: Vec<(&str, bool)> = inventory.users.keys().map(|user| (user.as_str(), is_left(user))).collect();
         let noted = match (first_left(&users), &inventory.unread) {
             (None, None) => Ok(()),
+            // It stands for others, too.
+            (_, Some(_)) if extent.is_partial => Ok(()),
             (None, Some((secret, _))) => cloud.untag_secret(secret, UNREAD).await,
             (Some(first), before) => {
                 // What was due when the first of several runs began is due still.

@@ -9,6 +9,7 @@ mod smtp;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, stream};
+use tokio::time::timeout_at;
 
 use self::actions::{Ahead, Memory, Remarks, Step, Stored};
 use crate::{
@@ -78,8 +79,14 @@ async fn apply_user(
     conditions: &Conditions<'_>,
 ) -> UserOutcome {
     let mut user_outcome = UserOutcome { outcomes: Vec::new(), left: None, state };
-    user_outcome.left = settle(cloud, roster, entry, first, conditions, &mut user_outcome).await.err();
-    if let Some(leaked_before) = entry.policy.reissue_before.value {
+    let settled = settle(cloud, roster, entry, first, conditions, &mut user_outcome);
+    let settled = match conditions.ends {
+        Some(ends) => timeout_at(ends, settled).await.unwrap_or(Err(Cause::CutOff)),
+        None => settled.await,
+    };
+    user_outcome.left = settled.err();
+    let is_cut_off = user_outcome.left == Some(Cause::CutOff);
+    if let Some(leaked_before) = entry.policy.reissue_before.value.filter(|_| !is_cut_off) {
         let UserOutcome { outcomes, state, .. } = &mut user_outcome;
         let were_done: Vec<bool> = outcomes.iter().map(|outcome| outcome.result.is_ok()).collect();
         leak::check(cloud, entry, leaked_before, conditions, outcomes, state).await;

@@ -6,6 +6,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
+use tokio::time::Instant;
 
 use crate::{
     events::{EventQueue, EventsSent},
@@ -97,6 +98,9 @@ pub enum Cause {
     /// The run was interrupted, or its time was over.
     #[error("the run was stopped before its turn")]
     Stopped,
+    /// The time of the run was over in the middle of it. How far it came, the next run sees.
+    #[error("the time of the run was over in the middle of it")]
+    CutOff,
     /// What comes next can't be told without a read that failed.
     #[error("{0}")]
     Unread(CallError),
@@ -112,7 +116,7 @@ impl Cause {
     /// Whether something failed, other than that the run was over.
     pub fn is_failure(&self) -> bool {
         match self {
-            Self::Unread(_) | Self::NoMail(_) => true,
+            Self::Unread(_) | Self::NoMail(_) | Self::CutOff => true,
             Self::Stopped | Self::Last => false,
         }
     }
@@ -127,7 +131,7 @@ impl Applied {
         });
         let left = self.deferred.iter().filter_map(|deferred| match &deferred.cause {
             Cause::Unread(error) | Cause::NoMail(error) => Some(error),
-            Cause::Stopped | Cause::Last => None,
+            Cause::Stopped | Cause::CutOff | Cause::Last => None,
         });
         let mail = self.mail.iter().filter_map(|sent| sent.result.as_ref().err());
         let events = self.events.iter().filter_map(|events| events.failure.as_ref());
@@ -181,6 +185,8 @@ pub struct Conditions<'a> {
     pub clock: &'a (dyn Fn() -> DateTime<Utc> + Sync),
     /// Asked before every change. A change that has begun is finished: half of one is what nobody wants.
     pub may_start: &'a (dyn Fn() -> bool + Sync),
+    /// When a change that has begun is cut off all the same, for nothing could be noted or told any more; `None`: there is time.
+    pub ends: Option<Instant>,
     /// Hears of each outcome as it comes.
     pub progress: &'a (dyn Fn(&Outcome) + Sync),
     /// What takes no more messages.
@@ -193,7 +199,8 @@ impl<'a> Conditions<'a> {
     /// Nothing stops the run, and nobody watches it.
     pub fn new(clock: &'a (dyn Fn() -> DateTime<Utc> + Sync)) -> Self {
         let (may_start, progress) = (&|| true, &|_: &Outcome| {});
-        Self { as_of: clock(), clock, may_start, progress, outbox: Outbox::default(), events: EventQueue::default() }
+        let (outbox, events) = (Outbox::default(), EventQueue::default());
+        Self { as_of: clock(), clock, may_start, ends: None, progress, outbox, events }
     }
 }
 

@@ -89,6 +89,7 @@ pub async fn run<C: Writes>(context: &Context<'_, C>, args: &ApplyArgs) -> Resul
         as_of: plan.as_of,
         clock,
         may_start: &|| !interrupted.load(Ordering::Relaxed),
+        ends: None,
         progress: &|outcome| {
             tracing::debug!(user = outcome.change.user, action = %outcome.change.action.verb(), ok = outcome.result.is_ok());
             // More may come of it than was planned, and never more than all.

@@ -66,6 +66,7 @@ fn run(faulty: &Faulty<'_>, rule: &str) -> (Plan, Vec<Outcome>) {
             as_of: now,
             clock: &|| now,
             may_start: &|| true,
+            ends: None,
             progress: &|_| {},
             outbox: Outbox::default(),
             events: keyrota::events::EventQueue::default(),

@@ -42,6 +42,9 @@ use crate::{
 /// propagate a key, takes about as long.
 const RESERVE: i64 = 60_000;
 
+/// What has begun is cut off so long before the deadline, in milliseconds: what was left is noted then, and told.
+const TO_TELL: i64 = 20_000;
+
 /// A report takes no longer than this, in milliseconds.
 const REPORT: i64 = 15_000;
 
@@ -125,6 +128,7 @@ impl Function {
             as_of: now,
             clock: &Utc::now,
             may_start: &|| Utc::now().timestamp_millis().saturating_add(RESERVE) <= deadline,
+            ends: in_millis(deadline.saturating_sub(Utc::now().timestamp_millis()).saturating_sub(TO_TELL)),
             progress: &log_outcome,
             outbox: Outbox::default(),
             events: EventQueue::default(),
@@ -198,8 +202,12 @@ impl Function {
 
 /// When the time for reading is over, of an invocation that has so many milliseconds: that leaves some to apply.
 fn reading_ends(left: i64) -> Option<Instant> {
-    let reading = if left > RESERVE { (left - RESERVE) / 10 * 7 } else { left / 2 };
-    Instant::now().checked_add(Duration::from_millis(u64::try_from(reading).unwrap_or_default()))
+    in_millis(if left > RESERVE { (left - RESERVE) / 10 * 7 } else { left / 2 })
+}
+
+/// So many milliseconds from now.
+fn in_millis(millis: i64) -> Option<Instant> {
+    Instant::now().checked_add(Duration::from_millis(u64::try_from(millis).unwrap_or_default()))
 }
 
 /// The report, or the failure of the invocation if something was not read or not done because something failed.

@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use keyrota::{
-    apply::{Applied, Conditions},
+    apply::{Applied, Cause, Conditions},
     cloud::sandbox::{IamUser, Sandbox, StoredSecret, World},
-    inventory::{SmtpUse, TAG_OWNER, TAG_UNREAD},
+    inventory::{SmtpUse, TAG_OWNER, TAG_UNREAD, TAG_USER},
     manifest::Manifest,
     plan::Verb,
     run::{Mode, Run},
@@ -157,6 +157,74 @@ async fn what_was_read_while_secrets_were_listed_is_kept_when_the_time_is_over()
     let ran = run(&mut world, &manifest(""), Mode::Enforce, now(), slow).await;
     println!("{} unread of 600, {:?}", ran.unreadable, ran.calls);
     assert!((430..470).contains(&ran.unreadable) && !ran.is_complete, "{} unread", ran.unreadable);
+}
+
+/// The account of a run that begins what is due, of 40 users of 60, while AWS refuses everything from the third second on.
+/// `time` is how long it may take.
+async fn refused(world: &World, users: &[String], time: Option<Duration>) -> (World, Applied, Duration) {
+    let manifest = manifest("overlap = \"0d\"\nquiet = \"0d\"\nhold = \"0d\"");
+    let sandbox = Sandbox::new(account(), world.clone());
+    sandbox.set_now(now());
+    let server = Server::new(LATENCY, Limit::of(20.0)).silent(3.5..10_000.0);
+    let clouds = [Remote::new(sandbox, server)];
+    let run = Run { users, ..Run::new(&manifest, &clouds, Mode::Enforce, now()) };
+    let began = Instant::now();
+    let planned = run.plan(&|_| {}).await.expect("listed");
+    let ends = time.map(|time| began + time);
+    let applied = planned.apply(&Conditions { ends, ..Conditions::new(&now) }, &|_| {}).await;
+    (clouds[0].sandbox.snapshot(), applied, began.elapsed())
+}
+
+fn due() -> World {
+    let mut world = sandbox(60, 40).snapshot();
+    // All have a secret of keyrota's, so that something can be noted there.
+    for number in 0..60 {
+        let arn = format!("arn:aws:iam::111122223333:user/{}", name(number));
+        let tags = [(TAG_OWNER.to_owned(), name(number)), (TAG_USER.to_owned(), arn)].into();
+        let name = format!("/aws/iam/credentials/{}", name(number));
+        world.secrets.push(StoredSecret { name, tags, ..StoredSecret::default() });
+    }
+    world
+}
+
+/// Whoever waits for AWS when the time of the run is over is cut off, and whoever AWS refused for too long has failed: the next
+/// run that tends begins with both.
+#[tokio::test(start_paused = true)]
+async fn whom_aws_refused_in_the_middle_the_next_run_rotates() {
+    for time in [Some(Duration::from_secs(20)), None] {
+        let (mut world, applied, took) = refused(&due(), &[], time).await;
+        let rotated = applied.done(Verb::Create);
+        assert!(rotated < 40, "{rotated} were rotated");
+        let cut_off = applied.deferred.iter().filter(|one| one.cause == Cause::CutOff).count();
+        assert_eq!(time.is_some(), cut_off > 0, "{:?}", applied.deferred);
+        assert!(time.is_none_or(|time| took <= time + Duration::from_secs(1)), "it took {took:?}");
+        assert_eq!(world.secrets.iter().filter(|one| one.tags.contains_key(TAG_UNREAD)).count(), 1, "{time:?}");
+        let manifest = manifest("overlap = \"0d\"\nquiet = \"0d\"\nhold = \"0d\"");
+        let later = now() + TimeDelta::days(1);
+        let tend = run(&mut world, &manifest, Mode::Tend, later, CALM).await;
+        assert!(tend.is_complete, "{:?}", tend.applied.outcomes);
+        let old = now() - TimeDelta::days(90);
+        let left = world.users.iter().filter(|user| user.keys.iter().any(|key| key.created < old)).count();
+        assert_eq!(left, 0, "{time:?}: {left} users were forgotten");
+        assert!(!world.secrets.iter().any(|one| one.tags.contains_key(TAG_UNREAD)));
+    }
+}
+
+/// Who is named alone is not everybody whom a run has left.
+#[tokio::test(start_paused = true)]
+async fn a_run_for_one_user_forgets_nobody_else() {
+    let (world, ..) = refused(&due(), &[], Some(Duration::from_secs(20))).await;
+    let noted = |world: &World| world.secrets.iter().filter(|one| one.tags.contains_key(TAG_UNREAD)).count();
+    assert_eq!(noted(&world), 1);
+    let manifest = manifest("overlap = \"0d\"\nquiet = \"0d\"\nhold = \"0d\"");
+    let sandbox = Sandbox::new(account(), world);
+    sandbox.set_now(now());
+    let clouds = [sandbox];
+    let users = [name(59)];
+    let run = Run { users: &users, ..Run::new(&manifest, &clouds, Mode::Enforce, now()) };
+    let planned = run.plan(&|_| {}).await.expect("listed");
+    planned.apply(&Conditions::new(&now), &|_| {}).await;
+    assert_eq!(noted(&clouds[0].snapshot()), 1, "the others are still to come");
 }
 
 /// What becomes due after that is no business of a run that tends.
