@@ -139,10 +139,11 @@ pub(super) async fn list_and_read(
     let secrets = async {
         let secrets = in_time(until, "secretsmanager:ListSecrets", &account, cloud.secrets_named(prefix)).await;
         are_listed.set(true);
-        secrets.and_then(|secrets| secrets)
+        secrets.map_err(nothing_noted)?
     };
     let users_and_keys = async {
-        let users = in_time(until, "iam:GetAccountAuthorizationDetails", &account, cloud.users(relevant)).await??;
+        let users = in_time(until, "iam:GetAccountAuthorizationDetails", &account, cloud.users(relevant)).await;
+        let users = users.map_err(nothing_noted)??;
         let whose = whose(&users);
         let announced = whose.len();
         progress(Progress::InScope(announced));
@@ -189,6 +190,13 @@ pub(super) fn ledger_named(
     confirmed: bool,
 ) -> Result<Ledger, CallError> {
     Ledger::read(name, record, &entry.user.name, &entry.user.arn, region, confirmed)
+}
+
+/// Of an account that was not listed in time, nothing can be noted for the next run that tends.
+fn nothing_noted(error: CallError) -> CallError {
+    let message = "the time for reading was over before it was listed; run it again: what was due is begun by a run that \
+                   enforces, and by none that tends";
+    CallError { message: message.to_owned(), ..error }
 }
 
 /// Waits for what is read until the time for reading is over.
