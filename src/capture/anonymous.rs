@@ -60,7 +60,7 @@ pub fn anonymize(sandbox: &Sandbox, manifest: Option<&Manifest>, files: &Files) 
     let manifests =
         manifest.map(|manifest| manifests(manifest, files, account, &world, &mut names)).unwrap_or_default();
     let other =
-        World { now: world.now, keys_issued: world.keys_issued, refuse_mail_to, users, secrets, mail: Vec::new() };
+        World { now: world.now, keys_issued: world.keys_issued, refuse_mail_to, users, secrets, ..World::default() };
     let account = Account { id: names.account(&account.id), name: None, ..account.clone() };
     Anonymous { sandbox: Sandbox::new(account, other).called_with(own_key), manifests }
 }
@@ -235,6 +235,7 @@ fn file<'a>(
             (plain, value) if PLAIN_TABLES.contains(&plain) => value,
             ("defaults", Toml::Table(own)) => Toml::Table(policy(own, names)),
             ("mail", Toml::Table(own)) => Toml::Table(mail(own, names)),
+            ("deliver", Toml::Table(own)) => Toml::Table(deliver(own, names)),
             ("accounts", Toml::Table(own)) => Toml::Table(accounts(own, names)),
             ("rotate", Toml::Array(own)) => {
                 let own = own.into_iter().zip(rules.by_ref()).map(|(written, rule)| match written {
@@ -316,6 +317,32 @@ fn policy(own: Table, names: &mut Names) -> Table {
                 }
                 ("secret", value) => text(value, |it| names.template(it)),
                 ("kms-key", value) => text(value, |it| names.kms_key(it)),
+                ("deliver", Toml::Array(all)) => {
+                    Toml::Array(all.into_iter().map(|one| text(one, |it| names.place(it))).collect())
+                }
+                (_, other) => unknown(other, names),
+            };
+            (key, value)
+        })
+        .collect()
+}
+
+/// `[deliver]`: how GitHub is called is nobody's business.
+fn deliver(own: Table, names: &mut Names) -> Table {
+    own.into_iter()
+        .map(|(key, value)| {
+            let value = match (key.as_str(), value) {
+                ("github", Toml::Table(github)) => Toml::Table(deliver(github, names)),
+                ("visibility", value) => value,
+                ("names" | "smtp-names", Toml::Array(all)) => {
+                    Toml::Array(all.into_iter().map(|one| text(one, |it| names.github_name(it))).collect())
+                }
+                ("url", value) => text(value, |it| match it {
+                    "https://api.github.com" => it.to_owned(),
+                    _ => "https://github.example.com/api/v3".to_owned(),
+                }),
+                ("app-id" | "installation", Toml::Integer(_)) => Toml::Integer(1),
+                ("secret", value) => text(value, |it| names.other("own-secret", it)),
                 (_, other) => unknown(other, names),
             };
             (key, value)

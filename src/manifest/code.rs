@@ -122,4 +122,10 @@ codes! {
     ShortUnused = "KR0061",
     /// An exemption of a user that is not there.
     ExemptUnmatched = "KR0062",
+    /// A `deliver` that names no place, one twice, or too many.
+    Place = "KR0070",
+    /// Two users would deliver to one place.
+    SharedPlace = "KR0071",
+    /// A value of `[deliver]` that GitHub can't have, or one that is missing.
+    Delivery = "KR0072",
 }

@@ -6,6 +6,7 @@
 mod accounts;
 mod code;
 mod context;
+mod deliver;
 pub(crate) mod diagnostic;
 pub(crate) mod duplicates;
 mod exempted;
@@ -25,6 +26,7 @@ pub mod schedule;
 mod schema;
 pub(crate) mod secrets;
 mod shared;
+pub(crate) mod shared_places;
 mod source;
 mod spanned;
 mod templates;
@@ -34,6 +36,7 @@ pub(crate) mod values;
 pub use self::{
     accounts::DeclaredAccount,
     code::Code,
+    deliver::{Deliver, GitHub},
     diagnostic::{Diagnostic, Label, Severity, shown},
     exempted::{Exempted, exempted},
     fingerprint::fingerprint,

@@ -14,6 +14,7 @@ mod binary;
 mod calendar;
 mod compare;
 mod cost;
+mod deliver;
 mod digest;
 mod documented;
 mod forecast;

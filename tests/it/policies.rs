@@ -162,6 +162,7 @@ impl Accounts {
             ("mail_identities", identities),
             ("mail_from", variables["mail"]["address"].clone()),
             ("roles", roles),
+            ("own_secrets", json!([])),
         ]);
         let home = terraform::statements("caller", &caller);
         Policies { role, home, member }

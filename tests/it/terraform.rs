@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The statements, and which roles have them.
-const STATEMENTS: [&str; 5] = ["plan", "plan-users", "write", "write-users", "caller"];
+const STATEMENTS: [&str; 7] = ["plan", "plan-users", "write", "write-users", "caller", "deliver-plan", "deliver"];
 
 fn terraform() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("terraform")
@@ -86,7 +86,7 @@ fn the_committed_export_is_that_of_the_committed_manifests() {
 
 #[test]
 fn the_policies_allow_the_calls_that_the_code_makes_and_no_others() {
-    let calls: BTreeSet<String> = ["read", "secrets", "credential_report", "write", "connect"]
+    let calls: BTreeSet<String> = ["read", "secrets", "credential_report", "write", "connect", "parameters"]
         .iter()
         .flat_map(|file| {
             let code = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/cloud/aws/{file}.rs")));
@@ -105,8 +105,28 @@ fn the_policies_allow_the_calls_that_the_code_makes_and_no_others() {
     let mut needed = calls;
     assert!(needed.remove("sts:GetCallerIdentity"));
     needed.extend(["sts:AssumeRole", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"].map(str::to_owned));
+    // Of the tags that a parameter is made with.
+    needed.insert("ssm:AddTagsToResource".to_owned());
     assert_eq!(allowed, needed);
-    assert!(!allowed.contains("secretsmanager:GetSecretValue"));
+    // Values are read where they are delivered, and where keyrota's own configuration is; a plan reads none.
+    for file in ["plan", "plan-users", "write", "write-users", "deliver-plan"] {
+        let text = read(&terraform().join(format!("modules/access/statements/{file}.json.tftpl")));
+        assert!(!text.contains("GetSecretValue"), "{file} reads values");
+    }
+    let nothing = [
+        ("parameters", json!([])),
+        ("delivered", json!([])),
+        ("anywhere", json!([])),
+        ("own_secrets", json!([])),
+        ("kms_keys", json!([])),
+        ("kms_keys_by_alias", json!([])),
+        ("kms_aliases", json!([])),
+        ("via", json!("")),
+    ];
+    let nothing: BTreeMap<&str, Value> = nothing.into();
+    for file in ["deliver", "deliver-plan"] {
+        assert_eq!(statements(file, &nothing), [] as [Value; 0], "without `deliver` nothing of it is permitted");
+    }
 }
 
 /// Everything that the policies of the execution role allow must fit into the boundary, whatever the manifests say.
@@ -126,7 +146,7 @@ fn the_boundary_has_room_for_the_policies() {
 fn is_action(text: &str) -> bool {
     const KEYS: [&str; 4] =
         ["ses:FromAddress", "kms:ViaService", "kms:ResourceAliases", "secretsmanager:AddReplicaRegions"];
-    let services = ["iam", "kms", "logs", "s3", "secretsmanager", "ses", "sqs", "sts"];
+    let services = ["iam", "kms", "logs", "s3", "secretsmanager", "ses", "sqs", "ssm", "sts"];
     text.split_once(':').is_some_and(|(service, action)| {
         services.contains(&service)
             && action.starts_with(|c: char| c.is_ascii_uppercase())
@@ -152,10 +172,16 @@ fn the_policies_allow_the_tags_that_the_code_writes() {
         inventory::TAG_QUEUE,
         inventory::TAG_UNREAD,
         inventory::TAG_UNUSED,
+        inventory::TAG_DELIVERED,
+        inventory::TAG_DELIVERED_AT,
+        inventory::TAG_UNDELIVERED,
     ];
+    let places: Vec<String> =
+        (1..=inventory::MOST_NOTED).map(|slot| format!("{}{slot}", inventory::TAG_PLACE)).collect();
     let constants =
         read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/inventory/ledger.rs")).matches("const TAG_").count();
-    assert_eq!(constants, tags.len(), "a tag is missing in this test");
+    assert_eq!(constants, tags.len() + 1, "a tag is missing in this test");
+    tags.extend(places.iter().map(String::as_str));
     tags.sort_unstable();
     assert_eq!(tag_keys(), tags);
 }

@@ -36,7 +36,7 @@ enum Form {
 }
 
 /// The operations that keyrota calls.
-const FORMS: [(&str, Form); 30] = [
+const FORMS: [(&str, Form); 34] = [
     ("GetCallerIdentity", Form::Xml(&["Account", "Arn"])),
     ("GetAccountAuthorizationDetails", Form::Xml(&["UserDetailList"])),
     ("ListUsers", Form::Xml(&["Users"])),
@@ -62,6 +62,14 @@ const FORMS: [(&str, Form); 30] = [
     ("GetResourcePolicy", Form::Json(&["ARN", "Name"], &["ResourcePolicy"])),
     ("GetCredentialReport", Form::Xml(&["Content"])),
     ("GenerateCredentialReport", Form::Xml(&["State"])),
+    // Of delivery. An answer of `GetSecretValue` that has bytes has no text.
+    (
+        "GetSecretValue",
+        Form::Json(&["ARN", "Name", "VersionId"], &["SecretString", "SecretBinary", "VersionStages", "CreatedDate"]),
+    ),
+    ("DescribeParameters", Form::Json(&["Parameters"], &["NextToken"])),
+    ("ListTagsForResource", Form::Json(&["TagList"], &[])),
+    ("PutParameter", Form::Json(&["Version"], &["Tier"])),
     // Of histories; what `GetObject` answers is a stream, which whoever reads it checks.
     ("PutObject", Form::Empty),
     ("ListObjectsV2", Form::Root("ListBucketResult")),
@@ -289,6 +297,6 @@ mod tests {
             Err("it has VersionStages, which UpdateSecretVersionStage does not answer".to_owned())
         );
         assert_eq!((is_answer("TagResource", ""), is_answer("TagResource", "{}")), (Ok(()), Ok(())));
-        assert!(is_answer("GetSecretValue", "{}").is_err(), "not an operation of keyrota");
+        assert!(is_answer("GetRandomPassword", "{}").is_err(), "not an operation of keyrota");
     }
 }

@@ -1,8 +1,10 @@
 //! One account of AWS, and what every call has in common.
 
+use std::sync::Arc;
+
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 
-use super::{error::Failure, meter::Meter, origin::Origin, settings::Settings};
+use super::{error::Failure, github::GitHub, meter::Meter, origin::Origin, settings::Settings};
 use crate::{
     cloud::throttle::{Throttle, Unanswered},
     inventory::{Account, CallError, ErrorKind, KeyId},
@@ -14,6 +16,9 @@ pub struct Aws {
     pub(super) account: Account,
     pub(super) iam: aws_sdk_iam::Client,
     pub(super) secrets: aws_sdk_secretsmanager::Client,
+    pub(super) parameters: aws_sdk_ssm::Client,
+    /// The same for all accounts.
+    pub(super) github: Arc<GitHub>,
     pub(super) sts: aws_sdk_sts::Client,
     /// With the credentials and the region of the caller: mail leaves from one place, whichever account it is about.
     pub(super) mail: aws_sdk_sesv2::Client,
@@ -87,6 +92,7 @@ impl Aws {
 pub(super) struct Throttles {
     iam: Throttle,
     secrets: Throttle,
+    parameters: Throttle,
     pub sts: Throttle,
     /// Mail leaves from one place: every account has the same queue.
     mail: Throttle,
@@ -95,12 +101,13 @@ pub(super) struct Throttles {
 impl Throttles {
     pub fn new(settings: &Settings, mail: Throttle) -> Self {
         let throttle = || Throttle::new(settings.patience);
-        Self { iam: throttle(), secrets: throttle(), sts: throttle(), mail }
+        Self { iam: throttle(), secrets: throttle(), parameters: throttle(), sts: throttle(), mail }
     }
 
     fn of(&self, operation: &str) -> &Throttle {
         match operation.split_once(':') {
             Some(("secretsmanager", _)) => &self.secrets,
+            Some(("ssm", _)) => &self.parameters,
             Some(("ses", _)) => &self.mail,
             Some(("sts", _)) => &self.sts,
             _ => &self.iam,

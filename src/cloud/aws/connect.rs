@@ -1,6 +1,6 @@
 //! Finds credentials for every account, and checks them before anything is planned.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use aws_config::{
     AppName, BehaviorVersion, Region, SdkConfig, identity::IdentityCache, retry::RetryConfig, sts::AssumeRoleProvider,
@@ -21,6 +21,7 @@ use super::{
     answer::Answers,
     client::{Aws, Throttles, patiently},
     error::Failure,
+    github::GitHub,
     meter::Meter,
     origin::Origin,
     profile::{Choice, Fault, Profiles},
@@ -28,6 +29,7 @@ use super::{
 };
 use crate::{
     cloud::throttle::{Throttle, Unanswered},
+    github::actions::Patience,
     inventory::{Account, ErrorKind, KeyId, UnreadAccount},
     manifest::{DeclaredAccount, Source},
 };
@@ -126,7 +128,11 @@ pub async fn connect_with(
         ConnectError { problems: vec![caller(message, hint)] }
     })?;
     let (own_key, mail) = (meter.signed_with(), Throttle::new(settings.patience));
-    let caller = &Caller { identity, origin, config, sts_config, own_key, settings: settings.clone(), mail };
+    let own_secrets = aws_sdk_secretsmanager::config::Builder::from(&config).interceptor(Answers(Meter::default()));
+    let own_secrets = aws_sdk_secretsmanager::Client::from_conf(own_secrets.build());
+    let patience = Patience { first_wait: settings.first_wait, longest_wait: settings.github_patience };
+    let github = Arc::new(GitHub::new(settings.github.clone(), patience, own_secrets));
+    let caller = &Caller { identity, origin, config, sts_config, own_key, settings: settings.clone(), mail, github };
     if declared.is_empty() {
         let account = Aws::new(&caller.identity, None, &caller.config, caller);
         return Ok(Connected { accounts: vec![account], problems: Vec::new() });
@@ -161,6 +167,7 @@ struct Caller {
     settings: Settings,
     /// The queue of mail, which leaves from one place.
     mail: Throttle,
+    github: Arc<GitHub>,
 }
 
 /// The region of the partition in which its global services are.
@@ -287,6 +294,10 @@ impl Aws {
             .interceptor(Answers(meter.clone()))
             .retry_classifier(NotThrottled)
             .retry_partition(RetryPartition::custom("secretsmanager").build());
+        let parameters = aws_sdk_ssm::config::Builder::from(config)
+            .interceptor(Answers(meter.clone()))
+            .retry_classifier(NotThrottled)
+            .retry_partition(RetryPartition::custom("ssm").build());
         let mail = aws_sdk_sesv2::config::Builder::from(&caller.config)
             .interceptor(Answers(meter.clone()))
             .retry_classifier(NotThrottled)
@@ -295,6 +306,8 @@ impl Aws {
             account,
             iam: aws_sdk_iam::Client::from_conf(iam.build()),
             secrets: aws_sdk_secretsmanager::Client::from_conf(secrets.build()),
+            parameters: aws_sdk_ssm::Client::from_conf(parameters.build()),
+            github: Arc::clone(&caller.github),
             sts: sts(config, &meter),
             mail: aws_sdk_sesv2::Client::from_conf(mail.build()),
             meter,

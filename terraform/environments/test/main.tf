@@ -46,6 +46,7 @@ module "rotation" {
   test_recipients      = var.test_recipients
   alarm_emails         = var.alarm_emails
   accounts             = var.accounts
+  own_secrets          = var.own_secrets
   boundary             = var.boundary
   github               = var.github
 }

@@ -75,6 +75,8 @@ module "boundary" {
   users                = try(var.boundary.users, [])
   roles                = try(var.boundary.roles, [])
   secrets              = try(var.boundary.secrets, [])
+  parameters           = try(var.boundary.parameters, [])
+  readable             = try(var.boundary.readable, [])
   log_group_arns       = ["arn:${local.partition}:logs:${var.region}:${local.account_id}:log-group:/aws/lambda/${var.name}:*"]
   evidence_bucket_arns = local.evidence_bucket == null ? [] : ["arn:${local.partition}:s3:::${local.evidence_bucket}"]
   queue_arns           = ["arn:${local.partition}:sqs:${var.region}:${local.account_id}:${var.name}-failed"]
@@ -195,8 +197,13 @@ locals {
   own   = { for name, access in var.accounts : name => access if access.role == null }
   roles = sort([for access in values(var.accounts) : replace(access.role, "{partition}", local.partition) if access.role != null])
   nothing = {
-    grants = [], never = [], secrets = [], templates = [], replicated = [], replica_regions = [], kms_keys = [], kms_aliases = []
+    grants = [], never = [], secrets = [], templates = [], replicated = [], replica_regions = [], kms_keys = [], kms_aliases = [], parameters = [], delivered = []
   }
+
+  # By name in the function's account and region, or by ARN.
+  own_secrets = [for secret in var.own_secrets :
+    startswith(secret, "arn:") ? secret : "arn:${local.partition}:secretsmanager:${var.region}:${local.account_id}:secret:${secret}-??????"
+  ]
 
   # A person sets these, so that a pull request of a new account changes no role of the workflows.
   bounded_roles = sort(try(var.boundary.roles, []))
@@ -212,6 +219,7 @@ locals {
     mail_identities = flatten(module.mail[*].arns)
     mail_from       = try(var.mail.address, "")
     roles           = local.roles
+    own_secrets     = local.own_secrets
   })).Statement
   caller = [for statement in local.caller_statements : statement if length(statement.Resource) > 0]
 }

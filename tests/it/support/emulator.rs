@@ -247,6 +247,7 @@ impl TestAccount {
     client!(iam, aws_sdk_iam);
     client!(secrets, aws_sdk_secretsmanager);
     client!(mail, aws_sdk_sesv2);
+    client!(parameters, aws_sdk_ssm);
 
     /// The same for S3, by paths: an emulator has no hosts for buckets.
     pub fn buckets(&self) -> aws_sdk_s3::Client {

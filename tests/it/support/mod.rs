@@ -15,3 +15,4 @@ pub mod runner;
 pub mod runtime_api;
 pub mod system;
 pub mod templates;
+pub mod vault;
