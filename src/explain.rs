@@ -55,10 +55,11 @@ pub fn policy(entry: &Entry) -> Vec<Line> {
     lines
 }
 
-/// What holds for whole runs: who sends mail, the limits, the pace, the schedule and the accounts.
+/// What holds for whole runs: who sends mail, where events go, the limits, the pace, the schedule and the accounts.
 pub fn settings(manifest: &Manifest) -> Vec<Line> {
     let Mail { from, from_arn, reply_to, configuration_set, region, fallback, digest, language, templates, places } =
         &manifest.mail;
+    let bus = line("events.bus", or_none(manifest.events.bus()), manifest.events.source());
     let Limits { max_actions, max_percent } = &manifest.limits;
     let Schedule { enforce, tend } = &manifest.schedule;
     let mut lines = vec![
@@ -70,6 +71,7 @@ pub fn settings(manifest: &Manifest) -> Vec<Line> {
         line("mail.fallback", list(fallback), places.get("fallback")),
         line("mail.digest", list(digest), places.get("digest")),
         line("mail.language", language.as_str(), places.get("language")),
+        bus,
     ];
     for name in Templates::names() {
         // What it says is shown as a difference; here it only has to differ.

@@ -28,6 +28,9 @@ pub struct Variables {
     pub schedules: Schedules,
     /// `None`: no mail is sent.
     pub mail: Option<Mail>,
+    /// `None`: nothing is sent anywhere else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channels: Option<Channels>,
     /// By their names in the manifests.
     pub accounts: BTreeMap<String, Access>,
     /// The names or ARNs of the secrets that hold keyrota's own configuration, in the account and region that it runs in: what
@@ -64,6 +67,17 @@ pub struct Mail {
     pub configuration_set: Option<String>,
     /// Where SES sends; `None`: in the region of the stack.
     pub region: Option<String>,
+}
+
+/// What is sent to beside SES, from the account of the function, whichever account it is about.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Channels {
+    /// The ARN of the event bus; `None`: no events are sent.
+    pub event_bus: Option<String>,
+    /// ARNs of topics.
+    pub topics: Vec<String>,
+    /// The names of the secrets that hold the URLs of webhooks: keyrota's own configuration, which it reads.
+    pub webhooks: Vec<String>,
 }
 
 /// What the policies of one account must cover.
@@ -125,8 +139,9 @@ pub fn terraform(manifest: &Manifest) -> (Variables, Vec<Source>) {
     let broad = |rule: &&Rule| !rule.groups.is_empty() && rule.users.is_empty() && rule.paths.is_empty();
     let broad = manifest.rules.iter().filter(broad).filter(|rule| rule.tags.is_empty());
     let own_secrets = manifest.deliver.github.secret.clone().filter(|_| manifest.delivers_to_github());
-    let own_secrets = own_secrets.into_iter().collect();
-    (Variables { schedules, mail, accounts, own_secrets }, broad.map(|rule| rule.source.clone()).collect())
+    let (own_secrets, channels) = (own_secrets.into_iter().collect(), channels(manifest));
+    let variables = Variables { schedules, mail, channels, accounts, own_secrets };
+    (variables, broad.map(|rule| rule.source.clone()).collect())
 }
 
 /// A day more than the longest time between two runs; `None` for a schedule that ends.
@@ -135,6 +150,21 @@ fn run_within_days(tend: &str) -> Option<i64> {
     let from = NaiveDate::from_ymd_opt(2027, 12, 31).and_then(|day| day.and_hms_opt(0, 0, 0))?;
     let gap = longest_gap(tend, DateTime::<Utc>::from_naive_utc_and_offset(from, Utc))?;
     Some((gap + TimeDelta::days(1) - TimeDelta::seconds(1)).num_days() + 1)
+}
+
+fn channels(manifest: &Manifest) -> Option<Channels> {
+    let bus = |bus: &str| match bus.starts_with("arn:") {
+        true => bus.to_owned(),
+        false => format!("arn:{{partition}}:events:{{region}}:{{account}}:event-bus/{bus}"),
+    };
+    let manifest::Channels { topics, webhooks } = manifest.channels();
+    let event_bus = manifest.events.bus().map(bus);
+    let is_used = event_bus.is_some() || !topics.is_empty() || !webhooks.is_empty();
+    is_used.then(|| Channels {
+        event_bus,
+        topics: topics.into_keys().collect(),
+        webhooks: webhooks.into_keys().collect(),
+    })
 }
 
 /// `Name <name@example.com>` or `name@example.com`.

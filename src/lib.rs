@@ -32,6 +32,7 @@ pub mod counted;
 pub mod credential;
 pub mod delivery;
 pub mod diff;
+pub mod events;
 pub mod evidence;
 pub mod explain;
 #[cfg(feature = "cli")]

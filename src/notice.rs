@@ -53,7 +53,68 @@ pub enum Recipient {
     Tag(String),
     /// The user's name, which is an address.
     UserName,
+    /// The SNS topic of this ARN.
+    Topic(String),
+    /// The Slack webhook whose URL the secret of this name holds.
+    Webhook(String),
 }
+
+impl Recipient {
+    /// Whether telling it takes a mail, and so a sender.
+    pub fn takes_mail(&self) -> bool {
+        match self {
+            Self::Address(_) | Self::Tag(_) | Self::UserName => true,
+            Self::Topic(_) | Self::Webhook(_) => false,
+        }
+    }
+}
+
+/// The way to a recipient, who is written as in manifests: an address, or a channel with its kind in front. No address
+/// begins like one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel<'a> {
+    /// A mail to this address.
+    Mail(&'a str),
+    /// The SNS topic of this ARN.
+    Topic(&'a str),
+    /// The Slack webhook whose URL the secret of this name holds.
+    Webhook(&'a str),
+}
+
+impl<'a> Channel<'a> {
+    /// The way to this recipient.
+    pub fn of(recipient: &'a str) -> Self {
+        match recipient.split_once(':') {
+            Some((SNS, arn)) => Self::Topic(arn),
+            Some((SLACK, name)) => Self::Webhook(name),
+            _ => Self::Mail(recipient),
+        }
+    }
+
+    /// Stable: what reports say of who was told.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Mail(_) => "mail",
+            Self::Topic(_) => SNS,
+            Self::Webhook(_) => SLACK,
+        }
+    }
+
+    /// What two ways to the same recipient have in common: addresses compare without case, names of AWS do not.
+    pub fn identity(self) -> String {
+        match self {
+            Self::Mail(address) => address.to_lowercase(),
+            Self::Topic(arn) => format!("{SNS}:{arn}"),
+            Self::Webhook(name) => format!("{SLACK}:{name}"),
+        }
+    }
+}
+
+/// In manifests, in front of the ARN of a topic.
+pub(crate) const SNS: &str = "sns";
+
+/// In manifests, in front of the name of the secret that holds a webhook's URL.
+pub(crate) const SLACK: &str = "slack";
 
 /// In manifests: the user's name, which is an address.
 pub(crate) const USER_NAME: &str = "user-name";
@@ -65,6 +126,8 @@ impl fmt::Display for Recipient {
             Self::Address(address) => f.write_str(address),
             Self::Tag(tag) => write!(f, "tag:{tag}"),
             Self::UserName => f.write_str(USER_NAME),
+            Self::Topic(arn) => write!(f, "{SNS}:{arn}"),
+            Self::Webhook(name) => write!(f, "{SLACK}:{name}"),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Sends mail: *rotated* within a rotation, everything else after a run. What is told to whom comes from the planner.
+//! Tells people, by mail and by channels: *rotated* within a rotation, everything else after a run. What is told to whom comes
+//! from the planner.
 //!
 //! Each recipient gets a message of their own, so that a refused address costs no other its mail.
 
@@ -43,8 +44,7 @@ pub async fn notify<C: Writes>(
     is_enforcing: bool,
     conditions: &Conditions<'_>,
 ) {
-    let Some(sender) = mail.sender() else { return };
-    let notifier = Notifier { accounts, mail, sender, conditions };
+    let notifier = Notifier { accounts, mail, sender: mail.sender(), conditions };
     let (due, mut unread) = notifier.due(applied).await;
     applied.mail.append(&mut unread);
     let (due, mut refused) = notifier.notable(due, applied).await;
@@ -58,7 +58,8 @@ pub async fn notify<C: Writes>(
 struct Notifier<'a, 'c, C> {
     accounts: &'a [AccountState<'c, C>],
     mail: &'a Mail,
-    sender: Sender,
+    /// `None` where nobody is told by mail.
+    sender: Option<Sender>,
     conditions: &'a Conditions<'a>,
 }
 
@@ -224,14 +225,15 @@ impl<C: Writes> Notifier<'_, '_, C> {
                 if !(self.conditions.may_start)() {
                     return Err(unsent(&batch.to, "the run was over before its turn"));
                 }
-                if let Some(error) = self.conditions.outbox.closed() {
+                if let Some(error) = self.conditions.outbox.closed(&batch.to) {
                     return Err(error);
                 }
                 let about = batch.about.iter().map(|notice| of_notice(notice)).collect();
                 let content = Content::Keys { kind: batch.kind, about, because: because.clone() };
                 let account = batch.about.first().and_then(|notice| self.account(&notice.account));
                 let cloud = account.ok_or_else(|| unsent(&batch.to, "its account was not read"))?.cloud;
-                let finished = Delivery::new(self.mail, &self.sender, batch.language, content, self.conditions.as_of);
+                let finished =
+                    Delivery::new(self.mail, self.sender.as_ref(), batch.language, content, self.conditions.as_of);
                 let result = finished.send(cloud, &self.conditions.outbox, &batch.to).await;
                 Ok((result, finished.note))
             })
@@ -286,8 +288,13 @@ impl<C: Writes> Notifier<'_, '_, C> {
         let Some(first) = self.accounts.first().filter(|_| is_eventful || (is_enforcing && has_news)) else {
             return;
         };
-        let delivery =
-            Delivery::new(self.mail, &self.sender, self.mail.language, Content::Digest(digest), self.conditions.as_of);
+        let delivery = Delivery::new(
+            self.mail,
+            self.sender.as_ref(),
+            self.mail.language,
+            Content::Digest(digest),
+            self.conditions.as_of,
+        );
         for to in &self.mail.digest {
             let result = delivery.send(first.cloud, &self.conditions.outbox, to).await;
             let notes = delivery.note.clone().into_iter().collect();

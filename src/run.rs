@@ -9,6 +9,7 @@ use crate::{
     apply::{Applied, Cause, Conditions, Deferred, apply},
     clock::{self, ClockOff},
     cloud::{Reads, Values},
+    events::sending,
     inventory::{KeyId, UnreadAccount},
     manifest::{Diagnostic, Manifest, diagnostic::nearest},
     names::is_meant,
@@ -98,7 +99,7 @@ impl<'a, C: Reads> Run<'a, C> {
         let whom = if mode == Mode::Tend { Whom::UnderWay } else { Whom::Everyone };
         let is_read = |name: &str| whom == Whom::Everyone && is_meant(name, users);
         let Scope { mut accounts, unread, warnings } =
-            scope(clouds, not_entered, manifest, viewpoint.at, read_until, is_read).await?;
+            scope(clouds, not_entered, manifest, viewpoint.at, read_until, is_read, progress).await?;
         let missing = keep(&mut accounts, users);
         let survey = Survey { depth, whom, until: read_until };
         let accounts = observe_all(accounts, survey, viewpoint, unmanaged, progress).await;
@@ -176,15 +177,26 @@ impl<C: Values> Planned<'_, C> {
             plan.warnings.iter().filter_map(|it| it.own_key_of(change)).any(|key| stops(change, key))
         };
         let (last, others): (Vec<_>, Vec<_>) = plan.changes.iter().partition(is_last);
-        let mut applied = self.apply_only(&others, conditions).await;
-        self.take_turns(conditions, &mut applied).await;
+        let work = async {
+            let mut applied = self.apply_only(&others, conditions).await;
+            self.take_turns(conditions, &mut applied).await;
+            applied
+        };
+        let mut applied = self.sending(conditions, work).await;
         unread::note(accounts, plan, &applied, *is_timed).await;
         applied.deferred.extend(last.iter().map(|change| Deferred::new(change, Cause::Last)));
         before_mail(&applied);
         notify(accounts, plan, &mut applied, &manifest.mail, *mode == Mode::Enforce, conditions).await;
         applied.deferred.retain(|deferred| deferred.cause != Cause::Last);
-        applied.extend(self.apply_only(&last, conditions).await);
+        applied.extend(self.sending(conditions, self.apply_only(&last, conditions)).await);
         applied
+    }
+
+    /// Sends what is done as events meanwhile, if the manifests name a bus: from one place, whichever account it is about.
+    async fn sending(&self, conditions: &Conditions<'_>, work: impl Future<Output = Applied>) -> Applied {
+        let cloud = self.accounts.first().map(|account| account.cloud);
+        let (applied, events) = sending(cloud, self.manifest.events.bus(), &conditions.events, work).await;
+        Applied { events, ..applied }
     }
 
     /// Lets the next rotations in the queue begin in place of those that could not: else a few users of whom nothing can be

@@ -165,6 +165,32 @@ pub fn mail(text: &str) -> String {
     visible.map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
+/// A message for Slack: three characters begin everything that it reads as more than text, a mention of a channel among it.
+pub fn slack(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars().filter(|c| *c == '\n' || !is_hidden(*c)) {
+        match slack_entity(c) {
+            Some(entity) => out += entity,
+            None => out.push(c),
+        }
+    }
+    out
+}
+
+/// How many characters of a message one takes.
+pub fn slack_size(c: char) -> usize {
+    slack_entity(c).map_or(1, str::len)
+}
+
+fn slack_entity(c: char) -> Option<&'static str> {
+    match c {
+        '&' => Some("&amp;"),
+        '<' => Some("&lt;"),
+        '>' => Some("&gt;"),
+        _ => None,
+    }
+}
+
 /// A code span that no content can leave, outside of a table.
 pub fn code(text: &str) -> String {
     let text = short(text);

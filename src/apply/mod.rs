@@ -13,7 +13,9 @@ use futures::{StreamExt, stream};
 use self::actions::{Ahead, Memory, Remarks, Step, Stored};
 use crate::{
     cloud::Values,
+    events::Happened,
     inventory::{CallError, Destination, ErrorKind, Found, Inventory, KeyId, State},
+    mail::run_id,
     observe::fetch,
     plan::{Action, Change, Need, Next, Topic, Verb, next, placed, rest, simulate},
     roster::{Entry, Roster},
@@ -78,7 +80,12 @@ async fn apply_user(
     let mut user_outcome = UserOutcome { outcomes: Vec::new(), left: None, state };
     user_outcome.left = settle(cloud, roster, entry, first, conditions, &mut user_outcome).await.err();
     if let Some(leaked_before) = entry.policy.reissue_before.value {
-        leak::check(cloud, entry, leaked_before, conditions, &mut user_outcome.outcomes, &mut user_outcome.state).await;
+        let UserOutcome { outcomes, state, .. } = &mut user_outcome;
+        let were_done: Vec<bool> = outcomes.iter().map(|outcome| outcome.result.is_ok()).collect();
+        leak::check(cloud, entry, leaked_before, conditions, outcomes, state).await;
+        let have_failed =
+            outcomes.iter().zip(were_done).filter(|(outcome, was_done)| *was_done && outcome.result.is_err());
+        have_failed.for_each(|(outcome, _)| note(conditions, roster, entry, None, outcome));
     }
     user_outcome
 }
@@ -140,6 +147,9 @@ async fn settle(
         };
         (conditions.progress)(&outcome);
         let is_done = outcome.result.is_ok();
+        if !is_done {
+            note(conditions, roster, entry, None, &outcome);
+        }
         outcomes.push(outcome);
         // What the secret is like must not keep a key from being rotated: where an update fails, the rest goes on as if it
         // had not, and the next run tries again. Nor does one place keep the key from the others; what ends the old one
@@ -158,6 +168,9 @@ async fn settle(
         if let Destination::Own(secret) = &mut state.ledger.destination {
             memory.delivering.noted.drain(..).for_each(|fact| secret.note(fact));
         }
+        if let Some(outcome) = outcomes.last().filter(|_| is_done) {
+            note(conditions, roster, entry, Some(state), outcome);
+        }
         if let Some(stored) = stored {
             learn_labels(cloud, entry, state, &stored).await.map_err(Cause::Unread)?;
         }
@@ -175,6 +188,17 @@ async fn settle(
             }
         };
     }
+}
+
+/// Puts what happened in the queue for the event bus. `after` is the state that it leaves; `None` if it failed.
+fn note(conditions: &Conditions<'_>, roster: &Roster, entry: &Entry, after: Option<&State>, outcome: &Outcome) {
+    let Outcome { change, at, result, issued, .. } = outcome;
+    let failure = result.as_ref().err().map(|failure| match failure {
+        Failure::Stale(_) => ("stale", failure.to_string()),
+        Failure::Failed(_) => ("failed", failure.to_string()),
+    });
+    let (run, issued) = (run_id(conditions.as_of), issued.as_ref());
+    conditions.events.note(|| Happened { roster, entry, change, issued, at: *at, run, after, failure }.event());
 }
 
 /// The state with the date of the new key as IAM has it: the next run goes by that.

@@ -8,6 +8,7 @@ use std::{
 use chrono::{DateTime, Utc};
 
 use crate::{
+    events::{EventQueue, EventsSent},
     inventory::{Account, CallError, KeyId, State},
     mail::Outbox,
     notice::Kind,
@@ -27,7 +28,7 @@ pub struct Outcome {
     pub issued: Option<KeyId>,
     /// What went on beside: a recipient that was refused, a clean-up.
     pub notes: Vec<String>,
-    /// The addresses that were told of it, by mail.
+    /// The addresses and channels by which people were told of it.
     pub told: Vec<String>,
 }
 
@@ -36,11 +37,11 @@ pub struct Outcome {
 pub struct Sent {
     /// What the mail was about.
     pub kind: Kind,
-    /// The address.
+    /// The address, or the channel.
     pub to: String,
     /// The users it is about; none for the digest.
     pub users: Vec<String>,
-    /// Whether SES accepted it.
+    /// Whether it was accepted there.
     pub result: Result<(), CallError>,
     /// What went wrong beside: a template that could not be filled in, a tag that could not be written.
     pub notes: Vec<String>,
@@ -68,6 +69,8 @@ pub struct Applied {
     pub after: BTreeMap<(String, String), State>,
     /// What was sent besides *rotated*, which is part of a rotation.
     pub mail: Vec<Sent>,
+    /// What became of the events; `None` where the manifests ask for none, or nothing happened.
+    pub events: Option<EventsSent>,
 }
 
 /// A user whose changes were not started, or not finished.
@@ -127,7 +130,8 @@ impl Applied {
             Cause::Stopped | Cause::Last => None,
         });
         let mail = self.mail.iter().filter_map(|sent| sent.result.as_ref().err());
-        changes.chain(left).chain(mail).filter_map(|error| error.hint.as_deref()).collect()
+        let events = self.events.iter().filter_map(|events| events.failure.as_ref());
+        changes.chain(left).chain(mail).chain(events).filter_map(|error| error.hint.as_deref()).collect()
     }
 
     /// The users that were left to the next run, by cause.
@@ -145,11 +149,16 @@ impl Applied {
 
     /// Adds what was done later in the same run.
     pub fn extend(&mut self, other: Self) {
-        let Self { outcomes, deferred, after, mail } = other;
+        let Self { outcomes, deferred, after, mail, events } = other;
         self.outcomes.extend(outcomes);
         self.deferred.extend(deferred);
         self.after.extend(after);
         self.mail.extend(mail);
+        match (&mut self.events, events) {
+            (Some(own), Some(other)) => own.extend(other),
+            (own @ None, other) => *own = other,
+            (Some(_), None) => {}
+        }
     }
 
     /// How many changes were not made, whatever the reason.
@@ -174,15 +183,17 @@ pub struct Conditions<'a> {
     pub may_start: &'a (dyn Fn() -> bool + Sync),
     /// Hears of each outcome as it comes.
     pub progress: &'a (dyn Fn(&Outcome) + Sync),
-    /// Whether SES still takes mail.
+    /// What takes no more messages.
     pub outbox: Outbox,
+    /// What happened, on its way to the event bus.
+    pub events: EventQueue,
 }
 
 impl<'a> Conditions<'a> {
     /// Nothing stops the run, and nobody watches it.
     pub fn new(clock: &'a (dyn Fn() -> DateTime<Utc> + Sync)) -> Self {
         let (may_start, progress) = (&|| true, &|_: &Outcome| {});
-        Self { as_of: clock(), clock, may_start, progress, outbox: Outbox::default() }
+        Self { as_of: clock(), clock, may_start, progress, outbox: Outbox::default(), events: EventQueue::default() }
     }
 }
 

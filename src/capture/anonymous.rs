@@ -56,7 +56,7 @@ pub fn anonymize(sandbox: &Sandbox, manifest: Option<&Manifest>, files: &Files) 
     let users = world.users.iter().map(|user| iam_user(user, &mut names)).collect();
     let secrets = world.secrets.iter().map(|secret| stored_secret(secret, &mut names)).collect();
     let own_key = sandbox.own_key().map(|key| names.key(key));
-    let refuse_mail_to = world.refuse_mail_to.iter().map(|address| names.address(address)).collect();
+    let refuse_mail_to = world.refuse_mail_to.iter().map(|address| names.recipient(address)).collect();
     let manifests =
         manifest.map(|manifest| manifests(manifest, files, account, &world, &mut names)).unwrap_or_default();
     let other =
@@ -236,6 +236,7 @@ fn file<'a>(
             ("defaults", Toml::Table(own)) => Toml::Table(policy(own, names)),
             ("mail", Toml::Table(own)) => Toml::Table(mail(own, names)),
             ("deliver", Toml::Table(own)) => Toml::Table(deliver(own, names)),
+            ("events", Toml::Table(own)) => Toml::Table(events(own, names)),
             ("accounts", Toml::Table(own)) => Toml::Table(accounts(own, names)),
             ("rotate", Toml::Array(own)) => {
                 let own = own.into_iter().zip(rules.by_ref()).map(|(written, rule)| match written {
@@ -357,10 +358,22 @@ fn mail(own: Table, names: &mut Names) -> Table {
                 ("region", value) => value,
                 ("from" | "reply-to", value) => text(value, |it| names.address(it)),
                 ("fallback" | "digest", Toml::Array(all)) => {
-                    Toml::Array(all.into_iter().map(|one| text(one, |it| names.address(it))).collect())
+                    Toml::Array(all.into_iter().map(|one| text(one, |it| names.recipient(it))).collect())
                 }
                 ("from-arn", value) => text(value, |it| names.identity(it)),
                 ("configuration-set", value) => text(value, |it| names.other("set", it)),
+                (_, other) => unknown(other, names),
+            };
+            (key, value)
+        })
+        .collect()
+}
+
+fn events(own: Table, names: &mut Names) -> Table {
+    own.into_iter()
+        .map(|(key, value)| {
+            let value = match (key.as_str(), value) {
+                ("bus", value) => text(value, |it| names.event_bus(it)),
                 (_, other) => unknown(other, names),
             };
             (key, value)

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::{
     cloud::sandbox::World,
     inventory::{KeyId, Rename},
-    manifest::values::{addresses_in, is_bare_address},
-    notice::USER_NAME,
+    manifest::recipients::{addresses_in, is_bare_address},
+    notice::{SLACK, SNS, USER_NAME},
 };
 
 /// Where credentials go by default: that says nothing of anybody.
@@ -150,8 +150,31 @@ impl Names {
         match written.split_once(':') {
             _ if written == USER_NAME => USER_NAME.to_owned(),
             Some(("tag", key)) => format!("tag:{}", self.tag(key)),
+            Some((SNS, arn)) => format!("{SNS}:{}", self.arn_of(arn, "topic")),
+            Some((SLACK, name)) => format!("{SLACK}:{}", self.other("webhook", name)),
             _ => self.address(written),
         }
+    }
+
+    /// By name or ARN. The default bus is everybody's.
+    pub fn event_bus(&mut self, bus: &str) -> String {
+        match bus {
+            "default" => bus.to_owned(),
+            arn if arn.starts_with("arn:") => self.arn_of(arn, "event-bus"),
+            name => self.other("bus", name),
+        }
+    }
+
+    /// An ARN whose last part is a name, alone or behind its kind.
+    fn arn_of(&mut self, arn: &str, kind: &'static str) -> String {
+        let parts: Vec<&str> = arn.splitn(6, ':').collect();
+        let [arn, partition, service, region, account, resource] = parts[..] else { return self.other("value", arn) };
+        let name = match resource.split_once('/') {
+            Some((kind_written, "default")) => format!("{kind_written}/default"),
+            Some((kind_written, name)) => format!("{kind_written}/{}", self.other(kind, name)),
+            None => self.other(kind, resource),
+        };
+        format!("{arn}:{partition}:{service}:{region}:{}:{name}", self.account(account))
     }
 
     /// `arn:aws:ses:REGION:ACCOUNT:identity/NAME`

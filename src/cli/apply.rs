@@ -13,6 +13,7 @@ use keyrota::{
     apply::Conditions,
     clock::ClockOff,
     cloud::Values,
+    events::EventQueue,
     git,
     mail::Outbox,
     observe::{Depth, Unmanaged},
@@ -97,6 +98,7 @@ pub async fn run<C: Values>(context: &Context<'_, C>, args: &ApplyArgs) -> Resul
             bar.inc(1);
         },
         outbox: Outbox::default(),
+        events: EventQueue::default(),
     };
     let applied = planned.apply(&conditions, &|_| {}).await;
     watch.abort();

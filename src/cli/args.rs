@@ -271,9 +271,21 @@ pub struct PreviewArgs {
     /// Write to this user, looking at the account; without it, an example
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
+    /// As a mail, or as a channel gets it: the text of an SNS topic, the JSON of a Slack webhook
+    #[arg(long = "as", value_enum, value_name = "CHANNEL", default_value_t)]
+    pub by: PreviewBy,
     /// The folder to write to
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub into: PathBuf,
+}
+
+/// How a notice is looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum PreviewBy {
+    #[default]
+    Mail,
+    Sns,
+    Slack,
 }
 
 fn kind() -> impl TypedValueParser<Value = Kind> {
@@ -366,6 +378,8 @@ impl Format {
 pub enum Document {
     #[default]
     Manifests,
+    /// The `detail` of what `[events]` puts on the bus
+    Event,
     /// `forecast --format json`
     Forecast,
     /// A line of what `apply --history` writes

@@ -4,9 +4,9 @@
 use chrono::TimeDelta;
 use keyrota::{
     cloud::Reads,
-    explain::{Line, policy},
+    explain::{Line, policy, settings},
     inventory::KeyId,
-    manifest::{RotateAhead, Source},
+    manifest::{Manifest, RotateAhead, Source},
     names::is_meant,
     observe::{AccountState, Depth, Unmanaged},
     plan::{Calendar, Event, Outlook, Row, Viewpoint, calendar_from_now},
@@ -73,7 +73,7 @@ fn as_text<C: Reads>(context: &Context<'_, C>, planned: &Planned<'_, C>, users: 
         let ahead = ahead(one, viewpoint);
         for row in ahead.users.iter().filter(|row| row.user == entry.user.name) {
             out += &format!("\n{}, account {}\n", printable(&entry.user.name), one.roster.account);
-            out += &effective_text(entry, context.output.width());
+            out += &effective_text(&effective(entry, context.manifest), context.output.width());
             out += &year_text(row);
         }
     }
@@ -133,10 +133,10 @@ fn year_text(row: &Row) -> String {
 }
 
 /// The policy: name, value and place. Values wrap, and the place keeps its column.
-fn effective_text(entry: &Entry, width: Option<usize>) -> String {
-    let lines: Vec<(String, String, String)> = effective(entry)
-        .into_iter()
-        .map(|Line { name, value, source }| (name, printable(&value), place(source.as_ref())))
+fn effective_text(lines: &[Line], width: Option<usize>) -> String {
+    let lines: Vec<(String, String, String)> = lines
+        .iter()
+        .map(|Line { name, value, source }| (name.clone(), printable(value), place(source.as_ref())))
         .collect();
     let widest =
         |of: fn(&(String, String, String)) -> &String| lines.iter().map(|line| columns(of(line))).max().unwrap_or(0);
@@ -169,7 +169,7 @@ fn as_json<C: Reads>(
         let mut status: Value = serde_json::from_str(&status).map_err(CommandError::new)?;
         let rows = status["users"].as_array_mut().map(std::mem::take).unwrap_or_default();
         for mut row in rows {
-            row["policy"] = policy_json(entry);
+            row["policy"] = policy_json(entry, context.manifest);
             row["year"] = ahead.users.iter().find(|row| row.user == entry.user.name).map_or(Value::Null, year_json);
             users.push(row);
         }
@@ -187,18 +187,20 @@ fn year_json(row: &Row) -> Value {
 }
 
 /// The policy, with what follows from other values.
-fn effective(entry: &Entry) -> Vec<Line> {
+fn effective(entry: &Entry, manifest: &Manifest) -> Vec<Line> {
     let mut lines = policy(entry);
     if let RotateAhead::Auto(time) = entry.policy.rotate_ahead.value {
         for line in lines.iter_mut().filter(|line| line.name == "rotate-ahead") {
             line.value = format!("auto ({})", Duration(time));
         }
     }
+    // Where each change is told to programs, if anywhere.
+    lines.extend(settings(manifest).into_iter().filter(|line| line.name == "events.bus" && line.source.is_some()));
     lines
 }
 
-fn policy_json(entry: &Entry) -> Value {
-    let policy: serde_json::Map<_, _> = effective(entry)
+fn policy_json(entry: &Entry, manifest: &Manifest) -> Value {
+    let policy: serde_json::Map<_, _> = effective(entry, manifest)
         .into_iter()
         .map(|Line { name, value, source }| (name, json!({ "value": value, "source": place(source.as_ref()) })))
         .collect();

@@ -5,6 +5,7 @@ use std::{fs, path::Path, sync::Arc};
 use chrono::{DateTime, Utc};
 use keyrota::{
     cloud::Reads,
+    mail::{as_slack, as_topic},
     manifest::{self, Mail},
     notice::Kind,
     observe::{Depth, Unmanaged},
@@ -14,7 +15,7 @@ use keyrota::{
 };
 
 use super::{
-    args::{Common, PreviewArgs},
+    args::{Common, PreviewArgs, PreviewBy},
     context::Context,
     error::CommandError,
     exit::Exit,
@@ -64,7 +65,7 @@ fn example_of(kind: Kind, now: DateTime<Utc>) -> Content {
     examples(kind, now).into_iter().next().expect("every kind has an example")
 }
 
-/// Writes `KIND.LANG.html` and `KIND.LANG.txt`, and prints their paths.
+/// Writes `KIND.LANG.html` and `KIND.LANG.txt`, or what a channel gets, and prints their paths.
 fn write(
     args: &PreviewArgs,
     output: &Output,
@@ -72,12 +73,25 @@ fn write(
     language: Language,
     content: &Content,
 ) -> Result<(), CommandError> {
-    let (Text { subject, text, html }, error) = render(&mail.templates, language, content);
+    let (finished, error) = render(&mail.templates, language, content);
     if let Some(error) = error {
         output.error(format!("{error}; keyrota's own template is shown"));
     }
     fs::create_dir_all(&args.into).map_err(|error| cannot_write(&args.into, &error))?;
-    for (extension, text) in [("html", html), ("txt", format!("Subject: {subject}\n\n{text}"))] {
+    let as_text = |subject: &str, text: &str| format!("Subject: {subject}\n\n{text}");
+    let files = match args.by {
+        PreviewBy::Mail => {
+            let Text { subject, text, html } = finished;
+            let text = as_text(&subject, &text);
+            vec![("html", html), ("txt", text)]
+        }
+        PreviewBy::Sns => {
+            let (subject, text) = as_topic(&finished);
+            vec![("sns.txt", as_text(&subject, &text))]
+        }
+        PreviewBy::Slack => vec![("slack.json", as_slack(&finished) + "\n")],
+    };
+    for (extension, text) in files {
         let path = args.into.join(format!("{}.{}.{extension}", content.kind(), language.as_str()));
         fs::write(&path, text).map_err(|error| cannot_write(&path, &error))?;
         output.data(&format!("{}\n", path.display()));

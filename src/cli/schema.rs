@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use keyrota::{evidence, history, manifest, report::json};
+use keyrota::{events, evidence, history, manifest, report::json};
 
 use super::{args::Document, error::CommandError, exit::Exit, offered, output::Output};
 
@@ -10,6 +10,7 @@ use super::{args::Document, error::CommandError, exit::Exit, offered, output::Ou
 pub fn schema(of: Document, output: &Output) -> Exit {
     let schema = match of {
         Document::Manifests => manifest::json_schema(),
+        Document::Event => events::schema(),
         Document::Forecast => json::forecast_schema(),
         Document::History => history::schema(),
         Document::Report => evidence::json::schema(),

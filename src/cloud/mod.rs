@@ -200,6 +200,45 @@ pub struct SealedSecret {
     pub access: Option<(Visibility, Vec<u64>)>,
 }
 
+/// A message to a channel, finished: what it takes besides is up to the channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Posting {
+    /// The ARN of the topic, or the name of the secret that holds the webhook's URL.
+    pub to: String,
+    /// `kind` and `run`, as mail has them.
+    pub tags: BTreeMap<String, String>,
+    /// One line; empty where the text begins with it.
+    pub subject: String,
+    /// The text, as the channel takes it.
+    pub text: String,
+}
+
+/// An event for EventBridge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BusEvent {
+    /// When it happened.
+    pub time: DateTime<Utc>,
+    /// What rules match first, e.g. `Access Key Created`.
+    pub detail_type: &'static str,
+    /// The ARNs that it is about.
+    pub resources: Vec<String>,
+    /// A JSON object.
+    pub detail: String,
+}
+
+impl BusEvent {
+    /// What every event of keyrota says that it is from.
+    pub const SOURCE: &str = "keyrota";
+
+    /// Its size as EventBridge measures it, in bytes.
+    pub fn size(&self) -> usize {
+        const TIME: usize = 14;
+        let Self { time: _, detail_type, resources, detail } = self;
+        let resources: usize = resources.iter().map(String::len).sum();
+        TIME + Self::SOURCE.len() + detail_type.len() + detail.len() + resources
+    }
+}
+
 /// Selects the users, by name and path, whose tags and groups are worth a call each.
 pub type Relevant<'a> = &'a (dyn Fn(&str, &str) -> bool + Sync);
 
@@ -314,6 +353,12 @@ pub trait Probes: Reads {
     async fn mail_account(&self, region: Option<&str>) -> Result<MailAccount, CallError>;
     /// `DescribeKey` of KMS: the key's state, `Enabled` if it can be used; `None` if there is no such key.
     async fn kms_key(&self, key: &str) -> Result<Option<String>, CallError>;
+    /// `DescribeEventBus` of EventBridge: whether there is one.
+    async fn event_bus(&self, bus: &str) -> Result<bool, CallError>;
+    /// `GetTopicAttributes` of SNS: whether there is such a topic.
+    async fn topic(&self, arn: &str) -> Result<bool, CallError>;
+    /// `GetSecretValue` of a webhook's secret: whether it holds a URL that may be posted to. Nothing is posted.
+    async fn webhook(&self, secret: &str) -> Result<(), CallError>;
     /// `GetFunctionConfiguration` of Lambda, in the caller's account; `None` if there is no such function.
     async fn function(&self, name: &str) -> Result<Option<Function>, CallError>;
     /// `SimulatePrincipalPolicy` for the caller: which of these actions its policies don't allow on this resource.
@@ -359,6 +404,14 @@ pub trait Writes: Reads {
     async fn put_parameter(&self, parameter: &NewParameter, value: &SecretString) -> Result<i64, CallError>;
     /// `PUT …/secrets/NAME` of GitHub.
     async fn put_vault_secret(&self, vault: &Vault, secret: &SealedSecret) -> Result<(), CallError>;
+
+    /// `Publish` of SNS, in the region of the topic.
+    async fn publish(&self, posting: &Posting) -> Result<(), CallError>;
+    /// Posts to a Slack webhook. Its URL is the value of a secret of keyrota's own, beside the caller (`GetSecretValue`, once).
+    async fn post_to_webhook(&self, posting: &Posting) -> Result<(), CallError>;
+    /// `PutEvents` of EventBridge, of no more than it takes at once. What it refuses for the moment is put again; yields
+    /// why each was refused in the end, in their order.
+    async fn put_events(&self, bus: &str, events: &[BusEvent]) -> Result<Vec<Option<String>>, CallError>;
 }
 
 /// The one read of a credential: to deliver it where the run that made it could not. Whoever plans can't call it.

@@ -13,6 +13,7 @@ use crate::{
         policy::WEAKENINGS,
         schedule::{next_after, rate},
     },
+    notice::Channel,
     roster::Entry,
 };
 
@@ -90,6 +91,11 @@ pub const SETTINGS: &[SettingRow] = &[
         is_weaker: |before, after, _| lacks(&before.mail.digest, &after.mail.digest),
     },
     SettingRow { field: "mail.language", weaker: "never", is_weaker: |_, _, _| false },
+    SettingRow {
+        field: "events.bus",
+        weaker: "removed, or another bus",
+        is_weaker: |before, after, _| before.events.bus().is_some() && before.events.bus() != after.events.bus(),
+    },
     SettingRow { field: "templates/", weaker: "never: its text is shown", is_weaker: |_, _, _| false },
     SettingRow {
         field: "deliver.github.names",
@@ -224,7 +230,8 @@ fn longer_exempt(before: Option<&Exemption>, after: Option<&Exemption>) -> bool 
 
 /// Whether something of the first list is not in the second.
 fn lacks(before: &[String], after: &[String]) -> bool {
-    before.iter().any(|one| !after.iter().any(|other| other.eq_ignore_ascii_case(one)))
+    let identity = |one: &String| Channel::of(one).identity();
+    before.iter().any(|one| !after.iter().any(|other| identity(other) == identity(one)))
 }
 
 fn looser(limit: fn(&Limits) -> &Option<Sourced<u32>>, before: &Manifest, after: &Manifest) -> bool {

@@ -123,10 +123,10 @@ pub enum Outcome {
     Error,
 }
 
-/// Someone who was told: SES accepted a mail to them.
+/// Someone who was told: SES accepted a mail to them, or a channel a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ToldRecord {
-    /// Where to.
+    /// The address, or the channel as manifests name it.
     pub address: String,
     /// How.
     pub by: Means,
@@ -138,7 +138,11 @@ pub struct ToldRecord {
 pub enum Means {
     /// At an address of the owner.
     Mail,
-    /// At `[mail] fallback`, as the owner's was refused, or has none.
+    /// By an SNS topic.
+    Sns,
+    /// By a Slack webhook.
+    Slack,
+    /// By `[mail] fallback`, as the owner's was refused, or has none.
     Fallback,
 }
 
@@ -154,11 +158,11 @@ pub struct MailRecord {
     pub at: DateTime<Utc>,
     /// What it was about: `deactivated`, `digest` and so on.
     pub kind: String,
-    /// The address.
+    /// The address, or the channel as manifests name it.
     pub to: String,
     /// The users it was about; none of a digest.
     pub users: Vec<String>,
-    /// Whether SES accepted it.
+    /// Whether it was accepted there.
     pub result: Outcome,
     /// Why not.
     pub cause: Option<String>,

@@ -8,6 +8,7 @@ use super::record::{
 use crate::{
     apply::{self, Applied, Sent},
     cloud::Reads,
+    notice::Channel,
     run::Planned,
     verdict::Verdict,
 };
@@ -91,12 +92,15 @@ fn change<C: Reads>(about: &About<'_>, planned: &Planned<'_, C>, outcome: &apply
     let entry = roster.and_then(|roster| roster.entry(&change.user));
     let is_owner = |address: &str| {
         let own = entry.into_iter().flat_map(|entry| &entry.recipients);
-        own.into_iter().any(|own| own.eq_ignore_ascii_case(address))
+        own.into_iter().any(|own| Channel::of(own).identity() == Channel::of(address).identity())
     };
-    let told = |address: &String| ToldRecord {
-        address: address.clone(),
-        by: if is_owner(address) { Means::Mail } else { Means::Fallback },
+    let means = |address: &str| match Channel::of(address) {
+        _ if !is_owner(address) => Means::Fallback,
+        Channel::Mail(_) => Means::Mail,
+        Channel::Topic(_) => Means::Sns,
+        Channel::Webhook(_) => Means::Slack,
     };
+    let told = |address: &String| ToldRecord { address: address.clone(), by: means(address) };
     ChangeRecord {
         run: about.run.to_owned(),
         at: *at,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     cloud::sandbox::IamUser,
-    manifest::values::{addresses_in, is_bare_address},
+    manifest::recipients::{addresses_in, is_bare_address},
     notice::USER_NAME,
 };
 

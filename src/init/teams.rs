@@ -7,7 +7,7 @@ use std::{
     str::FromStr,
 };
 
-use crate::{cloud::sandbox::IamUser, manifest::values::addresses_in, untrusted::printable};
+use crate::{cloud::sandbox::IamUser, manifest::recipients::addresses_in, untrusted::printable};
 
 /// Tags that mean people, most of all first; then what people work on.
 const PEOPLE: [&str; 7] = ["team", "squad", "owner", "group", "department", "dept", "unit"];

@@ -647,9 +647,10 @@ impl Secret {
     }
 
     /// Until when nothing is due by this policy, if nothing that is noted here says otherwise: what was begun and not
-    /// finished, and who was not told (`is_told_anyway`: nobody is to be), must be looked at.
-    pub fn rests(&self, policy: &str, is_told_anyway: bool) -> Option<&Rest> {
-        let rest = self.rest.as_ref().filter(|rest| rest.policy == policy)?;
+    /// finished, and who was not told (`is_told_anyway`: nobody is to be), must be looked at. The policy's name is computed
+    /// where something is noted at all.
+    pub fn rests(&self, policy: impl FnOnce() -> String, is_told_anyway: bool) -> Option<&Rest> {
+        let rest = self.rest.as_ref()?;
         let current = self.current()?;
         let is_told = is_told_anyway || self.notified == KeyId::of_version(&current.id);
         let is_stored = self.pending().is_none();
@@ -660,7 +661,8 @@ impl Secret {
         };
         let took = |refused: &Undelivered| self.delivered.as_ref().is_some_and(|(key, _)| *key == refused.key);
         let is_delivered = self.undelivered.as_ref().is_none_or(took);
-        (is_told && is_stored && is_deactivated && is_delivered && self.intent.is_none()).then_some(rest)
+        let is_at_rest = is_told && is_stored && is_deactivated && is_delivered && self.intent.is_none();
+        (is_at_rest && rest.policy == policy()).then_some(rest)
     }
 
     /// When something that is noted here began that takes a while: the latest of it, and what it is.

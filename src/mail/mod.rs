@@ -4,5 +4,5 @@
 mod send;
 mod words;
 
-pub use self::send::{Delivery, Outbox, Sending, owner, reason, unsent};
+pub use self::send::{Delivery, Outbox, Sending, as_slack, as_topic, owner, reason, run_id, unsent};
 pub use self::words::of_notice;

@@ -1,4 +1,11 @@
-//! A finished mail, and its way out: each recipient gets a message of their own.
+//! A finished notice, and its way out: each recipient gets a message of their own, by mail or by a channel.
+
+mod address;
+mod cut;
+mod slack;
+mod topic;
+
+pub use self::{slack::as_slack, topic::as_topic};
 
 use std::{
     collections::BTreeMap,
@@ -9,26 +16,35 @@ use chrono::{DateTime, Utc};
 
 use super::words;
 use crate::{
-    cloud::{Message, Writes},
+    cloud::Writes,
     inventory::{CallError, ErrorKind, KeyId},
     manifest::Mail,
-    notice::{NO_ADDRESS, Sender},
+    notice::{Channel, NO_ADDRESS, Sender},
     plan::{Announcement, Change},
     template::{Language, Text, content::Content, render},
 };
 
-/// Whether SES still takes mail. Once its daily quota is used up, nothing more is tried in a run.
+/// What takes no more messages in a run, and why: SES, once its daily quota is used up, and a channel that has failed for good.
 #[derive(Debug, Default)]
-pub struct Outbox(Mutex<Option<CallError>>);
+pub struct Outbox(Mutex<BTreeMap<Option<String>, CallError>>);
 
 impl Outbox {
-    /// Why nothing more can be sent, if that is so.
-    pub fn closed(&self) -> Option<CallError> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Why nothing more can be sent to this recipient, if that is so.
+    pub fn closed(&self, to: &str) -> Option<CallError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&way(to)).cloned()
     }
 
-    fn close(&self, error: &CallError) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| error.clone());
+    fn close(&self, to: &str, error: &CallError) {
+        let mut closed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        closed.entry(way(to)).or_insert_with(|| error.clone());
+    }
+}
+
+/// What a message takes that all messages to the same place take: `None` is SES.
+fn way(to: &str) -> Option<String> {
+    match Channel::of(to) {
+        Channel::Mail(_) => None,
+        channel => Some(channel.identity()),
     }
 }
 
@@ -39,12 +55,12 @@ pub struct Sending<'a> {
     pub mail: &'a Mail,
     /// When the run began: its mail carries that as a tag.
     pub as_of: DateTime<Utc>,
-    /// Whether SES still takes mail.
+    /// What takes no more messages.
     pub outbox: &'a Outbox,
 }
 
 /// Tells the owner of a key that was rotated, or of one that is to go. Told is who can act on it: one accepted message is
-/// enough. When every recipient is refused, the fallback is written to instead, with the reason. Yields the addresses whose
+/// enough, whichever way it went. When every recipient is refused, the fallback is told instead, with the reason. Yields those whose
 /// message was accepted.
 ///
 /// # Errors
@@ -59,9 +75,8 @@ pub async fn owner(
 ) -> Result<Vec<String>, CallError> {
     let Sending { mail, as_of, outbox } = *sending;
     let Announcement { topic, sender, recipients, fallback, language, .. } = announcement;
-    let Some(sender) = sender else { return Err(unsent(&change.user, "`[mail] from` is missing")) };
     let delivery = |because: Option<String>| {
-        Delivery::new(mail, sender, *language, words::of_topic(change, key, topic, because), as_of)
+        Delivery::new(mail, sender.as_ref(), *language, words::of_topic(change, key, topic, because), as_of)
     };
     let refused = match delivery(None).send_each(cloud, outbox, recipients, notes).await? {
         Receipt::Accepted(told) => return Ok(told),
@@ -73,7 +88,11 @@ pub async fn owner(
     notes.extend(refused.iter().map(ToString::to_string));
     match delivery(Some(reason(&refused))).send_each(cloud, outbox, fallback, notes).await? {
         Receipt::Accepted(told) => {
-            let why = if refused.is_empty() { NO_ADDRESS } else { "every address of the owner was refused" };
+            let why = match &refused[..] {
+                [] => NO_ADDRESS,
+                _ if recipients.iter().all(|to| way(to).is_none()) => "every address of the owner was refused",
+                _ => "every recipient was refused",
+            };
             notes.push(format!("{} was told instead: {why}", told.join(", ")));
             Ok(told)
         }
@@ -105,9 +124,10 @@ fn nobody(user: &str, mut refused: Vec<CallError>) -> CallError {
     })
 }
 
-/// A finished mail without a recipient.
+/// A finished notice without a recipient.
 pub struct Delivery {
-    sender: Sender,
+    /// `None` where nobody is told by mail.
+    sender: Option<Sender>,
     tags: BTreeMap<String, String>,
     text: Text,
     /// What is to be said of the words themselves.
@@ -115,44 +135,60 @@ pub struct Delivery {
 }
 
 enum Receipt {
-    /// By these addresses.
+    /// By these recipients.
     Accepted(Vec<String>),
-    /// By every address, and why; none if there was no address.
+    /// By every recipient, and why; none if there was none.
     Refused(Vec<CallError>),
 }
 
 impl Delivery {
     /// Puts it in words, with the headers that `[mail]` asks for.
-    pub fn new(mail: &Mail, sender: &Sender, language: Language, content: Content, as_of: DateTime<Utc>) -> Self {
+    pub fn new(
+        mail: &Mail,
+        sender: Option<&Sender>,
+        language: Language,
+        content: Content,
+        as_of: DateTime<Utc>,
+    ) -> Self {
         let (text, error) = render(&mail.templates, language, &content);
-        let run = as_of.format("%Y%m%dT%H%M%SZ").to_string();
-        let tags = [("kind", content.kind().to_string()), ("run", run)];
+        let tags = [("kind", content.kind().to_string()), ("run", run_id(as_of))];
         Self {
-            sender: sender.clone(),
+            sender: sender.cloned(),
             tags: tags.map(|(name, value)| (name.to_owned(), value)).into(),
             text,
             note: error.map(|error| format!("keyrota's own template was used instead of {error}")),
         }
     }
 
-    /// Sends it to one address, unless an earlier answer said that nothing more can be sent.
+    /// Sends it to one recipient, unless an earlier answer said that nothing more can be sent there.
     pub async fn send(&self, cloud: &impl Writes, outbox: &Outbox, to: &str) -> Result<(), CallError> {
-        if let Some(error) = outbox.closed() {
+        if let Some(error) = outbox.closed(to) {
             return Err(error);
         }
-        let Text { subject, text, html } = self.text.clone();
-        let (sender, tags) = (self.sender.clone(), self.tags.clone());
-        let sent = cloud.send_mail(&Message { sender, tags, to: to.to_owned(), subject, text, html }).await;
-        if let Err(error) = &sent
-            && error.kind == ErrorKind::QuotaUsedUp
-        {
-            outbox.close(error);
+        let sent = match Channel::of(to) {
+            Channel::Mail(address) => match &self.sender {
+                Some(sender) => address::send(cloud, sender, &self.tags, &self.text, address).await,
+                // `check` refuses manifests that tell an address and have none.
+                None => Err(unsent(address, "`[mail] from` is missing")),
+            },
+            Channel::Topic(arn) => topic::send(cloud, &self.tags, &self.text, arn).await.map_err(refused_for_good),
+            Channel::Webhook(name) => slack::send(cloud, &self.tags, &self.text, name).await.map_err(refused_for_good),
+        };
+        if let Err(error) = &sent {
+            let is_for_all = match way(to) {
+                None => error.kind == ErrorKind::QuotaUsedUp,
+                // What one message waited for in vain, the next ones would wait for as well.
+                Some(_) => true,
+            };
+            if is_for_all {
+                outbox.close(to, error);
+            }
         }
         sent
     }
 
     /// # Errors
-    /// A failure that is not about the address, if no message was accepted.
+    /// A failure that is not about the recipient, if no message was accepted.
     async fn send_each(
         &self,
         cloud: &impl Writes,
@@ -166,6 +202,8 @@ impl Delivery {
             match self.send(cloud, outbox, to).await {
                 Ok(()) => accepted.push(to.clone()),
                 Err(error) if error.kind == ErrorKind::Refused => refused.push(error),
+                // That there is no more mail today is what the run goes by.
+                Err(error) if failed.as_ref().is_some_and(is_quota) && !is_quota(&error) => {}
                 Err(error) => failed = Some(error),
             }
         }
@@ -177,5 +215,24 @@ impl Delivery {
             Some(error) => Err(error),
             None => Ok(Receipt::Refused(refused)),
         }
+    }
+}
+
+fn is_quota(error: &CallError) -> bool {
+    error.kind == ErrorKind::QuotaUsedUp
+}
+
+/// The name of the run that began then, by which its messages and events belong together.
+pub fn run_id(as_of: DateTime<Utc>) -> String {
+    as_of.format("%Y%m%dT%H%M%SZ").to_string()
+}
+
+/// A channel that a permission is missing for, or that is not there, refuses whatever is sent: unlike mail, others may take it.
+fn refused_for_good(error: CallError) -> CallError {
+    match error.kind {
+        ErrorKind::Denied | ErrorKind::NotFound | ErrorKind::Conflict | ErrorKind::Malformed => {
+            CallError { kind: ErrorKind::Refused, ..error }
+        }
+        _ => error,
     }
 }

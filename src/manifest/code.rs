@@ -58,7 +58,7 @@ codes! {
     Pattern = "KR0016",
     /// A rule does not say whom to tell.
     NotifyMissing = "KR0017",
-    /// Neither a mail address nor `tag:NAME`.
+    /// Neither a mail address nor `tag:NAME` nor a channel.
     Address = "KR0018",
     /// Somebody is to be told, but `[mail] from` is missing.
     SenderMissing = "KR0019",
@@ -128,4 +128,10 @@ codes! {
     SharedPlace = "KR0071",
     /// A value of `[deliver]` that GitHub can't have, or one that is missing.
     Delivery = "KR0072",
+    /// A channel that there is not, or that is not named as it must be.
+    Channel = "KR0080",
+    /// A webhook's secret that can be the one of a user's credential.
+    ChannelIsCredential = "KR0081",
+    /// Not the name or ARN of an event bus, or none.
+    EventBus = "KR0082",
 }

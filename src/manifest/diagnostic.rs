@@ -317,6 +317,22 @@ fn excerpts(labels: &[Label]) -> Vec<Excerpt<'_>> {
     excerpts
 }
 
+/// The text with the paths of webhooks blotted out, as long as it was: who has such a URL can write to its channel.
+fn without_webhooks(text: &str) -> String {
+    const HOST: &str = "://hooks.";
+    let (mut out, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = rest.find(HOST) {
+        let host = at + HOST.len();
+        let ends = |c: char| c.is_whitespace() || c == '"' || c == '\'' || c == '>';
+        let end = rest[host..].find(ends).map_or(rest.len(), |end| host + end);
+        let path = rest[host..end].find('/').map_or(end, |slash| host + slash + 1);
+        out += &rest[..path];
+        out.extend(rest[path..end].bytes().map(|_| '*'));
+        rest = &rest[end..];
+    }
+    out + rest
+}
+
 impl<'a> Excerpt<'a> {
     /// Only the excerpt's own lines are handed to the renderer: it reads all it is given, and files may be long.
     fn add_to(self, group: Group<'a>) -> Group<'a> {
@@ -327,7 +343,7 @@ impl<'a> Excerpt<'a> {
             return group.element(if line > 1 { origin.line(line) } else { origin });
         }
         let (start, end) = (self.file.line_span(self.first).start, self.file.line_span(self.last).end);
-        let (text, place) = untrusted::source(&self.file.text[start..end]);
+        let (text, place) = untrusted::source(&without_webhooks(&self.file.text[start..end]));
         let mut snippet = Snippet::source(text).line_start(self.first).path(printable(&self.file.path));
         for (kind, label) in self.labels {
             // A span of several lines is shown by its first: what is wrong is said in words.

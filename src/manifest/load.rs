@@ -9,11 +9,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     accounts::{self, WrittenAccount},
+    channels,
     code::Code,
     context::Context,
     deliver,
-    diagnostic::{Diagnostic, Severity, Sources, quote},
-    duplicates, files,
+    diagnostic::{Diagnostic, Severity, Sources},
+    duplicates, events, files,
     fingerprint::fingerprint,
     layers, limits, mail,
     model::Manifest,
@@ -118,7 +119,7 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
     let mut gap = TimeDelta::days(31);
     layers::resolve_auto(&mut defaults, gap);
     if let Some(file) = shared.parsed {
-        let schema::File { defaults: own, mail, limits, pace, schedule, deliver, accounts, .. } = &file.file;
+        let schema::File { defaults: own, mail, events, limits, pace, schedule, deliver, accounts, .. } = &file.file;
         let mut context = Context { source: &file.source, sources: &sources, now, gap, diagnostics };
         manifest.schedule =
             schedule.as_ref().map(|own| schedule::schedule(&own.value, &mut context)).unwrap_or_default();
@@ -139,6 +140,9 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
         manifest.mail = mail.as_ref().map(|own| mail::check(&own.value, &mut context)).unwrap_or_default();
         manifest.mail.language = defaults.language.value;
         manifest.mail.places.extend(defaults.language.source.clone().map(|source| ("language".to_owned(), source)));
+        let is_rejected = |table: &Spanned<_>, key: &str| file.rejected.contains(&table.span, key);
+        let checked = events.as_ref().map(|own| events::check(own, |key| is_rejected(own, key), &mut context));
+        manifest.events = checked.unwrap_or_default();
         manifest.limits = limits.as_ref().map(|own| limits::limits(&own.value, &mut context)).unwrap_or_default();
         manifest.pace = pace.as_ref().map(|own| limits::pace(&own.value, &mut context)).unwrap_or_default();
         manifest.deliver = deliver.as_ref().map(|own| deliver::check(&own.value, &mut context)).unwrap_or_default();
@@ -161,7 +165,8 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
             manifest.exemptions.extend(rules::exemption(exemption, &file.rejected, &layer, &mut context));
         }
     }
-    diagnostics.extend(missing_sender(&manifest, &shared, &sources));
+    diagnostics.extend(channels::missing_sender(&manifest, &shared, &sources));
+    diagnostics.extend(channels::credentials_as_webhooks(&manifest, &sources));
     diagnostics.extend(duplicates::rules(&manifest, &sources));
     diagnostics.extend(duplicates::exemptions(&manifest, &sources));
     diagnostics.extend(secrets::collisions(&manifest, &sources));
@@ -169,20 +174,4 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
     diagnostics.extend(secrets::replicas_at_home(&manifest, &sources));
     manifest.sources = sources;
     manifest
-}
-
-/// `[mail] from` is required as soon as anyone is to be told.
-fn missing_sender(manifest: &Manifest, shared: &Shared, sources: &Sources) -> Option<Diagnostic> {
-    let is_refused = shared.is_refused("mail", |file| file.mail.as_ref(), "from");
-    if manifest.mail.from.is_some() || is_refused || shared.has_bad_sender() {
-        return None;
-    }
-    let message = format!("somebody is to be told, but {} has no sender", quote("[mail]"));
-    let notify = manifest.rules.iter().map(|rule| &rule.policy.notify).find(|notify| !notify.value.is_empty());
-    let label = match notify.and_then(|notify| notify.source.as_ref()) {
-        Some(source) => sources.label(source, "this tells somebody"),
-        None => shared.mail_label(manifest)?,
-    };
-    let help = "add to `keyrota.toml`, below `[mail]`: `from = \"Security <security@example.com>\"`";
-    Some(Diagnostic::error(Code::SenderMissing, message, label).help(help))
 }

@@ -5,8 +5,17 @@ use std::{collections::BTreeMap, sync::Arc};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{context::Context, source::Source, spanned::Spanned, values};
+use super::{
+    code::Code,
+    context::Context,
+    diagnostic::quote,
+    recipients::{self, is_bare_address},
+    source::Source,
+    spanned::Spanned,
+    values::{self, Invalid, wrong},
+};
 use crate::{
+    names,
     notice::Sender,
     template::{Language, Templates},
 };
@@ -14,7 +23,7 @@ use crate::{
 /// `[mail]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mail {
-    /// Set whenever anyone is to be told.
+    /// Set whenever anyone is to be told by mail.
     pub from: Option<String>,
     /// The SES identity of another account that permits this one to send for it.
     pub from_arn: Option<String>,
@@ -24,9 +33,9 @@ pub struct Mail {
     pub configuration_set: Option<String>,
     /// The region whose SES sends; `None`: that of the caller.
     pub region: Option<String>,
-    /// Who is told when the owner can't be.
+    /// Who is told when the owner can't be: addresses, and channels as they are written.
     pub fallback: Vec<String>,
-    /// Who gets a summary of each run.
+    /// Who gets a summary of each run, likewise.
     pub digest: Vec<String>,
     /// Of the digest: that of `[defaults]`.
     pub language: Language,
@@ -37,7 +46,7 @@ pub struct Mail {
 }
 
 impl Mail {
-    /// The sender of all mail; `None` where nobody is ever told.
+    /// The sender of all mail; `None` where nobody is ever told by mail.
     pub fn sender(&self) -> Option<Sender> {
         let Self { from, from_arn, reply_to, configuration_set, region, .. } = self.clone();
         Some(Sender { from: from?, from_arn, reply_to, configuration_set, region })
@@ -48,7 +57,7 @@ impl Mail {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub(super) struct WrittenMail {
-    /// The sender; an identity that SES has verified. Required as soon as anyone is to be told.
+    /// The sender; an identity that SES has verified. Required as soon as anyone is to be told by mail.
     #[schemars(extend("examples" = ["Security <security@example.com>"]))]
     pub from: Option<Spanned<String>>,
     /// The ARN of the sender's SES identity, if another account owns it and permits this one to send for it.
@@ -63,10 +72,10 @@ pub(super) struct WrittenMail {
     /// The region whose SES sends the mail. Without it: that of the caller's credentials.
     #[schemars(extend("examples" = ["eu-west-1"]))]
     pub region: Option<Spanned<String>>,
-    /// Who is told when the owner can't be.
+    /// Who is told when the owner can't be: addresses, `sns:ARN` and `slack:NAME`.
     #[schemars(extend("examples" = [["security@example.com"]]))]
     pub fallback: Option<Spanned<Vec<Spanned<String>>>>,
-    /// Who gets a summary of each run that did or blocked something.
+    /// Who gets a summary of each run that did or blocked something: addresses, `sns:ARN` and `slack:NAME`.
     #[schemars(extend("examples" = [["security@example.com"]]))]
     pub digest: Option<Spanned<Vec<Spanned<String>>>>,
 }
@@ -75,10 +84,15 @@ pub(super) struct WrittenMail {
 pub(super) fn check(written: &WrittenMail, context: &mut Context) -> Mail {
     let WrittenMail { from, from_arn, reply_to, configuration_set, region, fallback, digest } = written;
     let one = |address: &Option<Spanned<String>>, context: &mut Context| {
-        address.as_ref().and_then(|at| context.accept(&at.span, values::address(&at.value)))
+        address.as_ref().and_then(|at| context.accept(&at.span, recipients::address(&at.value)))
     };
     let many = |list: &Option<Spanned<Vec<Spanned<String>>>>, context: &mut Context| {
-        list.as_ref().map(|list| context.accept_all(&list.value, values::address)).unwrap_or_default()
+        list.as_ref()
+            .map(|list| {
+                let named = |text: &str| recipients::named(text).map(|recipient| recipient.to_string());
+                context.accept_all(&list.value, named)
+            })
+            .unwrap_or_default()
     };
     let spans = [
         ("from", from.as_ref().map(|at| &at.span)),
@@ -91,15 +105,37 @@ pub(super) fn check(written: &WrittenMail, context: &mut Context) -> Mail {
     let places = spans.into_iter().filter_map(|(key, span)| Some((key.to_owned(), context.location(span?)))).collect();
     Mail {
         from: one(from, context),
-        from_arn: from_arn.as_ref().and_then(|at| context.accept(&at.span, values::identity_arn(&at.value))),
+        from_arn: from_arn.as_ref().and_then(|at| context.accept(&at.span, identity_arn(&at.value))),
         reply_to: one(reply_to, context),
-        configuration_set: configuration_set
-            .as_ref()
-            .and_then(|at| context.accept(&at.span, values::configuration_set(&at.value))),
+        configuration_set: configuration_set.as_ref().and_then(|at| context.accept(&at.span, set_name(&at.value))),
         region: region.as_ref().and_then(|at| context.accept(&at.span, values::region(&at.value))),
         fallback: many(fallback, context),
         digest: many(digest, context),
         places,
         ..Mail::default()
     }
+}
+
+/// The ARN of an SES identity: a domain or an address.
+fn identity_arn(text: &str) -> Result<String, Invalid> {
+    let is_fine = matches!(text.split(':').collect::<Vec<_>>()[..], ["arn", partition, "ses", region, account, resource]
+    if names::is_partition(partition) && names::is_region(region) && names::is_account_id(account)
+        && resource.strip_prefix("identity/").is_some_and(|name| {
+            is_bare_address(name) || is_bare_address(&format!("any@{name}"))
+        }));
+    if is_fine {
+        return Ok(text.to_owned());
+    }
+    let help = "write e.g. `arn:aws:ses:eu-west-1:111122223333:identity/example.com`";
+    wrong(Code::MailIdentity, format!("{} is not the ARN of an SES identity", quote(text)), help)
+}
+
+/// The name of an SES configuration set.
+fn set_name(text: &str) -> Result<String, Invalid> {
+    let is_fine = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if !text.is_empty() && text.len() <= 64 && text.chars().all(is_fine) {
+        return Ok(text.to_owned());
+    }
+    let message = format!("{} can't be the name of an SES configuration set", quote(text));
+    wrong(Code::MailIdentity, message, "names of configuration sets have up to 64 letters, digits, `_` and `-`")
 }

@@ -4,11 +4,13 @@
 //! builds upon.
 
 mod accounts;
+mod channels;
 mod code;
 mod context;
 mod deliver;
 pub(crate) mod diagnostic;
 pub(crate) mod duplicates;
+mod events;
 mod exempted;
 pub mod files;
 mod fingerprint;
@@ -21,6 +23,7 @@ mod overlooked;
 mod parse;
 mod pattern;
 pub mod policy;
+pub(crate) mod recipients;
 mod rules;
 pub mod schedule;
 mod schema;
@@ -35,9 +38,11 @@ pub(crate) mod values;
 
 pub use self::{
     accounts::DeclaredAccount,
+    channels::Channels,
     code::Code,
     deliver::{Deliver, GitHub},
     diagnostic::{Diagnostic, Label, Severity, shown},
+    events::Events,
     exempted::{Exempted, exempted},
     fingerprint::fingerprint,
     limits::{Limits, Pace},

@@ -8,6 +8,7 @@ use super::{
     accounts::DeclaredAccount,
     deliver::Deliver,
     diagnostic::Sources,
+    events::Events,
     limits::{Limits, Pace},
     mail::Mail,
     pattern::Pattern,
@@ -28,6 +29,8 @@ pub struct Manifest {
     pub defaults: Arc<Policy>,
     /// `[mail]`.
     pub mail: Mail,
+    /// `[events]`.
+    pub events: Events,
     /// `[limits]`.
     pub limits: Limits,
     /// `[pace]`.

@@ -19,7 +19,7 @@ use super::{
 /// The file that holds what is shared.
 pub(super) const SHARED: &str = "keyrota.toml";
 /// The tables that belong in [`SHARED`] alone.
-const SHARED_TABLES: [&str; 6] = ["defaults", "mail", "limits", "pace", "schedule", "accounts"];
+const SHARED_TABLES: [&str; 7] = ["defaults", "mail", "events", "limits", "pace", "schedule", "accounts"];
 
 /// A manifest as written, and what was taken out of it because it was wrong.
 pub(super) struct Parsed {

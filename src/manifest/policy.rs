@@ -11,13 +11,14 @@ use super::{
     code::Code,
     context::Context,
     diagnostic::{Diagnostic, quote},
+    recipients,
     source::{Source, Sourced},
     spanned::{Ahead, Duration, Instant, Spanned},
     values,
 };
 use crate::{
     delivery::{MOST_PLACES, Place},
-    notice::Recipient,
+    notice::{Channel, Recipient},
     template::Language,
     time::{self, Day},
 };
@@ -171,17 +172,18 @@ policy! {
         weaker "`retire-oldest`: keys in use are deactivated"
             |before, after| (*before, *after) == (WhenFull::Block, WhenFull::RetireOldest);
 
-    /// Mail addresses, `tag:NAME` for those in this tag of the IAM user, or `user-name` where its name is an address.
-    /// Required here or in `[defaults]`; `[]` says nobody, on purpose.
+    /// Mail addresses, `tag:NAME` for those in this tag of the IAM user, or `user-name` where its name is an address;
+    /// `sns:ARN` for an SNS topic, `slack:NAME` for the Slack webhook whose URL the secret of this name holds. Required
+    /// here or in `[defaults]`; `[]` says nobody, on purpose.
     #[schemars(extend("examples" = [["tag:email"]]))]
     notify "notify": Vec<Recipient> = Vec::new();
-        written Vec<Spanned<String>>, read |context, at| context.list(at, values::recipient);
+        written Vec<Spanned<String>>, read |context, at| context.list(at, recipients::recipient);
         words |notify| match notify.is_empty() {
             true => "nobody".to_owned(),
             false => listed(notify),
         };
         weaker "fewer or other people are told" |before, after| {
-            let names = |recipient: &Recipient| recipient.to_string().to_lowercase();
+            let names = |recipient: &Recipient| Channel::of(&recipient.to_string()).identity();
             let after: Vec<_> = after.iter().map(names).collect();
             !before.iter().map(names).all(|one| after.contains(&one))
         };

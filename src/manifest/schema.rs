@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::{
     accounts::WrittenAccount,
     deliver::WrittenDeliver,
+    events::WrittenEvents,
     limits::{WrittenLimits, WrittenPace},
     mail::WrittenMail,
     policy::WrittenPolicy,
@@ -39,6 +40,8 @@ pub(super) struct File {
     pub defaults: Option<Spanned<WrittenPolicy>>,
     /// Who sends mail, and who gets it when the owner can't. Only in `keyrota.toml`.
     pub mail: Option<Spanned<WrittenMail>>,
+    /// One event of EventBridge for each change, for programs: restarts, chat, tickets. Only in `keyrota.toml`.
+    pub events: Option<Spanned<WrittenEvents>>,
     /// Limits that are checked before the first change; exceeding one changes nothing. Only in `keyrota.toml`.
     pub limits: Option<Spanned<WrittenLimits>>,
     /// How many rotations a run begins; the rest follows in the next runs. Only in `keyrota.toml`.

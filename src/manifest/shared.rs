@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::{diagnostic::Label, mail::WrittenMail, model::Manifest, parse::Parsed, schema, spanned::Spanned};
+use crate::notice::Channel;
 
 /// What `keyrota.toml` was meant to say, as far as it could be read.
 pub(super) struct Shared<'a> {
@@ -37,7 +38,8 @@ impl Shared<'_> {
     }
 
     pub fn mail_label(&self, manifest: &Manifest) -> Option<Label> {
-        let tells = !manifest.mail.fallback.is_empty() || !manifest.mail.digest.is_empty();
+        let mut told = manifest.mail.fallback.iter().chain(&manifest.mail.digest);
+        let tells = told.any(|recipient| matches!(Channel::of(recipient), Channel::Mail(_)));
         let mail = self.mail().filter(|_| tells)?;
         Some(Label::new(&self.parsed?.source, mail.span.clone(), "`fallback` or `digest` tells somebody"))
     }

@@ -1,4 +1,4 @@
-//! What may stand within the quotes: durations, dates, patterns, addresses, names of AWS things.
+//! What may stand within the quotes: durations, dates, patterns, names of AWS things.
 
 use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use toml::value::{Datetime, Offset};
@@ -7,7 +7,6 @@ use super::{code::Code, diagnostic::quote, pattern::Pattern};
 use crate::{
     delivery::{self, Misnamed, Place},
     names,
-    notice::{Recipient, USER_NAME},
     template::Language,
 };
 
@@ -22,7 +21,7 @@ pub(super) struct Invalid {
     pub help: String,
 }
 
-fn wrong<T>(code: Code, message: impl Into<String>, help: impl Into<String>) -> Result<T, Invalid> {
+pub(super) fn wrong<T>(code: Code, message: impl Into<String>, help: impl Into<String>) -> Result<T, Invalid> {
     Err(Invalid { code, message: message.into(), help: help.into() })
 }
 
@@ -216,97 +215,6 @@ pub(super) fn pattern(text: &str, matches: Matches) -> Result<Pattern, Invalid> 
     })
 }
 
-/// A mail address, `tag:NAME`, or `user-name`.
-pub(super) fn recipient(text: &str) -> Result<Recipient, Invalid> {
-    let plain = text.trim().to_ascii_lowercase().replace('_', "-");
-    match text.split_once(':') {
-        _ if text == USER_NAME => Ok(Recipient::UserName),
-        _ if plain == USER_NAME || plain == "username" => {
-            let help = format!("write {} if the names of the users are mail addresses", quote(USER_NAME));
-            wrong(Code::Address, format!("{} is not a mail address", quote(text)), help)
-        }
-        Some(("tag", name)) if name.trim() == name && !name.is_empty() => Ok(Recipient::Tag(name.to_owned())),
-        Some((prefix, name)) if prefix.trim().eq_ignore_ascii_case("tag") => {
-            let name = if name.trim().is_empty() { "email" } else { name.trim() };
-            let help = format!("write the tag's key, without spaces: {}", quote(&format!("tag:{name}")));
-            wrong(Code::Address, format!("{} does not name a tag", quote(text)), help)
-        }
-        _ => address(text).map(Recipient::Address),
-    }
-}
-
-/// `name@example.com` or `Name <name@example.com>`.
-pub(super) fn address(text: &str) -> Result<String, Invalid> {
-    let bare = match text.strip_suffix('>').and_then(|rest| rest.split_once('<')) {
-        Some((name, bare)) if !name.contains(|c: char| c.is_control() || "<>@,;".contains(c)) => bare,
-        _ => text,
-    };
-    if is_bare_address(bare) {
-        return Ok(text.to_owned());
-    }
-    let help = match text.contains([',', ';']) {
-        true => "give each address its own entry in the list",
-        false => "write e.g. `team@example.com` or `Team <team@example.com>`",
-    };
-    wrong(Code::Address, format!("{} is not a mail address", quote(text)), help)
-}
-
-/// Whether mail could be sent to it, as far as its spelling tells.
-pub(crate) fn is_bare_address(text: &str) -> bool {
-    let Some((local, domain)) = text.rsplit_once('@') else { return false };
-    let local_is_fine = !local.is_empty()
-        && local.len() <= 64
-        && local.chars().all(|c| c.is_ascii_graphic() && !"@,;:<>()[]\"\\".contains(c));
-    let label_is_fine = |label: &str| {
-        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '-';
-        !label.is_empty() && label.chars().all(is_word) && !label.starts_with('-') && !label.ends_with('-')
-    };
-    local_is_fine && domain.len() <= 253 && domain.contains('.') && domain.split('.').all(label_is_fine)
-}
-
-/// The addresses in a tag's value. IAM allows letters, digits, spaces and `_.:/=+-@` there, so several are separated by
-/// spaces, `:` or `/`; what else may come out of other hands (`,` and `;`) separates as well.
-pub(crate) fn addresses_in(text: &str) -> Vec<&str> {
-    let mut addresses = Vec::new();
-    for part in text.split(|c: char| c.is_whitespace() || ",;".contains(c)) {
-        // An address may itself hold `/`: it is taken apart only if it is none as it stands.
-        for separators in [&[][..], &[':'], &[':', '/']] {
-            let pieces = part.split(separators).map(|piece| piece.trim_matches(['<', '>']));
-            let found: Vec<&str> = pieces.clone().filter(|piece| is_bare_address(piece)).collect();
-            let is_last = separators.len() == 2;
-            if is_last || found.len() == pieces.filter(|piece| piece.contains('@')).count() && !found.is_empty() {
-                addresses.extend(found);
-                break;
-            }
-        }
-    }
-    addresses
-}
-
-/// The ARN of an SES identity: a domain or an address.
-pub(super) fn identity_arn(text: &str) -> Result<String, Invalid> {
-    let is_fine = matches!(text.split(':').collect::<Vec<_>>()[..], ["arn", partition, "ses", region, account, resource]
-    if names::is_partition(partition) && self::region(region).is_ok() && names::is_account_id(account)
-        && resource.strip_prefix("identity/").is_some_and(|name| {
-            is_bare_address(name) || is_bare_address(&format!("any@{name}"))
-        }));
-    if is_fine {
-        return Ok(text.to_owned());
-    }
-    let help = "write e.g. `arn:aws:ses:eu-west-1:111122223333:identity/example.com`";
-    wrong(Code::MailIdentity, format!("{} is not the ARN of an SES identity", quote(text)), help)
-}
-
-/// The name of an SES configuration set.
-pub(super) fn configuration_set(text: &str) -> Result<String, Invalid> {
-    let is_fine = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if !text.is_empty() && text.len() <= 64 && text.chars().all(is_fine) {
-        return Ok(text.to_owned());
-    }
-    let message = format!("{} can't be the name of an SES configuration set", quote(text));
-    wrong(Code::MailIdentity, message, "names of configuration sets have up to 64 letters, digits, `_` and `-`")
-}
-
 /// A language that keyrota writes, with any region (`es-MX`).
 pub(super) fn language(text: &str) -> Result<Language, Invalid> {
     if let Some(language) = Language::named(text) {
@@ -483,27 +391,6 @@ mod tests {
 
     #[test]
     fn real_values_are_accepted() {
-        for text in ["a@b.example", "Ana Ñandú <ana+keys@x-1.example.com>", "<a@b.example>", "o'neil@example.com"] {
-            assert_eq!(address(text), Ok(text.to_owned()));
-        }
-        for text in [
-            "a@b",
-            "@b.example",
-            "a@",
-            "a b@c.example",
-            "a@b..example",
-            "a@-b.example",
-            "a\r\nBcc: x@y.example",
-            "A <a@b.example",
-            "a@b@c.example",
-        ] {
-            assert!(address(text).is_err(), "{text}");
-        }
-        assert_eq!(recipient("tag:Owner:mail"), Ok(Recipient::Tag("Owner:mail".to_owned())));
-        assert_eq!(recipient("user-name"), Ok(Recipient::UserName));
-        for text in ["username", "user_name", "User-Name", " user-name", "user"] {
-            assert!(recipient(text).is_err(), "{text}");
-        }
         for text in ["eu-west-1", "us-gov-east-1", "ap-southeast-7", "cn-northwest-1", "us-iso-east-1"] {
             assert!(region(text).is_ok(), "{text}");
         }
@@ -532,35 +419,6 @@ mod tests {
             [("en", Language::English), ("es-MX", Language::Spanish), ("pt_BR", Language::Portuguese)]
         {
             assert_eq!(language(text), Ok(expected), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_tag_may_hold_several_addresses() {
-        let both = &["a@x.example", "b@x.example"][..];
-        for (text, expected) in [
-            ("a@x.example", &["a@x.example"][..]),
-            (" a@x.example ", &["a@x.example"]),
-            ("a@x.example:b@x.example", both),
-            ("a@x.example b@x.example", both),
-            ("a@x.example;b@x.example", both),
-            ("a@x.example, b@x.example", both),
-            ("a@x.example/b@x.example", both),
-            ("a@x.example : b@x.example", both),
-            ("a@x.example\tb@x.example", both),
-            ("mailto:a@x.example", &["a@x.example"]),
-            ("team/a@x.example", &["team/a@x.example"]),
-            ("team/a@x.example b@x.example", &["team/a@x.example", "b@x.example"]),
-            ("team/a@x.example:b@x.example", &["team/a@x.example", "b@x.example"]),
-            ("Ana <a@x.example>", &["a@x.example"]),
-            ("a@x.example:b@", &["a@x.example"]),
-            ("ask Bob", &[]),
-            ("a@x", &[]),
-            ("@", &[]),
-            (":/ ;,", &[]),
-            ("", &[]),
-        ] {
-            assert_eq!(addresses_in(text), expected, "{text}");
         }
     }
 

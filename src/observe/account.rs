@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use futures::{StreamExt, stream};
 
 use super::{
-    listing::{CONCURRENCY, Listing, ledger, ledger_named},
+    listing::{CONCURRENCY, Listing, in_time, ledger, ledger_named},
     resource_policy::readers,
-    survey::{Depth, Survey, Urgency, Whom, in_time},
+    survey::{Depth, Survey, Urgency, Whom},
 };
 use crate::{
     cloud::Reads,
@@ -74,6 +74,12 @@ pub async fn observe_for(
         }
         progress();
     }
+    // Those whose keys were read while secrets were listed have been told of.
+    let progress = |user| {
+        if !listing.keys.contains_key(user) {
+            progress();
+        }
+    };
     let Survey { depth, whom: _, until } = survey;
     let mut observed = stream::iter(in_order)
         .map(|(_, user, views)| async move {
@@ -81,7 +87,7 @@ pub async fn observe_for(
             let states = in_time(until, "iam:ListAccessKeys", user, reading).await.unwrap_or_else(|error| {
                 views.iter().map(|(position, _, _)| (*position, Err(error.clone()), None)).collect()
             });
-            progress();
+            progress(user);
             (user, states)
         })
         .buffer_unordered(CONCURRENCY);

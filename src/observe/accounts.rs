@@ -7,8 +7,8 @@ use tokio::time::Instant;
 
 use super::{
     account::observe,
-    listing::{Listing, list_and_read},
-    survey::{Survey, in_time},
+    listing::{Listing, Meanwhile, Progress, list_and_read},
+    survey::Survey,
     unmanaged::{Unmanaged, unmanaged},
 };
 use crate::{
@@ -32,15 +32,6 @@ pub struct AccountState<'a, C> {
 /// The users or secrets of no account could be listed: nothing is known, and there is no plan.
 #[derive(Debug)]
 pub struct NothingRead(pub Vec<UnreadAccount>);
-
-/// Told of how reading goes on, for a progress bar.
-#[derive(Clone, Copy, Debug)]
-pub enum Progress {
-    /// This many users are in scope of an account, and are read now.
-    InScope(usize),
-    /// One of them was read.
-    Read,
-}
 
 /// One account with who is in scope there, before any key was read.
 pub struct AccountScope<'a, C> {
@@ -75,22 +66,21 @@ pub async fn scope<'a, C: Reads>(
     now: DateTime<Utc>,
     until: Option<Instant>,
     is_read: impl Fn(&str) -> bool,
+    progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Scope<'a, C>, NothingRead> {
     let is_read = &is_read;
     let one = |cloud: &'a C| async move {
         let account = cloud.account();
         let relevance = Relevance::new(manifest, account);
         let is_relevant = |name: &str, path: &str| relevance.includes(name, path);
-        let (operation, subject) = ("iam:GetAccountAuthorizationDetails", format!("account {account}"));
         let in_scope = OnceCell::new();
         let whose = |users: &[User]| {
             let (roster, _) = in_scope.get_or_init(|| resolve(manifest, account, users, now));
             let names = roster.entries.iter().map(|entry| entry.user.name.clone());
             names.filter(|name| is_read(name)).collect()
         };
-        let reading = list_and_read(cloud, &is_relevant, manifest.secret_prefix(), whose);
-        let listing = in_time(until, operation, &subject, reading).await;
-        let listing = match listing.and_then(|listing| listing) {
+        let meanwhile = Meanwhile { whose, until, progress };
+        let listing = match list_and_read(cloud, &is_relevant, manifest.secret_prefix(), meanwhile).await {
             Ok(listing) => listing,
             Err(error) => return Err(UnreadAccount::new(account, &error)),
         };
@@ -158,7 +148,7 @@ pub async fn observe_all<'a, C: Reads>(
 ) -> Vec<AccountState<'a, C>> {
     let (survey, viewpoint) = (survey.into(), viewpoint.into());
     let accounts = scoped.into_iter().map(|AccountScope { cloud, listing, roster }| async move {
-        progress(Progress::InScope(roster.entries.len()));
+        progress(Progress::InScope(roster.entries.len().saturating_sub(listing.announced)));
         let read = || progress(Progress::Read);
         let (inventory, unmanaged) = futures::join!(
             observe(cloud, &roster, &listing, survey, viewpoint, &read),

@@ -7,6 +7,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, future, stream};
+use tokio::time::{Instant, timeout_at};
 
 use crate::{
     cloud::{Reads, Relevant},
@@ -17,12 +18,26 @@ use crate::{
 /// Users of whom keys are read at the same time. How many calls go out at a time, and how fast, is up to the cloud.
 pub(super) const CONCURRENCY: usize = 256;
 
+/// The same, while secrets are listed: so many are waited for when they are.
+const MEANWHILE: usize = 64;
+
+/// Told of how reading goes on, for a progress bar.
+#[derive(Clone, Copy, Debug)]
+pub enum Progress {
+    /// This many users are in scope of an account, and are read now.
+    InScope(usize),
+    /// One of them was read.
+    Read,
+}
+
 /// The bulk reads of one account.
 pub struct Listing {
     /// Every user of the account that the manifests may concern.
     pub users: Vec<User>,
     /// What was read of users' keys already.
     pub(super) keys: HashMap<String, Result<Vec<Key>, CallError>>,
+    /// How many users were announced for that.
+    pub(super) announced: usize,
     /// `None` if listing secrets is not permitted: each is described then, and what has another name is not seen.
     pub(super) secrets: Option<Secrets>,
     /// Whether no secret of keyrota's own is among them: then nobody can have noted anything.
@@ -94,37 +109,56 @@ impl Secrets {
 /// # Errors
 /// Without the users there is nothing to plan, and secrets that are half listed would be taken for absent.
 pub async fn list(cloud: &impl Reads, relevant: Relevant<'_>, prefix: &str) -> Result<Listing, CallError> {
-    list_and_read(cloud, relevant, prefix, |_| Vec::new()).await
+    let nobody = Meanwhile { whose: |_: &[User]| Vec::new(), until: None, progress: &|_| {} };
+    list_and_read(cloud, relevant, prefix, nobody).await
 }
 
-/// Lists users and secrets, and reads keys meanwhile of those whom `whose` names: a page of secrets can't be asked for before
-/// the one in front of it, and nothing should wait for them.
+/// What is done while secrets are listed, and until when all of it.
+pub(super) struct Meanwhile<'a, F> {
+    /// Whose keys may be read.
+    pub whose: F,
+    /// Nothing is waited for any longer than until then.
+    pub until: Option<Instant>,
+    /// Hears of that.
+    pub progress: &'a (dyn Fn(Progress) + Sync),
+}
+
+/// Lists users and secrets, and reads keys meanwhile: a page of secrets can't be asked for before the one in front of it, and
+/// nothing should wait for them.
 ///
 /// # Errors
-/// As [`list`].
+/// As [`list`]; or the time is over. Whose keys can't be read in time is no error of the others.
 pub(super) async fn list_and_read(
     cloud: &impl Reads,
     relevant: Relevant<'_>,
     prefix: &str,
-    whose: impl FnOnce(&[User]) -> Vec<String>,
+    Meanwhile { whose, until, progress }: Meanwhile<'_, impl FnOnce(&[User]) -> Vec<String>>,
 ) -> Result<Listing, CallError> {
     let are_listed = Cell::new(false);
+    let account = format!("account {}", cloud.account());
     let secrets = async {
-        let secrets = cloud.secrets_named(prefix).await;
+        let secrets = in_time(until, "secretsmanager:ListSecrets", &account, cloud.secrets_named(prefix)).await;
         are_listed.set(true);
-        secrets
+        secrets.and_then(|secrets| secrets)
     };
     let users_and_keys = async {
-        let users = cloud.users(relevant).await?;
-        let reads = stream::iter(whose(&users))
+        let users = in_time(until, "iam:GetAccountAuthorizationDetails", &account, cloud.users(relevant)).await??;
+        let whose = whose(&users);
+        let announced = whose.len();
+        progress(Progress::InScope(announced));
+        let reads = stream::iter(whose)
             .take_while(|_| future::ready(!are_listed.get()))
-            .map(|user| async { (cloud.access_keys(&user).await, user) })
-            .buffer_unordered(CONCURRENCY);
-        let keys: HashMap<_, _> = reads.map(|(keys, user)| (user, keys)).collect().await;
-        Ok((users, keys))
+            .map(|user| async {
+                let keys = in_time(until, "iam:ListAccessKeys", &user, cloud.access_keys(&user)).await;
+                progress(Progress::Read);
+                (user, keys.and_then(|keys| keys))
+            })
+            .buffer_unordered(MEANWHILE);
+        let keys: HashMap<_, _> = reads.collect().await;
+        Ok((users, keys, announced))
     };
     let (secrets, users_and_keys) = futures::join!(secrets, users_and_keys);
-    let (users, keys) = users_and_keys?;
+    let (users, keys, announced) = users_and_keys?;
     let secrets = match secrets {
         Ok(secrets) => Some(secrets),
         Err(error) if error.kind == ErrorKind::Denied => None,
@@ -135,7 +169,7 @@ pub(super) async fn list_and_read(
     let queued_since = secrets.iter().flatten().filter_map(SecretRecord::queue).max();
     let is_new = secrets.as_ref().is_some_and(|all| !all.iter().any(|record| record.user().is_some()));
     let secrets = secrets.map(|records| Secrets::new(records, &users));
-    Ok(Listing { users, keys, is_new, queued_since, secrets, unread })
+    Ok(Listing { users, keys, announced, is_new, queued_since, secrets, unread })
 }
 
 pub(super) fn ledger(
@@ -155,4 +189,21 @@ pub(super) fn ledger_named(
     confirmed: bool,
 ) -> Result<Ledger, CallError> {
     Ledger::read(name, record, &entry.user.name, &entry.user.arn, region, confirmed)
+}
+
+/// Waits for what is read until the time for reading is over.
+///
+/// # Errors
+/// It is over.
+pub(super) async fn in_time<T>(
+    until: Option<Instant>,
+    operation: &'static str,
+    subject: &str,
+    reading: impl Future<Output = T>,
+) -> Result<T, CallError> {
+    let Some(until) = until else { return Ok(reading.await) };
+    timeout_at(until, reading).await.map_err(|_| {
+        let message = "the time for reading was over before its turn; the next run begins with it".to_owned();
+        CallError { kind: ErrorKind::OutOfTime, operation, subject: subject.to_owned(), message, hint: None }
+    })
 }

@@ -10,8 +10,8 @@ mod unmanaged;
 
 pub use self::{
     account::{RosterAt, fetch, observe, observe_for},
-    accounts::{AccountScope, AccountState, NothingRead, Progress, Scope, merged, observe_all, scope},
-    listing::{Listing, list},
+    accounts::{AccountScope, AccountState, NothingRead, Scope, merged, observe_all, scope},
+    listing::{Listing, Progress, list},
     survey::{Depth, Survey, Whom},
     unmanaged::Unmanaged,
 };

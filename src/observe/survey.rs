@@ -1,11 +1,11 @@
 //! Whom to read, in which order, and until when.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::listing::Listing;
 use crate::{
-    inventory::{CallError, Destination, ErrorKind, UnderWay, tag_value},
+    inventory::{Destination, UnderWay, tag_value},
     plan::policy_fingerprint,
     roster::Entry,
 };
@@ -73,7 +73,7 @@ impl Urgency {
             return Self::Due;
         };
         match ledger.map(|ledger| ledger.destination) {
-            Ok(Destination::Own(secret)) => match secret.rests(&policy_fingerprint(entry), entry.tell_nobody()) {
+            Ok(Destination::Own(secret)) => match secret.rests(|| policy_fingerprint(entry), entry.tell_nobody()) {
                 Some(rest) if rest.begins => Self::Rotates(rest.until),
                 Some(rest) => {
                     // What else is noted has the last word.
@@ -107,21 +107,4 @@ impl Urgency {
             Self::Rests(_) | Self::Stuck => false,
         }
     }
-}
-
-/// Waits for what is read until the time for reading is over.
-///
-/// # Errors
-/// It is over.
-pub(super) async fn in_time<T>(
-    until: Option<Instant>,
-    operation: &'static str,
-    subject: &str,
-    reading: impl Future<Output = T>,
-) -> Result<T, CallError> {
-    let Some(until) = until else { return Ok(reading.await) };
-    timeout_at(until, reading).await.map_err(|_| {
-        let message = "the time for reading was over before its turn; the next run begins with it".to_owned();
-        CallError { kind: ErrorKind::OutOfTime, operation, subject: subject.to_owned(), message, hint: None }
-    })
 }

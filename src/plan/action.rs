@@ -258,11 +258,11 @@ pub struct LedgerWrite {
 pub struct Announcement {
     /// What the owner is told.
     pub topic: Topic,
-    /// `None` only where nobody is ever told: the manifests are refused otherwise.
+    /// `None` only where nobody is ever told by mail: the manifests are refused otherwise.
     pub sender: Option<Sender>,
     /// The manifest says that nobody is told: it is only noted.
     pub to_nobody: bool,
-    /// Their addresses.
+    /// Their addresses and channels.
     pub recipients: Vec<String>,
     /// Written to when every recipient is refused, or when there is none.
     pub fallback: Vec<String>,

@@ -185,6 +185,13 @@ pub fn tells(roster: &Roster, entry: &Entry) -> Tells {
     Tells { recipients, is_fallback }
 }
 
+/// What comes for a user as far as time and keyrota alone decide, at once or later: up to where the next rotation begins or a
+/// person is needed.
+#[must_use]
+pub fn coming(roster: &Roster, entry: &Entry, state: &State, now: DateTime<Utc>) -> Vec<Step> {
+    Outset { roster, entry, now }.after_wait(state)
+}
+
 /// What a secret that does not exist yet will be made with, in words; `None` where it exists, or nothing is special.
 fn made_with(entry: &Entry, state: &State) -> Option<String> {
     let ledger = match &state.elsewhere {

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     inventory::{Account, Destination, KeyId, LastUse, Reminder, Secret, State},
-    notice::Kind,
+    notice::{Channel, Kind},
     roster::{Entry, Roster},
     template::Language,
 };
@@ -62,7 +62,7 @@ pub struct Notice {
     pub began: Option<DateTime<Utc>>,
     /// When it is deactivated (*still in use*), deleted (*deactivated*) or to be replaced (*upcoming*), at the earliest.
     pub deadline: Option<DateTime<Utc>>,
-    /// The addresses of the owner.
+    /// The owner's addresses and channels.
     pub recipients: Vec<String>,
     /// Written to when every recipient is refused, or when there is none.
     pub fallback: Vec<String>,
@@ -74,12 +74,12 @@ pub struct Notice {
     pub ledger: LedgerWrite,
 }
 
-/// One mail to one address: everything of one kind.
+/// One message to one recipient: everything of one kind.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch<'a> {
     /// What the mail is about.
     pub kind: Kind,
-    /// The address.
+    /// The address, or the channel.
     pub to: String,
     /// The language of the mail.
     pub language: Language,
@@ -157,7 +157,8 @@ pub fn batches<'a>(notices: &[&'a Notice], to: impl Fn(&'a Notice) -> &'a [Strin
     let mut batches: BTreeMap<(Kind, String), Batch<'a>> = BTreeMap::new();
     for notice in notices {
         for address in to(notice) {
-            let batch = batches.entry((notice.kind, address.to_lowercase())).or_insert_with(|| Batch {
+            let way = Channel::of(address).identity();
+            let batch = batches.entry((notice.kind, way)).or_insert_with(|| Batch {
                 kind: notice.kind,
                 to: address.clone(),
                 language: notice.language,

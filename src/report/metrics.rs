@@ -63,6 +63,8 @@ pub struct RunMetrics {
     /// Changes that were not made, users that could not be read or finished, and, of all accounts together, accounts that
     /// could not be read.
     pub failures: usize,
+    /// Events that the bus did not take, of all accounts together; `None`: there were none.
+    pub events_failed: Option<usize>,
 }
 
 /// [`lines_in`] the namespace `keyrota`.
@@ -91,6 +93,7 @@ pub fn lines_in(
     }
     if let Some(run) = &mut all.run {
         run.failures += plan.accounts_unread.len();
+        run.events_failed = applied.and_then(|applied| applied.events.as_ref()).map(|events| events.failed);
     }
     lines.push(line(namespace, plan.as_of, None, &all));
     lines
@@ -133,6 +136,7 @@ fn measure(roster: &Roster, inventory: &Inventory, plan: &Plan, applied: Option<
             deactivated: done(Verb::Deactivate),
             deleted: done(Verb::Delete),
             failures: verdict.failures(),
+            events_failed: None,
         }
     });
     metrics
@@ -195,7 +199,7 @@ impl Metrics {
         self.blocked += blocked;
         self.paced += paced;
         if let (Some(all), Some(one)) = (&mut self.run, run) {
-            let RunMetrics { completed, created, deactivated, deleted, failures } = one;
+            let RunMetrics { completed, created, deactivated, deleted, failures, events_failed: _ } = one;
             all.completed &= completed;
             all.created += created;
             all.deactivated += deactivated;
@@ -220,7 +224,7 @@ fn line(namespace: &str, time: DateTime<Utc>, account: Option<&Account>, metrics
     if let Some(DeliveryMetrics { delivered, undelivered }) = delivery {
         values.extend([("Delivered", json!(delivered)), ("Undelivered", json!(undelivered))]);
     }
-    if let Some(RunMetrics { completed, created, deactivated, deleted, failures }) = run {
+    if let Some(RunMetrics { completed, created, deactivated, deleted, failures, events_failed }) = run {
         values.extend([
             ("RunsCompleted", json!(u8::from(*completed))),
             ("Created", json!(created)),
@@ -228,6 +232,7 @@ fn line(namespace: &str, time: DateTime<Utc>, account: Option<&Account>, metrics
             ("Deleted", json!(deleted)),
             ("Failures", json!(failures)),
         ]);
+        values.extend(events_failed.map(|failed| ("EventsFailed", json!(failed))));
     }
     let unit = |name: &str| if name == "OldestKeyAgeDays" { "None" } else { "Count" };
     let metrics: Vec<Value> = values.iter().map(|(name, _)| json!({ "Name": name, "Unit": unit(name) })).collect();

@@ -13,9 +13,9 @@ use crate::{
     inventory::{Account, User},
     manifest::{
         Deliver, Exemption, Manifest, Policy, Rule, Source,
-        values::{addresses_in, is_bare_address},
+        recipients::{addresses_in, is_bare_address},
     },
-    notice::Recipient,
+    notice::{Channel, Recipient},
 };
 
 /// `exemptions` are those of the user.
@@ -83,12 +83,14 @@ pub(super) fn exempt_entry(entry: &impl Fn(&Rule, &User) -> Entry, user: &User, 
     Some(Entry { rule: source, ..found })
 }
 
-/// The addresses, each once, and where there is none.
+/// The addresses and channels, each once, and where there is no address.
 pub(super) fn recipients(notify: &[Recipient], user: &User) -> (Vec<String>, Vec<WithoutAddress>) {
     let (mut recipients, mut without) = (Vec::<String>::new(), Vec::new());
     for recipient in notify {
+        let channel = recipient.to_string();
         let addresses = match recipient {
             Recipient::Address(address) => Ok(vec![address.as_str()]),
+            Recipient::Topic(_) | Recipient::Webhook(_) => Ok(vec![channel.as_str()]),
             Recipient::UserName if is_bare_address(&user.name) => Ok(vec![user.name.as_str()]),
             Recipient::UserName => Err(WithoutAddress::UserName),
             Recipient::Tag(key) => match tag(user, key).map(addresses_in) {
@@ -100,7 +102,8 @@ pub(super) fn recipients(notify: &[Recipient], user: &User) -> (Vec<String>, Vec
         match addresses {
             Ok(addresses) => {
                 for address in addresses {
-                    if !recipients.iter().any(|known| known.eq_ignore_ascii_case(address)) {
+                    if !recipients.iter().any(|known| Channel::of(known).identity() == Channel::of(address).identity())
+                    {
                         recipients.push(address.to_owned());
                     }
                 }

@@ -112,7 +112,12 @@ fn reach(src: &Path, path: &Path) -> Reach {
     if name == "lib" {
         return Reach::All;
     }
-    let above = if folder == src { src.join("lib.rs") } else { folder.join("mod.rs") };
+    let above = match folder == src {
+        true => src.join("lib.rs"),
+        false => {
+            Some(folder.join("mod.rs")).filter(|path| path.exists()).unwrap_or_else(|| folder.with_extension("rs"))
+        }
+    };
     let text = fs::read_to_string(&above).unwrap_or_else(|error| panic!("{}: {error}", above.display()));
     let file = syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", above.display()));
     let beyond = reach(src, &above);

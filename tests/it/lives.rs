@@ -8,7 +8,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, HashMap, HashSet},
-    hash::{DefaultHasher, Hash, Hasher},
+    hash::{Hash, Hasher},
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -34,9 +34,8 @@ use keyrota::{
     roster::{Entry, Roster},
     time::rfc3339,
 };
-
 use secrecy::ExposeSecret;
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
 use crate::faulty::{Attempt, Faulty, Mode};
 
@@ -64,7 +63,7 @@ const MOST_RUNS: usize = 40;
 const MOST_CREATIONS: u64 = 1;
 
 /// Every so many-th fault is lived through as a whole; see [`Rehearsal::after`].
-const SAMPLE: usize = 50;
+const SAMPLE: usize = 200;
 
 /// What each policy's enumeration must at least visit, so that it does not shrink unnoticed.
 const FEWEST_STATES: usize = 20_000;
@@ -174,7 +173,19 @@ impl Seen {
 type Node = (World, DateTime<Utc>);
 
 fn name(node: &Node) -> Name {
-    let mut hasher = DefaultHasher::new();
+    /// Everything that is hashed, in one piece: this is compiled without inlining, and SHA-256 is.
+    #[derive(Default)]
+    struct Whole(Vec<u8>);
+    impl Hasher for Whole {
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.extend_from_slice(bytes);
+        }
+        fn finish(&self) -> Name {
+            let digest = Sha256::digest(&self.0);
+            Name::from_le_bytes(*digest.first_chunk().expect("a digest has more bytes"))
+        }
+    }
+    let mut hasher = Whole(Vec::with_capacity(2048));
     node.hash(&mut hasher);
     hasher.finish()
 }
@@ -195,10 +206,10 @@ fn explore(policy_name: &str, policy: Policy) {
         secrets.for_each(|secret| drop(secret.tags.insert(TAG_USER.to_owned(), arn.clone())));
     }
     if !roster.entries[0].deliver.is_empty() {
-        // What stores no key is delivered nowhere, as any policy has it; of the others every third is enough: the states of keys
+        // What stores no key is delivered nowhere, as any policy has it; of the others a few are enough: the states of keys
         // and labels are those of the other policies, and each comes with all that a place can hold of them.
         all.retain(|world| handed_out(world).is_some());
-        all = all.into_iter().step_by(3).flat_map(delivered_seeds).collect();
+        all = all.into_iter().step_by(24).flat_map(delivered_seeds).collect();
     }
     let seeds = Mutex::new(all.clone());
     std::thread::scope(|scope| {
@@ -221,22 +232,24 @@ fn explore(policy_name: &str, policy: Policy) {
 fn explore_from(roster: &Roster, seed: Node, seen: &Seen) {
     let mut queue = vec![seed];
     while let Some(node) = queue.pop() {
-        if !seen.take(name(&node)) {
+        let named = name(&node);
+        if !seen.take(named) || seen.known(named).is_some_and(|known| known.is_calm) {
             continue;
         }
-        let Known { end, is_calm } = live(roster, &node, seen, &mut queue);
+        let first = run(roster, &node.0, node.1, None);
+        let Known { end, is_calm } = live(roster, &node, Some(&first), seen, &mut queue);
         // Without a change there is no call that could do harm. A third creation that is cut short is the second one at
         // another date.
         if is_calm || node.0.keys_issued >= MOST_CREATIONS {
             continue;
         }
-        let rehearsal = Rehearsal::of(roster, &node);
+        let rehearsal = Rehearsal::of(first);
         for (call, operation) in rehearsal.calls.iter().enumerate() {
             // Dying before a call is dying after the one before it.
             for &mode in Mode::of(operation).iter().filter(|mode| **mode != Mode::CutBefore) {
                 let is_sample = seen.faults.fetch_add(1, Ordering::Relaxed).is_multiple_of(SAMPLE);
                 let after = (rehearsal.after(roster, &node, (call, mode), is_sample), node.1);
-                let after_fault = live(roster, &after, seen, &mut queue).end;
+                let after_fault = live(roster, &after, None, seen, &mut queue).end;
                 // A fault may cost time, never a person's attention that the state did not need anyway.
                 let is_fine = after_fault == end
                     || matches!(after_fault, End::Settled | End::Unused)
@@ -251,30 +264,46 @@ fn explore_from(roster: &Roster, seed: Node, seen: &Seen) {
     }
 }
 
-/// Follows a life without faults in which nobody uses old keys, to its end. Queues the states on the way of clients that
-/// go on using every key that works.
-fn live(roster: &Roster, node: &Node, seen: &Seen, queue: &mut Vec<Node>) -> Known {
+/// Follows a life without faults in which nobody uses old keys, to its end; `first` is its first run, if that is known.
+/// Queues the states on the way of clients that go on using every key that works.
+fn live(roster: &Roster, node: &Node, mut first: Option<&After>, seen: &Seen, queue: &mut Vec<Node>) -> Known {
     let mut path = Vec::new();
     let mut here = node.clone();
+    let begin = name(&here);
+    let mut named = begin;
     let end = loop {
-        let name = name(&here);
-        if let Some(known) = seen.known(name) {
+        if let Some(known) = seen.known(named) {
+            if path.is_empty() {
+                return known;
+            }
             break known.end;
         }
         assert!(path.len() < MOST_RUNS, "does not converge\n{:#?}", node.0);
-        let after = run(roster, &here.0, here.1, None);
+        let own;
+        let after = match first.take() {
+            Some(first) => first,
+            None => {
+                own = run(roster, &here.0, here.1, None);
+                &own
+            }
+        };
         seen.runs.fetch_add(1, Ordering::Relaxed);
-        path.push((name, after.writes == 0));
+        path.push((named, after.writes == 0));
         if let Some((_, plan)) = &after.planned {
             // Who is not read by a run that tends never needs it: what comes next begins a rotation, if anything does.
             let carries_on = plan.changes.iter().any(|change| !change.action.starts_rotation());
             assert!(!carries_on || !rests(roster, &here), "tend would not read it\n{:#?}\n{plan:#?}", here.0);
         }
-        let (world, now) = (after.world, here.1);
-        // A run right after it sees everything anew, and does nothing.
-        let again = run(roster, &world, now, None);
-        assert!(again.writes == 0, "the second run right after does something\n{:#?}", node.0);
-        let (_, plan) = again.planned.expect("a run without a fault has planned");
+        let (world, now) = (after.world.clone(), here.1);
+        // A run right after it sees everything anew, and does nothing. Where nothing was to be done, that was this run.
+        let again;
+        let planned = if after.writes == 0 && world == here.0 {
+            &after.planned
+        } else {
+            again = run_again(roster, (&world, now), seen, &mut path);
+            &again
+        };
+        let (_, plan) = planned.as_ref().expect("a run without a fault has planned");
         assert!(plan.changes.is_empty(), "changes are left\n{plan:#?}");
         match plan.waiting.first() {
             None => {
@@ -292,6 +321,7 @@ fn live(roster: &Roster, node: &Node, seen: &Seen, queue: &mut Vec<Node>) -> Kno
                     assert!(until > now, "waits for the past\n{waiting:#?}");
                     queue.push((used(&world, until), until));
                     here = (world, until);
+                    named = name(&here);
                 }
                 None if matches!(waiting.wait, WaitingOn::UnusedSecret { .. }) => {
                     assert_is_retired(roster, &world);
@@ -307,7 +337,21 @@ fn live(roster: &Roster, node: &Node, seen: &Seen, queue: &mut Vec<Node>) -> Kno
     };
     let mut known = seen.known.lock().expect("no thread has failed");
     known.extend(path.into_iter().map(|(name, is_calm)| (name, Known { end: end.clone(), is_calm })));
-    known[&name(node)].clone()
+    known[&begin].clone()
+}
+
+/// What the second run plans, which changes nothing. So a fault after which the account is the same is known, too.
+fn run_again(
+    roster: &Roster,
+    (world, now): (&World, DateTime<Utc>),
+    seen: &Seen,
+    path: &mut Vec<(Name, bool)>,
+) -> Option<(Inventory, Plan)> {
+    let again = run(roster, world, now, None);
+    seen.runs.fetch_add(1, Ordering::Relaxed);
+    assert!(again.writes == 0, "the second run right after does something\n{world:#?}");
+    path.push((name(&(world.clone(), now)), true));
+    again.planned
 }
 
 /// Whether a run that tends leaves the user unread.
@@ -333,8 +377,8 @@ struct Rehearsal {
 }
 
 impl Rehearsal {
-    fn of(roster: &Roster, (world, now): &Node) -> Self {
-        let After { calls, reads, planned, worlds, .. } = run(roster, world, *now, None);
+    fn of(run: After) -> Self {
+        let After { calls, reads, planned, worlds, .. } = run;
         let (inventory, plan) = planned.expect("a run without a fault has planned");
         Self { calls, reads, inventory, plan, worlds }
     }

@@ -12,6 +12,7 @@ mod aws;
 mod begin;
 mod binary;
 mod calendar;
+mod channels;
 mod compare;
 mod cost;
 mod deliver;

@@ -163,6 +163,9 @@ impl Accounts {
             ("mail_from", variables["mail"]["address"].clone()),
             ("roles", roles),
             ("own_secrets", json!([])),
+            ("event_buses", json!([])),
+            ("topics", json!([])),
+            ("webhooks", json!([])),
         ]);
         let home = terraform::statements("caller", &caller);
         Policies { role, home, member }

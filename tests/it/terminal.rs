@@ -1,15 +1,18 @@
 //! What a terminal shows, at each width: python3 gives the binary a terminal of its own.
 
-use std::process::Command;
+use std::{process::Command, time::Duration};
+
+use chrono::{TimeDelta, Utc};
 
 use crate::{
     binary,
     command::{Folder, KEYROTA},
+    emulator::{Emulator, Fault, TestAccount},
 };
 
 const TERMINAL: &str = r#"
 import fcntl, os, pty, struct, sys, termios
-columns, silent, folder, command = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4:]
+columns, silent, folder, stop_at, command = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4].encode(), sys.argv[5:]
 pid, terminal = pty.fork()
 if pid == 0:
     os.chdir(folder)
@@ -22,6 +25,9 @@ while True:
     except OSError: break
     if not part: break
     out += part
+    if stop_at and stop_at in out:
+        os.write(terminal, b"\x03")
+        stop_at = b""
 os.waitpid(pid, 0)
 sys.stdout.buffer.write(out.replace(b"\r\n", b"\n"))
 "#;
@@ -34,12 +40,22 @@ fn shown(columns: usize, color: bool, arguments: &[&str]) -> String {
 /// What the binary writes into a terminal, but for one of its two streams.
 fn in_terminal(folder: &Folder, columns: usize, silent: u8, color: bool, arguments: &[&str]) -> String {
     let mut command = Command::new("python3");
-    command.args(["-c", TERMINAL, &columns.to_string(), &silent.to_string()]);
-    command.arg(folder.path(".")).arg(KEYROTA).args(arguments).env("TERM", "xterm-256color");
     if !color {
         command.env("NO_COLOR", "1");
     }
-    String::from_utf8(command.output().expect("python3 runs").stdout).expect("text")
+    written(command, folder, (columns, silent, ""), arguments)
+}
+
+/// The same, by a command that runs python3. Presses Ctrl-C as soon as a text is shown, if there is one.
+fn written(
+    mut python: Command,
+    folder: &Folder,
+    (columns, silent, stop_at): (usize, u8, &str),
+    arguments: &[&str],
+) -> String {
+    python.args(["-c", TERMINAL, &columns.to_string(), &silent.to_string()]);
+    python.arg(folder.path(".")).args([stop_at, KEYROTA]).args(arguments).env("TERM", "xterm-256color");
+    String::from_utf8(python.output().expect("python3 runs").stdout).expect("text")
 }
 
 fn plain(text: &str) -> String {
@@ -178,4 +194,44 @@ fn who_is_asked_can_leave() {
     assert_eq!(output.status.code(), Some(130), "{said}");
     assert!(said.contains("Apply these changes?"), "{said}");
     assert_eq!(folder.read("sandbox.toml"), before);
+}
+
+/// Users who are read one after the other: each drawing of the bar has its turn.
+async fn slow_account() -> TestAccount {
+    let account = Emulator::shared().account();
+    for number in 0..12 {
+        account.create_user(&format!("ci-{number}"), "/", &[], &[]).await;
+        account.create_key(&format!("ci-{number}"), Utc::now() - TimeDelta::days(10)).await;
+    }
+    account.set_clock(Utc::now());
+    account.add_fault(Fault::delay("ListAccessKeys", Duration::from_millis(150)).forever());
+    account
+}
+
+#[tokio::test]
+async fn progress_never_passes_its_end_and_leaves_nothing() {
+    const SHARED: &str = "version = 1\n[defaults]\nnotify = []\n[[rotate]]\nusers = [\"ci-*\"]\n";
+    let account = slow_account().await;
+    let folder = Folder::new(&[("manifests/keyrota.toml", SHARED)]);
+    let shown = |stop_at, arguments: &[&str]| written(account.command("python3"), &folder, (80, 1, stop_at), arguments);
+    // The last part of what is written before the cursor goes back, or on.
+    let last = |text: &str| text.rsplit(['\r', '\n']).next().map(plain).unwrap_or_default();
+    for command in ["plan", "status"] {
+        let whole = shown("", &[command]);
+        let text = plain(&whole).replace('\r', "\n");
+        let bars = text.lines().filter(|line| line.starts_with("Reading keys"));
+        let counts: Vec<(u64, u64)> = bars
+            .map(|line| line.rsplit_once(' ').and_then(|(_, count)| count.split_once('/')).expect("a count"))
+            .map(|(done, all)| (done.trim().parse().expect("a number"), all.trim().parse().expect("a number")))
+            .collect();
+        assert!(counts.iter().any(|(done, all)| (1..12).contains(done) && *all == 12), "{command}: {whole:?}");
+        assert!(counts.iter().all(|(done, all)| done <= all), "{command}: {counts:?}");
+        assert!(counts.is_sorted(), "{command}: it goes back: {counts:?}");
+        assert_eq!(last(&whole), "", "{command} leaves {whole:?}");
+        assert!(whole.contains("\u{1b}[2K"), "{command}: the bar is not cleared: {whole:?}");
+    }
+    let stopped = shown("Reading keys", &["plan"]);
+    let (before, after) = stopped.rsplit_once("\u{1b}[2K").expect("it is cleared");
+    assert!(before.contains("Reading keys"), "{stopped:?}");
+    assert_eq!(after, "\n", "{stopped:?}");
 }

@@ -86,13 +86,14 @@ fn the_committed_export_is_that_of_the_committed_manifests() {
 
 #[test]
 fn the_policies_allow_the_calls_that_the_code_makes_and_no_others() {
-    let calls: BTreeSet<String> = ["read", "secrets", "credential_report", "write", "connect", "parameters"]
-        .iter()
-        .flat_map(|file| {
-            let code = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/cloud/aws/{file}.rs")));
-            code.split('"').skip(1).step_by(2).filter(|text| is_action(text)).map(str::to_owned).collect::<Vec<_>>()
-        })
-        .collect();
+    let calls: BTreeSet<String> =
+        ["read", "secrets", "credential_report", "write", "connect", "channels", "parameters"]
+            .iter()
+            .flat_map(|file| {
+                let code = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/cloud/aws/{file}.rs")));
+                code.split('"').skip(1).step_by(2).filter(|text| is_action(text)).map(str::to_owned).collect::<Vec<_>>()
+            })
+            .collect();
     assert!(calls.len() > 15, "the calls are where this test looks for them: {calls:?}");
     let allowed: BTreeSet<String> = STATEMENTS
         .iter()
@@ -104,14 +105,23 @@ fn the_policies_allow_the_calls_that_the_code_makes_and_no_others() {
     // Needs no permission; assuming a role is the SDK's call; Secrets Manager makes those of KMS in the caller's name.
     let mut needed = calls;
     assert!(needed.remove("sts:GetCallerIdentity"));
+    // `doctor` alone asks these, with the permissions of a person.
+    assert!(needed.remove("events:DescribeEventBus") && needed.remove("sns:GetTopicAttributes"));
     needed.extend(["sts:AssumeRole", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"].map(str::to_owned));
     // Of the tags that a parameter is made with.
     needed.insert("ssm:AddTagsToResource".to_owned());
     assert_eq!(allowed, needed);
     // Values are read where they are delivered, and where keyrota's own configuration is; a plan reads none.
-    for file in ["plan", "plan-users", "write", "write-users", "deliver-plan"] {
+    let values = [("caller", vec!["own_secrets", "webhooks"]), ("deliver", vec!["delivered"])];
+    for file in STATEMENTS {
         let text = read(&terraform().join(format!("modules/access/statements/{file}.json.tftpl")));
-        assert!(!text.contains("GetSecretValue"), "{file} reads values");
+        let of = values.iter().find(|(reader, _)| *reader == file).map(|(_, of)| of.as_slice()).unwrap_or_default();
+        let reads: Vec<&str> = text.split("\"Sid\"").filter(|statement| statement.contains("GetSecretValue")).collect();
+        assert_eq!(reads.len(), of.len(), "{file}");
+        for name in of {
+            let named = format!("${{jsonencode({name})}}");
+            assert!(reads.iter().any(|statement| statement.contains(&named)), "{file} reads {name}");
+        }
     }
     let nothing = [
         ("parameters", json!([])),
@@ -146,7 +156,7 @@ fn the_boundary_has_room_for_the_policies() {
 fn is_action(text: &str) -> bool {
     const KEYS: [&str; 4] =
         ["ses:FromAddress", "kms:ViaService", "kms:ResourceAliases", "secretsmanager:AddReplicaRegions"];
-    let services = ["iam", "kms", "logs", "s3", "secretsmanager", "ses", "sqs", "ssm", "sts"];
+    let services = ["events", "iam", "kms", "logs", "s3", "secretsmanager", "ses", "sns", "sqs", "ssm", "sts"];
     text.split_once(':').is_some_and(|(service, action)| {
         services.contains(&service)
             && action.starts_with(|c: char| c.is_ascii_uppercase())

@@ -68,6 +68,7 @@ fn run(faulty: &Faulty<'_>, rule: &str) -> (Plan, Vec<Outcome>) {
             may_start: &|| true,
             progress: &|_| {},
             outbox: Outbox::default(),
+            events: keyrota::events::EventQueue::default(),
         };
         let applied = apply(faulty, &roster, &inventory, &plan.changes, &conditions).await;
         (plan, applied.outcomes)

@@ -170,6 +170,7 @@ const SETTING_CASES: &[(&str, &str, &str)] = &[
         "[schedule]\nenforce = \"cron(0 8 1 * ? *)\"",
         "[schedule]\nenforce = \"cron(0 8 1 1 ? 2030)\"",
     ),
+    ("events.bus", "[events]\nbus = \"default\"", ""),
     ("schedule.enforce", "", "[schedule]\nenforce = \"cron(0 8 15 * ? *)\""),
     ("schedule.enforce", "[schedule]\nenforce = \"rate(1 day)\"", "[schedule]\nenforce = \"rate(2 days)\""),
     ("schedule.enforce", "[schedule]\nenforce = \"rate(7 days)\"", "[schedule]\nenforce = \"cron(0 8 1 */2 ? *)\""),
@@ -195,6 +196,9 @@ const OTHER_SETTINGS: &[(&str, &str, &str)] = &[
         "[deliver.github]\napp-id = 1\nurl = \"https://github.example.com/api/v3\"",
     ),
     ("mail.from", "[mail]\nfrom = \"a@example.com\"", "[mail]\nfrom = \"b@example.com\""),
+    ("events.bus", "[events]\nbus = \"default\"", "[events]\nbus = \"other\""),
+    // Names of secrets differ in case.
+    ("mail.digest", "[mail]\ndigest = [\"slack:Ops\"]", "[mail]\ndigest = [\"slack:ops\"]"),
     ("accounts.", "[accounts.a]\nid = \"111122223333\"", "[accounts.a]\nid = \"444455556666\""),
 ];
 

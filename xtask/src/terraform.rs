@@ -50,6 +50,7 @@ pub fn check(root: &Path) -> Result<()> {
         terraform.run(&folder, &["test", "-no-color"])?;
         terraform.changes(&folder)?;
     }
+    recipes(&terraform)?;
     // The scaffold is what `keyrota init --terraform` writes, with the layer beside it.
     for folder in terraform.folders(&["environments", "scaffold"])? {
         terraform.run(&folder, &["init", "-backend=false", "-no-color"])?;
@@ -75,6 +76,21 @@ pub fn check(root: &Path) -> Result<()> {
         }
     }
     checkov(root)
+}
+
+/// Looks at the Terraform of docs/recipes.md: formatted, and of resources and arguments that there are.
+fn recipes(terraform: &Terraform<'_>) -> Result<()> {
+    let page = fs::read_to_string(terraform.root.join("docs/recipes.md")).context("docs/recipes.md")?;
+    let blocks: Vec<&str> = page.split("```hcl\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    ensure!(blocks.len() >= 4, "docs/recipes.md has {} blocks of Terraform", blocks.len());
+    let folder = terraform.work.join("recipes");
+    fs::create_dir_all(&folder).context("target/terraform")?;
+    fs::write(folder.join("recipes.tf"), blocks.join("\n")).context("target/terraform")?;
+    fs::copy(terraform.root.join("xtask/recipes.tf"), folder.join("support.tf")).context("xtask/recipes.tf")?;
+    terraform.run(&folder, &["fmt", "-check", "-diff"])?;
+    terraform.run(&folder, &["init", "-backend=false", "-no-color"])?;
+    terraform.run(&folder, &["validate", "-no-color"])?;
+    Ok(())
 }
 
 struct Terraform<'a> {

@@ -16,10 +16,12 @@ use keyrota::{
         aws::{self, Aws, ConnectError, Connected, Problem},
     },
     counted::counted,
+    events::{EventQueue, EventsSent},
     evidence::Provenance,
     inventory::UnreadAccount,
     mail::Outbox,
     manifest::{self, Diagnostic, Manifest, shown},
+    notice::Channel,
     observe::Unmanaged,
     plan::Verb,
     report::{Counts, Report, json, metrics, result_word},
@@ -125,11 +127,13 @@ impl Function {
             may_start: &|| Utc::now().timestamp_millis().saturating_add(RESERVE) <= deadline,
             progress: &log_outcome,
             outbox: Outbox::default(),
+            events: EventQueue::default(),
         };
         // What was done is measured before the mail, whatever becomes of that.
         let measure = |applied: &_| measure(&self.namespace, &planned, &Report { applied: Some(applied), ..report });
         let applied = planned.apply(&conditions, &measure).await;
         applied.mail.iter().for_each(log_mail);
+        applied.events.iter().for_each(log_events);
         self.write_evidence(&context.request_id, &planned, Some(&applied), is_reported.then_some(deadline)).await;
         let report = Report { applied: Some(&applied), ..report };
         summarize(mode, &report);
@@ -260,11 +264,20 @@ fn log_outcome(outcome: &Outcome) {
 
 fn log_mail(sent: &Sent) {
     let Sent { kind, to, users, result, notes } = sent;
-    let (kind, users) = (kind.as_str(), users.join(", "));
+    let (kind, users, by) = (kind.as_str(), users.join(", "), Channel::of(to).as_str());
     let notes = (!notes.is_empty()).then(|| notes.join("; "));
     match result {
-        Ok(()) => tracing::info!(kind, to, users, notes, "mail sent"),
-        Err(error) => tracing::warn!(kind, to, users, notes, error = error.to_string(), "mail not sent"),
+        Ok(()) => tracing::info!(kind, to, by, users, notes, "{by} sent"),
+        Err(error) => tracing::warn!(kind, to, by, users, notes, error = error.to_string(), "{by} not sent"),
+    }
+}
+
+/// A bus that fails, fails nothing: the log and the metric `EventsFailed` tell.
+fn log_events(events: &EventsSent) {
+    let EventsSent { bus, sent, failed, failure } = events;
+    match failure {
+        None => tracing::info!(bus, sent, "events sent"),
+        Some(error) => tracing::warn!(bus, sent, failed, error = error.to_string(), "events not sent"),
     }
 }
 

@@ -28,6 +28,7 @@ use super::{
 };
 
 mod account;
+mod channels;
 mod delivery;
 mod finding;
 mod mail;
@@ -143,6 +144,7 @@ async fn look<C: Probes>(
         (None, Some(_)) => {}
     }
     findings.extend(mail::sender(&clouds[0], manifest.unwrap_or(&none), planned.as_ref().map(|it| &it.plan)).await);
+    findings.extend(channels::all(&clouds[0], manifest.unwrap_or(&none)).await);
     if let Some(planned) = &planned {
         findings.extend(account::kms_keys(planned).await);
         findings.extend(account::secrets(&planned.plan));

@@ -36,7 +36,7 @@ enum Form {
 }
 
 /// The operations that keyrota calls.
-const FORMS: [(&str, Form); 34] = [
+const FORMS: [(&str, Form); 38] = [
     ("GetCallerIdentity", Form::Xml(&["Account", "Arn"])),
     ("GetAccountAuthorizationDetails", Form::Xml(&["UserDetailList"])),
     ("ListUsers", Form::Xml(&["Users"])),
@@ -59,10 +59,13 @@ const FORMS: [(&str, Form); 34] = [
     ("UntagResource", Form::Nothing),
     ("SendEmail", Form::Json(&["MessageId"], &[])),
     ("UpdateSecret", Form::Json(&["ARN", "Name"], &["VersionId"])),
+    // Of channels and events.
+    ("Publish", Form::Xml(&["MessageId"])),
+    ("PutEvents", Form::Json(&["Entries", "FailedEntryCount"], &[])),
     ("GetResourcePolicy", Form::Json(&["ARN", "Name"], &["ResourcePolicy"])),
     ("GetCredentialReport", Form::Xml(&["Content"])),
     ("GenerateCredentialReport", Form::Xml(&["State"])),
-    // Of delivery. An answer of `GetSecretValue` that has bytes has no text.
+    // Of delivery, and of keyrota's own configuration. One that has bytes has no text.
     (
         "GetSecretValue",
         Form::Json(&["ARN", "Name", "VersionId"], &["SecretString", "SecretBinary", "VersionStages", "CreatedDate"]),
@@ -77,6 +80,8 @@ const FORMS: [(&str, Form); 34] = [
     ("SimulatePrincipalPolicy", Form::Xml(&["EvaluationResults"])),
     ("GetEmailIdentity", Form::Json(&["VerifiedForSendingStatus"], &["Tags"])),
     ("GetAccount", Form::Json(&["SendQuota"], &[])),
+    ("DescribeEventBus", Form::Json(&["Arn", "Name"], &["Description"])),
+    ("GetTopicAttributes", Form::Xml(&["Attributes"])),
     ("DescribeKey", Form::Json(&["KeyMetadata"], &[])),
     ("GetFunctionConfiguration", Form::Json(&["FunctionArn", "FunctionName"], &["Description"])),
 ];
@@ -297,6 +302,6 @@ mod tests {
             Err("it has VersionStages, which UpdateSecretVersionStage does not answer".to_owned())
         );
         assert_eq!((is_answer("TagResource", ""), is_answer("TagResource", "{}")), (Ok(()), Ok(())));
-        assert!(is_answer("GetRandomPassword", "{}").is_err(), "not an operation of keyrota");
+        assert!(is_answer("ListSecretVersionIds", "{}").is_err(), "not an operation of keyrota");
     }
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use secrecy::SecretString;
 
-use super::{client::Aws, credential_report::credential_report, parameters, read, secrets, write};
+use super::{channels, client::Aws, credential_report::credential_report, parameters, read, secrets, write};
 use crate::{
     cloud::{
-        ClockReading, Issued, Message, NewParameter, NewSecret, Parameter, Reads, Relevant, SealedSecret, Shown,
-        Values, Vault, VaultKey, VaultSecret, Writes,
+        BusEvent, ClockReading, Issued, Message, NewParameter, NewSecret, Parameter, Posting, Reads, Relevant,
+        SealedSecret, Shown, Values, Vault, VaultKey, VaultSecret, Writes,
     },
     inventory::{Account, CallError, Key, KeyId, LastUse, SecretRecord, UnmanagedKey, User},
 };
@@ -143,6 +143,18 @@ impl Writes for Aws {
 
     async fn put_vault_secret(&self, vault: &Vault, secret: &SealedSecret) -> Result<(), CallError> {
         self.github.actions().await?.put(vault, secret).await
+    }
+
+    async fn publish(&self, posting: &Posting) -> Result<(), CallError> {
+        channels::publish(self, posting).await
+    }
+
+    async fn post_to_webhook(&self, posting: &Posting) -> Result<(), CallError> {
+        channels::post_to_webhook(self, posting).await
+    }
+
+    async fn put_events(&self, bus: &str, events: &[BusEvent]) -> Result<Vec<Option<String>>, CallError> {
+        channels::put_events(self, bus, events).await
     }
 }
 

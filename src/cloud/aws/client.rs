@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 
-use super::{error::Failure, github::GitHub, meter::Meter, origin::Origin, settings::Settings};
+use super::{
+    channel_clients::Channels, error::Failure, github::GitHub, meter::Meter, origin::Origin, settings::Settings,
+};
 use crate::{
     cloud::throttle::{Throttle, Unanswered},
     inventory::{Account, CallError, ErrorKind, KeyId},
@@ -22,6 +24,8 @@ pub struct Aws {
     pub(super) sts: aws_sdk_sts::Client,
     /// With the credentials and the region of the caller: mail leaves from one place, whichever account it is about.
     pub(super) mail: aws_sdk_sesv2::Client,
+    /// Likewise what goes to channels, and events.
+    pub(super) channels: Channels,
     pub(super) meter: Meter,
     pub(super) throttles: Throttles,
     /// The access key that keyrota itself calls with, or that it assumed its role with.
@@ -73,7 +77,8 @@ impl Aws {
     /// A failed call in keyrota's words. What is not about the subject, but about the credentials or the way to AWS, is said
     /// with who asked and where, and with what to do: most sessions end in the middle of a run.
     fn explained(&self, failure: Failure, operation: &'static str, subject: &str, region: Option<&str>) -> CallError {
-        let region = region.unwrap_or(match operation.starts_with("ses:") {
+        let of_caller = ["ses:", "sns:", "events:"].iter().any(|service| operation.starts_with(service));
+        let region = region.unwrap_or(match of_caller {
             true => &self.origin.region,
             false => &self.account.region,
         });
@@ -96,12 +101,23 @@ pub(super) struct Throttles {
     pub sts: Throttle,
     /// Mail leaves from one place: every account has the same queue.
     mail: Throttle,
+    topics: Throttle,
+    events: Throttle,
 }
 
 impl Throttles {
-    pub fn new(settings: &Settings, mail: Throttle) -> Self {
+    pub fn new(settings: &Settings, mail: Throttle, topics: Throttle) -> Self {
         let throttle = || Throttle::new(settings.patience);
-        Self { iam: throttle(), secrets: throttle(), parameters: throttle(), sts: throttle(), mail }
+        // Events of all accounts are put through one of them.
+        Self {
+            iam: throttle(),
+            secrets: throttle(),
+            parameters: throttle(),
+            sts: throttle(),
+            mail,
+            topics,
+            events: throttle(),
+        }
     }
 
     fn of(&self, operation: &str) -> &Throttle {
@@ -110,6 +126,8 @@ impl Throttles {
             Some(("ssm", _)) => &self.parameters,
             Some(("ses", _)) => &self.mail,
             Some(("sts", _)) => &self.sts,
+            Some(("sns", _)) => &self.topics,
+            Some(("events", _)) => &self.events,
             _ => &self.iam,
         }
     }

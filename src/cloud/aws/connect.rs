@@ -19,6 +19,7 @@ use secrecy::ExposeSecret;
 
 use super::{
     answer::Answers,
+    channel_clients::Channels,
     client::{Aws, Throttles, patiently},
     error::Failure,
     github::GitHub,
@@ -128,11 +129,13 @@ pub async fn connect_with(
         ConnectError { problems: vec![caller(message, hint)] }
     })?;
     let (own_key, mail) = (meter.signed_with(), Throttle::new(settings.patience));
+    let (topics, channels) = (Throttle::new(settings.patience), Channels::new(&config));
     let own_secrets = aws_sdk_secretsmanager::config::Builder::from(&config).interceptor(Answers(Meter::default()));
     let own_secrets = aws_sdk_secretsmanager::Client::from_conf(own_secrets.build());
     let patience = Patience { first_wait: settings.first_wait, longest_wait: settings.github_patience };
     let github = Arc::new(GitHub::new(settings.github.clone(), patience, own_secrets));
-    let caller = &Caller { identity, origin, config, sts_config, own_key, settings: settings.clone(), mail, github };
+    let settings = settings.clone();
+    let caller = &Caller { identity, origin, config, sts_config, own_key, settings, mail, topics, channels, github };
     if declared.is_empty() {
         let account = Aws::new(&caller.identity, None, &caller.config, caller);
         return Ok(Connected { accounts: vec![account], problems: Vec::new() });
@@ -168,6 +171,9 @@ struct Caller {
     /// The queue of mail, which leaves from one place.
     mail: Throttle,
     github: Arc<GitHub>,
+    /// The queue of topics, likewise.
+    topics: Throttle,
+    channels: Channels,
 }
 
 /// The region of the partition in which its global services are.
@@ -311,7 +317,8 @@ impl Aws {
             sts: sts(config, &meter),
             mail: aws_sdk_sesv2::Client::from_conf(mail.build()),
             meter,
-            throttles: Throttles::new(&caller.settings, caller.mail.clone()),
+            channels: caller.channels.clone(),
+            throttles: Throttles::new(&caller.settings, caller.mail.clone(), caller.topics.clone()),
             own_key: caller.own_key.clone(),
             caller: identity.arn.clone(),
             settings: caller.settings.clone(),

@@ -147,7 +147,14 @@ fn kind(operation: &str, code: &str) -> ErrorKind {
         {
             ErrorKind::Refused
         }
-        "NoSuchEntity" | "NoSuchEntityException" | "ResourceNotFoundException" => ErrorKind::NotFound,
+        // About the topic, or the key that encrypts it.
+        "InvalidParameter" | "InvalidParameterValue" | "EndpointDisabled" | "PlatformApplicationDisabled"
+            if operation == "sns:Publish" =>
+        {
+            ErrorKind::Refused
+        }
+        _ if operation == "sns:Publish" && code.starts_with("KMS") => ErrorKind::Refused,
+        "NoSuchEntity" | "NoSuchEntityException" | "ResourceNotFoundException" | "NotFound" => ErrorKind::NotFound,
         // A label that is on another version.
         "InvalidParameterException" if operation == "secretsmanager:UpdateSecretVersionStage" => ErrorKind::Conflict,
         "LimitExceeded"
@@ -190,6 +197,9 @@ pub(super) fn is_throttling(code: &str) -> bool {
         "Throttling"
             | "ThrottlingException"
             | "ThrottledException"
+            | "Throttled"
+            | "KMSThrottling"
+            | "KMSThrottlingException"
             | "RequestThrottled"
             | "RequestThrottledException"
             | "RequestLimitExceeded"
@@ -219,6 +229,12 @@ mod tests {
             ("iam:ListAccessKeys", "Throttling", ErrorKind::Throttled),
             ("ses:SendEmail", "TooManyRequestsException", ErrorKind::Throttled),
             ("iam:DeleteAccessKey", "NoSuchEntity", ErrorKind::NotFound),
+            ("sns:Publish", "NotFound", ErrorKind::NotFound),
+            ("sns:Publish", "InvalidParameter", ErrorKind::Refused),
+            ("sns:Publish", "KMSAccessDenied", ErrorKind::Refused),
+            ("sns:Publish", "KMSThrottling", ErrorKind::Throttled),
+            ("sns:Publish", "AuthorizationError", ErrorKind::Denied),
+            ("sns:Publish", "InternalError", ErrorKind::Other),
             ("iam:CreateAccessKey", "LimitExceeded", ErrorKind::Conflict),
             ("secretsmanager:UpdateSecretVersionStage", "InvalidParameterException", ErrorKind::Conflict),
             ("secretsmanager:CreateSecret", "InvalidParameterException", ErrorKind::Other),

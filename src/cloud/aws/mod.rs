@@ -3,6 +3,8 @@
 mod answer;
 mod bucket;
 mod calls;
+mod channel_clients;
+mod channels;
 mod client;
 mod connect;
 mod credential_report;
@@ -18,6 +20,7 @@ mod profile;
 mod read;
 mod secrets;
 mod settings;
+mod webhook;
 mod write;
 
 pub use self::{

@@ -5,6 +5,7 @@ use aws_sdk_iam::types::PolicyEvaluationDecisionType;
 
 use super::{
     answer::Answers,
+    channels,
     client::{Aws, call, call_in},
     error::malformed,
 };
@@ -71,6 +72,18 @@ impl Probes for Aws {
         let state = answer.key_metadata.and_then(|key| key.key_state);
         let state = state.ok_or_else(|| malformed(operation, key, "it has no KeyState"))?;
         Ok(Some(state.as_str().to_owned()))
+    }
+
+    async fn event_bus(&self, bus: &str) -> Result<bool, CallError> {
+        channels::event_bus(self, bus).await
+    }
+
+    async fn topic(&self, arn: &str) -> Result<bool, CallError> {
+        channels::topic(self, arn).await
+    }
+
+    async fn webhook(&self, secret: &str) -> Result<(), CallError> {
+        channels::webhook_url(self, secret).await.map(drop)
     }
 
     async fn function(&self, name: &str) -> Result<Option<Function>, CallError> {

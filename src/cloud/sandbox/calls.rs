@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
-use super::{Sandbox, delivery, iam, secrets_manager, ses};
+use super::{Sandbox, channels, delivery, iam, secrets_manager, ses};
 use crate::{
     cloud::{
-        Issued, Message, NewParameter, NewSecret, Parameter, Reads, Relevant, SealedSecret, Values, Vault, VaultKey,
-        VaultSecret, Writes,
+        BusEvent, Issued, Message, NewParameter, NewSecret, Parameter, Posting, Reads, Relevant, SealedSecret, Values,
+        Vault, VaultKey, VaultSecret, Writes,
     },
     inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, SecretRecord, UnmanagedKey, User},
 };
@@ -147,6 +147,20 @@ impl Writes for Sandbox {
     async fn put_vault_secret(&self, vault: &Vault, secret: &SealedSecret) -> Result<(), CallError> {
         let now = self.time_of("github:PutSecret", &vault.to_string())?;
         self.call(|world| delivery::put_vault_secret(world, now, vault, secret))
+    }
+
+    async fn publish(&self, posting: &Posting) -> Result<(), CallError> {
+        let now = self.time_of("sns:Publish", &posting.to)?;
+        self.call(|world| channels::publish(world, now, posting))
+    }
+
+    async fn post_to_webhook(&self, posting: &Posting) -> Result<(), CallError> {
+        let now = self.time_of("the message", &posting.to)?;
+        self.call(|world| channels::post_to_webhook(world, now, posting))
+    }
+
+    async fn put_events(&self, bus: &str, events: &[BusEvent]) -> Result<Vec<Option<String>>, CallError> {
+        self.call(|world| channels::put_events(world, bus, events))
     }
 }
 

@@ -13,8 +13,8 @@ use serde::Deserialize;
 use toml::{Spanned, value::Datetime};
 
 use super::{
-    IamUser, Sandbox, SandboxError, SentMail, StoredParameter, StoredSecret, StoredVaultSecret, StoredVersion, World,
-    iam, rules,
+    IamUser, Posted, PutEvent, Sandbox, SandboxError, SentMail, StoredParameter, StoredSecret, StoredVaultSecret,
+    StoredVersion, World, iam, rules,
 };
 use crate::{
     cloud::Visibility,
@@ -46,6 +46,10 @@ struct WrittenWorld {
     parameters: Vec<WrittenParameter>,
     #[serde(default)]
     github: Vec<WrittenVaultSecret>,
+    #[serde(default)]
+    posted: Vec<WrittenPosting>,
+    #[serde(default)]
+    events: Vec<WrittenEvent>,
 }
 
 #[derive(Deserialize)]
@@ -150,6 +154,27 @@ struct WrittenMail {
     text: String,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct WrittenPosting {
+    sent: Spanned<Datetime>,
+    to: String,
+    #[serde(default)]
+    subject: String,
+    text: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct WrittenEvent {
+    time: Spanned<Datetime>,
+    bus: String,
+    detail_type: String,
+    #[serde(default)]
+    resources: Vec<String>,
+    detail: String,
+}
+
 impl Sandbox {
     /// Reads and checks a sandbox file.
     ///
@@ -244,7 +269,21 @@ impl Reader<'_> {
             vault.push(secret);
         }
         let closed = written.refuse_delivery_to.into_iter().map(|place| self.place(place)).collect::<Result<_, _>>()?;
-        Ok(World { now: self.now, keys_issued, refuse_mail_to, users, secrets, mail, closed, parameters, vault })
+        let posted = written.posted.into_iter().map(|posting| self.posted(posting)).collect::<Result<_, _>>()?;
+        let events = written.events.into_iter().map(|event| self.event(event)).collect::<Result<_, _>>()?;
+        Ok(World {
+            now: self.now,
+            keys_issued,
+            refuse_mail_to,
+            users,
+            secrets,
+            mail,
+            posted,
+            events,
+            closed,
+            parameters,
+            vault,
+        })
     }
 
     fn parameter(&self, written: WrittenParameter) -> Result<StoredParameter, SandboxError> {
@@ -417,6 +456,16 @@ impl Reader<'_> {
         let WrittenMail { sent, from, from_arn, reply_to, configuration_set, tags, to, subject, text } = written;
         let (sent, html) = (self.time(&sent)?, String::new());
         Ok(SentMail { sent, from, from_arn, reply_to, configuration_set, tags, to, subject, text, html })
+    }
+
+    fn posted(&self, written: WrittenPosting) -> Result<Posted, SandboxError> {
+        let WrittenPosting { sent, to, subject, text } = written;
+        Ok(Posted { sent: self.time(&sent)?, to, subject, text })
+    }
+
+    fn event(&self, written: WrittenEvent) -> Result<PutEvent, SandboxError> {
+        let WrittenEvent { time, bus, detail_type, resources, detail } = written;
+        Ok(PutEvent { time: self.time(&time)?, bus, detail_type, resources, detail })
     }
 
     fn tags(&self, tags: Option<Spanned<BTreeMap<String, String>>>) -> Result<BTreeMap<String, String>, SandboxError> {

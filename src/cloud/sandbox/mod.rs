@@ -9,7 +9,7 @@
 //! account = "111122223333"
 //! region = "eu-west-1"                # default "us-east-1"
 //! partition = "aws"                   # default
-//! refuse-mail-to = ["gone@example.com"]   # optional: addresses that SES refuses
+//! refuse-mail-to = ["gone@example.com"]   # optional: addresses that SES refuses; `sns:ARN`, `slack:NAME`, and event buses likewise
 //! refuse-delivery-to = ["github:acme/x"]  # optional: places of GitHub that keyrota may not write to
 //! called-with = "AKIA…"               # optional: the access key that keyrota itself calls with, if it is one of a user
 //! keys-issued = 0                     # optional: how many keys were created here; makes new ids unique
@@ -73,9 +73,23 @@
 //! to = "team@example.com"
 //! subject = "…"
 //! text = "…"
+//!
+//! [[posted]]                          # what channels took, newest last: nothing leaves a sandbox
+//! sent = 2026-11-23T08:00:00Z
+//! to = "slack:keyrota/slack"          # or "sns:arn:aws:sns:…"
+//! subject = "…"                       # of a topic
+//! text = "…"                          # of Slack: the JSON that its webhook would get
+//!
+//! [[events]]                          # what the event bus took, newest last
+//! time = 2026-11-23T08:00:00Z
+//! bus = "default"
+//! detail-type = "Access Key Created"
+//! resources = ["arn:aws:iam::…"]
+//! detail = '{…}'
 //! ```
 
 mod calls;
+mod channels;
 mod delivery;
 mod file;
 mod iam;
@@ -131,12 +145,44 @@ pub struct World {
     pub secrets: Vec<StoredSecret>,
     /// What SES accepted, newest last.
     pub mail: Vec<SentMail>,
+    /// What channels took, newest last.
+    pub posted: Vec<Posted>,
+    /// What event buses took, newest last.
+    pub events: Vec<PutEvent>,
     /// Places of GitHub that refuse everything, as manifests name them; compare without case.
     pub closed: Vec<String>,
     /// Systems Manager.
     pub parameters: Vec<StoredParameter>,
     /// GitHub.
     pub vault: Vec<StoredVaultSecret>,
+}
+
+/// A message that a channel took.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Posted {
+    /// When it was sent.
+    pub sent: DateTime<Utc>,
+    /// The channel, as manifests name it.
+    pub to: String,
+    /// Empty for Slack.
+    pub subject: String,
+    /// What was sent.
+    pub text: String,
+}
+
+/// An event that a bus took.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PutEvent {
+    /// When it happened.
+    pub time: DateTime<Utc>,
+    /// The name or ARN of the bus.
+    pub bus: String,
+    /// What rules match first.
+    pub detail_type: String,
+    /// The ARNs that it is about.
+    pub resources: Vec<String>,
+    /// JSON.
+    pub detail: String,
 }
 
 /// A parameter of Systems Manager, without its value.

@@ -1,4 +1,4 @@
-//! What `doctor` asks, of an account that has neither SES nor KMS nor functions.
+//! What `doctor` asks, of an account that has neither SES nor KMS, functions or channels.
 
 use super::Sandbox;
 use crate::{
@@ -26,6 +26,18 @@ impl Probes for Sandbox {
 
     async fn kms_key(&self, key: &str) -> Result<Option<String>, CallError> {
         none("kms:DescribeKey", key)
+    }
+
+    async fn event_bus(&self, bus: &str) -> Result<bool, CallError> {
+        none("events:DescribeEventBus", bus)
+    }
+
+    async fn topic(&self, arn: &str) -> Result<bool, CallError> {
+        none("sns:GetTopicAttributes", arn)
+    }
+
+    async fn webhook(&self, secret: &str) -> Result<(), CallError> {
+        none("secretsmanager:GetSecretValue", secret)
     }
 
     async fn function(&self, name: &str) -> Result<Option<Function>, CallError> {

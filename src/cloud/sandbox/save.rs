@@ -12,7 +12,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use tempfile::NamedTempFile;
 
 use super::{
-    IamUser, Sandbox, SandboxError, SentMail, StoredParameter, StoredSecret, StoredVaultSecret, StoredVersion, World,
+    IamUser, Posted, PutEvent, Sandbox, SandboxError, SentMail, StoredParameter, StoredSecret, StoredVaultSecret,
+    StoredVersion, World,
 };
 use crate::inventory::{Account, Key, KeyId, LastUse, SmtpUse, Status};
 
@@ -63,7 +64,8 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
 }
 
 fn write_world(text: &mut Text, account: &Account, own_key: Option<&KeyId>, world: &World) {
-    let World { now, keys_issued, refuse_mail_to, users, secrets, mail, closed, parameters, vault } = world;
+    let World { now, keys_issued, refuse_mail_to, users, secrets, mail, posted, events, closed, parameters, vault } =
+        world;
     // The name comes from the manifest.
     let Account { id, name: _, partition, region } = account;
     if let Some(now) = now {
@@ -94,6 +96,21 @@ fn write_world(text: &mut Text, account: &Account, own_key: Option<&KeyId>, worl
     }
     for sent in mail {
         write_mail(text, sent);
+    }
+    for Posted { sent, to, subject, text: body } in posted {
+        text.table("posted");
+        text.field("sent", time(sent));
+        text.field("to", string(to));
+        text.text("subject", Some(subject.as_str()).filter(|subject| !subject.is_empty()));
+        text.field("text", string(body));
+    }
+    for PutEvent { time: at, bus, detail_type, resources, detail } in events {
+        text.table("events");
+        text.field("time", time(at));
+        text.field("bus", string(bus));
+        text.field("detail-type", string(detail_type));
+        text.list("resources", resources);
+        text.field("detail", string(detail));
     }
 }
 

@@ -8,7 +8,9 @@ use super::{
 };
 use crate::{
     apply::{Deferred, Outcome, Sent},
+    events::EventsSent,
     inventory::UnreadAccount,
+    notice::Channel,
     plan::{Warning, fingerprint},
     report::model::{Report, result_word},
     time::rfc3339,
@@ -40,6 +42,7 @@ fn document<'a>(report: &Report<'a>) -> Document<'a> {
         since: since.map(change_document),
         outcomes: applied.map(|applied| applied.outcomes.iter().map(outcome).collect()),
         mail: applied.map(|applied| applied.mail.iter().map(sent).collect()).unwrap_or_default(),
+        events: applied.and_then(|applied| applied.events.as_ref()).map(events),
         deferred: applied.map(|applied| applied.deferred.iter().map(deferred).collect()).unwrap_or_default(),
     }
 }
@@ -69,8 +72,19 @@ struct Document<'a> {
     /// Besides what is part of a rotation.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     mail: Vec<JsonSent<'a>>,
+    /// `None`: the manifests ask for none, or nothing happened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    events: Option<JsonEvents<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     deferred: Vec<JsonDeferred<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonEvents<'a> {
+    bus: &'a str,
+    sent: usize,
+    failed: usize,
+    error: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -83,7 +97,7 @@ struct JsonOutcome<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     issued: Option<&'a str>,
     notes: &'a [String],
-    /// The addresses that were told of it, and by which way.
+    /// Who was told of it, and by which way: `mail`, `sns` or `slack`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     told: Vec<JsonTold<'a>>,
 }
@@ -142,9 +156,14 @@ fn sent(sent: &Sent) -> JsonSent<'_> {
     JsonSent { kind: kind.as_str(), to, users, result, error, notes }
 }
 
+fn events(sent: &EventsSent) -> JsonEvents<'_> {
+    let EventsSent { bus, sent, failed, failure } = sent;
+    JsonEvents { bus, sent: *sent, failed: *failed, error: failure.as_ref().map(ToString::to_string) }
+}
+
 fn outcome(outcome: &Outcome) -> JsonOutcome<'_> {
     let Outcome { change: done, at: _, result, issued, notes, told } = outcome;
-    let told = told.iter().map(|to| JsonTold { to, by: "mail" }).collect();
+    let told = told.iter().map(|to| JsonTold { to, by: Channel::of(to).as_str() }).collect();
     let error = result.as_ref().err().map(ToString::to_string);
     let issued = issued.as_ref().map(|key| key.as_str());
     JsonOutcome { change: change(done), result: result_word(result), error, issued, notes, told }

@@ -7,7 +7,10 @@ use super::words::{
 };
 use crate::{
     apply::{Applied, Failure, Outcome, Sent},
+    counted::counted,
+    events::EventsSent,
     inventory::Account,
+    notice::Channel,
     plan::{Change, Plan, Verb, WaitingOn},
     report::model::{Counts, Report, result_word},
     untrusted::printable,
@@ -42,18 +45,29 @@ fn remarks(plan: &Plan) -> String {
 /// What was done, a line each, then one line that counts.
 pub fn applied(report: &Report<'_>) -> String {
     let Some(applied) = report.applied else { return String::new() };
-    let Applied { outcomes, deferred, after: _, mail } = applied;
+    let Applied { outcomes, deferred, after: _, mail, events } = applied;
     let left = applied.left();
     let left = left.iter().map(|(cause, users)| {
         let (users, cause) = (printable(&users.join(", ")), printable(cause));
         format!("{YELLOW}!{YELLOW:#} {users}\t\t\t{YELLOW}not finished: {cause}{YELLOW:#}")
     });
-    let mut text = aligned(outcomes.iter().flat_map(outcome_lines).chain(left).chain(mail.iter().flat_map(mail_lines)));
+    let mut text = aligned(
+        outcomes
+            .iter()
+            .flat_map(outcome_lines)
+            .chain(left)
+            .chain(mail.iter().flat_map(mail_lines))
+            .chain(events.iter().filter_map(event_line)),
+    );
     if !text.is_empty() {
         text.push('\n');
     }
     let failed = outcomes.iter().filter(|outcome| matches!(outcome.result, Err(Failure::Failed(_)))).count();
     let stale = outcomes.iter().filter(|outcome| matches!(outcome.result, Err(Failure::Stale(_)))).count();
+    let messages = |is_mail: bool, is_sent: bool| {
+        let is_one = |sent: &&Sent| matches!(Channel::of(&sent.to), Channel::Mail(_)) == is_mail;
+        mail.iter().filter(is_one).filter(|sent| sent.result.is_ok() == is_sent).count()
+    };
     let done = [
         (applied.done(Verb::Create), "created"),
         (applied.done(Verb::Promote), "promoted"),
@@ -62,11 +76,17 @@ pub fn applied(report: &Report<'_>) -> String {
         (applied.done(Verb::Deactivate), "deactivated"),
         (applied.done(Verb::Delete), "deleted"),
         (applied.done(Verb::Update), "updated"),
-        (mail.iter().filter(|sent| sent.result.is_ok()).count(), "mailed"),
+        (messages(true, true), "mailed"),
+        (messages(false, true), "posted"),
     ];
-    let unsent = mail.iter().filter(|sent| sent.result.is_err()).count();
-    let undone =
-        [(failed, "failed"), (stale, "stale"), (unsent, "not mailed"), (deferred.len(), "not finished: run it again")];
+    let undone = [
+        (failed, "failed"),
+        (stale, "stale"),
+        (messages(true, false), "not mailed"),
+        (messages(false, false), "not posted"),
+        (events.as_ref().map_or(0, |events| events.failed), "events not sent"),
+        (deferred.len(), "not finished: run it again"),
+    ];
     text += &format!("Applied: {}", list(done.into_iter()).unwrap_or_else(|| "nothing".to_owned()));
     if let Some(undone) = list(undone.into_iter()) {
         let _ = write!(text, "; {RED}{undone}{RED:#}");
@@ -106,9 +126,25 @@ fn beside(change: &Change, told: &[String]) -> String {
         Verb::Promote => format!(": handed out by `{}`", printable(&change.destination)),
         Verb::Deliver => format!(": {}", printable(&change.place().unwrap_or_default())),
         Verb::Notify if told.is_empty() => ": nobody is to be told".to_owned(),
-        Verb::Notify => format!(": told {} by mail", printable(&told.join(", "))),
+        Verb::Notify => format!(": told {}", printable(&ways(told))),
         Verb::Deactivate | Verb::Delete | Verb::Update => String::new(),
     }
+}
+
+/// Who was told, by mail or otherwise: a channel says of itself what it is.
+fn ways(told: &[String]) -> String {
+    let (mail, channels): (Vec<_>, Vec<_>) = told.iter().partition(|to| matches!(Channel::of(to), Channel::Mail(_)));
+    let mail: Vec<&str> = mail.into_iter().map(String::as_str).collect();
+    let by_mail = (!mail.is_empty()).then(|| format!("{} by mail", mail.join(", ")));
+    by_mail.into_iter().chain(channels.into_iter().cloned()).collect::<Vec<_>>().join(", ")
+}
+
+/// Only what went wrong: that events went out is what everyone expects.
+fn event_line(events: &EventsSent) -> Option<String> {
+    let EventsSent { bus, sent: _, failed, failure } = events;
+    let failure = failure.as_ref()?;
+    let (bus, why, count) = (printable(bus), printable(&failure.to_string()), counted(*failed, "event"));
+    Some(format!("{YELLOW}!{YELLOW:#} {bus}\tevents\t\t{YELLOW}{count} not sent: {why}{YELLOW:#}"))
 }
 
 fn mail_lines(sent: &Sent) -> Vec<String> {
@@ -118,7 +154,7 @@ fn mail_lines(sent: &Sent) -> Vec<String> {
         Err(error) => format!("{YELLOW}not sent: {}{YELLOW:#}", printable(&error.to_string())),
     };
     let users = if users.is_empty() { String::new() } else { format!(" ({})", printable(&users.join(", "))) };
-    let line = format!("{CYAN}@{CYAN:#} {}\tmail\t{kind}\t{text}{users}", printable(to));
+    let line = format!("{CYAN}@{CYAN:#} {}\t{}\t{kind}\t{text}{users}", printable(to), Channel::of(to).as_str());
     let notes = notes.iter().map(|note| format!("  \t\t\tnote: {}", printable(note)));
     std::iter::once(line).chain(notes).collect()
 }

@@ -44,6 +44,7 @@ module "rotation" {
   mail_identity        = var.mail_identity
   create_mail_identity = var.create_mail_identity
   test_recipients      = var.test_recipients
+  channels             = var.channels
   alarm_emails         = var.alarm_emails
   accounts             = var.accounts
   own_secrets          = var.own_secrets

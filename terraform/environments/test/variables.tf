@@ -1,4 +1,4 @@
-# `schedules`, `mail` and `accounts` come from `keyrota.auto.tfvars.json`, which `keyrota export terraform` writes.
+# `schedules`, `mail`, `channels` and `accounts` come from `keyrota.auto.tfvars.json`, which `keyrota export terraform` writes.
 
 variable "accounts" {
   description = "The accounts whose users rotate, by name, as `keyrota export terraform` writes them."
@@ -46,6 +46,10 @@ variable "boundary" {
     # What credentials are delivered to, and whose values could ever be read for that.
     parameters = optional(list(string), [])
     readable   = optional(list(string), [])
+
+    event_buses = optional(list(string), ["*"])
+    topics      = optional(list(string), ["*"])
+    webhooks    = optional(list(string), ["keyrota/*"])
   })
 }
 
@@ -53,6 +57,12 @@ variable "boundary_users" {
   description = "Whose keys could ever be rotated in the other accounts: ARNs or paths, by the account's name in the manifests."
   type        = map(list(string))
   default     = {}
+}
+
+variable "channels" {
+  description = "What is sent to beside SES, as `keyrota export terraform` writes it. `null`: nothing."
+  type        = object({ event_bus = optional(string), topics = optional(list(string), []), webhooks = optional(list(string), []) })
+  default     = null
 }
 
 variable "create_mail_identity" {

@@ -77,6 +77,9 @@ module "boundary" {
   secrets              = try(var.boundary.secrets, [])
   parameters           = try(var.boundary.parameters, [])
   readable             = try(var.boundary.readable, [])
+  event_buses          = try(var.boundary.event_buses, [])
+  topics               = try(var.boundary.topics, [])
+  webhooks             = try(var.boundary.webhooks, [])
   log_group_arns       = ["arn:${local.partition}:logs:${var.region}:${local.account_id}:log-group:/aws/lambda/${var.name}:*"]
   evidence_bucket_arns = local.evidence_bucket == null ? [] : ["arn:${local.partition}:s3:::${local.evidence_bucket}"]
   queue_arns           = ["arn:${local.partition}:sqs:${var.region}:${local.account_id}:${var.name}-failed"]
@@ -214,12 +217,20 @@ locals {
     var.schedules.run_within_days <= 7 ? var.schedules.run_within_days : null
   )
 
-  # Mail leaves from here, whichever account it is about.
+  channels = coalesce(var.channels, { event_bus = null, topics = [], webhooks = [] })
+  here = { for arn in [local.channels.event_bus] : arn =>
+    replace(replace(replace(arn, "{partition}", local.partition), "{region}", var.region), "{account}", local.account_id) if arn != null
+  }
+
+  # Mail and messages leave from here, and events, whichever account they are about.
   caller_statements = jsondecode(templatefile("${path.module}/../../modules/access/statements/caller.json.tftpl", {
     mail_identities = flatten(module.mail[*].arns)
     mail_from       = try(var.mail.address, "")
     roles           = local.roles
     own_secrets     = local.own_secrets
+    event_buses     = [for arn in [local.channels.event_bus] : local.here[arn] if arn != null]
+    topics          = local.channels.topics
+    webhooks        = [for name in local.channels.webhooks : "arn:${local.partition}:secretsmanager:${var.region}:${local.account_id}:secret:${name}-??????"]
   })).Statement
   caller = [for statement in local.caller_statements : statement if length(statement.Resource) > 0]
 }

@@ -1,4 +1,4 @@
-# `schedules`, `mail` and `accounts` come from `keyrota export terraform`.
+# `schedules`, `mail`, `channels` and `accounts` come from `keyrota export terraform`.
 
 variable "accounts" {
   description = "The accounts whose users rotate, by name, as `keyrota export terraform` writes them."
@@ -81,12 +81,29 @@ variable "boundary" {
     # What credentials are delivered to, and whose values could ever be read for that.
     parameters = optional(list(string), [])
     readable   = optional(list(string), [])
+
+    event_buses = optional(list(string), ["*"])
+    topics      = optional(list(string), ["*"])
+    webhooks    = optional(list(string), ["keyrota/*"])
   })
   default = null
 
   validation {
     condition     = var.permissions_boundary_arn != null || try(length(var.boundary.users) + length(var.boundary.roles), 0) > 0
     error_message = "Say whose keys could ever be rotated, e.g. `boundary = { users = [\"/ci/\"], roles = [\"arn:aws:iam::444455556666:role/keyrota\"] }`: who ships manifests can't reach beyond it."
+  }
+}
+
+variable "channels" {
+  description = "What is sent to beside SES, as `keyrota export terraform` writes it. `null`: nothing."
+  type        = object({ event_bus = optional(string), topics = optional(list(string), []), webhooks = optional(list(string), []) })
+  default     = null
+
+  validation {
+    condition = var.permissions_boundary_arn != null || alltrue([for name in try(var.channels.webhooks, []) : anytrue([
+      for pattern in try(var.boundary.webhooks, []) : can(regex("^${replace(replace(pattern, ".", "\\."), "*", ".*")}$", name))
+    ])])
+    error_message = "`boundary.webhooks` does not name the secrets of these webhooks, which a person must do before keyrota can read them: ${join(", ", try(var.channels.webhooks, []))}. Names that begin with `keyrota/` are in it by default."
   }
 }
 

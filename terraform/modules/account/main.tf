@@ -38,6 +38,11 @@ module "boundary" {
   secrets    = try(var.boundary.secrets, [])
   parameters = try(var.boundary.parameters, [])
   readable   = try(var.boundary.readable, [])
+
+  # Messages and events leave from the account of the function.
+  event_buses = []
+  topics      = []
+  webhooks    = []
 }
 
 resource "aws_iam_role" "this" {

@@ -28,7 +28,14 @@ locals {
     users = [for user in var.users :
       startswith(user, "/") ? "arn:${var.partition}:iam::${var.account_id}:user${user}*" : user
     ]
-    secrets  = [for secret in var.secrets : "arn:${var.partition}:secretsmanager:*:${var.account_id}:secret:${secret}-??????"]
+    secrets = [for secret in var.secrets : "arn:${var.partition}:secretsmanager:*:${var.account_id}:secret:${secret}-??????"]
+    event_buses = [for bus in var.event_buses :
+      startswith(bus, "arn:") ? bus : "arn:${var.partition}:events:*:${var.account_id}:event-bus/${bus}"
+    ]
+    topics = [for topic in var.topics :
+      startswith(topic, "arn:") ? topic : "arn:${var.partition}:sns:*:${var.account_id}:${topic}"
+    ]
+    webhooks = [for name in var.webhooks : "arn:${var.partition}:secretsmanager:*:${var.account_id}:secret:${name}-??????"]
     readable = [for secret in var.readable : "arn:${var.partition}:secretsmanager:*:${var.account_id}:secret:${secret}-??????"]
     # A name with levels begins with `/`, which stands in the ARN already.
     parameters = [for parameter in var.parameters : "arn:${var.partition}:ssm:*:${var.account_id}:parameter/${trimprefix(parameter, "/")}"]
@@ -37,7 +44,7 @@ locals {
     queues     = var.queue_arns
     # Objects of the bucket.
     evidence = [for arn in var.evidence_bucket_arns : "${arn}/*"]
-    via      = [for service in concat(["lambda", "secretsmanager", "sqs"], length(var.parameters) == 0 ? [] : ["ssm"], length(var.evidence_bucket_arns) == 0 ? [] : ["s3"]) : "${service}.*.${var.dns_suffix}"]
+    via      = [for service in concat(["lambda", "secretsmanager", "sns", "sqs"], length(var.parameters) == 0 ? [] : ["ssm"], length(var.evidence_bucket_arns) == 0 ? [] : ["s3"]) : "${service}.*.${var.dns_suffix}"]
   }))
   # A statement without resources says nothing, and IAM refuses it.
   policy = jsonencode({

@@ -9,6 +9,12 @@ variable "dns_suffix" {
   default     = "amazonaws.com"
 }
 
+variable "event_buses" {
+  description = "Event buses to which the role could ever send: names of this account's, or ARNs; `*` is a wildcard."
+  type        = list(string)
+  default     = ["*"]
+}
+
 variable "evidence_bucket_arns" {
   description = "The bucket to which the function may add evidence."
   type        = list(string)
@@ -66,6 +72,12 @@ variable "secrets" {
   default     = ["*"]
 }
 
+variable "topics" {
+  description = "SNS topics to which the role could ever publish: names of this account's, or ARNs; `*` is a wildcard."
+  type        = list(string)
+  default     = ["*"]
+}
+
 variable "users" {
   description = "The users whose keys the role could ever rotate: ARNs, or paths (`/ci/` is everyone below it)."
   type        = list(string)
@@ -75,5 +87,16 @@ variable "users" {
       can(regex("^/[^*?]+/$", user)) || can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:user/.*[^/*?].*$", user))
     ])
     error_message = "Write a path that begins and ends with `/`, or an ARN such as `arn:aws:iam::111122223333:user/ci-*`. All users of the account are too many: an administrator may be one of them."
+  }
+}
+
+variable "webhooks" {
+  description = "Names of the secrets that the role could ever read: the URLs of webhooks, and no user's credential; `*` is a wildcard."
+  type        = list(string)
+  default     = ["keyrota/*"]
+
+  validation {
+    condition     = alltrue([for name in var.webhooks : can(regex("^[^*?]", name))])
+    error_message = "Begin each name with something else than a wildcard: the role must not read what it stores."
   }
 }

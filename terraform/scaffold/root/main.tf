@@ -9,6 +9,7 @@ terraform {
 provider "aws" { region = "eu-west-1" }
 
 variable "accounts" { type = any }
+variable "channels" { default = null }
 variable "mail" { default = null }
 variable "schedules" { default = {} }
 variable "package" { default = "../package/keyrota.zip" }
@@ -22,6 +23,7 @@ module "rotation" {
   package     = abspath(var.package)
   revision    = var.revision
   accounts    = var.accounts
+  channels    = var.channels
   own_secrets = var.own_secrets
   mail        = var.mail
   schedules   = var.schedules

@@ -46,10 +46,13 @@ struct Ran {
 impl Runner {
     fn new(variables: &[(&'static str, &'static str)]) -> Self {
         Self::of(variables, |origin| {
-            // The files of this work tree, as they would be committed.
+            // The files of this work tree, as they would be committed; but for those that only a compiler or a reader looks at.
+            let is_needed = |name: &&str| {
+                !["manifests/", "src/", "tests/", "docs/", "benches/"].iter().any(|it| name.starts_with(it))
+            };
             let arguments = ["ls-files", "--cached", "--others", "--exclude-standard"];
             let list = Command::new("git").args(arguments).current_dir(root()).output().expect("git");
-            for name in String::from_utf8_lossy(&list.stdout).lines().filter(|name| !name.starts_with("manifests/")) {
+            for name in String::from_utf8_lossy(&list.stdout).lines().filter(is_needed) {
                 let (from, to) = (root().join(name), origin.path().join(name));
                 fs::create_dir_all(to.parent().expect("a parent")).expect("a folder");
                 // A file may be listed that was just removed.

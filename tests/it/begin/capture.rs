@@ -189,6 +189,34 @@ fn nobody_is_named_in_what_is_anonymous() {
     assert_eq!(folder.read("two.toml").replace("two", "bug"), folder.read("bug.toml"));
 }
 
+/// Topics, webhooks and buses have names, too; the default bus is everybody's.
+#[test]
+fn channels_get_other_names_alike_everywhere() {
+    let topic = "arn:aws:sns:eu-west-1:999988887777:acme-keys";
+    let shared = format!(
+        "version = 1\n[defaults]\nnotify = [\"sns:{topic}\", \"slack:acme/slack\"]\n[mail]\ndigest = [\"slack:acme/slack\"]\n\
+         [events]\nbus = \"arn:aws:events:eu-west-1:999988887777:event-bus/acme\"\n[[rotate]]\nusers = [\"*\"]\n"
+    );
+    let sandbox = "now = 2026-11-23T08:00:00Z\naccount = \"123456789012\"\n[[users]]\nname = \"ci\"\n";
+    let folder = Folder::new(&[("sandbox.toml", sandbox), ("manifests/keyrota.toml", &shared)]);
+    folder.run(&["capture", "--anonymize", "--into", "out.toml", "--sandbox", "sandbox.toml"]).exits(0);
+    let text = folder.read("out-manifests/keyrota.toml");
+    assert!(!text.contains("acme") && !text.contains("999988887777"), "{text}");
+    let anonymous: toml::Table = text.parse().expect("TOML");
+    let [told, webhook] = anonymous["defaults"]["notify"].as_array().expect("a list").as_slice() else {
+        panic!("{text}")
+    };
+    assert_eq!(anonymous["mail"]["digest"][0], *webhook, "{text}");
+    assert!(told.as_str().is_some_and(|told| told.starts_with("sns:arn:aws:sns:eu-west-1:")), "{text}");
+    folder.run(&["check", "--manifests", "out-manifests"]).exits(0);
+    folder.write(
+        "manifests/keyrota.toml",
+        &shared.replace("arn:aws:events:eu-west-1:999988887777:event-bus/acme", "default"),
+    );
+    folder.run(&["capture", "--anonymize", "--into", "two.toml", "--sandbox", "sandbox.toml"]).exits(0);
+    assert!(folder.read("two-manifests/keyrota.toml").contains("bus = \"default\""));
+}
+
 /// Names stand in the keys of conditions, too, and in what compares the keys of tags.
 #[test]
 fn no_name_stays_in_the_policy_of_a_secret() {

@@ -6,8 +6,8 @@ use std::{collections::BTreeMap, time::Duration};
 use chrono::{DateTime, TimeDelta, Utc};
 use keyrota::{
     apply::{Applied, Conditions},
-    cloud::sandbox::{IamUser, Sandbox, World},
-    inventory::{SmtpUse, TAG_UNREAD},
+    cloud::sandbox::{IamUser, Sandbox, StoredSecret, World},
+    inventory::{SmtpUse, TAG_OWNER, TAG_UNREAD},
     manifest::Manifest,
     plan::Verb,
     run::{Mode, Run},
@@ -141,6 +141,22 @@ async fn whom_a_run_has_left_the_next_one_reads_and_rotates() {
     assert_eq!(noted(&world), 0);
     let fourth = run(&mut world, &manifest, Mode::Tend, at(3), (slow(), None)).await;
     assert_eq!((fourth.read(), fourth.applied.outcomes.len()), (0, 0));
+}
+
+/// While secrets are listed, page after page, keys are read already: those are kept when the time is over, and nobody else is
+/// lost for them.
+#[tokio::test(start_paused = true)]
+async fn what_was_read_while_secrets_were_listed_is_kept_when_the_time_is_over() {
+    let mut world = sandbox(600, 0).snapshot();
+    for number in 0..2_000 {
+        let name = format!("/aws/iam/credentials/{}", self::name(number));
+        let tags = [(TAG_OWNER.to_owned(), self::name(number))].into();
+        world.secrets.push(StoredSecret { name, tags, ..StoredSecret::default() });
+    }
+    let slow = (Limit::of(5.0), Some(Duration::from_secs(30)));
+    let ran = run(&mut world, &manifest(""), Mode::Enforce, now(), slow).await;
+    println!("{} unread of 600, {:?}", ran.unreadable, ran.calls);
+    assert!((430..470).contains(&ran.unreadable) && !ran.is_complete, "{} unread", ran.unreadable);
 }
 
 /// What becomes due after that is no business of a run that tends.

@@ -35,6 +35,28 @@ fn every_kind_is_written_offline() {
     }
 }
 
+/// What a channel gets is written as it gets it.
+#[test]
+fn a_channels_text_is_written_as_it_is_sent() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let into = folder.path().to_str().expect("UTF-8");
+    for &kind in Kind::VARIANTS {
+        let preview = |channel: &str| {
+            let arguments = ["mail", "preview", kind.as_str(), "--language", "es", "--as", channel, "--into", into];
+            let (code, stdout, stderr) = keyrota(&arguments);
+            assert_eq!(code, 0, "{stderr}");
+            fs::read_to_string(stdout.trim()).expect("a file")
+        };
+        let topic = preview("sns");
+        let subject = topic.lines().next().and_then(|line| line.strip_prefix("Subject: ")).expect("a subject");
+        assert!(subject.is_ascii() && subject.len() < 100 && !subject.is_empty(), "{subject}");
+        let slack: serde_json::Value = serde_json::from_str(&preview("slack")).expect("JSON");
+        let text = slack["text"].as_str().expect("text");
+        assert!(!text.contains(['<', '>']) && text.lines().count() > 3, "{text}");
+        assert_eq!((&slack["mrkdwn"], &slack["parse"]), (&false.into(), &"none".into()), "nothing in it is markup");
+    }
+}
+
 #[test]
 fn a_real_user_is_written_to() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -42,6 +42,9 @@ impl Stack {
                 ("parameters", json!([])),
                 ("readable", json!([])),
                 ("evidence", json!([])),
+                ("event_buses", json!([])),
+                ("topics", json!([])),
+                ("webhooks", json!([format!("arn:aws:secretsmanager:*:{home}:secret:keyrota/*-??????")])),
                 ("via", json!(["secretsmanager.*.amazonaws.com", "sqs.*.amazonaws.com"])),
             ]),
         ));

@@ -248,6 +248,9 @@ impl TestAccount {
     client!(secrets, aws_sdk_secretsmanager);
     client!(mail, aws_sdk_sesv2);
     client!(parameters, aws_sdk_ssm);
+    client!(topics, aws_sdk_sns);
+    client!(queues, aws_sdk_sqs);
+    client!(buses, aws_sdk_eventbridge);
 
     /// The same for S3, by paths: an emulator has no hosts for buckets.
     pub fn buckets(&self) -> aws_sdk_s3::Client {

@@ -8,8 +8,8 @@ use std::{
 
 use keyrota::{
     cloud::{
-        Issued, Message, NewParameter, NewSecret, Parameter, Reads, Relevant, SealedSecret, Values, Vault, VaultKey,
-        VaultSecret, Writes,
+        BusEvent, Issued, Message, NewParameter, NewSecret, Parameter, Posting, Reads, Relevant, SealedSecret, Values,
+        Vault, VaultKey, VaultSecret, Writes,
         sandbox::{Sandbox, World},
     },
     inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, SecretRecord, UnmanagedKey, User},
@@ -244,6 +244,16 @@ impl Writes for Faulty<'_> {
     }
     async fn put_vault_secret(&self, vault: &Vault, secret: &SealedSecret) -> Result<(), CallError> {
         self.write("put_vault_secret", self.sandbox.put_vault_secret(vault, secret)).await
+    }
+
+    async fn publish(&self, posting: &Posting) -> Result<(), CallError> {
+        self.write("publish", self.sandbox.publish(posting)).await
+    }
+    async fn post_to_webhook(&self, posting: &Posting) -> Result<(), CallError> {
+        self.write("post_to_webhook", self.sandbox.post_to_webhook(posting)).await
+    }
+    async fn put_events(&self, bus: &str, events: &[BusEvent]) -> Result<Vec<Option<String>>, CallError> {
+        self.write("put_events", self.sandbox.put_events(bus, events)).await
     }
 }
 

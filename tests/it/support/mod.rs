@@ -13,6 +13,7 @@ pub mod repository;
 pub mod run;
 pub mod runner;
 pub mod runtime_api;
+pub mod slack;
 pub mod system;
 pub mod templates;
 pub mod vault;

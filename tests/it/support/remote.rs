@@ -10,8 +10,8 @@ use std::{
 
 use keyrota::{
     cloud::{
-        Issued, Message, NewParameter, NewSecret, Parameter, Reads, Relevant, SealedSecret, Values, Vault, VaultKey,
-        VaultSecret, Writes,
+        BusEvent, Issued, Message, NewParameter, NewSecret, Parameter, Posting, Reads, Relevant, SealedSecret, Values,
+        Vault, VaultKey, VaultSecret, Writes,
         sandbox::Sandbox,
         throttle::{Throttle, Unanswered},
     },
@@ -299,6 +299,18 @@ impl Writes for Remote {
     }
     async fn put_vault_secret(&self, vault: &Vault, secret: &SealedSecret) -> Result<(), CallError> {
         self.sandbox.put_vault_secret(vault, secret).await
+    }
+
+    async fn publish(&self, posting: &Posting) -> Result<(), CallError> {
+        self.call("sns:Publish", &posting.to).await?;
+        self.sandbox.publish(posting).await
+    }
+    async fn post_to_webhook(&self, posting: &Posting) -> Result<(), CallError> {
+        self.sandbox.post_to_webhook(posting).await
+    }
+    async fn put_events(&self, bus: &str, events: &[BusEvent]) -> Result<Vec<Option<String>>, CallError> {
+        self.call("events:PutEvents", bus).await?;
+        self.sandbox.put_events(bus, events).await
     }
 }
 

@@ -71,7 +71,7 @@ impl Repository {
     /// Empty, on branch `main`, beside the sandbox of [`SANDBOX`], which is not committed.
     pub fn new() -> Self {
         let repository = Self { folder: tempfile::tempdir().expect("a temporary folder") };
-        repository.git(&["init", "--quiet", "--initial-branch=main", "."]);
+        repository.git(&["init", "--quiet", "--initial-branch=main", "--template=", "."]);
         repository.write(".git/info/exclude", "/sandbox.toml\n");
         repository.write("sandbox.toml", SANDBOX);
         repository
@@ -150,6 +150,12 @@ fn git_command(folder: &Path) -> Command {
         ("GIT_COMMITTER_EMAIL", "a@example.com"),
         ("GIT_COMMITTER_DATE", "2026-11-23T08:00:00Z"),
     ]);
+    // What is thrown away after the test is neither packed, nor compressed, nor waited for until it is on the disk.
+    let settings = [("maintenance.auto", "false"), ("core.looseCompression", "0"), ("core.fsync", "none")];
+    command.env("GIT_CONFIG_COUNT", settings.len().to_string());
+    for (number, (name, value)) in settings.into_iter().enumerate() {
+        command.env(format!("GIT_CONFIG_KEY_{number}"), name).env(format!("GIT_CONFIG_VALUE_{number}"), value);
+    }
     command
 }
 

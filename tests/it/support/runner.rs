@@ -5,6 +5,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    sync::{Mutex, PoisonError},
 };
 
 use serde_json::Value;
@@ -45,12 +46,18 @@ impl Outcome {
     }
 }
 
-/// Reads a YAML file.
+/// Reads a YAML file. Many jobs have the same, and Python takes longer to begin than to read it.
 pub fn yaml(path: &Path) -> Value {
-    let script = "import json, sys, yaml; json.dump(yaml.load(open(sys.argv[1]), yaml.BaseLoader), sys.stdout)";
-    let output = Command::new(python("workflows.txt")).arg("-c").arg(script).arg(path).output().expect("Python");
-    assert!(output.status.success(), "{}: {}", path.display(), String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).expect("JSON")
+    static READ: Mutex<BTreeMap<String, Value>> = Mutex::new(BTreeMap::new());
+    let text = fs::read_to_string(path).expect("a file");
+    let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    let parse = || {
+        let script = "import json, sys, yaml; json.dump(yaml.load(open(sys.argv[1]), yaml.BaseLoader), sys.stdout)";
+        let output = Command::new(python("workflows.txt")).arg("-c").arg(script).arg(path).output().expect("Python");
+        assert!(output.status.success(), "{}: {}", path.display(), String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    };
+    read.entry(text).or_insert_with(parse).clone()
 }
 
 pub fn root() -> &'static Path {

@@ -273,3 +273,29 @@ run "has_no_alarm_for_silence_that_cloudwatch_cannot_see" {
     error_message = "it looks back seven days"
   }
 }
+
+run "sends_to_the_channels_that_the_manifests_name_and_to_no_others" {
+  variables {
+    channels = {
+      event_bus = "arn:{partition}:events:{region}:{account}:event-bus/default"
+      topics    = ["arn:aws:sns:eu-west-1:111122223333:keyrota"]
+      webhooks  = ["keyrota/slack"]
+    }
+  }
+  assert {
+    condition = { for statement in local.caller : statement.Sid => statement.Resource } == {
+      PutEvents       = ["arn:aws:events:eu-west-1:111122223333:event-bus/default"]
+      PublishMessages = ["arn:aws:sns:eu-west-1:111122223333:keyrota"]
+      ReadWebhooks    = ["arn:aws:secretsmanager:eu-west-1:111122223333:secret:keyrota/slack-??????"]
+    }
+    error_message = "exactly what is named"
+  }
+}
+
+run "refuses_a_secret_that_nobody_allowed" {
+  command = plan
+  variables {
+    channels = { webhooks = ["database/password"] }
+  }
+  expect_failures = [var.channels]
+}

@@ -44,9 +44,37 @@ run "reaches_everything_only_by_reading_mail_and_kms_through_services" {
     error_message = "reads only"
   }
   assert {
-    condition     = !strcontains(output.policy, "GetSecretValue") && !can(regex("\"[a-z]+:[A-Za-z]*\\*", replace(output.policy, "arn:", "")))
-    error_message = "exact actions, and no secret is read"
+    condition = [for one in jsondecode(output.policy).Statement : one.Resource if contains(one.Action, "secretsmanager:GetSecretValue")] == [
+      ["arn:aws:secretsmanager:*:111122223333:secret:keyrota/*-??????"]
+    ]
+    error_message = "of keyrota's own configuration only"
   }
+  assert {
+    condition     = !can(regex("\"[a-z]+:[A-Za-z]*\\*", replace(output.policy, "arn:", "")))
+    error_message = "exact actions"
+  }
+}
+
+run "names_the_channels_that_a_person_set" {
+  variables {
+    topics      = ["arn:aws:sns:us-east-1:444455556666:security"]
+    event_buses = ["security"]
+    webhooks    = []
+  }
+  assert {
+    condition = [for one in jsondecode(output.policy).Statement : one.Resource if contains(["PutEvents", "PublishMessages", "ReadWebhooks"], one.Sid)] == [
+      ["arn:aws:events:*:111122223333:event-bus/security"], ["arn:aws:sns:us-east-1:444455556666:security"]
+    ]
+    error_message = "these, and no secret"
+  }
+}
+
+run "refuses_all_secrets" {
+  command = plan
+  variables {
+    webhooks = ["*"]
+  }
+  expect_failures = [var.webhooks]
 }
 
 run "refuses_all_users" {

@@ -1,0 +1,80 @@
+//! The channels that manifests name beside addresses, and what must be true of them all together.
+
+use std::collections::BTreeMap;
+
+use super::{
+    code::Code,
+    diagnostic::{Diagnostic, Sources, quote},
+    model::{Manifest, Rule},
+    pattern::Pattern,
+    shared::Shared,
+    source::Source,
+};
+use crate::notice::{Channel, Recipient};
+
+/// The channels that a manifest names, each with a place where it does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Channels<'a> {
+    /// By the ARN of the topic.
+    pub topics: BTreeMap<String, Option<&'a Source>>,
+    /// By the name of the secret that holds the URL.
+    pub webhooks: BTreeMap<String, Option<&'a Source>>,
+}
+
+impl Manifest {
+    /// The topics and webhooks that anyone is told by.
+    pub fn channels(&self) -> Channels<'_> {
+        let mut channels = Channels::default();
+        let mut add = |recipient: &str, source| match Channel::of(recipient) {
+            Channel::Mail(_) => {}
+            Channel::Topic(arn) => drop(channels.topics.entry(arn.to_owned()).or_insert(source)),
+            Channel::Webhook(name) => drop(channels.webhooks.entry(name.to_owned()).or_insert(source)),
+        };
+        for (key, recipients) in [("fallback", &self.mail.fallback), ("digest", &self.mail.digest)] {
+            recipients.iter().for_each(|recipient| add(recipient, self.mail.places.get(key)));
+        }
+        for notify in self.rules.iter().map(|rule| &rule.policy.notify) {
+            notify.value.iter().for_each(|recipient| add(&recipient.to_string(), notify.source.as_ref()));
+        }
+        channels
+    }
+}
+
+/// `[mail] from` is required as soon as anyone is to be told by mail.
+pub(super) fn missing_sender(manifest: &Manifest, shared: &Shared, sources: &Sources) -> Option<Diagnostic> {
+    let is_refused = shared.is_refused("mail", |file| file.mail.as_ref(), "from");
+    if manifest.mail.from.is_some() || is_refused || shared.has_bad_sender() {
+        return None;
+    }
+    let message = format!("somebody is to be told, but {} has no sender", quote("[mail]"));
+    let by_mail = |rule: &&Rule| rule.policy.notify.value.iter().any(Recipient::takes_mail);
+    let notify = manifest.rules.iter().find(by_mail).map(|rule| &rule.policy.notify);
+    let label = match notify.and_then(|notify| notify.source.as_ref()) {
+        Some(source) => sources.label(source, "this tells somebody"),
+        None => shared.mail_label(manifest)?,
+    };
+    let help = "add to `keyrota.toml`, below `[mail]`: `from = \"Security <security@example.com>\"`";
+    Some(Diagnostic::error(Code::SenderMissing, message, label).help(help))
+}
+
+/// A webhook's secret is one of keyrota's own. One that holds a user's credential would be read for the sake of its name.
+pub(super) fn credentials_as_webhooks(manifest: &Manifest, sources: &Sources) -> Vec<Diagnostic> {
+    let is_of = |rule: &&Rule, name: &str| {
+        let all = [Pattern::new("*")];
+        let users = if rule.users.is_empty() { &all[..] } else { &rule.users };
+        users.iter().any(|user| {
+            let secret = rule.policy.secret.value.replace("{user}", &user.text).replace(',', "_");
+            Pattern::new(&secret).matches(name)
+        })
+    };
+    let channels = manifest.channels();
+    let wrong = channels.webhooks.iter().filter_map(|(name, source)| {
+        let rule = manifest.rules.iter().find(|rule| is_of(rule, name))?;
+        let message = format!("{} can be the secret of a user's credential, which is never read", quote(name));
+        let label = sources.label((*source)?, "is to hold the URL of a webhook");
+        let rule = sources.label(&rule.source, "this rule may store a credential there");
+        let help = "keep the URL in a secret of another name, and write that one's: `slack:NAME`";
+        Some(Diagnostic::error(Code::ChannelIsCredential, message, label).label(rule).help(help))
+    });
+    wrong.collect()
+}
