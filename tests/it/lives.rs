@@ -289,6 +289,7 @@ fn live(roster: &Roster, node: &Node, mut first: Option<&After>, seen: &Seen, qu
         };
         seen.runs.fetch_add(1, Ordering::Relaxed);
         path.push((named, after.writes == 0));
+        assert_is_written_as_read(after);
         if let Some((_, plan)) = &after.planned {
             // Who is not read by a run that tends never needs it: what comes next begins a rotation, if anything does.
             let carries_on = plan.changes.iter().any(|change| !change.action.starts_rotation());
@@ -297,14 +298,17 @@ fn live(roster: &Roster, node: &Node, mut first: Option<&After>, seen: &Seen, qu
         let (world, now) = (after.world.clone(), here.1);
         // A run right after it sees everything anew, and does nothing. Where nothing was to be done, that was this run.
         let again;
-        let planned = if after.writes == 0 && world == here.0 {
-            &after.planned
+        let last = if after.writes == 0 && world == here.0 {
+            after
         } else {
             again = run_again(roster, (&world, now), seen, &mut path);
             &again
         };
-        let (_, plan) = planned.as_ref().expect("a run without a fault has planned");
+        let (_, plan) = last.planned.as_ref().expect("a run without a fault has planned");
         assert!(plan.changes.is_empty(), "changes are left\n{plan:#?}");
+        if plan.waiting.first().is_none_or(|waiting| waiting.until.is_none()) {
+            assert_is_written_as_read(last);
+        }
         match plan.waiting.first() {
             None => {
                 assert_nothing_is_lost(&world);
@@ -340,18 +344,18 @@ fn live(roster: &Roster, node: &Node, mut first: Option<&After>, seen: &Seen, qu
     known[&begin].clone()
 }
 
-/// What the second run plans, which changes nothing. So a fault after which the account is the same is known, too.
+/// The second run, which changes nothing. So a fault after which the account is the same is known, too.
 fn run_again(
     roster: &Roster,
     (world, now): (&World, DateTime<Utc>),
     seen: &Seen,
     path: &mut Vec<(Name, bool)>,
-) -> Option<(Inventory, Plan)> {
+) -> After {
     let again = run(roster, world, now, None);
     seen.runs.fetch_add(1, Ordering::Relaxed);
     assert!(again.writes == 0, "the second run right after does something\n{world:#?}");
     path.push((name(&(world.clone(), now)), true));
-    again.planned
+    again
 }
 
 /// Whether a run that tends leaves the user unread.
@@ -439,7 +443,6 @@ fn run(roster: &Roster, world: &World, now: DateTime<Utc>, fault: Option<(usize,
     let ended = async {
         let listing = list(&faulty, &|_, _| true, "").await.ok()?;
         let inventory = observe(&faulty, roster, &listing, Depth::Plan, now, &|| {}).await;
-        inventory.users.values().flatten().for_each(|state| assert_is_written_as_read(&state.ledger));
         let plan = plan(roster, &inventory, now);
         reads.set(faulty.calls.borrow().len());
         let applied = carry_out(&faulty, roster, &inventory, &plan, now).await;
@@ -455,8 +458,13 @@ fn run(roster: &Roster, world: &World, now: DateTime<Utc>, fault: Option<(usize,
     After { world: after, calls, writes, reads: reads.get(), planned: ended.flatten(), worlds }
 }
 
-/// What the secret says is the same when it is written and read again.
-fn assert_is_written_as_read(ledger: &Ledger) {
+/// What the secret says that a run has read is the same when it is written and read again.
+fn assert_is_written_as_read(run: &After) {
+    let (inventory, _) = run.planned.as_ref().expect("a run without a fault has planned");
+    inventory.users.values().flatten().for_each(|state| assert_is_read_again(&state.ledger));
+}
+
+fn assert_is_read_again(ledger: &Ledger) {
     let Destination::Own(secret) = &ledger.destination else { return };
     let owner = Fact::Owner { user: USER.to_owned(), arn: arn() };
     let record = SecretRecord {
