@@ -33,13 +33,16 @@ const FAILED_FOR: Duration = Duration::from_secs(30);
 /// How long one call may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The client, or why there is none.
+type Signed = Result<Arc<Actions<Https>>, CallError>;
+
 /// GitHub, as all accounts of a run call it.
 pub(super) struct GitHub {
     settings: manifest::GitHub,
     patience: Patience,
     /// With the credentials and the region of the caller: what it is signed in with is keyrota's own.
     secrets: aws_sdk_secretsmanager::Client,
-    client: Mutex<Option<(Instant, Result<Arc<Actions<Https>>, CallError>)>>,
+    client: Mutex<Option<(Instant, Signed)>>,
 }
 
 impl GitHub {
@@ -51,7 +54,7 @@ impl GitHub {
     ///
     /// # Errors
     /// There is nothing to sign in with.
-    pub async fn actions(&self) -> Result<Arc<Actions<Https>>, CallError> {
+    pub async fn actions(&self) -> Signed {
         let mut client = self.client.lock().await;
         if let Some((since, found)) = &*client
             && (found.is_ok() || since.elapsed() < FAILED_FOR)

@@ -123,7 +123,7 @@ async fn refusals_say_what_to_do_and_no_value() {
         (Fault::Said(422, "Validation Failed"), ErrorKind::Other, "Validation Failed"),
         (Fault::Said(301, "Moved Permanently"), ErrorKind::Denied, "renamed or moved"),
     ] {
-        server.fail(&[fault.clone()]);
+        server.fail(std::slice::from_ref(&fault));
         let (found, text) = said(aws.put_vault_secret(&vault, &secret).await);
         assert!(found == kind && text.contains(expected), "{fault:?}: {found:?} {text}");
         assert!(!text.contains(secret.value.expose_secret()) && !text.contains("s3cret"), "{text}");
