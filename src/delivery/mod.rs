@@ -251,7 +251,7 @@ mod tests {
         }
         for (text, help) in [
             ("/ci/aws", "`ssm:NAME`, `github:OWNER/REPO[:ENVIRONMENT]` or `github-org:ORG`"),
-            ("gitlab:acme/payments", "`ssm:NAME`"),
+            ("gitlab:acme/payments", "did you mean `github:acme/payments`?"),
             ("gihub:acme/payments", "did you mean `github:acme/payments`?"),
             ("GitHub:acme/payments", "did you mean `github:acme/payments`?"),
             ("ssm:", "e.g. `ssm:/ci/{user}/aws`"),

@@ -209,7 +209,7 @@ fn explore(policy_name: &str, policy: Policy) {
         // What stores no key is delivered nowhere, as any policy has it; of the others a few are enough: the states of keys
         // and labels are those of the other policies, and each comes with all that a place can hold of them.
         all.retain(|world| handed_out(world).is_some());
-        all = all.into_iter().step_by(24).flat_map(delivered_seeds).collect();
+        all = all.into_iter().step_by(400).flat_map(delivered_seeds).collect();
     }
     let seeds = Mutex::new(all.clone());
     std::thread::scope(|scope| {
