@@ -263,7 +263,7 @@ fn at_rest(mut world: World) -> World {
         let version = Version { id: key.id.version_id(), labels: vec![CURRENT.to_owned()] };
         let own = Secret { versions: vec![version], notified: Some(key.id.clone()), ..Secret::default() };
         let ledger = Ledger { secret: secret.name.clone(), confirmed: true, destination: Destination::Own(own) };
-        let state = State { keys: vec![key], ledger, elsewhere: Elsewhere::Nowhere };
+        let state = State { keys: vec![key], ledger, elsewhere: Elsewhere::Nowhere, places: BTreeMap::new() };
         let rest = rest(&roster, &roster.entries[number], &state, now());
         assert!(rest.is_some(), "nothing is due");
         secret.tags.extend(tags([Fact::Rest(rest), Fact::User { arn: user(number).arn }]));
@@ -377,7 +377,7 @@ fn planner(users: usize) -> f64 {
             Secret { versions: vec![version], notified: Some(id), readers: Readers::Inside, ..Secret::default() };
         let secret_name = format!("/aws/iam/credentials/{}", name(number));
         let ledger = Ledger { secret: secret_name, confirmed: true, destination: Destination::Own(secret) };
-        State { keys: vec![key(number)], ledger, elsewhere: Elsewhere::Nowhere }
+        State { keys: vec![key(number)], ledger, elsewhere: Elsewhere::Nowhere, places: BTreeMap::new() }
     };
     let known = (0..users).map(|number| (name(number), Ok(state(number)))).collect();
     let inventory = Inventory { users: known, ..Inventory::default() };

@@ -5,7 +5,8 @@ use chrono::TimeDelta;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    manifest::{Limits, Mail, Manifest, Pace, Schedule, Source},
+    delivery::{GitHubNames, Target},
+    manifest::{GitHub, Limits, Mail, Manifest, Pace, Schedule, Source},
     plan::WaitingOn,
     roster::Entry,
     template::Templates,
@@ -48,6 +49,7 @@ pub fn policy(entry: &Entry) -> Vec<Line> {
     lines.extend(entry.policy.fields().map(|(name, words, source)| match name {
         "notify" => line(name, recipients(words, entry), source),
         "secret" => line(name, entry.secret.clone(), source),
+        "deliver" if !entry.deliver.is_empty() => line(name, places(&entry.deliver), source),
         _ => line(name, words, source),
     }));
     lines
@@ -89,6 +91,7 @@ pub fn settings(manifest: &Manifest) -> Vec<Line> {
         let value = or_none(schedule.as_ref().map(|schedule| schedule.value.as_str()));
         lines.push(line(name, value, schedule.as_ref().and_then(|schedule| schedule.source.as_ref())));
     }
+    lines.extend(delivery(manifest));
     for (name, account) in &manifest.accounts {
         lines.push(line(format!("accounts.{name}"), account.to_string(), Some(&account.source)));
     }
@@ -112,6 +115,32 @@ fn or_none(value: Option<&str>) -> String {
 
 fn list(values: &[String]) -> String {
     if values.is_empty() { "none".to_owned() } else { values.join(", ") }
+}
+
+/// Where the credential goes, by the names that the user's places have.
+fn places(deliver: &[Target]) -> String {
+    deliver.iter().map(|target| target.place.to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// How places of delivery are written to, as far as the manifests say: nothing, where they deliver nowhere.
+fn delivery(manifest: &Manifest) -> Vec<Line> {
+    let GitHub { names, url, app_id, installation, secret, visibility, places } = &manifest.deliver.github;
+    if !manifest.delivers_to_github() && places.is_empty() {
+        return Vec::new();
+    }
+    let GitHubNames { key, secret: part, region, smtp } = names;
+    let all: Vec<&str> = [key, part].into_iter().chain(region).map(String::as_str).collect();
+    let number = |number: &Option<u64>| number.map_or_else(|| "none".to_owned(), |number| number.to_string());
+    let lines = [
+        ("names", all.join(", ")),
+        ("smtp-names", smtp.join(", ")),
+        ("url", url.clone()),
+        ("app-id", number(app_id)),
+        ("installation", number(installation)),
+        ("secret", or_none(secret.as_deref())),
+        ("visibility", <&str>::from(*visibility).to_owned()),
+    ];
+    lines.into_iter().map(|(key, value)| line(format!("deliver.github.{key}"), value, places.get(key))).collect()
 }
 
 /// Whom a rule names, and who that is for this user.

@@ -33,6 +33,10 @@ pub struct Variables {
     pub channels: Option<Channels>,
     /// By their names in the manifests.
     pub accounts: BTreeMap<String, Access>,
+    /// The names or ARNs of the secrets that hold keyrota's own configuration, in the account and region that it runs in: what
+    /// it signs in to GitHub with.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub own_secrets: Vec<String>,
 }
 
 /// EventBridge expressions, UTC.
@@ -102,6 +106,10 @@ pub struct Access {
     pub kms_keys: Vec<String>,
     /// The KMS keys that are named by an alias.
     pub kms_aliases: Vec<String>,
+    /// ARNs of the parameters of Systems Manager that credentials are delivered to.
+    pub parameters: Vec<String>,
+    /// ARNs of the secrets of users whose credentials are delivered anywhere: the only ones whose values are read.
+    pub delivered: Vec<String>,
 }
 
 /// Users that have these tags.
@@ -130,8 +138,10 @@ pub fn terraform(manifest: &Manifest) -> (Variables, Vec<Source>) {
     let mail = sender(&manifest.mail);
     let broad = |rule: &&Rule| !rule.groups.is_empty() && rule.users.is_empty() && rule.paths.is_empty();
     let broad = manifest.rules.iter().filter(broad).filter(|rule| rule.tags.is_empty());
-    let channels = channels(manifest);
-    (Variables { schedules, mail, channels, accounts }, broad.map(|rule| rule.source.clone()).collect())
+    let own_secrets = manifest.deliver.github.secret.clone().filter(|_| manifest.delivers_to_github());
+    let (own_secrets, channels) = (own_secrets.into_iter().collect(), channels(manifest));
+    let variables = Variables { schedules, mail, channels, accounts, own_secrets };
+    (variables, broad.map(|rule| rule.source.clone()).collect())
 }
 
 /// A day more than the longest time between two runs; `None` for a schedule that ends.
@@ -189,6 +199,7 @@ fn access(manifest: &Manifest, declared: Option<(&String, &DeclaredAccount)>) ->
     let mut replicated = BTreeSet::new();
     let mut replica_regions = BTreeSet::new();
     let mut templates = BTreeSet::new();
+    let (mut parameters, mut delivered) = (BTreeSet::new(), BTreeSet::new());
     let (mut kms_keys, mut kms_aliases) = (BTreeSet::new(), BTreeSet::new());
     for rule in &rules {
         let policy = &rule.policy;
@@ -197,6 +208,10 @@ fn access(manifest: &Manifest, declared: Option<(&String, &DeclaredAccount)>) ->
             replicated.extend(names.iter().cloned());
             replica_regions.extend(policy.replicate_to.value.iter().cloned());
         }
+        if !policy.deliver.value.is_empty() {
+            delivered.extend(names.iter().cloned());
+        }
+        parameters.extend(parameter_names(rule));
         secrets.extend(names);
         if policy.secret.value.contains("{user}") {
             templates.insert(policy.secret.value.clone());
@@ -221,6 +236,11 @@ fn access(manifest: &Manifest, declared: Option<(&String, &DeclaredAccount)>) ->
         let arn = |name| format!("arn:{{partition}}:secretsmanager:{region_text}:{id}:secret:{name}-??????");
         prune(names).into_iter().map(arn).collect()
     };
+    // A name with levels begins with `/`, which stands in the ARN already.
+    let parameter_arn = |name: String| {
+        let name = name.trim_start_matches('/');
+        format!("arn:{{partition}}:ssm:{region_text}:{id}:parameter/{name}")
+    };
     Access {
         id: declared.map(|(_, account)| account.id.clone()),
         role: declared.and_then(|(_, account)| account.role.as_deref()).map(|role| match role.starts_with("arn:") {
@@ -236,6 +256,8 @@ fn access(manifest: &Manifest, declared: Option<(&String, &DeclaredAccount)>) ->
         replica_regions: replica_regions.into_iter().collect(),
         kms_keys: kms_keys.into_iter().collect(),
         kms_aliases: kms_aliases.into_iter().collect(),
+        parameters: prune(parameters).into_iter().map(parameter_arn).collect(),
+        delivered: secret_arns(delivered),
     }
 }
 
@@ -319,6 +341,13 @@ fn folders(path: &str) -> Vec<String> {
 fn secret_names(rule: &Rule) -> BTreeSet<String> {
     let fill = |user: &str| rule.policy.secret.value.replace("{user}", user).replace(',', "_");
     any_if_empty(&rule.users).into_iter().map(fill).collect()
+}
+
+/// The names of the parameters that a rule's users deliver to, with patterns for names.
+fn parameter_names(rule: &Rule) -> BTreeSet<String> {
+    let users = any_if_empty(&rule.users);
+    let places = &rule.policy.deliver.value;
+    places.iter().flat_map(|place| users.iter().filter_map(|user| place.parameter(user))).collect()
 }
 
 /// Without those that another covers.

@@ -17,7 +17,7 @@
 //! 6. People are told ([`notify`]), the run is reported ([`report`]) and judged ([`verdict`]).
 //!
 //! The modules, in reading order. The ground: [`names`], [`time`], [`untrusted`], [`notice`], [`template`]. What is wanted:
-//! [`manifest`], [`roster`], [`explain`], [`export`]. What is: [`inventory`], [`cloud`], [`observe`], [`clock`]. What is done
+//! [`manifest`], [`roster`], [`explain`], [`export`]. What is: [`inventory`], [`cloud`], [`credential`], [`delivery`], [`observe`], [`clock`]. What is done
 //! about it: [`plan`], [`mail`], [`apply`], [`notify`], [`run`], [`verdict`], [`history`]. What people see of it: [`diff`], [`report`],
 //! [`evidence`], [`git`], [`github`]. How it begins: [`capture`], [`init`], [`package`]. No two files import each other in a loop, and a test says so.
 
@@ -29,6 +29,8 @@ pub mod capture;
 pub mod clock;
 pub mod cloud;
 pub mod counted;
+pub mod credential;
+pub mod delivery;
 pub mod diff;
 pub mod events;
 pub mod evidence;
@@ -37,7 +39,6 @@ pub mod explain;
 pub mod export;
 #[cfg(feature = "cli")]
 pub mod git;
-#[cfg(feature = "cli")]
 pub mod github;
 pub mod history;
 #[cfg(feature = "cli")]

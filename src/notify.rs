@@ -107,7 +107,7 @@ impl<C: Writes> Notifier<'_, '_, C> {
     async fn notable(&self, due: Vec<Notice>, applied: &Applied) -> (Vec<Notice>, Vec<Sent>) {
         let tags = |outcome: &&Outcome| {
             let tags = match &outcome.change.action {
-                Action::Create { .. } | Action::Notify { .. } | Action::Deactivate { .. } => true,
+                Action::Create { .. } | Action::Deliver(_) | Action::Notify { .. } | Action::Deactivate { .. } => true,
                 Action::Delete { clear, .. } => *clear,
                 Action::Promote { .. } | Action::Update(_) => false,
             };

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::{
     apply::{Applied, Cause, Conditions, Deferred, apply},
     clock::{self, ClockOff},
-    cloud::{Reads, Writes},
+    cloud::{Reads, Values},
     events::sending,
     inventory::{KeyId, UnreadAccount},
     manifest::{Diagnostic, Manifest, diagnostic::nearest},
@@ -165,7 +165,7 @@ impl<C: Reads> Planned<'_, C> {
     }
 }
 
-impl<C: Writes> Planned<'_, C> {
+impl<C: Values> Planned<'_, C> {
     /// Applies the plan, then notifies people; all accounts at the same time. `before_mail` gets what was done, before
     /// any mail is sent.
     ///

@@ -1,17 +1,14 @@
 //! One change: the order of the calls within each action. Each is cut so that a process that dies between any two calls
 //! leaves a state from which the planner goes on.
 
-use chrono::{DateTime, Utc};
-use secrecy::{ExposeSecret, SecretString};
-use serde_json::json;
-
 use super::{
+    deliver::{Delivering, From},
     outcome::{Conditions, Failure},
-    smtp,
 };
 use crate::{
-    cloud::{Issued, NewSecret, Writes},
-    inventory::{CURRENT, CallError, ErrorKind, Fact, INTENT, Key, KeyAt, KeyId, PENDING, Rest, Status, tags},
+    cloud::{Issued, NewSecret, Values, Writes},
+    credential,
+    inventory::{CURRENT, CallError, ErrorKind, Fact, Found, INTENT, Key, KeyAt, KeyId, PENDING, Rest, Status, tags},
     mail::{Sending, owner},
     manifest::Mail,
     plan::{
@@ -19,6 +16,7 @@ use crate::{
         kms_key::{Likeness, compare, note},
     },
 };
+use chrono::{DateTime, Utc};
 
 /// A key that was created and stored.
 pub(super) struct Stored {
@@ -32,6 +30,8 @@ pub(super) struct Stored {
 pub(super) struct Memory {
     /// The key that was created, with its secret part, until it is verified.
     issued: Option<Issued>,
+    /// What goes to the places of delivery.
+    pub delivering: Delivering,
     /// The secret that this run has tagged: there, it may.
     tagged: Option<String>,
     /// When IAM says that the key was made that this run has issued.
@@ -44,6 +44,8 @@ pub(super) struct Memory {
 pub(super) struct Ahead {
     /// How long nothing is due then: noted with whatever is noted last.
     pub rest: Option<Rest>,
+    /// Whether this run goes on to deliver the key.
+    pub delivers: bool,
     /// Whether this run goes on to delete a key.
     pub deletes: bool,
     /// Whether this run goes on to tell the owner of the new key, and notes that.
@@ -71,15 +73,22 @@ pub(super) struct Step<'a, C> {
     pub ahead: Ahead,
 }
 
-impl<C: Writes> Step<'_, C> {
+impl<C: Values> Step<'_, C> {
     /// Returns what a creation yields.
     pub async fn carry_out(&self, memory: &mut Memory, remarks: &mut Remarks) -> Result<Option<Stored>, Failure> {
         let Remarks { notes, told } = remarks;
         let Self { cloud, mail, change, conditions, now, .. } = *self;
         let (user, secret) = (change.user.as_str(), change.destination.as_str());
         match &change.action {
-            Action::Create { ledger, expected, resumes: _, made_room, smtp } => {
+            Action::Create { ledger, expected, resumes: _, made_room, smtp, unseen } => {
                 let keys = self.as_planned(expected, memory).await?;
+                // Nothing begins that can't be delivered.
+                for target in unseen {
+                    if let Found::Closed { why } | Found::Unknown { why, .. } = target.look(cloud).await? {
+                        let (place, operation) = (target.place.to_string(), "looking at a place of delivery");
+                        return Err(CallError::new(ErrorKind::Other, operation, place, why).into());
+                    }
+                }
                 let queue = change.queue.map(Fact::Queue);
                 let made_room = made_room.then_some(Fact::RoomMade);
                 let facts = [Some(Fact::Intent(now)), Some(Fact::Rest(None)), made_room, queue];
@@ -94,8 +103,9 @@ impl<C: Writes> Step<'_, C> {
             Action::Promote { key, from } => {
                 // After an interruption the secret is gone from memory, and keyrota reads no secret values: the key was
                 // stored by the run that received it, and IAM had the time since then to propagate it.
-                if let Some(issued) = memory.issued.take_if(|issued| issued.key == *key) {
-                    cloud.verify(&issued).await?;
+                let issued = memory.issued.take_if(|issued| issued.key == *key);
+                if let Some(issued) = &issued {
+                    cloud.verify(issued).await?;
                 }
                 let version = key.version_id();
                 match from.as_ref() == Some(&version) {
@@ -103,11 +113,24 @@ impl<C: Writes> Step<'_, C> {
                     // Of a first version nothing else would say that it is handed out with intent.
                     true => cloud.move_label(secret, PENDING, Some(&version), None).await?,
                 }
+                // The places of delivery get what this run has in memory: nobody has to read it.
+                let issued = issued.filter(|_| self.ahead.delivers);
+                memory.delivering.value =
+                    issued.map(|issued| (issued.key.clone(), credential::written(&issued.key, &issued.secret, None)));
                 // That the creation is over is noted with what comes next, if that is that the owner was told.
                 if !self.ahead.tells {
                     cloud.tag_secret(secret, &tags([Fact::NoIntent, self.rest()])).await?;
                     memory.tagged = Some(secret.to_owned());
                 }
+            }
+            Action::Deliver(delivery) => {
+                let rest = self.ahead.rest.clone();
+                let from = From { cloud, secret, conditions, now, rest };
+                let result = from.deliver(delivery, &mut memory.delivering, notes).await;
+                if result.is_ok() {
+                    memory.tagged = Some(secret.to_owned());
+                }
+                result?;
             }
             Action::Notify { key, announcement } => {
                 // Whoever may not note that the owner was told does not tell them, or they would be told by every run.
@@ -268,10 +291,11 @@ async fn create(
         }
     };
     let version = issued.key.version_id();
-    let error = match cloud.put_secret_value(secret, &version, &secret_value(&issued, smtp)).await {
-        Ok(labels) => return Ok((issued, labels)),
-        Err(error) => error,
-    };
+    let error =
+        match cloud.put_secret_value(secret, &version, &credential::written(&issued.key, &issued.secret, smtp)).await {
+            Ok(labels) => return Ok((issued, labels)),
+            Err(error) => error,
+        };
     // The error may have come after the effect. A secret's first version is handed out at once, so that a key must not
     // be taken back before it is known that it was not stored.
     let stored = cloud.describe_secret(secret).await.map(|found| {
@@ -313,16 +337,4 @@ async fn withdraw_intent(cloud: &impl Writes, user: &str, secret: &str, before: 
 async fn withdraw(cloud: &impl Writes, user: &str, key: &KeyId) -> Result<(), CallError> {
     cloud.deactivate_access_key(user, key).await?;
     cloud.delete_access_key(user, key).await
-}
-
-/// What clients read: the output format of `credential_process`, and `AccessKey` for the predecessor's readers; for those
-/// that send mail by SMTP its user name and password in that region.
-fn secret_value(issued: &Issued, smtp: Option<&str>) -> SecretString {
-    let (id, secret) = (issued.key.as_str(), issued.secret.expose_secret());
-    let mut value = json!({ "Version": 1, "AccessKeyId": id, "SecretAccessKey": secret, "AccessKey": id });
-    if let Some(region) = smtp {
-        value["SmtpUsername"] = json!(id);
-        value["SmtpPassword"] = json!(smtp::password(&issued.secret, region).expose_secret());
-    }
-    value.to_string().into()
 }

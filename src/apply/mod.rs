@@ -2,9 +2,9 @@
 //! without an account: each user is carried from one change to the next, and `actions` knows the calls within one.
 
 mod actions;
+mod deliver;
 mod leak;
 mod outcome;
-mod smtp;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,9 +13,9 @@ use tokio::time::timeout_at;
 
 use self::actions::{Ahead, Memory, Remarks, Step, Stored};
 use crate::{
-    cloud::Writes,
+    cloud::Values,
     events::Happened,
-    inventory::{CallError, Destination, ErrorKind, Inventory, KeyId, State},
+    inventory::{CallError, Destination, ErrorKind, Found, Inventory, KeyId, State},
     mail::run_id,
     observe::fetch,
     plan::{Action, Change, Need, Next, Topic, Verb, next, placed, rest, simulate},
@@ -31,7 +31,7 @@ const CONCURRENCY: usize = 16;
 /// Carries each user through its changes until it is settled or must wait; many users at a time. One user's failure
 /// stops no other.
 pub async fn apply(
-    cloud: &impl Writes,
+    cloud: &impl Values,
     roster: &Roster,
     inventory: &Inventory,
     changes: &[Change],
@@ -71,7 +71,7 @@ struct UserOutcome {
 }
 
 async fn apply_user(
-    cloud: &impl Writes,
+    cloud: &impl Values,
     roster: &Roster,
     entry: &Entry,
     state: State,
@@ -102,7 +102,7 @@ async fn apply_user(
 /// # Errors
 /// Why it ended although something is left to do, other than that a change failed.
 async fn settle(
-    cloud: &impl Writes,
+    cloud: &impl Values,
     roster: &Roster,
     entry: &Entry,
     first: &Change,
@@ -124,6 +124,7 @@ async fn settle(
             // What failed is tried again by the next run, of whatever kind.
             rest: rest(roster, entry, &as_created(&after, &memory), now)
                 .filter(|_| outcomes.iter().all(|outcome| outcome.result.is_ok())),
+            delivers: matches!(&follows, Next::Change(Action::Deliver(_), _)),
             deletes: matches!(&follows, Next::Change(Action::Delete { .. }, _)),
             tells: matches!(&follows, Next::Change(Action::Notify { announcement, .. }, _)
                 if matches!(announcement.topic, Topic::Issued { .. })),
@@ -135,6 +136,12 @@ async fn settle(
             // Nobody's change failed: there is no more mail for anyone today.
             Err(Failure::Failed(error)) if error.kind == ErrorKind::QuotaUsedUp => return Err(Cause::NoMail(error)),
             Err(failure) => (Err(failure), None),
+        };
+        let refused = match (&change.action, &result) {
+            (Action::Deliver(delivery), Err(Failure::Failed(error))) => {
+                Some((delivery.target.id.clone(), error.to_string()))
+            }
+            _ => None,
         };
         let new_key = stored.as_ref().map(|stored| stored.key.clone());
         let outcome = Outcome {
@@ -152,15 +159,22 @@ async fn settle(
         }
         outcomes.push(outcome);
         // What the secret is like must not keep a key from being rotated: where an update fails, the rest goes on as if it
-        // had not, and the next run tries again.
-        if !is_done && change.action.verb() != Verb::Update {
+        // had not, and the next run tries again. Nor does one place keep the key from the others; what ends the old one
+        // waits for it.
+        if !is_done && change.action.verb() != Verb::Update && refused.is_none() {
             return Ok(());
         }
 
         // The next change comes from the simulated state with the real id, never from a fresh list: IAM is
         // eventually consistent, and a re-read may not show what was just done.
         *state = placed(roster, entry, state, now).into_owned();
-        *state = simulate(&change.action, state, now, &new_key.unwrap_or_else(|| KeyId::new("")));
+        match refused {
+            Some((place, why)) => drop(state.places.insert(place, Found::Refused { why })),
+            None => *state = simulate(&change.action, state, now, &new_key.unwrap_or_else(|| KeyId::new(""))),
+        }
+        if let Destination::Own(secret) = &mut state.ledger.destination {
+            memory.delivering.noted.drain(..).for_each(|fact| secret.note(fact));
+        }
         if let Some(outcome) = outcomes.last().filter(|_| is_done) {
             note(conditions, roster, entry, Some(state), outcome);
         }
@@ -205,7 +219,7 @@ fn as_created(state: &State, memory: &Memory) -> State {
 
 /// Corrects the simulated labels where AWS answered others: only a secret's first version is `AWSCURRENT` at once, and
 /// the promotion must know where that label is. `DescribeSecret` does not lag, other than the listings.
-async fn learn_labels(cloud: &impl Writes, entry: &Entry, state: &mut State, stored: &Stored) -> Result<(), CallError> {
+async fn learn_labels(cloud: &impl Values, entry: &Entry, state: &mut State, stored: &Stored) -> Result<(), CallError> {
     let version = stored.key.version_id();
     let labels = |state: &State| {
         let Destination::Own(secret) = &state.ledger.destination else { return None };

@@ -235,6 +235,7 @@ fn file<'a>(
             (plain, value) if PLAIN_TABLES.contains(&plain) => value,
             ("defaults", Toml::Table(own)) => Toml::Table(policy(own, names)),
             ("mail", Toml::Table(own)) => Toml::Table(mail(own, names)),
+            ("deliver", Toml::Table(own)) => Toml::Table(deliver(own, names)),
             ("events", Toml::Table(own)) => Toml::Table(events(own, names)),
             ("accounts", Toml::Table(own)) => Toml::Table(accounts(own, names)),
             ("rotate", Toml::Array(own)) => {
@@ -317,6 +318,32 @@ fn policy(own: Table, names: &mut Names) -> Table {
                 }
                 ("secret", value) => text(value, |it| names.template(it)),
                 ("kms-key", value) => text(value, |it| names.kms_key(it)),
+                ("deliver", Toml::Array(all)) => {
+                    Toml::Array(all.into_iter().map(|one| text(one, |it| names.place(it))).collect())
+                }
+                (_, other) => unknown(other, names),
+            };
+            (key, value)
+        })
+        .collect()
+}
+
+/// `[deliver]`: how GitHub is called is nobody's business.
+fn deliver(own: Table, names: &mut Names) -> Table {
+    own.into_iter()
+        .map(|(key, value)| {
+            let value = match (key.as_str(), value) {
+                ("github", Toml::Table(github)) => Toml::Table(deliver(github, names)),
+                ("visibility", value) => value,
+                ("names" | "smtp-names", Toml::Array(all)) => {
+                    Toml::Array(all.into_iter().map(|one| text(one, |it| names.github_name(it))).collect())
+                }
+                ("url", value) => text(value, |it| match it {
+                    "https://api.github.com" => it.to_owned(),
+                    _ => "https://github.example.com/api/v3".to_owned(),
+                }),
+                ("app-id" | "installation", Toml::Integer(_)) => Toml::Integer(1),
+                ("secret", value) => text(value, |it| names.other("own-secret", it)),
                 (_, other) => unknown(other, names),
             };
             (key, value)

@@ -198,6 +198,35 @@ impl Names {
         other
     }
 
+    /// A place of delivery, of the same kind; `{user}` stays where it stands.
+    pub fn place(&mut self, place: &str) -> String {
+        let mut part = |kind: &'static str, text: &str| match text.contains("{user}") {
+            true => format!("{}-{{user}}", self.other(kind, text)),
+            false => self.other(kind, text),
+        };
+        match place.split_once(':') {
+            Some(("ssm", name)) => format!("ssm:/{}", part("parameter", name)),
+            Some((scheme, rest)) => {
+                let (path, environment) = rest.split_once(':').map_or((rest, None), |(path, it)| (path, Some(it)));
+                let (owner, name) = path.split_once('/').map_or((path, None), |(owner, name)| (owner, Some(name)));
+                let owner = part("owner", owner);
+                let name = name.map_or_else(String::new, |name| format!("/{}", part("repository", name)));
+                let environment = environment.map_or_else(String::new, |it| format!(":{}", part("environment", it)));
+                format!("{scheme}:{owner}{name}{environment}")
+            }
+            None => self.other("value", place),
+        }
+    }
+
+    /// The name of a secret of GitHub; keyrota's own stay.
+    pub fn github_name(&mut self, name: &str) -> String {
+        if name.starts_with("AWS_") && !name.contains("{user}") {
+            return name.to_owned();
+        }
+        let number = self.number("name of GitHub's", name);
+        if name.contains("{user}") { format!("{{user}}_NAME_{number}") } else { format!("NAME_{number}") }
+    }
+
     pub fn secret(&mut self, name: &str) -> String {
         match self.secrets.get(name) {
             Some(other) => other.clone(),

@@ -12,7 +12,7 @@ use indicatif::ProgressBar;
 use keyrota::{
     apply::Conditions,
     clock::ClockOff,
-    cloud::Writes,
+    cloud::Values,
     events::EventQueue,
     git,
     mail::Outbox,
@@ -31,7 +31,7 @@ use super::{
     output::Output,
 };
 
-pub async fn run<C: Writes>(context: &Context<'_, C>, args: &ApplyArgs) -> Result<Exit, CommandError> {
+pub async fn run<C: Values>(context: &Context<'_, C>, args: &ApplyArgs) -> Result<Exit, CommandError> {
     let Context { common, output, clock, .. } = *context;
     let approval = Approval::read(args)?;
     if let Some(refusal) = approval.as_ref().and_then(Approval::outdated) {

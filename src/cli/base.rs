@@ -82,7 +82,7 @@ pub async fn connect_base(base: &BaseManifests, head: &Manifest, clouds: &[Aws],
     for declared in wanted {
         let name =
             declared.first().map_or_else(|| "of the caller".to_owned(), |(name, a)| format!("{} ({name})", a.id));
-        match aws::connect(&declared).await {
+        match aws::connect_with(&aws::Settings::delivering(&head.deliver), &declared).await {
             Ok(Connected { accounts: connected, problems: _ }) => {
                 for cloud in connected {
                     if declared.is_empty() {

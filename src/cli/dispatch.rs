@@ -3,7 +3,7 @@
 
 use chrono::Utc;
 use keyrota::{
-    cloud::{Writes, sandbox::Sandbox},
+    cloud::{Values, sandbox::Sandbox},
     manifest,
 };
 
@@ -102,7 +102,7 @@ pub async fn with(common: &Common, output: &Output, task: Task) -> Result<Exit, 
             exit
         }
         None => {
-            let (clouds, unread) = connect(&declared, output).await?;
+            let (clouds, unread) = connect(&manifest.deliver, &declared, output).await?;
             let base = match base {
                 Some(base) => {
                     let accounts = connect_base(&base, &manifest, &clouds, common).await;
@@ -125,7 +125,7 @@ pub async fn with(common: &Common, output: &Output, task: Task) -> Result<Exit, 
     }
 }
 
-async fn run<C: Writes>(
+async fn run<C: Values>(
     context: &Context<'_, C>,
     task: Task,
     base: Option<(BaseManifests, BaseAccounts<C>)>,

@@ -10,7 +10,7 @@ use keyrota::{
         sandbox::Sandbox,
     },
     inventory::{Account, UnreadAccount},
-    manifest::{DeclaredAccount, Manifest, schedule::next_after},
+    manifest::{DeclaredAccount, Deliver, Manifest, schedule::next_after},
 };
 
 use super::{
@@ -87,6 +87,7 @@ pub fn name_sandbox(
 
 /// Connects to all accounts, and says what is wrong with those that can't be reached.
 pub async fn connect(
+    deliver: &Deliver,
     declared: &BTreeMap<String, DeclaredAccount>,
     output: &Output,
 ) -> Result<(Vec<Aws>, Vec<UnreadAccount>), CommandError> {
@@ -95,7 +96,7 @@ pub async fn connect(
         let place = account.as_ref().map_or_else(String::new, |(name, source)| format!("account {name} ({source}): "));
         Problem { message: format!("{place}{message}"), hint: Some(hint.clone()) }
     };
-    match aws::connect(&declared).await {
+    match aws::connect_with(&aws::Settings::delivering(deliver), &declared).await {
         Ok(Connected { accounts, problems }) => {
             for Problem { message, hint } in problems.iter().map(named) {
                 output.failure(message, hint.as_deref());

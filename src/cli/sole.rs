@@ -64,7 +64,7 @@ pub async fn connect_one(
     if let Some(suffix) = &common.role_suffix {
         declared.values_mut().filter_map(|account| account.role.as_mut()).for_each(|role| role.push_str(suffix));
     }
-    let (mut clouds, _) = connect(&declared, output).await?;
+    let (mut clouds, _) = connect(&manifest.unwrap_or(&none).deliver, &declared, output).await?;
     Ok(clouds.remove(0))
 }
 

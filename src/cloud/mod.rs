@@ -8,14 +8,18 @@ pub mod aws;
 pub mod sandbox;
 pub mod throttle;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use secrecy::SecretString;
+use serde::Deserialize;
+use strum::{EnumString, IntoStaticStr};
 
 use crate::{
     inventory::{Account, CallError, Key, KeyId, LastUse, SecretRecord, UnmanagedKey, User},
     notice::Sender,
+    time::rfc3339,
 };
 
 /// The time of this machine and AWS's at the same moment.
@@ -67,6 +71,133 @@ pub struct Message {
     pub text: String,
     /// The body as HTML.
     pub html: String,
+}
+
+/// A parameter of Systems Manager, without its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// One more with each write.
+    pub version: i64,
+    /// When it was written last.
+    pub modified: Option<DateTime<Utc>>,
+    /// Who did, as an ARN.
+    pub modified_by: Option<String>,
+}
+
+impl Parameter {
+    /// When it was written last, and by whom, in words.
+    pub fn last_written(&self) -> String {
+        let by = self.modified_by.as_ref().map(|by| format!("by {by}"));
+        self.modified.map(rfc3339).into_iter().chain(by).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// A SecureString of Systems Manager, as it is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewParameter {
+    /// Its name.
+    pub name: String,
+    /// What people read in the console.
+    pub description: String,
+    /// The KMS key that encrypts it; `None`: that of Systems Manager.
+    pub kms_key: Option<String>,
+    /// Of one that is made.
+    pub tags: BTreeMap<String, String>,
+    /// Whether one of that name is there; else there must be none.
+    pub overwrites: bool,
+}
+
+/// Where GitHub keeps Actions secrets.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "what a variant says names its fields")]
+pub enum Vault {
+    /// Those of a repository.
+    Repository { owner: String, name: String },
+    /// Those of one of its environments.
+    Environment { owner: String, name: String, environment: String },
+    /// Those of an organization.
+    Organization { name: String },
+}
+
+impl Vault {
+    /// Whose it is: whoever may write there has that from this owner.
+    pub fn owner(&self) -> &str {
+        match self {
+            Self::Repository { owner, .. } | Self::Environment { owner, .. } => owner,
+            Self::Organization { name } => name,
+        }
+    }
+}
+
+impl fmt::Display for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Repository { owner, name } => write!(f, "{owner}/{name}"),
+            Self::Environment { owner, name, environment } => write!(f, "{owner}/{name}:{environment}"),
+            Self::Organization { name } => write!(f, "{name}"),
+        }
+    }
+}
+
+/// What values are sealed to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VaultKey {
+    /// Its id, which goes with what is sealed to it.
+    pub id: String,
+    /// A public key of X25519.
+    pub key: [u8; 32],
+}
+
+/// An Actions secret, without its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VaultSecret {
+    /// When it was written last.
+    pub updated: DateTime<Utc>,
+    /// Of an organization's: who sees it.
+    pub visibility: Option<Visibility>,
+}
+
+/// Which repositories see a secret of an organization.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Deserialize,
+    JsonSchema,
+    EnumString,
+    IntoStaticStr,
+)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Visibility {
+    /// All.
+    All,
+    /// Those that are private.
+    #[default]
+    Private,
+    /// Those that somebody has selected.
+    Selected,
+}
+
+/// An Actions secret as it is put there.
+#[derive(Debug)]
+pub struct SealedSecret {
+    /// Its name.
+    pub name: String,
+    /// The id of the key that it is sealed to.
+    pub key_id: String,
+    /// The sealed value, in base64.
+    pub value: SecretString,
+    /// Of an organization's: who sees it, and which repositories if they are selected.
+    pub access: Option<(Visibility, Vec<u64>)>,
 }
 
 /// A message to a channel, finished: what it takes besides is up to the channel.
@@ -164,6 +295,16 @@ pub trait Reads {
     async fn credential_report(&self) -> Result<BTreeMap<String, Vec<UnmanagedKey>>, CallError>;
     /// `GetAccessKeyLastUsed`.
     async fn last_use(&self, key: &KeyId) -> Result<LastUse, CallError>;
+
+    /// `DescribeParameters` of one name, and `ListTagsForResource` of Systems Manager; `None` if there is no such parameter.
+    async fn parameter(&self, name: &str) -> Result<Option<Parameter>, CallError>;
+    /// `GET …/secrets/public-key` of GitHub. Fails with [`ErrorKind::Denied`](crate::inventory::ErrorKind::Denied) where keyrota
+    /// may not write, as far as that can be told.
+    async fn vault_key(&self, vault: &Vault) -> Result<VaultKey, CallError>;
+    /// `GET …/secrets/NAME` of GitHub; `None` if there is no such secret.
+    async fn vault_secret(&self, vault: &Vault, name: &str) -> Result<Option<VaultSecret>, CallError>;
+    /// `GET …/secrets/NAME/repositories` of GitHub: the ids of the repositories that see a secret of an organization.
+    async fn vault_repositories(&self, vault: &Vault, name: &str) -> Result<Vec<u64>, CallError>;
 }
 
 /// What SES says of the account that mail leaves from.
@@ -258,6 +399,12 @@ pub trait Writes: Reads {
 
     /// `SendEmail` of SES v2.
     async fn send_mail(&self, message: &Message) -> Result<(), CallError>;
+
+    /// `PutParameter`, a SecureString of the standard tier. Yields its version.
+    async fn put_parameter(&self, parameter: &NewParameter, value: &SecretString) -> Result<i64, CallError>;
+    /// `PUT …/secrets/NAME` of GitHub.
+    async fn put_vault_secret(&self, vault: &Vault, secret: &SealedSecret) -> Result<(), CallError>;
+
     /// `Publish` of SNS, in the region of the topic.
     async fn publish(&self, posting: &Posting) -> Result<(), CallError>;
     /// Posts to a Slack webhook. Its URL is the value of a secret of keyrota's own, beside the caller (`GetSecretValue`, once).
@@ -265,6 +412,16 @@ pub trait Writes: Reads {
     /// `PutEvents` of EventBridge, of no more than it takes at once. What it refuses for the moment is put again; yields
     /// why each was refused in the end, in their order.
     async fn put_events(&self, bus: &str, events: &[BusEvent]) -> Result<Vec<Option<String>>, CallError>;
+}
+
+/// The one read of a credential: to deliver it where the run that made it could not. Whoever plans can't call it.
+///
+/// # Errors
+/// As those of [`Reads`].
+#[expect(async_fn_in_trait, reason = "used through generics only, where the compiler sees whether futures are Send")]
+pub trait Values: Writes {
+    /// `GetSecretValue` of one version of a user's secret.
+    async fn secret_value(&self, name: &str, version: &str) -> Result<SecretString, CallError>;
 }
 
 /// A place to which files are added, and of which none is changed: a folder, or a bucket.

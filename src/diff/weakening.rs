@@ -7,8 +7,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
+    cloud::Visibility,
     manifest::{
-        Exemption, Limits, Manifest, Sourced,
+        Exemption, GitHub, Limits, Manifest, Sourced,
         policy::WEAKENINGS,
         schedule::{next_after, rate},
     },
@@ -57,6 +58,11 @@ pub const USERS: &[UserRow] = &[
         weaker: "the credential goes elsewhere",
         is_weaker: |before, after, is_weaker| is_weaker && after.is_some_and(|after| after.secret != before.secret),
     },
+    UserRow {
+        field: "deliver",
+        weaker: "the credential is in other places, or one of them keeps a key that stops",
+        is_weaker: |before, after, is_weaker| is_weaker && after.is_some_and(|after| after.deliver != before.deliver),
+    },
 ];
 
 /// The settings of whole runs.
@@ -91,6 +97,36 @@ pub const SETTINGS: &[SettingRow] = &[
         is_weaker: |before, after, _| before.events.bus().is_some() && before.events.bus() != after.events.bus(),
     },
     SettingRow { field: "templates/", weaker: "never: its text is shown", is_weaker: |_, _, _| false },
+    SettingRow {
+        field: "deliver.github.names",
+        weaker: "other secrets have the credential, and those keep a key that stops",
+        is_weaker: |before, after, _| github(before).names != github(after).names,
+    },
+    SettingRow {
+        field: "deliver.github.smtp-names",
+        weaker: "other secrets have the credential, and those keep a key that stops",
+        is_weaker: |before, after, _| github(before).names.smtp != github(after).names.smtp,
+    },
+    SettingRow {
+        field: "deliver.github.url",
+        weaker: "credentials go to another GitHub",
+        is_weaker: |before, after, _| github(before).url != github(after).url,
+    },
+    SettingRow { field: "deliver.github.app-id", weaker: "never", is_weaker: |_, _, _| false },
+    SettingRow { field: "deliver.github.installation", weaker: "never", is_weaker: |_, _, _| false },
+    SettingRow { field: "deliver.github.secret", weaker: "never", is_weaker: |_, _, _| false },
+    SettingRow {
+        field: "deliver.github.visibility",
+        weaker: "more repositories see a secret of an organization that is made",
+        is_weaker: |before, after, _| {
+            let wide = |visibility| match visibility {
+                Visibility::Selected => 0,
+                Visibility::Private => 1,
+                Visibility::All => 2,
+            };
+            wide(github(after).visibility) > wide(github(before).visibility)
+        },
+    },
     SettingRow {
         field: "limits.max-actions",
         weaker: "removed, or higher",
@@ -174,6 +210,10 @@ pub fn row_of(name: &str) -> Option<&'static SettingRow> {
         true => name.starts_with(row.field),
         false => name == row.field,
     })
+}
+
+fn github(manifest: &Manifest) -> &GitHub {
+    &manifest.deliver.github
 }
 
 fn longer_exempt(before: Option<&Exemption>, after: Option<&Exemption>) -> bool {

@@ -26,6 +26,7 @@ pub fn detail_type(verb: Verb) -> &'static str {
     match verb {
         Verb::Create => "Access Key Created",
         Verb::Promote => "Access Key Promoted",
+        Verb::Deliver => "Access Key Delivered",
         Verb::Notify => "Access Key Owner Notified",
         Verb::Deactivate => "Access Key Deactivated",
         Verb::Delete => "Access Key Deleted",
@@ -34,8 +35,9 @@ pub fn detail_type(verb: Verb) -> &'static str {
 }
 
 /// The `detail` of an event: what became of one change of one IAM user. Its `detail-type` is `Access Key Created`, `Access Key
-/// Promoted` (from now on the secret hands the new key out), `Access Key Owner Notified`, `Access Key Deactivated`, `Access Key
-/// Deleted` or `Access Key Secret Updated`, and of what failed `Access Key Change Failed`.
+/// Promoted` (from now on the secret hands the new key out), `Access Key Delivered` (a place of `deliver` took it), `Access Key
+/// Owner Notified`, `Access Key Deactivated`, `Access Key Deleted` or `Access Key Secret Updated`, and of what failed `Access Key
+/// Change Failed`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Detail {
@@ -55,8 +57,10 @@ pub struct Detail {
     pub user: String,
     /// Its ARN.
     pub user_arn: String,
-    /// `create`, `promote`, `notify`, `deactivate`, `delete` or `update`.
+    /// `create`, `promote`, `deliver`, `notify`, `deactivate`, `delete` or `update`.
     pub action: &'static str,
+    /// Of `deliver`: the place, as the manifests name it.
+    pub place: Option<String>,
     /// `done`; `failed`, or `stale` where the user's keys were not as planned any more: the next run tries again.
     pub result: &'static str,
     /// Why it failed.
@@ -81,6 +85,8 @@ pub struct Detail {
 pub struct NextStep {
     /// As above.
     pub action: &'static str,
+    /// As above.
+    pub place: Option<String>,
     /// The key that it is about; null for one that there is not yet.
     pub access_key_id: Option<String>,
     /// By the scheduled run of this time, at the earliest: RFC 3339, UTC.
@@ -143,6 +149,7 @@ impl Happened<'_> {
             user: change.user.clone(),
             user_arn: entry.user.arn.clone(),
             action: change.action.verb().as_str(),
+            place: change.action.place().map(ToString::to_string),
             result,
             error: error.map(|error| short(&error)),
             access_key_id: change.action.key().or(issued).map(ToString::to_string),
@@ -156,13 +163,19 @@ impl Happened<'_> {
 }
 
 fn next_step(step: &Step) -> NextStep {
-    let Step { verb, key, not_before, latest, if_unused, .. } = step;
+    let Step { verb, key, place, not_before, latest, if_unused, .. } = step;
     let access_key_id = match key {
         KeyRef::Existing(key) => Some(key.to_string()),
         KeyRef::New | KeyRef::AfterNew | KeyRef::Secret(_) => None,
     };
     let latest = if *if_unused { *latest } else { Some(*not_before) };
-    NextStep { action: verb.as_str(), access_key_id, not_before: rfc3339(*not_before), latest: latest.map(rfc3339) }
+    NextStep {
+        action: verb.as_str(),
+        place: place.clone(),
+        access_key_id,
+        not_before: rfc3339(*not_before),
+        latest: latest.map(rfc3339),
+    }
 }
 
 fn short(text: &str) -> String {

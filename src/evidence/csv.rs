@@ -8,7 +8,7 @@ use super::{
 use crate::report::csv::table;
 
 /// The columns before those of the controls.
-const COLUMNS: [&str; 33] = [
+const COLUMNS: [&str; 34] = [
     "as-of",
     "row",
     "account",
@@ -42,6 +42,7 @@ const COLUMNS: [&str; 33] = [
     "told-to",
     "told-by-fallback",
     "recipients",
+    "delivered-to",
 ];
 
 /// Renders the rows of a report.
@@ -99,5 +100,6 @@ fn fields(as_of: &str, row: &KeyRow) -> [String; COLUMNS.len()] {
         told.map(|told| shown::told_to(&told.to)).unwrap_or_default(),
         truth(told.and_then(|told| told.fallback)),
         row.recipients.join(", "),
+        row.delivered_to.join(", "),
     ]
 }

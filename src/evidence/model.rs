@@ -394,6 +394,8 @@ pub struct KeyRow {
     pub secret: Option<String>,
     /// Whether the secret has this key: `handed-out`, `pending`, `stored`; null: it has not.
     pub stored: Option<&'static str>,
+    /// The places of delivery that took it last, as the ledger notes.
+    pub delivered_to: Vec<String>,
     /// When keyrota deactivated it.
     pub deactivated: Option<String>,
     /// When its owner was told of it last, and who.

@@ -104,6 +104,8 @@ fn of_entry(
             }
             row.next = state.and(comes).and_then(|comes| next(roster, entry, key, comes, now));
             row.stored = state.and_then(|state| stored(state, secret, &key.id));
+            let held = secret.into_iter().flat_map(|secret| &secret.held).filter(|held| held.key == key.id);
+            row.delivered_to = held.map(|held| held.place.clone()).collect();
             row.told = secret.and_then(|secret| told_of(secret, &key.id));
             let deactivated = secret.and_then(|secret| secret.deactivated.as_ref());
             row.deactivated = deactivated.filter(|it| it.key == key.id).map(|it| rfc3339(it.at));
@@ -180,6 +182,7 @@ fn blank(account: &Account, user: &User, policy: &Policy) -> KeyRow {
         next: None,
         secret: None,
         stored: None,
+        delivered_to: Vec::new(),
         deactivated: None,
         told: None,
         recipients: Vec::new(),

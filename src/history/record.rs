@@ -91,7 +91,7 @@ pub struct ChangeRecord {
     pub user_arn: String,
     /// The key; of a creation the one that it yielded.
     pub key: Option<String>,
-    /// `create`, `promote`, `notify`, `deactivate`, `delete` or `update`.
+    /// `create`, `promote`, `deliver`, `notify`, `deactivate`, `delete` or `update`.
     pub verb: String,
     /// Stable, kebab-case.
     pub reason: String,
@@ -103,6 +103,9 @@ pub struct ChangeRecord {
     pub cause: Option<String>,
     /// The name of the secret.
     pub secret: String,
+    /// Where the key was delivered to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
     /// Who was told of it, and how.
     pub told: Vec<ToldRecord>,
     /// What went on beside.

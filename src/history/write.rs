@@ -114,6 +114,7 @@ fn change<C: Reads>(about: &About<'_>, planned: &Planned<'_, C>, outcome: &apply
         result: if result.is_ok() { Outcome::Ok } else { Outcome::Error },
         cause: result.as_ref().err().map(ToString::to_string),
         secret: change.destination.clone(),
+        place: change.place(),
         told: addresses.iter().map(told).collect(),
         notes: notes.clone(),
     }

@@ -11,6 +11,8 @@ pub enum ErrorKind {
     Throttled,
     /// The run's time was over before its turn.
     OutOfTime,
+    /// There is nothing to ask with: GitHub's token is not known here.
+    NoCredentials,
     /// What the call is about does not exist.
     NotFound,
     /// The state was not what the call required: a third key, a label on another version, a name that is taken.
@@ -60,6 +62,7 @@ impl CallError {
     pub fn cause(&self) -> String {
         let Self { kind, operation, subject, message, .. } = self;
         match kind {
+            ErrorKind::Denied if is_github(operation) => format!("{operation} is refused"),
             ErrorKind::Denied => format!("permission `{operation}` is missing"),
             ErrorKind::Throttled => format!("{operation} is still throttled"),
             ErrorKind::OutOfTime => "the time for reading was over before their turn".to_owned(),
@@ -76,6 +79,7 @@ impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { kind, operation, subject, message, hint: _ } = self;
         match kind {
+            ErrorKind::Denied if is_github(operation) => write!(f, "{message}"),
             ErrorKind::Denied => write!(f, "permission `{operation}` is missing for {subject}: {message}"),
             ErrorKind::Throttled => write!(f, "{operation} for {subject} is still throttled: {message}"),
             ErrorKind::OutOfTime => write!(f, "{subject} was not read: {message}"),
@@ -88,6 +92,11 @@ impl fmt::Display for CallError {
             _ => write!(f, "{operation} for {subject} failed: {message}"),
         }
     }
+}
+
+/// Its permissions have no names, and it says itself what is missing.
+fn is_github(operation: &str) -> bool {
+    operation.starts_with("github:")
 }
 
 /// Whether an operation changes something: one that may have done so is not said to have failed.

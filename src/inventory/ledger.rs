@@ -1,5 +1,5 @@
 //! The ledger: the user's secret in Secrets Manager, with its version labels and tags. It is the only state that keyrota
-//! keeps, and this is the only file that knows how it is written. Secret values are never read.
+//! keeps, and this is the only file that knows how it is written. Values are read elsewhere, if at all.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -41,6 +41,16 @@ pub const TAG_UNREAD: &str = "keyrota:unread";
 pub const TAG_UNUSED: &str = "keyrota:unused";
 /// Tag that says since when rotations of the account wait for their turn, on the secrets of those that had theirs (RFC 3339).
 pub const TAG_QUEUE: &str = "keyrota:queue";
+/// Tag that names the key that every place of delivery has taken, and those places: `<key id>/<hash of the places>`.
+pub const TAG_DELIVERED: &str = "keyrota:delivered";
+/// Tag that says when the last of them took it (RFC 3339): a late delivery restarts the overlap.
+pub const TAG_DELIVERED_AT: &str = "keyrota:delivered-at";
+/// Tags that say what each place holds, one a place: see [`Held`]. A number follows.
+pub const TAG_PLACE: &str = "keyrota:place-";
+/// Tag that says that a place has refused the key: `<key id>@<RFC 3339>`, and `/<RFC 3339>` of the first run that it refused.
+pub const TAG_UNDELIVERED: &str = "keyrota:undelivered";
+/// So many places are noted: those that the manifest names, and some that it named before.
+pub const MOST_NOTED: usize = 12;
 /// Tag that says what else the owner was told last: `<kind of mail>/<key id>@<RFC 3339>`.
 pub const TAG_REMINDED: &str = "keyrota:reminded";
 
@@ -57,6 +67,9 @@ pub const INTENT: &[&str] = &[TAG_INTENT];
 pub const UNREAD: &[&str] = &[TAG_UNREAD];
 /// What says that a deactivation took place.
 pub const DEACTIVATED: &[&str] = &[TAG_DEACTIVATED];
+
+/// So much of a place's name goes into a tag of 256 characters, beside the rest.
+const MOST_OF_PLACE: usize = 160;
 
 /// The end of a [`Rest`] that a rotation ends.
 const BEGINS: &str = "/begins";
@@ -101,9 +114,16 @@ impl SecretRecord {
         self.versions.iter().any(|version| KeyId::of_version(&version.id).as_ref() == Some(key))
     }
 
+    /// Whether it hands the key out.
+    pub fn hands_out(&self, key: &KeyId) -> bool {
+        let id = key.version_id();
+        self.versions.iter().any(|version| version.id == id && version.has(CURRENT))
+    }
+
     /// The tags that the ledger is read from; what else stands there is no business of keyrota's.
     pub fn ledger_tags(&self) -> BTreeMap<String, String> {
-        let is_own = |tag: &str| tag == TAG_OWNER || tag.starts_with("keyrota:");
+        // Of the places of delivery nothing is known beside: what stands there of them would be taken for gone.
+        let is_own = |tag: &str| tag == TAG_OWNER || (tag.starts_with("keyrota:") && !tag.starts_with(TAG_PLACE));
         self.tags.iter().filter(|(tag, _)| is_own(tag)).map(|(tag, value)| (tag.clone(), value.clone())).collect()
     }
 
@@ -116,20 +136,25 @@ impl SecretRecord {
     pub fn unread(&self) -> Option<Unread> {
         Unread::read(self.tags.get(TAG_UNREAD)?)
     }
+}
 
-    /// A secret is the user's if `keyrota:user` names the user, or, where nothing wrote that yet, if `Owner` does. The
-    /// path may differ: IAM users move, and their ARN with them.
-    fn is_of(&self, user: &str, arn: &str) -> bool {
-        let is_name = |name: &str| name.eq_ignore_ascii_case(&tag_value(user)) || name.eq_ignore_ascii_case(user);
-        match (self.tags.get(TAG_USER), self.tags.get(TAG_OWNER)) {
-            (Some(tagged), _) => {
-                let account = |arn: &str| arn.split(':').nth(4).map(str::to_owned);
-                account(tagged) == account(arn) && self.user().is_some_and(is_name)
-            }
-            (None, Some(owner)) => is_name(owner),
-            (None, None) => false,
+/// What has these tags is the user's if `keyrota:user` names the user, or, where nothing wrote that yet, if `Owner` does. The
+/// path may differ: IAM users move, and their ARN with them.
+pub fn is_owned(tags: &BTreeMap<String, String>, user: &str, arn: &str) -> bool {
+    let is_name = |name: &str| name.eq_ignore_ascii_case(&tag_value(user)) || name.eq_ignore_ascii_case(user);
+    match (tags.get(TAG_USER), tags.get(TAG_OWNER)) {
+        (Some(tagged), _) => {
+            let account = |arn: &str| arn.split(':').nth(4).map(str::to_owned);
+            account(tagged) == account(arn) && tagged.rsplit('/').next().is_some_and(is_name)
         }
+        (None, Some(owner)) => is_name(owner),
+        (None, None) => false,
     }
+}
+
+/// The tags of what is made for a user, but is no ledger.
+pub fn owner_tags(user: &str, arn: &str) -> BTreeMap<String, String> {
+    tags([Fact::Owner { user: user.to_owned(), arn: arn.to_owned() }])
 }
 
 /// Tag values may hold everything that names and ARNs of users may, but for the comma.
@@ -190,7 +215,7 @@ impl Ledger {
         let primary = record.and_then(|record| record.primary_region.clone()).filter(|primary| primary != region);
         let destination = match record {
             None => Destination::Absent,
-            Some(record) if !record.is_of(user, arn) => Destination::Foreign,
+            Some(record) if !is_owned(&record.tags, user, arn) => Destination::Foreign,
             Some(record) if record.deleted.is_some() => Destination::BeingDeleted,
             Some(record) => match primary {
                 Some(primary) => Destination::Replica { primary },
@@ -260,6 +285,14 @@ pub struct Secret {
     pub unused: Vec<KeyId>,
     /// Since when rotations wait that the run which began this one has left to the next.
     pub queue: Option<DateTime<Utc>>,
+    /// The key that every place has taken, and a hash of those places.
+    pub delivered: Option<(KeyId, String)>,
+    /// When the last of them took it.
+    pub delivered_at: Option<DateTime<Utc>>,
+    /// What each place holds.
+    pub held: Vec<Held>,
+    /// A place has refused this key.
+    pub undelivered: Option<Undelivered>,
     /// As in [`SecretRecord`].
     pub kms_key: Option<String>,
     /// The value of `keyrota:kms-key`.
@@ -335,6 +368,32 @@ pub struct Unread {
     pub first: String,
 }
 
+/// The value of `keyrota:place-<number>`: `<id> <key id>@<mark> <place>`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Held {
+    /// The number, from 1.
+    pub slot: usize,
+    /// Of the place: see [`crate::delivery::Target::id`].
+    pub id: String,
+    /// The key that was delivered there last.
+    pub key: KeyId,
+    /// What is the same as long as nobody else writes there.
+    pub mark: String,
+    /// The place, as far as tags can spell it.
+    pub place: String,
+}
+
+/// The value of `keyrota:undelivered`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Undelivered {
+    /// The key that was to be delivered.
+    pub key: KeyId,
+    /// When the last run began that a place refused.
+    pub at: DateTime<Utc>,
+    /// When the first one did.
+    pub first: DateTime<Utc>,
+}
+
 /// How a version of the secret names the key that it stores.
 impl KeyId {
     /// The id of the secret version that stores this key (the `ClientRequestToken` of `PutSecretValue`).
@@ -384,6 +443,14 @@ pub enum Fact {
     Unused(Vec<KeyId>),
     /// Rotations wait for their turn since then.
     Queue(DateTime<Utc>),
+    /// A place has taken the key.
+    Holds(Held),
+    /// Every place has; a hash of them follows.
+    Delivered(KeyAt, String),
+    /// A place has refused the key.
+    Undelivered(Undelivered),
+    /// What the place with this number holds is not known any more.
+    Unknown(usize),
 }
 
 impl Fact {
@@ -412,6 +479,16 @@ impl Fact {
                 vec![tag(TAG_UNUSED, keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))]
             }
             Self::Queue(since) => vec![tag(TAG_QUEUE, rfc3339(*since))],
+            Self::Holds(held) => vec![tag(&format!("{TAG_PLACE}{}", held.slot), held.to_string())],
+            Self::Delivered(KeyAt { key, at }, places) => vec![
+                tag(TAG_DELIVERED, format!("{key}/{places}")),
+                tag(TAG_DELIVERED_AT, rfc3339(*at)),
+                tag(TAG_UNDELIVERED, String::new()),
+            ],
+            Self::Undelivered(undelivered) => vec![tag(TAG_UNDELIVERED, undelivered.to_string())],
+            Self::Unknown(slot) => {
+                vec![tag(&format!("{TAG_PLACE}{slot}"), String::new()), tag(TAG_DELIVERED, String::new())]
+            }
         }
     }
 }
@@ -460,6 +537,13 @@ impl Secret {
             unused: tag(TAG_UNUSED).into_iter().flat_map(str::split_whitespace).map(KeyId::new).collect(),
             // As much here: the next run that enforces begins the rest all the same.
             queue: tag(TAG_QUEUE).and_then(time),
+            // What can't be read counts as not delivered: it is delivered again.
+            delivered: tag(TAG_DELIVERED)
+                .and_then(|text| text.split_once('/'))
+                .map(|(key, places)| (KeyId::new(key), places.to_owned())),
+            delivered_at: tag(TAG_DELIVERED_AT).and_then(time),
+            held: (1..=MOST_NOTED).filter_map(|slot| Held::read(slot, tag(&format!("{TAG_PLACE}{slot}"))?)).collect(),
+            undelivered: tag(TAG_UNDELIVERED).and_then(Undelivered::read),
             kms_key: record.kms_key.clone(),
             kms_key_note: tag(TAG_KMS_KEY).map(str::to_owned),
             replicas: record.replicas.clone(),
@@ -482,6 +566,10 @@ impl Secret {
             kms_key_note,
             unused,
             queue,
+            delivered,
+            delivered_at,
+            held,
+            undelivered,
             ..
         } = self;
         let facts = [
@@ -495,11 +583,16 @@ impl Secret {
             kms_key_note.clone().map(Fact::KmsKey),
             (!unused.is_empty()).then(|| Fact::Unused(unused.clone())),
             queue.map(Fact::Queue),
+            undelivered.clone().map(Fact::Undelivered),
         ];
+        let held = held.iter().cloned().map(Fact::Holds);
         // The predecessor's secrets may say the one without the other.
         let notified = notified.iter().map(|key| (TAG_NOTIFIED.to_owned(), key.to_string()));
         let notified_at = notified_at.iter().map(|at| (TAG_NOTIFIED_AT.to_owned(), rfc3339(*at)));
-        tags(facts.into_iter().flatten()).into_iter().chain(notified).chain(notified_at).collect()
+        let delivered = delivered.iter().map(|(key, places)| (TAG_DELIVERED.to_owned(), format!("{key}/{places}")));
+        let delivered_at = delivered_at.iter().map(|at| (TAG_DELIVERED_AT.to_owned(), rfc3339(*at)));
+        let all = tags(facts.into_iter().flatten().chain(held)).into_iter().chain(notified).chain(notified_at);
+        all.chain(delivered).chain(delivered_at).collect()
     }
 
     /// Takes over what was noted.
@@ -520,7 +613,25 @@ impl Secret {
             Fact::Unread(unread) => self.unread = Some(unread),
             Fact::Unused(keys) => self.unused = keys,
             Fact::Queue(since) => self.queue = Some(since),
+            Fact::Holds(held) => {
+                self.held.retain(|other| other.slot != held.slot && other.id != held.id);
+                self.held.push(held);
+                self.held.sort_unstable_by_key(|held| held.slot);
+            }
+            Fact::Delivered(KeyAt { key, at }, places) => {
+                (self.delivered, self.delivered_at, self.undelivered) = (Some((key, places)), Some(at), None);
+            }
+            Fact::Undelivered(undelivered) => self.undelivered = Some(undelivered),
+            Fact::Unknown(slot) => {
+                self.held.retain(|held| held.slot != slot);
+                self.delivered = None;
+            }
         }
+    }
+
+    /// What was delivered last to the place with this id.
+    pub fn held(&self, id: &str) -> Option<&Held> {
+        self.held.iter().find(|held| held.id == id)
     }
 
     /// The version that clients are handed out.
@@ -548,7 +659,9 @@ impl Secret {
             (None, _) => true,
             (Some(_), None) => false,
         };
-        let is_at_rest = is_told && is_stored && is_deactivated && self.intent.is_none();
+        let took = |refused: &Undelivered| self.delivered.as_ref().is_some_and(|(key, _)| *key == refused.key);
+        let is_delivered = self.undelivered.as_ref().is_none_or(took);
+        let is_at_rest = is_told && is_stored && is_deactivated && is_delivered && self.intent.is_none();
         (is_at_rest && rest.policy == policy()).then_some(rest)
     }
 
@@ -631,7 +744,9 @@ pub fn renamed(tags: &BTreeMap<String, String>, names: &mut dyn Rename) -> BTree
         let value = match tag.as_str() {
             TAG_OWNER => tag_value(&names.user(value)),
             TAG_USER => tag_value(&names.arn(value)),
-            TAG_INTENT | TAG_NOTIFIED_AT | TAG_QUEUE => value.clone(),
+            TAG_INTENT | TAG_NOTIFIED_AT | TAG_QUEUE | TAG_DELIVERED_AT => value.clone(),
+            TAG_DELIVERED => key_before(value, "/", names),
+            TAG_UNDELIVERED => key_before(value, "@", names),
             TAG_UNUSED => value.split(' ').map(|key| key_before(key, "@", names)).collect::<Vec<_>>().join(" "),
             TAG_NOTIFIED => key_before(value, "@", names),
             TAG_DEACTIVATING | TAG_DEACTIVATED | TAG_ANNOUNCED => key_before(value, "@", names),
@@ -651,6 +766,22 @@ pub fn renamed(tags: &BTreeMap<String, String>, names: &mut dyn Rename) -> BTree
 impl fmt::Display for KeyAt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}", self.key, rfc3339(self.at))
+    }
+}
+
+/// As tags write it.
+impl fmt::Display for Undelivered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, at, first } = self;
+        write!(f, "{key}@{}/{}", rfc3339(*at), rfc3339(*first))
+    }
+}
+
+/// As tags write it.
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { slot: _, id, key, mark, place } = self;
+        write!(f, "{id} {key}@{mark} {place}")
     }
 }
 
@@ -684,6 +815,31 @@ impl Rest {
         let begins = policy.ends_with(BEGINS);
         let policy = policy.strip_suffix(BEGINS).unwrap_or(policy).to_owned();
         Some(Self { until: time(until)?, policy, begins })
+    }
+}
+
+impl Undelivered {
+    fn read(text: &str) -> Option<Self> {
+        let (key, times) = text.split_once('@')?;
+        let (at, first) = times.split_once('/')?;
+        Some(Self { key: KeyId::new(key), at: time(at)?, first: time(first)? })
+    }
+}
+
+impl Held {
+    /// What is noted of a place that has taken a key. What tags can't hold is left out of its name.
+    pub fn new(slot: usize, id: &str, key: &KeyId, mark: &str, place: &str) -> Self {
+        let is_fine = |c: char| c.is_ascii_alphanumeric() || " +-=._:/@".contains(c);
+        let place: String = place.chars().map(|c| if is_fine(c) { c } else { '_' }).take(MOST_OF_PLACE).collect();
+        Self { slot, id: id.to_owned(), key: key.clone(), mark: mark.to_owned(), place: place.trim_end().to_owned() }
+    }
+
+    fn read(slot: usize, text: &str) -> Option<Self> {
+        let (id, rest) = text.split_once(' ')?;
+        let (key, rest) = rest.split_once('@')?;
+        let (mark, place) = rest.split_once(' ')?;
+        let (id, mark, place) = (id.to_owned(), mark.to_owned(), place.to_owned());
+        Some(Self { slot, id, key: KeyId::new(key), mark, place })
     }
 }
 

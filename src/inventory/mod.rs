@@ -1,11 +1,12 @@
 //! What was observed in one account: plain values, no SDK types, and the reads that failed.
 //!
 //! The only state keyrota keeps is the *ledger*: the user's secret in Secrets Manager, with its version labels and
-//! tags. Secret values are never read.
+//! tags, without a value.
 
 mod error;
 mod key;
 mod ledger;
+mod place;
 mod smtp;
 mod unmanaged;
 
@@ -20,6 +21,7 @@ pub use self::{
     error::{CallError, ErrorKind},
     key::{Key, KeyId, LastUse, Status},
     ledger::*,
+    place::{Found, UNSEEN},
     smtp::{PolicyText, SmtpUse, smtp_sign},
     unmanaged::{UnmanagedKey, UnmanagedKeys, from_credential_report},
 };
@@ -65,6 +67,8 @@ pub struct State {
     pub ledger: Ledger,
     /// The user's secrets of other names.
     pub elsewhere: Elsewhere,
+    /// What was found at the places of delivery, by their ids; one that is missing was not looked at.
+    pub places: BTreeMap<String, Found>,
 }
 
 /// Secrets that `keyrota:user` says are the user's, beside the one of [`State::ledger`]: the manifest's `secret` was

@@ -12,9 +12,23 @@ use crate::{
 pub fn of_topic(change: &Change, key: &KeyId, topic: &Topic, because: Option<String>) -> Content {
     let (account, user, key) = (Arc::clone(&change.account), change.user.clone(), key.clone());
     match topic.clone() {
-        Topic::Issued { old, at_once, moved_from } => {
+        Topic::Issued { old, at_once, moved_from, places } => {
+            let (delivered, undelivered): (Vec<_>, Vec<_>) = places.into_iter().partition(|(_, took)| *took);
+            let names = |places: Vec<(String, bool)>| places.into_iter().map(|(place, _)| place).collect();
             let secret = change.destination.clone();
-            Content::Rotated(Rotated { account, user, key, secret, old, at_once, moved_from, because })
+            let (delivered, undelivered) = (names(delivered), names(undelivered));
+            Content::Rotated(Rotated {
+                account,
+                user,
+                key,
+                secret,
+                old,
+                at_once,
+                moved_from,
+                delivered,
+                undelivered,
+                because,
+            })
         }
         Topic::Retiring { why, last_use, other, stops, latest } => {
             let why = why.as_str();
@@ -25,13 +39,14 @@ pub fn of_topic(change: &Change, key: &KeyId, topic: &Topic, because: Option<Str
 
 /// What the owner of a key is told after a run.
 pub fn of_notice(notice: &Notice) -> AboutKey {
-    let Notice { account, user, key, other, secret, last_use, reason, since, began, deadline, .. } = notice;
+    let Notice { account, user, key, other, secret, places, last_use, reason, since, began, deadline, .. } = notice;
     AboutKey {
         account: Arc::clone(account),
         user: user.clone(),
         key: key.clone(),
         other: other.clone(),
         secret: secret.clone(),
+        places: places.clone(),
         last_use: last_use.clone(),
         reason: *reason,
         since: *since,

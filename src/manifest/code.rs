@@ -122,6 +122,12 @@ codes! {
     ShortUnused = "KR0061",
     /// An exemption of a user that is not there.
     ExemptUnmatched = "KR0062",
+    /// A `deliver` that names no place, one twice, or too many.
+    Place = "KR0070",
+    /// Two users would deliver to one place.
+    SharedPlace = "KR0071",
+    /// A value of `[deliver]` that GitHub can't have, or one that is missing.
+    Delivery = "KR0072",
     /// A channel that there is not, or that is not named as it must be.
     Channel = "KR0080",
     /// A webhook's secret that can be the one of a user's credential.

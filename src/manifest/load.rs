@@ -12,6 +12,7 @@ use super::{
     channels,
     code::Code,
     context::Context,
+    deliver,
     diagnostic::{Diagnostic, Severity, Sources},
     duplicates, events, files,
     fingerprint::fingerprint,
@@ -22,6 +23,7 @@ use super::{
     policy::Policy,
     rules, schedule, schema, secrets,
     shared::Shared,
+    shared_places,
     source::Source,
     spanned::Spanned,
     templates,
@@ -117,7 +119,7 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
     let mut gap = TimeDelta::days(31);
     layers::resolve_auto(&mut defaults, gap);
     if let Some(file) = shared.parsed {
-        let schema::File { defaults: own, mail, events, limits, pace, schedule, accounts, .. } = &file.file;
+        let schema::File { defaults: own, mail, events, limits, pace, schedule, deliver, accounts, .. } = &file.file;
         let mut context = Context { source: &file.source, sources: &sources, now, gap, diagnostics };
         manifest.schedule =
             schedule.as_ref().map(|own| schedule::schedule(&own.value, &mut context)).unwrap_or_default();
@@ -143,6 +145,10 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
         manifest.events = checked.unwrap_or_default();
         manifest.limits = limits.as_ref().map(|own| limits::limits(&own.value, &mut context)).unwrap_or_default();
         manifest.pace = pace.as_ref().map(|own| limits::pace(&own.value, &mut context)).unwrap_or_default();
+        manifest.deliver = deliver.as_ref().map(|own| deliver::check(&own.value, &mut context)).unwrap_or_default();
+        if let Some(own) = own {
+            shared_places::in_defaults(&own.value, &manifest.deliver, &mut context);
+        }
         if let Some(own) = accounts {
             let is_rejected = |account: &Spanned<WrittenAccount>, key: &str| file.rejected.contains(&account.span, key);
             manifest.accounts = accounts::check(&own.value, is_rejected, &mut context);
@@ -164,6 +170,7 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
     diagnostics.extend(duplicates::rules(&manifest, &sources));
     diagnostics.extend(duplicates::exemptions(&manifest, &sources));
     diagnostics.extend(secrets::collisions(&manifest, &sources));
+    diagnostics.extend(shared_places::named_users(&manifest, &sources));
     diagnostics.extend(secrets::replicas_at_home(&manifest, &sources));
     manifest.sources = sources;
     manifest

@@ -7,6 +7,7 @@ mod accounts;
 mod channels;
 mod code;
 mod context;
+mod deliver;
 pub(crate) mod diagnostic;
 pub(crate) mod duplicates;
 mod events;
@@ -28,6 +29,7 @@ pub mod schedule;
 mod schema;
 pub(crate) mod secrets;
 mod shared;
+pub(crate) mod shared_places;
 mod source;
 mod spanned;
 mod templates;
@@ -38,6 +40,7 @@ pub use self::{
     accounts::DeclaredAccount,
     channels::Channels,
     code::Code,
+    deliver::{Deliver, GitHub},
     diagnostic::{Diagnostic, Label, Severity, shown},
     events::Events,
     exempted::{Exempted, exempted},

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     accounts::DeclaredAccount,
+    deliver::Deliver,
     diagnostic::Sources,
     events::Events,
     limits::{Limits, Pace},
@@ -15,6 +16,7 @@ use super::{
     schedule::Schedule,
     source::Source,
 };
+use crate::delivery::Place;
 
 /// All manifests of one folder, valid and merged.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +37,8 @@ pub struct Manifest {
     pub pace: Pace,
     /// `[schedule]`.
     pub schedule: Schedule,
+    /// `[deliver]`.
+    pub deliver: Deliver,
     /// By name. Empty: the account of the caller.
     pub accounts: BTreeMap<String, DeclaredAccount>,
     /// Of the files: see [`super::fingerprint`].
@@ -50,6 +54,11 @@ impl Manifest {
             name.split_once('{').map_or(name.as_str(), |(literal, _)| literal)
         });
         literals.reduce(shared).unwrap_or_default()
+    }
+
+    /// Whether a rule delivers to GitHub: then it is called.
+    pub fn delivers_to_github(&self) -> bool {
+        self.rules.iter().any(|rule| rule.policy.deliver.value.iter().any(Place::is_of_github))
     }
 
     /// The text of one of its files, by its path as it is shown.

@@ -10,13 +10,14 @@ use serde::Deserialize;
 use super::{
     code::Code,
     context::Context,
-    diagnostic::Diagnostic,
+    diagnostic::{Diagnostic, quote},
     recipients,
     source::{Source, Sourced},
     spanned::{Ahead, Duration, Instant, Spanned},
     values,
 };
 use crate::{
+    delivery::{MOST_PLACES, Place},
     notice::{Channel, Recipient},
     template::Language,
     time::{self, Day},
@@ -217,6 +218,16 @@ policy! {
         words ToString::to_string;
         weaker "removed: the SMTP password goes from the secret" |before, after| *before && !after;
 
+    /// Where the credential goes beside its secret: `ssm:NAME`, `github:OWNER/REPO[:ENVIRONMENT]`, `github-org:ORG`; `{user}`
+    /// stands for the user's name. The old key is not deactivated before all of them took the new one. Default: nowhere.
+    #[schemars(extend("examples" = [["ssm:/ci/{user}/aws"]]))]
+    deliver "deliver": Vec<Place> = Vec::new();
+        written Vec<Spanned<String>>, read places;
+        words |places| listed(places);
+        weaker "the credential is in other places, or one of them keeps a key that stops" |before, after| {
+            before.len() != after.len() || !before.iter().all(|place| after.contains(place))
+        };
+
     #[schemars(extend("description" = about_languages(), "examples" = ["es"], "pattern" = languages()))]
     language "language": Language = Language::default();
         written String, read |context, at| context.accept(&at.span, values::language(&at.value));
@@ -302,6 +313,26 @@ impl Default for Policy {
     fn default() -> Self {
         Self::built_in()
     }
+}
+
+/// Each place once, and not too many.
+fn places(context: &mut Context, at: &Spanned<Vec<Spanned<String>>>) -> Option<Vec<Place>> {
+    let mut places = Vec::new();
+    for one in &at.value {
+        let Some(place) = context.accept(&one.span, values::place(&one.value)) else { continue };
+        if places.contains(&place) {
+            context.error(Code::Place, format!("{} stands there twice", quote(&one.value)), &one.span, "leave one out");
+        } else {
+            places.push(place);
+        }
+    }
+    if places.len() > MOST_PLACES {
+        let message = format!("{} places: a user may have {MOST_PLACES}", places.len());
+        let help = "deliver to an organization (`github-org:ORG`) instead of to its repositories";
+        context.error(Code::Place, message, &at.span, help);
+        return None;
+    }
+    Some(places)
 }
 
 /// A time without use that says something.

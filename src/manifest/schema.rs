@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::{
     accounts::WrittenAccount,
+    deliver::WrittenDeliver,
     events::WrittenEvents,
     limits::{WrittenLimits, WrittenPace},
     mail::WrittenMail,
@@ -47,6 +48,8 @@ pub(super) struct File {
     pub pace: Option<Spanned<WrittenPace>>,
     /// When keyrota runs, as EventBridge expressions in UTC. Only in `keyrota.toml`.
     pub schedule: Option<Spanned<WrittenSchedule>>,
+    /// How credentials get to the places that `deliver` names. Only in `keyrota.toml`.
+    pub deliver: Option<Spanned<WrittenDeliver>>,
     /// The AWS accounts to look at, by a name of your own; none: the account of the caller. Only in `keyrota.toml`.
     pub accounts: Option<Spanned<BTreeMap<String, Spanned<WrittenAccount>>>>,
     /// Rules: which users rotate, and how.

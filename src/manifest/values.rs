@@ -4,7 +4,11 @@ use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc
 use toml::value::{Datetime, Offset};
 
 use super::{code::Code, diagnostic::quote, pattern::Pattern};
-use crate::{names, template::Language};
+use crate::{
+    delivery::{self, Misnamed, Place},
+    names,
+    template::Language,
+};
 
 /// Longer durations are refused, so that adding one to any date can't overflow.
 const LONGEST: TimeDelta = TimeDelta::days(3650);
@@ -251,6 +255,38 @@ pub(super) fn secret_name(text: &str) -> Result<String, Invalid> {
         return no(message, "shorten it");
     }
     Ok(text.to_owned())
+}
+
+/// A place of delivery; `{user}` may stand in it.
+pub(super) fn place(text: &str) -> Result<Place, Invalid> {
+    let place = text.parse::<Place>();
+    place.or_else(|Misnamed { message, help }| wrong(Code::Place, format!("{} {message}", quote(text)), help))
+}
+
+/// What GitHub takes for the name of a secret; `{user}` may stand in it.
+pub(super) fn github_secret_name(text: &str) -> Result<String, Invalid> {
+    if delivery::secret_name(text) {
+        return Ok(text.to_owned());
+    }
+    let message = format!("{} can't be the name of a secret of GitHub", quote(text));
+    wrong(Code::Delivery, message, delivery::SECRET_NAME_RULE)
+}
+
+/// The base URL of GitHub's REST API.
+pub(super) fn api_url(text: &str) -> Result<String, Invalid> {
+    let is_local =
+        ["http://127.0.0.1:", "http://[::1]:", "http://localhost:"].iter().any(|local| text.starts_with(local));
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://").filter(|_| is_local));
+    let is_fine = host.is_some_and(|host| {
+        !host.is_empty()
+            && !host.contains(['@', '?', '#'])
+            && !host.contains(|c: char| c.is_whitespace() || c.is_control())
+    });
+    if is_fine {
+        return Ok(text.trim_end_matches('/').to_owned());
+    }
+    let help = "write e.g. `https://api.github.com`, or `https://github.example.com/api/v3` for a server of your own";
+    wrong(Code::Delivery, format!("{} is not an https URL", quote(text)), help)
 }
 
 /// The alias that Terraform gives to the key of the stack that runs keyrota, unless the stack has another name.

@@ -209,7 +209,7 @@ pub async fn fetch(cloud: &impl Reads, entry: &Entry, state: &mut State, need: N
                 }
                 Elsewhere::Several(names) => (leading, all_described(cloud, entry, names).await?),
             };
-            *state = arranged(state.keys.clone(), own, former);
+            *state = State { places: std::mem::take(&mut state.places), ..arranged(state.keys.clone(), own, former) };
         }
         Need::ResourcePolicy(name) => {
             let policy = cloud.resource_policy(&name).await?;
@@ -224,6 +224,10 @@ pub async fn fetch(cloud: &impl Reads, entry: &Entry, state: &mut State, need: N
                     secret.readers = readers.clone();
                 }
             }
+        }
+        Need::Place(target) => {
+            let found = target.look(cloud).await?;
+            state.places.insert(target.id, found);
         }
         Need::LastUse(id) => {
             let last_use = match cloud.last_use(&id).await? {

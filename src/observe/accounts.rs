@@ -16,7 +16,7 @@ use crate::{
     inventory::{Inventory, UnreadAccount, User},
     manifest::{Code, Diagnostic, Manifest},
     plan::Viewpoint,
-    roster::{Relevance, Roster, resolve},
+    roster::{Relevance, Roster, resolve, shared_between_accounts},
 };
 
 /// One account, with who is in scope there and what was observed of them.
@@ -102,7 +102,9 @@ pub async fn scope<'a, C: Reads>(
         return Err(NothingRead(unread));
     }
     unread.extend_from_slice(not_entered);
-    let warnings = merged(warnings, &unread);
+    let mut warnings = merged(warnings, &unread);
+    let mut rosters: Vec<&mut Roster> = accounts.iter_mut().map(|account| &mut account.roster).collect();
+    warnings.extend(shared_between_accounts(manifest, &mut rosters));
     Ok(Scope { accounts, unread, warnings })
 }
 

@@ -7,6 +7,7 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use super::{kms_key::KmsKeyChange, reason::Retirement};
 use crate::{
+    delivery::{Place, Target},
     inventory::{KeyId, LastUse, Status},
     notice::Sender,
     template::Language,
@@ -64,6 +65,8 @@ pub enum Verb {
     Create,
     /// The new key is handed out.
     Promote,
+    /// A place takes the key that is handed out.
+    Deliver,
     /// The owner is told.
     Notify,
     /// A key stops, and can be taken back.
@@ -85,6 +88,7 @@ impl Verb {
         match self {
             Self::Create => '+',
             Self::Promote => '^',
+            Self::Deliver => '>',
             Self::Notify => '@',
             Self::Deactivate => '~',
             Self::Delete => '-',
@@ -114,6 +118,8 @@ pub enum Action {
         made_room: bool,
         /// The region for which the secret holds SES's SMTP password, too.
         smtp: Option<String>,
+        /// The places of which it could not be seen whether they take the key: they are asked again before there is one.
+        unseen: Vec<Target>,
     },
     /// Hand the pending key out: move `AWSCURRENT` to its version.
     Promote {
@@ -121,6 +127,8 @@ pub enum Action {
         /// The version that `AWSCURRENT` is on now; `None`: on none.
         from: Option<String>,
     },
+    /// Let a place take the key that is handed out.
+    Deliver(Box<Delivery>),
     /// Tell the owner about the key that is handed out now, or about one that is to go.
     Notify { key: KeyId, announcement: Box<Announcement> },
     /// Stop the key, if the user's keys are still as expected, and note it in the ledger.
@@ -141,6 +149,25 @@ pub enum Action {
     },
     /// Make the secret as the manifest says, with all that is in it.
     Update(Box<SecretUpdate>),
+}
+
+/// A place that is to take a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// The key that the secret hands out.
+    pub key: KeyId,
+    /// The place.
+    pub target: Target,
+    /// Whether something is there already.
+    pub exists: bool,
+    /// Where in the ledger it is noted what the place holds.
+    pub slot: usize,
+    /// If every other place has the key: what stands for them all.
+    pub completes: Option<String>,
+    /// Whether the ledger says that nothing is due: whoever is cut off here must be looked at by the next run.
+    pub rests: bool,
+    /// Since when places refuse this key.
+    pub refused_since: Option<DateTime<Utc>>,
 }
 
 /// What is set on a secret that exists.
@@ -172,6 +199,7 @@ impl Action {
         match self {
             Self::Create { .. } => Verb::Create,
             Self::Promote { .. } => Verb::Promote,
+            Self::Deliver(_) => Verb::Deliver,
             Self::Notify { .. } => Verb::Notify,
             Self::Deactivate { .. } => Verb::Deactivate,
             Self::Delete { .. } => Verb::Delete,
@@ -185,7 +213,7 @@ impl Action {
             Self::Create { resumes, .. } => !resumes,
             Self::Notify { announcement, .. } => matches!(announcement.topic, Topic::Retiring { .. }),
             Self::Delete { clear, .. } => !clear,
-            Self::Promote { .. } | Self::Deactivate { .. } | Self::Update(_) => false,
+            Self::Promote { .. } | Self::Deliver(_) | Self::Deactivate { .. } | Self::Update(_) => false,
         }
     }
 
@@ -193,10 +221,21 @@ impl Action {
     pub fn key(&self) -> Option<&KeyId> {
         match self {
             Self::Create { .. } | Self::Update(_) => None,
+            Self::Deliver(delivery) => Some(&delivery.key),
             Self::Promote { key, .. }
             | Self::Notify { key, .. }
             | Self::Deactivate { key, .. }
             | Self::Delete { key, .. } => Some(key),
+        }
+    }
+}
+
+impl Action {
+    /// The place that takes a key.
+    pub fn place(&self) -> Option<&Place> {
+        match self {
+            Self::Deliver(delivery) => Some(&delivery.target.place),
+            _ => None,
         }
     }
 }
@@ -245,6 +284,8 @@ pub enum Topic {
         at_once: bool,
         /// The secret that the credential was in before, if that is another.
         moved_from: Option<String>,
+        /// Each place of delivery, and whether it took the key.
+        places: Vec<(String, bool)>,
     },
     /// The key is to go although keyrota did not replace it.
     Retiring {

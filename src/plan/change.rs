@@ -75,6 +75,11 @@ impl Change {
         }
     }
 
+    /// The place that takes the key, of a delivery.
+    pub fn place(&self) -> Option<String> {
+        self.action.place().map(ToString::to_string)
+    }
+
     /// Whether it is of the user that waits.
     pub fn is_of(&self, waiting: &Waiting) -> bool {
         (&self.account, &self.user) == (&waiting.account, &waiting.user)
@@ -94,6 +99,8 @@ pub struct Step {
     pub verb: Verb,
     /// With which key.
     pub key: KeyRef,
+    /// The place that takes it, of a delivery.
+    pub place: Option<String>,
     /// The earliest instant, if nobody uses the old key from now on.
     pub not_before: DateTime<Utc>,
     /// How long after the first step, as if nobody had used the old key lately either: the same from day to day.

@@ -31,7 +31,7 @@ pub struct Chain {
 pub struct Link {
     /// What is done.
     pub verb: Verb,
-    /// The key's id, or `new` and `new-2` for keys that do not exist yet.
+    /// The key's id, or `new` and `new-2` for keys that do not exist yet; of a delivery also the place.
     pub key: String,
     /// Whole hours after the first step, at the earliest.
     pub hours: i64,
@@ -39,15 +39,20 @@ pub struct Link {
 
 impl Link {
     fn of(step: &Step) -> Self {
-        Self { verb: step.verb, key: step.key.as_str().to_owned(), hours: step.offset.num_hours() }
+        Self { verb: step.verb, key: key_at(step.key.as_str(), step.place.as_deref()), hours: step.offset.num_hours() }
     }
+}
+
+/// The key, and where it goes.
+fn key_at(key: &str, place: Option<&str>) -> String {
+    place.map_or_else(|| key.to_owned(), |place| format!("{key} to {place}"))
 }
 
 impl Change {
     /// What it does to whom, now and later.
     pub fn chain(&self) -> Chain {
         let Self { account, user, action, destination, moves_to, made_with, then, .. } = self;
-        let first = Link { verb: action.verb(), key: self.key().as_str().to_owned(), hours: 0 };
+        let first = Link { verb: action.verb(), key: key_at(self.key().as_str(), self.place().as_deref()), hours: 0 };
         let links = std::iter::once(first).chain(then.iter().map(Link::of)).collect();
         let destination = places(destination, moves_to.as_deref(), made_with.as_deref());
         Chain { account: account.id.clone(), user: user.clone(), destination, links }

@@ -18,7 +18,7 @@ use super::{
     waiting_on::WaitingOn,
 };
 use crate::{
-    inventory::{Destination, Elsewhere, KeyId, LastUse, Readers, State},
+    inventory::{Destination, Elsewhere, Found, KeyId, LastUse, Readers, State},
     roster::{Entry, Roster},
 };
 
@@ -180,6 +180,11 @@ impl<'a> Walk<'a> {
                 Next::Need(Need::LastUse(key)) => self.rest(&key),
                 Next::Need(Need::Ledger) => self.confirmed(),
                 Next::Need(Need::ResourcePolicy(_)) => self.unexposed(),
+                // Whatever it holds, it takes the key.
+                Next::Need(Need::Place(target)) => {
+                    let unseen = Found::Unknown { why: String::new(), asked: false };
+                    drop(self.state.places.insert(target.id, unseen));
+                }
                 Next::Wait { .. } | Next::Settled { .. } => break,
             }
         }
@@ -234,6 +239,7 @@ impl<'a> Walk<'a> {
         self.steps.push(Step {
             verb,
             key,
+            place: action.place().map(ToString::to_string),
             not_before,
             offset: self.at - self.outset.now,
             same_run: !self.waited,

@@ -23,7 +23,8 @@ pub enum Exceeded {
 /// none of its concern.
 #[must_use]
 pub fn exceeded(plan: &Plan, limits: &Limits) -> Vec<Exceeded> {
-    let touches_keys = |change: &&Change| change.in_run().any(|(verb, _)| verb != Verb::Update);
+    let touches_keys =
+        |change: &&Change| change.in_run().any(|(verb, _)| !matches!(verb, Verb::Update | Verb::Deliver));
     exceeded_by(plan.changes.iter().filter(touches_keys).count(), plan.keys, limits)
 }
 

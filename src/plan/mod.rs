@@ -8,6 +8,7 @@
 mod action;
 mod calendar;
 mod change;
+mod delivery;
 mod fingerprint;
 mod forecast;
 mod hold;
@@ -42,7 +43,7 @@ use crate::{
 use chrono::{DateTime, Utc};
 
 pub use self::{
-    action::{Action, Announcement, KeyRef, LedgerWrite, SecretUpdate, Topic, Verb},
+    action::{Action, Announcement, Delivery, KeyRef, LedgerWrite, SecretUpdate, Topic, Verb},
     calendar::{Calendar, Cause, DayAhead, Event, Outlook, OverAge, Row, ScheduledRun, calendar, calendar_from_now},
     change::{Change, Overdue, Settled, Step, Tells, Waiting},
     fingerprint::{Chain, Link, fingerprint, fingerprint_of, places},
@@ -52,7 +53,7 @@ pub use self::{
     moving::{arranged, decide, next, placed},
     notices::{Batch, Notice, batches, due_notices},
     pace::{Rotations, left_since},
-    reason::{Origin, Reason, Retirement},
+    reason::{Origin, Reason, Retirement, Undeliverable},
     rest::{policy_fingerprint, rest},
     rules::{RULES, Rule},
     simulate::simulate,
@@ -99,7 +100,9 @@ pub fn plan_for(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Vie
         let (state, is_assumed) = (forecast.state.as_ref(), forecast.is_assumed);
         let overdue = || observed.and_then(Result::ok).and_then(|state| overdue(entry, state, now));
         if let Some(state) = state.filter(|_| entry.exempt.is_none()) {
-            plan.warnings.extend(upkeep::warnings(&View::new(roster, entry, state, now), &forecast.next));
+            let view = View::new(roster, entry, state, now);
+            plan.warnings.extend(upkeep::warnings(&view, &forecast.next));
+            plan.warnings.extend(delivery::warnings(&view));
         }
         let moves_to = forecast.moves_to(roster, entry, now);
         let (key, wait, until) = match forecast.next {

@@ -11,6 +11,7 @@ use super::{
     waiting_on::WaitingOn,
     warning::Warning,
 };
+use crate::delivery::Target;
 use crate::inventory::{Account, Key, KeyId, Status, UnmanagedKey, UnreadAccount};
 
 /// What one run would do, in all its accounts.
@@ -75,6 +76,8 @@ pub enum Need {
     LastUse(KeyId),
     /// `GetResourcePolicy`: who may read the secret that was there before.
     ResourcePolicy(String),
+    /// What a place of delivery holds.
+    Place(Box<Target>),
 }
 
 /// From when the observation is, and for when a plan is made of it.
@@ -153,6 +156,7 @@ impl Need {
             Self::Ledger => "secrets were not described".to_owned(),
             Self::LastUse(_) => "the last use of keys was not read".to_owned(),
             Self::ResourcePolicy(_) => "the resource policies of secrets were not read".to_owned(),
+            Self::Place(_) => "what places of delivery hold was not read".to_owned(),
         }
     }
 }
@@ -163,6 +167,7 @@ impl fmt::Display for Need {
             Self::Ledger => f.write_str("its secret was not described"),
             Self::LastUse(key) => write!(f, "the last use of {key} was not read"),
             Self::ResourcePolicy(secret) => write!(f, "the resource policy of `{secret}` was not read"),
+            Self::Place(target) => write!(f, "what {} holds was not read", target.place),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A user whose secret the manifest calls by another name than before. What is under way at the earlier name is settled
 //! there first. Then a new key goes to the new name, and the earlier secret is left as it is.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use chrono::{DateTime, Utc};
 
@@ -35,7 +35,7 @@ pub fn placed<'a>(roster: &Roster, entry: &Entry, state: &'a State, now: DateTim
         return Cow::Borrowed(state);
     }
     let elsewhere = Elsewhere::MovedFrom(vec![state.ledger.clone()]);
-    Cow::Owned(State { keys: state.keys.clone(), ledger: (**to).clone(), elsewhere })
+    Cow::Owned(State { ledger: (**to).clone(), elsewhere, ..state.clone() })
 }
 
 /// Whether this is part of what has begun. What would begin something begins at the new name.
@@ -55,6 +55,7 @@ fn goes_on_there(next: &Next) -> bool {
                 | WaitingOn::Reactivated { .. }
                 | WaitingOn::AmbiguousOrphan
                 | WaitingOn::OrphanIsOnlyKey
+                | WaitingOn::Undelivered { .. }
                 | WaitingOn::StaleSecret { .. }
         ),
     }
@@ -92,7 +93,7 @@ pub fn arranged(keys: Vec<Key>, own: Ledger, former: Vec<Ledger>) -> State {
         [first, ..] if leads(first) => (first.1.clone(), Elsewhere::MovesTo(Box::new(own))),
         _ => (own, Elsewhere::MovedFrom(former.into_iter().map(|(_, ledger)| ledger).collect())),
     };
-    State { keys, ledger, elsewhere }
+    State { keys, ledger, elsewhere, places: BTreeMap::new() }
 }
 
 /// What hands out a key that is gone comes last, and is not forgotten: nobody but a person can mend it.

@@ -12,11 +12,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     action::{Action, LedgerWrite},
+    delivery::undelivered,
     model::Next,
     moving::{next, placed},
     reason::Origin,
     view::{View, due_at, later},
-    waiting_on::WaitingOn,
+    waiting_on::{WaitingKind, WaitingOn},
 };
 use crate::{
     inventory::{Account, Destination, KeyId, LastUse, Reminder, Secret, State},
@@ -49,6 +50,8 @@ pub struct Notice {
     pub other: Option<KeyId>,
     /// The secret's name.
     pub secret: String,
+    /// The places of delivery that lack the key, if that is what it is about.
+    pub places: Vec<String>,
     /// When that was used last.
     pub last_use: LastUse,
     /// Stable, kebab-case: why it is blocked, or what is in the way of what is upcoming.
@@ -109,7 +112,8 @@ pub fn due_notices<'a>(
         if entry.tell_nobody() {
             continue;
         }
-        let ledger = View::new(roster, entry, state, now).ledger_write();
+        let view = View::new(roster, entry, state, now);
+        let (ledger, lacking) = (view.ledger_write(), || undelivered(&view));
         let deleted = deleted.get(entry.user.name.as_str()).map(Vec::as_slice).unwrap_or_default();
         let waits = || pending(roster, entry, state, secret, now);
         let topics = gone(state, secret, deleted).into_iter().chain(can_note.then(waits).flatten());
@@ -129,6 +133,7 @@ pub fn due_notices<'a>(
                 key,
                 other,
                 secret: state.ledger.secret.clone(),
+                places: if reason == Some(WaitingKind::Undelivered.code()) { lacking() } else { Vec::new() },
                 last_use,
                 reason,
                 since,
@@ -210,6 +215,24 @@ fn pending(roster: &Roster, entry: &Entry, state: &State, secret: &Secret, now: 
     // When the owner was last told the same.
     let told = |kind: Kind, key: &KeyId| secret.reminded.as_ref().filter(|last| last.kind == kind && last.key == *key);
     let within = |last: DateTime<Utc>, pause: TimeDelta| now - last < pause;
+    let is_told_of_block = |key: &KeyId| {
+        let last = told(Kind::Blocked, key);
+        let pause = |last: &Reminder| if last.at == last.first { BLOCKED_AGAIN } else { BLOCKED_STILL };
+        (last.is_some_and(|last| within(last.at, pause(last))), last.map(|last| last.first))
+    };
+    // A place has refused the key in a second run: time does not mend that.
+    let view = View::new(roster, entry, state, now);
+    let refused = secret.undelivered.as_ref().filter(|refused| refused.at > refused.first);
+    if let Some(refused) = refused.filter(|refused| !undelivered(&view).is_empty() && state.key(&refused.key).is_some())
+    {
+        let (is_told, began) = is_told_of_block(&refused.key);
+        let topic = Topic {
+            reason: Some(WaitingKind::Undelivered.code()),
+            began,
+            ..Topic::new(Kind::Blocked, refused.key.clone())
+        };
+        return (!is_told).then_some(topic);
+    }
     let (topic, is_told) = match next(roster, entry, state, now) {
         Next::Wait { key: Some(key), wait: WaitingOn::StillInUse { last_used }, until } => {
             // The mail about the new key, or that this one goes, said when it stops: that counts as well.
@@ -231,10 +254,11 @@ fn pending(roster: &Roster, entry: &Entry, state: &State, secret: &Secret, now: 
             (Topic { reason, since: Some(since), deadline: until, ..Topic::new(Kind::Deactivated, key) }, is_told)
         }
         Next::Wait { key: Some(key), wait, .. } if wait.is_blocked() || matches!(wait, WaitingOn::Overdue { .. }) => {
-            let last = told(Kind::Blocked, &key);
-            let pause = |last: &Reminder| if last.at == last.first { BLOCKED_AGAIN } else { BLOCKED_STILL };
-            let is_told = last.is_some_and(|last| within(last.at, pause(last)));
-            let began = last.map(|last| last.first);
+            // That a place refuses is told when a second run has tried.
+            if matches!(wait, WaitingOn::Undelivered { .. }) {
+                return None;
+            }
+            let (is_told, began) = is_told_of_block(&key);
             let since = match wait {
                 WaitingOn::Reactivated { since } => Some(since),
                 _ => None,

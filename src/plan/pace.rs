@@ -197,6 +197,7 @@ fn queued(plan: &mut Plan, later: Vec<Candidate<'_>>, roster: &Roster, left_sinc
         let first = Step {
             verb: change.action.verb(),
             key: change.key(),
+            place: change.place(),
             not_before: run,
             offset: TimeDelta::zero(),
             same_run: false,

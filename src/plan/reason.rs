@@ -53,8 +53,39 @@ pub enum Reason {
     FreesPlace { leaked: KeyId },
     /// The manifest names another secret than the one that hands the key out.
     Moved { key: KeyId, from: String, to: String },
+    /// A place of delivery does not have the key that is handed out.
+    Undelivered { place: String, why: Undeliverable },
     /// The secret is not as the manifest says.
     SecretDiffers { kms_key: Option<KmsKeyChange>, replicate_to: Vec<String> },
+}
+
+/// Why a place does not have the key that is handed out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "what a variant says names its fields")]
+pub enum Undeliverable {
+    /// It was not delivered there yet.
+    New,
+    /// A run has tried, and some place refused, since then.
+    Refused { since: DateTime<Utc> },
+    /// Somebody took it away there.
+    Emptied,
+    /// Somebody wrote something else there: when, and who, as far as that is known.
+    Overwritten { last: String },
+    /// It has, but `deliver` names other places than those of which that is noted.
+    OtherPlaces,
+}
+
+impl Undeliverable {
+    /// Stable, kebab-case.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::New => "undelivered",
+            Self::Refused { .. } => "refused",
+            Self::Emptied => "place-emptied",
+            Self::Overwritten { .. } => "place-overwritten",
+            Self::OtherPlaces => "places-changed",
+        }
+    }
 }
 
 /// How a key that is deleted came to be inactive.
@@ -125,13 +156,17 @@ impl Reason {
             | Self::Interrupted
             | Self::HoldOver { .. }
             | Self::FreesPlace { .. }
+            | Self::Undelivered { .. }
             | Self::SecretDiffers { .. } => None,
         }
     }
 
     /// Stable, kebab-case: for the plan's JSON.
     pub fn code(&self) -> &'static str {
-        self.into()
+        match self {
+            Self::Undelivered { why, .. } => why.code(),
+            reason => reason.into(),
+        }
     }
 }
 
@@ -177,6 +212,20 @@ impl fmt::Display for Reason {
             Self::Moved { key, from, to } => {
                 write!(f, "the secret is to be `{to}`, and {key} is in `{from}`, which is left as it is")
             }
+            Self::Undelivered { place, why } => match why {
+                Undeliverable::New => write!(f, "{place} does not have it yet"),
+                Undeliverable::Refused { since } => {
+                    write!(f, "{place} does not have it yet; delivery has failed since {}", Day(*since))
+                }
+                Undeliverable::Emptied => write!(f, "{place} does not hold it any more: somebody took it away there"),
+                Undeliverable::Overwritten { last } => {
+                    let last = if last.is_empty() { String::new() } else { format!(" ({last})") };
+                    write!(f, "somebody wrote to {place} since it was delivered there{last}")
+                }
+                Undeliverable::OtherPlaces => {
+                    write!(f, "`deliver` names other places than before; {place} gets it again, which notes that")
+                }
+            },
             Self::SecretDiffers { kms_key, replicate_to } => {
                 let kms_key = kms_key.as_ref().map(|KmsKeyChange { from, to }| {
                     format!(

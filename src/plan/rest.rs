@@ -13,6 +13,7 @@ use super::{
     waiting_on::WaitingOn,
 };
 use crate::{
+    delivery::fingerprint,
     inventory::{Elsewhere, Key, Rest, State},
     notice::Kind,
     roster::{Entry, Roster},
@@ -71,6 +72,8 @@ fn unused_at(entry: &Entry, state: &State) -> Option<DateTime<Utc>> {
 pub fn policy_fingerprint(entry: &Entry) -> String {
     let fields = entry.policy.fields().map(|(name, words, _)| format!("{name}={words}\n"));
     let reissue_before = entry.policy.reissue_before.value.map(rfc3339).unwrap_or_default();
-    let all: String = fields.chain([reissue_before, entry.secret.clone()]).collect();
+    // What else says where it goes stands in no field of the policy.
+    let places = if entry.deliver.is_empty() { String::new() } else { fingerprint(&entry.deliver) };
+    let all: String = fields.chain([reissue_before, entry.secret.clone(), places]).collect();
     hex::encode(&Sha256::digest(all.as_bytes())[..5])
 }

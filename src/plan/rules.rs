@@ -5,6 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     action::Action,
+    delivery,
     hold::after_hold,
     model::{Need, Next},
     reason::{Reason, Retirement},
@@ -31,8 +32,9 @@ pub struct Rule {
 }
 
 /// The lifecycle, first match first.
-pub const RULES: [Rule; 19] = [
+pub const RULES: [Rule; 21] = [
     Rule { name: "1 obstacle", decide: obstacle },
+    Rule { name: "1 place", decide: delivery::obstacle },
     Rule { name: "1 stale secret", decide: stale_secret },
     Rule { name: "1 no keys", decide: no_keys },
     Rule { name: "2 promote", decide: promote },
@@ -40,6 +42,7 @@ pub const RULES: [Rule; 19] = [
     Rule { name: "6 reactivated", decide: reactivated },
     Rule { name: "3 interrupted", decide: interrupted },
     Rule { name: "7 nothing active", decide: nothing_active },
+    Rule { name: "5 deliver", decide: delivery::deliver },
     Rule { name: "4 unused", decide: unused },
     Rule { name: "4 reissue", decide: reissue },
     Rule { name: "4 update", decide: update },
@@ -57,7 +60,9 @@ pub const RULES: [Rule; 19] = [
 pub(super) fn decide(roster: &Roster, entry: &Entry, state: &State, now: DateTime<Utc>) -> (&'static str, Next) {
     let view = View::new(roster, entry, state, now);
     for Rule { name, decide } in &RULES {
-        let next = match decide(&view) {
+        // What a place may hold is not ended before it took the key that is handed out.
+        let decided = decide(&view).map(|next| next.map(|next| delivery::kept(&view, &next).unwrap_or(next)));
+        let next = match decided {
             Ok(None) => continue,
             // What ListSecrets says may be five minutes old: nothing is done, and nobody called, on its word.
             Ok(Some(Next::Change(..))) if !view.is_confirmed() => Next::Need(Need::Ledger),
@@ -321,7 +326,7 @@ fn retire_announced(view: &View<'_>, key: &Key, why: Retirement, patience: Optio
 fn notify(view: &View<'_>) -> Result<Option<Next>, Need> {
     let Some((current, other)) = view.pair() else { return Ok(None) };
     let is_ours = view.is_stored(current) && view.hands_out_itself;
-    Ok((is_ours && !view.is_told(current)).then(|| view.notify(current, other)))
+    Ok((is_ours && !view.is_told(current)).then(|| view.notify(current, other, delivery::told(view))))
 }
 
 /// An older key beside the one that the secret hands out.

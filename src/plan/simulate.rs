@@ -3,10 +3,12 @@
 use chrono::{DateTime, Utc};
 
 use super::{
-    action::{Action, LedgerWrite, Topic},
+    action::{Action, Delivery, LedgerWrite, Topic},
     kms_key::KmsKeyChange,
 };
-use crate::inventory::{Destination, Fact, Key, KeyAt, KeyId, LastUse, Readers, Replica, Secret, State, Status};
+use crate::inventory::{
+    Destination, Fact, Found, Held, Key, KeyAt, KeyId, LastUse, Readers, Replica, Secret, State, Status,
+};
 
 /// The state after `action` took place at `now`. `issued` is the id of the key that a creation yields.
 pub fn simulate(action: &Action, state: &State, now: DateTime<Utc>, issued: &KeyId) -> State {
@@ -24,6 +26,16 @@ pub fn simulate(action: &Action, state: &State, now: DateTime<Utc>, issued: &Key
             let secret = ledger(&mut after, None);
             secret.hand_out(key, from.as_deref());
             secret.note(Fact::NoIntent);
+        }
+        Action::Deliver(delivery) => {
+            let Delivery { key, target, slot, completes, .. } = &**delivery;
+            let secret = ledger(&mut after, None);
+            secret.note(Fact::Holds(Held::new(*slot, &target.id, key, "", &target.place.to_string())));
+            if let Some(places) = completes {
+                secret.note(Fact::Delivered(KeyAt { key: key.clone(), at: now }, places.clone()));
+            }
+            // As it was left there.
+            after.places.insert(target.id.clone(), Found::Something { mark: String::new(), last: String::new() });
         }
         Action::Notify { key, announcement } => {
             let secret = ledger(&mut after, Some(&announcement.ledger));

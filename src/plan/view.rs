@@ -11,7 +11,8 @@ use super::{
     waiting_on::WaitingOn,
 };
 use crate::{
-    inventory::{Elsewhere, Key, KeyAt, KeyId, LastUse, Ledger, Secret, State, Version},
+    delivery::Target,
+    inventory::{Elsewhere, Found, Key, KeyAt, KeyId, LastUse, Ledger, Secret, State, Version},
     manifest::Policy,
     roster::{Entry, Roster},
 };
@@ -183,7 +184,11 @@ impl<'a> View<'a> {
     /// When the overlap of a stored key began.
     pub fn issued(&self, key: &Key) -> DateTime<Utc> {
         let told = self.secret.filter(|secret| secret.notified.as_ref() == Some(&key.id)).and_then(|s| s.notified_at);
-        told.filter(|told| *told > later(key.created, LATE_MAIL)).unwrap_or(key.created)
+        let delivered = self.secret.filter(|secret| secret.delivered.as_ref().is_some_and(|(of, _)| *of == key.id));
+        // Who reads it where it is delivered had it no sooner.
+        let delivered = delivered.and_then(|secret| secret.delivered_at);
+        let late = told.into_iter().chain(delivered).filter(|at| *at > later(key.created, LATE_MAIL));
+        late.max().unwrap_or(key.created)
     }
 
     /// Whether the secret hands out a newer key: clients are moving from the older one.
@@ -270,10 +275,13 @@ impl<'a> View<'a> {
         let resumes = self.intent().is_some() || is_room;
         let expected = expectation(&self.state.keys);
         let smtp = self.policy.smtp.value.then(|| self.roster.account.region.clone());
-        Next::Change(Action::Create { ledger: self.ledger_write(), expected, resumes, made_room, smtp }, reason)
+        let is_unseen = |target: &&Target| matches!(self.state.places.get(&target.id), Some(Found::Unknown { .. }));
+        let unseen = self.entry.deliver.iter().filter(is_unseen).cloned().collect();
+        Next::Change(Action::Create { ledger: self.ledger_write(), expected, resumes, made_room, smtp, unseen }, reason)
     }
 
-    pub fn notify(&self, current: &Key, other: Option<&Key>) -> Next {
+    /// `places` are those of delivery, each with whether it took the key.
+    pub fn notify(&self, current: &Key, other: Option<&Key>, places: Vec<(String, bool)>) -> Next {
         let old = other.filter(|other| other.is_active() && other.created < current.created);
         let told = if self.now > later(current.created, LATE_MAIL) { self.now } else { current.created };
         let stops = self.acting(later(told, self.policy.overlap.value));
@@ -283,7 +291,8 @@ impl<'a> View<'a> {
         let moved_from = self.former.filter(is_left).map(|ledger| ledger.secret.clone());
         let Policy { overlap, quiet, hold, .. } = self.policy;
         let at_once = old.is_some() && [overlap, quiet, hold].iter().all(|window| window.value.is_zero());
-        let announcement = self.announcement(Topic::Issued { old, at_once, moved_from });
+        let at_once = at_once && places.iter().all(|(_, took)| *took);
+        let announcement = self.announcement(Topic::Issued { old, at_once, moved_from, places });
         Next::Change(Action::Notify { key: current.id.clone(), announcement }, Reason::NotTold)
     }
 

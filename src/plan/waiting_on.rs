@@ -105,6 +105,14 @@ pub enum WaitingOn {
     },
     /// Two rules of the same rank select the user.
     AmbiguousRules { rules: [Source; 2] },
+    /// Another user's credential would go to the same place.
+    SharedPlace { place: String, other: String, places: [Source; 2] },
+    /// What stands at a place of delivery is somebody else's.
+    ForeignPlace { place: String },
+    /// A place of delivery can't be written to.
+    ClosedPlace { place: String, why: String },
+    /// The key can't be ended before these places have the one that is handed out.
+    Undelivered { places: Vec<String>, key: KeyId },
     /// Another user's credential would go into the same secret.
     SharedSecret { secret: String, other: String, places: [Source; 2] },
     /// Nobody can be told of a change.
@@ -169,6 +177,10 @@ impl WaitingKind {
             | Self::SeveralSecrets
             | Self::AmbiguousRules
             | Self::SharedSecret
+            | Self::SharedPlace
+            | Self::ForeignPlace
+            | Self::ClosedPlace
+            | Self::Undelivered
             | Self::NoRecipient
             | Self::Reactivated
             | Self::AmbiguousOrphan
@@ -281,6 +293,22 @@ impl fmt::Display for WaitingOn {
                 f,
                 "it would share the secret `{secret}` with `{other}` ({here} selects the one, {there} the other): give one of them a rule with another `secret`"
             ),
+            Self::SharedPlace { place, other, places: [here, there] } => write!(
+                f,
+                "it would deliver to {place}, as `{other}` does ({here} selects the one, {there} the other): let `{{user}}` stand in the place or in the names of its secrets, or give one of them a rule with another `deliver`"
+            ),
+            Self::ForeignPlace { place } => write!(
+                f,
+                "{place} is somebody else's: tag it `Owner` with the user's name, or take it off `deliver`"
+            ),
+            Self::ClosedPlace { place, why } => {
+                write!(f, "{place} can't be delivered to: {why}; mend that, or take it off `deliver`")
+            }
+            Self::Undelivered { places, key } => write!(
+                f,
+                "it works on until {} took {key}: see why that fails, or take what is not needed off `deliver`",
+                places.join(" and ")
+            ),
             Self::NoRecipient { user, without } => {
                 let without: Vec<String> = without.iter().map(|without| without.of(user)).collect();
                 let fix = "put an address there, or set `fallback` in `[mail]`";
@@ -346,6 +374,7 @@ impl From<&Conflict> for WaitingOn {
         match conflict.clone() {
             Conflict::AmbiguousRules { rules } => Self::AmbiguousRules { rules },
             Conflict::SharedSecret { secret, other, places } => Self::SharedSecret { secret, other, places },
+            Conflict::SharedPlace { place, other, places } => Self::SharedPlace { place, other, places },
         }
     }
 }

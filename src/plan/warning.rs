@@ -34,6 +34,20 @@ pub enum Warning {
         key: KeyId,
         works: bool,
     },
+    /// A first delivery overwrites what somebody put there, when that was, as far as it is known.
+    Overwrites { account: Arc<Account>, user: String, place: String, names: String, last: String },
+    /// What a place of delivery holds could not be read.
+    PlaceUnread { account: Arc<Account>, user: String, place: String, why: String },
+    /// A place that `deliver` does not name any more holds a key that stops, or will.
+    PlaceLeft {
+        account: Arc<Account>,
+        user: String,
+        place: String,
+        key: KeyId,
+        works: bool,
+        /// Whether it is the one that is handed out.
+        is_current: bool,
+    },
     /// Clients of the user hold an SMTP password that derives from its key, and the manifest does not say so.
     SmtpPassword { account: Arc<Account>, user: String, sign: String },
     /// Who of the users sends mail by SES's SMTP is not known for certain, for their policies could not be read.
@@ -77,6 +91,9 @@ impl Warning {
             Self::ReplicaFailed { .. } => "replica-failed",
             Self::ExtraReplicas { .. } => "extra-replicas",
             Self::SecretLeft { .. } => "secret-left",
+            Self::Overwrites { .. } => "overwrites",
+            Self::PlaceUnread { .. } => "place-unread",
+            Self::PlaceLeft { .. } => "place-left",
             Self::SmtpPassword { .. } => "smtp-password",
             Self::PoliciesUnread { .. } => "policies-unread",
             Self::UnmanagedOverAge { .. } => "unmanaged-over-age",
@@ -92,6 +109,9 @@ impl Warning {
             | Self::ReplicaFailed { account, user, .. }
             | Self::ExtraReplicas { account, user, .. }
             | Self::SecretLeft { account, user, .. }
+            | Self::Overwrites { account, user, .. }
+            | Self::PlaceUnread { account, user, .. }
+            | Self::PlaceLeft { account, user, .. }
             | Self::SmtpPassword { account, user, .. } => (account, Some(user)),
             Self::PoliciesUnread { account }
             | Self::UnmanagedOverAge { account, .. }
@@ -137,6 +157,24 @@ impl fmt::Display for Warning {
                     f,
                     "{user}: its credential has moved to the secret `{to}`, and `{secret}` still hands out {key}, {state}: \
                      make what reads it read the other, then delete it"
+                )
+            }
+            Self::Overwrites { account: _, user, place, names, last } => write!(
+                f,
+                "{user}: {place} holds {names} already, written {last}, and not by keyrota: the first delivery overwrites that"
+            ),
+            Self::PlaceUnread { account: _, user, place, why } => {
+                write!(f, "{user}: what {place} holds could not be looked at: {why}")
+            }
+            Self::PlaceLeft { account: _, user, place, key, works, is_current } => {
+                let until = match (works, is_current) {
+                    (true, true) => "which stops some time after the next rotation",
+                    (true, false) => "which is replaced, and stops",
+                    (false, _) => "which does not work any more",
+                };
+                write!(
+                    f,
+                    "{user}: {place} is not in `deliver` any more and still holds {key}, {until}: take it away there, or name the                      place again"
                 )
             }
             Self::SmtpPassword { account: _, user, sign } => write!(

@@ -49,7 +49,7 @@ impl Sums {
             Verb::Create => self.rotations += 1,
             Verb::Deactivate => self.deactivations += 1,
             Verb::Delete => self.deletions += 1,
-            Verb::Promote | Verb::Notify | Verb::Update => {}
+            Verb::Promote | Verb::Deliver | Verb::Notify | Verb::Update => {}
         }
     }
 }

@@ -58,7 +58,7 @@ fn entry(forecast: &Forecast<'_>, account_in_words: &str, row: &Row, event: &Eve
         Verb::Create => "Rotate",
         Verb::Deactivate => "Deactivate an old key of",
         Verb::Delete => "Delete an old key of",
-        Verb::Promote | Verb::Notify | Verb::Update => return None,
+        Verb::Promote | Verb::Deliver | Verb::Notify | Verb::Update => return None,
     };
     let key = if *verb == Verb::Create { of.as_ref() } else { key.as_ref() };
     let key = key.map_or("", |key| key.as_str());

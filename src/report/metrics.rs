@@ -1,6 +1,8 @@
 //! What alarms watch: lines of CloudWatch's embedded metric format. Lambda's log is where CloudWatch looks for them, so
 //! a metric costs no call and no permission.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
@@ -8,7 +10,7 @@ use crate::{
     apply::Applied,
     inventory::{Account, Inventory, Key},
     notice::Kind,
-    plan::{Plan, Verb, WaitingOn},
+    plan::{Change, Plan, Reason, Undeliverable, Verb, WaitingOn},
     roster::{Entry, Roster},
     verdict::Verdict,
 };
@@ -32,8 +34,19 @@ pub struct Metrics {
     pub paced: usize,
     /// Whether nobody was left out because nothing of theirs is due: else nobody knows those above.
     pub is_whole: bool,
+    /// `None`: no user delivers anywhere.
+    pub delivery: Option<DeliveryMetrics>,
     /// `None`: nothing was to be changed.
     pub run: Option<RunMetrics>,
+}
+
+/// What became of deliveries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeliveryMetrics {
+    /// Places that took a key in this run.
+    pub delivered: usize,
+    /// Users of whom a place has refused the key: their old one goes on until it takes the new one.
+    pub undelivered: usize,
 }
 
 /// What a run did.
@@ -110,6 +123,9 @@ fn measure(roster: &Roster, inventory: &Inventory, plan: &Plan, applied: Option<
             }
         }
     }
+    if roster.entries.iter().any(|entry| !entry.deliver.is_empty()) {
+        metrics.delivery = Some(delivery(account, plan, applied));
+    }
     metrics.run = applied.map(|applied| {
         let outcomes = || applied.outcomes.iter().filter(|outcome| *outcome.change.account == *account);
         let verdict = Verdict::of_account(plan, Some(applied), account);
@@ -124,6 +140,23 @@ fn measure(roster: &Roster, inventory: &Inventory, plan: &Plan, applied: Option<
         }
     });
     metrics
+}
+
+/// Of a run, what it did; else what an earlier one has left.
+fn delivery(account: &Account, plan: &Plan, applied: Option<&Applied>) -> DeliveryMetrics {
+    let Some(applied) = applied else {
+        let is_refused =
+            |change: &&Change| matches!(change.reason, Reason::Undelivered { why: Undeliverable::Refused { .. }, .. });
+        let undelivered = plan.changes.iter().filter(|change| *change.account == *account).filter(is_refused).count();
+        return DeliveryMetrics { delivered: 0, undelivered };
+    };
+    let outcomes = applied
+        .outcomes
+        .iter()
+        .filter(|outcome| *outcome.change.account == *account && outcome.change.action.verb() == Verb::Deliver);
+    let (took, refused): (Vec<_>, Vec<_>) = outcomes.partition(|outcome| outcome.result.is_ok());
+    let users: BTreeSet<&str> = refused.iter().map(|outcome| outcome.change.user.as_str()).collect();
+    DeliveryMetrics { delivered: took.len(), undelivered: users.len() }
 }
 
 /// Whether an earlier run told the owner that the user is blocked, as the last thing that it told.
@@ -152,8 +185,13 @@ fn working_keys<'a>(
 
 impl Metrics {
     fn add(&mut self, other: &Self) {
-        let Self { keys_over_max_age, keys_over_max_age_explained, oldest_key_age_days, blocked, paced, is_whole, run } =
-            other;
+        let Self { keys_over_max_age, keys_over_max_age_explained, oldest_key_age_days, blocked, .. } = other;
+        let Self { paced, is_whole, delivery, run, .. } = other;
+        if let Some(DeliveryMetrics { delivered, undelivered }) = delivery {
+            let all = self.delivery.get_or_insert_default();
+            all.delivered += delivered;
+            all.undelivered += undelivered;
+        }
         self.is_whole &= is_whole;
         self.keys_over_max_age += keys_over_max_age;
         self.keys_over_max_age_explained += keys_over_max_age_explained;
@@ -174,7 +212,7 @@ impl Metrics {
 /// One document of the format. See "Specification: Embedded metric format" in the CloudWatch user guide.
 fn line(namespace: &str, time: DateTime<Utc>, account: Option<&Account>, metrics: &Metrics) -> String {
     let Metrics { keys_over_max_age, keys_over_max_age_explained, oldest_key_age_days, blocked, .. } = metrics;
-    let Metrics { paced, is_whole, run, .. } = metrics;
+    let Metrics { paced, is_whole, delivery, run, .. } = metrics;
     let state = [
         ("KeysOverMaxAge", json!(keys_over_max_age)),
         ("KeysOverMaxAgeExplained", json!(keys_over_max_age_explained)),
@@ -183,6 +221,9 @@ fn line(namespace: &str, time: DateTime<Utc>, account: Option<&Account>, metrics
         ("Paced", json!(paced)),
     ];
     let mut values: Vec<_> = state.into_iter().filter(|_| *is_whole).collect();
+    if let Some(DeliveryMetrics { delivered, undelivered }) = delivery {
+        values.extend([("Delivered", json!(delivered)), ("Undelivered", json!(undelivered))]);
+    }
     if let Some(RunMetrics { completed, created, deactivated, deleted, failures, events_failed }) = run {
         values.extend([
             ("RunsCompleted", json!(u8::from(*completed))),

@@ -68,6 +68,8 @@ pub struct Counts {
     pub create: usize,
     /// Keys to be handed out.
     pub promote: usize,
+    /// Places of delivery to take a key.
+    pub deliver: usize,
     /// Owners to be told.
     pub notify: usize,
     /// Keys to be deactivated.
@@ -103,6 +105,7 @@ impl Counts {
         Self {
             create: plan.count(Verb::Create),
             promote: plan.count(Verb::Promote),
+            deliver: plan.count(Verb::Deliver),
             notify: plan.count(Verb::Notify),
             deactivate: plan.count(Verb::Deactivate),
             delete: plan.count(Verb::Delete),

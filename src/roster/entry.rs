@@ -9,9 +9,10 @@ use super::{
     selection::tag,
 };
 use crate::{
+    delivery::{How, Target},
     inventory::{Account, User},
     manifest::{
-        Exemption, Manifest, Rule, Source,
+        Deliver, Exemption, Manifest, Policy, Rule, Source,
         recipients::{addresses_in, is_bare_address},
     },
     notice::{Channel, Recipient},
@@ -23,6 +24,7 @@ pub(super) fn entry(
     user: &User,
     exemptions: &[&Exemption],
     account: &Account,
+    deliver: &Deliver,
     now: DateTime<Utc>,
 ) -> Entry {
     let exempts = |exemption: &&&Exemption| is_in_force(exemption, account, now);
@@ -32,11 +34,31 @@ pub(super) fn entry(
         rule: rule.source.clone(),
         policy: rule.policy.clone(),
         secret: rule.policy.secret.value.replace("{user}", &user.name).replace(',', "_"),
+        deliver: targets(rule, user, account, deliver),
         recipients,
         without_address,
         exempt: exemptions.iter().find(exempts).map(|&exemption| exemption.clone()),
         conflict: None,
     }
+}
+
+/// Where the credential of a user goes.
+fn targets(rule: &Rule, user: &User, account: &Account, deliver: &Deliver) -> Vec<Target> {
+    let Policy { kms_key, smtp, deliver: places, .. } = &*rule.policy;
+    if places.value.is_empty() {
+        return Vec::new();
+    }
+    let how = How {
+        user: user.name.clone(),
+        arn: user.arn.clone(),
+        region: account.region.clone(),
+        kms_key: kms_key.value.clone(),
+        smtp: smtp.value,
+        github_url: deliver.github.url.clone(),
+        github_names: deliver.github.names.of_user(&user.name),
+        visibility: deliver.github.visibility,
+    };
+    places.value.iter().map(|place| Target::new(place, &how)).collect()
 }
 
 pub(super) fn is_in_force(exemption: &Exemption, account: &Account, now: DateTime<Utc>) -> bool {

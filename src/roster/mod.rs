@@ -14,7 +14,9 @@ use chrono::{DateTime, Utc};
 
 use self::{
     entry::{entry, exempt_entry},
-    remarks::{SUGGESTIONS, ambiguous, shared_secrets, unmatched_exemptions, unmatched_names, unmatched_rule},
+    remarks::{
+        SUGGESTIONS, ambiguous, shared_places, shared_secrets, unmatched_exemptions, unmatched_names, unmatched_rule,
+    },
     selection::{Choice, Index, choose},
 };
 use crate::{
@@ -30,6 +32,14 @@ pub use self::{
     model::{Conflict, Entry, Roster, WithoutAddress},
     selection::{Relevance, selects},
 };
+
+/// Users of several accounts that would deliver to one place: GitHub is the same for all. Nothing is done to them, and the warnings
+/// say so.
+#[must_use]
+pub fn shared_between_accounts(manifest: &Manifest, rosters: &mut [&mut Roster]) -> Vec<Diagnostic> {
+    let mut accounts: Vec<_> = rosters.iter_mut().map(|Roster { account, entries, .. }| (&*account, entries)).collect();
+    shared_places(manifest, &mut accounts)
+}
 
 /// The users of an account that the manifest selects, each with its policy, and the warnings.
 ///
@@ -50,7 +60,7 @@ pub fn resolve(
     }
     let entry = |rule: &Rule, user: &User| {
         let own = exemptions.get(&user.name.to_ascii_lowercase()).map(Vec::as_slice).unwrap_or_default();
-        entry(rule, user, own, account, now)
+        entry(rule, user, own, account, &manifest.deliver, now)
     };
     let mut matched = vec![false; index.rules.len()];
     let (mut entries, mut warnings, mut unmanaged) = (Vec::new(), Vec::new(), Vec::new());
@@ -97,6 +107,7 @@ pub fn resolve(
         }
     }));
     warnings.extend(shared_secrets(manifest, &mut entries));
+    warnings.extend(shared_places(manifest, &mut [(account, &mut entries)]));
     entries.extend(exempt);
     entries.sort_by(|a, b| a.user.name.cmp(&b.user.name));
     unmanaged.sort_unstable_by(|a: &User, b| a.name.cmp(&b.name));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
+    delivery::Target,
     inventory::{Account, User},
     manifest::{Exemption, Mail, Policy, Source, diagnostic::quote, schedule::Runs},
 };
@@ -45,6 +46,8 @@ pub struct Entry {
     pub policy: Arc<Policy>,
     /// The name of its secret: the template filled in, `,` replaced by `_`.
     pub secret: String,
+    /// Where the credential goes beside its secret.
+    pub deliver: Vec<Target>,
     /// Whom to tell: addresses, and tags resolved. Empty with [`Entry::tell_nobody`] unset: nobody can be told.
     pub recipients: Vec<String>,
     /// What `notify` names, and the user has no address in.
@@ -86,6 +89,8 @@ pub enum Conflict {
     AmbiguousRules { rules: [Source; 2] },
     /// Another user has the same secret. Each place is what selects the one and the other.
     SharedSecret { secret: String, other: String, places: [Source; 2] },
+    /// Another user's credential would go to the same place. Each of the two is what selects the one and the other.
+    SharedPlace { place: String, other: String, places: [Source; 2] },
 }
 
 impl Entry {

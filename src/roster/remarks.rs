@@ -1,7 +1,7 @@
 //! What is odd: two rules on one user, two users with one secret, names that match nobody.
 
 use std::{
-    collections::{HashMap, HashSet, hash_map},
+    collections::{BTreeMap, HashMap, HashSet, hash_map},
     ops::Range,
 };
 
@@ -17,6 +17,7 @@ use crate::{
     manifest::{
         Code, Diagnostic, Exemption, Label, Manifest, Pattern, Rule, Source,
         diagnostic::{nearest, quote},
+        shared_places::HELP,
     },
 };
 
@@ -124,6 +125,67 @@ pub(super) fn shared_secrets(manifest: &Manifest, entries: &mut [Entry]) -> Vec<
         for (index, conflict) in [one, other].into_iter().zip(conflicts) {
             // Who must decide between two rules first may find that nothing is shared then.
             entries[index].conflict.get_or_insert(conflict);
+        }
+    }
+    warnings
+}
+
+/// Sets the conflict of users that would deliver to one place, and says so. Who has one already has another worry.
+pub(super) fn shared_places(manifest: &Manifest, accounts: &mut [(&Account, &mut Vec<Entry>)]) -> Vec<Diagnostic> {
+    let mut owners: HashMap<String, (usize, usize)> = HashMap::new();
+    let mut pairs = BTreeMap::new();
+    for (at, (account, entries)) in accounts.iter().enumerate() {
+        let delivered = |(_, entry): &(usize, &Entry)| entry.exempt.is_none() && entry.conflict.is_none();
+        for (index, entry) in entries.iter().enumerate().filter(delivered) {
+            for target in &entry.deliver {
+                for hold in target.holds(&account.id) {
+                    match owners.entry(hold) {
+                        hash_map::Entry::Occupied(first) if *first.get() != (at, index) => {
+                            pairs.entry((*first.get(), (at, index))).or_insert_with(|| target.place.to_string());
+                        }
+                        hash_map::Entry::Occupied(_) => {}
+                        hash_map::Entry::Vacant(vacant) => drop(vacant.insert((at, index))),
+                    }
+                }
+            }
+        }
+    }
+    let mut warnings = Vec::new();
+    for (((at, first), (other_at, second)), place) in pairs {
+        let named = |at: usize, index: usize| {
+            let (account, entries) = &accounts[at];
+            let of = if at == other_at { String::new() } else { format!(" of account {account}") };
+            let name = &entries[index].user.name;
+            (format!("{}{of}", quote(name)), format!("{name}{of}"), entries[index].rule.clone())
+        };
+        let ((one, one_name, here), (two, two_name, there)) = (named(at, first), named(other_at, second));
+        // Of two accounts, both are named.
+        let (two, two_name) = match at == other_at {
+            true => (two, two_name),
+            false => {
+                let of = format!(" of account {}", accounts[other_at].0);
+                (format!("{two}{of}"), format!("{two_name}{of}"))
+            }
+        };
+        let message = format!(
+            "users {one} and {two} would deliver to the same place, {}: nothing is done to them",
+            quote(&place)
+        );
+        let mut warning =
+            Diagnostic::warning(Code::SharedPlace, message, manifest.sources.label(&there, "selects the one"));
+        if here != there {
+            warning = warning.label(manifest.sources.label(&here, "selects the other"));
+        } else if let Some(label) = warning.labels.first_mut() {
+            label.text = "selects both".to_owned();
+        }
+        warnings.push(warning.help(HELP));
+        let conflict = |other: String, places| Conflict::SharedPlace { place: place.clone(), other, places };
+        let conflicts = [
+            (at, first, conflict(two_name, [here.clone(), there.clone()])),
+            (other_at, second, conflict(one_name, [there, here])),
+        ];
+        for (at, index, conflict) in conflicts {
+            accounts[at].1[index].conflict.get_or_insert(conflict);
         }
     }
     warnings

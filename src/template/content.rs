@@ -52,6 +52,10 @@ pub struct Rotated {
     pub at_once: bool,
     /// The name of the secret that the credential was in before, if that is another.
     pub moved_from: Option<String>,
+    /// The places of delivery that have the new key.
+    pub delivered: Vec<String>,
+    /// Those that do not have it yet: the old key goes on until they do.
+    pub undelivered: Vec<String>,
     /// Why this goes to the fallback instead of the owner.
     pub because: Option<String>,
 }
@@ -92,6 +96,8 @@ pub struct AboutKey {
     pub other: Option<KeyId>,
     /// The secret's name.
     pub secret: String,
+    /// The places of delivery that lack the key, if that is what it is about.
+    pub places: Vec<String>,
     /// When it was used last.
     pub last_use: LastUse,
     /// Stable, kebab-case: why it is blocked, or what is in the way of what is upcoming.
@@ -174,7 +180,7 @@ impl Content {
 
 impl Rotated {
     fn values(&self, language: Language) -> Value {
-        let Self { account, user, key, secret, old, at_once, moved_from, because } = self;
+        let Self { account, user, key, secret, old, at_once, moved_from, delivered, undelivered, because } = self;
         context! {
             user => untrusted::mail(user),
             account => untrusted::mail(&account.to_string()),
@@ -187,9 +193,16 @@ impl Rotated {
             deadline => old.as_ref().map(|(_, stops)| language.day(*stops)),
             at_once => *at_once,
             moved_from => moved_from.as_deref().map(untrusted::mail),
+            delivered => places(delivered),
+            undelivered => places(undelivered),
             because => because.as_deref().map(|why| untrusted::mail(&language.because(why))),
         }
     }
+}
+
+/// Their names; nothing where there are none.
+fn places(places: &[String]) -> Option<String> {
+    (!places.is_empty()).then(|| untrusted::mail(&places.join(", ")).to_string())
 }
 
 impl Retiring {
@@ -276,7 +289,7 @@ impl AccountDigest {
 
 impl AboutKey {
     fn values(&self, language: Language) -> Value {
-        let Self { account, user, key, other, secret, last_use, reason, since, began, deadline } = self;
+        let Self { account, user, key, other, secret, places: at, last_use, reason, since, began, deadline } = self;
         let Used { time, service, region } = used(last_use, language);
         context! {
             user => untrusted::mail(user),
@@ -284,6 +297,7 @@ impl AboutKey {
             region => untrusted::mail(&account.region),
             key => untrusted::mail(key.as_str()),
             other => other.as_ref().map(|other| untrusted::mail(other.as_str())),
+            places => places(at),
             secret => untrusted::mail(secret),
             secret_url => secret_url(account, secret),
             user_url => user_url(account, user),

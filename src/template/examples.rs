@@ -39,13 +39,20 @@ pub fn examples(kind: Kind, now: DateTime<Utc>) -> Vec<Content> {
                 old: Some((KeyId::new("AKIAEXAMPLECIDEPLOY1"), now + TimeDelta::days(7))),
                 at_once: false,
                 moved_from: None,
+                delivered: Vec::new(),
+                undelivered: Vec::new(),
                 because: None,
             };
             let at_once =
                 Rotated { old: Some((KeyId::new("AKIAEXAMPLECIDEPLOY1"), now)), at_once: true, ..rotated.clone() };
             let without = Rotated { old: None, because: because(), ..rotated.clone() };
             let moved = Rotated { moved_from: Some("/ci/ci-deployer".to_owned()), ..rotated.clone() };
-            [rotated, without, moved, at_once].map(Content::Rotated).into()
+            let delivered = Rotated {
+                delivered: vec!["ssm:/ci/ci-deployer/aws".to_owned()],
+                undelivered: vec!["github:acme/payments".to_owned()],
+                ..rotated.clone()
+            };
+            [rotated, without, moved, at_once, delivered].map(Content::Rotated).into()
         }
         Kind::Retiring => {
             let last_use = LastUse::At {
@@ -84,6 +91,9 @@ pub fn examples(kind: Kind, now: DateTime<Utc>) -> Vec<Content> {
                     Some("overdue"),
                     Some("overdue-in-use"),
                     Some("reactivated"),
+                    Some("undelivered"),
+                    Some("foreign-place"),
+                    Some("closed-place"),
                     Some("ambiguous-orphan"),
                     Some("orphan-is-only-key"),
                 ],
@@ -102,6 +112,11 @@ pub fn examples(kind: Kind, now: DateTime<Utc>) -> Vec<Content> {
                 key: KeyId::new(key),
                 other: (kind != Kind::Deleted).then(|| KeyId::new("AKIAEXAMPLEREPORTS99")),
                 secret: format!("/aws/iam/credentials/{user}"),
+                places: if reason == Some("undelivered") {
+                    vec!["github:acme/payments".to_owned()]
+                } else {
+                    Vec::new()
+                },
                 last_use,
                 reason,
                 since: (kind == Kind::Deactivated || reason == Some("reactivated")).then(|| now - TimeDelta::days(1)),
@@ -163,6 +178,10 @@ fn digest_examples(account: &Arc<Account>, now: DateTime<Utc>) -> Vec<Content> {
         "several-secrets",
         "ambiguous-rules",
         "shared-secret",
+        "shared-place",
+        "foreign-place",
+        "closed-place",
+        "undelivered",
         "no-recipient",
         "reactivated",
         "ambiguous-orphan",
@@ -205,6 +224,8 @@ impl Content {
                 old,
                 at_once: _,
                 moved_from: _,
+                delivered: _,
+                undelivered: _,
                 because: _,
             }) => {
                 (*to, *name, *secret) = (Arc::clone(account), user.to_owned(), secret_name.to_owned());

@@ -145,17 +145,38 @@ fn the_planner_is_pure() {
 
 #[test]
 fn secret_keys_are_exposed_in_two_places_only() {
-    // Where the value that goes into Secrets Manager is made, SES's SMTP password with it, and where it leaves for the account.
+    // Where the value is made and taken apart, SES's SMTP password with it; where it leaves for the account, and for the places of
+    // delivery; and where keyrota signs in to one of them.
     let exposing: Vec<_> =
         sources().into_iter().filter(|(_, code)| code.contains("expose_secret()")).map(|(path, _)| path).collect();
     for path in &exposing {
-        let allowed = path.ends_with("/src/apply/actions.rs")
-            || path.ends_with("/src/apply/smtp.rs")
+        let allowed = path.contains("/src/credential/")
+            || path.contains("/src/delivery/")
+            || path.ends_with("/src/github/actions.rs")
             || path.contains("/src/cloud/aws/")
             || path.contains("/src/cloud/sandbox/");
         assert!(allowed, "{path} exposes a secret");
     }
     assert!(!exposing.is_empty());
+}
+
+/// A credential is read in one case: to deliver it where the run that made it could not. Whoever plans, observes or reports can't.
+#[test]
+fn credentials_are_read_in_one_place_only() {
+    let edge = ["/src/cloud/mod.rs", "/src/cloud/aws/", "/src/cloud/sandbox/"];
+    assert_only("secret_value(", &[&edge[..], &["/src/apply/deliver.rs", "/src/apply/actions.rs"]].concat());
+    // Whom a resource policy lets read, and what `doctor` asks whether it is allowed.
+    let named = ["/src/apply/deliver.rs", "/src/observe/resource_policy.rs", "/src/cli/doctor/delivery.rs"];
+    assert_only("GetSecretValue", &[&edge[..], &named].concat());
+    // The last two read keyrota's own configuration: how it signs in to GitHub, and where webhooks are.
+    let readers = ["parameters", "github", "channels"].map(|file| format!("/src/cloud/aws/{file}.rs"));
+    assert_only("get_secret_value", &readers.each_ref().map(String::as_str));
+    // Whoever may read one says so in its bounds.
+    let runs = ["/src/cloud/", "/src/apply/", "/src/run.rs", "/src/cli/apply.rs", "/src/cli/dispatch.rs"];
+    let names = |code: &str| code.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "Values");
+    for (path, _) in sources().iter().filter(|(_, code)| code.contains("cloud") && names(code)) {
+        assert!(runs.iter().any(|run| path.contains(run)), "{path} could read a credential");
+    }
 }
 
 #[test]

@@ -169,8 +169,11 @@ fn sample(gap: &str) -> Value {
     match gap {
         "users" | "never" | "users_one_by_one" => iam("user/ci-*"),
         "own" | "owners" => iam("user/*/${aws:username}"),
-        "in_bulk" | "one_by_one" => json!(["*"]),
-        "secrets" | "replicated" | "former_secrets" | "webhooks" => arn("secretsmanager", "secret:x-??????"),
+        "in_bulk" | "one_by_one" | "anywhere" => json!(["*"]),
+        "parameters" => arn("ssm", "parameter/ci/*"),
+        "secrets" | "replicated" | "former_secrets" | "delivered" | "own_secrets" | "readable" | "webhooks" => {
+            arn("secretsmanager", "secret:x-??????")
+        }
         "event_buses" => arn("events", "event-bus/default"),
         "topics" => arn("sns", "keyrota"),
         "kms_keys" | "kms_keys_by_alias" | "former_kms_keys" => arn("kms", "key/*"),

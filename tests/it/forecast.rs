@@ -76,9 +76,9 @@ fn assert_as_planned(name: &str, plan: &Plan, outcomes: &[Outcome]) {
         assert_eq!(change.in_run().collect::<Vec<_>>(), taken, "{name}: {change:#?}");
     }
     let done = |verb| outcomes.iter().filter(|outcome| outcome.change.action.verb() == verb).count();
-    let Counts { create, promote, notify, deactivate, delete, update, .. } = Counts::of(plan);
+    let Counts { create, promote, deliver, notify, deactivate, delete, update, .. } = Counts::of(plan);
     let done: Vec<_> = Verb::VARIANTS.iter().copied().map(done).collect();
-    assert_eq!([create, promote, notify, deactivate, delete, update].as_slice(), done, "{name}");
+    assert_eq!([create, promote, deliver, notify, deactivate, delete, update].as_slice(), done, "{name}");
 }
 
 #[test]

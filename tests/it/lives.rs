@@ -19,11 +19,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures::FutureExt;
 use keyrota::{
     apply::{Applied, Conditions, apply},
-    cloud::sandbox::{IamUser, Sandbox, StoredSecret, StoredVersion, World},
+    cloud::sandbox::{IamUser, Sandbox, StoredParameter, StoredSecret, StoredVaultSecret, StoredVersion, World},
+    credential::written,
+    delivery::{GitHubNames, How, Place, Target, fingerprint},
     inventory::{
-        Account, Destination, Fact, Inventory, Key, KeyId, LastUse, Ledger, Readers, Secret, SecretRecord, SmtpUse,
-        Status, TAG_ANNOUNCED, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT, TAG_NOTIFIED, TAG_OWNER, TAG_USER, User,
-        tags as tags_of,
+        Account, Destination, Fact, Held, Inventory, Key, KeyAt, KeyId, LastUse, Ledger, Readers, Secret, SecretRecord,
+        SmtpUse, Status, TAG_ANNOUNCED, TAG_DEACTIVATED, TAG_DEACTIVATING, TAG_INTENT, TAG_NOTIFIED, TAG_OWNER,
+        TAG_USER, User, tags as tags_of,
     },
     manifest::{Mail, Policy, RotateAhead, Schedule, Source, Sourced, WhenFull, schedule::Runs},
     notice::Recipient,
@@ -32,6 +34,7 @@ use keyrota::{
     roster::{Entry, Roster},
     time::rfc3339,
 };
+use secrecy::ExposeSecret;
 use sha2::{Digest as _, Sha256};
 
 use crate::faulty::{Attempt, Faulty, Mode};
@@ -45,6 +48,10 @@ const NEW: &str = "AKIANEWNEWNEWNEWNEW2";
 
 const KMS_KEY: &str = "alias/keys";
 const REPLICA: &str = "eu-central-1";
+
+/// Where the credential goes in lives that deliver it.
+const PLACES: [&str; 2] = ["ssm:/ci/{user}", "github:acme/payments"];
+const PARAMETER: &str = "/ci/ci-deployer";
 
 /// For how many days nobody uses a key that goes because of that.
 const UNUSED: i64 = 9;
@@ -104,6 +111,12 @@ fn with_another_kms_key_and_a_replica() {
 fn moving_to_another_secret() {
     let secret = Sourced { value: "/team/{user}".to_owned(), source: None };
     explore("moving", Policy { secret, ..policy(7, 8, 14, 14, WhenFull::Block) });
+}
+
+/// The credential is delivered to two places, one of which holds a key that somebody put there.
+#[test]
+fn delivering_to_two_places() {
+    explore("deliver", deliver_policy());
 }
 
 /// What nobody used for nine days goes, and is not replaced.
@@ -191,6 +204,12 @@ fn explore(policy_name: &str, policy: Policy) {
         let arn = &roster.entries[0].user.arn;
         let secrets = all.iter_mut().flat_map(|world| &mut world.secrets);
         secrets.for_each(|secret| drop(secret.tags.insert(TAG_USER.to_owned(), arn.clone())));
+    }
+    if !roster.entries[0].deliver.is_empty() {
+        // What stores no key is delivered nowhere, as any policy has it; of the others a few are enough: the states of keys
+        // and labels are those of the other policies, and each comes with all that a place can hold of them.
+        all.retain(|world| handed_out(world).is_some());
+        all = all.into_iter().step_by(400).flat_map(delivered_seeds).collect();
     }
     let seeds = Mutex::new(all.clone());
     std::thread::scope(|scope| {
@@ -293,6 +312,7 @@ fn live(roster: &Roster, node: &Node, mut first: Option<&After>, seen: &Seen, qu
         match plan.waiting.first() {
             None => {
                 assert_nothing_is_lost(&world);
+                assert_is_delivered(&roster.entries[0], &world);
                 assert_is_as_the_manifest_says(&roster.entries[0], &world);
                 assert!(
                     handed_out(&world).is_none_or(|works| works),
@@ -380,8 +400,8 @@ impl Rehearsal {
             _ if call < self.reads => return run(roster, world, *now, Some(fault)).world,
             _ => {
                 let (sandbox, begun) = (simulate(world, *now), self.calls[..self.reads].to_vec());
-                let faulty =
-                    Faulty { calls: RefCell::new(begun), ..Faulty::new(&sandbox, Some(fault), watch_of(roster)) };
+                let (calls, delivers) = (RefCell::new(begun), delivers(roster));
+                let faulty = Faulty { calls, delivers, ..Faulty::new(&sandbox, Some(fault), watch_of(roster)) };
                 let ended = carry_out(&faulty, roster, &self.inventory, &self.plan, *now).now_or_never();
                 assert!(ended.is_some() || mode == Mode::CutAfter, "only who dies does not come to an end");
                 let after = left(&sandbox);
@@ -406,12 +426,17 @@ struct After {
     worlds: BTreeMap<usize, World>,
 }
 
+/// Whether a credential may be read: only where one is to be delivered.
+fn delivers(roster: &Roster) -> bool {
+    !roster.entries[0].deliver.is_empty()
+}
+
 /// Observes, plans and applies, as the command does.
 fn run(roster: &Roster, world: &World, now: DateTime<Utc>, fault: Option<(usize, Mode)>) -> After {
     let sandbox = simulate(world, now);
     let worlds: RefCell<BTreeMap<usize, World>> = RefCell::default();
     let keep = |call, after: &World| drop(worlds.borrow_mut().insert(call, World { mail: vec![], ..after.clone() }));
-    let faulty = Faulty::new(&sandbox, fault, watch_of(roster));
+    let faulty = Faulty { delivers: delivers(roster), ..Faulty::new(&sandbox, fault, watch_of(roster)) };
     let faulty = if fault.is_none() { Faulty { changed: Some(&keep), ..faulty } } else { faulty };
     let reads = Cell::new(0);
     // A future that is not ready when it is first polled is one that was cut off.
@@ -594,6 +619,7 @@ fn assert_alive(roster: &Roster, before: &World, after: &World) {
             "what the secret hands out was taken away\n{before:#?}\n{after:#?}"
         );
     }
+    assert_places_work(before, after);
     let keys = &after.user(USER).expect("the user exists").keys;
     assert!(keys.len() <= 2);
     for key in keys.iter().filter(|key| !key.is_active()) {
@@ -605,6 +631,109 @@ fn assert_alive(roster: &Roster, before: &World, after: &World) {
         });
         assert!(was || noted, "a deactivation is not noted\n{after:#?}");
     }
+}
+
+/// The keys that the places hold: of GitHub one by the id, and one by the secret part.
+fn held(world: &World) -> Vec<KeyId> {
+    let digest = |text: &str| <[u8; 32]>::from(Sha256::digest(text.as_bytes()));
+    let known = |id: &KeyId| {
+        let part = Sandbox::secret_of(id);
+        [digest(part.expose_secret()), digest(id.as_str()), digest(written(id, &part, None).expose_secret())]
+    };
+    let digests: Vec<[u8; 32]> = world
+        .parameters
+        .iter()
+        .filter_map(|parameter| parameter.digest)
+        .chain(world.vault.iter().filter_map(|secret| secret.digest))
+        .collect();
+    let stored =
+        world.secrets.iter().flat_map(|secret| &secret.versions).filter_map(|version| KeyId::of_version(&version.id));
+    let ids: HashSet<KeyId> =
+        world.users.iter().flat_map(|user| &user.keys).map(|key| key.id.clone()).chain(stored).collect();
+    ids.into_iter().filter(|id| known(id).iter().any(|known| digests.contains(known))).collect()
+}
+
+/// What any place holds works, unless somebody else took it away before.
+fn assert_places_work(before: &World, after: &World) {
+    let works = |world: &World, id: &KeyId| world.key(id).is_some_and(Key::is_active);
+    for id in held(after) {
+        let was_stale = held(before).contains(&id) && !works(before, &id);
+        assert!(works(after, &id) || was_stale, "a place holds {id}, which does not work\n{before:#?}\n{after:#?}");
+    }
+}
+
+/// When a life has settled, every place has what the secret hands out, and nothing else.
+fn assert_is_delivered(entry: &Entry, world: &World) {
+    if entry.deliver.is_empty() || handed_out(world) != Some(true) {
+        return;
+    }
+    let key = leading(world).and_then(|secret| KeyId::of_version(&secret.labelled("AWSCURRENT")?.id));
+    let part = key.as_ref().map(Sandbox::secret_of).expect("it hands out a key");
+    let key = key.expect("it hands out a key");
+    let digest = |text: &str| Some(<[u8; 32]>::from(Sha256::digest(text.as_bytes())));
+    let parameter = world.parameter(PARAMETER).and_then(|parameter| parameter.digest);
+    assert_eq!(
+        parameter,
+        digest(written(&key, &part, None).expose_secret()),
+        "{key} is not in the parameter\n{world:#?}"
+    );
+    for (name, value) in [("AWS_ACCESS_KEY_ID", key.as_str()), ("AWS_SECRET_ACCESS_KEY", part.expose_secret())] {
+        let found = world.vault_secret(PLACES[1], name).and_then(|secret| secret.digest);
+        assert_eq!(found, digest(value), "{key} is not in {name}\n{world:#?}");
+    }
+}
+
+/// A state with what its places may hold: nothing; the key that is handed out, and noted; the older one, and noted so; and what
+/// somebody else put there.
+fn delivered_seeds(world: World) -> Vec<World> {
+    let handed_out = world.secrets.iter().find_map(|secret| KeyId::of_version(&secret.labelled("AWSCURRENT")?.id));
+    let old = world.users.iter().flat_map(|user| &user.keys).map(|key| key.id.clone()).next();
+    let mut all = vec![world.clone()];
+    for key in handed_out.into_iter().chain(old).collect::<std::collections::BTreeSet<_>>() {
+        // What a person or an earlier run put there and does not work is nobody's doing.
+        if !world.key(&key).is_some_and(Key::is_active) {
+            continue;
+        }
+        let (foreign, mut noted) = (holding(&world, &key), holding(&world, &key));
+        all.push(foreign);
+        let targets = &roster(deliver_policy()).entries[0].deliver;
+        for secret in &mut noted.secrets {
+            let marks = ["1".to_owned(), t0().timestamp().to_string()];
+            let held = targets.iter().zip(marks).enumerate().map(|(at, (target, mark))| {
+                Fact::Holds(Held::new(at + 1, &target.id, &key, &mark, &target.place.to_string()))
+            });
+            let delivered = Fact::Delivered(KeyAt { key: key.clone(), at: t0() }, fingerprint(targets));
+            secret.tags.extend(tags_of(held.chain([delivered])));
+        }
+        all.push(noted);
+    }
+    all
+}
+
+/// The same account where both places hold a key.
+fn holding(world: &World, key: &KeyId) -> World {
+    let digest = |text: &str| Some(Sha256::digest(text.as_bytes()).into());
+    let (mut world, part) = (world.clone(), Sandbox::secret_of(key));
+    world.parameters.push(StoredParameter {
+        name: PARAMETER.to_owned(),
+        tags: [(TAG_OWNER.to_owned(), USER.to_owned())].into(),
+        version: 1,
+        modified: Some(t0()),
+        digest: digest(written(key, &part, None).expose_secret()),
+        ..StoredParameter::default()
+    });
+    for (name, value) in [("AWS_ACCESS_KEY_ID", key.as_str()), ("AWS_SECRET_ACCESS_KEY", part.expose_secret())] {
+        let (place, name, updated) = (PLACES[1].to_owned(), name.to_owned(), t0());
+        let (visibility, repositories, digest) = (None, vec![], digest(value));
+        world.vault.push(StoredVaultSecret { place, name, updated, visibility, repositories, digest });
+    }
+    world
+}
+
+fn deliver_policy() -> Policy {
+    let place = |text: &str| text.parse::<Place>().unwrap_or_else(|wrong| panic!("{wrong:?}"));
+    let deliver = Sourced { value: PLACES.map(place).into(), source: None };
+    Policy { deliver, ..policy(7, 8, 14, 14, WhenFull::Block) }
 }
 
 /// When a life has settled, every key that keyrota issued is in the secret: nobody else has it.
@@ -774,6 +903,7 @@ fn roster(policy: Policy) -> Roster {
         user,
         rule: Source { file: Arc::from("manifests/test.toml"), line: 1 },
         secret: policy.secret.value.replace("{user}", USER),
+        deliver: targets(&policy),
         policy: Arc::new(policy),
         recipients: vec!["owner@example.com".to_owned()],
         without_address: vec![],
@@ -785,6 +915,17 @@ fn roster(policy: Policy) -> Roster {
     let runs = Runs::new(&Schedule::default(), t0());
     let (unmanaged, defaults) = (vec![], Arc::new(Policy::built_in()));
     Roster { account: account(), entries: vec![entry], unmanaged, defaults, mail, runs, pace: None }
+}
+
+fn targets(policy: &Policy) -> Vec<Target> {
+    let how = How {
+        user: USER.to_owned(),
+        arn: arn(),
+        region: account().region,
+        github_names: GitHubNames::default(),
+        ..How::default()
+    };
+    policy.deliver.value.iter().map(|place| Target::new(place, &how)).collect()
 }
 
 fn policy(overlap: i64, quiet: i64, patience: i64, hold: i64, when_full: WhenFull) -> Policy {

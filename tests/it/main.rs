@@ -15,6 +15,7 @@ mod calendar;
 mod channels;
 mod compare;
 mod cost;
+mod deliver;
 mod digest;
 mod documented;
 mod forecast;

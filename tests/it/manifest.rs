@@ -251,6 +251,9 @@ fn manifest_of_examples(schema: &serde_json::Value) -> String {
                     let (name, value) = table.iter().next().expect("an example");
                     format!("{key} = {{ {name} = {value} }}\n")
                 }
+                (_, serde_json::Value::Null) if schema["properties"].is_object() => {
+                    format!("{key} = {{ {} }}\n", assignments(schema).trim_end().replace('\n', ", "))
+                }
                 _ => format!("{key} = {example}\n"),
             }
         };

@@ -7,7 +7,7 @@ use futures::FutureExt;
 use keyrota::{
     apply::{Applied, Conditions},
     cloud::{
-        Writes,
+        Values,
         sandbox::{IamUser, Sandbox, StoredSecret, World},
     },
     inventory::{Account, Key, KeyId, LastUse, SmtpUse, Status, TAG_INTENT, TAG_OWNER},
@@ -275,7 +275,7 @@ fn with_any_fault_at_any_pace_everyone_is_rotated() {
     assert!(lives > 200, "only {lives} lives");
 }
 
-fn enforce<C: Writes>(cloud: &C, manifest: &Manifest, now: DateTime<Utc>) -> Option<Applied> {
+fn enforce<C: Values>(cloud: &C, manifest: &Manifest, now: DateTime<Utc>) -> Option<Applied> {
     let run = async {
         let planned = Run::new(manifest, std::slice::from_ref(cloud), Mode::Enforce, now).plan(&|_| {}).await.ok()?;
         Some(planned.apply(&Conditions::new(&|| now), &|_| {}).await)

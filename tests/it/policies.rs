@@ -162,6 +162,7 @@ impl Accounts {
             ("mail_identities", identities),
             ("mail_from", variables["mail"]["address"].clone()),
             ("roles", roles),
+            ("own_secrets", json!([])),
             ("event_buses", json!([])),
             ("topics", json!([])),
             ("webhooks", json!([])),

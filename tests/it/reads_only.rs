@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use futures::FutureExt;
 use keyrota::{
     clock,
-    cloud::{ClockReading, Reads, Relevant, sandbox::Sandbox},
+    cloud::{ClockReading, Parameter, Reads, Relevant, Vault, VaultKey, VaultSecret, sandbox::Sandbox},
     diff::review::{AccountPair, review},
     inventory::{Account, CallError, Key, KeyId, LastUse, SecretRecord, UnmanagedKey, User},
     manifest::load_files,
@@ -55,6 +55,19 @@ impl Reads for ReadOnly {
     async fn last_use(&self, key: &KeyId) -> Result<LastUse, CallError> {
         self.0.last_use(key).await
     }
+
+    async fn parameter(&self, name: &str) -> Result<Option<Parameter>, CallError> {
+        self.0.parameter(name).await
+    }
+    async fn vault_key(&self, vault: &Vault) -> Result<VaultKey, CallError> {
+        self.0.vault_key(vault).await
+    }
+    async fn vault_secret(&self, vault: &Vault, name: &str) -> Result<Option<VaultSecret>, CallError> {
+        self.0.vault_secret(vault, name).await
+    }
+    async fn vault_repositories(&self, vault: &Vault, name: &str) -> Result<Vec<u64>, CallError> {
+        self.0.vault_repositories(vault, name).await
+    }
 }
 
 #[test]
@@ -63,7 +76,7 @@ fn a_plan_and_a_review_need_no_writes() {
                    [[users.keys]]\nid = \"AKIAIOSFODNN7EXAMPLE\"\ncreated = 2026-01-01T00:00:00Z\n";
     let sandbox = Sandbox::parse(sandbox, "sandbox.toml").unwrap_or_else(|error| panic!("{error}"));
     let now = sandbox.now().expect("a pinned clock");
-    let manifest = "version = 1\n[defaults]\nnotify = []\n[[rotate]]\nusers = [\"ci\"]\n";
+    let manifest = "version = 1\n[defaults]\nnotify = []\n[[rotate]]\nusers = [\"ci\"]\ndeliver = [\"ssm:/ci/{user}\", \"github:acme/payments\"]\n";
     let loaded = load_files(vec![("manifests/keyrota.toml".to_owned(), manifest.into())], now);
     let manifest = loaded.manifest.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics));
     let before = sandbox.snapshot();

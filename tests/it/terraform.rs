@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The statements, and which roles have them.
-const STATEMENTS: [&str; 5] = ["plan", "plan-users", "write", "write-users", "caller"];
+const STATEMENTS: [&str; 7] = ["plan", "plan-users", "write", "write-users", "caller", "deliver-plan", "deliver"];
 
 fn terraform() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("terraform")
@@ -86,13 +86,14 @@ fn the_committed_export_is_that_of_the_committed_manifests() {
 
 #[test]
 fn the_policies_allow_the_calls_that_the_code_makes_and_no_others() {
-    let calls: BTreeSet<String> = ["read", "secrets", "credential_report", "write", "connect", "channels"]
-        .iter()
-        .flat_map(|file| {
-            let code = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/cloud/aws/{file}.rs")));
-            code.split('"').skip(1).step_by(2).filter(|text| is_action(text)).map(str::to_owned).collect::<Vec<_>>()
-        })
-        .collect();
+    let calls: BTreeSet<String> =
+        ["read", "secrets", "credential_report", "write", "connect", "channels", "parameters"]
+            .iter()
+            .flat_map(|file| {
+                let code = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/cloud/aws/{file}.rs")));
+                code.split('"').skip(1).step_by(2).filter(|text| is_action(text)).map(str::to_owned).collect::<Vec<_>>()
+            })
+            .collect();
     assert!(calls.len() > 15, "the calls are where this test looks for them: {calls:?}");
     let allowed: BTreeSet<String> = STATEMENTS
         .iter()
@@ -107,14 +108,34 @@ fn the_policies_allow_the_calls_that_the_code_makes_and_no_others() {
     // `doctor` alone asks these, with the permissions of a person.
     assert!(needed.remove("events:DescribeEventBus") && needed.remove("sns:GetTopicAttributes"));
     needed.extend(["sts:AssumeRole", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"].map(str::to_owned));
+    // Of the tags that a parameter is made with.
+    needed.insert("ssm:AddTagsToResource".to_owned());
     assert_eq!(allowed, needed);
-    // The one value that is read is that of a webhook's secret: no statement that names users' secrets allows it.
+    // Values are read where they are delivered, and where keyrota's own configuration is; a plan reads none.
+    let values = [("caller", vec!["own_secrets", "webhooks"]), ("deliver", vec!["delivered"])];
     for file in STATEMENTS {
         let text = read(&terraform().join(format!("modules/access/statements/{file}.json.tftpl")));
-        let document: Vec<&str> =
-            text.split("\"Sid\"").filter(|statement| statement.contains("GetSecretValue")).collect();
-        assert!(document.iter().all(|statement| statement.contains("${jsonencode(webhooks)}")), "{file}: {document:?}");
-        assert_eq!(document.len(), usize::from(file == "caller"), "{file}");
+        let of = values.iter().find(|(reader, _)| *reader == file).map(|(_, of)| of.as_slice()).unwrap_or_default();
+        let reads: Vec<&str> = text.split("\"Sid\"").filter(|statement| statement.contains("GetSecretValue")).collect();
+        assert_eq!(reads.len(), of.len(), "{file}");
+        for name in of {
+            let named = format!("${{jsonencode({name})}}");
+            assert!(reads.iter().any(|statement| statement.contains(&named)), "{file} reads {name}");
+        }
+    }
+    let nothing = [
+        ("parameters", json!([])),
+        ("delivered", json!([])),
+        ("anywhere", json!([])),
+        ("own_secrets", json!([])),
+        ("kms_keys", json!([])),
+        ("kms_keys_by_alias", json!([])),
+        ("kms_aliases", json!([])),
+        ("via", json!("")),
+    ];
+    let nothing: BTreeMap<&str, Value> = nothing.into();
+    for file in ["deliver", "deliver-plan"] {
+        assert_eq!(statements(file, &nothing), [] as [Value; 0], "without `deliver` nothing of it is permitted");
     }
 }
 
@@ -135,7 +156,7 @@ fn the_boundary_has_room_for_the_policies() {
 fn is_action(text: &str) -> bool {
     const KEYS: [&str; 4] =
         ["ses:FromAddress", "kms:ViaService", "kms:ResourceAliases", "secretsmanager:AddReplicaRegions"];
-    let services = ["events", "iam", "kms", "logs", "s3", "secretsmanager", "ses", "sns", "sqs", "sts"];
+    let services = ["events", "iam", "kms", "logs", "s3", "secretsmanager", "ses", "sns", "sqs", "ssm", "sts"];
     text.split_once(':').is_some_and(|(service, action)| {
         services.contains(&service)
             && action.starts_with(|c: char| c.is_ascii_uppercase())
@@ -161,10 +182,16 @@ fn the_policies_allow_the_tags_that_the_code_writes() {
         inventory::TAG_QUEUE,
         inventory::TAG_UNREAD,
         inventory::TAG_UNUSED,
+        inventory::TAG_DELIVERED,
+        inventory::TAG_DELIVERED_AT,
+        inventory::TAG_UNDELIVERED,
     ];
+    let places: Vec<String> =
+        (1..=inventory::MOST_NOTED).map(|slot| format!("{}{slot}", inventory::TAG_PLACE)).collect();
     let constants =
         read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/inventory/ledger.rs")).matches("const TAG_").count();
-    assert_eq!(constants, tags.len(), "a tag is missing in this test");
+    assert_eq!(constants, tags.len() + 1, "a tag is missing in this test");
+    tags.extend(places.iter().map(String::as_str));
     tags.sort_unstable();
     assert_eq!(tag_keys(), tags);
 }

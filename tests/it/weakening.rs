@@ -80,6 +80,8 @@ const CASES: &[(&str, &str, &str)] = &[
 const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("secret", "", "secret = \"elsewhere/{user}\""),
     ("kms-key", "kms-key = \"alias/own\"", "kms-key = \"alias/other\""),
+    ("deliver", "", "deliver = [\"ssm:/ci\"]"),
+    ("deliver", "deliver = [\"ssm:/ci\"]", "deliver = [\"github:acme/payments\"]"),
     ("notify", "notify = [\"tag:email\"]", "notify = [\"tag:team\"]"),
     ("notify", "notify = [\"c@example.com\"]", "notify = [\"d@example.com\"]"),
 ];
@@ -153,6 +155,11 @@ const SETTING_CASES: &[(&str, &str, &str)] = &[
         "[mail]\nfrom = \"a@example.com\"\ndigest = [\"b@example.com\"]",
         "[mail]\nfrom = \"a@example.com\"",
     ),
+    (
+        "deliver.github.visibility",
+        "[deliver.github]\nvisibility = \"selected\"",
+        "[deliver.github]\nvisibility = \"private\"",
+    ),
     ("limits.max-actions", "[limits]\nmax-actions = 5", ""),
     ("limits.max-actions", "[limits]\nmax-actions = 5", "[limits]\nmax-actions = 6"),
     ("limits.max-percent", "[limits]\nmax-percent = 30", "[limits]\nmax-percent = 31"),
@@ -177,6 +184,17 @@ const SETTING_CASES: &[(&str, &str, &str)] = &[
 ];
 
 const OTHER_SETTINGS: &[(&str, &str, &str)] = &[
+    ("deliver.github.names", "[deliver.github]\napp-id = 1", "[deliver.github]\napp-id = 1\nnames = [\"A\", \"B\"]"),
+    (
+        "deliver.github.smtp-names",
+        "[deliver.github]\napp-id = 1",
+        "[deliver.github]\napp-id = 1\nsmtp-names = [\"A\", \"B\"]",
+    ),
+    (
+        "deliver.github.url",
+        "[deliver.github]\napp-id = 1",
+        "[deliver.github]\napp-id = 1\nurl = \"https://github.example.com/api/v3\"",
+    ),
     ("mail.from", "[mail]\nfrom = \"a@example.com\"", "[mail]\nfrom = \"b@example.com\""),
     ("events.bus", "[events]\nbus = \"default\"", "[events]\nbus = \"other\""),
     // Names of secrets differ in case.
@@ -196,6 +214,9 @@ const CALM_SETTINGS: &[(&str, &str, &str)] = &[
         "[mail]\nfrom = \"a@example.com\"\nconfiguration-set = \"keyrota\"",
     ),
     ("mail.region", "[mail]\nfrom = \"a@example.com\"", "[mail]\nfrom = \"a@example.com\"\nregion = \"us-east-1\""),
+    ("deliver.github.app-id", "[deliver.github]", "[deliver.github]\napp-id = 1"),
+    ("deliver.github.installation", "[deliver.github]\napp-id = 1", "[deliver.github]\napp-id = 1\ninstallation = 2"),
+    ("deliver.github.secret", "[deliver.github]", "[deliver.github]\nsecret = \"keyrota/github\""),
     ("mail.language", "", "[defaults]\nlanguage = \"es\""),
     ("schedule.enforce", "[schedule]\nenforce = \"cron(0 8 1 * ? *)\"", "[schedule]\nenforce = \"cron(0 9 1 * ? *)\""),
     ("accounts.", "[accounts.a]\nid = \"111122223333\"", "[accounts.a]\nid = \"111122223333\"\nrole = \"keyrota\""),

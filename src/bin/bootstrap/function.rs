@@ -178,7 +178,7 @@ impl Function {
         let missing: Vec<_> = manifest.accounts.iter().filter(|(name, _)| !is_known(name)).collect();
         if !missing.is_empty() || known.is_empty() {
             let missing: Vec<_> = missing.into_iter().map(|(name, account)| (name.clone(), account)).collect();
-            let problems = match aws::connect(&missing).await {
+            let problems = match aws::connect_with(&aws::Settings::delivering(&manifest.deliver), &missing).await {
                 Ok(Connected { accounts, problems }) => {
                     known.extend(accounts);
                     problems

@@ -29,6 +29,7 @@ use super::{
 
 mod account;
 mod channels;
+mod delivery;
 mod finding;
 mod mail;
 
@@ -54,7 +55,8 @@ pub async fn run(common: &Common, args: &DoctorArgs, output: &Output) -> Result<
         }
         None => {
             let declared: Vec<_> = declared.iter().map(|(name, account)| (name.clone(), account)).collect();
-            let (clouds, problems): (Vec<Aws>, _) = match aws::connect(&declared).await {
+            let settings = aws::Settings::delivering(&manifest.as_ref().unwrap_or(&none).deliver);
+            let (clouds, problems): (Vec<Aws>, _) = match aws::connect_with(&settings, &declared).await {
                 Ok(Connected { accounts, problems }) => (accounts, problems),
                 Err(ConnectError { problems }) => (Vec::new(), problems),
             };
@@ -146,6 +148,7 @@ async fn look<C: Probes>(
     if let Some(planned) = &planned {
         findings.extend(account::kms_keys(planned).await);
         findings.extend(account::secrets(&planned.plan));
+        findings.extend(delivery::places(planned).await);
         findings.extend(mail::recipients(&planned.plan));
     }
     let here = git::revision(&common.manifests).filter(|_| manifest.is_some());

@@ -36,7 +36,7 @@ enum Form {
 }
 
 /// The operations that keyrota calls.
-const FORMS: [(&str, Form); 35] = [
+const FORMS: [(&str, Form); 38] = [
     ("GetCallerIdentity", Form::Xml(&["Account", "Arn"])),
     ("GetAccountAuthorizationDetails", Form::Xml(&["UserDetailList"])),
     ("ListUsers", Form::Xml(&["Users"])),
@@ -59,13 +59,17 @@ const FORMS: [(&str, Form); 35] = [
     ("UntagResource", Form::Nothing),
     ("SendEmail", Form::Json(&["MessageId"], &[])),
     ("UpdateSecret", Form::Json(&["ARN", "Name"], &["VersionId"])),
-    // Of channels and events. The value is keyrota's own configuration, never a user's credential.
-    ("GetSecretValue", Form::Json(&["ARN", "Name", "SecretString"], &["CreatedDate", "VersionId", "VersionStages"])),
+    // Of channels and events.
     ("Publish", Form::Xml(&["MessageId"])),
     ("PutEvents", Form::Json(&["Entries", "FailedEntryCount"], &[])),
     ("GetResourcePolicy", Form::Json(&["ARN", "Name"], &["ResourcePolicy"])),
     ("GetCredentialReport", Form::Xml(&["Content"])),
     ("GenerateCredentialReport", Form::Xml(&["State"])),
+    // Of delivery, and of keyrota's own configuration. What has bytes has no text, and is nothing of either.
+    ("GetSecretValue", Form::Json(&["ARN", "Name", "SecretString"], &["CreatedDate", "VersionId", "VersionStages"])),
+    ("DescribeParameters", Form::Json(&["Parameters"], &["NextToken"])),
+    ("ListTagsForResource", Form::Json(&["TagList"], &[])),
+    ("PutParameter", Form::Json(&["Version"], &["Tier"])),
     // Of histories; what `GetObject` answers is a stream, which whoever reads it checks.
     ("PutObject", Form::Empty),
     ("ListObjectsV2", Form::Root("ListBucketResult")),

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use secrecy::SecretString;
 
-use super::{channels, client::Aws, credential_report::credential_report, read, secrets, write};
+use super::{channels, client::Aws, credential_report::credential_report, parameters, read, secrets, write};
 use crate::{
-    cloud::{BusEvent, ClockReading, Issued, Message, NewSecret, Posting, Reads, Relevant, Shown, Writes},
+    cloud::{
+        BusEvent, ClockReading, Issued, Message, NewParameter, NewSecret, Parameter, Posting, Reads, Relevant,
+        SealedSecret, Shown, Values, Vault, VaultKey, VaultSecret, Writes,
+    },
     inventory::{Account, CallError, Key, KeyId, LastUse, SecretRecord, UnmanagedKey, User},
 };
 
@@ -61,6 +64,22 @@ impl Reads for Aws {
 
     async fn last_use(&self, key: &KeyId) -> Result<LastUse, CallError> {
         read::last_use(self, key).await
+    }
+
+    async fn parameter(&self, name: &str) -> Result<Option<Parameter>, CallError> {
+        parameters::parameter(self, name).await
+    }
+
+    async fn vault_key(&self, vault: &Vault) -> Result<VaultKey, CallError> {
+        self.github.actions().await?.public_key(vault).await
+    }
+
+    async fn vault_secret(&self, vault: &Vault, name: &str) -> Result<Option<VaultSecret>, CallError> {
+        self.github.actions().await?.secret(vault, name).await
+    }
+
+    async fn vault_repositories(&self, vault: &Vault, name: &str) -> Result<Vec<u64>, CallError> {
+        self.github.actions().await?.repositories(vault, name).await
     }
 }
 
@@ -118,6 +137,14 @@ impl Writes for Aws {
         write::send_mail(self, message).await
     }
 
+    async fn put_parameter(&self, parameter: &NewParameter, value: &SecretString) -> Result<i64, CallError> {
+        parameters::put_parameter(self, parameter, value).await
+    }
+
+    async fn put_vault_secret(&self, vault: &Vault, secret: &SealedSecret) -> Result<(), CallError> {
+        self.github.actions().await?.put(vault, secret).await
+    }
+
     async fn publish(&self, posting: &Posting) -> Result<(), CallError> {
         channels::publish(self, posting).await
     }
@@ -128,5 +155,11 @@ impl Writes for Aws {
 
     async fn put_events(&self, bus: &str, events: &[BusEvent]) -> Result<Vec<Option<String>>, CallError> {
         channels::put_events(self, bus, events).await
+    }
+}
+
+impl Values for Aws {
+    async fn secret_value(&self, name: &str, version: &str) -> Result<SecretString, CallError> {
+        parameters::secret_value(self, name, version).await
     }
 }

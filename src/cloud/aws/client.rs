@@ -1,8 +1,12 @@
 //! One account of AWS, and what every call has in common.
 
+use std::sync::Arc;
+
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 
-use super::{channel_clients::Channels, error::Failure, meter::Meter, origin::Origin, settings::Settings};
+use super::{
+    channel_clients::Channels, error::Failure, github::GitHub, meter::Meter, origin::Origin, settings::Settings,
+};
 use crate::{
     cloud::throttle::{Throttle, Unanswered},
     inventory::{Account, CallError, ErrorKind, KeyId},
@@ -14,6 +18,9 @@ pub struct Aws {
     pub(super) account: Account,
     pub(super) iam: aws_sdk_iam::Client,
     pub(super) secrets: aws_sdk_secretsmanager::Client,
+    pub(super) parameters: aws_sdk_ssm::Client,
+    /// The same for all accounts.
+    pub(super) github: Arc<GitHub>,
     pub(super) sts: aws_sdk_sts::Client,
     /// With the credentials and the region of the caller: mail leaves from one place, whichever account it is about.
     pub(super) mail: aws_sdk_sesv2::Client,
@@ -90,6 +97,7 @@ impl Aws {
 pub(super) struct Throttles {
     iam: Throttle,
     secrets: Throttle,
+    parameters: Throttle,
     pub sts: Throttle,
     /// Mail leaves from one place: every account has the same queue.
     mail: Throttle,
@@ -101,12 +109,21 @@ impl Throttles {
     pub fn new(settings: &Settings, mail: Throttle, topics: Throttle) -> Self {
         let throttle = || Throttle::new(settings.patience);
         // Events of all accounts are put through one of them.
-        Self { iam: throttle(), secrets: throttle(), sts: throttle(), mail, topics, events: throttle() }
+        Self {
+            iam: throttle(),
+            secrets: throttle(),
+            parameters: throttle(),
+            sts: throttle(),
+            mail,
+            topics,
+            events: throttle(),
+        }
     }
 
     fn of(&self, operation: &str) -> &Throttle {
         match operation.split_once(':') {
             Some(("secretsmanager", _)) => &self.secrets,
+            Some(("ssm", _)) => &self.parameters,
             Some(("ses", _)) => &self.mail,
             Some(("sts", _)) => &self.sts,
             Some(("sns", _)) => &self.topics,

@@ -1,6 +1,6 @@
 //! Finds credentials for every account, and checks them before anything is planned.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use aws_config::{
     AppName, BehaviorVersion, Region, SdkConfig, identity::IdentityCache, retry::RetryConfig, sts::AssumeRoleProvider,
@@ -22,6 +22,7 @@ use super::{
     channel_clients::Channels,
     client::{Aws, Throttles, patiently},
     error::Failure,
+    github::GitHub,
     meter::Meter,
     origin::Origin,
     profile::{Choice, Fault, Profiles},
@@ -29,6 +30,7 @@ use super::{
 };
 use crate::{
     cloud::throttle::{Throttle, Unanswered},
+    github::actions::Patience,
     inventory::{Account, ErrorKind, KeyId, UnreadAccount},
     manifest::{DeclaredAccount, Source},
 };
@@ -128,8 +130,12 @@ pub async fn connect_with(
     })?;
     let (own_key, mail) = (meter.signed_with(), Throttle::new(settings.patience));
     let (topics, channels) = (Throttle::new(settings.patience), Channels::new(&config));
+    let own_secrets = aws_sdk_secretsmanager::config::Builder::from(&config).interceptor(Answers(Meter::default()));
+    let own_secrets = aws_sdk_secretsmanager::Client::from_conf(own_secrets.build());
+    let patience = Patience { first_wait: settings.first_wait, longest_wait: settings.github_patience };
+    let github = Arc::new(GitHub::new(settings.github.clone(), patience, own_secrets));
     let settings = settings.clone();
-    let caller = &Caller { identity, origin, config, sts_config, own_key, settings, mail, topics, channels };
+    let caller = &Caller { identity, origin, config, sts_config, own_key, settings, mail, topics, channels, github };
     if declared.is_empty() {
         let account = Aws::new(&caller.identity, None, &caller.config, caller);
         return Ok(Connected { accounts: vec![account], problems: Vec::new() });
@@ -164,6 +170,7 @@ struct Caller {
     settings: Settings,
     /// The queue of mail, which leaves from one place.
     mail: Throttle,
+    github: Arc<GitHub>,
     /// The queue of topics, likewise.
     topics: Throttle,
     channels: Channels,
@@ -293,6 +300,10 @@ impl Aws {
             .interceptor(Answers(meter.clone()))
             .retry_classifier(NotThrottled)
             .retry_partition(RetryPartition::custom("secretsmanager").build());
+        let parameters = aws_sdk_ssm::config::Builder::from(config)
+            .interceptor(Answers(meter.clone()))
+            .retry_classifier(NotThrottled)
+            .retry_partition(RetryPartition::custom("ssm").build());
         let mail = aws_sdk_sesv2::config::Builder::from(&caller.config)
             .interceptor(Answers(meter.clone()))
             .retry_classifier(NotThrottled)
@@ -301,6 +312,8 @@ impl Aws {
             account,
             iam: aws_sdk_iam::Client::from_conf(iam.build()),
             secrets: aws_sdk_secretsmanager::Client::from_conf(secrets.build()),
+            parameters: aws_sdk_ssm::Client::from_conf(parameters.build()),
+            github: Arc::clone(&caller.github),
             sts: sts(config, &meter),
             mail: aws_sdk_sesv2::Client::from_conf(mail.build()),
             meter,

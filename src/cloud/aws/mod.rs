@@ -9,8 +9,10 @@ mod client;
 mod connect;
 mod credential_report;
 mod error;
+mod github;
 mod meter;
 mod origin;
+mod parameters;
 mod policies;
 #[cfg(feature = "cli")]
 mod probe;

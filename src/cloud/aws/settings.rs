@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::manifest::{Deliver, GitHub};
+
 /// How patiently to call AWS.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -23,6 +25,10 @@ pub struct Settings {
     pub consistency: Duration,
     /// How long it may take to connect.
     pub connect_timeout: Duration,
+    /// A limit of GitHub's that ends later than this is not waited for.
+    pub github_patience: Duration,
+    /// How GitHub is called, where credentials are delivered.
+    pub github: GitHub,
     /// For one attempt; four times as long for all attempts of a call together.
     pub attempt_timeout: Duration,
 }
@@ -51,7 +57,16 @@ impl Default for Settings {
             propagation: Duration::from_secs(60),
             consistency: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(5),
+            github_patience: Duration::from_secs(60),
+            github: GitHub::default(),
             attempt_timeout: Duration::from_secs(30),
         }
+    }
+}
+
+impl Settings {
+    /// The defaults, with what the manifests say of delivery.
+    pub fn delivering(deliver: &Deliver) -> Self {
+        Self { github: deliver.github.clone(), ..Self::default() }
     }
 }

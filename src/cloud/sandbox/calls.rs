@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
-use super::{Sandbox, channels, iam, secrets_manager, ses};
+use super::{Sandbox, channels, delivery, iam, secrets_manager, ses};
 use crate::{
-    cloud::{BusEvent, Issued, Message, NewSecret, Posting, Reads, Relevant, Writes},
+    cloud::{
+        BusEvent, Issued, Message, NewParameter, NewSecret, Parameter, Posting, Reads, Relevant, SealedSecret, Values,
+        Vault, VaultKey, VaultSecret, Writes,
+    },
     inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, SecretRecord, UnmanagedKey, User},
 };
 
@@ -60,6 +63,22 @@ impl Reads for Sandbox {
 
     async fn last_use(&self, key: &KeyId) -> Result<LastUse, CallError> {
         self.call(|world| iam::last_use(world, key))
+    }
+
+    async fn parameter(&self, name: &str) -> Result<Option<Parameter>, CallError> {
+        Ok(self.inspect(|world| delivery::parameter(world, name)))
+    }
+
+    async fn vault_key(&self, vault: &Vault) -> Result<VaultKey, CallError> {
+        self.inspect(|world| delivery::vault_key(world, vault))
+    }
+
+    async fn vault_secret(&self, vault: &Vault, name: &str) -> Result<Option<VaultSecret>, CallError> {
+        self.inspect(|world| delivery::vault_secret(world, vault, name))
+    }
+
+    async fn vault_repositories(&self, vault: &Vault, name: &str) -> Result<Vec<u64>, CallError> {
+        self.inspect(|world| delivery::vault_repositories(world, vault, name))
     }
 }
 
@@ -120,6 +139,16 @@ impl Writes for Sandbox {
         self.call(|world| ses::send_mail(world, now, message))
     }
 
+    async fn put_parameter(&self, parameter: &NewParameter, value: &SecretString) -> Result<i64, CallError> {
+        let now = self.time_of("ssm:PutParameter", &parameter.name)?;
+        self.call(|world| delivery::put_parameter(world, now, parameter, value))
+    }
+
+    async fn put_vault_secret(&self, vault: &Vault, secret: &SealedSecret) -> Result<(), CallError> {
+        let now = self.time_of("github:PutSecret", &vault.to_string())?;
+        self.call(|world| delivery::put_vault_secret(world, now, vault, secret))
+    }
+
     async fn publish(&self, posting: &Posting) -> Result<(), CallError> {
         let now = self.time_of("sns:Publish", &posting.to)?;
         self.call(|world| channels::publish(world, now, posting))
@@ -132,5 +161,11 @@ impl Writes for Sandbox {
 
     async fn put_events(&self, bus: &str, events: &[BusEvent]) -> Result<Vec<Option<String>>, CallError> {
         self.call(|world| channels::put_events(world, bus, events))
+    }
+}
+
+impl Values for Sandbox {
+    async fn secret_value(&self, name: &str, version: &str) -> Result<SecretString, CallError> {
+        self.call(|world| delivery::secret_value(world, &self.account, name, version))
     }
 }

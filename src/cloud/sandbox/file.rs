@@ -13,9 +13,14 @@ use serde::Deserialize;
 use toml::{Spanned, value::Datetime};
 
 use super::{
-    IamUser, Posted, PutEvent, Sandbox, SandboxError, SentMail, StoredSecret, StoredVersion, World, iam, rules,
+    IamUser, Posted, PutEvent, Sandbox, SandboxError, SentMail, StoredParameter, StoredSecret, StoredVaultSecret,
+    StoredVersion, World, iam, rules,
 };
-use crate::inventory::{Account, Key, KeyId, LastUse, SmtpUse, Status};
+use crate::{
+    cloud::Visibility,
+    delivery::{self, Place},
+    inventory::{Account, Key, KeyId, LastUse, SmtpUse, Status},
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -36,9 +41,40 @@ struct WrittenWorld {
     #[serde(default)]
     mail: Vec<WrittenMail>,
     #[serde(default)]
+    refuse_delivery_to: Vec<Spanned<String>>,
+    #[serde(default)]
+    parameters: Vec<WrittenParameter>,
+    #[serde(default)]
+    github: Vec<WrittenVaultSecret>,
+    #[serde(default)]
     posted: Vec<WrittenPosting>,
     #[serde(default)]
     events: Vec<WrittenEvent>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct WrittenParameter {
+    name: Spanned<String>,
+    #[serde(default)]
+    description: String,
+    tags: Option<Spanned<BTreeMap<String, String>>>,
+    kms_key: Option<String>,
+    version: Spanned<i64>,
+    modified: Option<Spanned<Datetime>>,
+    digest: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct WrittenVaultSecret {
+    place: Spanned<String>,
+    name: Spanned<String>,
+    updated: Spanned<Datetime>,
+    visibility: Option<Spanned<Visibility>>,
+    #[serde(default)]
+    repositories: Vec<u64>,
+    digest: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -215,9 +251,88 @@ impl Reader<'_> {
             secrets.push(self.secret(secret, own_region)?);
         }
         let mail = written.mail.into_iter().map(|mail| self.mail(mail)).collect::<Result<_, _>>()?;
+        let mut names = BTreeSet::new();
+        let mut parameters = Vec::with_capacity(written.parameters.len());
+        for parameter in written.parameters {
+            self.unique(&mut names, &parameter.name, "parameter")?;
+            parameters.push(self.parameter(parameter)?);
+        }
+        let mut vault: Vec<StoredVaultSecret> = Vec::with_capacity(written.github.len());
+        for secret in written.github {
+            let span = secret.name.span();
+            let secret = self.vault_secret(secret)?;
+            if vault.iter().any(|other| other.is_called(&secret.place, &secret.name)) {
+                let text =
+                    format!("there is another secret `{}` at {}: remove or rename one", secret.name, secret.place);
+                return Err(self.error(Some(span), &text));
+            }
+            vault.push(secret);
+        }
+        let closed = written.refuse_delivery_to.into_iter().map(|place| self.place(place)).collect::<Result<_, _>>()?;
         let posted = written.posted.into_iter().map(|posting| self.posted(posting)).collect::<Result<_, _>>()?;
         let events = written.events.into_iter().map(|event| self.event(event)).collect::<Result<_, _>>()?;
-        Ok(World { now: self.now, keys_issued, refuse_mail_to, users, secrets, mail, posted, events })
+        Ok(World {
+            now: self.now,
+            keys_issued,
+            refuse_mail_to,
+            users,
+            secrets,
+            mail,
+            posted,
+            events,
+            closed,
+            parameters,
+            vault,
+        })
+    }
+
+    fn parameter(&self, written: WrittenParameter) -> Result<StoredParameter, SandboxError> {
+        let WrittenParameter { name, description, tags, kms_key, version, modified, digest } = written;
+        self.check(&name, rules::parameter_name)?;
+        if *version.get_ref() < 1 {
+            return Err(self.error(Some(version.span()), "versions of parameters begin with 1"));
+        }
+        Ok(StoredParameter {
+            name: name.into_inner(),
+            description,
+            tags: self.tags(tags)?,
+            kms_key,
+            version: version.into_inner(),
+            modified: modified.map(|modified| self.time(&modified)).transpose()?,
+            digest: self.digest(digest)?,
+        })
+    }
+
+    fn vault_secret(&self, written: WrittenVaultSecret) -> Result<StoredVaultSecret, SandboxError> {
+        let WrittenVaultSecret { place, name, updated, visibility, repositories, digest } = written;
+        let is_organization = place.get_ref().starts_with("github-org:");
+        if is_organization != visibility.is_some() {
+            let text = "a secret of an organization has a `visibility`, and no other has";
+            return Err(self.error(Some(place.span()), text));
+        }
+        if !delivery::secret_name(name.get_ref()) {
+            return Err(self.error(Some(name.span()), delivery::SECRET_NAME_RULE));
+        }
+        Ok(StoredVaultSecret {
+            place: self.place(place)?,
+            name: name.into_inner().to_uppercase(),
+            updated: self.time(&updated)?,
+            visibility: visibility.map(Spanned::into_inner),
+            repositories,
+            digest: self.digest(digest)?,
+        })
+    }
+
+    /// A place of GitHub, as manifests name it.
+    fn place(&self, written: Spanned<String>) -> Result<String, SandboxError> {
+        match written.get_ref().parse::<Place>() {
+            Ok(place) if place.is_of_github() => Ok(place.to_string()),
+            _ => {
+                let text =
+                    format!("`{}` is no place of GitHub: write e.g. \"github:acme/payments\"", written.get_ref());
+                Err(self.error(Some(written.span()), &text))
+            }
+        }
     }
 
     fn user(&self, written: WrittenUser) -> Result<IamUser, SandboxError> {
@@ -325,13 +440,16 @@ impl Reader<'_> {
 
     fn version(&self, written: WrittenVersion) -> Result<StoredVersion, SandboxError> {
         let WrittenVersion { id, labels, digest } = written;
-        let digest = match digest {
-            None => None,
-            Some(digest) => Some(from_hex(digest.get_ref()).ok_or_else(|| {
-                self.error(Some(digest.span()), "a digest is a SHA-256 in 64 lower-case hex digits, or left out")
-            })?),
-        };
+        let digest = self.digest(digest)?;
         Ok(StoredVersion { id: id.into_inner(), labels: labels.into_iter().map(Spanned::into_inner).collect(), digest })
+    }
+
+    fn digest(&self, written: Option<Spanned<String>>) -> Result<Option<[u8; 32]>, SandboxError> {
+        let Some(digest) = written else { return Ok(None) };
+        let read = from_hex(digest.get_ref()).ok_or_else(|| {
+            self.error(Some(digest.span()), "a digest is a SHA-256 in 64 lower-case hex digits, or left out")
+        })?;
+        Ok(Some(read))
     }
 
     fn mail(&self, written: WrittenMail) -> Result<SentMail, SandboxError> {

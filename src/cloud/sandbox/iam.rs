@@ -6,7 +6,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
-use super::{IamUser, Located, World};
+use super::{IamUser, Located, Sandbox, World};
 use crate::{
     cloud::Issued,
     inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, SmtpUse, Status, UnmanagedKey, User, smtp_sign},
@@ -153,9 +153,16 @@ fn derive_id(account: &Account, user: &str, created: DateTime<Utc>, number: u64)
 
 /// The secret part that goes with a key: derived from its id, so that nothing needs to be remembered, and the file
 /// holds none. It opens nothing.
-fn secret_access_key(id: &KeyId) -> SecretString {
+pub(super) fn secret_access_key(id: &KeyId) -> SecretString {
     let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     SecretString::from(spell(format!("secret access key of {id}").as_bytes(), alphabet, 40))
+}
+
+impl Sandbox {
+    /// The secret part of a key, as this account makes them: it follows from the id, and opens nothing.
+    pub fn secret_of(key: &KeyId) -> SecretString {
+        secret_access_key(key)
+    }
 }
 
 /// Spells the SHA-256 of `seed` in an alphabet whose size is a power of two.

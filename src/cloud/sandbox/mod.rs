@@ -10,6 +10,7 @@
 //! region = "eu-west-1"                # default "us-east-1"
 //! partition = "aws"                   # default
 //! refuse-mail-to = ["gone@example.com"]   # optional: addresses that SES refuses; `sns:ARN`, `slack:NAME`, and event buses likewise
+//! refuse-delivery-to = ["github:acme/x"]  # optional: places of GitHub that keyrota may not write to
 //! called-with = "AKIA…"               # optional: the access key that keyrota itself calls with, if it is one of a user
 //! keys-issued = 0                     # optional: how many keys were created here; makes new ids unique
 //!
@@ -45,6 +46,23 @@
 //! labels = ["AWSCURRENT"]             # none: deprecated, as AWS calls it; kept, but reported nowhere
 //! digest = "…"                        # optional: SHA-256 of the value, which `PutSecretValue` compares
 //!
+//! [[parameters]]                      # of Systems Manager, without values
+//! name = "/ci/aws"
+//! description = "…"                   # optional
+//! tags = { Owner = "ci-deployer" }    # optional
+//! kms-key = "alias/…"                 # optional
+//! version = 1
+//! modified = 2026-11-23T08:00:00Z     # optional: when it was written last
+//! digest = "…"                        # optional: SHA-256 of its value
+//!
+//! [[github]]                          # Actions secrets, without values
+//! place = "github:acme/payments"      # as `deliver` in manifests
+//! name = "AWS_ACCESS_KEY_ID"
+//! updated = 2026-11-23T08:00:00Z      # when it was written last
+//! visibility = "selected"             # of an organization's: all, private or selected
+//! repositories = [1296269]            # of an organization's: the ids of those that are selected
+//! digest = "…"                        # optional: SHA-256 of its value
+//!
 //! [[mail]]                            # what SES accepted, newest last
 //! sent = 2026-11-23T08:00:00Z
 //! from = "security@example.com"
@@ -72,6 +90,7 @@
 
 mod calls;
 mod channels;
+mod delivery;
 mod file;
 mod iam;
 mod probes;
@@ -90,6 +109,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
+use crate::cloud::Visibility;
 use crate::inventory::{Account, Key, KeyId, SmtpUse};
 
 /// A simulated account. Clones are independent of each other.
@@ -129,6 +149,12 @@ pub struct World {
     pub posted: Vec<Posted>,
     /// What event buses took, newest last.
     pub events: Vec<PutEvent>,
+    /// Places of GitHub that refuse everything, as manifests name them; compare without case.
+    pub closed: Vec<String>,
+    /// Systems Manager.
+    pub parameters: Vec<StoredParameter>,
+    /// GitHub.
+    pub vault: Vec<StoredVaultSecret>,
 }
 
 /// A message that a channel took.
@@ -157,6 +183,42 @@ pub struct PutEvent {
     pub resources: Vec<String>,
     /// JSON.
     pub detail: String,
+}
+
+/// A parameter of Systems Manager, without its value.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct StoredParameter {
+    /// Its name.
+    pub name: String,
+    /// What it was created with.
+    pub description: String,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// The KMS key that it was written with last.
+    pub kms_key: Option<String>,
+    /// One more with each write.
+    pub version: i64,
+    /// When it was written last.
+    pub modified: Option<DateTime<Utc>>,
+    /// SHA-256 of the value; the value itself is kept nowhere.
+    pub digest: Option<[u8; 32]>,
+}
+
+/// An Actions secret of GitHub, without its value.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct StoredVaultSecret {
+    /// Where it is, as manifests name places.
+    pub place: String,
+    /// Its name, in capital letters.
+    pub name: String,
+    /// When it was written last.
+    pub updated: DateTime<Utc>,
+    /// Of an organization's: who sees it.
+    pub visibility: Option<Visibility>,
+    /// Of an organization's: the repositories that are selected.
+    pub repositories: Vec<u64>,
+    /// SHA-256 of the value; the value itself is kept nowhere.
+    pub digest: Option<[u8; 32]>,
 }
 
 /// An IAM user.
@@ -351,6 +413,16 @@ impl World {
     /// The key of this id, whoever has it.
     pub fn key(&self, id: &KeyId) -> Option<&Key> {
         self.users.iter().flat_map(|user| &user.keys).find(|key| key.id == *id)
+    }
+
+    /// The parameter of exactly this name.
+    pub fn parameter(&self, name: &str) -> Option<&StoredParameter> {
+        self.parameters.iter().find(|parameter| parameter.name == name)
+    }
+
+    /// The secret of this name at a place of GitHub, which compares both without case.
+    pub fn vault_secret(&self, place: &str, name: &str) -> Option<&StoredVaultSecret> {
+        self.vault.iter().find(|secret| secret.is_called(place, name))
     }
 
     /// The secret of exactly this name.

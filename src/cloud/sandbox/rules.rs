@@ -52,6 +52,23 @@ pub(super) fn secret_name(name: &str) -> Result<(), String> {
     })
 }
 
+/// `PutParameter`: 1 to 1011 characters, in up to 15 levels.
+pub(super) fn parameter_name(name: &str) -> Result<(), String> {
+    let is_fine = |c: char| c.is_ascii_alphanumeric() || ".-_/".contains(c);
+    let first = name.trim_start_matches('/').to_lowercase();
+    let is_path = !name.contains('/') || (name.starts_with('/') && !name.ends_with('/') && !name.contains("//"));
+    let valid = (1..=1011).contains(&name.len())
+        && name.chars().all(is_fine)
+        && is_path
+        && name.matches('/').count() <= 15
+        && !["aws", "ssm"].iter().any(|kept| first.starts_with(kept));
+    require(valid, || {
+        format!(
+            "`{name}` can't be the name of a parameter: write ASCII letters, digits and .-_, or levels as in \"/ci/aws\""
+        )
+    })
+}
+
 /// `PutResourcePolicy`: a JSON object of up to 20,480 characters.
 pub(super) fn policy(text: &str) -> Result<(), String> {
     let is_object = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).is_ok();

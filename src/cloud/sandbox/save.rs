@@ -11,7 +11,10 @@ use std::{
 use chrono::{DateTime, SecondsFormat, Utc};
 use tempfile::NamedTempFile;
 
-use super::{IamUser, Posted, PutEvent, Sandbox, SandboxError, SentMail, StoredSecret, StoredVersion, World};
+use super::{
+    IamUser, Posted, PutEvent, Sandbox, SandboxError, SentMail, StoredParameter, StoredSecret, StoredVaultSecret,
+    StoredVersion, World,
+};
 use crate::inventory::{Account, Key, KeyId, LastUse, SmtpUse, Status};
 
 impl Sandbox {
@@ -61,7 +64,8 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
 }
 
 fn write_world(text: &mut Text, account: &Account, own_key: Option<&KeyId>, world: &World) {
-    let World { now, keys_issued, refuse_mail_to, users, secrets, mail, posted, events } = world;
+    let World { now, keys_issued, refuse_mail_to, users, secrets, mail, posted, events, closed, parameters, vault } =
+        world;
     // The name comes from the manifest.
     let Account { id, name: _, partition, region } = account;
     if let Some(now) = now {
@@ -74,6 +78,7 @@ fn write_world(text: &mut Text, account: &Account, own_key: Option<&KeyId>, worl
     }
     text.text("called-with", own_key.map(KeyId::as_str));
     text.list("refuse-mail-to", refuse_mail_to);
+    text.list("refuse-delivery-to", closed);
     if *keys_issued > 0 {
         text.field("keys-issued", keys_issued);
     }
@@ -82,6 +87,12 @@ fn write_world(text: &mut Text, account: &Account, own_key: Option<&KeyId>, worl
     }
     for secret in secrets {
         write_secret(text, secret);
+    }
+    for parameter in parameters {
+        write_parameter(text, parameter);
+    }
+    for secret in vault {
+        write_vault_secret(text, secret);
     }
     for sent in mail {
         write_mail(text, sent);
@@ -101,6 +112,34 @@ fn write_world(text: &mut Text, account: &Account, own_key: Option<&KeyId>, worl
         text.list("resources", resources);
         text.field("detail", string(detail));
     }
+}
+
+fn write_parameter(text: &mut Text, parameter: &StoredParameter) {
+    let StoredParameter { name, description, tags, kms_key, version, modified, digest } = parameter;
+    text.table("parameters");
+    text.field("name", string(name));
+    text.text("description", Some(description.as_str()).filter(|description| !description.is_empty()));
+    text.tags(tags);
+    text.text("kms-key", kms_key.as_deref());
+    text.field("version", version);
+    if let Some(modified) = modified {
+        text.field("modified", time(modified));
+    }
+    text.digest(digest.as_ref());
+}
+
+fn write_vault_secret(text: &mut Text, secret: &StoredVaultSecret) {
+    let StoredVaultSecret { place, name, updated, visibility, repositories, digest } = secret;
+    text.table("github");
+    text.field("place", string(place));
+    text.field("name", string(name));
+    text.field("updated", time(updated));
+    text.text("visibility", visibility.map(Into::into));
+    if !repositories.is_empty() {
+        let ids: Vec<String> = repositories.iter().map(u64::to_string).collect();
+        text.field("repositories", format!("[{}]", ids.join(", ")));
+    }
+    text.digest(digest.as_ref());
 }
 
 fn write_user(text: &mut Text, user: &IamUser) {
@@ -158,9 +197,7 @@ fn write_secret(text: &mut Text, secret: &StoredSecret) {
         text.table("secrets.versions");
         text.field("id", string(id));
         text.list("labels", labels);
-        if let Some(digest) = digest {
-            text.field("digest", string(&hex::encode(digest)));
-        }
+        text.digest(digest.as_ref());
     }
 }
 
@@ -199,6 +236,12 @@ impl Text {
     fn text(&mut self, key: &str, value: Option<&str>) {
         if let Some(value) = value {
             self.field(key, string(value));
+        }
+    }
+
+    fn digest(&mut self, digest: Option<&[u8; 32]>) {
+        if let Some(digest) = digest {
+            self.field("digest", string(&hex::encode(digest)));
         }
     }
 

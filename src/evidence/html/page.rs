@@ -531,6 +531,10 @@ fn key_row(row: &KeyRow, is_same_user: bool) -> RowView {
         "pending" => ", stored and not handed out yet",
         _ => ", in its secret",
     });
+    let delivered = match &row.delivered_to[..] {
+        [] => String::new(),
+        places => format!(", delivered to {}", places.join(", ")),
+    };
     let (status, key) = match row.status {
         KeyStatus::Active => ("active", row.key.as_deref().unwrap_or("id not known")),
         KeyStatus::Inactive => ("inactive", row.key.as_deref().unwrap_or("id not known")),
@@ -563,7 +567,7 @@ fn key_row(row: &KeyRow, is_same_user: bool) -> RowView {
         // The account stands above its rows; whole, ARNs take a twentieth of a large page.
         arn: (!is_same_user).then(|| row.arn.splitn(6, ':').last().unwrap_or_default().to_owned()),
         key: key.to_owned(),
-        status: format!("{status}{stopped}{stored}"),
+        status: format!("{status}{stopped}{stored}{delivered}"),
         age: row.age_days.map_or_else(|| "not known".to_owned(), |age| format!("{age} d")),
         created: row.created.as_deref().map(day).unwrap_or_default().to_owned(),
         limit: row.limit.clone(),

@@ -7,7 +7,7 @@ use super::{
     model::{Event, Outlook, Row},
 };
 use crate::{
-    inventory::{Destination, Elsewhere, Key, KeyId, LastUse, Readers, State},
+    inventory::{Destination, Elsewhere, Found, Key, KeyId, LastUse, Readers, State},
     plan::{
         action::{Action, Verb},
         forecast::in_use_for,
@@ -142,6 +142,11 @@ impl<'a> Life<'a> {
                 }
                 Next::Need(Need::Ledger) => confirm(state),
                 Next::Need(Need::ResourcePolicy(_)) => unexpose(state),
+                // Whatever it holds, it takes the keys.
+                Next::Need(Need::Place(target)) => {
+                    let unseen = Found::Unknown { why: String::new(), asked: false };
+                    drop(state.places.insert(target.id, unseen));
+                }
                 came @ (Next::Need(Need::LastUse(_)) | Next::Wait { .. } | Next::Settled { .. }) => {
                     return Walk { steps, next: Some(came) };
                 }
@@ -156,7 +161,7 @@ impl<'a> Life<'a> {
         for Taken { action, key, of, after } in steps {
             let verb = action.verb();
             self.born += usize::from(verb == Verb::Create);
-            if verb != Verb::Update {
+            if !matches!(verb, Verb::Update | Verb::Deliver) {
                 self.changed = Some(at);
             }
             let ends = matches!(verb, Verb::Deactivate | Verb::Delete);

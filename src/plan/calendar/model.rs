@@ -188,7 +188,7 @@ impl Calendar {
                 Verb::Create => |day| &mut day.rotations,
                 Verb::Deactivate => |day| &mut day.deactivations,
                 Verb::Delete => |day| &mut day.deletions,
-                Verb::Promote | Verb::Notify | Verb::Update => continue,
+                Verb::Promote | Verb::Deliver | Verb::Notify | Verb::Update => continue,
             };
             names(days.entry(event.at.date_naive()).or_default()).push(user);
         }

@@ -184,10 +184,14 @@ fn warning(warning: &Warning) -> JsonWarning<'_> {
     let (account, user) = warning.about();
     let (account, account_name) = names(account);
     let key = match warning {
-        Warning::OwnKey { key, .. } | Warning::SecretLeft { key, .. } => Some(key.as_str()),
+        Warning::OwnKey { key, .. } | Warning::SecretLeft { key, .. } | Warning::PlaceLeft { key, .. } => {
+            Some(key.as_str())
+        }
         Warning::ReplicaFailed { .. }
         | Warning::ExtraReplicas { .. }
         | Warning::SmtpPassword { .. }
+        | Warning::Overwrites { .. }
+        | Warning::PlaceUnread { .. }
         | Warning::PoliciesUnread { .. }
         | Warning::UnmanagedOverAge { .. }
         | Warning::UnmanagedUnread { .. }

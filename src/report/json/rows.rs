@@ -15,6 +15,9 @@ use crate::{
 pub struct Summary {
     create: usize,
     promote: usize,
+    /// Absent where nothing is.
+    #[serde(skip_serializing_if = "is_zero")]
+    deliver: usize,
     notify: usize,
     deactivate: usize,
     delete: usize,
@@ -33,11 +36,12 @@ pub struct Summary {
 }
 
 pub fn summary(plan: &Plan) -> Summary {
-    let Counts { create, promote, notify, deactivate, delete, update, .. } = Counts::of(plan);
+    let Counts { create, promote, deliver, notify, deactivate, delete, update, .. } = Counts::of(plan);
     let Counts { blocked, unreadable, held, exempt, overdue, settled, resting, unmanaged, .. } = Counts::of(plan);
     Summary {
         create,
         promote,
+        deliver,
         notify,
         deactivate,
         delete,
@@ -68,6 +72,9 @@ pub struct JsonChange<'a> {
     key: Option<&'a str>,
     /// The key, or `new` for one that does not exist yet; of an update what it sets.
     key_ref: String,
+    /// Where it is delivered to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<String>,
     reason: &'static str,
     message: String,
     destination: &'a str,
@@ -102,6 +109,9 @@ pub struct JsonStep<'a> {
     key: Option<&'a str>,
     /// The key, or `new` and `new-2` for ones that do not exist yet.
     key_ref: &'a str,
+    /// Where it is delivered to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<&'a str>,
     not_before: String,
     /// After the first step, at the earliest.
     offset_hours: i64,
@@ -235,6 +245,7 @@ pub fn change(change: &Change) -> JsonChange<'_> {
         action: action.verb().as_str(),
         key: action.key().map(|key| key.as_str()),
         key_ref: change.key().as_str().to_owned(),
+        place: change.place(),
         reason: reason.code(),
         message: reason.to_string(),
         destination,
@@ -249,11 +260,12 @@ pub fn change(change: &Change) -> JsonChange<'_> {
 }
 
 fn step(step: &Step) -> JsonStep<'_> {
-    let Step { verb, key, not_before, offset, same_run, if_unused, latest, starts_rotation: _ } = step;
+    let Step { verb, key, not_before, offset, same_run, if_unused, latest, starts_rotation: _, place } = step;
     JsonStep {
         action: verb.as_str(),
         key: key.existing().map(|key| key.as_str()),
         key_ref: key.as_str(),
+        place: place.as_deref(),
         not_before: rfc3339(*not_before),
         offset_hours: offset.num_hours(),
         same_run: *same_run,

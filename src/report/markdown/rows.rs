@@ -66,6 +66,7 @@ pub fn counts(count: impl Fn(Verb) -> usize, blocked: usize) -> Option<String> {
         (count(Verb::Deactivate), "to deactivate"),
         (count(Verb::Create), "to create"),
         (beyond(Verb::Promote), "to promote"),
+        (count(Verb::Deliver), "to deliver"),
         (beyond(Verb::Notify), "to notify"),
         (count(Verb::Update), "to update"),
         (blocked, "blocked"),
@@ -220,6 +221,7 @@ fn step_words(step: &Step, key: Option<&KeyRef>) -> String {
     match (step.verb, key) {
         (Verb::Create, _) => "create a new key".to_owned(),
         (Verb::Update, _) => "update its secret".to_owned(),
+        (Verb::Deliver, _) => format!("deliver it to {}", cell(step.place.as_deref().unwrap_or_default())),
         (verb, Some(key)) => format!("{verb} {}", key_words(key, true)),
         (verb, None) => verb.to_string(),
     }

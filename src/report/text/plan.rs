@@ -71,6 +71,7 @@ pub fn applied(report: &Report<'_>) -> String {
     let done = [
         (applied.done(Verb::Create), "created"),
         (applied.done(Verb::Promote), "promoted"),
+        (applied.done(Verb::Deliver), "delivered"),
         (applied.done(Verb::Notify), "notified"),
         (applied.done(Verb::Deactivate), "deactivated"),
         (applied.done(Verb::Delete), "deleted"),
@@ -108,7 +109,10 @@ fn outcome_lines(outcome: &Outcome) -> Vec<String> {
     let (style, text) = match result {
         Ok(()) => (style(verb), format!("{}{}", result_word(result), beside(change, told))),
         Err(Failure::Stale(why)) => (YELLOW, format!("{YELLOW}stale: {}{YELLOW:#}", printable(why))),
-        Err(Failure::Failed(error)) => (RED, format!("{RED}failed: {}{RED:#}", printable(&error.to_string()))),
+        Err(Failure::Failed(error)) => {
+            let to = change.place().map_or_else(String::new, |place| format!("{place}: "));
+            (RED, format!("{RED}failed: {}{RED:#}", printable(&format!("{to}{error}"))))
+        }
     };
     let line = format!("{style}{}{style:#} {user}\t{verb}\t{key}\t{text}", verb.glyph());
     let notes = notes.iter().map(|note| format!("  \t\t\tnote: {}", printable(note)));
@@ -120,6 +124,7 @@ fn beside(change: &Change, told: &[String]) -> String {
     match change.action.verb() {
         Verb::Create => format!(": stored in `{}`", printable(&change.destination)),
         Verb::Promote => format!(": handed out by `{}`", printable(&change.destination)),
+        Verb::Deliver => format!(": {}", printable(&change.place().unwrap_or_default())),
         Verb::Notify if told.is_empty() => ": nobody is to be told".to_owned(),
         Verb::Notify => format!(": told {}", printable(&ways(told))),
         Verb::Deactivate | Verb::Delete | Verb::Update => String::new(),
@@ -197,9 +202,11 @@ pub fn known(plan: &Plan) -> Option<String> {
         steps.filter(|(step, _)| *step == verb).count()
     };
     let mut text = format!("Plan: {} to create", counts.create);
-    for (count, verb) in [(counts.promote, Verb::Promote), (counts.notify, Verb::Notify)] {
-        if count > own(verb) {
-            let _ = write!(text, ", {} to {verb}", count - own(verb));
+    let own_or_delivered = |verb| if verb == Verb::Deliver { 0 } else { own(verb) };
+    let beside = [(counts.promote, Verb::Promote), (counts.deliver, Verb::Deliver), (counts.notify, Verb::Notify)];
+    for (count, verb) in beside {
+        if count > own_or_delivered(verb) {
+            let _ = write!(text, ", {} to {verb}", count - own_or_delivered(verb));
         }
     }
     let _ = write!(text, ", {} to deactivate, {} to delete", counts.deactivate, counts.delete);

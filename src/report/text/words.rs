@@ -50,7 +50,7 @@ pub fn change_line(change: &Change) -> String {
 pub fn tells(change: &Change) -> String {
     let Tells { recipients, is_fallback } = &change.tells;
     let steps = change.then.iter().map(|step| step.verb);
-    match std::iter::once(change.action.verb()).chain(steps).all(|verb| verb == Verb::Update) {
+    match std::iter::once(change.action.verb()).chain(steps).all(|verb| matches!(verb, Verb::Update | Verb::Deliver)) {
         true => String::new(),
         false if recipients.is_empty() => "; tells nobody".to_owned(),
         false => {
@@ -106,6 +106,7 @@ fn words(step: &Step, key: Option<&KeyRef>) -> String {
     match (step.verb, key) {
         (Verb::Create, _) => "create a new key".to_owned(),
         (Verb::Update, _) => "update its secret".to_owned(),
+        (Verb::Deliver, _) => format!("deliver it to {}", printable(step.place.as_deref().unwrap_or_default())),
         (verb, Some(key)) => format!("{verb} {key}"),
         (verb, None) => verb.to_string(),
     }
@@ -140,7 +141,7 @@ impl<'a> Steps<'a> {
                 Verb::Create => created.push(key.clone()),
                 // A key that is created is handed out and announced: that goes without saying.
                 Verb::Promote | Verb::Notify if created.contains(&key) => continue,
-                Verb::Promote | Verb::Notify | Verb::Deactivate | Verb::Delete | Verb::Update => {}
+                Verb::Promote | Verb::Deliver | Verb::Notify | Verb::Deactivate | Verb::Delete | Verb::Update => {}
             }
             let name = (!named.contains(&key)).then(|| key.clone());
             named.push(key);
@@ -259,7 +260,7 @@ pub fn list(counts: impl Iterator<Item = (usize, &'static str)>) -> Option<Strin
 pub fn style(verb: Verb) -> Style {
     match verb {
         Verb::Create => GREEN,
-        Verb::Promote | Verb::Notify | Verb::Update => CYAN,
+        Verb::Promote | Verb::Deliver | Verb::Notify | Verb::Update => CYAN,
         Verb::Deactivate => YELLOW,
         Verb::Delete => RED,
     }

@@ -47,6 +47,7 @@ module "rotation" {
   channels             = var.channels
   alarm_emails         = var.alarm_emails
   accounts             = var.accounts
+  own_secrets          = var.own_secrets
   boundary             = var.boundary
   github               = var.github
 }

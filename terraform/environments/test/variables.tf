@@ -14,6 +14,8 @@ variable "accounts" {
     replica_regions = list(string)
     kms_keys        = list(string)
     kms_aliases     = list(string)
+    parameters      = optional(list(string), [])
+    delivered       = optional(list(string), [])
   }))
 }
 
@@ -41,6 +43,9 @@ variable "boundary" {
     users   = optional(list(string), [])
     roles   = optional(list(string), [])
     secrets = optional(list(string), ["*"])
+    # What credentials are delivered to, and whose values could ever be read for that.
+    parameters = optional(list(string), [])
+    readable   = optional(list(string), [])
 
     event_buses = optional(list(string), ["*"])
     topics      = optional(list(string), ["*"])
@@ -108,6 +113,12 @@ variable "name" {
   description = "The name of everything that is created in the function's account. `null`: `application` and `environment`."
   type        = string
   default     = null
+}
+
+variable "own_secrets" {
+  description = "The names or ARNs of the secrets that hold keyrota's own configuration, as `keyrota export terraform` writes them."
+  type        = list(string)
+  default     = []
 }
 
 variable "owner" {

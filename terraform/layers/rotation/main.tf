@@ -75,6 +75,8 @@ module "boundary" {
   users                = try(var.boundary.users, [])
   roles                = try(var.boundary.roles, [])
   secrets              = try(var.boundary.secrets, [])
+  parameters           = try(var.boundary.parameters, [])
+  readable             = try(var.boundary.readable, [])
   event_buses          = try(var.boundary.event_buses, [])
   topics               = try(var.boundary.topics, [])
   webhooks             = try(var.boundary.webhooks, [])
@@ -198,8 +200,13 @@ locals {
   own   = { for name, access in var.accounts : name => access if access.role == null }
   roles = sort([for access in values(var.accounts) : replace(access.role, "{partition}", local.partition) if access.role != null])
   nothing = {
-    grants = [], never = [], secrets = [], templates = [], replicated = [], replica_regions = [], kms_keys = [], kms_aliases = []
+    grants = [], never = [], secrets = [], templates = [], replicated = [], replica_regions = [], kms_keys = [], kms_aliases = [], parameters = [], delivered = []
   }
+
+  # By name in the function's account and region, or by ARN.
+  own_secrets = [for secret in var.own_secrets :
+    startswith(secret, "arn:") ? secret : "arn:${local.partition}:secretsmanager:${var.region}:${local.account_id}:secret:${secret}-??????"
+  ]
 
   # A person sets these, so that a pull request of a new account changes no role of the workflows.
   bounded_roles = sort(try(var.boundary.roles, []))
@@ -220,6 +227,7 @@ locals {
     mail_identities = flatten(module.mail[*].arns)
     mail_from       = try(var.mail.address, "")
     roles           = local.roles
+    own_secrets     = local.own_secrets
     event_buses     = [for arn in [local.channels.event_bus] : local.here[arn] if arn != null]
     topics          = local.channels.topics
     webhooks        = [for name in local.channels.webhooks : "arn:${local.partition}:secretsmanager:${var.region}:${local.account_id}:secret:${name}-??????"]

@@ -14,6 +14,8 @@ variable "accounts" {
     replica_regions = list(string)
     kms_keys        = list(string)
     kms_aliases     = list(string)
+    parameters      = optional(list(string), [])
+    delivered       = optional(list(string), [])
   }))
 
   validation {
@@ -35,6 +37,20 @@ variable "accounts" {
   validation {
     condition     = !contains(flatten([for access in values(var.accounts) : access.kms_aliases if access.role == null]), "alias/${var.name}")
     error_message = "`alias/${var.name}` is the key of this stack, which `terraform destroy` deletes: the users' secrets would be lost with it. Let `kms-key` name a key of your own."
+  }
+
+  validation {
+    condition = var.permissions_boundary_arn != null || try(length(var.boundary.readable), 0) > 0 || (
+      length(flatten([for access in values(var.accounts) : access.delivered if access.role == null])) == 0
+    )
+    error_message = "`boundary.readable` names no secret, and credentials are delivered: name those of the users with `deliver`, and the one that `[deliver.github]` names, e.g. `readable = [\"/aws/iam/credentials/ci-*\", \"keyrota/github\"]`. No other value can be read then, whatever the manifests say."
+  }
+
+  validation {
+    condition = var.permissions_boundary_arn != null || try(length(var.boundary.parameters), 0) > 0 || (
+      length(flatten([for access in values(var.accounts) : access.parameters if access.role == null])) == 0
+    )
+    error_message = "`boundary.parameters` names no parameter, and credentials are delivered to some: name what could ever be written, e.g. `parameters = [\"/ci/*\"]`."
   }
 }
 
@@ -62,6 +78,9 @@ variable "boundary" {
     users   = optional(list(string), [])
     roles   = optional(list(string), [])
     secrets = optional(list(string), ["*"])
+    # What credentials are delivered to, and whose values could ever be read for that.
+    parameters = optional(list(string), [])
+    readable   = optional(list(string), [])
 
     event_buses = optional(list(string), ["*"])
     topics      = optional(list(string), ["*"])
@@ -174,6 +193,17 @@ variable "name" {
   validation {
     condition     = can(regex("^[A-Za-z0-9_-]{1,48}$", var.name))
     error_message = "Up to 48 letters, digits, `_` and `-`."
+  }
+}
+
+variable "own_secrets" {
+  description = "The names or ARNs of the secrets that hold keyrota's own configuration, such as what it signs in to GitHub with, as `keyrota export terraform` writes them."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = length(var.own_secrets) == 0 || var.permissions_boundary_arn != null || try(length(var.boundary.readable), 0) > 0
+    error_message = "`boundary.readable` names no secret: name this one there, which a person must do before keyrota can read it."
   }
 }
 

@@ -30,6 +30,9 @@ locals {
   everyone    = ["arn:${var.partition}:iam::${var.account_id}:user/*"]
   all_secrets = ["arn:${var.partition}:secretsmanager:*:${var.account_id}:secret:*"]
 
+  # Of parameters a plan reads when they were written, and their tags.
+  all_parameters = ["arn:${var.partition}:ssm:*:${var.account_id}:parameter/*"]
+
   all_kms_keys = ["arn:${var.partition}:kms:*:${var.account_id}:key/*"]
 
   # IAM knows an alias as a property of its key, which is in the alias's account and region.
@@ -49,6 +52,10 @@ locals {
       secrets          = local.all_secrets
     })).Statement,
     jsondecode(templatefile("${path.module}/statements/plan-users.json.tftpl", { index = 0, users = local.everyone, tags = {} })).Statement,
+    jsondecode(templatefile("${path.module}/statements/deliver-plan.json.tftpl", {
+      anywhere   = ["*"]
+      parameters = local.all_parameters
+    })).Statement,
   )
 
   read = concat(
@@ -61,6 +68,24 @@ locals {
     flatten([for grant in local.grants :
       jsondecode(templatefile("${path.module}/statements/plan-users.json.tftpl", grant)).Statement
     ]),
+  )
+
+  # Nothing of it without `deliver`; credentials are read of those users alone that have it.
+  deliver = concat(
+    jsondecode(templatefile("${path.module}/statements/deliver-plan.json.tftpl", {
+      # IAM can't scope a list.
+      anywhere   = length(local.access.parameters) == 0 ? [] : ["*"]
+      parameters = local.access.parameters
+    })).Statement,
+    jsondecode(templatefile("${path.module}/statements/deliver.json.tftpl", {
+      parameters = local.access.parameters
+      delivered  = local.access.delivered
+      # Of the standard tier.
+      kms_keys          = length(local.access.parameters) == 0 ? [] : local.access.kms_keys
+      kms_aliases       = local.kms_aliases
+      kms_keys_by_alias = length(local.access.parameters) == 0 ? [] : local.kms_keys_by_alias
+      via               = "ssm.*.${var.dns_suffix}"
+    })).Statement,
   )
 
   write = concat(
@@ -91,13 +116,28 @@ locals {
     "keyrota:announced",
     "keyrota:deactivated",
     "keyrota:deactivating",
+    "keyrota:delivered",
+    "keyrota:delivered-at",
     "keyrota:intent",
     "keyrota:kms-key",
     "keyrota:next",
     "keyrota:notified",
     "keyrota:notified-at",
+    "keyrota:place-1",
+    "keyrota:place-10",
+    "keyrota:place-11",
+    "keyrota:place-12",
+    "keyrota:place-2",
+    "keyrota:place-3",
+    "keyrota:place-4",
+    "keyrota:place-5",
+    "keyrota:place-6",
+    "keyrota:place-7",
+    "keyrota:place-8",
+    "keyrota:place-9",
     "keyrota:queue",
     "keyrota:reminded",
+    "keyrota:undelivered",
     "keyrota:unread",
     "keyrota:unused",
     "keyrota:user",
@@ -105,7 +145,7 @@ locals {
 
   # A statement without resources says nothing, and IAM refuses it; so with an empty condition.
   documents = {
-    for name, statements in { plan = local.plan, execution = concat(local.read, local.write) } : name => jsonencode({
+    for name, statements in { plan = local.plan, execution = concat(local.read, local.write, local.deliver) } : name => jsonencode({
       Version = "2012-10-17"
       Statement = [
         for statement in statements : {

@@ -12,6 +12,8 @@ variable "access" {
     replica_regions = list(string)
     kms_keys        = list(string)
     kms_aliases     = list(string)
+    parameters      = optional(list(string), [])
+    delivered       = optional(list(string), [])
   })
 
   validation {

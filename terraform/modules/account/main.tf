@@ -36,6 +36,8 @@ module "boundary" {
   dns_suffix = data.aws_partition.current.dns_suffix
   users      = try(var.boundary.users, [])
   secrets    = try(var.boundary.secrets, [])
+  parameters = try(var.boundary.parameters, [])
+  readable   = try(var.boundary.readable, [])
 
   # Messages and events leave from the account of the function.
   event_buses = []

@@ -12,6 +12,8 @@ variable "access" {
     replica_regions = list(string)
     kms_keys        = list(string)
     kms_aliases     = list(string)
+    parameters      = optional(list(string), [])
+    delivered       = optional(list(string), [])
   })
 
   validation {
@@ -25,12 +27,23 @@ variable "boundary" {
   type = object({
     users   = list(string)
     secrets = optional(list(string), ["*"])
+    # What credentials are delivered to, and whose values could ever be read for that.
+    parameters = optional(list(string), [])
+    readable   = optional(list(string), [])
   })
   default = null
 
   validation {
     condition     = var.permissions_boundary_arn != null || try(length(var.boundary.users), 0) > 0
     error_message = "Say whose keys could ever be rotated in this account, e.g. `boundary = { users = [\"/ci/\"] }`: who ships manifests can't reach beyond it."
+  }
+
+  validation {
+    condition = var.permissions_boundary_arn != null || (
+      (length(var.access.delivered) == 0 || try(length(var.boundary.readable), 0) > 0) &&
+      (length(var.access.parameters) == 0 || try(length(var.boundary.parameters), 0) > 0)
+    )
+    error_message = "Credentials are delivered from this account: let `boundary.readable` name the secrets of those users, and `boundary.parameters` what could ever be written, e.g. `readable = [\"/aws/iam/credentials/ci-*\"]` and `parameters = [\"/ci/*\"]`."
   }
 }
 

@@ -36,12 +36,15 @@ locals {
       startswith(topic, "arn:") ? topic : "arn:${var.partition}:sns:*:${var.account_id}:${topic}"
     ]
     webhooks = [for name in var.webhooks : "arn:${var.partition}:secretsmanager:*:${var.account_id}:secret:${name}-??????"]
-    roles    = var.roles
-    logs     = var.log_group_arns
-    queues   = var.queue_arns
+    readable = [for secret in var.readable : "arn:${var.partition}:secretsmanager:*:${var.account_id}:secret:${secret}-??????"]
+    # A name with levels begins with `/`, which stands in the ARN already.
+    parameters = [for parameter in var.parameters : "arn:${var.partition}:ssm:*:${var.account_id}:parameter/${trimprefix(parameter, "/")}"]
+    roles      = var.roles
+    logs       = var.log_group_arns
+    queues     = var.queue_arns
     # Objects of the bucket.
     evidence = [for arn in var.evidence_bucket_arns : "${arn}/*"]
-    via      = [for service in concat(["lambda", "secretsmanager", "sns", "sqs"], length(var.evidence_bucket_arns) == 0 ? [] : ["s3"]) : "${service}.*.${var.dns_suffix}"]
+    via      = [for service in concat(["lambda", "secretsmanager", "sns", "sqs"], length(var.parameters) == 0 ? [] : ["ssm"], length(var.evidence_bucket_arns) == 0 ? [] : ["s3"]) : "${service}.*.${var.dns_suffix}"]
   }))
   # A statement without resources says nothing, and IAM refuses it.
   policy = jsonencode({

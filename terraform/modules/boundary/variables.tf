@@ -54,8 +54,20 @@ variable "roles" {
   }
 }
 
+variable "parameters" {
+  description = "Names of the parameters of Systems Manager that the role could ever write to; `*` is a wildcard."
+  type        = list(string)
+  default     = []
+}
+
+variable "readable" {
+  description = "Names of the secrets whose values the role could ever read, to deliver them or to sign in where they go; `*` is a wildcard. Without any, it reads none."
+  type        = list(string)
+  default     = []
+}
+
 variable "secrets" {
-  description = "Names of the secrets that the role could ever write to; `*` is a wildcard. It reads none of them."
+  description = "Names of the secrets that the role could ever write to; `*` is a wildcard."
   type        = list(string)
   default     = ["*"]
 }

@@ -96,6 +96,8 @@ pub fn lies(applied: &Applied, state: &State, mail: &[SentMail]) -> Vec<String> 
             (Action::Promote { key, .. }, _) => {
                 state.labels.get("AWSCURRENT") == Some(&key.version_id()) && active(key)
             }
+            // No life of these delivers.
+            (Action::Deliver(_), _) => false,
             (Action::Notify { key, .. }, _) => mail.iter().any(|mail| mail.text.contains(key.as_str())),
             (Action::Deactivate { key, .. }, _) => !active(key),
             (Action::Delete { key, .. }, _) => !exists(key),

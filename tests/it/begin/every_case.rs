@@ -6,7 +6,10 @@ use std::collections::BTreeSet;
 use futures::FutureExt;
 use keyrota::{
     capture::{anonymize, capture},
-    cloud::{Reads, sandbox::Sandbox},
+    cloud::{
+        Reads,
+        sandbox::{Sandbox, World},
+    },
     inventory::User,
     manifest::{self, Manifest},
     plan::Plan,
@@ -75,6 +78,11 @@ fn a_captured_case_is_planned_alike() {
     for case in &cases {
         let name = case.path.file_name().expect("a name").to_string_lossy().into_owned();
         let (sandbox, manifest, now) = inputs(case);
+        // What places of delivery hold is not captured: they are GitHub's, and of other services.
+        let holds = |world: &World| !(world.parameters.is_empty() && world.vault.is_empty() && world.closed.is_empty());
+        if sandbox.inspect(holds) {
+            continue;
+        }
         let account = captured(&sandbox, &manifest);
         let (before, after) = (plan(sandbox, &manifest), plan(account.clone(), &manifest));
         if text::plan(&before) != text::plan(&after) {

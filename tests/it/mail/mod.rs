@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use keyrota::{
     apply::{Applied, Conditions},
     cloud::{
-        Writes,
+        Values,
         sandbox::{IamUser, Sandbox, SentMail, World},
     },
     inventory::{Account, Key, KeyId, LastUse, SmtpUse, Status},
@@ -69,7 +69,7 @@ pub fn at(day: i64) -> DateTime<Utc> {
 }
 
 /// A whole run, as the command makes it. `is_enforcing`: see `tell_all`.
-pub fn run(cloud: &impl Writes, manifest: &Manifest, now: DateTime<Utc>, is_enforcing: bool) -> (Plan, Applied) {
+pub fn run(cloud: &impl Values, manifest: &Manifest, now: DateTime<Utc>, is_enforcing: bool) -> (Plan, Applied) {
     // A run that tends has no other digest, but all the rest is the same.
     let planned = crate::support::run::plan(std::slice::from_ref(cloud), manifest, now, Mode::Enforce);
     let planned = Planned { mode: if is_enforcing { Mode::Enforce } else { Mode::Tend }, ..planned };

@@ -99,6 +99,8 @@ fn hostile(text: &str) -> [Content; 2] {
         old: Some((key.clone(), at(7))),
         at_once: false,
         moved_from: Some(text.to_owned()),
+        delivered: vec![text.to_owned()],
+        undelivered: vec![text.to_owned()],
         because: Some(text.to_owned()),
     };
     let last_use = LastUse::At { time: at(0), service: Some(text.to_owned()), region: Some(text.to_owned()) };
@@ -108,6 +110,7 @@ fn hostile(text: &str) -> [Content; 2] {
         user,
         key,
         secret,
+        places: vec![text.to_owned()],
         last_use,
         reason: Some("reactivated"),
         since: Some(at(0)),
@@ -223,6 +226,7 @@ fn every_reason_to_be_blocked_has_words_in_every_language() {
         WaitingKind::ReplicaFailed,
         WaitingKind::AmbiguousRules,
         WaitingKind::SharedSecret,
+        WaitingKind::SharedPlace,
         WaitingKind::NoRecipient,
     ];
     let blocked = WaitingKind::VARIANTS.iter().filter(|kind| kind.class() == Class::Blocked);

@@ -39,6 +39,8 @@ impl Stack {
                 ("roles", json!([format!("arn:aws:iam::{}:role/keyrota", accounts.member)])),
                 ("logs", json!([format!("arn:aws:logs:{REGION}:{home}:log-group:/aws/lambda/keyrota:*")])),
                 ("queues", json!([format!("arn:aws:sqs:{REGION}:{home}:keyrota-failed")])),
+                ("parameters", json!([])),
+                ("readable", json!([])),
                 ("evidence", json!([])),
                 ("event_buses", json!([])),
                 ("topics", json!([])),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use keyrota::{
-    cloud::{Reads, Relevant, sandbox::Sandbox},
+    cloud::{Parameter, Reads, Relevant, Vault, VaultKey, VaultSecret, sandbox::Sandbox},
     evidence::{Evidence, Look, Provenance, Subject, Verdict, gather},
     inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, SecretRecord, UnmanagedKey, UnreadAccount, User},
     manifest::{self, Manifest},
@@ -201,6 +201,18 @@ impl Reads for Reluctant<'_> {
     }
     async fn last_use(&self, key: &KeyId) -> Result<LastUse, CallError> {
         if self.uses { denied("iam:GetAccessKeyLastUsed", key.as_str()) } else { self.sandbox.last_use(key).await }
+    }
+    async fn parameter(&self, name: &str) -> Result<Option<Parameter>, CallError> {
+        self.sandbox.parameter(name).await
+    }
+    async fn vault_key(&self, vault: &Vault) -> Result<VaultKey, CallError> {
+        self.sandbox.vault_key(vault).await
+    }
+    async fn vault_secret(&self, vault: &Vault, name: &str) -> Result<Option<VaultSecret>, CallError> {
+        self.sandbox.vault_secret(vault, name).await
+    }
+    async fn vault_repositories(&self, vault: &Vault, name: &str) -> Result<Vec<u64>, CallError> {
+        self.sandbox.vault_repositories(vault, name).await
     }
 }
 

@@ -247,6 +247,7 @@ impl TestAccount {
     client!(iam, aws_sdk_iam);
     client!(secrets, aws_sdk_secretsmanager);
     client!(mail, aws_sdk_sesv2);
+    client!(parameters, aws_sdk_ssm);
     client!(topics, aws_sdk_sns);
     client!(queues, aws_sdk_sqs);
     client!(buses, aws_sdk_eventbridge);

@@ -8,7 +8,8 @@ use std::{
 
 use keyrota::{
     cloud::{
-        BusEvent, Issued, Message, NewSecret, Posting, Reads, Relevant, Writes,
+        BusEvent, Issued, Message, NewParameter, NewSecret, Parameter, Posting, Reads, Relevant, SealedSecret, Values,
+        Vault, VaultKey, VaultSecret, Writes,
         sandbox::{Sandbox, World},
     },
     inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, SecretRecord, UnmanagedKey, User},
@@ -37,7 +38,8 @@ impl Mode {
     /// treated apart from other errors in two places only.
     pub fn of(operation: &str) -> &'static [Self] {
         match operation {
-            "users" | "secrets" | "describe_secret" | "resource_policy" | "access_keys" | "last_use" | "verify" => {
+            "users" | "secrets" | "describe_secret" | "resource_policy" | "access_keys" | "last_use" | "verify"
+            | "parameter" | "vault_key" | "vault_secret" | "vault_repositories" | "secret_value" => {
                 &[Self::ErrorBefore, Self::CutBefore]
             }
             "create_access_key" | "send_mail" => {
@@ -69,6 +71,8 @@ pub struct Faulty<'a> {
     pub kms_key: Option<String>,
     /// The users that get no keys.
     pub denied: Vec<&'static str>,
+    /// Whether a credential may be read.
+    pub delivers: bool,
 }
 
 /// A change of a key that is about to take place.
@@ -90,6 +94,7 @@ impl<'a> Faulty<'a> {
             listing: None,
             kms_key: None,
             denied: Vec::new(),
+            delivers: false,
         }
     }
 
@@ -169,6 +174,18 @@ impl Reads for Faulty<'_> {
     async fn last_use(&self, key: &KeyId) -> Result<LastUse, CallError> {
         self.read("last_use", self.sandbox.last_use(key)).await
     }
+    async fn parameter(&self, name: &str) -> Result<Option<Parameter>, CallError> {
+        self.read("parameter", self.sandbox.parameter(name)).await
+    }
+    async fn vault_key(&self, vault: &Vault) -> Result<VaultKey, CallError> {
+        self.read("vault_key", self.sandbox.vault_key(vault)).await
+    }
+    async fn vault_secret(&self, vault: &Vault, name: &str) -> Result<Option<VaultSecret>, CallError> {
+        self.read("vault_secret", self.sandbox.vault_secret(vault, name)).await
+    }
+    async fn vault_repositories(&self, vault: &Vault, name: &str) -> Result<Vec<u64>, CallError> {
+        self.read("vault_repositories", self.sandbox.vault_repositories(vault, name)).await
+    }
 }
 
 impl Writes for Faulty<'_> {
@@ -222,6 +239,13 @@ impl Writes for Faulty<'_> {
     async fn send_mail(&self, message: &Message) -> Result<(), CallError> {
         self.write("send_mail", self.sandbox.send_mail(message)).await
     }
+    async fn put_parameter(&self, parameter: &NewParameter, value: &SecretString) -> Result<i64, CallError> {
+        self.write("put_parameter", self.sandbox.put_parameter(parameter, value)).await
+    }
+    async fn put_vault_secret(&self, vault: &Vault, secret: &SealedSecret) -> Result<(), CallError> {
+        self.write("put_vault_secret", self.sandbox.put_vault_secret(vault, secret)).await
+    }
+
     async fn publish(&self, posting: &Posting) -> Result<(), CallError> {
         self.write("publish", self.sandbox.publish(posting)).await
     }
@@ -230,5 +254,12 @@ impl Writes for Faulty<'_> {
     }
     async fn put_events(&self, bus: &str, events: &[BusEvent]) -> Result<Vec<Option<String>>, CallError> {
         self.write("put_events", self.sandbox.put_events(bus, events)).await
+    }
+}
+
+impl Values for Faulty<'_> {
+    async fn secret_value(&self, name: &str, version: &str) -> Result<SecretString, CallError> {
+        assert!(self.delivers, "a credential is read although nothing is to be delivered");
+        self.read("secret_value", self.sandbox.secret_value(name, version)).await
     }
 }

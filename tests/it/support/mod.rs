@@ -16,3 +16,4 @@ pub mod runtime_api;
 pub mod slack;
 pub mod system;
 pub mod templates;
+pub mod vault;

@@ -10,7 +10,8 @@ use std::{
 
 use keyrota::{
     cloud::{
-        BusEvent, Issued, Message, NewSecret, Posting, Reads, Relevant, Writes,
+        BusEvent, Issued, Message, NewParameter, NewSecret, Parameter, Posting, Reads, Relevant, SealedSecret, Values,
+        Vault, VaultKey, VaultSecret, Writes,
         sandbox::Sandbox,
         throttle::{Throttle, Unanswered},
     },
@@ -225,6 +226,18 @@ impl Reads for Remote {
         self.call("iam:GetAccessKeyLastUsed", key.as_str()).await?;
         self.sandbox.last_use(key).await
     }
+    async fn parameter(&self, name: &str) -> Result<Option<Parameter>, CallError> {
+        self.sandbox.parameter(name).await
+    }
+    async fn vault_key(&self, vault: &Vault) -> Result<VaultKey, CallError> {
+        self.sandbox.vault_key(vault).await
+    }
+    async fn vault_secret(&self, vault: &Vault, name: &str) -> Result<Option<VaultSecret>, CallError> {
+        self.sandbox.vault_secret(vault, name).await
+    }
+    async fn vault_repositories(&self, vault: &Vault, name: &str) -> Result<Vec<u64>, CallError> {
+        self.sandbox.vault_repositories(vault, name).await
+    }
 }
 
 impl Writes for Remote {
@@ -281,6 +294,13 @@ impl Writes for Remote {
         self.call("ses:SendEmail", &message.to).await?;
         self.sandbox.send_mail(message).await
     }
+    async fn put_parameter(&self, parameter: &NewParameter, value: &SecretString) -> Result<i64, CallError> {
+        self.sandbox.put_parameter(parameter, value).await
+    }
+    async fn put_vault_secret(&self, vault: &Vault, secret: &SealedSecret) -> Result<(), CallError> {
+        self.sandbox.put_vault_secret(vault, secret).await
+    }
+
     async fn publish(&self, posting: &Posting) -> Result<(), CallError> {
         self.call("sns:Publish", &posting.to).await?;
         self.sandbox.publish(posting).await
@@ -291,5 +311,12 @@ impl Writes for Remote {
     async fn put_events(&self, bus: &str, events: &[BusEvent]) -> Result<Vec<Option<String>>, CallError> {
         self.call("events:PutEvents", bus).await?;
         self.sandbox.put_events(bus, events).await
+    }
+}
+
+impl Values for Remote {
+    async fn secret_value(&self, name: &str, version: &str) -> Result<SecretString, CallError> {
+        self.call("secretsmanager:GetSecretValue", name).await?;
+        self.sandbox.secret_value(name, version).await
     }
 }

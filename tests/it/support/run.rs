@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use keyrota::{
     apply::{Applied, Conditions},
-    cloud::{Reads, Writes},
+    cloud::{Reads, Values},
     manifest::Manifest,
     run::{Mode, Planned, Run},
 };
@@ -17,13 +17,13 @@ pub fn plan<'a, C: Reads>(clouds: &'a [C], manifest: &'a Manifest, now: DateTime
 }
 
 /// Applies a plan and tells people.
-pub fn apply<C: Writes>(planned: &Planned<'_, C>, conditions: &Conditions<'_>) -> Applied {
+pub fn apply<C: Values>(planned: &Planned<'_, C>, conditions: &Conditions<'_>) -> Applied {
     let applied = async { planned.apply(conditions, &|_| {}).await };
     applied.now_or_never().expect("a simulated account never waits")
 }
 
 /// A whole run at one instant.
-pub fn run<'a, C: Writes>(
+pub fn run<'a, C: Values>(
     clouds: &'a [C],
     manifest: &'a Manifest,
     now: DateTime<Utc>,

@@ -57,6 +57,9 @@ run "plans_without_any_write" {
       FindSecrets = ["*"]
       ReadSecrets = ["arn:aws:secretsmanager:*:111122223333:secret:*"]
       ReadKeys0   = ["arn:aws:iam::111122223333:user/*"]
+      # When parameters were written, without their values.
+      FindParameters    = ["*"]
+      ReadParameterTags = ["arn:aws:ssm:*:111122223333:parameter/*"]
     }
     error_message = "the whole account, whatever the manifests say: a pull request may add any user"
   }
@@ -66,6 +69,36 @@ run "plans_without_any_write" {
       can(regex(":(Get|List|Describe|GenerateCredentialReport$)", action))
     ])
     error_message = "reads only"
+  }
+}
+
+run "delivers_what_the_manifests_say" {
+  variables {
+    access = {
+      grants     = [{ users = ["arn:{partition}:iam::{account}:user/ci-*"], tags = {} }]
+      never      = [], templates = [], replicated = [], replica_regions = [], kms_aliases = []
+      secrets    = ["arn:{partition}:secretsmanager:{region}:{account}:secret:/ci/*-??????", "arn:{partition}:secretsmanager:{region}:{account}:secret:/svc/*-??????"]
+      kms_keys   = ["arn:{partition}:kms:{region}:{account}:key/11111111-2222-3333-4444-555555555555"]
+      parameters = ["arn:{partition}:ssm:{region}:{account}:parameter/ci/ci-*/aws"]
+      delivered  = ["arn:{partition}:secretsmanager:{region}:{account}:secret:/ci/*-??????"]
+    }
+  }
+  assert {
+    condition = { for one in jsondecode(output.execution).Statement : one.Sid => one.Resource if contains(
+      ["FindParameters", "ReadParameterTags", "WriteParameters", "TagParameters", "EncryptParameters", "EncryptParametersByAlias", "ReadDelivered"], one.Sid
+      ) } == {
+      FindParameters    = ["*"]
+      ReadParameterTags = ["arn:aws:ssm:eu-west-1:111122223333:parameter/ci/ci-*/aws"]
+      WriteParameters   = ["arn:aws:ssm:eu-west-1:111122223333:parameter/ci/ci-*/aws"]
+      TagParameters     = ["arn:aws:ssm:eu-west-1:111122223333:parameter/ci/ci-*/aws"]
+      EncryptParameters = ["arn:aws:kms:eu-west-1:111122223333:key/11111111-2222-3333-4444-555555555555"]
+      ReadDelivered     = ["arn:aws:secretsmanager:eu-west-1:111122223333:secret:/ci/*-??????"]
+    }
+    error_message = "exactly the named parameters, and the secrets of users that deliver"
+  }
+  assert {
+    condition     = !strcontains(output.plan, "GetSecretValue")
+    error_message = "a plan reads no value all the same"
   }
 }
 

@@ -1,0 +1,149 @@
+//! GitHub as the account's calls reach it: over the SDK's own HTTP client, with what `[deliver.github]` signs in with.
+
+use std::{env, sync::Arc, time::Duration};
+
+use aws_smithy_http_client::{
+    Connector,
+    proxy::ProxyConfig,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+use aws_smithy_runtime_api::client::{
+    http::{HttpConnector, HttpConnectorSettings},
+    orchestrator::HttpRequest,
+};
+use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
+use http::{Request, Response};
+use secrecy::SecretString;
+use tokio::{sync::Mutex, time::Instant};
+
+use super::error::{Failure, causes};
+use crate::{
+    github::actions::{Actions, Credentials, Patience, Web},
+    inventory::{CallError, ErrorKind},
+    manifest,
+};
+
+/// Variables that hold what GitHub is signed in with, where no secret does; the first that is set.
+const TOKENS: [&str; 2] = ["KEYROTA_GITHUB_TOKEN", "GITHUB_TOKEN"];
+const APP_KEYS: [&str; 1] = ["KEYROTA_GITHUB_APP_KEY"];
+
+/// A failure to sign in is true for so long.
+const FAILED_FOR: Duration = Duration::from_secs(30);
+
+/// How long one call may take.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The client, or why there is none.
+type Signed = Result<Arc<Actions<Https>>, CallError>;
+
+/// GitHub, as all accounts of a run call it.
+pub(super) struct GitHub {
+    settings: manifest::GitHub,
+    patience: Patience,
+    /// With the credentials and the region of the caller: what it is signed in with is keyrota's own.
+    secrets: aws_sdk_secretsmanager::Client,
+    client: Mutex<Option<(Instant, Signed)>>,
+}
+
+impl GitHub {
+    pub fn new(settings: manifest::GitHub, patience: Patience, secrets: aws_sdk_secretsmanager::Client) -> Self {
+        Self { settings, patience, secrets, client: Mutex::default() }
+    }
+
+    /// The client, signed in.
+    ///
+    /// # Errors
+    /// There is nothing to sign in with.
+    pub async fn actions(&self) -> Signed {
+        let mut client = self.client.lock().await;
+        if let Some((since, found)) = &*client
+            && (found.is_ok() || since.elapsed() < FAILED_FOR)
+        {
+            return found.clone();
+        }
+        let credentials = self.credentials().await;
+        let found =
+            credentials.map(|found| Arc::new(Actions::new(Https::new(), &self.settings.url, found, self.patience)));
+        *client = Some((Instant::now(), found.clone()));
+        found
+    }
+
+    async fn credentials(&self) -> Result<Credentials, CallError> {
+        let manifest::GitHub { app_id, installation, secret, .. } = &self.settings;
+        let app = app_id.map(|id| (id, *installation));
+        let none = |subject: &str, message: String| {
+            CallError::new(ErrorKind::NoCredentials, "github:SignIn", subject, message)
+        };
+        let (text, place) = match secret {
+            Some(secret) => (self.secret(secret).await?, format!("the secret `{secret}`")),
+            None => {
+                let names: &[&str] = if app.is_some() { &APP_KEYS } else { &TOKENS };
+                let set = |name| Some((name, env::var(name).ok().filter(|value| !value.trim().is_empty())?));
+                let Some((name, value)) = names.iter().copied().find_map(set) else {
+                    let what = if app.is_some() { "the App's private key" } else { "a token" };
+                    let message = format!(
+                        "there is nothing to sign in to GitHub with: put {what} into a secret that `secret` in `[deliver.github]` \
+                         names, or into the variable {}",
+                        names[0]
+                    );
+                    return Err(none("GitHub", message));
+                };
+                (SecretString::from(value), format!("the variable {name}"))
+            }
+        };
+        Credentials::read(&text, app).map_err(|why| none(&place, format!("{place} is not to be signed in with: {why}")))
+    }
+
+    /// A secret that holds keyrota's own configuration, and no user's credential.
+    async fn secret(&self, name: &str) -> Result<SecretString, CallError> {
+        let operation = "secretsmanager:GetSecretValue";
+        let request = self.secrets.get_secret_value().secret_id(name);
+        // Once a process: it stands in no queue.
+        let answer = request.send().await.map_err(|error| Failure::of(operation, &error).call_error(operation, name));
+        let message = match answer {
+            Ok(answer) => match answer.secret_string {
+                Some(value) if !value.is_empty() => return Ok(value.into()),
+                _ => format!("the secret `{name}` has no text"),
+            },
+            Err(error) => {
+                format!("the secret `{name}`, which GitHub is signed in to with, can't be read: {}", error.message)
+            }
+        };
+        Err(CallError::new(ErrorKind::NoCredentials, operation, name, message))
+    }
+}
+
+/// The HTTP client of the SDK.
+#[derive(Debug)]
+pub(super) struct Https(Connector);
+
+impl Https {
+    fn new() -> Self {
+        let settings = HttpConnectorSettings::builder().connect_timeout(Duration::from_secs(5)).read_timeout(TIMEOUT);
+        let connector = Connector::builder()
+            .connector_settings(settings.build())
+            .proxy_config(ProxyConfig::from_env())
+            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+            .build();
+        Self(connector)
+    }
+}
+
+impl Web for Https {
+    async fn send(&self, request: Request<String>) -> Result<Response<Vec<u8>>, String> {
+        let request = HttpRequest::try_from(request.map(SdkBody::from)).map_err(|error| error.to_string())?;
+        let answer = async {
+            let answer = self.0.call(request).await.map_err(|error| {
+                // What went wrong stands at the end.
+                causes(&error).last().map(ToString::to_string).unwrap_or_default()
+            })?;
+            let status = answer.status().as_u16();
+            let answer = answer.try_into_http1x().map_err(|error| format!("the answer ({status}) is none: {error}"))?;
+            let (parts, body) = answer.into_parts();
+            let body =
+                ByteStream::new(body).collect().await.map_err(|error| format!("the answer broke off: {error}"))?;
+            Ok(Response::from_parts(parts, body.into_bytes().to_vec()))
+        };
+        tokio::time::timeout(TIMEOUT, answer).await.unwrap_or_else(|_| Err("no answer in time".to_owned()))
+    }
+}
