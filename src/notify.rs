@@ -225,8 +225,11 @@ impl<C: Writes> Notifier<'_, '_, C> {
                 if !(self.conditions.may_start)() {
                     return Err(unsent(&batch.to, "the run was over before its turn"));
                 }
-                if let Some(error) = self.conditions.outbox.closed(&batch.to) {
-                    return Err(error);
+                match self.conditions.outbox.closed(&batch.to) {
+                    // It has refused this as well, and the fallback is told.
+                    Some(error) if error.kind == ErrorKind::Refused => return Ok((Err(error), None)),
+                    Some(error) => return Err(error),
+                    None => {}
                 }
                 let about = batch.about.iter().map(|notice| of_notice(notice)).collect();
                 let content = Content::Keys { kind: batch.kind, about, because: because.clone() };

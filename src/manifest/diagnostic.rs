@@ -68,7 +68,13 @@ pub(crate) struct Sources(BTreeMap<Arc<str>, Arc<SourceFile>>);
 
 impl Diagnostic {
     pub(crate) fn error(code: Code, message: impl Into<String>, label: Label) -> Self {
-        Self { code, severity: Severity::Error, message: message.into(), labels: vec![label], help: None }
+        Self {
+            code,
+            severity: Severity::Error,
+            message: without_webhooks(&message.into()),
+            labels: vec![label],
+            help: None,
+        }
     }
 
     pub(crate) fn warning(code: Code, message: impl Into<String>, label: Label) -> Self {
@@ -81,7 +87,7 @@ impl Diagnostic {
     }
 
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(without_webhooks(&help.into()));
         self
     }
 
@@ -319,13 +325,14 @@ fn excerpts(labels: &[Label]) -> Vec<Excerpt<'_>> {
 
 /// The text with the paths of webhooks blotted out, as long as it was: who has such a URL can write to its channel.
 fn without_webhooks(text: &str) -> String {
-    const HOST: &str = "://hooks.";
+    const SCHEME: &str = "://";
     let (mut out, mut rest) = (String::with_capacity(text.len()), text);
-    while let Some(at) = rest.find(HOST) {
-        let host = at + HOST.len();
-        let ends = |c: char| c.is_whitespace() || c == '"' || c == '\'' || c == '>';
+    while let Some(at) = rest.find(SCHEME) {
+        let host = at + SCHEME.len();
+        let ends = |c: char| c.is_whitespace() || "\"'>`,]".contains(c);
         let end = rest[host..].find(ends).map_or(rest.len(), |end| host + end);
-        let path = rest[host..end].find('/').map_or(end, |slash| host + slash + 1);
+        let is_webhook = rest[host..end].to_ascii_lowercase().contains("hook");
+        let path = rest[host..end].find('/').filter(|_| is_webhook).map_or(end, |slash| host + slash + 1);
         out += &rest[..path];
         out.extend(rest[path..end].bytes().map(|_| '*'));
         rest = &rest[end..];
@@ -356,5 +363,23 @@ impl<'a> Excerpt<'a> {
             });
         }
         group.element(snippet)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_webhooks;
+
+    #[test]
+    fn the_path_of_a_webhook_is_blotted_out_wherever_it_stands() {
+        for (text, shown) in [
+            ("`https://hooks.slack.com/services/hush`", "`https://hooks.slack.com/*************`"),
+            ("[\"https://discord.com/api/webhooks/hush\"]", "[\"https://discord.com/*****************\"]"),
+            ("https://acme.webhook.office.com/hush is no bus", "https://acme.webhook.office.com/**** is no bus"),
+            ("see https://example.com/guide, and a://hooks.x/y", "see https://example.com/guide, and a://hooks.x/*"),
+            ("no URL", "no URL"),
+        ] {
+            assert_eq!(without_webhooks(text), shown);
+        }
     }
 }

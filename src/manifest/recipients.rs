@@ -110,6 +110,11 @@ fn topic(arn: &str) -> Result<String, Invalid> {
 /// The name of the secret that holds the URL of a Slack webhook.
 fn webhook(name: &str) -> Result<String, Invalid> {
     let no = |message: String, help: &str| wrong(Code::Channel, message, help);
+    if is_path_of_webhook(name) {
+        let help = "put the URL into a secret of Secrets Manager, and write that one's name: `slack:NAME`; a URL that was \
+                    committed is no secret any more, so make another webhook";
+        return no("a part of a webhook's URL stands where the name of a secret is meant".to_owned(), help);
+    }
     if names::is_secret_name(name) {
         return Ok(name.to_owned());
     }
@@ -118,6 +123,17 @@ fn webhook(name: &str) -> Result<String, Invalid> {
         true => no(format!("{} is a channel, and not the name of a secret", quote(name)), help),
         false => no(format!("{} can't be the name of a secret", quote(name)), help),
     }
+}
+
+/// Whether it looks like a webhook's URL without its beginning: `…/T0000/B0000/…`.
+fn is_path_of_webhook(name: &str) -> bool {
+    let is_id = |part: &str, letter: char| {
+        let rest = part.strip_prefix(letter);
+        rest.is_some_and(|rest| !rest.is_empty() && rest.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit()))
+    };
+    let parts: Vec<&str> = name.split('/').collect();
+    name.to_ascii_lowercase().starts_with("hooks.")
+        || parts.windows(2).any(|two| is_id(two[0], 'T') && is_id(two[1], 'B'))
 }
 
 /// `name@example.com` or `Name <name@example.com>`.
@@ -262,8 +278,13 @@ mod tests {
     /// Who has the URL of a webhook can write to its channel.
     #[test]
     fn a_webhooks_url_is_refused_and_not_repeated() {
-        for text in ["https://hooks.slack.com/services/T0/B0/hush", "slack:https://hooks.slack.com/services/T0/B0/hush"]
-        {
+        for text in [
+            "https://hooks.slack.com/services/T0/B0/hush",
+            "slack:https://hooks.slack.com/services/T0/B0/hush",
+            "slack:hooks.slack.com/services/T0/B0/hush",
+            "slack:services/T0/B0/hush",
+            "slack:T0A1/B0A1/hush",
+        ] {
             let invalid = recipient(text).expect_err("a URL is no name");
             assert_eq!(invalid.code, Code::Channel);
             assert!(!format!("{invalid:?}").contains("hush"), "{invalid:?}");

@@ -150,8 +150,12 @@ pub fn due_notices<'a>(
     notices
 }
 
-/// Groups what is to be told: one mail for each address and kind, however many keys and accounts it is about, in the
-/// language of the first. `to` names the addresses of each.
+/// A mail that tells of more keys than these is too long to be read, and at some size to be sent; a chat takes less.
+const MOST_IN_MAIL: usize = 500;
+const MOST_IN_CHAT: usize = 40;
+
+/// Groups what is to be told: one mail for each address and kind, however many accounts it is about and as many keys as one can
+/// tell of, in the language of the first. `to` names the addresses of each.
 #[must_use]
 pub fn batches<'a>(notices: &[&'a Notice], to: impl Fn(&'a Notice) -> &'a [String]) -> Vec<Batch<'a>> {
     let mut batches: BTreeMap<(Kind, String), Batch<'a>> = BTreeMap::new();
@@ -167,7 +171,12 @@ pub fn batches<'a>(notices: &[&'a Notice], to: impl Fn(&'a Notice) -> &'a [Strin
             batch.about.push(notice);
         }
     }
-    batches.into_values().collect()
+    let split = |batch: Batch<'a>| {
+        let most = if matches!(Channel::of(&batch.to), Channel::Mail(_)) { MOST_IN_MAIL } else { MOST_IN_CHAT };
+        let parts: Vec<Vec<_>> = batch.about.chunks(most).map(<[_]>::to_vec).collect();
+        parts.into_iter().map(move |about| Batch { to: batch.to.clone(), about, ..batch })
+    };
+    batches.into_values().flat_map(split).collect()
 }
 
 /// Whether the owner wants to hear by now of a rotation that is due then: it comes with the run that begins it.

@@ -57,6 +57,11 @@ fn webhook(secret: &str, place: &str, error: &CallError) -> Finding {
             let fix = error.hint.clone().unwrap_or_else(|| "put the webhook's URL there".to_owned());
             Finding::wrong(CHECK, format!("the secret {secret} can't be used: {}", error.message), fix)
         }
+        ErrorKind::Denied => {
+            let fix = "the role that runs needs `secretsmanager:GetSecretValue` for it, as Terraform grants: run doctor as that \
+                       role, or look by hand";
+            Finding::doubt(CHECK, format!("can't tell whether the secret {secret} holds a webhook's URL: denied"), fix)
+        }
         _ => Finding::unknown(CHECK, &format!("whether the secret {secret} holds a webhook's URL"), error),
     }
 }

@@ -76,6 +76,31 @@ fn whoever_took_the_message_counts_as_told() {
     assert!(world.posted[0].text.contains("could not be told"), "{}", world.posted[0].text);
 }
 
+/// What a channel has refused for good it refuses later in the run as well, and the fallback is told of that, too.
+#[test]
+fn a_channel_that_has_refused_costs_no_notice() {
+    let text = "[defaults]\nnotify = [\"slack:ops\"]\noverlap = \"0d\"\nquiet = \"0d\"\nhold = \"14d\"\n\
+                [mail]\nfallback = [\"slack:security\"]";
+    let (world, applied) = rotate(account(1, &["slack:ops"]), &manifest(text));
+    assert_eq!((applied.done(Verb::Deactivate), applied.failures()), (1, 0));
+    assert_eq!(
+        to(&world.posted),
+        ["slack:security", "slack:security"],
+        "of the new key, and of the old one: {applied:#?}"
+    );
+}
+
+/// A message for very many keys becomes several that can be sent and read.
+#[test]
+fn a_message_about_too_many_keys_is_several() {
+    let text = "[defaults]\nnotify = [\"slack:ops\"]\noverlap = \"0d\"\nquiet = \"0d\"\nhold = \"14d\"\n[pace]\nmax-rotations = 0";
+    let (world, applied) = rotate(account(90, &[]), &manifest(text));
+    assert_eq!((applied.done(Verb::Deactivate), applied.failures()), (90, 0));
+    let stopped: Vec<&Posted> = world.posted.iter().skip(90).collect();
+    assert_eq!(stopped.len(), 3, "40, 40 and 10");
+    assert!((0..90).all(|number| stopped.iter().any(|one| one.text.contains(&format!("ci-{number:02}")))));
+}
+
 /// A failure that may be over is not a refusal: the next run tells, and nobody else is told instead.
 #[test]
 fn a_channel_that_is_down_is_tried_by_the_next_run() {
