@@ -166,7 +166,12 @@ fn credentials_are_read_in_one_place_only() {
     let edge = ["/src/cloud/mod.rs", "/src/cloud/aws/", "/src/cloud/sandbox/"];
     assert_only("secret_value(", &[&edge[..], &["/src/apply/deliver.rs", "/src/apply/actions.rs"]].concat());
     // Whom a resource policy lets read, and what `doctor` asks whether it is allowed.
-    let named = ["/src/apply/deliver.rs", "/src/observe/resource_policy.rs", "/src/cli/doctor/delivery.rs"];
+    let named = [
+        "/src/apply/deliver.rs",
+        "/src/observe/resource_policy.rs",
+        "/src/cli/doctor/delivery.rs",
+        "/src/cli/doctor/channels.rs",
+    ];
     assert_only("GetSecretValue", &[&edge[..], &named].concat());
     // The last two read keyrota's own configuration: how it signs in to GitHub, and where webhooks are.
     let readers = ["parameters", "github", "channels"].map(|file| format!("/src/cloud/aws/{file}.rs"));
