@@ -6,6 +6,9 @@
 
 #![expect(clippy::print_stdout, reason = "figures are what it is for")]
 
+#[path = "../tests/it/support/loopback.rs"]
+#[expect(dead_code, reason = "tests use the rest")]
+mod loopback;
 #[path = "../tests/it/support/runtime_api.rs"]
 #[expect(dead_code, reason = "only the start is measured, and nothing is invoked")]
 mod runtime_api;

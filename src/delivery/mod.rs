@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     cloud::{Reads, Writes},
+    counted::any_of,
     credential::Credential,
     inventory::{CallError, Found},
 };
@@ -115,7 +116,7 @@ impl FromStr for Place {
     type Err = Misnamed;
 
     fn from_str(text: &str) -> Result<Self, Misnamed> {
-        let forms = || format!("write {}", listed(FORMS));
+        let forms = || format!("write {}", any_of(&FORMS.iter().map(|form| format!("`{form}`")).collect::<Vec<_>>()));
         let Some((scheme, rest)) = text.split_once(':') else {
             return Err(Misnamed { message: "names no kind of place".to_owned(), help: forms() });
         };
@@ -210,15 +211,6 @@ pub fn fingerprint<'a>(targets: impl IntoIterator<Item = &'a Target>) -> String 
 
 fn short_hash(text: &str) -> String {
     hex::encode(&Sha256::digest(text.as_bytes())[..6])
-}
-
-/// `a, b or c`, each as code.
-fn listed(all: &[&str]) -> String {
-    let quoted: Vec<String> = all.iter().map(|one| format!("`{one}`")).collect();
-    match &quoted[..] {
-        [rest @ .., last] if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
-        all => all.concat(),
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, fmt, ops::Range, sync::Arc};
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use super::{code::Code, source::Source};
-use crate::untrusted::{self, printable};
+use crate::{
+    counted,
+    untrusted::{self, printable},
+};
 
 /// Labels further apart than this many lines are shown as two excerpts, so that a diagnostic stays short.
 const EXCERPT_LINES: usize = 12;
@@ -269,12 +272,7 @@ pub fn shown(diagnostics: &[Diagnostic]) -> (Vec<&Diagnostic>, usize) {
 
 /// `a`, `b` or `c`.
 pub(crate) fn any_of<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> String {
-    let quoted: Vec<String> = names.into_iter().map(|name| quote(name.as_ref())).collect();
-    match quoted.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
-        Some((only, _)) => only.clone(),
-        None => String::new(),
-    }
+    counted::any_of(&names.into_iter().map(|name| quote(name.as_ref())).collect::<Vec<_>>())
 }
 
 /// The name that was probably meant.

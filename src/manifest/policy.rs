@@ -17,6 +17,7 @@ use super::{
     values,
 };
 use crate::{
+    counted::any_of,
     delivery::{MOST_PLACES, Place},
     notice::{Channel, Recipient},
     template::Language,
@@ -373,7 +374,7 @@ fn reissue_before_date(context: &mut Context, at: &Spanned<Instant>) -> Option<D
 }
 
 fn about_languages() -> String {
-    let known = values::any_of(&Language::ALL.map(|language| language.as_str().to_owned()));
+    let known = any_of(&Language::ALL.map(|language| language.as_str().to_owned()));
     format!("The language of mail: {known}. Default: {}.", Language::default().as_str())
 }
 

@@ -17,6 +17,10 @@ const CHANNELS: [&str; 2] = [SNS, SLACK];
 const MEANT: [(&str, &str); 6] =
     [("arn", SNS), ("topic", SNS), ("aws-sns", SNS), ("slack-webhook", SLACK), ("webhook", SLACK), ("chat", SLACK)];
 
+/// What to do instead of writing a webhook's URL, or a part of it, into a manifest.
+const NO_URL: &str = "put the URL into a secret of Secrets Manager, and write that one's name: `slack:NAME`; a URL that was \
+                      committed is no secret any more, so make another webhook";
+
 /// A mail address, `tag:NAME`, `user-name`, or a channel.
 pub(super) fn recipient(text: &str) -> Result<Recipient, Invalid> {
     let plain = text.trim().to_ascii_lowercase().replace('_', "-");
@@ -41,9 +45,7 @@ pub(super) fn named(text: &str) -> Result<Recipient, Invalid> {
     // What may be the whole of a webhook's URL is not repeated: who has it can write to the channel.
     let is_url = text.trim_start().to_ascii_lowercase().contains("https://");
     if is_url {
-        let help = "put the URL into a secret of Secrets Manager, and write that one's name: `slack:NAME`; a URL that was \
-                    committed is no secret any more, so make another webhook";
-        return wrong(Code::Channel, "a URL stands where a recipient is named", help);
+        return wrong(Code::Channel, "a URL stands where a recipient is named", NO_URL);
     }
     match text.split_once(':') {
         Some((SNS, arn)) => topic(arn).map(Recipient::Topic),
@@ -111,9 +113,7 @@ fn topic(arn: &str) -> Result<String, Invalid> {
 fn webhook(name: &str) -> Result<String, Invalid> {
     let no = |message: String, help: &str| wrong(Code::Channel, message, help);
     if is_path_of_webhook(name) {
-        let help = "put the URL into a secret of Secrets Manager, and write that one's name: `slack:NAME`; a URL that was \
-                    committed is no secret any more, so make another webhook";
-        return no("a part of a webhook's URL stands where the name of a secret is meant".to_owned(), help);
+        return no("a part of a webhook's URL stands where the name of a secret is meant".to_owned(), NO_URL);
     }
     if names::is_secret_name(name) {
         return Ok(name.to_owned());

@@ -5,6 +5,7 @@ use toml::value::{Datetime, Offset};
 
 use super::{code::Code, diagnostic::quote, pattern::Pattern};
 use crate::{
+    counted::any_of,
     delivery::{self, Misnamed, Place},
     names,
     template::Language,
@@ -223,14 +224,6 @@ pub(super) fn language(text: &str) -> Result<Language, Invalid> {
     let known: Vec<_> = Language::ALL.map(|known| format!("`{}` ({})", known.as_str(), known.name())).into();
     let help = format!("write {}", any_of(&known));
     wrong(Code::Language, format!("keyrota does not write {}", quote(text)), help)
-}
-
-/// `a, b or c`.
-pub(super) fn any_of(all: &[String]) -> String {
-    match all {
-        [rest @ .., last] if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
-        _ => all.concat(),
-    }
 }
 
 /// The template of a secret's name; `{user}` stands for a name of at most 64 characters.

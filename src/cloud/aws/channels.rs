@@ -156,11 +156,7 @@ pub(super) async fn event_bus(aws: &Aws, bus: &str) -> Result<bool, CallError> {
     let operation = "events:DescribeEventBus";
     let region = aws.channels.region(bus);
     let request = aws.channels.eventbridge(&aws.meter, region.clone()).describe_event_bus().name(bus);
-    match call_in(aws, region.as_ref().map(AsRef::as_ref), operation, bus, || request.clone().send()).await {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
+    is_there(call_in(aws, region.as_ref().map(AsRef::as_ref), operation, bus, || request.clone().send()).await)
 }
 
 #[cfg(feature = "cli")]
@@ -168,7 +164,13 @@ pub(super) async fn topic(aws: &Aws, arn: &str) -> Result<bool, CallError> {
     let operation = "sns:GetTopicAttributes";
     let region = aws.channels.region(arn);
     let request = aws.channels.sns(&aws.meter, region.clone()).get_topic_attributes().topic_arn(arn);
-    match call_in(aws, region.as_ref().map(AsRef::as_ref), operation, arn, || request.clone().send()).await {
+    is_there(call_in(aws, region.as_ref().map(AsRef::as_ref), operation, arn, || request.clone().send()).await)
+}
+
+/// Whether what was asked for exists.
+#[cfg(feature = "cli")]
+fn is_there<T>(answer: Result<T, CallError>) -> Result<bool, CallError> {
+    match answer {
         Ok(_) => Ok(true),
         Err(error) if error.kind == ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),

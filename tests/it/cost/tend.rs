@@ -56,6 +56,9 @@ async fn run(
     Ran { applied, calls: server.calls(), is_complete, unreadable, resting: planned.plan.resting }
 }
 
+/// Nothing waits.
+const AT_ONCE: &str = "overlap = \"0d\"\nquiet = \"0d\"\nhold = \"0d\"";
+
 const CALM: (Limit, Option<Duration>) = (Limit::Unlimited, None);
 
 #[tokio::test(start_paused = true)]
@@ -162,7 +165,7 @@ async fn what_was_read_while_secrets_were_listed_is_kept_when_the_time_is_over()
 /// The account of a run that begins what is due, of 40 users of 60, while AWS refuses everything from the third second on.
 /// `time` is how long it may take.
 async fn refused(world: &World, users: &[String], time: Option<Duration>) -> (World, Applied, Duration) {
-    let manifest = manifest("overlap = \"0d\"\nquiet = \"0d\"\nhold = \"0d\"");
+    let manifest = manifest(AT_ONCE);
     let sandbox = Sandbox::new(account(), world.clone());
     sandbox.set_now(now());
     let server = Server::new(LATENCY, Limit::of(20.0)).silent(3.5..10_000.0);
@@ -199,7 +202,7 @@ async fn whom_aws_refused_in_the_middle_the_next_run_rotates() {
         assert_eq!(time.is_some(), cut_off > 0, "{:?}", applied.deferred);
         assert!(time.is_none_or(|time| took <= time + Duration::from_secs(1)), "it took {took:?}");
         assert_eq!(world.secrets.iter().filter(|one| one.tags.contains_key(TAG_UNREAD)).count(), 1, "{time:?}");
-        let manifest = manifest("overlap = \"0d\"\nquiet = \"0d\"\nhold = \"0d\"");
+        let manifest = manifest(AT_ONCE);
         let later = now() + TimeDelta::days(1);
         let tend = run(&mut world, &manifest, Mode::Tend, later, CALM).await;
         assert!(tend.is_complete, "{:?}", tend.applied.outcomes);
@@ -216,7 +219,7 @@ async fn a_run_for_one_user_forgets_nobody_else() {
     let (world, ..) = refused(&due(), &[], Some(Duration::from_secs(20))).await;
     let noted = |world: &World| world.secrets.iter().filter(|one| one.tags.contains_key(TAG_UNREAD)).count();
     assert_eq!(noted(&world), 1);
-    let manifest = manifest("overlap = \"0d\"\nquiet = \"0d\"\nhold = \"0d\"");
+    let manifest = manifest(AT_ONCE);
     let sandbox = Sandbox::new(account(), world);
     sandbox.set_now(now());
     let clouds = [sandbox];

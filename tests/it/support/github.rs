@@ -3,13 +3,14 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
+    io::{BufReader, Write},
+    net::TcpStream,
     sync::{Arc, Mutex, MutexGuard},
-    thread,
 };
 
 use serde_json::{Value, json};
+
+use super::loopback::{Request, listen, request};
 
 /// Who a workflow's own token comments as.
 pub const BOT: &str = "github-actions[bot]";
@@ -71,16 +72,8 @@ pub struct Comment {
 
 impl GitHub {
     pub fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
         let state = Arc::new(Mutex::new(State { next_id: 1_000, ..State::default() }));
-        let shared = Arc::clone(&state);
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                let shared = Arc::clone(&shared);
-                thread::spawn(move || serve(stream.expect("a connection"), &shared));
-            }
-        });
+        let url = format!("http://{}", listen(&state, serve));
         Self { url, state }
     }
 
@@ -141,26 +134,8 @@ impl State {
 
 fn serve(stream: TcpStream, state: &Mutex<State>) {
     let mut reader = BufReader::new(stream);
-    let mut line = String::new();
-    reader.read_line(&mut line).expect("a request");
-    let mut words = line.split(' ');
-    let (method, target) = (words.next().unwrap_or_default().to_owned(), words.next().unwrap_or_default().to_owned());
-    if method.is_empty() {
-        return;
-    }
-    let (mut length, mut token) = (0, None);
-    loop {
-        let mut header = String::new();
-        reader.read_line(&mut header).expect("a header");
-        let Some((name, value)) = header.trim().split_once(':') else { break };
-        match name.to_lowercase().as_str() {
-            "content-length" => length = value.trim().parse().expect("a length"),
-            "authorization" => token = value.trim().strip_prefix("Bearer ").map(str::to_owned),
-            _ => {}
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).expect("a body");
+    let Some(Request { method, target, headers, body }) = request(&mut reader) else { return };
+    let token = headers.get("authorization").and_then(|value| value.strip_prefix("Bearer "));
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let (fault, barrier) = {
         let mut state = state.lock().expect("no test panics while it holds the lock");
@@ -189,7 +164,7 @@ fn serve(stream: TcpStream, state: &Mutex<State>) {
         Fault::Dropped => return,
         Fault::None | Fault::DroppedAfter | Fault::Truncated => {}
     }
-    let (code, answer) = answer(&method, &target, token.as_deref(), &body, state);
+    let (code, answer) = answer(&method, &target, token, &body, state);
     if let Some(barrier) = barrier {
         barrier.wait();
         state.lock().expect("no test panics while it holds the lock").barrier = None;

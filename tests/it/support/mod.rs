@@ -8,6 +8,7 @@ pub mod expression;
 pub mod faulty;
 pub mod github;
 pub mod golden;
+pub mod loopback;
 pub mod remote;
 pub mod repository;
 pub mod run;

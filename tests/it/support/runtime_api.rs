@@ -2,8 +2,8 @@
 
 use std::{
     collections::VecDeque,
-    io::{self, BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
+    io::{self, BufReader, Read, Write},
+    net::TcpStream,
     path::Path,
     process::{Child, Command, Stdio},
     sync::{Arc, Condvar, Mutex, mpsc},
@@ -13,6 +13,8 @@ use std::{
 
 use chrono::Utc;
 use serde_json::Value;
+
+use super::loopback::{Request, listen, request};
 
 /// How long an invocation may take before its test fails.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -135,18 +137,12 @@ struct State {
 
 impl RuntimeApi {
     fn serve() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = listener.local_addr().expect("a bound address").to_string();
-        let shared = Arc::new(Shared::default());
         let (sender, answers) = mpsc::channel();
-        let server_shared = Arc::clone(&shared);
-        // Lives as long as the test process. Its connections end with the function.
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                let (shared, sender) = (Arc::clone(&server_shared), sender.clone());
-                // The function is killed while it waits for its next event.
-                thread::spawn(move || stream.and_then(|stream| connection(&stream, &shared, &sender)));
-            }
+        let shared = Arc::new(Shared::default());
+        let server = Arc::new((Arc::clone(&shared), sender));
+        // Its connections end with the function, which is killed while it waits for its next event.
+        let address = listen(&server, |stream, (shared, sender)| {
+            let _ = connection(&stream, shared, sender);
         });
         Self { address, shared, answers }
     }
@@ -167,25 +163,8 @@ impl RuntimeApi {
 fn connection(mut stream: &TcpStream, shared: &Shared, answers: &mpsc::Sender<(String, String)>) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut reader = BufReader::new(stream);
-    loop {
-        let mut request = String::new();
-        if reader.read_line(&mut request)? == 0 {
-            return Ok(());
-        }
-        let mut length = 0;
-        loop {
-            let mut header = String::new();
-            reader.read_line(&mut header)?;
-            let Some((name, value)) = header.trim_end().split_once(':') else { break };
-            assert!(!name.eq_ignore_ascii_case("transfer-encoding"), "this server reads whole bodies only");
-            if name.eq_ignore_ascii_case("content-length") {
-                length = value.trim().parse().expect("a length");
-            }
-        }
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body)?;
-        let path = request.split(' ').nth(1).expect("a request line");
-        let path = path.strip_prefix("/2018-06-01/runtime/").expect("a path of the runtime API");
+    while let Some(Request { target, body, .. }) = request(&mut reader) {
+        let path = target.strip_prefix("/2018-06-01/runtime/").expect("a path of the runtime API");
         if path == "invocation/next" {
             let Event { body, deadline } = next_event(shared);
             let length = body.len();
@@ -203,6 +182,7 @@ fn connection(mut stream: &TcpStream, shared: &Shared, answers: &mpsc::Sender<(S
             let _ = answers.send((last.to_owned(), String::from_utf8(body).expect("JSON")));
         }
     }
+    Ok(())
 }
 
 /// The request id of every invocation.

@@ -3,13 +3,14 @@
 
 use std::{
     collections::VecDeque,
-    io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
+    io::{BufReader, Write},
+    net::TcpStream,
     sync::{Arc, Mutex, MutexGuard},
-    thread,
 };
 
 use serde_json::Value;
+
+use super::loopback::{Request, listen, request};
 
 /// What stands at the end of the URL, which nothing may show.
 pub const TOKEN: &str = "XXXXhushhushXXXX";
@@ -42,16 +43,8 @@ pub enum Answer {
 
 impl Slack {
     pub fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let url = format!("http://{}/services/T00000000/B00000000/{TOKEN}", listener.local_addr().expect("an address"));
-        let state = Arc::new(Mutex::new(State::default()));
-        let shared = Arc::clone(&state);
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                let shared = Arc::clone(&shared);
-                thread::spawn(move || serve(stream.expect("a connection"), &shared));
-            }
-        });
+        let state = Arc::default();
+        let url = format!("http://{}/services/T00000000/B00000000/{TOKEN}", listen(&state, serve));
         Self { url, state }
     }
 
@@ -82,12 +75,13 @@ impl Slack {
 
 fn serve(stream: TcpStream, state: &Mutex<State>) {
     let mut reader = BufReader::new(stream.try_clone().expect("a stream"));
-    while let Some((line, headers, body)) = request(&mut reader) {
+    while let Some(request) = request(&mut reader) {
         let answer = {
             let mut state = state.lock().expect("no test panics with it");
             state.requests += 1;
-            let answer = state.faults.pop_front().or(state.always).unwrap_or_else(|| judge(&line, &headers, &body));
-            if let (Answer::Said(200, "ok", _), Ok(payload)) = (answer, serde_json::from_slice::<Value>(&body)) {
+            let answer = state.faults.pop_front().or(state.always).unwrap_or_else(|| judge(&request));
+            if let (Answer::Said(200, "ok", _), Ok(payload)) = (answer, serde_json::from_slice::<Value>(&request.body))
+            {
                 state.texts.push(payload["text"].as_str().unwrap_or_default().to_owned());
             }
             answer
@@ -105,31 +99,11 @@ fn serve(stream: TcpStream, state: &Mutex<State>) {
     }
 }
 
-fn request(reader: &mut BufReader<TcpStream>) -> Option<(String, Vec<String>, Vec<u8>)> {
-    let mut lines = Vec::new();
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        match line.trim_end() {
-            "" => break,
-            line => lines.push(line.to_owned()),
-        }
-    }
-    let first = lines.remove(0);
-    let length =
-        lines.iter().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ").map(str::to_owned));
-    let mut body = vec![0; length.and_then(|length| length.parse().ok()).unwrap_or(0)];
-    reader.read_exact(&mut body).ok()?;
-    Some((first, lines, body))
-}
-
 /// What Slack says to a request.
-fn judge(line: &str, headers: &[String], body: &[u8]) -> Answer {
+fn judge(Request { method, target, headers, body }: &Request) -> Answer {
     let is_json =
-        headers.iter().any(|header| header.to_ascii_lowercase().starts_with("content-type: application/json"));
-    if !line.starts_with(&format!("POST /services/T00000000/B00000000/{TOKEN} ")) {
+        headers.get("content-type").is_some_and(|kind| kind.to_ascii_lowercase().starts_with("application/json"));
+    if method != "POST" || *target != format!("/services/T00000000/B00000000/{TOKEN}") {
         return Answer::Said(404, "no_service", None);
     }
     let Ok(Value::Object(payload)) = serde_json::from_slice(body) else {

@@ -3,10 +3,9 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
+    io::{BufReader, Write},
+    net::TcpStream,
     sync::{Arc, Mutex, MutexGuard},
-    thread,
 };
 
 use aws_lc_rs::{
@@ -18,6 +17,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crypto_box::{SecretKey, aead::OsRng};
 use keyrota::time::rfc3339;
 use serde_json::{Value, json};
+
+use super::loopback::{Request, listen, request};
 
 /// Somebody's token that may do everything.
 pub const TOKEN: &str = "github_pat_example";
@@ -83,8 +84,6 @@ pub enum Fault {
 impl VaultServer {
     /// With these places: `acme/payments`, `acme/payments:production`, or `acme` for an organization.
     pub fn start(places: &[&str]) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
         let pair = KeyPair::generate(KeySize::Rsa2048).expect("a key pair");
         let private: Pkcs8V1Der<'_> = pair.as_der().expect("it is written");
         let public: PublicKeyX509Der<'_> =
@@ -102,13 +101,7 @@ impl VaultServer {
             issued: Vec::new(),
         };
         let state = Arc::new(Mutex::new(state));
-        let shared = Arc::clone(&state);
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                let shared = Arc::clone(&shared);
-                thread::spawn(move || serve(stream.expect("a connection"), &shared));
-            }
-        });
+        let url = format!("http://{}", listen(&state, serve));
         Self { url, app_key, state }
     }
 
@@ -199,23 +192,8 @@ fn refused(code: u16, message: &str) -> Answer {
 }
 
 fn serve(stream: TcpStream, state: &Mutex<State>) {
-    let mut reader = BufReader::new(stream.try_clone().expect("the stream is shared"));
-    let mut first = String::new();
-    if reader.read_line(&mut first).unwrap_or(0) == 0 {
-        return;
-    }
-    let mut words = first.split_whitespace().map(str::to_owned);
-    let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let mut headers = BTreeMap::new();
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).expect("a header");
-        let Some((name, value)) = line.trim_end().split_once(':') else { break };
-        headers.insert(name.to_lowercase(), value.trim().to_owned());
-    }
-    let length = headers.get("content-length").map_or(0, |length| length.parse().expect("a number"));
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).expect("the body");
+    let mut reader = BufReader::new(stream);
+    let Some(Request { method, target: path, headers, body }) = request(&mut reader) else { return };
     let body = String::from_utf8(body).expect("text");
     let answer = {
         let mut state = state.lock().expect("no handler has failed");
@@ -251,7 +229,7 @@ fn serve(stream: TcpStream, state: &Mutex<State>) {
         }
     };
     let Some((code, headers, text)) = answer else { return };
-    let mut stream = stream;
+    let mut stream = reader.into_inner();
     let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let text = format!(
         "HTTP/1.1 {code} -\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n{headers}\r\n{text}",
