@@ -60,7 +60,7 @@ pub fn status_of(accounts: &[(&Roster, &Inventory)], viewpoint: impl Into<Viewpo
 }
 
 fn status_lines(user: &UserStatus<'_>, now: DateTime<Utc>) -> Vec<String> {
-    let UserStatus { entry, keys, row, overdue, recipients: _ } = user;
+    let UserStatus { entry, keys, row, overdue, recipients: _, places: _ } = user;
     let name = printable(&entry.user.name);
     let (about, next) = match row {
         Row::Change(change) => {
