@@ -69,7 +69,7 @@ impl Webhook {
         let is_slack = HOSTS.iter().any(|host| {
             url.strip_prefix("https://")
                 .and_then(|rest| rest.strip_prefix(host))
-                .is_some_and(|path| path.starts_with('/'))
+                .is_some_and(|path| path.starts_with('/') && path.len() > 1)
         });
         if !is_local && !is_slack {
             return Err(no("its secret holds no URL of a Slack webhook"));
@@ -203,6 +203,7 @@ mod tests {
             "",
             "hush",
             "http://hooks.slack.com/services/hush",
+            "https://hooks.slack.com/",
             "https://hooks.slack.com.example.com/hush",
             "https://hooks.slack.com@example.com/hush",
             "https://example.com/hooks.slack.com/hush",
