@@ -190,6 +190,7 @@ fn access(manifest: &Manifest, declared: Option<(&String, &DeclaredAccount)>) ->
         name: Some(name.clone()),
         partition: "{partition}".to_owned(),
         region: region_text.to_owned(),
+        membership: None,
     };
     // Whose account the caller's is, the manifests don't say: every rule may hold there.
     let holds = |rule: &&Rule| declared.is_none_or(|(name, declared)| holds_in(rule, &account(name, &declared.id)));
