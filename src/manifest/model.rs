@@ -64,6 +64,12 @@ impl Manifest {
         self.accounts.is_empty() && self.organization.is_none()
     }
 
+    /// A region that the manifests name: taken where nothing else tells one.
+    pub fn region(&self) -> Option<&str> {
+        let declared = self.accounts.values().find_map(|account| account.region.as_deref());
+        declared.or_else(|| self.organization.as_ref()?.region.as_deref())
+    }
+
     /// Whether a rule delivers to GitHub: then it is called.
     pub fn delivers_to_github(&self) -> bool {
         self.rules.iter().any(|rule| rule.policy.deliver.value.iter().any(Place::is_of_github))

@@ -19,6 +19,7 @@ mod roster_diff;
 mod status;
 #[cfg(feature = "cli")]
 pub mod text;
+pub mod unread;
 
 pub use self::model::{Counts, Report, Since, result_word};
 #[cfg(feature = "cli")]

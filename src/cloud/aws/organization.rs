@@ -274,8 +274,7 @@ impl fmt::Display for Refusal {
 }
 
 fn member(operation: &'static str, account: Account, membership: &Arc<Membership>) -> Result<Member, Refusal> {
-    // AWS leaves the second out from September 2026 on, and emulators have the second alone.
-    #[expect(deprecated, reason = "what emulators and older endpoints answer")]
+    // AWS leaves the second out since September 2026, and emulators have it alone.
     let state = account.state.as_ref().map(|it| it.as_str()).or(account.status.as_ref().map(|it| it.as_str()));
     let id = present(operation, "id of an account", account.id)?;
     let Some(state) = state.map(str::to_owned) else {
