@@ -41,6 +41,23 @@ impl Question {
         (!asking.is_empty()).then(|| Self { units, tags: rules().any(|rule| !rule.account_tags.is_empty()), within })
     }
 
+    /// What is asked of AWS, as actions of IAM.
+    pub fn actions(&self) -> Vec<&'static str> {
+        let mut actions = vec!["organizations:DescribeOrganization"];
+        match self.units {
+            true => actions.extend([
+                "organizations:ListAccountsForParent",
+                "organizations:ListOrganizationalUnitsForParent",
+                "organizations:ListRoots",
+            ]),
+            false => actions.push("organizations:ListAccounts"),
+        }
+        if self.tags {
+            actions.push("organizations:ListTagsForResource");
+        }
+        actions
+    }
+
     /// Whether the accounts of a unit matter, which has these above it, itself included.
     pub fn includes(&self, units: &[Unit]) -> bool {
         self.within.is_empty()
@@ -207,14 +224,14 @@ fn mistakes(
     let known = Names::new(listed, accounts);
     for except in &organization.except {
         if !listed.members.iter().any(|member| names(except, member, &member.name)) && !known.matches(except) {
-            let message = format!("`except` leaves nobody out: the organisation has no account {}", quote(&except.text));
+            let message = format!("`except` leaves nobody out: no account that is looked at is called {}", quote(&except.text));
             let label = manifest.sources.label_part(&organization.source, &except.span, "");
             mistakes.push(known.help(Diagnostic::warning(Code::AccountsUnmatched, message, label), &except.text));
         }
     }
     for Rule { source, accounts, .. } in &manifest.rules {
         for pattern in accounts.iter().filter(|pattern| !known.matches(pattern)) {
-            let message = format!("{} matches no account of the organisation", quote(&pattern.text));
+            let message = format!("{} matches no account that is looked at", quote(&pattern.text));
             let label = manifest.sources.label_part(source, &pattern.span, "");
             mistakes.push(known.help(Diagnostic::warning(Code::AccountsUnmatched, message, label), &pattern.text));
         }
@@ -224,7 +241,7 @@ fn mistakes(
             continue;
         };
         let user = quote(&exemption.user);
-        let message = format!("the exemption of {user} holds nowhere: the organisation has no account {}", quote(account));
+        let message = format!("the exemption of {user} holds nowhere: no account that is looked at is called {}", quote(account));
         let label = manifest.sources.label(&exemption.source, "");
         mistakes.push(known.help(Diagnostic::warning(Code::UnknownAccount, message, label), account));
     }

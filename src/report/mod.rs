@@ -1,5 +1,6 @@
 //! What a run found and did, as one value with several small renderers.
 
+pub mod accounts;
 #[cfg(feature = "cli")]
 pub mod csv;
 #[cfg(feature = "cli")]

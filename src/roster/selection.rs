@@ -193,10 +193,15 @@ pub fn selects(rule: &Rule, user: &User) -> Option<bool> {
 /// Whether a rule's `accounts`, `units` and `account-tags` select this account. Of one that no organisation has, the last two are
 /// not known, and select it not.
 pub(crate) fn holds_in(rule: &Rule, account: &Account) -> bool {
+    may_hold_in(rule, account) && is_member(rule, account)
+}
+
+/// The same as far as the manifests alone tell: whether it would if the account were in the right unit, with the right tags.
+pub(crate) fn may_hold_in(rule: &Rule, account: &Account) -> bool {
     let matches = |pattern: &Pattern| {
         pattern.matches(&account.id) || account.name.as_ref().is_some_and(|name| pattern.matches(name))
     };
-    (rule.accounts.is_empty() || rule.accounts.iter().any(matches)) && is_member(rule, account)
+    rule.accounts.is_empty() || rule.accounts.iter().any(matches)
 }
 
 fn is_member(rule: &Rule, account: &Account) -> bool {

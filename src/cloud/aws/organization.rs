@@ -95,6 +95,11 @@ impl Organizations {
                 (units, members.concat())
             }
         };
+        if members.is_empty() && question.within.is_empty() {
+            // There is one at least, which manages it; or no organisation.
+            self.management_account().await?;
+            return Err(malformed("organizations:ListAccounts", "it has no account, not even the one that manages it"));
+        }
         // One that was moved meanwhile may be met twice.
         members.sort_by(|a, b| a.id.cmp(&b.id));
         members.dedup_by(|one, other| one.id == other.id);
@@ -274,16 +279,18 @@ impl fmt::Display for Refusal {
 }
 
 fn member(operation: &'static str, account: Account, membership: &Arc<Membership>) -> Result<Member, Refusal> {
-    // AWS leaves the second out since September 2026, and emulators have it alone.
-    let state = account.state.as_ref().map(|it| it.as_str()).or(account.status.as_ref().map(|it| it.as_str()));
+    // AWS leaves the second out since September 2026, and older endpoints have it alone.
+    let state = account.state.as_ref().map(|it| it.as_str().to_owned());
+    let status = account.status.as_ref().map(|it| it.as_str().to_owned());
+    let states: Vec<String> = state.into_iter().chain(status).collect();
     let id = present(operation, "id of an account", account.id)?;
-    let Some(state) = state.map(str::to_owned) else {
+    if states.is_empty() {
         return Err(malformed(operation, &format!("account {id} has no state")));
-    };
+    }
     Ok(Member {
         // An account has a name; where none is told, its id is one.
         name: account.name.filter(|name| !name.is_empty()).unwrap_or_else(|| id.clone()),
-        inactive: (state != "ACTIVE").then_some(state),
+        inactive: states.into_iter().find(|state| state != "ACTIVE"),
         membership: Arc::clone(membership),
         id,
     })

@@ -23,7 +23,24 @@ pub struct Seat {
     pub refuses: Option<String>,
 }
 
+impl Seat {
+    /// What an organisation says of an account of this name.
+    pub fn of(name: Option<&str>, membership: &Membership) -> Self {
+        let Membership { units, tags } = membership;
+        // By both: manifests name units by the one or the other.
+        let path = units.last().filter(|_| units.len() > 1).map(|unit| unit.path.clone());
+        let ids = units.iter().map(|unit| unit.id.clone()).filter(|id| path.as_ref() != Some(id));
+        let units = path.iter().cloned().chain(ids).collect();
+        Self { name: name.map(str::to_owned), units, tags: tags.clone(), ..Self::default() }
+    }
+}
+
 impl Sandbox {
+    /// What its file says of its place in an organisation.
+    pub fn seat(&self) -> &Seat {
+        &self.seat
+    }
+
     /// The same account with this place in the organisation.
     #[must_use]
     pub fn seated(self, seat: Seat) -> Self {
