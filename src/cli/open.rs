@@ -74,8 +74,16 @@ pub fn selected(mut found: Found, common: &Common) -> Result<Found, CommandError
                 _ => matching.into_iter().for_each(|at| is_wanted[at] = true),
             }
         }
-        let mut is_wanted = is_wanted.into_iter();
-        found.accounts.retain(|_| is_wanted.next() == Some(true));
+        let all = std::mem::take(&mut found.accounts).into_iter().zip(is_wanted);
+        let (wanted, others): (Vec<_>, Vec<_>) = all.partition(|(_, is_wanted)| *is_wanted);
+        found.accounts = wanted.into_iter().map(|(account, _)| account).collect();
+        let not_asked_for = |((name, account), _): ((String, DeclaredAccount), bool)| UnreadAccount {
+            id: Some(account.id),
+            name: Some(name),
+            error: "others were asked for (`--account`)".to_owned(),
+            hint: None,
+        };
+        found.not_asked_for.extend(others.into_iter().map(not_asked_for));
     }
     if let Some(suffix) = &common.role_suffix {
         found.accounts.iter_mut().filter_map(|(_, account)| account.role.as_mut()).for_each(|role| role.push_str(suffix));

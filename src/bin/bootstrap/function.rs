@@ -48,6 +48,15 @@ const TO_TELL: i64 = 20_000;
 /// A report takes no longer than this, in milliseconds.
 const REPORT: i64 = 15_000;
 
+/// The accounts of an invocation.
+#[derive(Default)]
+struct Entered {
+    clouds: Vec<Aws>,
+    not_entered: Vec<UnreadAccount>,
+    /// Those that AWS Organizations says are closed.
+    left_out: Vec<UnreadAccount>,
+}
+
 /// The function between its invocations.
 pub struct Function {
     manifests: PathBuf,
@@ -90,13 +99,14 @@ impl Function {
         let now = Utc::now();
         // The manifests stay the same, but exemptions end.
         let manifest = self.load(now)?;
-        let (clouds, not_entered) = self.connect(&manifest).await?;
+        let Entered { clouds, not_entered, left_out } = self.connect(&manifest).await?;
         let deadline = i64::try_from(context.deadline).unwrap_or(i64::MAX);
         let read_until = reading_ends(deadline.saturating_sub(now.timestamp_millis()));
         // The report of a run tells of those that nobody manages, too, and when keys were used: both in two or three calls.
         let is_reported = mode == Mode::Enforce && self.evidence.is_some();
         let unmanaged = if is_reported { Unmanaged::Ages } else { Unmanaged::Names };
-        let run = Run { not_entered: &not_entered, read_until, unmanaged, ..Run::new(&manifest, &clouds, mode, now) };
+        let (not_entered, left_out) = (&not_entered[..], &left_out[..]);
+        let run = Run { not_entered, left_out, read_until, unmanaged, ..Run::new(&manifest, &clouds, mode, now) };
         let planned = run.plan(&|_| {}).await?;
         let plan = &planned.plan;
         planned.warnings.iter().for_each(warn);
@@ -172,12 +182,13 @@ impl Function {
 
     /// The accounts that can be entered, and those that can't. Who could not be entered by one invocation may be by the
     /// next; and an organisation has others by then.
-    async fn connect(&self, manifest: &Manifest) -> Result<(Vec<Aws>, Vec<UnreadAccount>), Failure> {
+    async fn connect(&self, manifest: &Manifest) -> Result<Entered, Failure> {
         let no_access = |error: ConnectError| Failure { kind: "NoAccess", message: error.to_string() };
         let mut known = self.clouds.lock().await;
         let is_settled = manifest.organization.is_none() && known.len() == manifest.accounts.len().max(1);
         if is_settled {
-            return Ok((known.iter().map(|(_, cloud)| cloud.clone()).collect(), Vec::new()));
+            let clouds = known.iter().map(|(_, cloud)| cloud.clone()).collect();
+            return Ok(Entered { clouds, ..Entered::default() });
         }
         let caller = aws::sign_in(&aws::Settings::delivering(&manifest.deliver), manifest.region()).await.map_err(no_access)?;
         let found = caller.accounts(manifest).await.map_err(no_access)?;
@@ -188,7 +199,8 @@ impl Function {
         found.note().into_iter().for_each(|note| tracing::warn!("{note}"));
         if found.is_of_caller {
             *known = caller.enter_own().accounts.into_iter().map(|cloud| (None, cloud)).collect();
-            return Ok((known.iter().map(|(_, cloud)| cloud.clone()).collect(), Vec::new()));
+            let clouds = known.iter().map(|(_, cloud)| cloud.clone()).collect();
+            return Ok(Entered { clouds, ..Entered::default() });
         }
         // What is said of an account may have changed since, and then it is entered anew.
         known.retain(|(account, _)| account.as_ref().is_some_and(|account| found.accounts.contains(account)));
@@ -208,7 +220,8 @@ impl Function {
             }
         }
         let clouds = known.iter().map(|(_, cloud)| cloud.clone()).collect();
-        Ok((clouds, problems.into_iter().map(Problem::unread).collect()))
+        let not_entered = problems.into_iter().map(Problem::unread).collect();
+        Ok(Entered { clouds, not_entered, left_out: found.left_out() })
     }
 
     fn load(&self, now: DateTime<Utc>) -> Result<Manifest, Failure> {

@@ -1,6 +1,7 @@
 //! Accounts that AWS Organizations has: listed, entered by their role, selected by unit and tag.
 
 use aws_sdk_organizations::types::{CreateAccountState, Tag};
+use keyrota::{cloud::aws::sign_in, organization::Question};
 use serde_json::json;
 
 use super::{prepared, shared, user_with_key};
@@ -160,7 +161,6 @@ async fn what_the_organisation_refuses_or_has_not_is_an_error_and_never_calm() {
         ("ListRoots", "AccessDeniedException", "this is the management account, so a policy of its own is enough"),
         ("ListAccountsForParent", "AccessDeniedException", "`organizations:ListAccountsForParent`"),
         ("ListRoots", "AWSOrganizationsNotInUseException", "is in no organisation"),
-        ("ListOrganizationalUnitsForParent", "TooManyRequestsException", ""),
     ] {
         management.add_fault(Fault::error(action, 400, code, "You don't have permissions.").forever());
         folder.run_in(management, &["plan"]).exits(1).says(&["could not be listed: organizations:", action, code, hint]);
@@ -175,4 +175,41 @@ async fn what_the_organisation_refuses_or_has_not_is_an_error_and_never_calm() {
     dev[0].add_fault(Fault::error("ListRoots", 400, "AccessDeniedException", "You don't have permissions.").forever());
     let run = folder.run_in(&dev[0], &["plan"]).exits(1);
     run.says(&[&management.id, "register-delegated-administrator"]);
+}
+
+#[tokio::test]
+async fn what_is_throttled_beyond_patience_or_makes_no_sense_is_no_list() {
+    let organization = Organization::new().await;
+    let management = &organization.management;
+    let caller = sign_in(&management.settings(), None).await.unwrap_or_else(|error| panic!("{error}"));
+    let question = Question { units: true, tags: true, ..Question::default() };
+    let listed = caller.organization(&question).await.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!((listed.members.len(), listed.units.len()), (5, 4), "{listed:#?}");
+    let page = "<html>Welcome to this hotel's network</html>";
+    let throttled = || Fault::error("ListOrganizationalUnitsForParent", 400, "TooManyRequestsException", "Rate exceeded");
+    for (fault, says) in [
+        (throttled(), "Rate exceeded"),
+        (Fault::body("ListAccountsForParent", 200, page), "AWS's answer makes no sense"),
+        (Fault::body("ListAccountsForParent", 200, "{\"Roots\": []}"), "AWS's answer makes no sense"),
+        (Fault::body("ListAccountsForParent", 200, "{\"Accounts\": [{\"Id\": \"111122223333\"}]}"), "has no state"),
+        (Fault::body("ListTagsForResource", 200, "{\"TagList\": []}"), "AWS's answer makes no sense"),
+        (Fault::body("ListRoots", 200, "{\"Roots\": []}"), "it has no root"),
+    ] {
+        management.add_fault(fault.forever());
+        let error = caller.organization(&question).await.expect_err("no list").to_string();
+        assert!(error.contains(says), "{error}");
+        management.calm();
+    }
+    // An organisation has one account at least.
+    management.add_fault(Fault::body("ListAccounts", 200, "{\"Accounts\": []}").forever());
+    let error = caller.organization(&Question::default()).await.expect_err("no list").to_string();
+    assert!(error.contains("not even the one that manages it"), "{error}");
+    management.calm();
+    // Pages are followed, and what is throttled for a while is asked again.
+    let next = "{\"Accounts\": [{\"Id\": \"111122223333\", \"Name\": \"far\", \"State\": \"PENDING_CLOSURE\"}], \"NextToken\": \"2\"}";
+    management.add_fault(Fault::body("ListAccounts", 200, next));
+    let listed = caller.organization(&Question::default()).await.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(listed.members.len(), 6, "{listed:#?}");
+    let far = listed.members.iter().find(|member| member.name == "far").expect("of the first page");
+    assert_eq!(far.inactive.as_deref(), Some("PENDING_CLOSURE"));
 }
