@@ -148,7 +148,8 @@ impl Found {
         let order = |(name, account): &(String, DeclaredAccount)| (name.to_lowercase(), account.id.clone());
         accounts.sort_by_cached_key(order);
         inactive.sort_by(|a: &UnreadAccount, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
-        let diagnostics = if listed.is_whole { mistakes(manifest, organization, listed, &accounts) } else { Vec::new() };
+        let diagnostics =
+            if listed.is_whole { mistakes(manifest, organization, listed, &accounts) } else { Vec::new() };
         Self { accounts, diagnostics, inactive, not_asked_for: Vec::new(), is_of_caller: false }
     }
 
@@ -239,7 +240,8 @@ fn mistakes(
     let known = Names::new(listed, accounts);
     for except in &organization.except {
         if !listed.members.iter().any(|member| names(except, member, &member.name)) && !known.matches(except) {
-            let message = format!("`except` leaves nobody out: no account that is looked at is called {}", quote(&except.text));
+            let message =
+                format!("`except` leaves nobody out: no account that is looked at is called {}", quote(&except.text));
             let label = manifest.sources.label_part(&organization.source, &except.span, "");
             mistakes.push(known.help(Diagnostic::warning(Code::AccountsUnmatched, message, label), &except.text));
         }
@@ -256,7 +258,8 @@ fn mistakes(
             continue;
         };
         let user = quote(&exemption.user);
-        let message = format!("the exemption of {user} holds nowhere: no account that is looked at is called {}", quote(account));
+        let message =
+            format!("the exemption of {user} holds nowhere: no account that is looked at is called {}", quote(account));
         let label = manifest.sources.label(&exemption.source, "");
         mistakes.push(known.help(Diagnostic::warning(Code::UnknownAccount, message, label), account));
     }
@@ -290,10 +293,14 @@ fn meant(written: &str, units: &[Unit]) -> String {
     let below: Vec<&str> = below.map(|unit| unit.path.as_str()).collect();
     let near = nearest(written, units.iter().flat_map(|unit| [unit.path.as_str(), unit.id.as_str()]));
     match (&below[..], near) {
-        ([_, ..], _) => format!("did you mean {}? A unit is named from the root down", any_of(&below[..below.len().min(3)])),
+        ([_, ..], _) => {
+            format!("did you mean {}? A unit is named from the root down", any_of(&below[..below.len().min(3)]))
+        }
         ([], Some(near)) => format!("did you mean {}?", quote(near)),
         ([], None) => {
-            let top: Vec<&str> = units.iter().map(|unit| unit.path.as_str()).filter(|path| !path.contains('/')).collect();
+            let mut top: Vec<&str> =
+                units.iter().map(|unit| unit.path.as_str()).filter(|path| !path.contains('/')).collect();
+            top.dedup();
             match top.len() {
                 0 => "write the path of a unit (`Workloads/Prod`), or its id".to_owned(),
                 _ => format!("those at the top are {}", any_of(top.iter().take(10))),

@@ -98,7 +98,8 @@ impl<'a, C: Reads> Run<'a, C> {
     /// # Errors
     /// No account can be listed.
     pub async fn plan(&self, progress: &(dyn Fn(Progress) + Sync)) -> Result<Planned<'a, C>, NothingRead> {
-        let Self { manifest, clouds, not_entered, left_out, mode, depth, unmanaged, users, viewpoint, read_until } = *self;
+        let Self { manifest, clouds, not_entered, left_out, mode, depth, unmanaged, users, viewpoint, read_until } =
+            *self;
         let whom = if mode == Mode::Tend { Whom::UnderWay } else { Whom::Everyone };
         let is_read = |name: &str| whom == Whom::Everyone && is_meant(name, users);
         let Scope { mut accounts, unread, warnings } =

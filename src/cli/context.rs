@@ -125,7 +125,14 @@ impl<'a, C: Reads> Context<'a, C> {
     {
         let Self { clouds, not_entered, left_out, manifest, output, .. } = *self;
         let bar = output.progress("Reading keys");
-        let run = Run { not_entered, left_out, depth, unmanaged, users, ..Run::new(manifest, clouds, mode, self.viewpoint()) };
+        let run = Run {
+            not_entered,
+            left_out,
+            depth,
+            unmanaged,
+            users,
+            ..Run::new(manifest, clouds, mode, self.viewpoint())
+        };
         let planned = run.plan(&counting(&bar)).await;
         bar.finish_and_clear();
         let planned = planned?;

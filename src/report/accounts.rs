@@ -52,9 +52,8 @@ pub struct Group<'p> {
 impl Group<'_> {
     /// How it stands.
     pub fn standing(&self) -> Standing {
-        let needs_a_look = |waiting: &&Waiting| {
-            waiting.wait.is_blocked() || waiting.wait.is_unreadable() || waiting.overdue.is_some()
-        };
+        let needs_a_look =
+            |waiting: &&Waiting| waiting.wait.is_blocked() || waiting.wait.is_unreadable() || waiting.overdue.is_some();
         match self.waiting.iter().any(needs_a_look) {
             _ if !self.changes.is_empty() => Standing::Changes,
             true => Standing::Stuck,

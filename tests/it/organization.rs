@@ -62,7 +62,10 @@ fn units_and_exceptions_leave_accounts_out_and_declarations_win() {
         ("", &[("management", "0001"), ("sandbox-1", "0004"), ("shop", "0002"), ("Shop", "0003")][..]),
         ("units = [\"Workloads\"]\nexcept = [\"SANDBOX-*\"]", &[("shop", "0002"), ("Shop", "0003")]),
         ("units = [\"ou-ab12-prodprod\"]", &[("shop", "0002")]),
-        ("units = [\"r-ab12\"]\nexcept = [\"111122220003\", \"*\"]\n[accounts.mine]\nid = \"111122220003\"", &[("mine", "0003")]),
+        (
+            "units = [\"r-ab12\"]\nexcept = [\"111122220003\", \"*\"]\n[accounts.mine]\nid = \"111122220003\"",
+            &[("mine", "0003")],
+        ),
         ("units = [\"Workloads/Prod\"]\n[accounts.far]\nid = \"999999999999\"", &[("far", "9999"), ("shop", "0002")]),
     ] {
         let found = Found::within(&manifest(&format!("{ORGANIZATION}{more}"), ""), &listed(), None);
@@ -122,14 +125,14 @@ fn what_the_organisation_has_not_is_told_with_what_was_meant() {
         .collect();
     let twins = "name the one that is meant by its id: `ou-ab12-otherone` or `ou-ab12-othertwo`";
     let expected = [
-        "KR0092 Error keyrota.toml:7 the organisation has no unit `Sandbox`; those at the top are `Root`, `Workloads`, `Twin` or `Twin`",
+        "KR0092 Error keyrota.toml:7 the organisation has no unit `Sandbox`; those at the top are `Root`, `Workloads` or `Twin`",
         "KR0026 Warning keyrota.toml:8 `except` leaves nobody out: no account that is looked at is called `lab`; accounts are named as in \
          AWS Organizations, or by their 12 digits",
         "KR0092 Error team.toml:4 the organisation has no unit `Workload`; did you mean `Workloads`?",
         "KR0092 Error team.toml:4 the organisation has no unit `prod`; did you mean `Workloads/Prod`? A unit is named from the root down",
         &format!("KR0092 Error team.toml:4 the organisation has 2 units `Twin`; {twins}"),
-        "KR0092 Error team.toml:4 the organisation has no unit `nowhere`; those at the top are `Root`, `Workloads`, `Twin` or `Twin`",
-        "KR0026 Warning team.toml:7 `shp` matches no account that is looked at; did you mean `shop`?",
+        "KR0092 Error team.toml:4 the organisation has no unit `nowhere`; those at the top are `Root`, `Workloads` or `Twin`",
+        "KR0026 Warning team.toml:7 `shp` matches no account that is looked at; did you mean `Shop`?",
         "KR0026 Warning team.toml:7 `payments-*` matches no account that is looked at; accounts are named as in AWS Organizations, or by \
          their 12 digits",
         "KR0026 Warning team.toml:7 `111122220009` matches no account that is looked at; accounts are named as in AWS Organizations, or by \
@@ -156,7 +159,10 @@ fn no_more_is_asked_than_the_manifests_need() {
     assert_eq!(asked(&[&with("", by_unit)]), (true, false, String::new()));
     assert_eq!(asked(&[&with("units = [\"A\", \"B\"]", by_tag)]), (true, true, "A B".to_owned()));
     // Of two versions, what either asks.
-    assert_eq!(asked(&[&with("units = [\"A\"]", ""), &with("units = [\"B\"]", by_tag)]), (true, true, "A B".to_owned()));
+    assert_eq!(
+        asked(&[&with("units = [\"A\"]", ""), &with("units = [\"B\"]", by_tag)]),
+        (true, true, "A B".to_owned())
+    );
     assert_eq!(asked(&[&with("units = [\"A\"]", ""), &with("", "")]), (true, false, String::new()));
     assert_eq!(Question::of([&manifest("", "")]), None);
     let actions = |manifest: &Manifest| Question::of([manifest]).expect("an organisation").actions().len();
@@ -165,7 +171,8 @@ fn no_more_is_asked_than_the_manifests_need() {
 
 /// A sandbox of one account: a key so many days old for each of these users.
 fn account(number: usize, more: &str, users: &[(&str, i64)]) -> String {
-    let mut text = format!("now = 2026-11-26T08:00:00Z\naccount = \"1111{number:08}\"\nregion = \"eu-west-1\"\n{more}\n");
+    let mut text =
+        format!("now = 2026-11-26T08:00:00Z\naccount = \"1111{number:08}\"\nregion = \"eu-west-1\"\n{more}\n");
     for (position, (user, days)) in users.iter().enumerate() {
         let created = "2026-11-26T07:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().expect("a time");
         let created = (created - chrono::TimeDelta::days(*days)).format("%Y-%m-%dT%H:%M:%SZ");
@@ -213,7 +220,8 @@ fn thousand() -> Folder {
 fn a_thousand_accounts_are_readable_and_ten_that_cannot_be_entered_stop_no_other() {
     let folder = thousand();
     let run = |arguments: &[&str]| folder.run(&[arguments, &["--sandbox", "org"]].concat());
-    let sentence = "999 accounts: 3 with changes, 2 blocked, overdue or not known, 984 with nothing to be done, 10 not read";
+    let sentence =
+        "999 accounts: 3 with changes, 2 blocked, overdue or not known, 984 with nothing to be done, 10 not read";
     let unread = "10 accounts: role arn:aws:iam::<account>:role/keyrota could not be assumed: AccessDenied: team-0010, team-0011";
 
     let plan = run(&["plan"]).exits(5).says(&["1 account is left out", "team-0020", &format!("error: {unread}")]);
@@ -225,10 +233,13 @@ fn a_thousand_accounts_are_readable_and_ten_that_cannot_be_entered_stop_no_other
     }
     assert!(!plan.stdout.contains("(team-0500)"), "nothing is to be done there");
 
-    let status = run(&["status"]).exits(5).shows(&[sentence, unread, "984 users in scope there, 0 unmanaged, next rotation"]);
+    let status =
+        run(&["status"]).exits(5).shows(&[sentence, unread, "984 users in scope there, 0 unmanaged, next rotation"]);
     assert!(status.stdout.lines().count() < 50, "{}", status.stdout);
     run(&["status", "--account", "team-0500"]).exits(0).shows(&["(team-0500)", "ci"]);
-    run(&["status", "--account", "team-050?", "--account", "111100000000"]).exits(0).shows(&["11 accounts: 1 with changes"]);
+    run(&["status", "--account", "team-050?", "--account", "111100000000"])
+        .exits(0)
+        .shows(&["11 accounts: 1 with changes"]);
 
     let json = run(&["plan", "--format", "json"]).exits(5).json();
     assert_eq!(json["summary"]["accounts"], json!({ "changes": 3, "stuck": 2, "quiet": 984, "unread": 10 }));
@@ -251,7 +262,8 @@ fn a_thousand_accounts_are_readable_and_ten_that_cannot_be_entered_stop_no_other
     let forecast = run(&["forecast"]).stdout;
     assert!(forecast.lines().count() < 6_000, "a line a user that rotates");
 
-    let doctor = run(&["doctor"]).exits(1).shows(&["999 accounts to look at (1 suspended or closed, left out)", unread]);
+    let doctor =
+        run(&["doctor"]).exits(1).shows(&["999 accounts to look at (1 suspended or closed, left out)", unread]);
     assert!(doctor.stdout.lines().count() < 40, "{}", doctor.stdout);
 }
 
@@ -291,7 +303,10 @@ fn a_folder_of_sandboxes_is_rehearsed_with() {
     let by_unit = "\n[[rotate]]\nusers = [\"*\"]\nunits = [\"Workloads/Prod\"]\n\n[[rotate]]\nusers = [\"*\"]\naccount-tags = { stage = \"dev\" }\n";
     let folder = folder(by_unit);
     let now = "overlap = \"0d\"\n";
-    folder.write("manifests/keyrota.toml", &format!("version = 1\n\n[defaults]\nnotify = []\n{now}\n{ORGANIZATION}except = [\"lab\"]\n"));
+    folder.write(
+        "manifests/keyrota.toml",
+        &format!("version = 1\n\n[defaults]\nnotify = []\n{now}\n{ORGANIZATION}except = [\"lab\"]\n"),
+    );
     folder.write("org/a.toml", &account(1, "account-name = \"shop\"\nunits = [\"Workloads/Prod\"]", &[("ci", 95)]));
     folder.write("org/b.toml", &account(2, "units = [\"Workloads/Dev\"]\naccount-tags.stage = \"dev\"", &[("ci", 95)]));
     folder.write("org/lab.toml", &account(3, "units = [\"Workloads/Prod\"]", &[("ci", 95)]));

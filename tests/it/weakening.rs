@@ -188,11 +188,7 @@ const SETTING_CASES: &[(&str, &str, &str)] = &[
         "[organization]\nrole = \"keyrota\"\nunits = [\"A\", \"B\"]",
         "[organization]\nrole = \"keyrota\"\nunits = [\"B\"]",
     ),
-    (
-        "organization",
-        "[organization]\nrole = \"keyrota\"",
-        "[organization]\nrole = \"keyrota\"\nexcept = [\"lab\"]",
-    ),
+    ("organization", "[organization]\nrole = \"keyrota\"", "[organization]\nrole = \"keyrota\"\nexcept = [\"lab\"]"),
     (
         "accounts.",
         "[accounts.b]\nid = \"444455556666\"\n[accounts.a]\nid = \"111122223333\"",

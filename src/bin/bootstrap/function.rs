@@ -190,7 +190,8 @@ impl Function {
             let clouds = known.iter().map(|(_, cloud)| cloud.clone()).collect();
             return Ok(Entered { clouds, ..Entered::default() });
         }
-        let caller = aws::sign_in(&aws::Settings::delivering(&manifest.deliver), manifest.region()).await.map_err(no_access)?;
+        let caller =
+            aws::sign_in(&aws::Settings::delivering(&manifest.deliver), manifest.region()).await.map_err(no_access)?;
         let found = caller.accounts(manifest).await.map_err(no_access)?;
         found.diagnostics.iter().for_each(warn);
         if found.diagnostics.iter().any(Diagnostic::stops_a_run) {
@@ -211,7 +212,8 @@ impl Function {
             let entering: Vec<_> = missing.iter().map(|(name, account)| (name.clone(), account)).collect();
             match caller.enter(&entering).await {
                 Ok(Connected { accounts, problems: not_entered }) => {
-                    let which = |cloud: &Aws| found.accounts.iter().find(|(_, one)| one.id == cloud.account().id).cloned();
+                    let which =
+                        |cloud: &Aws| found.accounts.iter().find(|(_, one)| one.id == cloud.account().id).cloned();
                     known.extend(accounts.into_iter().map(|cloud| (which(&cloud), cloud)));
                     problems = not_entered;
                 }

@@ -256,7 +256,11 @@ pub fn secrets(plan: &Plan) -> Vec<Finding> {
             // The sentence says what to do.
             let sentence = waiting.wait.to_string();
             let (what, fix) = sentence.split_once(": ").unwrap_or((&sentence, "see `keyrota plan`"));
-            Finding::wrong(CHECK, format!("{}: {what}", waiting.user), fix)
+            let of = match plan.accounts.len() {
+                0 | 1 => String::new(),
+                _ => format!(" in {}", waiting.account),
+            };
+            Finding::wrong(CHECK, format!("{}{of}: {what}", waiting.user), fix)
         })
         .collect();
     if in_the_way.len() > SHOWN {

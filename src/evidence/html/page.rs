@@ -11,8 +11,8 @@ use crate::{
     evidence::{
         figures,
         model::{
-            AccountFacts, ChangeRow, Completeness, ControlVerdict, CriterionVerdict, Decision, Evidence, Exception, Happened, KeyRow,
-            KeyStatus, MailRow, RunRow, UnmanagedRow, Unread, Verdict,
+            AccountFacts, ChangeRow, Completeness, ControlVerdict, CriterionVerdict, Decision, Evidence, Exception,
+            Happened, KeyRow, KeyStatus, MailRow, RunRow, UnmanagedRow, Unread, Verdict,
         },
         shown::{day, minute, place, shortcomings, told_to, used_with},
         text::unread_accounts,
@@ -383,7 +383,8 @@ fn notes(evidence: &Evidence) -> Vec<Note> {
     }
     if !accounts_unread.is_empty() {
         let count = accounts_unread.len();
-        let title = format!("{} not read: nothing here tells of the keys there", some(count, "account was", "accounts were"));
+        let title =
+            format!("{} not read: nothing here tells of the keys there", some(count, "account was", "accounts were"));
         let items = causes(&unread_accounts(accounts_unread)).iter().map(unread_cause).collect();
         notes.push(Note { title, items });
     }
@@ -569,12 +570,16 @@ fn account_rows(evidence: &Evidence) -> (Vec<AccountRow>, Option<String>) {
     let mut fine = None;
     if rows.len() > FEW {
         let all = rows.len();
-        let keys: usize = rows.iter().filter(|(verdict, _)| *verdict == Verdict::Pass).map(|(_, row)| row.active_keys).sum();
+        let keys: usize =
+            rows.iter().filter(|(verdict, _)| *verdict == Verdict::Pass).map(|(_, row)| row.active_keys).sum();
         rows.retain(|(verdict, _)| *verdict != Verdict::Pass);
         let count = all - rows.len();
-        fine = (count > 0).then(|| format!("{}: {} and every one passes", counted(count, "account"), counted(keys, "active key")));
+        fine = (count > 0)
+            .then(|| format!("{}: {} and every one passes", counted(count, "account"), counted(keys, "active key")));
     }
-    rows.sort_by(|(a, one), (b, other)| (a, std::cmp::Reverse(one.failing)).cmp(&(b, std::cmp::Reverse(other.failing))));
+    rows.sort_by(|(a, one), (b, other)| {
+        (a, std::cmp::Reverse(one.failing)).cmp(&(b, std::cmp::Reverse(other.failing)))
+    });
     (rows.into_iter().map(|(_, row)| row).collect(), fine)
 }
 

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::words::{
-    BOLD, CYAN, Causes, RED, YELLOW, about, aligned, change_line, day, heading, list, style, unread, users, waiting_line,
+    BOLD, CYAN, Causes, RED, YELLOW, about, aligned, change_line, day, heading, list, style, unread, users,
+    waiting_line,
 };
 use crate::{
     apply::{Applied, Failure, Outcome, Sent},
