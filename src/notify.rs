@@ -10,18 +10,19 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
+use tokio::time::{Instant, timeout_at};
 
 use crate::{
     apply::{Applied, Conditions, Outcome, Sent, write_ledger},
     cloud::Writes,
-    inventory::{Account, CallError, ErrorKind, Fact, KeyId, Reminder, State, tags},
+    inventory::{Account, CallError, Destination, ErrorKind, Fact, KeyId, Reminder, State, tags},
     mail::{Delivery, of_notice, reason, unsent},
     manifest::Mail,
     notice::{Kind, Sender},
     observe::{AccountState, fetch},
     plan::{
         self, Action, Need, Next, Notice, Origin, Plan, Reason, Topic, Verb, Waiting, WaitingOn, batches, due_notices,
-        next_observed,
+        next_observed, placed, rest,
     },
     template::content::{AccountDigest, Content, Digest},
 };
@@ -49,7 +50,7 @@ pub async fn notify<C: Writes>(
     applied.mail.append(&mut unread);
     let (due, mut refused) = notifier.notable(due, applied).await;
     applied.mail.append(&mut refused);
-    let mut sent = notifier.send_all(&due).await;
+    let mut sent = notifier.send_all(&due, applied).await;
     applied.mail.append(&mut sent);
     notifier.digest(plan, applied, is_enforcing).await;
 }
@@ -179,7 +180,7 @@ impl<C: Writes> Notifier<'_, '_, C> {
         all
     }
 
-    async fn send_all(&self, due: &[Notice]) -> Vec<Sent> {
+    async fn send_all(&self, due: &[Notice], applied: &Applied) -> Vec<Sent> {
         let all: Vec<&Notice> = due.iter().collect();
         let mut receipts = Receipts::default();
         let mut sent = self.send(&all, |notice| &notice.recipients, &mut receipts, None).await;
@@ -196,7 +197,9 @@ impl<C: Writes> Notifier<'_, '_, C> {
         let noted = stream::iter(receipts.told(&all, now))
             .map(|(account, user, reminder, secret)| async move {
                 let cloud = self.account(account)?.cloud;
-                let noted = cloud.tag_secret(secret, &tags([Fact::Reminded(reminder)])).await;
+                let rest = self.rest(account, user, &reminder, applied, now);
+                let facts = [Some(Fact::Reminded(reminder)), rest].into_iter().flatten();
+                let noted = cloud.tag_secret(secret, &tags(facts)).await;
                 Some((user, noted.err()?))
             })
             .buffered(NOTED_AT_A_TIME)
@@ -209,6 +212,27 @@ impl<C: Writes> Notifier<'_, '_, C> {
             }
         }
         sent
+    }
+
+    /// How long nothing is due now that the owner was told: noted with that. Before, whatever ran next had to tell them.
+    fn rest(
+        &self,
+        account: &Account,
+        user: &str,
+        reminder: &Reminder,
+        applied: &Applied,
+        now: DateTime<Utc>,
+    ) -> Option<Fact> {
+        let AccountState { roster, inventory, .. } = self.account(account)?;
+        let entry = roster.entries.iter().find(|entry| entry.user.name == user)?;
+        let after = applied.after.get(&(account.id.clone(), user.to_owned()));
+        let state = after.or_else(|| inventory.users.get(user)?.as_ref().ok())?;
+        let mut state = placed(roster, entry, state, now).into_owned();
+        let Destination::Own(secret) = &mut state.ledger.destination else { return None };
+        let was_noted = secret.rest.is_some();
+        secret.note(Fact::Reminded(reminder.clone()));
+        let rest = rest(roster, entry, &state, now);
+        (was_noted || rest.is_some()).then_some(Fact::Rest(rest))
     }
 
     async fn send<'a>(
@@ -237,7 +261,7 @@ impl<C: Writes> Notifier<'_, '_, C> {
                 let cloud = account.ok_or_else(|| unsent(&batch.to, "its account was not read"))?.cloud;
                 let finished =
                     Delivery::new(self.mail, self.sender.as_ref(), batch.language, content, self.conditions.as_of);
-                let result = finished.send(cloud, &self.conditions.outbox, &batch.to).await;
+                let result = self.send_one(&finished, cloud, &batch.to).await?;
                 Ok((result, finished.note))
             })
             .buffered(CONCURRENCY)
@@ -298,11 +322,27 @@ impl<C: Writes> Notifier<'_, '_, C> {
             Content::Digest(digest),
             self.conditions.as_of,
         );
-        for to in &self.mail.digest {
-            let result = delivery.send(first.cloud, &self.conditions.outbox, to).await;
+        // All at the same time: where one hangs, the others arrive.
+        let sent = self.mail.digest.iter().map(async |to| {
+            let result = self.send_one(&delivery, first.cloud, to).await.flatten();
             let notes = delivery.note.clone().into_iter().collect();
-            applied.mail.push(Sent { kind: Kind::Digest, to: to.clone(), users: Vec::new(), result, notes });
+            Sent { kind: Kind::Digest, to: to.clone(), users: Vec::new(), result, notes }
+        });
+        let sent = stream::iter(sent).buffered(CONCURRENCY).collect::<Vec<_>>().await;
+        applied.mail.extend(sent);
+    }
+
+    /// Sends to one recipient, as long as there is time.
+    ///
+    /// # Errors
+    /// The time is over, and it was not tried.
+    async fn send_one(&self, delivery: &Delivery, cloud: &C, to: &str) -> Result<Result<(), CallError>, CallError> {
+        let sending = delivery.send(cloud, &self.conditions.outbox, to);
+        let Some(until) = self.conditions.told_by else { return Ok(sending.await) };
+        if Instant::now() >= until {
+            return Err(unsent(to, "the time of the run was over before its turn"));
         }
+        Ok(timeout_at(until, sending).await.unwrap_or_else(|_| Err(unsent(to, "no answer while the run had time"))))
     }
 
     fn summary(&self, plan: &Plan, applied: &Applied) -> Digest {
