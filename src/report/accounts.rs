@@ -112,6 +112,11 @@ impl<'p> Groups<'p> {
         self.all.iter().filter(move |group| !are_many || group.standing() != Standing::Quiet)
     }
 
+    /// Whether nothing is to be said of any account beside that.
+    pub fn are_calm(&self) -> bool {
+        self.unread == 0 && self.all.iter().all(|group| group.changes.is_empty() && group.waiting.is_empty())
+    }
+
     /// How many stand so.
     pub fn standing(&self, standing: Standing) -> usize {
         self.all.iter().filter(|group| group.standing() == standing).count()
