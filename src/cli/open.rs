@@ -274,6 +274,20 @@ pub fn enter_sandboxes(
     }
 }
 
+/// The sandboxes that only manifests before a change look at, under the names that those give them. What can't be entered says nothing.
+pub fn only_in(kept: &[Kept], before: &Found, after: &Found) -> Vec<Sandbox> {
+    if before.is_of_caller || after.is_of_caller {
+        return Vec::new();
+    }
+    let find = |found: &Found, id: &str| found.accounts.iter().find(|(_, account)| account.id == id).cloned();
+    let gone = kept.iter().filter(|one| one.sandbox.refuses().is_none()).filter_map(|one| {
+        let id = &one.sandbox.account().id;
+        let (name, declared) = find(before, id).filter(|_| find(after, id).is_none())?;
+        Some(one.sandbox.clone().named(Some(name)).placed(declared.membership))
+    });
+    gone.collect()
+}
+
 pub fn save(kept: &Kept) -> Result<(), CommandError> {
     kept.sandbox.save(&kept.path).map_err(CommandError::new)
 }

@@ -335,3 +335,36 @@ fn a_folder_of_sandboxes_is_rehearsed_with() {
     folder.write("empty/readme.txt", "");
     folder.run(&["plan", "--sandbox", "empty"]).exits(1).says(&["the folder holds no sandbox"]);
 }
+
+#[test]
+fn a_review_counts_accounts_first_and_shows_who_leaves() {
+    let folder = folder(EVERYONE);
+    for number in 0..30 {
+        let unit = if number < 15 { "Workloads" } else { "Labs" };
+        let more = if number == 3 { "refuse-entry = \"no role\"\n" } else { "" };
+        let text =
+            account(number, &format!("{more}units = [\"{unit}\"]"), &[("ci", if number == 4 { 89 } else { 10 })]);
+        folder.write(&format!("org/team-{number:02}.toml"), &text);
+    }
+    let git = |arguments: &[&str]| crate::support::repository::git(&folder.path("."), arguments);
+    git(&["init", "--quiet", "--initial-branch=main", "."]);
+    git(&["add", "manifests"]);
+    git(&["commit", "--quiet", "--message", "manifests"]);
+    let shared =
+        |more: &str| format!("version = 1\n\n[defaults]\nnotify = []\nmax-age = \"80d\"\n\n{ORGANIZATION}{more}");
+    folder.write("manifests/keyrota.toml", &shared("units = [\"Workloads\"]\n"));
+    let run = |arguments: &[&str]| folder.run(&[arguments, &["--base", "HEAD", "--sandbox", "org"]].concat());
+    let page = run(&["plan", "--format", "markdown"]).exits(5).stdout;
+    assert!(page.starts_with("### keyrota: 15 accounts, 1 of them not read; "), "{page}");
+    for part in [
+        "**Accounts:** 15 accounts: 1 with changes, 13 with nothing to be done, 1 not read.",
+        "**Not read:** `account 111100000003 (team-03): no role`",
+        "15 users leave the scope",
+        "organization",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    let json = run(&["plan", "--format", "json"]).exits(5).json();
+    assert_eq!(json["scope"]["left"].as_array().map(Vec::len), Some(15), "{json:#}");
+    assert_eq!(json["summary"]["accounts"]["changes"], 1);
+}
