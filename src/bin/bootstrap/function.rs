@@ -51,6 +51,9 @@ const TO_RECORD: i64 = 8_000;
 /// A report takes no longer than this, in milliseconds.
 const REPORT: i64 = 15_000;
 
+/// An account that was entered, and what was said of it; `None`: the caller's own.
+type Known = (Option<(String, DeclaredAccount)>, Aws);
+
 /// The accounts of an invocation.
 #[derive(Default)]
 struct Entered {
@@ -70,7 +73,7 @@ pub struct Function {
     /// Where what lasts is left.
     evidence: Option<Evidence>,
     /// The accounts of the manifests that could be entered so far. The credentials of roles are renewed by the clients.
-    clouds: Mutex<Vec<(Option<(String, DeclaredAccount)>, Aws)>>,
+    clouds: Mutex<Vec<Known>>,
 }
 
 impl Function {
