@@ -236,6 +236,9 @@ fn a_thousand_accounts_are_readable_and_ten_that_cannot_be_entered_stop_no_other
     let status =
         run(&["status"]).exits(5).shows(&[sentence, unread, "984 users in scope there, 0 unmanaged, next rotation"]);
     assert!(status.stdout.lines().count() < 50, "{}", status.stdout);
+    run(&["plan", "--account", "team-0020"])
+        .exits(1)
+        .says(&["the account is not looked at: suspended in AWS Organizations"]);
     run(&["status", "--account", "team-0500"]).exits(0).shows(&["(team-0500)", "ci"]);
     run(&["status", "--account", "team-050?", "--account", "111100000000"])
         .exits(0)
@@ -319,6 +322,8 @@ fn a_folder_of_sandboxes_is_rehearsed_with() {
     assert!(folder.read("org/a.toml").contains("account-name = \"shop\"\nunits = [\"Workloads/Prod\"]\n"));
     assert!(folder.read("org/b.toml").contains("account-tags.stage = \"dev\""));
     assert_eq!(folder.read("org/lab.toml"), before[0]);
+    run(&["plan", "--account", "lab"]).exits(1).says(&["the account is not looked at: left out by `except`"]);
+    run(&["report"]).exits(0).shows(&["Left out: 111100000003 (lab)"]);
     run(&["plan"]).exits(0).shows(&["No changes", "in scope"]);
     // A file of it is one account of many.
     folder.run(&["plan", "--sandbox", "org/none.toml"]).exits(0).shows(&["No changes. 0 users in scope"]);

@@ -87,7 +87,7 @@ impl Organizations {
             true => {
                 let chains = self.chains().await?;
                 let places = chains.iter().filter(|chain| question.includes(chain)).map(|chain| async move {
-                    let membership = Membership { units: chain.clone(), tags: BTreeMap::new() };
+                    let membership = Membership { units: chain.clone(), ..Membership::default() };
                     self.members(chain.last(), &Arc::new(membership)).await
                 });
                 let members: Vec<Vec<Member>> = stream::iter(places).buffered(CONCURRENT).try_collect().await?;
@@ -288,11 +288,17 @@ fn member(operation: &'static str, account: Account, membership: &Arc<Membership
     if states.is_empty() {
         return Err(malformed(operation, &format!("account {id} has no state")));
     }
+    // The ARN is that of the account which manages the organisation.
+    let manages = account.arn.as_deref().and_then(|arn| arn.split(':').nth(4)) == Some(&id);
+    let membership = match manages {
+        true => Arc::new(Membership { is_management: true, ..(**membership).clone() }),
+        false => Arc::clone(membership),
+    };
     Ok(Member {
         // An account has a name; where none is told, its id is one.
         name: account.name.filter(|name| !name.is_empty()).unwrap_or_else(|| id.clone()),
         inactive: states.into_iter().find(|state| state != "ACTIVE"),
-        membership: Arc::clone(membership),
+        membership,
         id,
     })
 }
