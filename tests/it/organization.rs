@@ -373,3 +373,28 @@ fn a_review_counts_accounts_first_and_shows_who_leaves() {
     assert_eq!(json["scope"]["left"].as_array().map(Vec::len), Some(15), "{json:#}");
     assert_eq!(json["summary"]["accounts"]["changes"], 1);
 }
+
+#[test]
+fn what_is_stuck_alike_in_many_accounts_is_said_once() {
+    let folder = folder(
+        "\n[[rotate]]\nusers = [\"c*\"]\nunits = [\"Workloads\"]\n\n[[rotate]]\nusers = [\"ci*\"]\nunits = [\"Workloads/Prod\"]\n",
+    );
+    for number in 0..14 {
+        let users = [(if number == 13 { "ci-else" } else { "ci" }, 10), ("web", 200)];
+        folder.write(&format!("org/team-{number:02}.toml"), &account(number, "units = [\"Workloads/Prod\"]", &users));
+    }
+    let run = |arguments: &[&str]| folder.run(&[arguments, &["--sandbox", "org"]].concat());
+    let plan = run(&["plan"])
+        .exits(0)
+        .says(&["KR0035", "two rules select `ci`: nothing is done to it; and others in 1 more account"]);
+    let plan = plan.shows(&[
+        "14 accounts: 14 blocked, overdue or not known",
+        "\n13 accounts: team-00, team-01, ",
+        " and 3 more\n! ci  blocked",
+        "(team-13), eu-west-1\n! ci-else  blocked",
+        "unmanaged-over-age, in 14 accounts (team-00, team-01, team-02, team-03, team-04 and 9 more), e.g. in team-00: 1 user",
+    ]);
+    assert_eq!(plan.stdout.matches("two rules select it").count(), 2, "{}", plan.stdout);
+    assert_eq!(plan.stderr.matches("KR0035").count(), 1, "{}", plan.stderr);
+    run(&["explain", "ci"]).exits(0).says(&["`ci` is in 13 accounts, and all are told"]);
+}
