@@ -270,14 +270,20 @@ fn a_thousand_accounts_are_readable_and_ten_that_cannot_be_entered_stop_no_other
     assert!(doctor.stdout.lines().count() < 40, "{}", doctor.stdout);
 }
 
-#[test]
-fn a_report_counts_accounts_and_hides_none() {
+/// Fourteen accounts: in one a key is too old, and two can't be entered.
+pub fn fourteen() -> Folder {
     let folder = folder(EVERYONE);
     for number in 0..14 {
         let more = if number < 2 { "refuse-entry = \"no role\"" } else { "" };
         let age = if number == 5 { 200 } else { 10 };
         folder.write(&format!("org/team-{number:02}.toml"), &account(number, more, &[("ci", age)]));
     }
+    folder
+}
+
+#[test]
+fn a_report_counts_accounts_and_hides_none() {
+    let folder = fourteen();
     let run = |arguments: &[&str]| folder.run(&[arguments, &["--sandbox", "org"]].concat());
     let text = run(&["report"]).exits(5);
     text.shows(&["12 accounts (2 more not read), as of", "ci in team-05", "2 accounts: no role: team-00, team-01"]);
