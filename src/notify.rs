@@ -24,6 +24,7 @@ use crate::{
         self, Action, Need, Next, Notice, Origin, Plan, Reason, Topic, Verb, Waiting, WaitingOn, batches, due_notices,
         next_observed, placed, rest,
     },
+    report::unread::causes,
     template::content::{AccountDigest, Content, Digest},
 };
 
@@ -416,7 +417,7 @@ impl<C: Writes> Notifier<'_, '_, C> {
                     )
                 })
                 .collect(),
-            unread: plan.accounts_unread.iter().map(ToString::to_string).collect(),
+            unread: causes(&plan.accounts_unread).iter().map(ToString::to_string).collect(),
         }
     }
 
