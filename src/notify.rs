@@ -358,6 +358,8 @@ impl<C: Writes> Notifier<'_, '_, C> {
                 let (user, verb) = (&change.user, change.action.verb());
                 match (result, one.done.last_mut()) {
                     (Err(failure), _) => one.failed.push((user.clone(), verb.as_str(), failure.to_string())),
+                    // To however many places it was delivered.
+                    (Ok(()), Some((last, verbs))) if last == user && verbs.last() == Some(&verb.as_str()) => {}
                     (Ok(()), Some((last, verbs))) if last == user => verbs.push(verb.as_str()),
                     (Ok(()), _) => one.done.push((user.clone(), vec![verb.as_str()])),
                 }
