@@ -114,19 +114,26 @@ fn anonymous_manifests_deliver_to_places_of_the_same_kinds() {
     );
 }
 
-/// GitHub is the same for all accounts, and a review sees that as the run after it would.
+/// GitHub is the same for all accounts, which manifests must heed. Of names that differ only in what GitHub's can't hold it shows in the
+/// accounts alone, and a review sees that as the run after it would.
 #[test]
 fn a_review_sees_places_that_users_of_several_accounts_share() {
     let shared = format!(
         "{SHARED}[accounts.one]\nid = \"111122223333\"\nrole = \"keyrota\"\n[accounts.two]\nid = \"444455556666\"\nrole = \"keyrota\"\n"
     );
     let with = |deliver: &str| {
-        manifest_with(&shared, &format!("version = 1\n[[rotate]]\nusers = [\"ci\"]\ndeliver = [{deliver}]\n"))
+        let rules = format!(
+            "version = 1\n[[rotate]]\naccounts = [\"one\"]\nusers = [\"*\"]\nexcept = [\"ci-x\"]\ndeliver = [{deliver}]\n[[rotate]]\n\
+             accounts = [\"two\"]\nusers = [\"ci-x\"]\ndeliver = [{deliver}]\n"
+        );
+        manifest_with(&shared, &rules)
     };
-    let (base, head) = (with(""), with("\"github:acme/payments\""));
-    let user = "[[users]]\nname = \"ci\"\n[[users.keys]]\nid = \"AKIAOLD0000000000001\"\ncreated = 2026-01-01\n";
-    let clouds = ["111122223333", "444455556666"].map(|id| {
-        let text = format!("now = 2026-11-23T08:00:00Z\naccount = \"{id}\"\nregion = \"eu-west-1\"\n{user}");
+    let (base, head) = (with(""), with("\"github:acme/{user}\""));
+    let clouds = [("111122223333", "ci+x"), ("444455556666", "ci-x")].map(|(id, user)| {
+        let text = format!(
+            "now = 2026-11-23T08:00:00Z\naccount = \"{id}\"\nregion = \"eu-west-1\"\n[[users]]\nname = \"{user}\"\n\
+             [[users.keys]]\nid = \"AKIAOLD0000000000001\"\ncreated = 2026-01-01\n"
+        );
         Sandbox::parse(&text, "sandbox.toml").unwrap_or_else(|error| panic!("{error}"))
     });
     let named = |cloud: &Sandbox, name: &str| {
@@ -143,4 +150,6 @@ fn a_review_sees_places_that_users_of_several_accounts_share() {
         reviewed.plan.waiting.iter().map(|wait| (wait.account.id.as_str(), wait.wait.code())).collect();
     assert_eq!(blocked, [("111122223333", "shared-place"), ("444455556666", "shared-place")]);
     assert_eq!(reviewed.warnings.len(), 1, "{:#?}", reviewed.warnings);
+    let shown = reviewed.warnings[0].render(false);
+    assert!(shown.contains("`github:acme/ci-x`") && shown.contains("belongs to one account"), "{shown}");
 }
