@@ -137,13 +137,11 @@ pub(super) fn shared_places(manifest: &Manifest, accounts: &mut [(&Account, &mut
     for (at, (account, entries)) in accounts.iter().enumerate() {
         let delivered = |(_, entry): &(usize, &Entry)| entry.exempt.is_none() && entry.conflict.is_none();
         for (index, entry) in entries.iter().enumerate().filter(delivered) {
-            for (target, written) in entry.deliver.iter().zip(&entry.policy.deliver.value) {
+            for target in &entry.deliver {
                 for hold in target.holds(&account.id) {
                     match owners.entry(hold) {
                         hash_map::Entry::Occupied(first) if *first.get() != (at, index) => {
-                            pairs
-                                .entry((*first.get(), (at, index)))
-                                .or_insert_with(|| (target.place.to_string(), written.clone()));
+                            pairs.entry((*first.get(), (at, index))).or_insert_with(|| target.place.clone());
                         }
                         hash_map::Entry::Occupied(_) => {}
                         hash_map::Entry::Vacant(vacant) => drop(vacant.insert((at, index))),
@@ -153,7 +151,8 @@ pub(super) fn shared_places(manifest: &Manifest, accounts: &mut [(&Account, &mut
         }
     }
     let mut warnings = Vec::new();
-    for (((at, first), (other_at, second)), (place, written)) in pairs {
+    for (((at, first), (other_at, second)), target) in pairs {
+        let place = target.to_string();
         let named = |at: usize, index: usize| {
             let (account, entries) = &accounts[at];
             let of = if at == other_at { String::new() } else { format!(" of account {account}") };
@@ -181,7 +180,11 @@ pub(super) fn shared_places(manifest: &Manifest, accounts: &mut [(&Account, &mut
             label.text = "selects both".to_owned();
         }
         let help = match at == other_at {
-            true => shared_places::help(&written, &manifest.deliver.github.names),
+            true => {
+                let Entry { user, policy, .. } = &accounts[at].1[first];
+                let written = policy.deliver.value.iter().find(|written| written.of_user(&user.name).is_same(&target));
+                shared_places::help(written.unwrap_or(&target), &manifest.deliver.github.names)
+            }
             false => HELP_ACCOUNTS,
         };
         warnings.push(warning.help(help));

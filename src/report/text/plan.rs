@@ -35,7 +35,7 @@ pub fn plan(plan: &Plan) -> String {
 }
 
 /// What concerns no single change: warnings, and accounts that could not be read.
-fn remarks(plan: &Plan) -> String {
+pub fn remarks(plan: &Plan) -> String {
     let warnings =
         plan.warnings.iter().map(|warning| format!("{YELLOW}warning{YELLOW:#}: {}", printable(&warning.to_string())));
     let lines: Vec<String> = warnings.chain(plan.accounts_unread.iter().map(unread)).collect();
