@@ -24,6 +24,7 @@ use crate::{
         self, Action, Need, Next, Notice, Origin, Plan, Reason, Topic, Verb, Waiting, WaitingOn, batches, due_notices,
         next_observed, placed, rest,
     },
+    report::unread::causes,
     template::content::{AccountDigest, Content, Digest},
 };
 
@@ -357,6 +358,8 @@ impl<C: Writes> Notifier<'_, '_, C> {
                 let (user, verb) = (&change.user, change.action.verb());
                 match (result, one.done.last_mut()) {
                     (Err(failure), _) => one.failed.push((user.clone(), verb.as_str(), failure.to_string())),
+                    // To however many places it was delivered.
+                    (Ok(()), Some((last, verbs))) if last == user && verbs.last() == Some(&verb.as_str()) => {}
                     (Ok(()), Some((last, verbs))) if last == user => verbs.push(verb.as_str()),
                     (Ok(()), _) => one.done.push((user.clone(), vec![verb.as_str()])),
                 }
@@ -414,7 +417,7 @@ impl<C: Writes> Notifier<'_, '_, C> {
                     )
                 })
                 .collect(),
-            unread: plan.accounts_unread.iter().map(ToString::to_string).collect(),
+            unread: causes(&plan.accounts_unread).iter().map(ToString::to_string).collect(),
         }
     }
 

@@ -60,6 +60,8 @@ pub struct Run<'a, C> {
     pub clouds: &'a [C],
     /// Those that could not.
     pub not_entered: &'a [UnreadAccount],
+    /// Those that nobody looks at, and why.
+    pub left_out: &'a [UnreadAccount],
     /// What it may begin.
     pub mode: Mode,
     /// How much is read.
@@ -81,6 +83,7 @@ impl<'a, C: Reads> Run<'a, C> {
             manifest,
             clouds,
             not_entered: &[],
+            left_out: &[],
             mode,
             depth: Depth::Plan,
             unmanaged: Unmanaged::Names,
@@ -95,7 +98,8 @@ impl<'a, C: Reads> Run<'a, C> {
     /// # Errors
     /// No account can be listed.
     pub async fn plan(&self, progress: &(dyn Fn(Progress) + Sync)) -> Result<Planned<'a, C>, NothingRead> {
-        let Self { manifest, clouds, not_entered, mode, depth, unmanaged, users, viewpoint, read_until } = *self;
+        let Self { manifest, clouds, not_entered, left_out, mode, depth, unmanaged, users, viewpoint, read_until } =
+            *self;
         let whom = if mode == Mode::Tend { Whom::UnderWay } else { Whom::Everyone };
         let is_read = |name: &str| whom == Whom::Everyone && is_meant(name, users);
         let Scope { mut accounts, unread, warnings } =
@@ -105,6 +109,7 @@ impl<'a, C: Reads> Run<'a, C> {
         let accounts = observe_all(accounts, survey, viewpoint, unmanaged, progress).await;
         let mut plan = plan_accounts_for(&accounts, viewpoint, mode.rotations());
         plan.accounts_unread = unread;
+        plan.accounts_left_out = left_out.to_vec();
         let extent = Extent { is_timed: read_until.is_some(), is_partial: !users.is_empty() };
         Ok(Planned { manifest, mode, accounts, plan, warnings, missing, extent })
     }

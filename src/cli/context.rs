@@ -11,7 +11,7 @@ use keyrota::{
     manifest::Manifest,
     observe::{Depth, Progress, Unmanaged},
     plan::{Plan, Viewpoint, Waiting, WaitingOn, exceeded},
-    report::{Report, json, markdown, masked, outputs::outputs},
+    report::{Report, json, markdown, masked, outputs::outputs, unread::causes},
     run::{Missing, Mode, Planned, Run},
     untrusted::printable,
 };
@@ -23,6 +23,8 @@ pub struct Context<'a, C> {
     pub clouds: &'a [C],
     /// The accounts that could not be entered; said already.
     pub not_entered: &'a [UnreadAccount],
+    /// Those that nobody looks at.
+    pub left_out: &'a [UnreadAccount],
     pub manifest: &'a Manifest,
     /// The clock; pinned by the sandbox's `now` and by `--at`.
     pub clock: &'a (dyn Fn() -> DateTime<Utc> + Sync),
@@ -56,8 +58,9 @@ impl<'a, C> Context<'a, C> {
     /// Says which accounts could not be read, but for those of which it was said that they could not be entered.
     pub fn say_unread(&self, unread: &[UnreadAccount]) {
         let is_news = |account: &&UnreadAccount| !self.not_entered.contains(account);
-        for account in unread.iter().filter(is_news) {
-            self.output.failure(account, account.hint.as_deref());
+        let news: Vec<UnreadAccount> = unread.iter().filter(is_news).cloned().collect();
+        for cause in causes(&news) {
+            self.output.failure(&cause, cause.hint.as_deref());
         }
     }
 
@@ -120,9 +123,16 @@ impl<'a, C: Reads> Context<'a, C> {
     where
         'a: 'b,
     {
-        let Self { clouds, not_entered, manifest, output, .. } = *self;
+        let Self { clouds, not_entered, left_out, manifest, output, .. } = *self;
         let bar = output.progress("Reading keys");
-        let run = Run { not_entered, depth, unmanaged, users, ..Run::new(manifest, clouds, mode, self.viewpoint()) };
+        let run = Run {
+            not_entered,
+            left_out,
+            depth,
+            unmanaged,
+            users,
+            ..Run::new(manifest, clouds, mode, self.viewpoint())
+        };
         let planned = run.plan(&counting(&bar)).await;
         bar.finish_and_clear();
         let planned = planned?;

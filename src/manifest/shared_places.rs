@@ -124,6 +124,9 @@ fn holds_in(rule: &Rule, manifest: &Manifest) -> HoldsIn {
     {
         return HoldsIn::One(id_of(&only.text, declared).to_owned());
     }
+    if manifest.organization.is_some() {
+        return HoldsIn::Several(Vec::new());
+    }
     let known: BTreeSet<String> = match rule.accounts.is_empty() {
         true => declared.values().map(|account| account.id.clone()).collect(),
         false => known_accounts(rule, declared).into_iter().flatten().collect(),

@@ -34,8 +34,12 @@ pub struct Plan {
     pub unmanaged: Vec<UnmanagedUser>,
     /// Keys of the users in scope, whatever their status.
     pub keys: usize,
+    /// The accounts that were read.
+    pub accounts: Vec<Arc<Account>>,
     /// The accounts of which nothing could be read.
     pub accounts_unread: Vec<UnreadAccount>,
+    /// The accounts that nobody looked at, and why: closed, or not asked for.
+    pub accounts_left_out: Vec<UnreadAccount>,
     /// What concerns no single change.
     pub warnings: Vec<Warning>,
 }
@@ -108,15 +112,18 @@ impl Plan {
             queue: Vec::new(),
             unmanaged: Vec::new(),
             keys: 0,
+            accounts: Vec::new(),
             accounts_unread: Vec::new(),
+            accounts_left_out: Vec::new(),
             warnings: Vec::new(),
         }
     }
 
     /// Adds the plan of another account, made for the same instant.
     pub fn extend(&mut self, other: Self) {
-        let Self { as_of: _, changes, waiting, settled, resting, queue, unmanaged, keys, accounts_unread, warnings } =
-            other;
+        let Self { as_of: _, changes, waiting, settled, resting, queue, unmanaged, keys, accounts, .. } = other;
+        let (accounts_unread, warnings) = (other.accounts_unread, other.warnings);
+        self.accounts_left_out.extend(other.accounts_left_out);
         self.changes.extend(changes);
         self.waiting.extend(waiting);
         self.settled.extend(settled);
@@ -124,6 +131,7 @@ impl Plan {
         self.queue.extend(queue);
         self.unmanaged.extend(unmanaged);
         self.keys += keys;
+        self.accounts.extend(accounts);
         self.accounts_unread.extend(accounts_unread);
         self.warnings.extend(warnings);
     }

@@ -26,6 +26,7 @@ pub fn examples(kind: Kind, now: DateTime<Utc>) -> Vec<Content> {
         name: Some("payments-prod".to_owned()),
         partition: "aws".to_owned(),
         region: "eu-west-1".to_owned(),
+        membership: None,
     });
     let because =
         || Some("ses:SendEmail for ci@example.com failed: MessageRejected: Email address is not verified".to_owned());
@@ -112,7 +113,7 @@ pub fn examples(kind: Kind, now: DateTime<Utc>) -> Vec<Content> {
                 key: KeyId::new(key),
                 other: (kind != Kind::Deleted).then(|| KeyId::new("AKIAEXAMPLEREPORTS99")),
                 secret: format!("/aws/iam/credentials/{user}"),
-                places: if reason == Some("undelivered") {
+                places: if matches!(reason, Some("undelivered" | "foreign-place" | "closed-place")) {
                     vec!["github:acme/payments".to_owned()]
                 } else {
                     Vec::new()

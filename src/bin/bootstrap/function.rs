@@ -20,7 +20,7 @@ use keyrota::{
     evidence::Provenance,
     inventory::UnreadAccount,
     mail::Outbox,
-    manifest::{self, Diagnostic, Manifest, shown},
+    manifest::{self, DeclaredAccount, Diagnostic, Manifest, shown},
     notice::Channel,
     observe::Unmanaged,
     plan::Verb,
@@ -51,6 +51,18 @@ const TO_RECORD: i64 = 8_000;
 /// A report takes no longer than this, in milliseconds.
 const REPORT: i64 = 15_000;
 
+/// An account that was entered, and what was said of it; `None`: the caller's own.
+type Known = (Option<(String, DeclaredAccount)>, Aws);
+
+/// The accounts of an invocation.
+#[derive(Default)]
+struct Entered {
+    clouds: Vec<Aws>,
+    not_entered: Vec<UnreadAccount>,
+    /// Those that AWS Organizations says are closed.
+    left_out: Vec<UnreadAccount>,
+}
+
 /// The function between its invocations.
 pub struct Function {
     manifests: PathBuf,
@@ -61,7 +73,7 @@ pub struct Function {
     /// Where what lasts is left.
     evidence: Option<Evidence>,
     /// The accounts of the manifests that could be entered so far. The credentials of roles are renewed by the clients.
-    clouds: Mutex<Vec<Aws>>,
+    clouds: Mutex<Vec<Known>>,
 }
 
 impl Function {
@@ -93,13 +105,14 @@ impl Function {
         let now = Utc::now();
         // The manifests stay the same, but exemptions end.
         let manifest = self.load(now)?;
-        let (clouds, not_entered) = self.connect(&manifest).await?;
+        let Entered { clouds, not_entered, left_out } = self.connect(&manifest).await?;
         let deadline = i64::try_from(context.deadline).unwrap_or(i64::MAX);
         let read_until = reading_ends(deadline.saturating_sub(now.timestamp_millis()));
         // The report of a run tells of those that nobody manages, too, and when keys were used: both in two or three calls.
         let is_reported = mode == Mode::Enforce && self.evidence.is_some();
         let unmanaged = if is_reported { Unmanaged::Ages } else { Unmanaged::Names };
-        let run = Run { not_entered: &not_entered, read_until, unmanaged, ..Run::new(&manifest, &clouds, mode, now) };
+        let (not_entered, left_out) = (&not_entered[..], &left_out[..]);
+        let run = Run { not_entered, left_out, read_until, unmanaged, ..Run::new(&manifest, &clouds, mode, now) };
         let planned = run.plan(&|_| {}).await?;
         let plan = &planned.plan;
         planned.warnings.iter().for_each(warn);
@@ -176,26 +189,49 @@ impl Function {
     }
 
     /// The accounts that can be entered, and those that can't. Who could not be entered by one invocation may be by the
-    /// next.
-    async fn connect(&self, manifest: &Manifest) -> Result<(Vec<Aws>, Vec<UnreadAccount>), Failure> {
+    /// next; and an organisation has others by then.
+    async fn connect(&self, manifest: &Manifest) -> Result<Entered, Failure> {
+        let no_access = |error: ConnectError| Failure { kind: "NoAccess", message: error.to_string() };
         let mut known = self.clouds.lock().await;
-        let is_known = |name: &str| known.iter().any(|cloud| cloud.account().name.as_deref() == Some(name));
-        let missing: Vec<_> = manifest.accounts.iter().filter(|(name, _)| !is_known(name)).collect();
-        if !missing.is_empty() || known.is_empty() {
-            let missing: Vec<_> = missing.into_iter().map(|(name, account)| (name.clone(), account)).collect();
-            let problems = match aws::connect_with(&aws::Settings::delivering(&manifest.deliver), &missing).await {
-                Ok(Connected { accounts, problems }) => {
-                    known.extend(accounts);
-                    problems
-                }
-                Err(error) if known.is_empty() => {
-                    return Err(Failure { kind: "NoAccess", message: error.to_string() });
-                }
-                Err(ConnectError { problems }) => problems,
-            };
-            return Ok((known.clone(), problems.into_iter().map(Problem::unread).collect()));
+        let is_settled = manifest.organization.is_none() && known.len() == manifest.accounts.len().max(1);
+        if is_settled {
+            let clouds = known.iter().map(|(_, cloud)| cloud.clone()).collect();
+            return Ok(Entered { clouds, ..Entered::default() });
         }
-        Ok((known.clone(), Vec::new()))
+        let caller =
+            aws::sign_in(&aws::Settings::delivering(&manifest.deliver), manifest.region()).await.map_err(no_access)?;
+        let found = caller.accounts(manifest).await.map_err(no_access)?;
+        found.diagnostics.iter().for_each(warn);
+        if found.diagnostics.iter().any(Diagnostic::stops_a_run) {
+            return Err(broken(&found.diagnostics));
+        }
+        found.note().into_iter().for_each(|note| tracing::warn!("{note}"));
+        if found.is_of_caller {
+            *known = caller.enter_own().accounts.into_iter().map(|cloud| (None, cloud)).collect();
+            let clouds = known.iter().map(|(_, cloud)| cloud.clone()).collect();
+            return Ok(Entered { clouds, ..Entered::default() });
+        }
+        // What is said of an account may have changed since, and then it is entered anew.
+        known.retain(|(account, _)| account.as_ref().is_some_and(|account| found.accounts.contains(account)));
+        let is_known = |one: &(String, DeclaredAccount)| known.iter().any(|(known, _)| known.as_ref() == Some(one));
+        let missing: Vec<_> = found.accounts.iter().filter(|one| !is_known(one)).collect();
+        let mut problems = Vec::new();
+        if !missing.is_empty() || known.is_empty() {
+            let entering: Vec<_> = missing.iter().map(|(name, account)| (name.clone(), account)).collect();
+            match caller.enter(&entering).await {
+                Ok(Connected { accounts, problems: not_entered }) => {
+                    let which =
+                        |cloud: &Aws| found.accounts.iter().find(|(_, one)| one.id == cloud.account().id).cloned();
+                    known.extend(accounts.into_iter().map(|cloud| (which(&cloud), cloud)));
+                    problems = not_entered;
+                }
+                Err(error) if known.is_empty() => return Err(no_access(error)),
+                Err(ConnectError { problems: not_entered }) => problems = not_entered,
+            }
+        }
+        let clouds = known.iter().map(|(_, cloud)| cloud.clone()).collect();
+        let not_entered = problems.into_iter().map(Problem::unread).collect();
+        Ok(Entered { clouds, not_entered, left_out: found.left_out() })
     }
 
     fn load(&self, now: DateTime<Utc>) -> Result<Manifest, Failure> {

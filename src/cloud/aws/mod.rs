@@ -11,6 +11,7 @@ mod credential_report;
 mod error;
 mod github;
 mod meter;
+mod organization;
 mod origin;
 mod parameters;
 mod policies;
@@ -21,11 +22,12 @@ mod read;
 mod secrets;
 mod settings;
 mod webhook;
+mod wire;
 mod write;
 
 pub use self::{
     bucket::Bucket,
     client::Aws,
-    connect::{ConnectError, Connected, Problem, connect, connect_with},
+    connect::{Caller, ConnectError, Connected, Problem, connect, connect_with, sign_in},
     settings::{Settings, Target},
 };

@@ -96,6 +96,7 @@ mod iam;
 mod probes;
 mod rules;
 mod save;
+mod seat;
 mod secrets_manager;
 mod ses;
 
@@ -116,11 +117,28 @@ use crate::inventory::{Account, Key, KeyId, SmtpUse};
 #[derive(Debug)]
 pub struct Sandbox {
     account: Arc<Account>,
+    /// Where an organisation has it.
+    seat: Arc<Seat>,
     /// The comments that the file starts with.
     header: Arc<str>,
     /// The access key with which keyrota calls, if it is one of a user.
     own_key: Option<KeyId>,
     state: Mutex<State>,
+}
+
+/// What the organisation says of an account, as its file has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seat {
+    /// `account-name`.
+    pub name: Option<String>,
+    /// `account-state`, as AWS Organizations names it; `None`: active.
+    pub state: Option<String>,
+    /// The units that it is in, by path or id.
+    pub units: Vec<String>,
+    /// `account-tags`.
+    pub tags: BTreeMap<String, String>,
+    /// `refuse-entry`: why the account can't be entered.
+    pub refuses: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -325,7 +343,7 @@ impl Sandbox {
     pub fn new(account: Account, world: World) -> Self {
         let clock = world.now;
         let state = Mutex::new(State { world: Located::new(world), clock });
-        Self { account: Arc::new(account), header: Arc::from(""), own_key: None, state }
+        Self { account: Arc::new(account), seat: Arc::default(), header: Arc::from(""), own_key: None, state }
     }
 
     /// The same account, called with this access key.
@@ -395,6 +413,7 @@ impl Clone for Sandbox {
     fn clone(&self) -> Self {
         Self {
             account: Arc::clone(&self.account),
+            seat: Arc::clone(&self.seat),
             header: Arc::clone(&self.header),
             own_key: self.own_key.clone(),
             state: Mutex::new(self.state().clone()),

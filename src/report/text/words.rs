@@ -15,6 +15,10 @@ use crate::{
     counted::counted,
     inventory::{Account, UnreadAccount},
     plan::{Change, KeyRef, Overdue, Reason, Step, Tells, Verb, Waiting, WaitingOn},
+    report::{
+        accounts::short_name,
+        unread::{Cause, causes},
+    },
     time::{Day, Duration},
     untrusted::printable,
 };
@@ -33,6 +37,20 @@ pub const CYAN: Style = AnsiColor::Cyan.on_default();
 
 pub fn heading(account: &Account) -> String {
     format!("{BOLD}Account {}, {}{BOLD:#}\n", printable(&account.to_string()), account.region)
+}
+
+/// The heading of accounts that have the same below it.
+pub fn heading_of(accounts: &[&Account]) -> String {
+    const NAMED: usize = 10;
+    if let [only] = accounts {
+        return heading(only);
+    }
+    let named: Vec<String> = accounts.iter().take(NAMED).map(|account| short_name(account)).collect();
+    let more = match accounts.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{BOLD}{}{BOLD:#}: {}{more}\n", counted(accounts.len(), "account"), printable(&named.join(", ")))
 }
 
 pub fn change_line(change: &Change) -> String {
@@ -221,9 +239,10 @@ pub fn last_day(wait: &WaitingOn, until: DateTime<Utc>, now: DateTime<Utc>) -> S
     }
 }
 
-/// An account of which nothing is known.
-pub fn unread(account: &UnreadAccount) -> String {
-    format!("{RED}! not read{RED:#}: {}", printable(&account.to_string()))
+/// The accounts of which nothing is known, a line a cause.
+pub fn unread(accounts: &[UnreadAccount]) -> Vec<String> {
+    let line = |cause: Cause<'_>| format!("{RED}! not read{RED:#}: {}", printable(&cause.to_string()));
+    causes(accounts).into_iter().map(line).collect()
 }
 
 /// Why users could not be read: a missing permission is named once, and not for each user.
