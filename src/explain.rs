@@ -127,7 +127,8 @@ fn places(deliver: &[Target]) -> String {
 
 /// How places of delivery are written to, as far as the manifests say: nothing, where they deliver nowhere.
 fn delivery(manifest: &Manifest) -> Vec<Line> {
-    let GitHub { names, url, app_id, installation, secret, visibility, places } = &manifest.deliver.github;
+    let GitHub { names, url, app_id, installation, secret, visibility, places, not_asked: _ } =
+        &manifest.deliver.github;
     if !manifest.delivers_to_github() && places.is_empty() {
         return Vec::new();
     }

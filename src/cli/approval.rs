@@ -69,6 +69,7 @@ struct ApprovedChange {
     user: String,
     action: String,
     key_ref: Option<String>,
+    place: Option<String>,
     destination: String,
     moves_to: Option<String>,
     made_with: Option<String>,
@@ -80,6 +81,7 @@ struct ApprovedChange {
 struct ApprovedStep {
     action: String,
     key_ref: Option<String>,
+    place: Option<String>,
     offset_hours: Option<i64>,
 }
 
@@ -162,13 +164,13 @@ impl Approved {
 /// # Errors
 /// An action that there is not.
 fn chain(change: ApprovedChange) -> Result<Option<Chain>, String> {
-    let ApprovedChange { account, user, action, key_ref, destination, moves_to, made_with, then } = change;
-    let first = ApprovedStep { action, key_ref, offset_hours: Some(0) };
+    let ApprovedChange { account, user, action, key_ref, place, destination, moves_to, made_with, then } = change;
+    let first = ApprovedStep { action, key_ref, place, offset_hours: Some(0) };
     let mut links = Vec::new();
-    for ApprovedStep { action, key_ref, offset_hours } in std::iter::once(first).chain(then) {
+    for ApprovedStep { action, key_ref, place, offset_hours } in std::iter::once(first).chain(then) {
         let verb: Verb = action.parse().map_err(|_| action)?;
         let (Some(key), Some(hours)) = (key_ref, offset_hours) else { return Ok(None) };
-        links.push(Link { verb, key, hours });
+        links.push(Link { verb, key, place, hours });
     }
     let destination = places(&destination, moves_to.as_deref(), made_with.as_deref());
     Ok(Some(Chain { account, user, destination, links }))
@@ -180,11 +182,12 @@ fn differences(change: &Change, approved: Option<&Chain>) -> Vec<String> {
     let glyph = change.action.verb().glyph();
     let whole = || {
         let Change { account, user, action, reason, .. } = change;
-        vec![format!("{glyph} {user}: {} {} in {account}, {reason}", action.verb(), change.key())]
+        let to = to(change.place().as_deref());
+        vec![format!("{glyph} {user}: {} {}{to} in {account}, {reason}", action.verb(), change.key())]
     };
     let Some(approved) = approved else { return whole() };
     let user = &change.user;
-    let same = |one: &Link, other: &Link| (one.verb, &one.key) == (other.verb, &other.key);
+    let same = |one: &Link, other: &Link| (one.verb, &one.key, &one.place) == (other.verb, &other.key, &other.place);
     // Steps of the same run that were taken meanwhile are fine. A later step alone would come sooner than approved.
     let at_once = approved.links.iter().take_while(|link| link.hours == 0);
     let first = planned.links.first().and_then(|first| at_once.clone().position(|link| same(link, first)));
@@ -219,7 +222,11 @@ fn step(link: &Link) -> String {
         "new-2" => "the key after that",
         key => key,
     };
-    format!("{} {key}", link.verb)
+    format!("{} {key}{}", link.verb, to(link.place.as_deref()))
+}
+
+fn to(place: Option<&str>) -> String {
+    place.map(|place| format!(" to {place}")).unwrap_or_default()
 }
 
 fn when(hours: i64) -> String {

@@ -268,7 +268,7 @@ fn is_repository(text: &str) -> bool {
         && bare.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
 }
 
-/// A user's name as names of GitHub may hold it.
+/// A user's name as names of GitHub may hold it. Wildcards are in no name: a pattern of names stays one.
 fn in_a_name(user: &str) -> String {
-    user.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect()
+    user.chars().map(|c| if c.is_ascii_alphanumeric() || "._-*?".contains(c) { c } else { '-' }).collect()
 }

@@ -106,4 +106,6 @@ pub struct How {
     pub github_names: GitHubNames,
     /// Who sees a secret of an organization that is made.
     pub visibility: Visibility,
+    /// Why GitHub is not asked what it holds; `None`: it is.
+    pub github_not_asked: Option<&'static str>,
 }

@@ -52,7 +52,7 @@ macro_rules! places {
             }
 
             /// The same with the name of a user in it.
-            fn of_user(&self, user: &str) -> Self {
+            pub(crate) fn of_user(&self, user: &str) -> Self {
                 match self {
                     $(Self::$place(place) => Self::$place(place.of_user(user)),)+
                 }
@@ -149,13 +149,20 @@ impl Place {
         }
     }
 
-    /// Whether each user has a place of its own by this name.
+    /// Whether both are the same place, however they are written.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let holds = |place: &Self| place.rules(&How::default()).holds;
+        holds(self) == holds(other)
+    }
+
+    /// Whether each user has a place of its own by this name, and shares no part of it.
     pub fn is_per_user(&self, names: &GitHubNames) -> bool {
         let fill = |user: &str| {
             let how = How { user: user.to_owned(), github_names: names.of_user(user), ..How::default() };
             self.of_user(user).rules(&how).holds
         };
-        fill("a") != fill("b")
+        let one = fill("a");
+        !fill("b").iter().any(|name| one.contains(name))
     }
 }
 
@@ -190,11 +197,35 @@ impl Target {
         self.how.smtp.then_some(self.how.region.as_str())
     }
 
+    /// Why this can't be a place: what the user's name makes of it, or of the names there.
+    fn misnamed(&self) -> Option<String> {
+        let place = self.place.to_string();
+        if let Err(Misnamed { message, help }) = place.parse::<Place>() {
+            return Some(format!("with the name of {} in it, it {message}: {help}", self.how.user));
+        }
+        let names = self.how.github_names.of(self.how.smtp);
+        if !self.place.is_of_github() {
+            return None;
+        }
+        if let Some(name) = names.iter().find(|name| !secret_name(name)) {
+            return Some(format!("its secret would be called `{name}`: {SECRET_NAME_RULE}"));
+        }
+        let is_twice = |at: usize| names[..at].iter().any(|other| other.eq_ignore_ascii_case(names[at]));
+        let twice = (0..names.len()).find(|at| is_twice(*at))?;
+        Some(format!("two of its secrets would be called `{}`: let `names` in `[deliver.github]` differ", names[twice]))
+    }
+
     /// What it holds, without a value.
     ///
     /// # Errors
     /// A call to AWS failed: as of any other read, what the user needs is not known then.
     pub async fn look(&self, cloud: &impl Reads) -> Result<Found, CallError> {
+        if let Some(why) = self.misnamed() {
+            return Ok(Found::Closed { why });
+        }
+        if let Some(why) = self.how.github_not_asked.filter(|_| self.place.is_of_github()) {
+            return Ok(Found::Unknown { why: why.to_owned(), asked: false });
+        }
         self.place.look(&self.how, cloud).await
     }
 

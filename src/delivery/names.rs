@@ -30,11 +30,15 @@ impl Default for GitHubNames {
 }
 
 impl GitHubNames {
-    /// The same with the name of a user in them.
+    /// The same with the name of a user in them. A pattern of names stays one.
     #[must_use]
     pub fn of_user(&self, user: &str) -> Self {
-        let user: String =
-            user.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+        let letter = |c: char| match c {
+            c if c.is_ascii_alphanumeric() => c.to_ascii_uppercase(),
+            '*' | '?' => c,
+            _ => '_',
+        };
+        let user: String = user.chars().map(letter).collect();
         let fill = |name: &String| name.replace(USER, &user);
         let [name, password] = &self.smtp;
         Self {

@@ -423,7 +423,8 @@ pub fn fields(before: &[Line], after: &[Line]) -> Vec<Field> {
         let (before, after) = (find(before, name), find(after, name));
         Field { name: name.to_owned(), before, after, weaker: false }
     };
-    let value = |line: &Option<Line>| line.as_ref().map(|line| line.value.clone());
+    // What is not there is shown so.
+    let value = |line: &Option<Line>| line.as_ref().map_or_else(|| "none".to_owned(), |line| line.value.clone());
     names.map(field).filter(|field| value(&field.before) != value(&field.after)).collect()
 }
 

@@ -9,7 +9,7 @@ use futures::future::join_all;
 use crate::{
     cloud::Reads,
     diff::{Comparison, Deletion, Field, Side, compare, fields, weakening},
-    explain::settings,
+    explain::{Line, settings},
     inventory::{Account, Inventory, UnreadAccount},
     manifest::{Diagnostic, Manifest},
     observe::{Depth, Listing, NothingRead, Progress, RosterAt, list, merged, observe_for},
@@ -120,6 +120,10 @@ impl Compared {
     }
 }
 
+/// Why GitHub is not asked in a review.
+const NOT_ASKED: &str =
+    "the change names another GitHub, or something else to sign in with: it is not asked before that is merged";
+
 /// Observes all accounts once and compares, as of `viewpoint`. `next_run` is when rotations start next, `not_entered` are
 /// the accounts that could not even be entered.
 ///
@@ -136,6 +140,20 @@ pub async fn review<C: Reads>(
 ) -> Result<Review, NothingRead> {
     let later = next_run.map(|at| Viewpoint { at, ..viewpoint });
     let instants: Vec<Viewpoint> = std::iter::once(viewpoint).chain(later).collect();
+    // Whoever writes the change would choose what is read and sent, and where to: with the permissions of whoever reviews it.
+    let signs_in_as_before = {
+        let before = base.as_ref().map(|base| base.deliver.github.clone()).unwrap_or_default();
+        head.deliver.github.signs_in_as(&before)
+    };
+    let (cautious_head, cautious_base);
+    let (base, head) = match signs_in_as_before {
+        true => (base, head),
+        false => {
+            cautious_head = without_asking(head);
+            cautious_base = base.map(without_asking);
+            (cautious_base.as_ref().map_err(Clone::clone), &cautious_head)
+        }
+    };
     let valid_base = base.as_ref().ok().copied();
     let listing = join_all(places.iter().map(|place| list_pair(place, valid_base, head))).await;
     let (places, listed, mut unread) = readable(places, listing)?;
@@ -198,9 +216,21 @@ pub async fn review<C: Reads>(
     Ok(Review { plan, comparison, warnings })
 }
 
+/// The same manifests, by which GitHub is not asked what it holds.
+fn without_asking(manifest: &Manifest) -> Manifest {
+    let mut manifest = manifest.clone();
+    manifest.deliver.github.not_asked = Some(NOT_ASKED);
+    manifest
+}
+
 /// The settings of whole runs that differ; the weaker ones first.
 pub fn changed_settings(before: &Manifest, after: &Manifest, now: DateTime<Utc>) -> Vec<Field> {
     let mut settings = fields(&settings(before), &settings(after));
+    // What nobody wrote, and what is not used on one side, is no change of a setting.
+    let is_written = |line: &Option<Line>| line.as_ref().is_some_and(|line| line.source.is_some());
+    settings.retain(|field| {
+        (field.before.is_some() && field.after.is_some()) || is_written(&field.before) || is_written(&field.after)
+    });
     for field in &mut settings {
         field.weaker = weakening::of_setting(&field.name, before, after, now);
     }

@@ -112,9 +112,21 @@ pub const SETTINGS: &[SettingRow] = &[
         weaker: "credentials go to another GitHub",
         is_weaker: |before, after, _| github(before).url != github(after).url,
     },
-    SettingRow { field: "deliver.github.app-id", weaker: "never", is_weaker: |_, _, _| false },
-    SettingRow { field: "deliver.github.installation", weaker: "never", is_weaker: |_, _, _| false },
-    SettingRow { field: "deliver.github.secret", weaker: "never", is_weaker: |_, _, _| false },
+    SettingRow {
+        field: "deliver.github.app-id",
+        weaker: "something else signs in to GitHub",
+        is_weaker: |before, after, _| github(before).app_id != github(after).app_id,
+    },
+    SettingRow {
+        field: "deliver.github.installation",
+        weaker: "something else signs in to GitHub",
+        is_weaker: |before, after, _| github(before).installation != github(after).installation,
+    },
+    SettingRow {
+        field: "deliver.github.secret",
+        weaker: "another secret is read, and sent to GitHub",
+        is_weaker: |before, after, _| github(before).secret != github(after).secret,
+    },
     SettingRow {
         field: "deliver.github.visibility",
         weaker: "more repositories see a secret of an organization that is made",

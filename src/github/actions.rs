@@ -119,12 +119,16 @@ impl Credentials {
     /// In words, and without a word of it.
     pub fn read(text: &SecretString, app: Option<(u64, Option<u64>)>) -> Result<Self, &'static str> {
         let exposed = text.expose_secret().trim();
-        let member = serde_json::from_str::<BTreeMap<String, String>>(exposed).ok();
-        let exposed = match &member {
-            Some(members) if members.len() == 1 => members.values().next().map_or("", String::as_str).trim(),
-            Some(_) => return Err("it is a JSON object with more than one member: which is meant is not known"),
-            None => exposed,
+        let json = serde_json::from_str::<Value>(exposed);
+        let member = match &json {
+            Ok(Value::Object(members)) => {
+                let only = members.values().next().filter(|_| members.len() == 1).and_then(Value::as_str);
+                only.ok_or("it is a JSON object that is more than one text by one name: which is meant is not known")?
+            }
+            Ok(_) => return Err("it is JSON, and no object with one text"),
+            Err(_) => exposed,
         };
+        let exposed = member.trim();
         let is_key = exposed.starts_with("-----BEGIN");
         match app {
             _ if exposed.is_empty() => Err("it is empty"),
@@ -136,10 +140,21 @@ impl Credentials {
             }
             Some(_) => Err("it is no private key as GitHub gives it for an App (PEM)"),
             None if is_key => Err("it is the private key of an App, and `app-id` does not say of which"),
-            None if exposed.contains(|c: char| c.is_whitespace() || c.is_control()) => Err("it is no token"),
+            None if has_key_id(exposed) => Err("it holds an access key of AWS"),
+            None if !exposed.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c)) => Err("it is no token"),
             None => Ok(Self::Token(SecretString::from(exposed))),
         }
     }
+}
+
+/// Whether the id of an access key stands in it: then it is a credential of another kind, whatever is around it.
+fn has_key_id(text: &str) -> bool {
+    const LENGTH: usize = 20;
+    let is_id = |start: usize| {
+        let id = text.get(start..start + LENGTH).unwrap_or_default();
+        !id.is_empty() && id.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
+    };
+    ["AKIA", "ASIA"].iter().any(|prefix| text.match_indices(prefix).any(|(start, _)| is_id(start)))
 }
 
 fn signing_key(pem: &SecretString) -> Result<jsonwebtoken::EncodingKey, &'static str> {

@@ -35,6 +35,16 @@ pub struct GitHub {
     pub visibility: Visibility,
     /// Where each of the above was written, by its key.
     pub places: BTreeMap<String, Source>,
+    /// Why GitHub is not asked what it holds; `None`: it is.
+    pub not_asked: Option<&'static str>,
+}
+
+impl GitHub {
+    /// Whether the same is sent to the same GitHub.
+    pub fn signs_in_as(&self, other: &Self) -> bool {
+        let signs_in = |one: &Self| (one.url.clone(), one.app_id, one.installation, one.secret.clone());
+        signs_in(self) == signs_in(other)
+    }
 }
 
 impl Default for GitHub {
@@ -47,6 +57,7 @@ impl Default for GitHub {
             secret: None,
             visibility: Visibility::default(),
             places: BTreeMap::new(),
+            not_asked: None,
         }
     }
 }

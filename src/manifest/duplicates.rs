@@ -138,7 +138,8 @@ pub(super) fn known_accounts(rule: &Rule, declared: &BTreeMap<String, DeclaredAc
     rule.accounts.iter().flat_map(ids).collect()
 }
 
-fn id_of<'a>(account: &'a str, declared: &'a BTreeMap<String, DeclaredAccount>) -> &'a str {
+/// The id of an account that is named so.
+pub(super) fn id_of<'a>(account: &'a str, declared: &'a BTreeMap<String, DeclaredAccount>) -> &'a str {
     let by_name = declared.iter().find(|(name, _)| name.eq_ignore_ascii_case(account));
     by_name.map_or(account, |(_, declared)| &declared.id)
 }

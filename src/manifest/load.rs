@@ -177,6 +177,7 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
     diagnostics.extend(duplicates::exemptions(&manifest, &sources));
     diagnostics.extend(secrets::collisions(&manifest, &sources));
     diagnostics.extend(shared_places::named_users(&manifest, &sources));
+    diagnostics.extend(shared_places::of_several_accounts(&manifest, &sources));
     diagnostics.extend(secrets::replicas_at_home(&manifest, &sources));
     manifest.sources = sources;
     manifest

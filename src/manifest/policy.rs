@@ -321,8 +321,12 @@ fn places(context: &mut Context, at: &Spanned<Vec<Spanned<String>>>) -> Option<V
     let mut places = Vec::new();
     for one in &at.value {
         let Some(place) = context.accept(&one.span, values::place(&one.value)) else { continue };
-        if places.contains(&place) {
-            context.error(Code::Place, format!("{} stands there twice", quote(&one.value)), &one.span, "leave one out");
+        if let Some(same) = places.iter().find(|other| place.is_same(other)) {
+            let message = match *same == place {
+                true => format!("{} stands there twice", quote(&one.value)),
+                false => format!("{} is {}, which stands there already", quote(&one.value), quote(&same.to_string())),
+            };
+            context.error(Code::Place, message, &one.span, "leave one out");
         } else {
             places.push(place);
         }

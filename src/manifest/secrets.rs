@@ -73,13 +73,13 @@ fn homes<'a>(rule: &Rule, manifest: &'a Manifest) -> Vec<Option<&'a str>> {
 }
 
 /// A rule, and the accounts it holds in; `None` stands for all.
-struct Reach<'a> {
-    rule: &'a Rule,
+pub(super) struct Reach<'a> {
+    pub rule: &'a Rule,
     accounts: Vec<Option<String>>,
 }
 
 impl<'a> Reach<'a> {
-    fn of(rule: &'a Rule, manifest: &Manifest) -> Self {
+    pub fn of(rule: &'a Rule, manifest: &Manifest) -> Self {
         Self { rule, accounts: known_accounts(rule, &manifest.accounts) }
     }
 
@@ -88,14 +88,14 @@ impl<'a> Reach<'a> {
     }
 
     /// Whether both could hold in one account. A rule for accounts of which none is declared may hold anywhere.
-    fn meets(&self, other: &Self) -> bool {
+    pub fn meets(&self, other: &Self) -> bool {
         let anywhere = |accounts: &[Option<String>]| accounts.is_empty() || accounts.contains(&None);
         anywhere(&self.accounts)
             || anywhere(&other.accounts)
             || self.accounts.iter().any(|account| other.accounts.contains(account))
     }
 
-    fn excepts(&self, user: &str) -> bool {
+    pub fn excepts(&self, user: &str) -> bool {
         self.rule.except.iter().any(|except| except.matches(user))
     }
 
@@ -301,6 +301,15 @@ fn tokens(template: &str, user: Option<&Pattern>) -> Vec<Token> {
         tokens.extend(part.chars().map(Token::Char));
     }
     tokens
+}
+
+/// Whether there is a name that both describe. The wildcards stand for what names of users may hold, and nothing has a case.
+pub(super) fn could_be_same(one: &str, other: &str) -> bool {
+    let (one, other) = (Pattern::new(one), Pattern::new(other));
+    // Most differ in the first characters, and that is cheap to see.
+    let (start, other_start) = (one.literal_prefix().as_bytes(), other.literal_prefix().as_bytes());
+    start.iter().zip(other_start).all(|(a, b)| a.eq_ignore_ascii_case(b))
+        && could_coincide(&tokens(USER, Some(&one)), &tokens(USER, Some(&other)))
 }
 
 /// Whether there is a text that both describe. Wildcards stand for what names of users may hold.

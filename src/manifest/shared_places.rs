@@ -1,23 +1,46 @@
 //! Finds users that would deliver to one place, as far as that shows without the account: each would take the other's
 //! credential away.
+//!
+//! A place of GitHub is the same for all accounts, and a run may look at one of them alone: what another one's run wrote there,
+//! it would take for somebody's mistake. So such a place belongs to one account, and that shows in the manifests.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{
     code::Code,
     context::Context,
     deliver::Deliver,
     diagnostic::{Diagnostic, Sources, quote},
-    duplicates::known_accounts,
+    duplicates::{id_of, known_accounts},
     model::{Manifest, Rule},
     pattern::Pattern,
     policy::WrittenPolicy,
+    secrets::{Reach, could_be_same},
 };
-use crate::delivery::{How, Place, Target};
+use crate::delivery::{GitHubNames, How, Place, Target};
 
-/// What to do about it.
-pub(crate) const HELP: &str = "let `{user}` stand in the place, or, of GitHub, in `names` of `[deliver.github]`; or give one of the \
-                               users a rule with another `deliver`";
+/// What to do about a place that users of several accounts would share.
+pub(crate) const HELP_ACCOUNTS: &str = "a place of GitHub belongs to one account: give the users of one of the accounts a rule with \
+                                        other places, or take it off `deliver`";
+
+/// What to do about a place that two users of one account would share.
+pub(crate) fn help(place: &Place, names: &GitHubNames) -> &'static str {
+    match place {
+        _ if place.is_per_user(names) => {
+            "their names differ only in what can't stand there: give one of the users a rule with another `deliver`"
+        }
+        Place::Parameter(_) => {
+            "let `{user}` stand in the place, or give one of the users a rule with another `deliver`"
+        }
+        Place::Repository(_) => {
+            "let `{user}` stand in the place or in `names` of `[deliver.github]`, or give one of the users a rule with \
+             another `deliver`"
+        }
+        Place::Organization(_) => {
+            "let `{user}` stand in `names` of `[deliver.github]`, or give one of the users a rule with another `deliver`"
+        }
+    }
+}
 
 /// Places in `[defaults]` that are the same for all users.
 pub(super) fn in_defaults(defaults: &WrittenPolicy, deliver: &Deliver, context: &mut Context) {
@@ -36,50 +59,199 @@ pub(super) fn in_defaults(defaults: &WrittenPolicy, deliver: &Deliver, context: 
 
 /// Two users that are named exactly. Each name is looked at once.
 pub(super) fn named_users(manifest: &Manifest, sources: &Sources) -> Vec<Diagnostic> {
-    let mut seen: HashMap<String, Vec<(&Rule, &Pattern)>> = HashMap::new();
+    let mut seen: HashMap<String, Vec<(&Reach, &Pattern)>> = HashMap::new();
     let mut diagnostics = Vec::new();
-    for rule in manifest.rules.iter().filter(|rule| !rule.policy.deliver.value.is_empty()) {
-        let excepts = |user: &Pattern| rule.except.iter().any(|except| except.matches(&user.text));
-        for user in rule.users.iter().filter(|user| user.is_exact() && !excepts(user)) {
-            for place in &rule.policy.deliver.value {
-                let target = Target::new(place, &how(manifest, &user.text));
-                let Some(hold) = target.holds("").into_iter().next() else { continue };
+    let delivers = |rule: &&Rule| !rule.policy.deliver.value.is_empty();
+    let rules: Vec<Reach> = manifest.rules.iter().filter(delivers).map(|rule| Reach::of(rule, manifest)).collect();
+    for reach in &rules {
+        let rule = reach.rule;
+        for user in rule.users.iter().filter(|user| user.is_exact() && !reach.excepts(&user.text)) {
+            let places = &rule.policy.deliver.value;
+            let held =
+                places.iter().flat_map(|place| holds(place, manifest, rule, &user.text).map(move |it| (place, it)));
+            let is_other =
+                |(other, name): &&(&Reach, &Pattern)| !name.text.eq_ignore_ascii_case(&user.text) && other.meets(reach);
+            let mut shared = None;
+            for (place, hold) in held {
                 let owners = seen.entry(hold).or_default();
-                let is_other = |(other, name): &&(&Rule, &Pattern)| {
-                    !name.text.eq_ignore_ascii_case(&user.text) && meet(manifest, other, rule)
-                };
-                if let Some((other, name)) = owners.iter().find(is_other) {
-                    let (one, two, to) = (quote(&name.text), quote(&user.text), quote(&target.place.to_string()));
-                    let message = format!("users {one} and {two} would deliver to the same place, {to}");
-                    let label = sources.label_part(&rule.source, &user.span, "this user");
-                    let diagnostic = Diagnostic::error(Code::SharedPlace, message, label).label(sources.label_part(
-                        &other.source,
-                        &name.span,
-                        "and this one",
-                    ));
-                    diagnostics.push(diagnostic.help(HELP));
-                    // Once is enough of two users.
-                    break;
-                }
-                owners.push((rule, user));
+                shared = shared.or_else(|| Some((place, owners.iter().find(is_other).copied()?)));
+                owners.push((reach, user));
+            }
+            // Once is enough of two users.
+            let Some((place, (other, name))) = shared else { continue };
+            let shown = Target::new(place, &how(manifest, rule, &user.text)).place.to_string();
+            let (one, two, to) = (quote(&name.text), quote(&user.text), quote(&shown));
+            let message = format!("users {one} and {two} would deliver to the same place, {to}");
+            let label = sources.label_part(&rule.source, &user.span, "this user");
+            let other = sources.label_part(&other.rule.source, &name.span, "and this one");
+            let diagnostic = Diagnostic::error(Code::SharedPlace, message, label).label(other);
+            diagnostics.push(diagnostic.help(help(place, &manifest.deliver.github.names)));
+        }
+    }
+    diagnostics
+}
+
+/// Places of GitHub that the users of several accounts could write to.
+pub(super) fn of_several_accounts(manifest: &Manifest, sources: &Sources) -> Vec<Diagnostic> {
+    let of_github = |rule: &&Rule| rule.policy.deliver.value.iter().any(Place::is_of_github);
+    let mut diagnostics = Vec::new();
+    let mut of_one = Vec::new();
+    for rule in manifest.rules.iter().filter(of_github) {
+        match holds_in(rule, manifest) {
+            HoldsIn::One(account) => of_one.push((rule, account)),
+            HoldsIn::Caller => {}
+            HoldsIn::Several(accounts) => diagnostics.push(several(rule, &accounts, sources)),
+        }
+    }
+    diagnostics.extend(rules_that_meet(&of_one, manifest, sources));
+    diagnostics
+}
+
+/// The accounts of a rule.
+enum HoldsIn {
+    /// One that is named, by its id where that is known.
+    One(String),
+    /// No account is named.
+    Caller,
+    /// Those that are known, by name.
+    Several(Vec<String>),
+}
+
+fn holds_in(rule: &Rule, manifest: &Manifest) -> HoldsIn {
+    let declared = &manifest.accounts;
+    if let [only] = rule.accounts.as_slice()
+        && only.is_exact()
+    {
+        return HoldsIn::One(id_of(&only.text, declared).to_owned());
+    }
+    if manifest.organization.is_some() {
+        return HoldsIn::Several(Vec::new());
+    }
+    let known: BTreeSet<String> = match rule.accounts.is_empty() {
+        true => declared.values().map(|account| account.id.clone()).collect(),
+        false => known_accounts(rule, declared).into_iter().flatten().collect(),
+    };
+    let named = |id: &String| declared.iter().find(|(_, one)| one.id == *id).map_or(id, |(name, _)| name).clone();
+    match known.len() {
+        0 => HoldsIn::Caller,
+        1 => known.into_iter().next().map_or(HoldsIn::Caller, HoldsIn::One),
+        _ => HoldsIn::Several(known.iter().map(named).collect()),
+    }
+}
+
+fn several(rule: &Rule, accounts: &[String], sources: &Sources) -> Diagnostic {
+    const SHOWN: usize = 5;
+    let place = rule.policy.deliver.value.iter().find(|place| place.is_of_github());
+    let place = quote(&place.map(ToString::to_string).unwrap_or_default());
+    let message = format!("users of several accounts could deliver to {place}, which is the same for all accounts");
+    let named = accounts.iter().take(SHOWN).map(|name| quote(name)).collect::<Vec<_>>().join(", ");
+    let more = match accounts.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let text = match accounts.is_empty() {
+        true => "this rule can hold in several".to_owned(),
+        false => format!("this rule holds in {named}{more}"),
+    };
+    let label = sources.label(&rule.source, text);
+    let mut diagnostic = Diagnostic::error(Code::SharedPlace, message, label);
+    if let Some(source) = &rule.policy.deliver.source {
+        diagnostic = diagnostic.label(sources.label(source, "delivers there"));
+    }
+    let one = accounts.first().map_or("NAME", String::as_str);
+    diagnostic.help(format!(
+        "name one account in the rule, e.g. `accounts = [\"{one}\"]`, and give each other account a rule with other places: a run \
+         that looks at one account does not see what another one's wrote there"
+    ))
+}
+
+/// What a rule could write to, for whom of its users.
+struct Held<'a> {
+    rule: &'a Rule,
+    account: &'a str,
+    /// `None`: anyone.
+    user: Option<&'a Pattern>,
+    place: &'a Place,
+    /// With the wildcards of the user's pattern.
+    name: String,
+    /// Whether it is the same for all users.
+    is_fixed: bool,
+}
+
+/// Two rules of different accounts that could write to the same place: one complaint for each two.
+fn rules_that_meet(rules: &[(&Rule, String)], manifest: &Manifest, sources: &Sources) -> Vec<Diagnostic> {
+    let mut exact: BTreeMap<String, Vec<Held<'_>>> = BTreeMap::new();
+    let mut globs: Vec<Held<'_>> = Vec::new();
+    let mut said = HashSet::new();
+    let mut diagnostics = Vec::new();
+    for (rule, account) in rules {
+        let excepts = |user: &Pattern| rule.except.iter().any(|except| except.matches(&user.text));
+        let users: Vec<Option<&Pattern>> = match rule.users.as_slice() {
+            [] => vec![None],
+            users => users.iter().filter(|user| !(user.is_exact() && excepts(user))).map(Some).collect(),
+        };
+        let mut names = HashSet::new();
+        let mut own = Vec::new();
+        for place in rule.policy.deliver.value.iter().filter(|place| place.is_of_github()) {
+            let of_another: HashSet<String> = holds(place, manifest, rule, "b").collect();
+            let fixed: HashSet<String> =
+                holds(place, manifest, rule, "a").filter(|it| of_another.contains(it)).collect();
+            for user in &users {
+                let text = user.map_or("*", |user| user.text.as_str());
+                let held = holds(place, manifest, rule, text).filter(|name| names.insert(name.clone()));
+                let held =
+                    held.map(|name| Held { rule, account, user: *user, place, is_fixed: fixed.contains(&name), name });
+                own.extend(held);
+            }
+        }
+        for held in own {
+            let is_glob = held.name.contains(['*', '?']);
+            let same = exact.get(&held.name).into_iter().flatten();
+            let alike = exact.values().flatten().filter(|_| is_glob).chain(&globs);
+            let alike = alike.filter(|other| other.account != held.account && could_be_same(&other.name, &held.name));
+            let other = same.chain(alike).find(|other| other.account != held.account && !is_excepted(other, &held));
+            if let Some(other) = other
+                && said.insert((&other.rule.source, &held.rule.source))
+            {
+                diagnostics.push(meeting(other, &held, sources));
+            }
+            match is_glob {
+                true => globs.push(held),
+                false => exact.entry(held.name.clone()).or_default().push(held),
             }
         }
     }
     diagnostics
 }
 
-/// How a user is delivered for, as far as it makes a difference to where.
-fn how(manifest: &Manifest, user: &str) -> How {
-    let github_names = manifest.deliver.github.names.of_user(user);
-    How { user: user.to_owned(), github_names, ..How::default() }
+/// Whether the user that the one names exactly is none of the other's.
+fn is_excepted(one: &Held<'_>, other: &Held<'_>) -> bool {
+    let excepts = |rule: &Rule, user: Option<&Pattern>| {
+        let name = user.filter(|user| user.is_exact()).map(|user| &user.text);
+        name.is_some_and(|name| rule.except.iter().any(|except| except.matches(name)))
+    };
+    !one.is_fixed && !other.is_fixed && (excepts(one.rule, other.user) || excepts(other.rule, one.user))
 }
 
-/// Whether both could hold in one account. What GitHub has is the same for all accounts.
-fn meet(manifest: &Manifest, one: &Rule, other: &Rule) -> bool {
-    let accounts = [one, other].map(|rule| known_accounts(rule, &manifest.accounts));
-    let [one_accounts, other_accounts] = &accounts;
-    let is_global = |rule: &Rule| rule.policy.deliver.value.iter().any(Place::is_of_github);
-    (is_global(one) && is_global(other))
-        || accounts.iter().any(|accounts| accounts.is_empty() || accounts.contains(&None))
-        || one_accounts.iter().any(|account| other_accounts.contains(account))
+fn meeting(one: &Held<'_>, other: &Held<'_>, sources: &Sources) -> Diagnostic {
+    let place = quote(&other.place.to_string());
+    let message = format!("two rules of different accounts could deliver to the same place of GitHub, {place}");
+    let label = |held: &Held<'_>, text: &str| {
+        let span = held.user.map_or(0..0, |user| user.span.clone());
+        sources.label_part(&held.rule.source, &span, text)
+    };
+    Diagnostic::error(Code::SharedPlace, message, label(other, "this rule"))
+        .label(label(one, "and this one"))
+        .help(HELP_ACCOUNTS)
+}
+
+/// All that a user's credential is written to there, by names that no other thing has.
+fn holds(place: &Place, manifest: &Manifest, rule: &Rule, user: &str) -> impl Iterator<Item = String> + use<> {
+    Target::new(place, &how(manifest, rule, user)).holds("").into_iter()
+}
+
+/// How a user is delivered for, as far as it makes a difference to where.
+fn how(manifest: &Manifest, rule: &Rule, user: &str) -> How {
+    let github_names = manifest.deliver.github.names.of_user(user);
+    How { user: user.to_owned(), github_names, smtp: rule.policy.smtp.value, ..How::default() }
 }

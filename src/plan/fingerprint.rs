@@ -31,28 +31,27 @@ pub struct Chain {
 pub struct Link {
     /// What is done.
     pub verb: Verb,
-    /// The key's id, or `new` and `new-2` for keys that do not exist yet; of a delivery also the place.
+    /// The key's id, or `new` and `new-2` for keys that do not exist yet.
     pub key: String,
+    /// Where the key goes, of a delivery.
+    pub place: Option<String>,
     /// Whole hours after the first step, at the earliest.
     pub hours: i64,
 }
 
 impl Link {
     fn of(step: &Step) -> Self {
-        Self { verb: step.verb, key: key_at(step.key.as_str(), step.place.as_deref()), hours: step.offset.num_hours() }
+        let Step { verb, key, place, offset, .. } = step;
+        Self { verb: *verb, key: key.as_str().to_owned(), place: place.clone(), hours: offset.num_hours() }
     }
-}
-
-/// The key, and where it goes.
-fn key_at(key: &str, place: Option<&str>) -> String {
-    place.map_or_else(|| key.to_owned(), |place| format!("{key} to {place}"))
 }
 
 impl Change {
     /// What it does to whom, now and later.
     pub fn chain(&self) -> Chain {
         let Self { account, user, action, destination, moves_to, made_with, then, .. } = self;
-        let first = Link { verb: action.verb(), key: key_at(self.key().as_str(), self.place().as_deref()), hours: 0 };
+        let (verb, key, place) = (action.verb(), self.key().as_str().to_owned(), self.place());
+        let first = Link { verb, key, place, hours: 0 };
         let links = std::iter::once(first).chain(then.iter().map(Link::of)).collect();
         let destination = places(destination, moves_to.as_deref(), made_with.as_deref());
         Chain { account: account.id.clone(), user: user.clone(), destination, links }
@@ -95,6 +94,10 @@ pub fn fingerprint_of(chains: impl IntoIterator<Item = Chain>) -> String {
 /// Neither a name nor an id can hold a tab or a line break, so the fields can't run into each other.
 fn line(chain: Chain) -> String {
     let Chain { account, user, destination, links } = chain;
-    let links: String = links.iter().map(|Link { verb, key, hours }| format!("\t{verb}\t{key}\t{hours}")).collect();
+    let link = |Link { verb, key, place, hours }: Link| {
+        let to = place.map(|place| format!(" to {place}")).unwrap_or_default();
+        format!("\t{verb}\t{key}{to}\t{hours}")
+    };
+    let links: String = links.into_iter().map(link).collect();
     format!("{account}\t{user}\t{destination}{links}\n")
 }

@@ -295,7 +295,7 @@ impl fmt::Display for WaitingOn {
             ),
             Self::SharedPlace { place, other, places: [here, there] } => write!(
                 f,
-                "it would deliver to {place}, as `{other}` does ({here} selects the one, {there} the other): let `{{user}}` stand in the place or in the names of its secrets, or give one of them a rule with another `deliver`"
+                "it would deliver to {place}, as `{other}` does ({here} selects the one, {there} the other): give one of them a rule with another `deliver`, or let `{{user}}` tell the places apart where it does not yet"
             ),
             Self::ForeignPlace { place } => write!(
                 f,

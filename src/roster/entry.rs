@@ -57,8 +57,16 @@ fn targets(rule: &Rule, user: &User, account: &Account, deliver: &Deliver) -> Ve
         github_url: deliver.github.url.clone(),
         github_names: deliver.github.names.of_user(&user.name),
         visibility: deliver.github.visibility,
+        github_not_asked: deliver.github.not_asked,
     };
-    places.value.iter().map(|place| Target::new(place, &how)).collect()
+    let mut targets: Vec<Target> = Vec::new();
+    for target in places.value.iter().map(|place| Target::new(place, &how)) {
+        // With the name of this user in them, two may be one.
+        if !targets.iter().any(|other| other.place.is_same(&target.place)) {
+            targets.push(target);
+        }
+    }
+    targets
 }
 
 pub(super) fn is_in_force(exemption: &Exemption, account: &Account, now: DateTime<Utc>) -> bool {

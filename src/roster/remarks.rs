@@ -17,7 +17,7 @@ use crate::{
     manifest::{
         Code, Diagnostic, Exemption, Label, Manifest, Pattern, Rule, Source,
         diagnostic::{nearest, quote},
-        shared_places::HELP,
+        shared_places::{self, HELP_ACCOUNTS},
     },
 };
 
@@ -150,7 +150,7 @@ pub(super) fn shared_places(manifest: &Manifest, accounts: &mut [(&Account, &mut
                 for hold in target.holds(&account.id) {
                     match owners.entry(hold) {
                         hash_map::Entry::Occupied(first) if *first.get() != (at, index) => {
-                            pairs.entry((*first.get(), (at, index))).or_insert_with(|| target.place.to_string());
+                            pairs.entry((*first.get(), (at, index))).or_insert_with(|| target.place.clone());
                         }
                         hash_map::Entry::Occupied(_) => {}
                         hash_map::Entry::Vacant(vacant) => drop(vacant.insert((at, index))),
@@ -160,7 +160,8 @@ pub(super) fn shared_places(manifest: &Manifest, accounts: &mut [(&Account, &mut
         }
     }
     let mut warnings = Vec::new();
-    for (((at, first), (other_at, second)), place) in pairs {
+    for (((at, first), (other_at, second)), target) in pairs {
+        let place = target.to_string();
         let named = |at: usize, index: usize| {
             let (account, entries) = &accounts[at];
             let of = if at == other_at { String::new() } else { format!(" of account {account}") };
@@ -187,7 +188,15 @@ pub(super) fn shared_places(manifest: &Manifest, accounts: &mut [(&Account, &mut
         } else if let Some(label) = warning.labels.first_mut() {
             label.text = "selects both".to_owned();
         }
-        warnings.push(warning.help(HELP));
+        let help = match at == other_at {
+            true => {
+                let Entry { user, policy, .. } = &accounts[at].1[first];
+                let written = policy.deliver.value.iter().find(|written| written.of_user(&user.name).is_same(&target));
+                shared_places::help(written.unwrap_or(&target), &manifest.deliver.github.names)
+            }
+            false => HELP_ACCOUNTS,
+        };
+        warnings.push(warning.help(help));
         let conflict = |other: String, places| Conflict::SharedPlace { place: place.clone(), other, places };
         let conflicts = [
             (at, first, conflict(two_name, [here.clone(), there.clone()])),

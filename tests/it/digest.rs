@@ -251,3 +251,52 @@ fn another_kms_key_or_region_of_a_new_secret_is_another_change() {
         assert_eq!(ran.code, Some(0), "{ran:?}");
     }
 }
+
+/// Places are part of what was approved: of a rotation, and of a key that is only delivered somewhere else as well.
+#[test]
+fn deliveries_are_approved_with_their_places() {
+    let places = |deliver: &str| format!("[[rotate]]\nusers = [\"day-100\"]\ndeliver = [{deliver}]\n");
+    let two = "\"ssm:/ci/{user}\", \"github:acme/payments\"";
+    let rotates = || Repository::with_rule(&places(two));
+    let delivers = || {
+        let repository = Repository::with_rule(&places("\"ssm:/ci/{user}\""));
+        let sandbox = repository.path().join("sandbox.toml");
+        let ran = repository.keyrota(&["apply", "--yes", "--sandbox", sandbox.to_str().expect("UTF-8")]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        repository.write("manifests/team.toml", &format!("version = 1\n\n{}", places(two)));
+        repository
+    };
+    let planned = |repository: &Repository| {
+        let plan = repository.plan_json(&["--json-into", "plan.json"]);
+        (plan["digest"].as_str().expect("a digest").to_owned(), plan)
+    };
+    for (made, done) in [
+        (&rotates as &dyn Fn() -> Repository, "Applied: 1 created, 1 promoted, 2 delivered"),
+        (&delivers, "Applied: 1 delivered"),
+    ] {
+        for file in [None, Some("plan.json")] {
+            let repository = made();
+            let (digest, plan) = planned(&repository);
+            assert!(plan["changes"].to_string().contains("github:acme/payments"), "{plan:#}");
+            let sandbox = repository.path().join("sandbox.toml");
+            let confirm = ["action", "confirm", "--sandbox", sandbox.to_str().expect("UTF-8"), "--digest", &digest];
+            let file_too = file.map(|file| ["--approved", file]);
+            let confirmed = repository.keyrota(&[&confirm[..], file_too.as_ref().map_or(&[], |two| &two[..])].concat());
+            assert_eq!(confirmed.code, Some(0), "{confirmed:?}");
+            let ran = apply(&repository, &digest, file);
+            assert_eq!(ran.code, Some(0), "{ran:?}");
+            assert!(ran.stdout.contains(done), "{}", ran.stdout);
+        }
+        // Another place is another plan, and it is named.
+        let repository = made();
+        let (digest, _) = planned(&repository);
+        let elsewhere = places(two).replace("acme/payments", "evil/payments");
+        repository.write("manifests/team.toml", &format!("version = 1\n\n{elsewhere}"));
+        assert_refused(&repository, &digest, None, &["the plan is not the approved one"]);
+        assert_refused(&repository, &digest, Some("plan.json"), &["deliver ", " to github:evil/payments"]);
+        // The place that is taken off is fine: it is less.
+        repository.write("manifests/team.toml", &format!("version = 1\n\n{}", places("\"ssm:/ci/{user}\"")));
+        let ran = apply(&repository, &digest, Some("plan.json"));
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+    }
+}

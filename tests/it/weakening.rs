@@ -208,6 +208,9 @@ const OTHER_SETTINGS: &[(&str, &str, &str)] = &[
         "[deliver.github]\napp-id = 1",
         "[deliver.github]\napp-id = 1\nurl = \"https://github.example.com/api/v3\"",
     ),
+    ("deliver.github.app-id", "[deliver.github]", "[deliver.github]\napp-id = 1"),
+    ("deliver.github.installation", "[deliver.github]\napp-id = 1", "[deliver.github]\napp-id = 1\ninstallation = 2"),
+    ("deliver.github.secret", "[deliver.github]", "[deliver.github]\nsecret = \"keyrota/github\""),
     ("mail.from", "[mail]\nfrom = \"a@example.com\"", "[mail]\nfrom = \"b@example.com\""),
     ("events.bus", "[events]\nbus = \"default\"", "[events]\nbus = \"other\""),
     // Names of secrets differ in case.
@@ -227,9 +230,6 @@ const CALM_SETTINGS: &[(&str, &str, &str)] = &[
         "[mail]\nfrom = \"a@example.com\"\nconfiguration-set = \"keyrota\"",
     ),
     ("mail.region", "[mail]\nfrom = \"a@example.com\"", "[mail]\nfrom = \"a@example.com\"\nregion = \"us-east-1\""),
-    ("deliver.github.app-id", "[deliver.github]", "[deliver.github]\napp-id = 1"),
-    ("deliver.github.installation", "[deliver.github]\napp-id = 1", "[deliver.github]\napp-id = 1\ninstallation = 2"),
-    ("deliver.github.secret", "[deliver.github]", "[deliver.github]\nsecret = \"keyrota/github\""),
     ("mail.language", "", "[defaults]\nlanguage = \"es\""),
     ("schedule.enforce", "[schedule]\nenforce = \"cron(0 8 1 * ? *)\"", "[schedule]\nenforce = \"cron(0 9 1 * ? *)\""),
     ("accounts.", "[accounts.a]\nid = \"111122223333\"", "[accounts.a]\nid = \"111122223333\"\nrole = \"keyrota\""),
@@ -273,6 +273,27 @@ fn each_setting_of_whole_runs() {
     let accounts = shared("[accounts.a]\nid = \"111122223333\"\n[organization]\nrole = \"keyrota\"");
     for line in explain::settings(&accounts) {
         assert!(row_of(&line.name).is_some(), "`{}` has no row", line.name);
+    }
+}
+
+/// Who delivers to GitHub no more has lost no setting that anybody wrote; one that was written is said.
+#[test]
+fn settings_that_nobody_wrote_are_no_difference() {
+    let names = |shared: &str, before: &str, after: &str| -> Vec<String> {
+        let with = |deliver: &str| {
+            let rule = format!("version = 1\n[[rotate]]\nusers = [\"ci\"]\nnotify = []\ndeliver = [{deliver}]\n");
+            manifest(&[("keyrota.toml", &format!("version = 1\n{shared}\n")), ("team.toml", &rule)])
+        };
+        changed_settings(&with(before), &with(after), now()).into_iter().map(|field| field.name).collect()
+    };
+    assert_eq!(names("", "\"github:acme/payments\"", ""), [] as [&str; 0]);
+    assert_eq!(names("", "", "\"github:acme/payments\""), [] as [&str; 0]);
+    let shared = |text: &str| manifest(&[("keyrota.toml", &format!("version = 1\n{text}\n"))]);
+    let table = shared("[deliver.github]\nurl = \"https://github.example.com/api/v3\"");
+    for (before, after) in [(&table, &shared("")), (&shared(""), &table)] {
+        let fields = changed_settings(before, after, now());
+        assert_eq!(fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>(), ["deliver.github.url"]);
+        assert!(fields[0].weaker);
     }
 }
 

@@ -23,9 +23,13 @@ use crate::{
     manifest,
 };
 
-/// Variables that hold what GitHub is signed in with, where no secret does; the first that is set.
-const TOKENS: [&str; 2] = ["KEYROTA_GITHUB_TOKEN", "GITHUB_TOKEN"];
-const APP_KEYS: [&str; 1] = ["KEYROTA_GITHUB_APP_KEY"];
+/// Variables that hold what GitHub is signed in with, where no secret does.
+const TOKEN: &str = "KEYROTA_GITHUB_TOKEN";
+const APP_KEY: &str = "KEYROTA_GITHUB_APP_KEY";
+
+/// What a workflow's runner offers, and the GitHub that it is for.
+const RUNNERS_TOKEN: &str = "GITHUB_TOKEN";
+const RUNNERS_API: &str = "GITHUB_API_URL";
 
 /// A failure to sign in is true for so long.
 const FAILED_FOR: Duration = Duration::from_secs(30);
@@ -77,15 +81,21 @@ impl GitHub {
         let (text, place) = match secret {
             Some(secret) => (self.secret(secret).await?, format!("the secret `{secret}`")),
             None => {
-                let names: &[&str] = if app.is_some() { &APP_KEYS } else { &TOKENS };
-                let set = |name| Some((name, env::var(name).ok().filter(|value| !value.trim().is_empty())?));
-                let Some((name, value)) = names.iter().copied().find_map(set) else {
+                let set = |name| env::var(name).ok().filter(|value| !value.trim().is_empty());
+                let own = if app.is_some() { APP_KEY } else { TOKEN };
+                let api = set(RUNNERS_API).unwrap_or_else(|| manifest::GitHub::default().url);
+                let is_for_this = is_same_host(&api, &self.settings.url);
+                let of_runner = || set(RUNNERS_TOKEN).filter(|_| app.is_none() && is_for_this);
+                let found = set(own).map(|value| (own, value));
+                let Some((name, value)) = found.or_else(|| Some((RUNNERS_TOKEN, of_runner()?))) else {
                     let what = if app.is_some() { "the App's private key" } else { "a token" };
-                    let message = format!(
+                    let mut message = format!(
                         "there is nothing to sign in to GitHub with: put {what} into a secret that `secret` in `[deliver.github]` \
-                         names, or into the variable {}",
-                        names[0]
+                         names, or into the variable {own}"
                     );
+                    if app.is_none() && set(RUNNERS_TOKEN).is_some() {
+                        message += &format!("; {RUNNERS_TOKEN} is for {api} alone");
+                    }
                     return Err(none("GitHub", message));
                 };
                 (SecretString::from(value), format!("the variable {name}"))
@@ -111,6 +121,16 @@ impl GitHub {
         };
         Err(CallError::new(ErrorKind::NoCredentials, operation, name, message))
     }
+}
+
+/// Whether both are at the same host, by the same scheme and port.
+fn is_same_host(one: &str, other: &str) -> bool {
+    let host = |url: &str| {
+        let url: http::Uri = url.parse().ok()?;
+        let port = url.port_u16().or_else(|| (url.scheme_str() == Some("https")).then_some(443));
+        Some((url.scheme_str()?.to_owned(), url.host()?.to_ascii_lowercase(), port))
+    };
+    host(one).is_some_and(|one| host(other) == Some(one))
 }
 
 /// The HTTP client of the SDK.
@@ -145,5 +165,31 @@ impl Web for Https {
             Ok(Response::from_parts(parts, body.into_bytes().to_vec()))
         };
         tokio::time::timeout(TIMEOUT, answer).await.unwrap_or_else(|_| Err("no answer in time".to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_same_host;
+
+    #[test]
+    fn the_runners_token_is_for_its_own_github() {
+        let api = "https://api.github.com";
+        for url in ["https://api.github.com", "https://API.github.com/", "https://api.github.com:443"] {
+            assert!(is_same_host(api, url), "{url}");
+        }
+        for url in [
+            "https://api.github.com.example.com",
+            "https://example.com/api.github.com",
+            "http://api.github.com",
+            "https://api.github.com:8443",
+            "https://api.github.com@example.com",
+            "http://127.0.0.1:8080",
+            "",
+        ] {
+            assert!(!is_same_host(api, url), "{url}");
+        }
+        assert!(is_same_host("https://ghes.example/api/v3", "https://ghes.example/api/v3"));
+        assert!(!is_same_host("", ""));
     }
 }

@@ -77,7 +77,7 @@ fn comparison(since: &Since<'_>, compared: &Compared, plan: &Plan) -> String {
         }
         _ => summary,
     };
-    out + "\n" + &summary + "\n"
+    out + "\n" + &plan::remarks(plan) + &summary + "\n"
 }
 
 /// One line that a tired person can stop at.

@@ -67,7 +67,7 @@ pub fn quiet_line(groups: &Groups<'_>) -> String {
 }
 
 /// What concerns no single change: warnings, and accounts that could not be read.
-fn remarks(plan: &Plan) -> String {
+pub fn remarks(plan: &Plan) -> String {
     let warnings = warnings(plan);
     let warnings = warnings.iter().map(|warning| format!("{YELLOW}warning{YELLOW:#}: {}", printable(warning)));
     let lines: Vec<String> = warnings.chain(unread(&plan.accounts_unread)).collect();

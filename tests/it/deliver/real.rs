@@ -162,6 +162,78 @@ async fn an_app_signs_in_for_each_owner_and_what_it_may_not_is_known_before() {
     assert!(kind == ErrorKind::NoCredentials && text.contains("no private key") && !text.contains("hunter2"), "{text}");
 }
 
+/// A secret of something else is never sent as a token, whatever it looks like.
+#[tokio::test]
+async fn what_is_no_token_is_not_sent() {
+    let (account, server) = (account(), VaultServer::start(&PLACES));
+    for (text, why) in [
+        ("{\"Version\":1,\"AccessKeyId\":\"AKIAEXAMPLE000000001\",\"SecretAccessKey\":\"hush\"}", "more than one text"),
+        ("{\"token\": {\"value\": \"hush\"}}", "more than one text"),
+        ("{}", "more than one text"),
+        ("[\"hush\"]", "is JSON"),
+        ("\"hush-hush\"", "is JSON"),
+        ("12345", "is JSON"),
+        ("{\"token\": \"{\\\"a\\\": 1}\"}", "no token"),
+        ("{\"token\": \"hush", "no token"),
+        ("AKIAEXAMPLE000000001:hush", "access key of AWS"),
+        ("{\"x\": \"ASIAEXAMPLE000000001\"}", "access key of AWS"),
+        ("wJalrXUtnFEMI/K7MDENG/bPxRfiCYhushhushkey", "no token"),
+        ("user hush", "no token"),
+    ] {
+        let aws = connected(&account, &server, GitHub::default(), text).await;
+        let (kind, said) = said(aws.vault_key(&repository()).await);
+        assert!(kind == ErrorKind::NoCredentials && said.contains(why) && !said.contains("hush"), "{text}: {said}");
+        assert_eq!(server.take_requests(), [] as [String; 0], "{text}");
+        let name = format!("keyrota/{}", text.len());
+        account
+            .secrets()
+            .delete_secret()
+            .secret_id(name)
+            .force_delete_without_recovery(true)
+            .send()
+            .await
+            .expect("gone");
+    }
+    let aws = connected(&account, &server, GitHub::default(), &json!({ "token": TOKEN }).to_string()).await;
+    aws.vault_key(&repository()).await.expect("one text by one name");
+}
+
+/// What a colleague's branch names is neither read nor called by a review with an administrator's credentials; nor does a runner's token go
+/// to another GitHub than its own.
+#[tokio::test]
+async fn a_review_sends_no_secret_to_what_a_branch_names() {
+    use crate::repository::git;
+    let (account, server) = (account(), VaultServer::start(&PLACES));
+    account.create_user("ci", "/", &[], &[]).await;
+    account.create_key("ci", Utc::now() - TimeDelta::days(5)).await;
+    account.secrets().create_secret().name("prod/db").secret_string(TOKEN).send().await.expect("a new secret");
+    let shared = "version = 1\n[defaults]\nnotify = []\n";
+    let team = "version = 1\n[[rotate]]\nusers = [\"ci\"]\ndeliver = [\"github:acme/payments\"]\n";
+    let folder = Folder::new(&[("manifests/keyrota.toml", shared), ("manifests/team.toml", team)]);
+    let root = folder.path("");
+    git(&root, &["init", "--quiet", "--initial-branch=main", "--template=", "."]);
+    git(&root, &["add", "--all"]);
+    git(&root, &["commit", "--quiet", "--message", "before"]);
+    let run = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = folder.command_in(&account, arguments);
+        command.envs(variables.iter().copied());
+        crate::command::Ran::of(command)
+    };
+    let url = &server.url;
+    for table in [format!("url = \"{url}\"\nsecret = \"prod/db\"\n"), format!("url = \"{url}\"\n")] {
+        folder.write("manifests/keyrota.toml", &format!("{shared}[deliver.github]\n{table}"));
+        let ran =
+            run(&["plan", "--base", "HEAD"], &[("KEYROTA_GITHUB_TOKEN", TOKEN), ("GITHUB_TOKEN", TOKEN)]).exits(0);
+        ran.shows(&["could not be looked at", "it is not asked before that is merged", "deliver.github.url"]);
+        assert_eq!(server.take_requests(), [] as [String; 0], "{table}");
+    }
+    // Merged, but with what the runner has for github.com.
+    run(&["plan"], &[("GITHUB_TOKEN", TOKEN)]).exits(0).shows(&["GITHUB_TOKEN is for https://api.github.com alone"]);
+    assert_eq!(server.take_requests(), [] as [String; 0]);
+    run(&["plan"], &[("GITHUB_TOKEN", TOKEN), ("GITHUB_API_URL", url)]).exits(0);
+    assert_ne!(server.take_requests(), [] as [String; 0]);
+}
+
 #[tokio::test]
 async fn a_parameter_is_made_written_over_and_looked_at_without_its_value() {
     let account = account();

@@ -172,3 +172,45 @@ fn what_is_written_back_is_noticed_before_the_old_key_stops() {
     let unread = plan(&manifest, &sandbox, day(7)).warnings.iter().any(|it| matches!(it, Warning::PlaceUnread { .. }));
     assert!(!unread, "everything could be looked at");
 }
+
+/// What the name of a user makes of a place is known without a call, and before anything begins.
+#[test]
+fn places_that_can_not_be_are_found_out_before_anything_begins() {
+    let named = |user: &str| {
+        let sandbox = account(95, false);
+        sandbox.change(|world| world.users[0].name = user.to_owned());
+        sandbox
+    };
+    let prefix = "[deliver.github]\nnames = [\"{user}_ID\", \"{user}_SECRET\"]\n";
+    let suffix = "[deliver.github]\nnames = [\"X_{user}\", \"X_ID\"]\n";
+    for (user, place, shared, why) in [
+        ("aws-x", "ssm:{user}", "", "begins with a word that AWS keeps for itself"),
+        ("ssm.x", "ssm:/{user}/x", "", "begins with a word that AWS keeps for itself"),
+        ("1user", "github:acme/payments", prefix, "`1USER_ID`"),
+        ("github_x", "github-org:acme", prefix, "`GITHUB_X_ID`"),
+        ("id", "github:acme/payments", suffix, "two of its secrets would be called `X_ID`"),
+        ("..", "github:acme/{user}", "", "does not name a repository of GitHub"),
+    ] {
+        let sandbox = named(user);
+        let rules = format!("version = 1\n[[rotate]]\nusers = [\"{user}\"]\ndeliver = [\"{place}\"]\n");
+        let manifest = manifest_with(&format!("{SHARED}{shared}"), &rules);
+        let plan = plan(&manifest, &sandbox, day(0));
+        assert!(plan.changes.is_empty(), "{user}: {plan:#?}");
+        let [waiting] = &plan.waiting[..] else { panic!("{user}: {plan:#?}") };
+        let WaitingOn::ClosedPlace { why: found, .. } = &waiting.wait else { panic!("{user}: {waiting:#?}") };
+        assert!(found.contains(why), "{user}: {found}");
+        let before = sandbox.inspect(|world| world.users.clone());
+        assert!(run(&manifest, &sandbox, day(0)).outcomes.is_empty());
+        assert_eq!(sandbox.inspect(|world| world.users.clone()), before, "{user}: nothing has begun");
+    }
+}
+
+/// Two places that are one for this user take the key once.
+#[test]
+fn a_place_that_a_user_has_by_two_names_is_delivered_to_once() {
+    let (manifest, sandbox) =
+        (rule("\"ssm:/x/{user}\", \"ssm:/x/ci\", \"github:acme/{user}\", \"github:acme/CI\"", ""), account(95, true));
+    let applied = run(&manifest, &sandbox, day(0));
+    assert_eq!(done(&applied).iter().filter(|(verb, _)| *verb == Verb::Deliver).count(), 2, "{applied:#?}");
+    assert!(plan(&manifest, &sandbox, day(0)).changes.is_empty());
+}

@@ -114,19 +114,26 @@ fn anonymous_manifests_deliver_to_places_of_the_same_kinds() {
     );
 }
 
-/// GitHub is the same for all accounts, and a review sees that as the run after it would.
+/// GitHub is the same for all accounts, which manifests must heed. Of names that differ only in what GitHub's can't hold it shows in the
+/// accounts alone, and a review sees that as the run after it would.
 #[test]
 fn a_review_sees_places_that_users_of_several_accounts_share() {
     let shared = format!(
         "{SHARED}[accounts.one]\nid = \"111122223333\"\nrole = \"keyrota\"\n[accounts.two]\nid = \"444455556666\"\nrole = \"keyrota\"\n"
     );
     let with = |deliver: &str| {
-        manifest_with(&shared, &format!("version = 1\n[[rotate]]\nusers = [\"ci\"]\ndeliver = [{deliver}]\n"))
+        let rules = format!(
+            "version = 1\n[[rotate]]\naccounts = [\"one\"]\nusers = [\"*\"]\nexcept = [\"ci-x\"]\ndeliver = [{deliver}]\n[[rotate]]\n\
+             accounts = [\"two\"]\nusers = [\"ci-x\"]\ndeliver = [{deliver}]\n"
+        );
+        manifest_with(&shared, &rules)
     };
-    let (base, head) = (with(""), with("\"github:acme/payments\""));
-    let user = "[[users]]\nname = \"ci\"\n[[users.keys]]\nid = \"AKIAOLD0000000000001\"\ncreated = 2026-01-01\n";
-    let clouds = ["111122223333", "444455556666"].map(|id| {
-        let text = format!("now = 2026-11-23T08:00:00Z\naccount = \"{id}\"\nregion = \"eu-west-1\"\n{user}");
+    let (base, head) = (with(""), with("\"github:acme/{user}\""));
+    let clouds = [("111122223333", "ci+x"), ("444455556666", "ci-x")].map(|(id, user)| {
+        let text = format!(
+            "now = 2026-11-23T08:00:00Z\naccount = \"{id}\"\nregion = \"eu-west-1\"\n[[users]]\nname = \"{user}\"\n\
+             [[users.keys]]\nid = \"AKIAOLD0000000000001\"\ncreated = 2026-01-01\n"
+        );
         Sandbox::parse(&text, "sandbox.toml").unwrap_or_else(|error| panic!("{error}"))
     });
     let named = |cloud: &Sandbox, name: &str| {
@@ -143,4 +150,48 @@ fn a_review_sees_places_that_users_of_several_accounts_share() {
         reviewed.plan.waiting.iter().map(|wait| (wait.account.id.as_str(), wait.wait.code())).collect();
     assert_eq!(blocked, [("111122223333", "shared-place"), ("444455556666", "shared-place")]);
     assert_eq!(reviewed.warnings.len(), 1, "{:#?}", reviewed.warnings);
+    let shown = reviewed.warnings[0].render(false);
+    assert!(shown.contains("`github:acme/ci-x`") && shown.contains("belongs to one account"), "{shown}");
+}
+
+/// Whoever writes the change would choose what is sent where, with the permissions of whoever reviews it.
+#[test]
+fn a_review_asks_no_other_github_than_the_one_before_the_change() {
+    let with = |github: &str| {
+        let rules = "version = 1\n[[rotate]]\nusers = [\"ci\"]\ndeliver = [\"github:acme/payments\"]\n";
+        manifest_with(&format!("{SHARED}{github}"), rules)
+    };
+    let sandbox = account(10, true);
+    let asked = |base: Result<&keyrota::manifest::Manifest, Vec<keyrota::manifest::Diagnostic>>, head: &str| {
+        let faulty = Faulty { delivers: true, ..Faulty::new(&sandbox, None, |_, _| {}) };
+        let own = keyrota::cloud::Reads::account(&sandbox).clone();
+        let pairs = [AccountPair { cloud: &faulty, before: Some(own.clone()), after: Some(own) }];
+        let reviewed = review(&pairs, &[], base, &with(head), day(0).into(), None, &|_| {}).now_or_never();
+        let reviewed = reviewed.expect("the sandbox never waits").expect("read");
+        let warnings: Vec<String> = reviewed.plan.warnings.iter().map(ToString::to_string).collect();
+        let calls = faulty.calls.take();
+        (calls.iter().any(|call| call.starts_with("vault")), warnings.join("\n"))
+    };
+    let table = "[deliver.github]\nurl = \"https://github.example.com/api/v3\"\napp-id = 1\ninstallation = 2\nsecret = \"keyrota/github\"\n";
+    let (plain, own) = (with(""), with(table));
+    for (base, head) in
+        [(&plain, "".to_owned()), (&own, table.to_owned()), (&own, format!("{table}visibility = \"all\"\n"))]
+    {
+        let (is_asked, warnings) = asked(Ok(base), &head);
+        assert!(is_asked && !warnings.contains("not asked"), "{head}: {warnings}");
+    }
+    let changed = [
+        table.replace("github.example.com", "evil.example.com"),
+        table.replace("app-id = 1", "app-id = 3"),
+        table.replace("installation = 2", "installation = 3"),
+        table.replace("keyrota/github", "prod/db"),
+        String::new(),
+    ];
+    for head in &changed {
+        let (is_asked, warnings) = asked(Ok(&own), head);
+        assert!(!is_asked && warnings.contains("it is not asked before that is merged"), "{head}: {warnings}");
+    }
+    // Nor where there was none, or where nobody knows.
+    assert!(!asked(Ok(&plain), table).0 && !asked(Err(Vec::new()), table).0);
+    assert!(asked(Err(Vec::new()), "").0, "what the environment holds goes to GitHub alone");
 }
