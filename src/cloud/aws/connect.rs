@@ -17,6 +17,7 @@ use aws_smithy_runtime_api::client::retries::{
 };
 use futures::{StreamExt, stream};
 use secrecy::ExposeSecret;
+use tokio::time::timeout_at;
 
 use super::{
     answer::Answers,
@@ -167,7 +168,14 @@ impl Caller {
     pub async fn accounts(&self, manifest: &Manifest) -> Result<Found, ConnectError> {
         match Question::of([manifest]) {
             None => Ok(Found::declared(manifest)),
-            Some(question) => Ok(Found::within(manifest, &self.organization(&question).await?, Some(self.account()))),
+            Some(question) => {
+                let listed = self.in_time(self.organization(&question)).await.unwrap_or_else(|| {
+                    let message = "the organisation could not be listed in time".to_owned();
+                    let hint = "AWS refuses calls, or does not answer: the next run tries again".to_owned();
+                    Err(ConnectError { problems: vec![Problem { account: None, id: None, message, hint }] })
+                });
+                Ok(Found::within(manifest, &listed?, Some(self.account())))
+            }
         }
     }
 
@@ -184,11 +192,15 @@ impl Caller {
         if declared.is_empty() {
             // Nothing to do would be believed.
             let message = "no account is left to look at".to_owned();
-            let hint = "look at `units` and `except` of [organization]: they leave every account out".to_owned();
+            let hint = "look at `units` and `except` of [organization], and at which of its accounts are active".to_owned();
             return Err(ConnectError { problems: vec![Problem { account: None, id: None, message, hint }] });
         }
         let entering = declared.iter().map(|(name, account)| async move {
-            connect_declared(self, name, account).await.map_err(|(message, hint)| Problem {
+            let entered = self.in_time(connect_declared(self, name, account)).await.unwrap_or_else(|| {
+                let message = "not entered, for the time for that was over".to_owned();
+                Err((message, "AWS refuses calls, or does not answer: the next run tries again".to_owned()))
+            });
+            entered.map_err(|(message, hint)| Problem {
                 account: Some((name.clone(), account.source.clone())),
                 id: Some(account.id.clone()),
                 message,
@@ -204,6 +216,16 @@ impl Caller {
             }
         }
         if accounts.is_empty() { Err(ConnectError { problems }) } else { Ok(Connected { accounts, problems }) }
+    }
+}
+
+impl Caller {
+    /// What this yields as long as there is time.
+    async fn in_time<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        match self.settings.enter_until {
+            Some(until) => timeout_at(until, work).await.ok(),
+            None => Some(work.await),
+        }
     }
 }
 
@@ -323,7 +345,11 @@ async fn connect_declared(caller: &Caller, name: &str, declared: &DeclaredAccoun
         }
         Ok(assumed) => {
             let message = format!("role {arn} is of account {}, not {id}", assumed.account);
-            Err((message, format!("correct `role` or `id` in [accounts.{name}]")))
+            let place = match declared.membership.is_some() {
+                true => "`role` in [organization]".to_owned(),
+                false => format!("`role` or `id` in [accounts.{name}]"),
+            };
+            Err((message, format!("correct {place}")))
         }
         Err(failure) => {
             let is_management = declared.membership.as_ref().is_some_and(|membership| membership.is_management);

@@ -116,13 +116,13 @@ impl Organizations {
         let mut level = Vec::new();
         let mut token = None;
         loop {
-            let request = self.client.list_roots().set_next_token(token);
+            let request = self.client.list_roots().set_next_token(token.clone());
             let page = self.call(operation, || request.clone().send()).await?;
             for root in page.roots.unwrap_or_default() {
                 let (id, name) = (present(operation, "id", root.id)?, root.name.unwrap_or_else(|| "Root".to_owned()));
                 level.push(vec![Unit { id, path: name }]);
             }
-            token = page.next_token.filter(|token| !token.is_empty());
+            token = following(operation, token, page.next_token)?;
             if token.is_none() {
                 break;
             }
@@ -150,14 +150,14 @@ impl Organizations {
         let (mut below, mut token) = (Vec::new(), None);
         loop {
             let request =
-                self.client.list_organizational_units_for_parent().parent_id(&parent.id).set_next_token(token);
+                self.client.list_organizational_units_for_parent().parent_id(&parent.id).set_next_token(token.clone());
             let page = self.call(operation, || request.clone().send()).await?;
             for OrganizationalUnit { id, name, .. } in page.organizational_units.unwrap_or_default() {
                 let (id, name) = (present(operation, "id", id)?, present(operation, "name", name)?);
                 let unit = Unit { id, path: format!("{prefix}{name}") };
                 below.push(chain.iter().cloned().chain([unit]).collect());
             }
-            token = page.next_token.filter(|token| !token.is_empty());
+            token = following(operation, token, page.next_token)?;
             if token.is_none() {
                 return Ok(below);
             }
@@ -171,13 +171,13 @@ impl Organizations {
             let (operation, accounts, next) = match unit {
                 Some(unit) => {
                     let operation = "organizations:ListAccountsForParent";
-                    let request = self.client.list_accounts_for_parent().parent_id(&unit.id).set_next_token(token);
+                    let request = self.client.list_accounts_for_parent().parent_id(&unit.id).set_next_token(token.clone());
                     let page = self.call(operation, || request.clone().send()).await?;
                     (operation, page.accounts, page.next_token)
                 }
                 None => {
                     let operation = "organizations:ListAccounts";
-                    let request = self.client.list_accounts().set_next_token(token);
+                    let request = self.client.list_accounts().set_next_token(token.clone());
                     let page = self.call(operation, || request.clone().send()).await?;
                     (operation, page.accounts, page.next_token)
                 }
@@ -185,7 +185,7 @@ impl Organizations {
             for account in accounts.unwrap_or_default() {
                 members.push(member(operation, account, membership)?);
             }
-            token = next.filter(|token| !token.is_empty());
+            token = following(operation, token, next)?;
             if token.is_none() {
                 return Ok(members);
             }
@@ -199,10 +199,10 @@ impl Organizations {
         let operation = "organizations:ListTagsForResource";
         let (mut tags, mut token) = (BTreeMap::new(), None);
         loop {
-            let request = self.client.list_tags_for_resource().resource_id(&member.id).set_next_token(token);
+            let request = self.client.list_tags_for_resource().resource_id(&member.id).set_next_token(token.clone());
             let page = self.call(operation, || request.clone().send()).await?;
             tags.extend(page.tags.unwrap_or_default().into_iter().map(|Tag { key, value, .. }| (key, value)));
-            token = page.next_token.filter(|token| !token.is_empty());
+            token = following(operation, token, page.next_token)?;
             if token.is_none() {
                 let membership = Membership { tags, ..(*member.membership).clone() };
                 return Ok(Member { membership: Arc::new(membership), ..member });
@@ -308,6 +308,15 @@ fn member(operation: &'static str, account: Account, membership: &Arc<Membership
 
 fn present(operation: &'static str, what: &str, value: Option<String>) -> Result<String, Refusal> {
     value.filter(|value| !value.is_empty()).ok_or_else(|| malformed(operation, &format!("it has no {what}")))
+}
+
+/// The token of the page that follows.
+fn following(operation: &'static str, before: Option<String>, next: Option<String>) -> Result<Option<String>, Refusal> {
+    let next = next.filter(|token| !token.is_empty());
+    match next.is_some() && next == before {
+        true => Err(malformed(operation, "its pages go round in a circle")),
+        false => Ok(next),
+    }
 }
 
 fn malformed(operation: &'static str, what: &str) -> Refusal {

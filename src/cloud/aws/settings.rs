@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use secrecy::SecretString;
+use tokio::time::Instant;
 
 use crate::manifest::{Deliver, GitHub};
 
@@ -31,6 +32,8 @@ pub struct Settings {
     pub github: GitHub,
     /// For one attempt; four times as long for all attempts of a call together.
     pub attempt_timeout: Duration,
+    /// What could not be entered or listed by then is given up, so that there is time for the rest; `None`: there is time.
+    pub enter_until: Option<Instant>,
 }
 
 /// An endpoint with fixed credentials: an emulator.
@@ -60,6 +63,7 @@ impl Default for Settings {
             github_patience: Duration::from_secs(60),
             github: GitHub::default(),
             attempt_timeout: Duration::from_secs(30),
+            enter_until: None,
         }
     }
 }
