@@ -13,6 +13,7 @@ use crate::{
         Code, DeclaredAccount, Diagnostic, Manifest, Organization, Pattern, Rule, Source, UnitName,
         diagnostic::{any_of, nearest, quote},
     },
+    roster::holds_in,
 };
 
 /// What manifests ask of an organisation: no more is read.
@@ -129,8 +130,9 @@ impl Found {
             let name = declared.map_or(&member.name, |(name, _)| name);
             let is_left_out = !is_within(organization, member)
                 || organization.except.iter().any(|except| names(except, member, name));
-            if is_left_out && declared.is_none() {
-                if is_within(organization, member) {
+            // One that the manifests declare is looked at as if there were no organisation.
+            if is_left_out {
+                if declared.is_none() && is_within(organization, member) {
                     excepted.push(left_out(member, name, "left out by `except` of `[organization]`".to_owned()));
                 }
                 continue;
@@ -224,7 +226,7 @@ fn account(
         role: own_role.or_else(|| (!is_own).then(|| role.clone())),
         region: own_region.or_else(|| region.clone()),
         external_id,
-        membership: Some(member.membership.clone()),
+        membership: Some(Arc::new(Membership { name: member.name.clone(), ..(*member.membership).clone() })),
     }
 }
 
@@ -256,6 +258,24 @@ fn mistakes(
             let label = manifest.sources.label_part(source, &pattern.span, "");
             mistakes.push(known.help(Diagnostic::warning(Code::AccountsUnmatched, message, label), &pattern.text));
         }
+    }
+    let looked_at: Vec<Account> = accounts
+        .iter()
+        .map(|(name, DeclaredAccount { id, membership, .. })| Account {
+            id: id.clone(),
+            name: Some(name.clone()),
+            partition: String::new(),
+            region: String::new(),
+            membership: membership.clone(),
+        })
+        .collect();
+    let is_narrow = |rule: &&Rule| !rule.units.is_empty() || !rule.account_tags.is_empty();
+    let is_elsewhere = |rule: &&Rule| !looked_at.iter().any(|account| holds_in(rule, account));
+    for rule in manifest.rules.iter().filter(is_narrow).filter(is_elsewhere) {
+        let message = "the rule holds in no account that is looked at".to_owned();
+        let help = "see in which units the accounts are, and which tags they have; tags of accounts compare with case";
+        let label = manifest.sources.label(&rule.source, "");
+        mistakes.push(Diagnostic::warning(Code::AccountsUnmatched, message, label).help(help));
     }
     for exemption in &manifest.exemptions {
         let Some(account) = exemption.account.as_ref().filter(|account| !known.matches(&Pattern::new(account))) else {

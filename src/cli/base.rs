@@ -103,7 +103,9 @@ pub async fn connect_base(
     if callers_before && !is_known(caller.account()) {
         accounts.clouds.extend(caller.enter_own().accounts);
     }
-    let is_wanted = |(_, account): &&(String, DeclaredAccount)| !is_known(&account.id);
+    // What the change looks at as well and could not be entered is unread, and leaves nothing.
+    let is_looked_at = |id: &str| head.accounts.iter().any(|(_, account)| account.id == id);
+    let is_wanted = |(_, account): &&(String, DeclaredAccount)| !is_known(&account.id) && !is_looked_at(&account.id);
     let wanted: Vec<_> =
         accounts.found.accounts.iter().filter(is_wanted).map(|(name, account)| (name.clone(), account)).collect();
     if wanted.is_empty() {

@@ -10,7 +10,7 @@ use keyrota::{
         sandbox::Sandbox,
     },
     inventory::UnreadAccount,
-    manifest::{DeclaredAccount, Manifest, Pattern, schedule::next_after},
+    manifest::{DeclaredAccount, Manifest, Pattern, diagnostic::nearest, schedule::next_after},
     organization::{Found, Listed, Question},
     report::unread::causes,
 };
@@ -59,11 +59,16 @@ pub fn selected(mut found: Found, common: &Common) -> Result<Found, CommandError
         let mut is_wanted = vec![false; found.accounts.len()];
         for wanted in &common.accounts {
             let pattern = Pattern::new(wanted);
-            let is_it = |(name, account): &(String, DeclaredAccount)| match pattern.is_exact() {
-                true => name == wanted || account.id == *wanted,
-                false => pattern.matches(name) || pattern.matches(&account.id),
+            let is_it = |(name, account): &(String, DeclaredAccount)| {
+                let in_organization = account.membership.as_ref().map(|membership| membership.name.as_str());
+                let names = [Some(name.as_str()), Some(account.id.as_str()), in_organization];
+                names.into_iter().flatten().any(|name| pattern.matches(name))
             };
-            let matching: Vec<usize> = (0..found.accounts.len()).filter(|at| is_it(&found.accounts[*at])).collect();
+            let mut matching: Vec<usize> = (0..found.accounts.len()).filter(|at| is_it(&found.accounts[*at])).collect();
+            // No two accounts have an id, whatever they are called.
+            if let Some(at) = matching.iter().copied().find(|at| found.accounts[*at].1.id == *wanted) {
+                matching = vec![at];
+            }
             match matching[..] {
                 [] => return Err(no_account(wanted, &found)),
                 [_, _, ..] if pattern.is_exact() => {
@@ -109,6 +114,8 @@ fn no_account(wanted: &str, found: &Found) -> CommandError {
         }
         false => format!("the manifests declare {known}"),
     };
+    let near = nearest(wanted, found.accounts.iter().map(|(name, _)| name.as_str()));
+    let hint = near.map_or_else(|| hint.clone(), |near| format!("did you mean `{near}`? {hint}"));
     CommandError::new(format!("`--account {wanted}`: there is no such account")).hint(hint)
 }
 

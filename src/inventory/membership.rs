@@ -14,6 +14,8 @@ pub struct Unit {
 /// The place of an account in its organisation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Membership {
+    /// How AWS Organizations calls it, whatever the manifests do.
+    pub name: String,
     /// From the root down to the unit that it is in; empty where nobody asked.
     pub units: Vec<Unit>,
     /// The tags of the account, which compare with case; empty where nobody asked.

@@ -26,8 +26,9 @@ use crate::{
     },
 };
 
+pub(crate) use self::selection::holds_in;
 #[cfg(feature = "cli")]
-pub(crate) use self::selection::{holds_in, may_hold_in};
+pub(crate) use self::selection::may_hold_in;
 pub use self::{
     model::{Conflict, Entry, Roster, WithoutAddress},
     selection::{Relevance, selects},

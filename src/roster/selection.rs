@@ -199,7 +199,8 @@ pub(crate) fn holds_in(rule: &Rule, account: &Account) -> bool {
 /// The same as far as the manifests alone tell: whether it would if the account were in the right unit, with the right tags.
 pub(crate) fn may_hold_in(rule: &Rule, account: &Account) -> bool {
     let matches = |pattern: &Pattern| {
-        pattern.matches(&account.id) || account.name.as_ref().is_some_and(|name| pattern.matches(name))
+        let own = account.name.as_ref().is_some_and(|name| pattern.matches(name));
+        own || pattern.matches(&account.id) || account.membership.as_ref().is_some_and(|it| pattern.matches(&it.name))
     };
     rule.accounts.is_empty() || rule.accounts.iter().any(matches)
 }

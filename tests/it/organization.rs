@@ -313,7 +313,8 @@ fn a_report_counts_accounts_and_hides_none() {
     let csv = run(&["report", "--format", "csv"]).exits(5).stdout;
     let named: BTreeSet<&str> = csv.lines().skip(1).filter_map(|line| line.split(',').nth(3)).collect();
     assert_eq!(named.len(), 14, "{csv}");
-    let unread: Vec<&str> = csv.lines().filter(|line| line.contains(",unreadable,") && line.contains("no role")).collect();
+    let unread: Vec<&str> =
+        csv.lines().filter(|line| line.contains(",unreadable,") && line.contains("no role")).collect();
     assert_eq!(unread.len(), 2, "an account that was not read has a row: {csv}");
     // A report of some says which it leaves out.
     let json = run(&["report", "--format", "json", "--account", "team-05"]).exits(0).json();

@@ -192,7 +192,8 @@ impl Caller {
         if declared.is_empty() {
             // Nothing to do would be believed.
             let message = "no account is left to look at".to_owned();
-            let hint = "look at `units` and `except` of [organization], and at which of its accounts are active".to_owned();
+            let hint =
+                "look at `units` and `except` of [organization], and at which of its accounts are active".to_owned();
             return Err(ConnectError { problems: vec![Problem { account: None, id: None, message, hint }] });
         }
         let entering = declared.iter().map(|(name, account)| async move {

@@ -171,7 +171,8 @@ impl Organizations {
             let (operation, accounts, next) = match unit {
                 Some(unit) => {
                     let operation = "organizations:ListAccountsForParent";
-                    let request = self.client.list_accounts_for_parent().parent_id(&unit.id).set_next_token(token.clone());
+                    let request =
+                        self.client.list_accounts_for_parent().parent_id(&unit.id).set_next_token(token.clone());
                     let page = self.call(operation, || request.clone().send()).await?;
                     (operation, page.accounts, page.next_token)
                 }
