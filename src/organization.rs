@@ -270,8 +270,12 @@ fn mistakes(
         })
         .collect();
     let is_narrow = |rule: &&Rule| !rule.units.is_empty() || !rule.account_tags.is_empty();
+    let is_known = |rule: &&Rule| {
+        rule.units.iter().all(|unit| wrong_unit(manifest, &rule.source, unit, listed).is_none())
+            && rule.accounts.iter().all(|pattern| known.matches(pattern))
+    };
     let is_elsewhere = |rule: &&Rule| !looked_at.iter().any(|account| holds_in(rule, account));
-    for rule in manifest.rules.iter().filter(is_narrow).filter(is_elsewhere) {
+    for rule in manifest.rules.iter().filter(is_narrow).filter(is_known).filter(is_elsewhere) {
         let message = "the rule holds in no account that is looked at".to_owned();
         let help = "see in which units the accounts are, and which tags they have; tags of accounts compare with case";
         let label = manifest.sources.label(&rule.source, "");

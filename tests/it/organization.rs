@@ -146,6 +146,35 @@ fn what_the_organisation_has_not_is_told_with_what_was_meant() {
     assert!(Found::within(&manifest(&shared, rules), &one, None).diagnostics.is_empty());
 }
 
+/// What holds nowhere selects nobody, and nothing else would say so.
+#[test]
+fn a_rule_that_holds_in_no_account_is_told() {
+    for (more, is_told) in [
+        ("units = [\"Workloads/Prod\"]", false),
+        ("account-tags = { team = \"payments\" }", true),
+        ("units = [\"Workloads/Prod\"]\naccounts = [\"management\"]", true),
+    ] {
+        let found =
+            Found::within(&manifest(ORGANIZATION, &format!("[[rotate]]\nusers = [\"*\"]\n{more}\n")), &listed(), None);
+        let said: Vec<&str> = found.diagnostics.iter().map(|one| one.message.as_str()).collect();
+        assert_eq!(said.contains(&"the rule holds in no account that is looked at"), is_told, "{more}: {said:?}");
+    }
+}
+
+/// An account that `[accounts]` calls otherwise is the one that AWS Organizations calls by its own name all the same.
+#[test]
+fn a_declared_account_keeps_the_name_that_its_organisation_gives_it() {
+    let rules = "[[rotate]]\nusers = [\"*\"]\naccounts = [\"shop\"]\n";
+    let declared = "[accounts.payments]\nid = \"111122220002\"\nrole = \"own\"\n";
+    let found = Found::within(&manifest(&format!("{ORGANIZATION}{declared}"), rules), &listed(), None);
+    assert!(found.diagnostics.is_empty(), "{:?}", found.diagnostics);
+    // Left out of the organisation, it is as if there were none.
+    let left_out = format!("{ORGANIZATION}except = [\"shop\"]\n{}", declared.replace("role = \"own\"\n", ""));
+    let found = Found::within(&manifest(&left_out, ""), &listed(), None);
+    let payments = found.accounts.iter().find(|(name, _)| name == "payments").expect("it is declared");
+    assert_eq!((payments.1.role.as_deref(), payments.1.external_id.as_deref()), (None, None));
+}
+
 #[test]
 fn no_more_is_asked_than_the_manifests_need() {
     let with = |shared: &str, rules: &str| manifest(&format!("{ORGANIZATION}{shared}"), rules);
