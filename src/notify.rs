@@ -402,7 +402,7 @@ impl<C: Writes> Notifier<'_, '_, C> {
             paced_until: paced().filter_map(|waiting| waiting.until).max(),
             accounts: digests,
             unfinished: applied
-                .left()
+                .left(self.accounts.len() > 1)
                 .into_iter()
                 .map(|(cause, users)| format!("{} ({cause})", users.join(", ")))
                 .collect(),

@@ -35,20 +35,24 @@ impl Verdict {
 
     fn over(plan: &Plan, applied: Option<&Applied>, is_meant: impl Fn(&Account) -> bool) -> Self {
         let unreadable = plan.unreadable().filter(|waiting| is_meant(&waiting.account));
-        let mut verdict = Self {
-            unreadable: unreadable.map(|Waiting { user, wait, .. }| format!("{user}: {wait}")).collect(),
-            ..Self::default()
-        };
+        // Users of several accounts may have one name.
+        let are_many = plan.accounts.len() > 1;
+        let unreadable = unreadable
+            .map(|Waiting { account, user, wait, .. }| format!("{}: {wait}", account.user_named(user, are_many)));
+        let mut verdict = Self { unreadable: unreadable.collect(), ..Self::default() };
         let outcomes = applied.into_iter().flat_map(|applied| &applied.outcomes);
         for Outcome { change, result, .. } in outcomes.filter(|outcome| is_meant(&outcome.change.account)) {
             if let Err(error) = result {
-                verdict.failed.push(format!("{} {}: {error}", change.action.verb(), change.user));
+                verdict.failed.push(format!("{} {}: {error}", change.action.verb(), change.user_in(are_many)));
             }
         }
         let deferred = applied.into_iter().flat_map(|applied| &applied.deferred);
-        for Deferred { user, cause, .. } in deferred.filter(|deferred| is_meant(&deferred.account)) {
+        for Deferred { account, user, cause } in deferred.filter(|deferred| is_meant(&deferred.account)) {
             match cause.is_failure() {
-                true => verdict.unfinished.push(format!("{user} is not finished: {cause}")),
+                true => {
+                    let user = account.user_named(user, are_many);
+                    verdict.unfinished.push(format!("{user} is not finished: {cause}"));
+                }
                 false => verdict.stopped += 1,
             }
         }

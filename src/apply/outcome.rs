@@ -138,11 +138,11 @@ impl Applied {
         changes.chain(left).chain(mail).chain(events).filter_map(|error| error.hint.as_deref()).collect()
     }
 
-    /// The users that were left to the next run, by cause.
-    pub fn left(&self) -> Vec<(String, Vec<&str>)> {
-        let mut left: Vec<(String, Vec<&str>)> = Vec::new();
-        for Deferred { user, cause, .. } in &self.deferred {
-            let cause = cause.to_string();
+    /// The users that were left to the next run, by cause; with their accounts where there are many.
+    pub fn left(&self, are_many: bool) -> Vec<(String, Vec<String>)> {
+        let mut left: Vec<(String, Vec<String>)> = Vec::new();
+        for Deferred { account, user, cause } in &self.deferred {
+            let (cause, user) = (cause.to_string(), account.user_named(user, are_many));
             match left.iter_mut().find(|(known, _)| *known == cause) {
                 Some((_, users)) => users.push(user),
                 None => left.push((cause, vec![user])),

@@ -104,6 +104,9 @@ fn no_account(wanted: &str, found: &Found) -> CommandError {
     let known = named(&found.accounts, |name, _| format!("`{name}`"));
     let hint = match found.accounts.is_empty() {
         true => "the manifests declare none: add `[accounts.NAME]` to keyrota.toml".to_owned(),
+        false if found.accounts.iter().any(|(_, account)| account.membership.is_some()) => {
+            format!("the accounts are {known}")
+        }
         false => format!("the manifests declare {known}"),
     };
     CommandError::new(format!("`--account {wanted}`: there is no such account")).hint(hint)

@@ -2,7 +2,7 @@
 
 use super::{
     controls::CONTROLS,
-    model::{Evidence, KeyRow, KeyStatus},
+    model::{Evidence, KeyRow, KeyStatus, Verdict},
     shown,
 };
 use crate::report::csv::table;
@@ -53,7 +53,20 @@ pub fn render(evidence: &Evidence) -> String {
         let verdicts = verdicts.map(|it| it.map_or("", |it| it.as_str()).to_owned());
         fields(&evidence.as_of, row).into_iter().chain(verdicts).collect::<Vec<_>>()
     });
-    table(&header, rows)
+    // A table that leaves an account out would look whole.
+    let unread = evidence.completeness.accounts_unread.iter().map(|account| {
+        let value = |column: &str| match column {
+            "as-of" => evidence.as_of.clone(),
+            "account" => account.account.clone().unwrap_or_default(),
+            "account-name" => account.account_name.clone().unwrap_or_default(),
+            "state" => "unreadable".to_owned(),
+            "message" => account.error.clone(),
+            _ => String::new(),
+        };
+        let unknown = CONTROLS.iter().map(|_| Verdict::Unknown.as_str().to_owned());
+        COLUMNS.into_iter().map(value).chain(unknown).collect::<Vec<_>>()
+    });
+    table(&header, rows.chain(unread))
 }
 
 fn fields(as_of: &str, row: &KeyRow) -> [String; COLUMNS.len()] {

@@ -156,6 +156,17 @@ impl fmt::Display for UnreadAccount {
     }
 }
 
+impl Account {
+    /// A user of the account; with its name, or its id, where there are many accounts.
+    #[must_use]
+    pub fn user_named(&self, user: &str, are_many: bool) -> String {
+        match are_many {
+            true => format!("{user} in {}", self.name.as_ref().unwrap_or(&self.id)),
+            false => user.to_owned(),
+        }
+    }
+}
+
 impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.name {

@@ -75,6 +75,11 @@ impl Change {
         }
     }
 
+    /// The user, with its account where there are many.
+    pub fn user_in(&self, are_many: bool) -> String {
+        self.account.user_named(&self.user, are_many)
+    }
+
     /// The place that takes the key, of a delivery.
     pub fn place(&self) -> Option<String> {
         self.action.place().map(ToString::to_string)

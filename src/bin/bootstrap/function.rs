@@ -335,7 +335,7 @@ fn summarize(mode: Mode, report: &Report<'_>) {
     let Some(applied) = report.applied else { return };
     let Counts { blocked, held, .. } = Counts::of(report.plan);
     let verdict = Verdict::of(report.plan, report.applied);
-    for (cause, users) in applied.left() {
+    for (cause, users) in applied.left(report.plan.accounts.len() > 1) {
         tracing::warn!(users = users.join(", "), cause, "not finished");
     }
     let message = match verdict.stopped {

@@ -78,7 +78,9 @@ pub fn remarks(plan: &Plan) -> String {
 pub fn applied(report: &Report<'_>) -> String {
     let Some(applied) = report.applied else { return String::new() };
     let Applied { outcomes, deferred, after: _, mail, events } = applied;
-    let left = applied.left();
+    // Users of several accounts may have one name.
+    let are_many = report.plan.accounts.len() > 1;
+    let left = applied.left(are_many);
     let left = left.iter().map(|(cause, users)| {
         let (users, cause) = (printable(&users.join(", ")), printable(cause));
         format!("{YELLOW}!{YELLOW:#} {users}\t\t\t{YELLOW}not finished: {cause}{YELLOW:#}")
@@ -86,7 +88,7 @@ pub fn applied(report: &Report<'_>) -> String {
     let mut text = aligned(
         outcomes
             .iter()
-            .flat_map(outcome_lines)
+            .flat_map(|outcome| outcome_lines(outcome, are_many))
             .chain(left)
             .chain(mail.iter().flat_map(mail_lines))
             .chain(events.iter().filter_map(event_line)),
@@ -130,14 +132,14 @@ pub fn applied(report: &Report<'_>) -> String {
     text
 }
 
-fn outcome_lines(outcome: &Outcome) -> Vec<String> {
+fn outcome_lines(outcome: &Outcome, are_many: bool) -> Vec<String> {
     let Outcome { change, at: _, result, issued, notes, told } = outcome;
     let verb = change.action.verb();
     let key = match verb {
         Verb::Update => about(change),
         _ => change.action.key().or(issued.as_ref()).map_or("", |key| key.as_str()),
     };
-    let user = printable(&change.user);
+    let user = printable(&change.user_in(are_many));
     let (style, text) = match result {
         Ok(()) => (style(verb), format!("{}{}", result_word(result), beside(change, told))),
         Err(Failure::Stale(why)) => (YELLOW, format!("{YELLOW}stale: {}{YELLOW:#}", printable(why))),
