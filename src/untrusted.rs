@@ -43,6 +43,29 @@ pub fn shell_word(word: &str) -> String {
     shlex::try_quote(word).map_or_else(|_| String::new(), Cow::into_owned)
 }
 
+/// What a service says, which may quote what it was sent: nothing that could be a credential is left in it. Kept are words, and paths
+/// and names of them.
+pub fn without_credentials(text: &str) -> String {
+    /// Shorter than every key, token and password that keyrota sends.
+    const SHORTEST: usize = 20;
+    const LONGEST_WORD: usize = 24;
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "+/=_.%~-".contains(c);
+    let is_word = |word: &str| word.len() <= LONGEST_WORD && word.chars().all(|c| c.is_ascii_lowercase());
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let end = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
+        let run = &rest[..end];
+        match end {
+            0 => out.push(c),
+            end if end < SHORTEST || run.split(['/', '.', '_', '-']).all(is_word) => out += run,
+            _ => out.push('…'),
+        }
+        rest = &rest[end.max(if end == 0 { c.len_utf8() } else { 0 })..];
+    }
+    out
+}
+
 /// A value within a message: in backticks, and cut after so many characters.
 pub fn quoted(text: &str, limit: usize) -> String {
     let end = text.char_indices().nth(limit).map_or(text.len(), |(end, _)| end);
@@ -288,4 +311,34 @@ fn escaped(text: &str, hidden: impl Fn(char) -> bool) -> String {
         }
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_credentials;
+
+    #[test]
+    fn what_could_be_a_credential_is_not_repeated() {
+        for (text, shown) in [
+            ("Resource not accessible by personal access token", "Resource not accessible by personal access token"),
+            (
+                "\"selected_repository_ids\" is of visibility `selected`.",
+                "\"selected_repository_ids\" is of visibility `selected`.",
+            ),
+            ("see https://docs.github.com/rest/actions/secrets", "see https://docs.github.com/rest/actions/secrets"),
+            ("bad: wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "bad: …"),
+            ("value=wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY!", "…!"),
+            ("{\"AccessKeyId\":\"AKIAEXAMPLE000000001\"}", "{\"AccessKeyId\":\"…\"}"),
+            ("Bearer ghp_16C7e42F292c6912E7710c838347Ae178B4a", "Bearer …"),
+            ("ghs_abcdefghijklmnopqrstuvwxyzabcdefghij, no", "…, no"),
+            ("github_pat_11ABCDEFG0_abcdefghijkl", "…"),
+            ("eyJhbGciOiJSUzI1NiJ9.eyJpYXQiOjF9.c2ln", "…"),
+            ("0123456789abcdef0123456789abcdef01234567", "…"),
+            ("wJalrXUt%2FEMI%2FK7MDENG%2FbPx", "…"),
+            ("ünïcode läuft", "ünïcode läuft"),
+            ("", ""),
+        ] {
+            assert_eq!(without_credentials(text), shown);
+        }
+    }
 }

@@ -359,6 +359,9 @@ pub trait Probes: Reads {
     async fn topic(&self, arn: &str) -> Result<bool, CallError>;
     /// `GetSecretValue` of a webhook's secret: whether it holds a URL that may be posted to. Nothing is posted.
     async fn webhook(&self, secret: &str) -> Result<(), CallError>;
+    /// Whether there is something to sign in to GitHub with, as far as that shows without asking it; an error: what the manifests
+    /// or a variable name can't be used.
+    async fn github(&self) -> Result<bool, CallError>;
     /// `GetFunctionConfiguration` of Lambda, in the caller's account; `None` if there is no such function.
     async fn function(&self, name: &str) -> Result<Option<Function>, CallError>;
     /// `SimulatePrincipalPolicy` for the caller: which of these actions its policies don't allow on this resource.

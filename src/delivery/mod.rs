@@ -198,7 +198,7 @@ impl Target {
     }
 
     /// Why this can't be a place: what the user's name makes of it, or of the names there.
-    fn misnamed(&self) -> Option<String> {
+    pub fn misnamed(&self) -> Option<String> {
         let place = self.place.to_string();
         if let Err(Misnamed { message, help }) = place.parse::<Place>() {
             return Some(format!("with the name of {} in it, it {message}: {help}", self.how.user));

@@ -402,11 +402,19 @@ fn effects(comparison: &mut Comparison, plan_before: &Plan, plan_after: &Plan) {
             comparison.waits.push(CausedWait { waiting: waiting.clone(), is_new, before: before(key) });
         }
     }
-    let first_after: HashMap<Who, (Verb, KeyRef, &str)> =
-        plan_after.changes.iter().map(|change| (who(&change.account, &change.user), first_step(change))).collect();
-    let is_averted =
-        |change: &&Change| first_after.get(&who(&change.account, &change.user)) != Some(&first_step(change));
+    let changes_after: HashMap<Who, &Change> =
+        plan_after.changes.iter().map(|change| (who(&change.account, &change.user), change)).collect();
+    let is_averted = |change: &&Change| {
+        let after = changes_after.get(&who(&change.account, &change.user));
+        after.is_none_or(|after| first_step(after) != first_step(change) && !follows(change, after))
+    };
     comparison.averted = plan_before.changes.iter().filter(is_averted).cloned().collect();
+}
+
+/// Whether what the one does first is what the other does later.
+fn follows(first: &Change, chain: &Change) -> bool {
+    let is_same = |step: &Step| (step.verb, &step.key) == (first.action.verb(), &first.key());
+    first.destination == chain.destination && chain.then.iter().any(is_same)
 }
 
 /// What is done first, with which key, and where the credential goes.

@@ -23,7 +23,7 @@ use tokio::{
 use crate::{
     cloud::{SealedSecret, Vault, VaultKey, VaultSecret, Visibility},
     inventory::{CallError, ErrorKind},
-    untrusted::{printable, quoted},
+    untrusted::{printable, quoted, without_credentials},
 };
 
 /// What stands in a path as it is.
@@ -421,7 +421,13 @@ impl<W: Web> Actions<W> {
             .map_err(|_| Refusal::Unreachable("the URL or the token can't stand in a request".to_owned()))?;
         let response = self.web.send(request).await.map_err(Refusal::Unreachable)?;
         let (parts, text) = response.into_parts();
-        let value: Option<Value> = serde_json::from_slice(&text).ok();
+        let mut value: Option<Value> = serde_json::from_slice(&text).ok();
+        // It may quote what it was sent.
+        if let Some(said) = value.as_mut().and_then(|value| value.get_mut("message"))
+            && let Some(text) = said.as_str()
+        {
+            *said = without_credentials(&text.replace(token.expose_secret(), "…")).into();
+        }
         let answer = Answer { code: parts.status.as_u16(), headers: parts.headers, value };
         if let Some(wait) = answer.limit() {
             let until = Instant::now() + wait;

@@ -15,7 +15,7 @@ use ureq::{
     tls::{Certificate, RootCerts, TlsConfig, TlsProvider},
 };
 
-use crate::untrusted::quoted;
+use crate::untrusted::{quoted, without_credentials};
 
 /// An answer is no longer than this: a page of a hundred comments of the greatest length is shorter.
 const LONGEST_ANSWER: u64 = 32 << 20;
@@ -151,7 +151,8 @@ fn read<T>(response: &Response<T>, text: &[u8]) -> Result<Value, ApiError> {
         (204, _, _) => Ok(Value::Null),
         (200..=299, Some(value), _) => Ok(value),
         (200..=299, None, _) => Err(ApiError::Garbled { code, what: kind(text) }),
-        (_, _, Some(said)) => Err(ApiError::Refused { code, said }),
+        // It may quote what it was sent.
+        (_, _, Some(said)) => Err(ApiError::Refused { code, said: without_credentials(&said) }),
         (_, None, None) if text.is_empty() => Err(ApiError::Refused { code, said: String::new() }),
         (_, _, None) => Err(ApiError::Garbled { code, what: kind(text) }),
     }

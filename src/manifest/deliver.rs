@@ -153,10 +153,7 @@ fn github(written: &WrittenGitHub, context: &mut Context) -> GitHub {
         let message = "`installation` is of an App, and no App is named";
         context.error(Code::Delivery, message, &at.span, "add its `app-id`, or leave this out to call with a token");
     }
-    github.secret = secret.as_ref().and_then(|at| match at.value.starts_with("arn:") {
-        true => Some(at.value.clone()),
-        false => context.accept(&at.span, values::secret_name(&at.value)),
-    });
+    github.secret = secret.as_ref().and_then(|at| context.accept(&at.span, values::github_secret(&at.value)));
     github.visibility = visibility.as_ref().map(|at| at.value).unwrap_or_default();
     github
 }

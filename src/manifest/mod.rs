@@ -6,6 +6,7 @@
 mod accounts;
 mod channels;
 mod code;
+mod committed;
 mod context;
 mod deliver;
 pub(crate) mod diagnostic;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use toml::value::{Datetime, Offset};
 
-use super::{code::Code, diagnostic::quote, pattern::Pattern};
+use super::{code::Code, committed, diagnostic::quote, pattern::Pattern};
 use crate::{
     counted::any_of,
     delivery::{self, Misnamed, Place},
@@ -268,6 +268,19 @@ pub(super) fn github_secret_name(text: &str) -> Result<String, Invalid> {
     wrong(Code::Delivery, message, delivery::SECRET_NAME_RULE)
 }
 
+/// The name or ARN of the secret that holds what GitHub is signed in to with, and not that itself.
+pub(super) fn github_secret(text: &str) -> Result<String, Invalid> {
+    if committed::is_credential(text) {
+        let help = "put it into a secret of Secrets Manager, and write that one's name, e.g. `secret = \"keyrota/github\"`; what was \
+                    committed is no secret any more: revoke it, and make another";
+        return wrong(Code::Delivery, "a token or a private key stands where the name of a secret is meant", help);
+    }
+    match text.starts_with("arn:") {
+        true => Ok(text.to_owned()),
+        false => secret_name(text),
+    }
+}
+
 /// The base URL of GitHub's REST API.
 pub(super) fn api_url(text: &str) -> Result<String, Invalid> {
     let is_local =
@@ -278,11 +291,28 @@ pub(super) fn api_url(text: &str) -> Result<String, Invalid> {
             && !host.contains(['@', '?', '#'])
             && !host.contains(|c: char| c.is_whitespace() || c.is_control())
     });
+    if let Some(api) = host.and_then(api_of_pages) {
+        let message = format!("{} has GitHub's pages, and not its REST API", quote(text));
+        let help = match api.as_str() {
+            "api.github.com" => "leave `url` out, or write `https://api.github.com`".to_owned(),
+            api => format!("write `https://{api}`"),
+        };
+        return wrong(Code::Delivery, message, help);
+    }
     if is_fine {
         return Ok(text.trim_end_matches('/').to_owned());
     }
     let help = "write e.g. `https://api.github.com`, or `https://github.example.com/api/v3` for a server of your own";
     wrong(Code::Delivery, format!("{} is not an https URL", quote(text)), help)
+}
+
+/// The host of the REST API, where this is one of the pages for people. A server of one's own has both.
+fn api_of_pages(rest: &str) -> Option<String> {
+    let host = rest.split(['/', ':']).next().unwrap_or(rest).to_ascii_lowercase();
+    match host.strip_prefix("www.").unwrap_or(&host) {
+        "github.com" => Some("api.github.com".to_owned()),
+        pages => pages.ends_with(".ghe.com").then(|| format!("api.{pages}")).filter(|_| !pages.starts_with("api.")),
+    }
 }
 
 /// The alias that Terraform gives to the key of the stack that runs keyrota, unless the stack has another name.

@@ -23,6 +23,24 @@ fn change(repository: &Repository, rules: &str) {
     repository.write("manifests/team.toml", &format!("version = 1\n\n{rules}"));
 }
 
+/// What comes after a delivery is planned still.
+#[test]
+fn a_place_that_is_added_averts_nothing() {
+    let repository = Repository::with_rule(&rule(r#""day-100""#, ""));
+    let sandbox = repository.path().join("sandbox.toml");
+    let applied = repository.keyrota(&["apply", "--yes", "--sandbox", sandbox.to_str().expect("UTF-8")]);
+    assert_eq!(applied.code, Some(0), "{applied:?}");
+    change(&repository, &rule(r#""day-100""#, "deliver = [\"ssm:/ci/{user}\", \"github:acme/payments\"]\n"));
+    let ran = repository.plan(&["--base", "HEAD"]);
+    assert!(ran.stdout.contains("then deactivate AKIAEXAMPLEDAY100KEY 2026-11-30"), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("No longer planned"), "{}", ran.stdout);
+    // And places that are taken off again leave no settings behind that nobody wrote.
+    repository.commit();
+    change(&repository, &rule(r#""day-100""#, ""));
+    let ran = repository.plan(&["--base", "HEAD"]);
+    assert!(ran.stdout.contains("deliver") && !ran.stdout.contains("deliver.github"), "{}", ran.stdout);
+}
+
 #[test]
 fn who_enters_and_leaves_and_what_that_causes() {
     let repository = Repository::with_rule(&rule(r#""day-10", "day-100""#, ""));

@@ -78,30 +78,39 @@ impl GitHub {
         let none = |subject: &str, message: String| {
             CallError::new(ErrorKind::NoCredentials, "github:SignIn", subject, message)
         };
-        let (text, place) = match secret {
-            Some(secret) => (self.secret(secret).await?, format!("the secret `{secret}`")),
-            None => {
-                let set = |name| env::var(name).ok().filter(|value| !value.trim().is_empty());
-                let own = if app.is_some() { APP_KEY } else { TOKEN };
-                let api = set(RUNNERS_API).unwrap_or_else(|| manifest::GitHub::default().url);
-                let is_for_this = is_same_host(&api, &self.settings.url);
-                let of_runner = || set(RUNNERS_TOKEN).filter(|_| app.is_none() && is_for_this);
-                let found = set(own).map(|value| (own, value));
-                let Some((name, value)) = found.or_else(|| Some((RUNNERS_TOKEN, of_runner()?))) else {
-                    let what = if app.is_some() { "the App's private key" } else { "a token" };
-                    let mut message = format!(
-                        "there is nothing to sign in to GitHub with: put {what} into a secret that `secret` in `[deliver.github]` \
-                         names, or into the variable {own}"
-                    );
-                    if app.is_none() && set(RUNNERS_TOKEN).is_some() {
-                        message += &format!("; {RUNNERS_TOKEN} is for {api} alone");
-                    }
-                    return Err(none("GitHub", message));
-                };
-                (SecretString::from(value), format!("the variable {name}"))
-            }
+        let (text, place) = match (secret, self.offered()) {
+            (Some(secret), _) => (self.secret(secret).await?, format!("the secret `{secret}`")),
+            (None, Some((name, value))) => (SecretString::from(value), format!("the variable {name}")),
+            (None, None) => return Err(none("GitHub", self.nothing_offered())),
         };
         Credentials::read(&text, app).map_err(|why| none(&place, format!("{place} is not to be signed in with: {why}")))
+    }
+
+    /// Whether the manifests or the environment name something to sign in with.
+    pub fn has_credentials(&self) -> bool {
+        self.settings.secret.is_some() || self.offered().is_some()
+    }
+
+    /// What the environment holds for this GitHub, and the variable that does.
+    fn offered(&self) -> Option<(&'static str, String)> {
+        let is_app = self.settings.app_id.is_some();
+        let own = if is_app { APP_KEY } else { TOKEN };
+        let of_runner =
+            || variable(RUNNERS_TOKEN).filter(|_| !is_app && is_same_host(&runners_api(), &self.settings.url));
+        variable(own).map(|value| (own, value)).or_else(|| Some((RUNNERS_TOKEN, of_runner()?)))
+    }
+
+    fn nothing_offered(&self) -> String {
+        let is_app = self.settings.app_id.is_some();
+        let (what, own) = if is_app { ("the App's private key", APP_KEY) } else { ("a token", TOKEN) };
+        let of_another = match variable(RUNNERS_TOKEN).filter(|_| !is_app) {
+            Some(_) => format!("; {RUNNERS_TOKEN} is for {} alone", runners_api()),
+            None => String::new(),
+        };
+        format!(
+            "there is nothing to sign in to GitHub with: put {what} into a secret that `secret` in `[deliver.github]` names, or into \
+             the variable {own}{of_another}"
+        )
     }
 
     /// A secret that holds keyrota's own configuration, and no user's credential.
@@ -121,6 +130,15 @@ impl GitHub {
         };
         Err(CallError::new(ErrorKind::NoCredentials, operation, name, message))
     }
+}
+
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.trim().is_empty())
+}
+
+/// The GitHub that the runner's token is for.
+fn runners_api() -> String {
+    variable(RUNNERS_API).unwrap_or_else(|| manifest::GitHub::default().url)
 }
 
 /// Whether both are at the same host, by the same scheme and port.

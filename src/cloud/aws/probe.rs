@@ -86,6 +86,13 @@ impl Probes for Aws {
         channels::webhook_url(self, secret).await.map(drop)
     }
 
+    async fn github(&self) -> Result<bool, CallError> {
+        match self.github.has_credentials() {
+            true => self.github.actions().await.map(|_| true),
+            false => Ok(false),
+        }
+    }
+
     async fn function(&self, name: &str) -> Result<Option<Function>, CallError> {
         let operation = "lambda:GetFunctionConfiguration";
         let config =

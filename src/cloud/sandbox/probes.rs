@@ -40,6 +40,10 @@ impl Probes for Sandbox {
         none("secretsmanager:GetSecretValue", secret)
     }
 
+    async fn github(&self) -> Result<bool, CallError> {
+        Ok(true)
+    }
+
     async fn function(&self, name: &str) -> Result<Option<Function>, CallError> {
         none("lambda:GetFunctionConfiguration", name)
     }

@@ -128,6 +128,19 @@ async fn refusals_say_what_to_do_and_no_value() {
         assert!(found == kind && text.contains(expected), "{fault:?}: {found:?} {text}");
         assert!(!text.contains(secret.value.expose_secret()) && !text.contains("s3cret"), "{text}");
     }
+    // What it quotes of what it was sent is not repeated.
+    let echoed: [&'static str; 4] = [
+        "'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY' is no value",
+        "authorization: Bearer github_pat_example",
+        "ghs_16C7e42F292c6912E7710c838347Ae178B4a may not",
+        "eyJhbGciOiJSUzI1NiJ9.eyJpYXQiOjF9.c2lnbmVk has expired",
+    ];
+    for message in echoed {
+        server.fail(&[Fault::Said(422, message)]);
+        let text = said(aws.put_vault_secret(&vault, &secret).await).1;
+        let word = message.split([' ', '\'']).max_by_key(|word| word.len()).expect("a word");
+        assert!(text.contains("422") && text.contains('…') && !text.contains(word), "{text}");
+    }
     // A page of a proxy is no answer, however often.
     server.fail(&vec![Fault::Html(200); 4]);
     assert_eq!(said(aws.put_vault_secret(&vault, &secret).await).0, ErrorKind::Malformed);
@@ -196,6 +209,56 @@ async fn what_is_no_token_is_not_sent() {
     }
     let aws = connected(&account, &server, GitHub::default(), &json!({ "token": TOKEN }).to_string()).await;
     aws.vault_key(&repository()).await.expect("one text by one name");
+}
+
+/// What no run could work with is wrong; what passes, or is as it may be, is to be looked at.
+#[tokio::test]
+async fn doctor_tells_what_can_not_be_signed_in_with() {
+    let (account, server) = (account(), VaultServer::start(&PLACES));
+    account.create_user("1ci", "/", &[], &[]).await;
+    account.create_key("1ci", Utc::now() - TimeDelta::days(5)).await;
+    for (name, text) in [("own/token", TOKEN), ("own/two", "{\"a\": \"x\", \"b\": \"y\"}")] {
+        account.secrets().create_secret().name(name).secret_string(text).send().await.expect("a new secret");
+    }
+    let team = "version = 1\n[[rotate]]\nusers = [\"1ci\"]\ndeliver = [\"github:acme/payments\"]\n";
+    let folder = Folder::new(&[("manifests/team.toml", team)]);
+    let doctor = |github: &str, variables: &[(&str, &str)]| {
+        let shared =
+            format!("version = 1\n[defaults]\nnotify = []\n[deliver.github]\nurl = \"{}\"\n{github}\n", server.url);
+        folder.write("manifests/keyrota.toml", &shared);
+        let mut command = folder.command_in(&account, &["doctor", "--format", "json"]);
+        command.envs(variables.iter().copied());
+        let found = crate::command::Ran::of(command).json();
+        let of_delivery = |check: &&Value| check["check"] == "delivery";
+        let first = found["checks"].as_array().expect("a list").iter().find(of_delivery).expect("a line").clone();
+        let text = |key: &str| first[key].as_str().unwrap_or_default().to_owned();
+        (text("status"), text("message"), text("fix"))
+    };
+    for (github, variables, status, message, fix) in [
+        ("", &[][..], "warning", "there is nothing to sign in to GitHub with", "as it may be for who only plans"),
+        ("", &[("KEYROTA_GITHUB_TOKEN", TOKEN)], "ok", "github:acme/payments can be looked at", ""),
+        ("secret = \"own/token\"", &[], "ok", "github:acme/payments can be looked at", ""),
+        ("secret = \"own/none\"", &[], "error", "own/none", "make the secret"),
+        ("secret = \"own/two\"", &[], "error", "more than one text", "as the only text of a JSON object"),
+        ("secret = \"own/token\"\napp-id = 1", &[], "error", "no private key", "the App's private key"),
+        (
+            "app-id = 1",
+            &[("KEYROTA_GITHUB_APP_KEY", "-----BEGIN RSA PRIVATE KEY-----\nx\n-----END RSA PRIVATE KEY-----")],
+            "error",
+            "no RSA private key",
+            "the App's private key",
+        ),
+        ("names = [\"{user}_ID\", \"{user}_PART\"]\nsecret = \"own/token\"", &[], "error", "`1CI_ID`", "take it off"),
+    ] {
+        let found = doctor(github, variables);
+        assert!(found.0 == status && found.1.contains(message) && found.2.contains(fix), "{github} {found:?}");
+    }
+    server.fail(&[Fault::Secondary(3600)]);
+    let (status, message, fix) = doctor("secret = \"own/token\"", &[]);
+    assert!(
+        status == "warning" && message.contains("rate limit") && fix.contains("once that is over"),
+        "{message} {fix}"
+    );
 }
 
 /// What a colleague's branch names is neither read nor called by a review with an administrator's credentials; nor does a runner's token go
