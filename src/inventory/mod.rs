@@ -16,6 +16,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 pub use self::{
     error::{CallError, ErrorKind},
@@ -27,7 +28,7 @@ pub use self::{
 };
 
 /// The account that was observed.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Account {
     /// The 12-digit account id.
     pub id: String,
@@ -120,7 +121,7 @@ pub struct Inventory {
 }
 
 /// An account that could not be entered, or whose users could not be listed: nothing is known of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnreadAccount {
     /// The 12-digit account id; `None`: not even that is known.
     pub id: Option<String>,

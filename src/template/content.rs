@@ -1,10 +1,11 @@
 //! What a mail says, as the values that templates are filled in with, and examples of them.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use minijinja::{Value, context};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
 
 use super::languages::Language;
 use crate::{
@@ -111,7 +112,8 @@ pub struct AboutKey {
 }
 
 /// What a run did, and what it could not do.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Digest {
     /// How many keys were issued.
     pub created: usize,
@@ -136,16 +138,17 @@ pub struct Digest {
 }
 
 /// The part of a digest about one account.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct AccountDigest {
     /// The account.
-    pub account: Arc<Account>,
+    pub account: Account,
     /// The actions that were taken for each user, in order.
-    pub done: Vec<(String, Vec<&'static str>)>,
+    pub done: Vec<(String, Vec<Cow<'static, str>>)>,
     /// User, and what action failed why.
-    pub failed: Vec<(String, &'static str, String)>,
+    pub failed: Vec<(String, Cow<'static, str>, String)>,
     /// User, and the code of the reason, and details as plans show them.
-    pub blocked: Vec<(String, &'static str, String)>,
+    pub blocked: Vec<(String, Cow<'static, str>, String)>,
 }
 
 impl Content {
@@ -271,10 +274,10 @@ impl AccountDigest {
             .take(MOST_ENTRIES)
             .map(|(user, all)| context! { user => untrusted::mail(user), actions => all });
         let failed_ = failed.iter().take(MOST_ENTRIES).map(
-            |(user, action, error)| context! { user => untrusted::mail(user), action => *action, error => untrusted::mail(&language.in_words_of_aws(error)) },
+            |(user, action, error)| context! { user => untrusted::mail(user), action => action, error => untrusted::mail(&language.in_words_of_aws(error)) },
         );
         let blocked_ = blocked.iter().take(MOST_ENTRIES).map(
-            |(user, reason, details)| context! { user => untrusted::mail(user), reason => *reason, details => untrusted::mail(details) },
+            |(user, reason, details)| context! { user => untrusted::mail(user), reason => reason, details => untrusted::mail(details) },
         );
         let more = [done.len(), failed.len(), blocked.len()].map(|all| all.saturating_sub(MOST_ENTRIES));
         context! {

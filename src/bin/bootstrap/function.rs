@@ -18,6 +18,7 @@ use keyrota::{
     counted::counted,
     events::{EventQueue, EventsSent},
     evidence::Provenance,
+    fleet::Made,
     inventory::UnreadAccount,
     mail::Outbox,
     manifest::{self, Diagnostic, Manifest, shown},
@@ -27,15 +28,18 @@ use keyrota::{
     report::{Counts, Report, json, metrics, result_word},
     run::{Mode, Planned, Run},
     verdict::Verdict,
+    workload::Workload,
 };
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 use tokio::{sync::Mutex, time::Instant};
 
 use crate::{
-    event::{Event, mode},
+    event::{Asked, Event, Step, asked},
     evidence::Evidence,
     failure::Failure,
+    fleet::Fleet,
+    store::Memory,
 };
 
 /// No user is begun later than this before the deadline, in milliseconds: the longest change, which waits for IAM to
@@ -48,15 +52,20 @@ const TO_TELL: i64 = 20_000;
 /// A report takes no longer than this, in milliseconds.
 const REPORT: i64 = 15_000;
 
+/// An error has no more reasons than this: what is longer than 256 KiB is lost, and nobody reads it.
+const MOST_REASONS: usize = 200;
+
 /// The function between its invocations.
 pub struct Function {
     manifests: PathBuf,
     /// The commit of the manifests.
-    revision: Option<String>,
+    pub revision: Option<String>,
     /// Of the metrics; stacks that share an account each have their own.
-    namespace: String,
+    pub namespace: String,
     /// Where what lasts is left.
-    evidence: Option<Evidence>,
+    pub evidence: Option<Evidence>,
+    /// Where the parts of a run meet.
+    fleet: Option<Fleet>,
     /// The accounts of the manifests that could be entered so far. The credentials of roles are renewed by the clients.
     clouds: Mutex<Vec<Aws>>,
 }
@@ -77,71 +86,78 @@ impl Function {
         let manifests = text("KEYROTA_MANIFESTS").unwrap_or_else(|| "manifests".to_owned()).into();
         let namespace = text("KEYROTA_METRICS_NAMESPACE").unwrap_or_else(|| metrics::NAMESPACE.to_owned());
         let evidence = Evidence::from_environment().map_err(std::io::Error::other)?;
-        Ok(Self { manifests, revision: text("KEYROTA_REVISION"), namespace, evidence, clouds: Mutex::default() })
+        let (fleet, clouds) = (Fleet::from_environment().map_err(std::io::Error::other)?, Mutex::default());
+        Ok(Self { manifests, revision: text("KEYROTA_REVISION"), namespace, evidence, fleet, clouds })
     }
 
-    /// Runs once; yields the report.
+    /// Does what the event asks for: runs over all accounts, and yields the report; or takes a step of a run in parts.
     ///
     /// # Errors
     /// Nothing could be begun, a limit was exceeded, or changes failed: the others are made all the same.
     pub async fn invoke(&self, event: LambdaEvent<Event>) -> Result<Value, Failure> {
         let LambdaEvent { payload, context } = event;
-        let mode = mode(&payload)?;
-        let now = Utc::now();
+        let invocation = Invocation {
+            began: Utc::now(),
+            deadline: i64::try_from(context.deadline).unwrap_or(i64::MAX),
+            id: context.request_id,
+        };
+        match asked(&payload)? {
+            Asked::Run(mode) => self.run(mode, &invocation).await,
+            Asked::Step(mode, run, step) => {
+                let fleet = self.fleet.as_ref().ok_or_else(Fleet::missing)?;
+                match step {
+                    Step::List => fleet.list(self, &run, &invocation).await,
+                    Step::Account(account) => fleet.account(self, mode, &run, account, &invocation).await,
+                    Step::Merge(after) => fleet.merge(self, mode, &run, after, &invocation).await,
+                }
+            }
+        }
+    }
+
+    /// A run over all accounts.
+    async fn run(&self, mode: Mode, invocation: &Invocation) -> Result<Value, Failure> {
+        let Invocation { began: now, deadline, id } = invocation;
         // The manifests stay the same, but exemptions end.
-        let manifest = self.load(now)?;
+        let manifest = self.load(*now)?;
         let (clouds, not_entered) = self.connect(&manifest).await?;
-        let deadline = i64::try_from(context.deadline).unwrap_or(i64::MAX);
-        let read_until = reading_ends(deadline.saturating_sub(now.timestamp_millis()));
         // The report of a run tells of those that nobody manages, too, and when keys were used: both in two or three calls.
         let is_reported = mode == Mode::Enforce && self.evidence.is_some();
-        let unmanaged = if is_reported { Unmanaged::Ages } else { Unmanaged::Names };
-        let run = Run { not_entered: &not_entered, read_until, unmanaged, ..Run::new(&manifest, &clouds, mode, now) };
-        let planned = run.plan(&|_| {}).await?;
-        let plan = &planned.plan;
-        planned.warnings.iter().for_each(warn);
-        for account in &plan.accounts_unread {
-            tracing::error!(account = account.id, name = account.name, error = account.error, "account not read");
-        }
-        plan.warnings.iter().for_each(|warning| tracing::warn!(code = warning.code(), "{warning}"));
-
-        let exceeded: Vec<String> = planned.exceeded().iter().map(ToString::to_string).collect();
-        let report = Report { plan, revision: self.revision.as_deref(), since: None, applied: None };
-        if mode == Mode::Plan || !exceeded.is_empty() {
-            measure(&self.namespace, &planned, &report);
-            let Counts { blocked, .. } = Counts::of(plan);
-            tracing::info!(mode = mode.as_str(), changes = plan.changes.len(), blocked, "planned");
-            if mode == Mode::Plan {
-                exceeded.iter().for_each(|exceeded| tracing::warn!("limit exceeded: {exceeded}"));
-                return finish(&report);
-            }
-            self.write_evidence(&context.request_id, &planned, None, is_reported.then_some(deadline)).await;
-            let message = format!("nothing was changed, a limit was exceeded: {}", exceeded.join("; "));
-            return Err(Failure { kind: "LimitExceeded", message });
-        }
-
-        planned.check_clock().map_err(|off| Failure {
-            kind: "ClockOff",
-            message: format!("nothing was changed: {off}; {}", ClockOff::REMEDY),
-        })?;
-        let conditions = Conditions {
-            as_of: now,
-            clock: &Utc::now,
-            may_start: &|| Utc::now().timestamp_millis().saturating_add(RESERVE) <= deadline,
-            ends: in_millis(deadline.saturating_sub(Utc::now().timestamp_millis()).saturating_sub(TO_TELL)),
-            progress: &log_outcome,
-            outbox: Outbox::default(),
-            events: EventQueue::default(),
+        let mut workload = match (clouds.len(), self.memory()) {
+            (2.., Some(memory)) => memory.workload(*now).await,
+            _ => Workload::default(),
         };
+        let earlier = workload.clone();
+        let run = Run { not_entered: &not_entered, earlier: &earlier, ..Run::new(&manifest, &clouds, mode, *now) };
         // What was done is measured before the mail, whatever becomes of that.
-        let measure = |applied: &_| measure(&self.namespace, &planned, &Report { applied: Some(applied), ..report });
-        let applied = planned.apply(&conditions, &measure).await;
-        applied.mail.iter().for_each(log_mail);
-        applied.events.iter().for_each(log_events);
-        self.write_evidence(&context.request_id, &planned, Some(&applied), is_reported.then_some(deadline)).await;
-        let report = Report { applied: Some(&applied), ..report };
-        summarize(mode, &report);
+        let measured = |planned: &Planned<'_, Aws>, applied: Option<&Applied>| {
+            measure(&self.namespace, planned, &Report { plan: &planned.plan, revision: None, since: None, applied });
+        };
+        let Ran { planned, applied, exceeded } = carry_out(run, is_reported, *deadline, &measured).await?;
+        planned.warnings.iter().for_each(warn);
+        if let (2.., Some(memory), true) = (clouds.len(), self.memory(), mode != Mode::Plan) {
+            planned.measure(applied.as_ref(), &mut workload);
+            memory.keep(&workload, &Made { at: *now, by: id.clone() }).await;
+        }
+        let report =
+            Report { plan: &planned.plan, revision: self.revision.as_deref(), since: None, applied: applied.as_ref() };
+        match &applied {
+            Some(applied) => {
+                self.write_evidence(id, &planned, Some(applied), is_reported.then_some(*deadline)).await;
+                summarize(mode, &report);
+            }
+            None if mode != Mode::Plan => {
+                self.write_evidence(id, &planned, None, is_reported.then_some(*deadline)).await;
+                return Err(limit_exceeded(&exceeded));
+            }
+            None => {}
+        }
         finish(&report)
+    }
+
+    /// Where what runs measure is kept for the next: where the parts of runs meet, else with the evidence.
+    fn memory(&self) -> Option<Memory<'_>> {
+        let fleet = self.fleet.as_ref().map(|fleet| &fleet.store);
+        fleet.or(self.evidence.as_ref().map(|evidence| &evidence.store)).map(Memory)
     }
 
     /// Writes the history of the run and, where there is a deadline for it, the report of what the run has left, if there is
@@ -160,14 +176,18 @@ impl Function {
             tracing::error!("no report is written: the time of the invocation is over; `keyrota report` writes one");
             return;
         }
+        evidence.report(run, &self.provenance(), planned, applied.unwrap_or(&Applied::default()), ended).await;
+    }
+
+    /// Where the manifests come from.
+    pub fn provenance(&self) -> Provenance {
         let note = "the function has no git: `keyrota report` in a checkout tells who granted an exemption";
-        let provenance = Provenance {
+        Provenance {
             folder: self.manifests.display().to_string(),
             commit: self.revision.clone(),
             note: Some(note.to_owned()),
             ..Provenance::default()
-        };
-        evidence.report(run, &provenance, planned, applied.unwrap_or(&Applied::default()), ended).await;
+        }
     }
 
     /// The accounts that can be entered, and those that can't. Who could not be entered by one invocation may be by the
@@ -193,11 +213,82 @@ impl Function {
         Ok((known.clone(), Vec::new()))
     }
 
-    fn load(&self, now: DateTime<Utc>) -> Result<Manifest, Failure> {
+    pub fn load(&self, now: DateTime<Utc>) -> Result<Manifest, Failure> {
         let loaded = manifest::load(&self.manifests, now);
         loaded.diagnostics.iter().for_each(warn);
         loaded.manifest.ok_or_else(|| broken(&loaded.diagnostics))
     }
+}
+
+/// An invocation.
+pub struct Invocation {
+    pub began: DateTime<Utc>,
+    /// When it is ended, in milliseconds of Unix time.
+    pub deadline: i64,
+    /// Its id.
+    pub id: String,
+}
+
+/// What a run came to.
+pub struct Ran<'a> {
+    pub planned: Planned<'a, Aws>,
+    /// `None`: nothing was to be changed, or a limit kept it from being.
+    pub applied: Option<Applied>,
+    /// The limits that the plan exceeds.
+    pub exceeded: Vec<String>,
+}
+
+/// Plans, and does what the mode lets it; logs what was done. `measured` hears of what was done before any mail is sent.
+/// `is_reported`: a report is made of it, which tells of all users.
+///
+/// # Errors
+/// Nothing could be read, or the clock can't be trusted: nothing was changed.
+pub async fn carry_out<'a>(
+    run: Run<'a, Aws>,
+    is_reported: bool,
+    deadline: i64,
+    measured: &(dyn Fn(&Planned<'_, Aws>, Option<&Applied>) + Sync),
+) -> Result<Ran<'a>, Failure> {
+    let mode = run.mode;
+    let read_until = reading_ends(deadline.saturating_sub(run.viewpoint.at.timestamp_millis()));
+    let unmanaged = if is_reported { Unmanaged::Ages } else { Unmanaged::Names };
+    let planned = Run { read_until, unmanaged, ..run }.plan(&|_| {}).await?;
+    let plan = &planned.plan;
+    for account in &plan.accounts_unread {
+        tracing::error!(account = account.id, name = account.name, error = account.error, "account not read");
+    }
+    plan.warnings.iter().for_each(|warning| tracing::warn!(code = warning.code(), "{warning}"));
+    let exceeded: Vec<String> = planned.exceeded().iter().map(ToString::to_string).collect();
+    if mode == Mode::Plan || !exceeded.is_empty() {
+        measured(&planned, None);
+        let Counts { blocked, .. } = Counts::of(plan);
+        tracing::info!(mode = mode.as_str(), changes = plan.changes.len(), blocked, "planned");
+        exceeded.iter().for_each(|exceeded| tracing::warn!("limit exceeded: {exceeded}"));
+        return Ok(Ran { planned, applied: None, exceeded });
+    }
+    planned.check_clock().map_err(|off| Failure {
+        kind: "ClockOff",
+        message: format!("nothing was changed: {off}; {}", ClockOff::REMEDY),
+    })?;
+    let conditions = Conditions {
+        as_of: plan.as_of,
+        clock: &Utc::now,
+        may_start: &|| Utc::now().timestamp_millis().saturating_add(RESERVE) <= deadline,
+        ends: in_millis(deadline.saturating_sub(Utc::now().timestamp_millis()).saturating_sub(TO_TELL)),
+        progress: &log_outcome,
+        outbox: Outbox::default(),
+        events: EventQueue::default(),
+    };
+    let applied = planned.apply(&conditions, &|applied| measured(&planned, Some(applied))).await;
+    applied.mail.iter().for_each(log_mail);
+    applied.events.iter().for_each(log_events);
+    Ok(Ran { planned, applied: Some(applied), exceeded })
+}
+
+/// A limit kept a run from changing anything.
+pub fn limit_exceeded(exceeded: &[String]) -> Failure {
+    let message = format!("nothing was changed, a limit was exceeded: {}", exceeded.join("; "));
+    Failure { kind: "LimitExceeded", message }
 }
 
 /// When the time for reading is over, of an invocation that has so many milliseconds: that leaves some to apply.
@@ -212,26 +303,39 @@ fn in_millis(millis: i64) -> Option<Instant> {
 
 /// The report, or the failure of the invocation if something was not read or not done because something failed.
 fn finish(report: &Report<'_>) -> Result<Value, Failure> {
-    let verdict = Verdict::of(report.plan, report.applied);
-    if !verdict.has_failures() {
-        return Ok(json::value(report));
+    let changes = report.applied.map_or(0, |applied| applied.outcomes.len());
+    match failure(&Verdict::of(report.plan, report.applied), changes) {
+        None => Ok(json::value(report)),
+        Some(failure) => {
+            tracing::error!(report = %json::value(report), "the report of the run");
+            Err(failure)
+        }
     }
-    tracing::error!(report = %json::value(report), "the report of the run");
-    let all = report.applied.map_or(0, |applied| applied.outcomes.len());
+}
+
+/// Why an invocation fails that tried so many changes; `None`: it does not.
+pub fn failure(verdict: &Verdict, changes: usize) -> Option<Failure> {
+    if !verdict.has_failures() {
+        return None;
+    }
     let parts = [
-        (verdict.failed.len(), format!("{} of {} failed", verdict.failed.len(), counted(all, "change"))),
+        (verdict.failed.len(), format!("{} of {} failed", verdict.failed.len(), counted(changes, "change"))),
         (verdict.unfinished.len(), counted(verdict.unfinished.len(), "user") + " not finished"),
         (verdict.unreadable.len(), counted(verdict.unreadable.len(), "user") + " not read"),
         (verdict.accounts_unread.len(), counted(verdict.accounts_unread.len(), "account") + " not read"),
     ];
     let parts = parts.into_iter().filter(|(count, _)| *count > 0).map(|(_, what)| what);
-    let reasons = verdict.reasons().collect::<Vec<_>>().join("\n");
+    let all = verdict.reasons().count();
+    let mut reasons: Vec<&str> = verdict.reasons().take(MOST_REASONS).collect();
+    let more = format!("and {} more, in the report", all.saturating_sub(MOST_REASONS));
+    reasons.extend((all > MOST_REASONS).then_some(more.as_str()));
+    let reasons = reasons.join("\n");
     let message = format!("{}; the next run tries again\n{reasons}", parts.collect::<Vec<_>>().join(", "));
     let kind = match (verdict.failed.len(), verdict.unfinished.len()) {
         (0, 0) => "Unreadable",
         _ => "ChangesFailed",
     };
-    Err(Failure { kind, message })
+    Some(Failure { kind, message })
 }
 
 fn broken(diagnostics: &[Diagnostic]) -> Failure {
@@ -270,7 +374,7 @@ fn log_outcome(outcome: &Outcome) {
     }
 }
 
-fn log_mail(sent: &Sent) {
+pub fn log_mail(sent: &Sent) {
     let Sent { kind, to, users, result, notes } = sent;
     let (kind, users, by) = (kind.as_str(), users.join(", "), Channel::of(to).as_str());
     let notes = (!notes.is_empty()).then(|| notes.join("; "));

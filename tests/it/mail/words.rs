@@ -235,8 +235,8 @@ fn every_reason_to_be_blocked_has_words_in_every_language() {
     assert!(of_digest.len() > 10);
     for language in Language::ALL {
         let digest = |reason: &'static str| {
-            let blocked = vec![("bob".to_owned(), reason, "DETAILS".to_owned())];
-            let account = Arc::new(account());
+            let blocked = vec![("bob".to_owned(), reason.into(), "DETAILS".to_owned())];
+            let account = account();
             let one = AccountDigest { account, done: vec![], failed: vec![], blocked };
             said(language, &Content::Digest(Digest { accounts: vec![one], ..Digest::default() }))
         };
