@@ -92,6 +92,9 @@ pub fn settings(manifest: &Manifest) -> Vec<Line> {
         lines.push(line(name, value, schedule.as_ref().and_then(|schedule| schedule.source.as_ref())));
     }
     lines.extend(delivery(manifest));
+    if let Some(organization) = &manifest.organization {
+        lines.push(line("organization", organization.to_string(), Some(&organization.source)));
+    }
     for (name, account) in &manifest.accounts {
         lines.push(line(format!("accounts.{name}"), account.to_string(), Some(&account.source)));
     }

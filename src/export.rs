@@ -15,7 +15,8 @@ use serde::Serialize;
 use crate::{
     inventory::Account,
     manifest::{self, DeclaredAccount, Manifest, Pattern, Rule, Source, longest_gap},
-    roster::holds_in,
+    organization::Question,
+    roster::may_hold_in,
 };
 
 /// The account of the caller, where the manifests declare none.
@@ -33,10 +34,30 @@ pub struct Variables {
     pub channels: Option<Channels>,
     /// By their names in the manifests.
     pub accounts: BTreeMap<String, Access>,
+    /// How the accounts of an organisation are found and entered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organization: Option<Organization>,
     /// The names or ARNs of the secrets that hold keyrota's own configuration, in the account and region that it runs in: what
     /// it signs in to GitHub with.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub own_secrets: Vec<String>,
+}
+
+/// The accounts of an organisation: which they are is known when AWS is asked.
+#[derive(Debug, Serialize)]
+pub struct Organization {
+    /// The name of the role in each account, with its path if it has one.
+    pub role: String,
+    /// The ARN of the role in whichever account: what may be assumed.
+    pub role_arn: String,
+    /// What the trust policy of the role asks for.
+    pub external_id: Option<String>,
+    /// The region of the secrets; `None`: that of the caller.
+    pub region: Option<String>,
+    /// What a run asks of AWS Organizations, and no more: actions of IAM.
+    pub actions: Vec<String>,
+    /// What the policies of the role in each account must cover, with `{account}` for that account.
+    pub access: Access,
 }
 
 /// EventBridge expressions, UTC.
@@ -87,6 +108,9 @@ pub struct Access {
     pub id: Option<String>,
     /// The ARN of the role to assume there; `None`: the caller's own credentials.
     pub role: Option<String>,
+    /// What the trust policy of the role asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
     /// The region of its secrets; `None`: that of the caller.
     pub region: Option<String>,
     /// Who may do what to which secret.
@@ -126,9 +150,10 @@ pub fn terraform(manifest: &Manifest) -> (Variables, Vec<Source>) {
     let mut accounts: BTreeMap<String, Access> = manifest
         .accounts
         .iter()
-        .map(|(name, declared)| (name.clone(), access(manifest, Some((name, declared)))))
+        .map(|(name, declared)| (name.clone(), access(manifest, Some((name, &as_member(manifest, declared))))))
         .collect();
-    if accounts.is_empty() {
+    // Of an organisation, the account of the caller is one, and is entered by its own credentials.
+    if accounts.is_empty() || manifest.organization.is_some() {
         accounts.insert(CALLER.to_owned(), access(manifest, None));
     }
     let expression = |written: &Option<crate::manifest::Sourced<String>>| written.as_ref().map(|at| at.value.clone());
@@ -140,7 +165,8 @@ pub fn terraform(manifest: &Manifest) -> (Variables, Vec<Source>) {
     let broad = manifest.rules.iter().filter(broad).filter(|rule| rule.tags.is_empty());
     let own_secrets = manifest.deliver.github.secret.clone().filter(|_| manifest.delivers_to_github());
     let (own_secrets, channels) = (own_secrets.into_iter().collect(), channels(manifest));
-    let variables = Variables { schedules, mail, channels, accounts, own_secrets };
+    let organization = organization(manifest);
+    let variables = Variables { schedules, mail, channels, accounts, organization, own_secrets };
     (variables, broad.map(|rule| rule.source.clone()).collect())
 }
 
@@ -181,18 +207,60 @@ fn sender(mail: &manifest::Mail) -> Option<Mail> {
     })
 }
 
+fn organization(manifest: &Manifest) -> Option<Organization> {
+    let manifest::Organization { role, external_id, region, .. } = manifest.organization.as_ref()?;
+    let role_arn = format!("arn:{{partition}}:iam::*:role/{role}");
+    let access = Access { role: Some(role_arn.replace('*', "{account}")), ..access(manifest, None) };
+    Some(Organization {
+        role: role.clone(),
+        role_arn,
+        external_id: external_id.clone(),
+        region: region.clone(),
+        actions: Question::of([manifest])?.actions().into_iter().map(str::to_owned).collect(),
+        access,
+    })
+}
+
+/// A declared account as it is entered: what it does not say itself, the organisation says.
+fn as_member(manifest: &Manifest, declared: &DeclaredAccount) -> DeclaredAccount {
+    let Some(organization) = &manifest.organization else { return declared.clone() };
+    let external_id = match declared.role {
+        Some(_) => declared.external_id.clone(),
+        None => declared.external_id.clone().or_else(|| organization.external_id.clone()),
+    };
+    DeclaredAccount {
+        role: declared.role.clone().or_else(|| Some(organization.role.clone())),
+        region: declared.region.clone().or_else(|| organization.region.clone()),
+        external_id,
+        ..declared.clone()
+    }
+}
+
 fn access(manifest: &Manifest, declared: Option<(&String, &DeclaredAccount)>) -> Access {
     let id = declared.map_or("{account}", |(_, account)| &account.id);
-    let region = declared.and_then(|(_, account)| account.region.clone());
+    let found = manifest.organization.as_ref().and_then(|organization| organization.region.clone());
+    let region = declared.map_or(found, |(_, account)| account.region.clone());
     let region_text = region.as_deref().unwrap_or("{region}");
     let account = |name: &String, id: &str| Account {
         id: id.to_owned(),
         name: Some(name.clone()),
         partition: "{partition}".to_owned(),
         region: region_text.to_owned(),
+        membership: None,
     };
-    // Whose account the caller's is, the manifests don't say: every rule may hold there.
-    let holds = |rule: &&Rule| declared.is_none_or(|(name, declared)| holds_in(rule, &account(name, &declared.id)));
+    // Whose account the caller's is, and which an organisation has, the manifests don't say: every rule may hold there, but for
+    // one that names accounts which have a role of their own.
+    let is_of_others = |rule: &Rule| {
+        let has_role = |pattern: &Pattern| {
+            let named = |(name, account): (&String, &DeclaredAccount)| pattern.matches(name) || pattern.matches(&account.id);
+            pattern.is_exact() && manifest.accounts.iter().any(|one| named(one) && one.1.role.is_some())
+        };
+        manifest.organization.is_some() && !rule.accounts.is_empty() && rule.accounts.iter().all(has_role)
+    };
+    let holds = |rule: &&Rule| match declared {
+        Some((name, declared)) => may_hold_in(rule, &account(name, &declared.id)),
+        None => !is_of_others(rule),
+    };
     let rules: Vec<&Rule> = manifest.rules.iter().filter(holds).collect();
 
     let mut secrets = BTreeSet::new();
@@ -247,6 +315,7 @@ fn access(manifest: &Manifest, declared: Option<(&String, &DeclaredAccount)>) ->
             true => role.to_owned(),
             false => format!("arn:{{partition}}:iam::{id}:role/{role}"),
         }),
+        external_id: declared.and_then(|(_, account)| account.external_id.clone()),
         region: region.clone(),
         grants: grants(&rules, id),
         never: never(&rules, id),

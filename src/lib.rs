@@ -17,7 +17,7 @@
 //! 6. People are told ([`notify`]), the run is reported ([`report`]) and judged ([`verdict`]).
 //!
 //! The modules, in reading order. The ground: [`names`], [`time`], [`untrusted`], [`notice`], [`template`]. What is wanted:
-//! [`manifest`], [`roster`], [`explain`], [`export`]. What is: [`inventory`], [`cloud`], [`credential`], [`delivery`], [`observe`], [`clock`]. What is done
+//! [`manifest`], [`organization`], [`roster`], [`explain`], [`export`]. What is: [`inventory`], [`cloud`], [`credential`], [`delivery`], [`observe`], [`clock`]. What is done
 //! about it: [`plan`], [`mail`], [`apply`], [`notify`], [`run`], [`verdict`], [`history`]. What people see of it: [`diff`], [`report`],
 //! [`evidence`], [`git`], [`github`]. How it begins: [`capture`], [`init`], [`package`]. No two files import each other in a loop, and a test says so.
 
@@ -52,6 +52,7 @@ pub mod names;
 pub mod notice;
 pub mod notify;
 pub mod observe;
+pub mod organization;
 #[cfg(feature = "cli")]
 pub mod package;
 pub mod plan;

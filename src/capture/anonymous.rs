@@ -4,8 +4,6 @@
 //! A glob says what names look like, so that none is kept: a rule names those whom it selects. `user-0001*` selects as
 //! a glob does, and nobody else; `user-0001` as an exact name does.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 use toml::{Table, Value as Toml};
 
@@ -58,7 +56,7 @@ pub fn anonymize(sandbox: &Sandbox, manifest: Option<&Manifest>, files: &Files) 
     let own_key = sandbox.own_key().map(|key| names.key(key));
     let refuse_mail_to = world.refuse_mail_to.iter().map(|address| names.recipient(address)).collect();
     let manifests =
-        manifest.map(|manifest| manifests(manifest, files, account, &world, &mut names)).unwrap_or_default();
+        manifest.map(|manifest| manifests(manifest, files, sandbox, &world, &mut names)).unwrap_or_default();
     let other =
         World { now: world.now, keys_issued: world.keys_issued, refuse_mail_to, users, secrets, ..World::default() };
     let account = Account { id: names.account(&account.id), name: None, ..account.clone() };
@@ -176,8 +174,14 @@ fn texts(value: &mut Value, replace: &mut dyn FnMut(&str) -> String) {
     }
 }
 
-fn manifests(manifest: &Manifest, files: &Files, account: &Account, world: &World, names: &mut Names) -> Files {
-    let account = &named(account, &manifest.accounts);
+fn manifests(
+    manifest: &Manifest,
+    files: &Files,
+    sandbox: &Sandbox,
+    world: &World,
+    names: &mut Names,
+) -> Files {
+    let account = &named(sandbox, manifest);
     let users: Vec<User> = world.users.iter().map(|user| described(user, account)).collect();
     // The rules of a manifest stand in the order of its files.
     let mut rules = manifest.rules.iter();
@@ -203,10 +207,15 @@ fn manifests(manifest: &Manifest, files: &Files, account: &Account, world: &Worl
         .collect()
 }
 
-/// The account by the name that the manifest gives it.
-fn named(account: &Account, declared: &BTreeMap<String, DeclaredAccount>) -> Account {
-    let name = declared.iter().find(|(_, declared)| declared.id == account.id).map(|(name, _)| name.clone());
-    Account { name, ..account.clone() }
+/// The account by the name that the manifest gives it, where an organisation has it.
+fn named(sandbox: &Sandbox, manifest: &Manifest) -> Account {
+    let account = sandbox.account();
+    let declared = manifest.accounts.iter().find(|(_, declared)| declared.id == account.id);
+    let member = sandbox.member(&account.id);
+    let found = manifest.organization.as_ref().map(|_| member);
+    let name = declared.map(|(name, _)| name.clone()).or_else(|| Some(found.as_ref()?.name.clone()));
+    let membership = account.membership.clone().or_else(|| found.map(|member| member.membership));
+    Account { name, membership, ..account.clone() }
 }
 
 fn described(user: &IamUser, account: &Account) -> User {
@@ -232,6 +241,9 @@ fn file<'a>(
     let mut out = Table::new();
     for (key, value) in table {
         let value = match (key.as_str(), value) {
+            // The sandbox is one account: which others an organisation has is nobody's business.
+            ("organization", _) => continue,
+            ("accounts", _) if manifest.organization.is_some() => continue,
             (plain, value) if PLAIN_TABLES.contains(&plain) => value,
             ("defaults", Toml::Table(own)) => Toml::Table(policy(own, names)),
             ("mail", Toml::Table(own)) => Toml::Table(mail(own, names)),
@@ -246,7 +258,7 @@ fn file<'a>(
                 Toml::Array(own.collect())
             }
             ("exempt", Toml::Array(own)) => {
-                Toml::Array(own.into_iter().map(|one| exempt(one, manifest, names)).collect())
+                Toml::Array(own.into_iter().map(|one| exempt(one, manifest, account, names)).collect())
             }
             (_, other) => unknown(other, names),
         };
@@ -263,7 +275,7 @@ fn rotate(
     users: &[User],
     names: &mut Names,
 ) -> Table {
-    const SELECTORS: [&str; 6] = ["accounts", "users", "tags", "groups", "path", "except"];
+    const SELECTORS: [&str; 8] = ["accounts", "units", "account-tags", "users", "tags", "groups", "path", "except"];
     let own = written.into_iter().filter(|(key, _)| !SELECTORS.contains(&key.as_str())).collect();
     let mut out = policy(own, names);
     let selected: Vec<String> = match holds_in(rule, account) {
@@ -287,7 +299,8 @@ fn rotate(
         }
     };
     out.insert("users".to_owned(), Toml::from(selected));
-    if !rule.accounts.is_empty() {
+    // Of an organisation's account it is known by now whom the rule selects.
+    if !rule.accounts.is_empty() && manifest.organization.is_none() {
         let mut found: Vec<String> =
             rule.accounts.iter().flat_map(|pattern| accounts_of(pattern, manifest, names)).collect();
         found.sort();
@@ -393,6 +406,7 @@ fn accounts(own: Table, names: &mut Names) -> Table {
                                 ("region", value) => value,
                                 ("id", value) => text(value, |it| names.account(it)),
                                 ("role", value) => text(value, |it| names.other("role", it)),
+                                ("external-id", value) => text(value, |it| names.other("external-id", it)),
                                 (_, other) => unknown(other, names),
                             };
                             (key, value)
@@ -406,12 +420,16 @@ fn accounts(own: Table, names: &mut Names) -> Table {
         .collect()
 }
 
-fn exempt(one: Toml, manifest: &Manifest, names: &mut Names) -> Toml {
+fn exempt(one: Toml, manifest: &Manifest, account: &Account, names: &mut Names) -> Toml {
     let Toml::Table(own) = one else { return one };
     let own = own.into_iter().map(|(key, value)| {
         let value = match (key.as_str(), value) {
             (plain, value) if PLAIN.contains(&plain) => value,
             ("user", value) => text(value, |it| names.user(it)),
+            ("account", value) if manifest.organization.is_some() => text(value, |it| {
+                let is_own = Pattern::new(it).matches(&account.id) || account.name.as_deref() == Some(it);
+                names.account(if is_own { &account.id } else { it })
+            }),
             ("account", value) => text(value, |it| accounts_of(&Pattern::new(it), manifest, names).remove(0)),
             ("reason", _) => "a reason".into(),
             (_, other) => unknown(other, names),

@@ -12,7 +12,7 @@ use futures::{StreamExt, stream};
 use crate::{
     cloud::{
         Reads,
-        sandbox::{IamUser, Sandbox, StoredSecret, StoredVersion, World},
+        sandbox::{IamUser, Sandbox, Seat, StoredSecret, StoredVersion, World},
     },
     inventory::{Account, CallError, Key, LastUse, SecretRecord, SmtpUse, User, smtp_sign, tag_value},
     names,
@@ -94,8 +94,10 @@ pub async fn capture(
     let mut world = World { users, secrets, ..World::default() };
     world.now = Some(latest(&world, clock().trunc_subsecs(0)));
     let own_key = cloud.own_key().filter(|key| world.key(key).is_some()).cloned();
+    let Account { name, membership, .. } = cloud.account();
+    let seat = membership.as_ref().map(|membership| Seat::of(name.as_deref(), membership)).unwrap_or_default();
     let account = Account { name: None, ..cloud.account().clone() };
-    Ok(Sandbox::new(account, world).called_with(own_key))
+    Ok(Sandbox::new(account, world).called_with(own_key).seated(seat))
 }
 
 async fn read_user(cloud: &impl Reads, user: User) -> Result<IamUser, CallError> {

@@ -6,11 +6,13 @@ use chrono::{DateTime, Utc};
 use keyrota::{
     cloud::{
         Reads,
-        aws::{self, Aws, ConnectError, Connected},
+        aws::{Aws, Caller, ConnectError, Connected, Problem},
     },
     git::{self, AtRevision, GitError},
-    inventory::Account,
+    inventory::{Account, UnreadAccount},
     manifest::{self, Code, DeclaredAccount, Diagnostic, Manifest},
+    organization::{Found, Question, Listed},
+    report::unread::causes,
 };
 
 use super::{args::Common, error::CommandError};
@@ -26,6 +28,8 @@ pub struct BaseManifests {
 /// Accounts that only the manifests at `--base` look at, and what is to be said of them.
 pub struct BaseAccounts<C> {
     pub clouds: Vec<C>,
+    /// All that they look at.
+    pub found: Found,
     /// The account of the caller, where one of the two versions declares none.
     pub caller: Option<String>,
     pub notes: Vec<String>,
@@ -58,65 +62,80 @@ pub fn load_base(folder: &Path, revision: &str, now: DateTime<Utc>) -> Result<Ba
 
 /// Connects to the accounts that only the manifests at `--base` look at. One that can't be reached is noted: its users
 /// leave the scope, whoever they are.
-pub async fn connect_base(base: &BaseManifests, head: &Manifest, clouds: &[Aws], common: &Common) -> BaseAccounts<Aws> {
-    let mut accounts = BaseAccounts { clouds: Vec::new(), caller: None, notes: Vec::new() };
+pub async fn connect_base(
+    base: &BaseManifests,
+    listed: Option<Listed>,
+    head: &Found,
+    clouds: &[Aws],
+    caller: &Caller,
+    common: &Common,
+) -> BaseAccounts<Aws> {
+    let mut accounts = BaseAccounts { clouds: Vec::new(), found: Found::default(), caller: None, notes: Vec::new() };
     let Ok(before) = &base.manifest else { return accounts };
+    let listed = match (listed, Question::of([before])) {
+        (None, Some(question)) => caller.organization(&question).await.map(Some).unwrap_or_else(|ConnectError { problems }| {
+            accounts.notes.push(format!(
+                "the accounts of the organisation are no longer looked at, and which they are can't be told: {}",
+                because(problems)
+            ));
+            None
+        }),
+        (listed, _) => listed,
+    };
+    accounts.found = match &listed {
+        Some(listed) => Found::within(before, listed, Some(caller.account())),
+        None => Found::declared(before),
+    };
     // Nobody was in scope, or the rest is left out on purpose.
     if before.rules.is_empty() || !common.accounts.is_empty() {
         return accounts;
     }
-    let callers_before = before.accounts.is_empty();
-    if callers_before && head.accounts.is_empty() {
+    let callers_before = accounts.found.is_of_caller;
+    if callers_before && head.is_of_caller {
         return accounts;
     }
-    if head.accounts.is_empty() {
-        accounts.caller = clouds.first().map(|cloud| cloud.account().id.clone());
+    if callers_before || head.is_of_caller {
+        accounts.caller = Some(caller.account().to_owned());
     }
     let is_known = |id: &str| clouds.iter().any(|cloud| cloud.account().id == id);
-    let mut wanted: Vec<Vec<(String, &DeclaredAccount)>> =
-        before.accounts.iter().filter(|(_, a)| !is_known(&a.id)).map(|(name, a)| vec![(name.clone(), a)]).collect();
-    if callers_before {
-        // No declaration: the account of the caller.
-        wanted.push(Vec::new());
+    if callers_before && !is_known(caller.account()) {
+        accounts.clouds.extend(caller.enter_own().accounts);
     }
-    for declared in wanted {
-        let name =
-            declared.first().map_or_else(|| "of the caller".to_owned(), |(name, a)| format!("{} ({name})", a.id));
-        match aws::connect_with(&aws::Settings::delivering(&head.deliver), &declared).await {
-            Ok(Connected { accounts: connected, problems: _ }) => {
-                for cloud in connected {
-                    if declared.is_empty() {
-                        accounts.caller = Some(cloud.account().id.clone());
-                    }
-                    if !is_known(&cloud.account().id) {
-                        accounts.clouds.push(cloud);
-                    }
-                }
-            }
-            Err(ConnectError { problems }) => {
-                let why: Vec<_> = problems.into_iter().map(|problem| problem.message).collect();
-                if declared.is_empty() {
-                    // Nothing that is compared is the caller's, as far as can be known.
-                    accounts.caller = Some(String::new());
-                }
-                accounts.notes.push(format!(
-                    "the account {name} is no longer looked at, and can't be reached to tell whom that concerns: {}",
-                    why.join("; ")
-                ));
-            }
-        }
+    let is_wanted = |(_, account): &&(String, DeclaredAccount)| !is_known(&account.id);
+    let wanted: Vec<_> =
+        accounts.found.accounts.iter().filter(is_wanted).map(|(name, account)| (name.clone(), account)).collect();
+    if wanted.is_empty() {
+        return accounts;
+    }
+    let (entered, problems) = match caller.enter(&wanted).await {
+        Ok(Connected { accounts, problems }) => (accounts, problems),
+        Err(ConnectError { problems }) => (Vec::new(), problems),
+    };
+    accounts.clouds.extend(entered);
+    let unread: Vec<UnreadAccount> = problems.into_iter().map(Problem::unread).collect();
+    for cause in causes(&unread) {
+        let who = match cause.accounts[..] {
+            [UnreadAccount { id: Some(id), name: Some(name), .. }] => format!("account {id} ({name}) is"),
+            _ => format!("{} accounts ({}) are", cause.accounts.len(), cause.names().collect::<Vec<_>>().join(", ")),
+        };
+        accounts.notes.push(format!(
+            "the {who} no longer looked at, and can't be reached to tell whom that concerns: {}",
+            cause.error
+        ));
     }
     accounts
 }
 
-/// The account under the name that a version of the manifests gives it; `None` if it does not look there.
-pub fn in_version(manifest: &Manifest, account: &Account, caller: Option<&str>) -> Option<Account> {
-    if manifest.accounts.is_empty() {
-        let is_callers = caller.is_none_or(|caller| caller == account.id);
-        return is_callers.then(|| Account { name: None, ..account.clone() });
+fn because(problems: Vec<Problem>) -> String {
+    problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>().join("; ")
+}
+
+impl<C> BaseAccounts<C> {
+    /// The account under the name that the manifests at `--base` give it; `None` if they do not look there.
+    pub fn before(&self, account: &Account) -> Option<Account> {
+        let is_callers = self.caller.as_ref().is_none_or(|caller| *caller == account.id);
+        self.found.named(account).filter(|_| !self.found.is_of_caller || is_callers)
     }
-    let (name, _) = manifest.accounts.iter().find(|(_, declared)| declared.id == account.id)?;
-    Some(Account { name: Some(name.clone()), ..account.clone() })
 }
 
 /// Says why the manifests at a revision can't be had.

@@ -11,7 +11,7 @@ use keyrota::{
     manifest::Manifest,
     observe::{Depth, Progress, Unmanaged},
     plan::{Plan, Viewpoint, Waiting, WaitingOn, exceeded},
-    report::{Report, json, markdown, masked, outputs::outputs},
+    report::{Report, json, markdown, masked, outputs::outputs, unread::causes},
     run::{Missing, Mode, Planned, Run},
     untrusted::printable,
 };
@@ -56,8 +56,9 @@ impl<'a, C> Context<'a, C> {
     /// Says which accounts could not be read, but for those of which it was said that they could not be entered.
     pub fn say_unread(&self, unread: &[UnreadAccount]) {
         let is_news = |account: &&UnreadAccount| !self.not_entered.contains(account);
-        for account in unread.iter().filter(is_news) {
-            self.output.failure(account, account.hint.as_deref());
+        let news: Vec<UnreadAccount> = unread.iter().filter(is_news).cloned().collect();
+        for cause in causes(&news) {
+            self.output.failure(&cause, cause.hint.as_deref());
         }
     }
 

@@ -5,6 +5,8 @@ use chrono::Utc;
 use keyrota::{
     cloud::{Values, sandbox::Sandbox},
     manifest,
+    organization::Found,
+    report::unread::causes,
 };
 
 use super::{
@@ -16,7 +18,7 @@ use super::{
     error::CommandError,
     exit::Exit,
     explain, forecast, mail,
-    open::{connect, instant, name_sandbox, save, selected},
+    open::{self, Kept, enter, enter_sandboxes, find, instant, list_for, load_sandboxes, save, selected, sign_in},
     output::Output,
     plan, report, status,
 };
@@ -45,67 +47,76 @@ pub async fn with(common: &Common, output: &Output, task: Task) -> Result<Exit, 
         return Err(CommandError::new("`--at` can't be applied: AWS has no other time than now")
             .hint("`keyrota plan --at …` shows it; with `--sandbox`, apply takes it as well"));
     }
-    let sandbox = match &common.sandbox {
-        Some(path) => Some(Sandbox::load(path).map_err(CommandError::new)?),
+    let sandboxes = match &common.sandbox {
+        Some(path) => Some((load_sandboxes(path)?, path)),
         None => None,
     };
-    let pinned = sandbox.as_ref().and_then(Sandbox::now);
+    let pinned = sandboxes.as_ref().and_then(|(kept, _)| open::pinned(kept));
     // The manifests are loaded for the same instant for which the plan is made; `enforce` needs them first.
     let real_now = pinned.unwrap_or_else(Utc::now);
     let loaded = manifest::load(&common.manifests, real_now);
     output.diagnostics(&loaded.diagnostics);
     let Some(manifest) = loaded.manifest else { return Err(CommandError::Manifests) };
     let now = instant(common.at.as_deref(), real_now, Some(&manifest))?;
-    let mut declared = selected(&manifest, &common.accounts)?;
-    if let Some(suffix) = &common.role_suffix {
-        for role in declared.values_mut().filter_map(|account| account.role.as_mut()) {
-            role.push_str(suffix);
-        }
-    }
     let base = match &task {
         Task::Plan(PlanArgs { base: Some(revision), .. }) => Some(load_base(&common.manifests, revision, now)?),
         _ => None,
     };
 
-    match sandbox {
-        Some(sandbox) => {
-            let sandbox = name_sandbox(sandbox, &manifest, &declared)?;
+    match sandboxes {
+        Some((kept, path)) => {
+            let listed = open::listed(&kept, path);
+            let found = selected(find(&manifest, Some(&listed), None, output)?, common)?;
+            let (kept, unread) = enter_sandboxes(kept, &manifest, &found)?;
+            causes(&unread).iter().for_each(|cause| output.failure(cause, cause.hint.as_deref()));
             if pinned.is_some_and(|pinned| now < pinned) && matches!(task, Task::Apply(_)) {
                 return Err(CommandError::new("the sandbox's clock can't go back: `--at` is before its `now`"));
             }
-            sandbox.set_now(now);
-            let before = sandbox.snapshot();
-            let clouds = [sandbox];
+            let (files, clouds): (Vec<_>, Vec<_>) =
+                kept.into_iter().map(|Kept { path, name, sandbox }| ((path, name), sandbox)).unzip();
+            clouds.iter().for_each(|sandbox| sandbox.set_now(now));
+            let before: Vec<_> = clouds.iter().map(Sandbox::snapshot).collect();
             let changes = matches!(task, Task::Apply(_));
             // Where the plan is carried out, the time has come.
             let observed = if changes { now } else { real_now };
             let context = Context {
                 clouds: &clouds,
-                not_entered: &[],
+                not_entered: &unread,
                 manifest: &manifest,
                 clock: &|| now,
                 observed,
                 common,
                 output,
             };
-            let accounts = BaseAccounts { clouds: Vec::new(), caller: None, notes: Vec::new() };
-            let exit = run(&context, task, base.map(|base| (base, accounts))).await;
+            let base = base.map(|base| {
+                let found = base.manifest.as_ref().map(|base| Found::within(base, &listed, None)).unwrap_or_default();
+                (base, BaseAccounts { clouds: Vec::new(), found, caller: None, notes: Vec::new() })
+            });
+            let exit = run(&context, task, base).await;
             // A run that failed may have changed nothing, and then the file stays as its author wrote it.
-            let is_changed = match exit {
-                Ok(Exit::Done) => true,
-                Ok(Exit::Failed) => clouds[0].inspect(|after| *after != before),
-                _ => false,
-            };
-            if changes && is_changed {
-                save(&clouds[0], common)?;
+            for (((path, name), sandbox), before) in files.into_iter().zip(clouds).zip(before) {
+                let is_changed = match exit {
+                    Ok(Exit::Done) => true,
+                    Ok(Exit::Failed) => sandbox.inspect(|after| *after != before),
+                    _ => false,
+                };
+                if changes && is_changed {
+                    save(&Kept { path, name, sandbox })?;
+                }
             }
             exit
         }
         None => {
-            let (clouds, unread) = connect(&manifest.deliver, &declared, output).await?;
+            let caller = sign_in(&manifest).await?;
+            let base_manifest = base.as_ref().and_then(|base| base.manifest.as_ref().ok());
+            // What only the manifests before the change ask is no reason to stop.
+            let asking = std::iter::once(&manifest).chain(base_manifest).filter(|_| manifest.organization.is_some());
+            let listed = list_for(&caller, asking).await?;
+            let found = selected(find(&manifest, listed.as_ref(), Some(caller.account()), output)?, common)?;
+            let (clouds, unread) = enter(&caller, &found, output).await?;
             let base = match base {
                 Some(base) => {
-                    let accounts = connect_base(&base, &manifest, &clouds, common).await;
+                    let accounts = connect_base(&base, listed, &found, &clouds, &caller, common).await;
                     Some((base, accounts))
                 }
                 None => None,

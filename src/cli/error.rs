@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use keyrota::{inventory::UnreadAccount, observe::NothingRead};
+use keyrota::{
+    observe::NothingRead,
+    report::unread::{Cause, causes},
+};
 
 use super::output::Output;
 
@@ -67,7 +70,7 @@ impl CommandError {
 
 impl From<NothingRead> for CommandError {
     fn from(NothingRead(accounts): NothingRead) -> Self {
-        let problem = |account: UnreadAccount| Problem { message: account.to_string(), hint: account.hint };
-        Self::Problems(accounts.into_iter().map(problem).collect())
+        let problem = |cause: Cause<'_>| Problem { message: cause.to_string(), hint: cause.hint };
+        Self::Problems(causes(&accounts).into_iter().map(problem).collect())
     }
 }

@@ -1,16 +1,18 @@
-//! The manifests' instant, and the accounts that the arguments name: AWS's, or a sandbox.
+//! The manifests' instant, and the accounts that the arguments name: AWS's, or sandboxes.
 
-use std::{collections::BTreeMap, path::Path};
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use keyrota::{
     cloud::{
         Reads,
-        aws::{self, Aws, ConnectError, Connected},
-        sandbox::Sandbox,
+        aws::{self, Aws, Caller, ConnectError, Connected},
+        sandbox::{self, Sandbox},
     },
-    inventory::{Account, UnreadAccount},
-    manifest::{DeclaredAccount, Deliver, Manifest, schedule::next_after},
+    inventory::UnreadAccount,
+    manifest::{DeclaredAccount, Manifest, Pattern, schedule::next_after},
+    organization::{Found, Listed, Question},
+    report::unread::causes,
 };
 
 use super::{
@@ -18,6 +20,9 @@ use super::{
     error::{CommandError, Problem},
     output::Output,
 };
+
+/// How many accounts are named where there are too many.
+const SHOWN: usize = 20;
 
 /// The instant that `--at` means.
 pub fn instant(
@@ -44,70 +49,214 @@ pub fn date_or_time(text: &str) -> Option<DateTime<Utc>> {
     date.or_else(|_| DateTime::parse_from_rfc3339(text).map(|time| time.to_utc())).ok()
 }
 
-/// The declared accounts that `--account` selects; all without it.
-pub fn selected(manifest: &Manifest, wanted: &[String]) -> Result<BTreeMap<String, DeclaredAccount>, CommandError> {
-    if wanted.is_empty() {
-        return Ok(manifest.accounts.clone());
-    }
-    let mut selected = BTreeMap::new();
-    for wanted in wanted {
-        let found = manifest.accounts.iter().find(|(name, account)| *name == wanted || account.id == *wanted);
-        let Some((name, account)) = found else {
-            let known: Vec<_> = manifest.accounts.keys().map(|name| format!("`{name}`")).collect();
-            let hint = match known.is_empty() {
-                true => "the manifests declare none: add `[accounts.NAME]` to keyrota.toml".to_owned(),
-                false => format!("the manifests declare {}", known.join(", ")),
+/// The accounts that `--account` selects, by name, id or glob; all without it. Their roles are those that `--role-suffix` makes of
+/// them.
+///
+/// # Errors
+/// One is none, or a name is that of several.
+pub fn selected(mut found: Found, common: &Common) -> Result<Found, CommandError> {
+    if !common.accounts.is_empty() {
+        let mut is_wanted = vec![false; found.accounts.len()];
+        for wanted in &common.accounts {
+            let pattern = Pattern::new(wanted);
+            let is_it = |(name, account): &(String, DeclaredAccount)| match pattern.is_exact() {
+                true => name == wanted || account.id == *wanted,
+                false => pattern.matches(name) || pattern.matches(&account.id),
             };
-            return Err(CommandError::new(format!("`--account {wanted}`: there is no such account")).hint(hint));
-        };
-        selected.insert(name.clone(), account.clone());
-    }
-    Ok(selected)
-}
-
-/// A sandbox is one account: the declared one with its id, if any are declared.
-pub fn name_sandbox(
-    sandbox: Sandbox,
-    manifest: &Manifest,
-    declared: &BTreeMap<String, DeclaredAccount>,
-) -> Result<Sandbox, CommandError> {
-    let Account { id, .. } = sandbox.account().clone();
-    if manifest.accounts.is_empty() {
-        return Ok(sandbox);
-    }
-    match declared.iter().find(|(_, account)| account.id == id) {
-        Some((name, _)) => Ok(sandbox.named(Some(name.clone()))),
-        None => {
-            let ids: Vec<_> = declared.iter().map(|(name, account)| format!("{} ({name})", account.id)).collect();
-            Err(CommandError::new(format!("the sandbox is account {id}, which the manifests don't declare"))
-                .hint(format!("set its `account` to one of {}", ids.join(", "))))
+            let matching: Vec<usize> = (0..found.accounts.len()).filter(|at| is_it(&found.accounts[*at])).collect();
+            match matching[..] {
+                [] => return Err(no_account(wanted, &found)),
+                [_, _, ..] if pattern.is_exact() => {
+                    let ids: Vec<&str> = matching.iter().map(|at| found.accounts[*at].1.id.as_str()).collect();
+                    let message = format!("`--account {wanted}`: {} accounts have this name", ids.len());
+                    return Err(CommandError::new(message).hint(format!("name one by its id: {}", ids.join(", "))));
+                }
+                _ => matching.into_iter().for_each(|at| is_wanted[at] = true),
+            }
         }
+        let mut is_wanted = is_wanted.into_iter();
+        found.accounts.retain(|_| is_wanted.next() == Some(true));
+    }
+    if let Some(suffix) = &common.role_suffix {
+        found.accounts.iter_mut().filter_map(|(_, account)| account.role.as_mut()).for_each(|role| role.push_str(suffix));
+    }
+    Ok(found)
+}
+
+fn no_account(wanted: &str, found: &Found) -> CommandError {
+    let known = named(&found.accounts, |name, _| format!("`{name}`"));
+    let hint = match found.accounts.is_empty() {
+        true => "the manifests declare none: add `[accounts.NAME]` to keyrota.toml".to_owned(),
+        false => format!("the manifests declare {known}"),
+    };
+    CommandError::new(format!("`--account {wanted}`: there is no such account")).hint(hint)
+}
+
+/// As many as can be read.
+pub fn named(accounts: &[(String, DeclaredAccount)], word: impl Fn(&str, &str) -> String) -> String {
+    let mut words: Vec<String> = accounts.iter().take(SHOWN).map(|(name, account)| word(name, &account.id)).collect();
+    if let Some(more) = accounts.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        words.push(format!("{more} more"));
+    }
+    words.join(", ")
+}
+
+/// Where no sandbox is: the caller.
+pub async fn sign_in(manifest: &Manifest) -> Result<Caller, CommandError> {
+    let signed_in = aws::sign_in(&aws::Settings::delivering(&manifest.deliver), manifest.region()).await;
+    signed_in.map_err(|error| not_connected(&error))
+}
+
+/// What the organisation has, as far as these manifests ask; `None`: they ask nothing.
+///
+/// # Errors
+/// It can't be listed.
+pub async fn list_for<'a>(
+    caller: &Caller,
+    manifests: impl IntoIterator<Item = &'a Manifest>,
+) -> Result<Option<Listed>, CommandError> {
+    let Some(question) = Question::of(manifests) else { return Ok(None) };
+    caller.organization(&question).await.map(Some).map_err(|error| not_connected(&error))
+}
+
+/// The accounts of the manifests, and what is to be said of them.
+///
+/// # Errors
+/// The manifests name units that are none, which was said.
+pub fn find(
+    manifest: &Manifest,
+    listed: Option<&Listed>,
+    own: Option<&str>,
+    output: &Output,
+) -> Result<Found, CommandError> {
+    let Some(listed) = listed else { return Ok(Found::declared(manifest)) };
+    let found = Found::within(manifest, listed, own);
+    output.diagnostics(&found.diagnostics);
+    if let Some(note) = found.note() {
+        output.warning(note);
+    }
+    match found.diagnostics.iter().any(|diagnostic| diagnostic.stops_a_run()) {
+        true => Err(CommandError::Manifests),
+        false => Ok(found),
     }
 }
 
-/// Connects to all accounts, and says what is wrong with those that can't be reached.
-pub async fn connect(
-    deliver: &Deliver,
-    declared: &BTreeMap<String, DeclaredAccount>,
+/// Enters all accounts, and says what is wrong with those that can't be.
+pub async fn enter(
+    caller: &Caller,
+    found: &Found,
     output: &Output,
 ) -> Result<(Vec<Aws>, Vec<UnreadAccount>), CommandError> {
-    let declared: Vec<_> = declared.iter().map(|(name, account)| (name.clone(), account)).collect();
-    let named = |aws::Problem { account, id: _, message, hint }: &aws::Problem| {
-        let place = account.as_ref().map_or_else(String::new, |(name, source)| format!("account {name} ({source}): "));
-        Problem { message: format!("{place}{message}"), hint: Some(hint.clone()) }
-    };
-    match aws::connect_with(&aws::Settings::delivering(deliver), &declared).await {
+    if found.is_of_caller {
+        return Ok((caller.enter_own().accounts, Vec::new()));
+    }
+    let accounts: Vec<_> = found.accounts.iter().map(|(name, account)| (name.clone(), account)).collect();
+    match caller.enter(&accounts).await {
         Ok(Connected { accounts, problems }) => {
-            for Problem { message, hint } in problems.iter().map(named) {
-                output.failure(message, hint.as_deref());
-            }
+            said(&problems).into_iter().for_each(|Problem { message, hint }| output.failure(message, hint.as_deref()));
             Ok((accounts, problems.into_iter().map(aws::Problem::unread).collect()))
         }
-        Err(ConnectError { problems }) => Err(CommandError::Problems(problems.iter().map(named).collect())),
+        Err(error) => Err(not_connected(&error)),
     }
 }
 
-pub fn save(sandbox: &Sandbox, common: &Common) -> Result<(), CommandError> {
-    let path: &Path = common.sandbox.as_deref().expect("only a sandbox is saved");
-    sandbox.save(path).map_err(CommandError::new)
+fn not_connected(ConnectError { problems }: &ConnectError) -> CommandError {
+    CommandError::Problems(said(problems))
+}
+
+/// The problems, with the place of each account; those of several accounts for the same cause as one.
+fn said(problems: &[aws::Problem]) -> Vec<Problem> {
+    let unread: Vec<UnreadAccount> = problems.iter().cloned().map(aws::Problem::unread).collect();
+    let of_one = |account: &UnreadAccount| {
+        let problem = problems.iter().zip(&unread).find(|(_, one)| std::ptr::eq(*one, account))?.0;
+        let aws::Problem { account, id: _, message, hint } = problem;
+        let place = account.as_ref().map_or_else(String::new, |(name, source)| format!("account {name} ({source}): "));
+        Some(Problem { message: format!("{place}{message}"), hint: Some(hint.clone()) })
+    };
+    let said = causes(&unread).into_iter().map(|cause| match cause.accounts[..] {
+        [only] => of_one(only),
+        _ => Some(Problem { message: cause.to_string(), hint: cause.hint }),
+    });
+    said.flatten().collect()
+}
+
+/// A sandbox, and the file that it is kept in.
+pub struct Kept {
+    pub path: PathBuf,
+    /// What it is called where it says no name.
+    pub name: String,
+    pub sandbox: Sandbox,
+}
+
+/// The sandbox of a file, or those of a folder.
+pub fn load_sandboxes(path: &Path) -> Result<Vec<Kept>, CommandError> {
+    if path.is_dir() {
+        let all = sandbox::load_folder(path).map_err(CommandError::new)?;
+        let kept = |(name, sandbox): (String, Sandbox)| Kept { path: path.join(format!("{name}.toml")), name, sandbox };
+        return Ok(all.into_iter().map(kept).collect());
+    }
+    let sandbox = Sandbox::load(path).map_err(CommandError::new)?;
+    let name = sandbox.account().id.clone();
+    Ok(vec![Kept { path: path.to_owned(), name, sandbox }])
+}
+
+/// The instant that sandboxes pin.
+pub fn pinned(kept: &[Kept]) -> Option<DateTime<Utc>> {
+    kept.iter().filter_map(|one| one.sandbox.now()).max()
+}
+
+/// What an organisation of these sandboxes has. One file is one account of many, a folder is all of them.
+pub fn listed(kept: &[Kept], path: &Path) -> Listed {
+    sandbox::listed(kept.iter().map(|one| (one.name.as_str(), &one.sandbox)), path.is_dir())
+}
+
+/// The sandboxes that the manifests look at, under the names that these give them; and those that can't be entered.
+pub fn enter_sandboxes(
+    kept: Vec<Kept>,
+    manifest: &Manifest,
+    found: &Found,
+) -> Result<(Vec<Kept>, Vec<UnreadAccount>), CommandError> {
+    if found.is_of_caller {
+        return match kept.len() {
+            1 => Ok((kept, Vec::new())),
+            count => Err(CommandError::new(format!("the sandbox is {count} accounts, and the manifests name none"))
+                .hint("add `[organization]` or `[accounts.NAME]` to keyrota.toml, or name one of the files")),
+        };
+    }
+    let ids: Vec<String> = kept.iter().map(|one| one.sandbox.account().id.clone()).collect();
+    let (mut entered, mut unread) = (Vec::new(), Vec::new());
+    for Kept { path, name, sandbox } in kept {
+        let id = sandbox.account().id.clone();
+        let Some((own, declared)) = found.accounts.iter().find(|(_, account)| account.id == id) else { continue };
+        match sandbox.refuses() {
+            Some(error) => {
+                let account = UnreadAccount { id: Some(id), name: Some(own.clone()), error: error.to_owned(), hint: None };
+                unread.push(account);
+            }
+            None => {
+                let sandbox = sandbox.named(Some(own.clone())).placed(declared.membership.clone());
+                entered.push(Kept { path, name, sandbox });
+            }
+        }
+    }
+    if !entered.is_empty() {
+        return Ok((entered, unread));
+    }
+    if !unread.is_empty() {
+        let problems = causes(&unread).into_iter();
+        let problems = problems.map(|cause| Problem { message: cause.to_string(), hint: cause.hint });
+        return Err(CommandError::Problems(problems.collect()));
+    }
+    match (&ids[..], manifest.organization.is_some()) {
+        (_, true) => Err(CommandError::new("no account of the sandbox is left to look at")
+            .hint("look at `units` and `except` of `[organization]`, and at what the sandbox says of its accounts")),
+        ([id], false) => Err(CommandError::new(format!("the sandbox is account {id}, which the manifests don't declare"))
+            .hint(format!("set its `account` to one of {}", named(&found.accounts, |name, id| format!("{id} ({name})"))))),
+        (ids, false) => Err(CommandError::new(format!("the manifests declare none of the sandbox's {} accounts", ids.len()))
+            .hint(format!("they declare {}", named(&found.accounts, |name, id| format!("{id} ({name})"))))),
+    }
+}
+
+pub fn save(kept: &Kept) -> Result<(), CommandError> {
+    kept.sandbox.save(&kept.path).map_err(CommandError::new)
 }

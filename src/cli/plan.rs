@@ -15,7 +15,7 @@ use keyrota::{
 
 use super::{
     args::{Format, PlanArgs},
-    base::{BaseAccounts, BaseManifests, in_version},
+    base::{BaseAccounts, BaseManifests},
     context::{Context, counting, write_reports},
     error::CommandError,
     exit::Exit,
@@ -65,10 +65,7 @@ async fn make_review<C: Reads>(
     let (now, observed) = (clock(), context.viewpoint().observed);
     let next_run = if common.at.is_none() { next_after(manifest.schedule.enforce(), now) } else { None };
     let manifest_before: Base = base.manifest.as_ref().map_err(Clone::clone);
-    let before = |account: &Account| {
-        let base = manifest_before.as_ref().ok()?;
-        in_version(base, account, accounts.caller.as_deref())
-    };
+    let before = |account: &Account| manifest_before.as_ref().ok().and_then(|_| accounts.before(account));
     let here = clouds.iter().map(|cloud| {
         let account = cloud.account();
         AccountPair { cloud, before: before(account), after: Some(account.clone()) }

@@ -16,7 +16,7 @@ use keyrota::{
 use super::{
     args::Common,
     error::{CommandError, Problem},
-    open::{connect, selected},
+    open::{enter, find, list_for, named, selected, sign_in},
     output::Output,
 };
 
@@ -55,16 +55,17 @@ pub async fn connect_one(
     output: &Output,
 ) -> Result<Aws, CommandError> {
     let none = Manifest::default();
-    let mut declared = selected(manifest.unwrap_or(&none), &common.accounts)?;
-    if declared.len() > 1 {
-        let names: Vec<&str> = declared.keys().map(String::as_str).collect();
-        return Err(CommandError::new(format!("the manifests declare {} accounts, and {why}", names.len()))
-            .hint(format!("name one with `--account`: {}", names.join(", "))));
+    let manifest = manifest.unwrap_or(&none);
+    let caller = sign_in(manifest).await?;
+    let listed = list_for(&caller, [manifest]).await?;
+    let found = selected(find(manifest, listed.as_ref(), Some(caller.account()), output)?, common)?;
+    if found.accounts.len() > 1 {
+        let verb = if manifest.organization.is_some() { "find" } else { "declare" };
+        let message = format!("the manifests {verb} {} accounts, and {why}", found.accounts.len());
+        let names = named(&found.accounts, |name, _| name.to_owned());
+        return Err(CommandError::new(message).hint(format!("name one with `--account`: {names}")));
     }
-    if let Some(suffix) = &common.role_suffix {
-        declared.values_mut().filter_map(|account| account.role.as_mut()).for_each(|role| role.push_str(suffix));
-    }
-    let (mut clouds, _) = connect(&manifest.unwrap_or(&none).deliver, &declared, output).await?;
+    let (mut clouds, _) = enter(&caller, &found, output).await?;
     Ok(clouds.remove(0))
 }
 

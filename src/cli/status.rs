@@ -30,10 +30,10 @@ pub async fn run<C: Reads>(context: &Context<'_, C>, args: &StatusArgs) -> Resul
         Format::Json => json(),
         Format::Markdown => markdown(),
         _ => {
-            let unread = unread.iter().map(|account| text::unread(account) + "\n");
+            let unread = text::unread(unread).into_iter().map(|line| line + "\n");
             let users = match args.unmanaged {
                 true => text::unmanaged(&planned.plan),
-                false => text::status(&accounts, viewpoint),
+                false => text::status(&accounts, planned.plan.accounts_unread.len(), viewpoint),
             };
             context.as_of() + &context.masked(users + &unread.collect::<String>())
         }

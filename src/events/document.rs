@@ -136,7 +136,7 @@ impl Happened<'_> {
 
     fn detail(self) -> Detail {
         let Self { roster, entry, change, issued, at, run, after, failure } = self;
-        let Account { id, name, partition, region } = &*change.account;
+        let Account { id, name, partition, region, membership: _ } = &*change.account;
         let (result, error) = failure.map_or(("done", None), |(result, error)| (result, Some(error)));
         let steps = after.map(|state| coming(roster, entry, state, at)).unwrap_or_default();
         Detail {

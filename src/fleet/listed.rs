@@ -1,10 +1,16 @@
 //! The accounts of a run, as the first step lists them and the state machine hands them on, one an invocation.
 
-use std::{collections::BTreeMap, fmt};
+use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{inventory::UnreadAccount, names::is_account_id, untrusted::printable};
+use crate::{
+    inventory::{Membership, UnreadAccount},
+    manifest::{DeclaredAccount, Manifest},
+    names::is_account_id,
+    organization::{self, Found, Member},
+    untrusted::printable,
+};
 
 /// One account.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -15,15 +21,35 @@ pub struct Listed {
     /// What the manifests or the organisation call it; `None`: the account of the function, which nobody names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The units of the organisation that it is in, from the root down.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub units: Vec<String>,
-    /// Its tags in the organisation.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub tags: BTreeMap<String, String>,
+    /// Where its organisation has it, as far as rules ask; `None`: it was not found by one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub membership: Option<Membership>,
 }
 
 impl Listed {
+    /// An account under the name that the manifests look at it by.
+    #[must_use]
+    pub fn new(name: &str, account: &DeclaredAccount) -> Self {
+        let membership = account.membership.as_deref().cloned();
+        Self { id: account.id.clone(), name: Some(name.to_owned()), membership }
+    }
+
+    /// The account as these manifests declare it, or find it where the list says that its organisation has it; `own` is the
+    /// account of the caller. `None`: they do not look there.
+    #[must_use]
+    pub fn declared(&self, manifest: &Manifest, own: &str) -> Option<(String, DeclaredAccount)> {
+        let member = self.membership.as_ref().zip(self.name.as_ref()).map(|(membership, name)| Member {
+            id: self.id.clone(),
+            name: name.clone(),
+            inactive: None,
+            membership: Arc::new(membership.clone()),
+        });
+        let members = member.into_iter().collect();
+        let listed = organization::Listed { units: Vec::new(), members, is_whole: false };
+        let found = Found::within(manifest, &listed, Some(own));
+        found.accounts.into_iter().find(|(_, account)| account.id == self.id)
+    }
+
     /// The account as one that could not be read.
     #[must_use]
     pub fn unread(&self, error: String, hint: Option<String>) -> UnreadAccount {
@@ -66,14 +92,17 @@ pub fn parse_list(text: &[u8]) -> Result<Vec<Listed>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inventory::Unit;
 
     #[test]
     fn lists_are_read_as_they_were_written_and_nothing_else_is_one() {
         let named = Listed {
             id: "111122223333".to_owned(),
             name: Some("payments".to_owned()),
-            units: vec!["Workloads".to_owned()],
-            tags: [("stage".to_owned(), "prod".to_owned())].into(),
+            membership: Some(Membership {
+                units: vec![Unit { id: "ou-ab12-11111111".to_owned(), path: "Workloads".to_owned() }],
+                tags: [("stage".to_owned(), "prod".to_owned())].into(),
+            }),
         };
         let own = Listed { id: "444455556666".to_owned(), ..Listed::default() };
         let all = vec![named.clone(), own];

@@ -144,7 +144,7 @@ mod tests {
         };
         let world = World { users: users.iter().map(user).collect(), ..World::default() };
         let (id, partition, region) = ("1".to_owned(), "aws".to_owned(), "eu-west-1".to_owned());
-        boundary(&Account { id, name: None, partition, region }, &world)
+        boundary(&Account { id, name: None, partition, region, membership: None }, &world)
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod error;
 mod key;
 mod ledger;
+mod membership;
 mod place;
 mod smtp;
 mod unmanaged;
@@ -13,6 +14,7 @@ mod unmanaged;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    sync::Arc,
 };
 
 use chrono::{DateTime, Utc};
@@ -22,6 +24,7 @@ pub use self::{
     error::{CallError, ErrorKind},
     key::{Key, KeyId, LastUse, Status},
     ledger::*,
+    membership::{Membership, Unit},
     place::{Found, UNSEEN},
     smtp::{PolicyText, SmtpUse, smtp_sign},
     unmanaged::{UnmanagedKey, UnmanagedKeys, from_credential_report},
@@ -38,6 +41,9 @@ pub struct Account {
     pub partition: String,
     /// The region of its secrets.
     pub region: String,
+    /// Where its organisation has it; `None`: it was not found by one.
+    #[serde(skip)]
+    pub membership: Option<Arc<Membership>>,
 }
 
 /// An IAM user, as `GetAccountAuthorizationDetails` or `ListUsers` answers it.

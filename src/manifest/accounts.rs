@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,
+    sync::Arc,
 };
 
 use schemars::JsonSchema;
@@ -12,11 +13,12 @@ use super::{
     code::Code,
     context::Context,
     diagnostic::{Diagnostic, quote},
+    organization::external_id_words,
     source::Source,
     spanned::Spanned,
     values::{self, Invalid},
 };
-use crate::names;
+use crate::{inventory::Membership, names};
 
 /// One `[accounts.NAME]` table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,14 +31,22 @@ pub struct DeclaredAccount {
     pub role: Option<String>,
     /// The region of its secrets; `None`: that of the caller.
     pub region: Option<String>,
+    /// What the role's trust policy asks for; `None`: nothing.
+    pub external_id: Option<String>,
+    /// Where the organisation has it; `None`: it was not found there.
+    pub membership: Option<Arc<Membership>>,
 }
 
 /// Everything that it says: what differs here is another account to a review.
 impl fmt::Display for DeclaredAccount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { source: _, id, role, region } = self;
+        let Self { source: _, id, role, region, external_id, membership: _ } = self;
         let or_none = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
-        write!(f, "{id}, role {}, region {}", or_none(role), or_none(region))
+        write!(f, "{id}, role {}, region {}", or_none(role), or_none(region))?;
+        if external_id.is_some() {
+            f.write_str(&external_id_words(external_id.as_deref()))?;
+        }
+        Ok(())
     }
 }
 
@@ -51,6 +61,9 @@ pub(super) struct WrittenAccount {
     /// The name or ARN of a role to assume there. Without it: the caller's own credentials.
     #[schemars(extend("examples" = ["keyrota"]))]
     pub role: Option<Spanned<String>>,
+    /// What the trust policy of the role asks for. Without it: nothing.
+    #[schemars(extend("examples" = ["keyrota-4f1c"]))]
+    pub external_id: Option<Spanned<String>>,
     /// The region of its secrets. Without it: the caller's.
     #[schemars(extend("examples" = ["eu-west-1"]))]
     pub region: Option<Spanned<String>>,
@@ -68,7 +81,9 @@ pub(super) fn check(
     in_order.sort_by_key(|(_, account)| account.span.start);
     for (name, account) in in_order {
         check_name(name, account, context);
-        let WrittenAccount { id, role, region } = &account.value;
+        let WrittenAccount { id, role, external_id, region } = &account.value;
+        let external_id =
+            external_id.as_ref().and_then(|at| context.accept(&at.span, values::external_id(&at.value)));
         let role = role.as_ref().and_then(|at| context.accept(&at.span, values::role(&at.value)));
         let region = region.as_ref().and_then(|at| context.accept(&at.span, values::region(&at.value)));
         let Some(id) = id else {
@@ -89,7 +104,7 @@ pub(super) fn check(
             context.diagnostics.push(diagnostic);
         }
         let source = context.location(&account.span);
-        accounts.insert(name.clone(), DeclaredAccount { source, id: id.value.clone(), role, region });
+        accounts.insert(name.clone(), DeclaredAccount { source, id: id.value.clone(), role, region, external_id, membership: None });
     }
     accounts
 }

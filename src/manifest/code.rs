@@ -134,4 +134,10 @@ codes! {
     ChannelIsCredential = "KR0081",
     /// Not the name or ARN of an event bus, or none.
     EventBus = "KR0082",
+    /// `[organization]` without a role, or with a role or an external id that AWS can't have.
+    Organization = "KR0090",
+    /// `units` or `account-tags` in manifests without `[organization]`: nothing tells what they select.
+    NoOrganization = "KR0091",
+    /// A unit that can't be one, that the organisation does not have, or of which it has several.
+    Unit = "KR0092",
 }

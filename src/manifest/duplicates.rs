@@ -117,8 +117,11 @@ fn selects_by_name_alone(rule: &Rule) -> bool {
 }
 
 /// The ids of the accounts that a rule holds in; `None` stands for all. Which undeclared accounts a glob matches is
-/// unknown.
+/// unknown, and so is which are in a unit or have a tag.
 pub(super) fn known_accounts(rule: &Rule, declared: &BTreeMap<String, DeclaredAccount>) -> Vec<Option<String>> {
+    if !(rule.units.is_empty() && rule.account_tags.is_empty()) {
+        return Vec::new();
+    }
     if rule.accounts.is_empty() {
         return vec![None];
     }

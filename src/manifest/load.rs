@@ -18,7 +18,7 @@ use super::{
     fingerprint::fingerprint,
     layers, limits, mail,
     model::Manifest,
-    overlooked,
+    organization, overlooked,
     parse::{self, Parsed},
     policy::Policy,
     rules, schedule, schema, secrets,
@@ -119,7 +119,8 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
     let mut gap = TimeDelta::days(31);
     layers::resolve_auto(&mut defaults, gap);
     if let Some(file) = shared.parsed {
-        let schema::File { defaults: own, mail, events, limits, pace, schedule, deliver, accounts, .. } = &file.file;
+        let schema::File { defaults: own, mail, events, limits, pace, schedule, deliver, accounts, organization, .. } =
+            &file.file;
         let mut context = Context { source: &file.source, sources: &sources, now, gap, diagnostics };
         manifest.schedule =
             schedule.as_ref().map(|own| schedule::schedule(&own.value, &mut context)).unwrap_or_default();
@@ -152,6 +153,10 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
         if let Some(own) = accounts {
             let is_rejected = |account: &Spanned<WrittenAccount>, key: &str| file.rejected.contains(&account.span, key);
             manifest.accounts = accounts::check(&own.value, is_rejected, &mut context);
+        }
+        if let Some(own) = organization {
+            let is_rejected = |key: &str| file.rejected.contains(&own.span, key);
+            manifest.organization = organization::check(own, is_rejected, &mut context);
         }
     }
     manifest.defaults = Arc::new(defaults.clone());

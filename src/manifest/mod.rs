@@ -19,6 +19,7 @@ mod limits;
 mod load;
 mod mail;
 mod model;
+pub(crate) mod organization;
 mod overlooked;
 mod parse;
 mod pattern;
@@ -49,6 +50,7 @@ pub use self::{
     load::{Loaded, load, load_files, read},
     mail::Mail,
     model::{Exemption, Manifest, Rule},
+    organization::{Organization, UnitName},
     pattern::Pattern,
     policy::{Policy, RotateAhead, WhenFull},
     schedule::{Schedule, longest_gap},

@@ -11,6 +11,7 @@ use super::{
     events::Events,
     limits::{Limits, Pace},
     mail::Mail,
+    organization::{Organization, UnitName},
     pattern::Pattern,
     policy::Policy,
     schedule::Schedule,
@@ -41,6 +42,8 @@ pub struct Manifest {
     pub deliver: Deliver,
     /// By name. Empty: the account of the caller.
     pub accounts: BTreeMap<String, DeclaredAccount>,
+    /// `[organization]`: where more accounts are found.
+    pub organization: Option<Organization>,
     /// Of the files: see [`super::fingerprint`].
     pub fingerprint: String,
     pub(crate) sources: Sources,
@@ -54,6 +57,17 @@ impl Manifest {
             name.split_once('{').map_or(name.as_str(), |(literal, _)| literal)
         });
         literals.reduce(shared).unwrap_or_default()
+    }
+
+    /// Whether no accounts are named, nor is told where to find them: then it is the caller's.
+    pub fn is_of_caller(&self) -> bool {
+        self.accounts.is_empty() && self.organization.is_none()
+    }
+
+    /// A region that the manifests name: taken where nothing else tells one.
+    pub fn region(&self) -> Option<&str> {
+        let declared = self.accounts.values().find_map(|account| account.region.as_deref());
+        declared.or_else(|| self.organization.as_ref()?.region.as_deref())
     }
 
     /// Whether a rule delivers to GitHub: then it is called.
@@ -81,6 +95,10 @@ pub struct Rule {
     pub source: Source,
     /// Account names or ids; empty: every account.
     pub accounts: Vec<Pattern>,
+    /// Organizational units that an account must be below; empty: wherever it is.
+    pub units: Vec<UnitName>,
+    /// The tags that an account must have, each with one of these values.
+    pub account_tags: BTreeMap<String, Vec<Pattern>>,
     /// Empty lists select everyone; a rule has at least one of users, tags, groups and paths.
     pub users: Vec<Pattern>,
     /// The tags that a user must have, each with one of these values.

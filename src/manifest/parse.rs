@@ -19,7 +19,8 @@ use super::{
 /// The file that holds what is shared.
 pub(super) const SHARED: &str = "keyrota.toml";
 /// The tables that belong in [`SHARED`] alone.
-const SHARED_TABLES: [&str; 7] = ["defaults", "mail", "events", "limits", "pace", "schedule", "accounts"];
+const SHARED_TABLES: [&str; 8] =
+    ["defaults", "mail", "events", "limits", "pace", "schedule", "accounts", "organization"];
 
 /// A manifest as written, and what was taken out of it because it was wrong.
 pub(super) struct Parsed {

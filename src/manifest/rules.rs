@@ -14,6 +14,7 @@ use super::{
     diagnostic::{Diagnostic, nearest, quote},
     layers,
     model::{Exemption, Rule},
+    organization::unit_names,
     pattern::Pattern,
     policy::Policy,
     schema,
@@ -33,6 +34,8 @@ pub(super) struct Layer<'a> {
     defaults: Arc<Policy>,
     accounts: &'a BTreeMap<String, DeclaredAccount>,
     account_ids: HashSet<&'a str>,
+    /// `[organization]` is written: which accounts there are is known when AWS was asked.
+    has_organization: bool,
     /// `notify` or accounts are written in `keyrota.toml` but could not be read: they are not missing.
     notify_is_refused: bool,
     accounts_are_refused: bool,
@@ -45,6 +48,8 @@ impl<'a> Layer<'a> {
             defaults: Arc::new(defaults),
             accounts,
             account_ids: accounts.values().map(|account| account.id.as_str()).collect(),
+            has_organization: shared.file().is_some_and(|file| file.organization.is_some())
+                || shared.is_refused("organization", |file| file.organization.as_ref(), ""),
             notify_is_refused: shared.is_refused("defaults", |file| file.defaults.as_ref(), "notify"),
             accounts_are_refused: shared.is_refused("accounts", |file| file.accounts.as_ref(), "")
                 || written != accounts.len(),
@@ -54,7 +59,7 @@ impl<'a> Layer<'a> {
     /// Says so if an account is not declared. Without declared accounts only ids can be told apart.
     fn check_account(&self, at: &Spanned<String>, pattern: &Pattern, context: &mut Context) {
         let name = &at.value;
-        if self.accounts_are_refused {
+        if self.accounts_are_refused || self.has_organization {
             return;
         }
         let matches = |name: &String, account: &DeclaredAccount| pattern.matches(name) || pattern.matches(&account.id);
@@ -81,6 +86,20 @@ impl<'a> Layer<'a> {
         }
     }
 
+    /// Names of accounts are the manifests' own, or such as AWS Organizations takes.
+    fn account_names(&self) -> Matches {
+        if self.has_organization { Matches::FoundAccount } else { Matches::Account }
+    }
+
+    /// Says so if units and tags of accounts are named, and nothing tells which account has them.
+    fn check_membership<T>(&self, name: &str, value: &Option<Spanned<T>>, context: &mut Context) {
+        if let Some(at) = value.as_ref().filter(|_| !self.has_organization && !self.accounts_are_refused) {
+            let message = format!("`{name}` selects nothing: the manifests have no `[organization]`");
+            let help = "add `[organization]` with a `role` to `keyrota.toml`, or name the accounts in `accounts`";
+            context.error(Code::NoOrganization, message, &at.span, help);
+        }
+    }
+
     fn declared(&self) -> String {
         let names: Vec<&str> = self.accounts.keys().map(String::as_str).take(10).collect();
         match names.as_slice() {
@@ -97,7 +116,7 @@ impl Shared<'_> {
 }
 
 pub(super) fn rule(rule: &Spanned<schema::Rotate>, rejected: &Rejected, layer: &Layer, context: &mut Context) -> Rule {
-    let schema::Rotate { accounts, users, tags, groups, path, except, policy: own } = &rule.value;
+    let schema::Rotate { accounts, units, account_tags, users, tags, groups, path, except, policy: own } = &rule.value;
     let is_rejected = |key: &str| rejected.contains(&rule.span, key);
 
     let paths = path.as_ref().map(|path| &path.value.0);
@@ -108,6 +127,10 @@ pub(super) fn rule(rule: &Spanned<schema::Rotate>, rejected: &Rejected, layer: &
         context.error(Code::NoSelector, message, &rule.span, help);
     }
     refuse_empty("accounts", accounts, Vec::is_empty, context);
+    refuse_empty("units", units, Vec::is_empty, context);
+    refuse_empty("account-tags", account_tags, BTreeMap::is_empty, context);
+    layer.check_membership("units", units, context);
+    layer.check_membership("account-tags", account_tags, context);
     refuse_empty("users", users, Vec::is_empty, context);
     refuse_empty("tags", tags, BTreeMap::is_empty, context);
     refuse_empty("groups", groups, Vec::is_empty, context);
@@ -116,9 +139,12 @@ pub(super) fn rule(rule: &Spanned<schema::Rotate>, rejected: &Rejected, layer: &
     let names_one_user = users
         .as_ref()
         .is_some_and(|users| matches!(users.value.as_slice(), [only] if !only.value.contains(['*', '?'])));
-    let accounts = patterns(accounts, Matches::Account, context, |at, pattern, context| {
+    let accounts = patterns(accounts, layer.account_names(), context, |at, pattern, context| {
         layer.check_account(at, pattern, context);
     });
+    let units = unit_names(units, context);
+    let account_tags =
+        account_tags.as_ref().map(|tags| tag_patterns("account-tags", &tags.value, context)).unwrap_or_default();
     let users = patterns(users, Matches::User, context, |_, _, _| ());
     let groups = patterns(groups, Matches::Group, context, |_, _, _| ());
     let except = patterns(except, Matches::User, context, |_, _, _| ());
@@ -126,7 +152,7 @@ pub(super) fn rule(rule: &Spanned<schema::Rotate>, rejected: &Rejected, layer: &
         (Some(path), Some(paths)) => one_or_many(path, paths, Matches::Path, context),
         _ => Vec::new(),
     };
-    let tags = tags.as_ref().map(|tags| tag_patterns(&tags.value, context)).unwrap_or_default();
+    let tags = tags.as_ref().map(|tags| tag_patterns("tags", &tags.value, context)).unwrap_or_default();
 
     let mut policy = Arc::new(layers::merge(&layer.defaults, own, context));
     if policy == layer.defaults {
@@ -144,7 +170,8 @@ pub(super) fn rule(rule: &Spanned<schema::Rotate>, rejected: &Rejected, layer: &
         let help = format!("write e.g. {}", quote(&format!("{}/{{user}}", secret.value.trim_end_matches('/'))));
         context.error(Code::SecretName, message, &secret.span, help);
     }
-    Rule { source: context.location(&rule.span), accounts, users, tags, groups, paths, except, policy }
+    let source = context.location(&rule.span);
+    Rule { source, accounts, units, account_tags, users, tags, groups, paths, except, policy }
 }
 
 fn refuse_empty<T>(name: &str, value: &Option<Spanned<T>>, is_empty: impl Fn(&T) -> bool, context: &mut Context) {
@@ -182,7 +209,12 @@ fn one_or_many<T>(
     entries.iter().filter_map(read).collect()
 }
 
-fn tag_patterns(tags: &BTreeMap<String, Spanned<OneOrMany>>, context: &mut Context) -> BTreeMap<String, Vec<Pattern>> {
+fn tag_patterns(
+    field: &str,
+    tags: &BTreeMap<String, Spanned<OneOrMany>>,
+    context: &mut Context,
+) -> BTreeMap<String, Vec<Pattern>> {
+    let service = if field == "tags" { "IAM" } else { "AWS Organizations" };
     let mut patterns = BTreeMap::new();
     for (key, tag) in tags {
         let allowed = &tag.value.0;
@@ -194,8 +226,9 @@ fn tag_patterns(tags: &BTreeMap<String, Spanned<OneOrMany>>, context: &mut Conte
             }
             _ => format!("{} can't be the key of a tag", quote(key)),
         };
-        let help = "write the key as it is in IAM, and its values, e.g. `tags = { team = \"payments\" }`; \
-                    `\"*\"` is any value";
+        let help = format!(
+            "write the key as it is in {service}, and its values, e.g. `{field} = {{ team = \"payments\" }}`; `\"*\"` is any value"
+        );
         context.error(Code::Pattern, message, &tag.span, help);
     }
     patterns
@@ -229,7 +262,7 @@ pub(super) fn exemption(
             let message = format!("{} names no single account", quote(&at.value));
             let help = "name one account; without `account` the exemption holds in all";
             context.error(Code::Exemption, message, &at.span, help);
-        } else if let Some(pattern) = context.accept(&at.span, values::pattern(&at.value, Matches::Account)) {
+        } else if let Some(pattern) = context.accept(&at.span, values::pattern(&at.value, layer.account_names())) {
             layer.check_account(at, &pattern, context);
         }
     }

@@ -14,6 +14,7 @@ use super::{
     events::WrittenEvents,
     limits::{WrittenLimits, WrittenPace},
     mail::WrittenMail,
+    organization::WrittenOrganization,
     policy::WrittenPolicy,
     schedule::WrittenSchedule,
     spanned::{Day, OneOrMany, Spanned},
@@ -52,19 +53,27 @@ pub(super) struct File {
     pub deliver: Option<Spanned<WrittenDeliver>>,
     /// The AWS accounts to look at, by a name of your own; none: the account of the caller. Only in `keyrota.toml`.
     pub accounts: Option<Spanned<BTreeMap<String, Spanned<WrittenAccount>>>>,
+    /// The accounts of AWS Organizations, found there with each run, beside those of `[accounts]`. Only in `keyrota.toml`.
+    pub organization: Option<Spanned<WrittenOrganization>>,
     /// Rules: which users rotate, and how.
     pub rotate: Vec<Spanned<Rotate>>,
     /// Users that are left alone, and why.
     pub exempt: Vec<Spanned<Exempt>>,
 }
 
-/// A rule. Its selectors (users, tags, groups, path, accounts) must all match; of the entries of one, any.
+/// A rule. Its selectors (users, tags, groups, path, accounts, units, account-tags) must all match; of the entries of one, any.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub(super) struct Rotate {
     /// Names, ids or globs of accounts. Without it, the rule holds in every account.
     #[schemars(extend("examples" = [["payments-*"]]))]
     pub accounts: Option<Spanned<Vec<Spanned<String>>>>,
+    /// Organizational units, by path or id (`ou-…`, `r-…`), with every account below them.
+    #[schemars(extend("examples" = [["Workloads/Prod"]]))]
+    pub units: Option<Spanned<Vec<Spanned<String>>>>,
+    /// Tags of accounts in AWS Organizations, each with a value or a list of values; `*` and `?` are wildcards.
+    #[schemars(extend("examples" = [{"stage": "prod"}]))]
+    pub account_tags: Option<Spanned<BTreeMap<String, Spanned<OneOrMany>>>>,
     /// Names of IAM users; `*` and `?` are wildcards. An exact name beats any other rule's globs, tags, groups or path.
     #[schemars(extend("examples" = [["ci-*", "svc-reports"]]))]
     pub users: Option<Spanned<Vec<Spanned<String>>>>,

@@ -58,14 +58,18 @@ pub(crate) fn replica_at_home(manifest: &Manifest, rule: &Rule, home: &str) -> O
 
 /// The regions of the accounts that a rule is known to hold in; `None` stands for that of the caller.
 fn homes<'a>(rule: &Rule, manifest: &'a Manifest) -> Vec<Option<&'a str>> {
-    if manifest.accounts.is_empty() {
+    if manifest.is_of_caller() {
         return vec![None];
     }
+    // In which of its accounts the rule holds, and that these are all, is known when AWS was asked.
+    let found = manifest.organization.as_ref().map(|organization| organization.region.as_deref());
     let holds = |(name, account): &(&String, &DeclaredAccount)| {
         let matches = |pattern: &Pattern| pattern.matches(name) || pattern.matches(&account.id);
         rule.accounts.is_empty() || rule.accounts.iter().any(matches)
     };
-    manifest.accounts.iter().filter(holds).map(|(_, account)| account.region.as_deref()).collect()
+    let declared = manifest.accounts.iter().filter(holds);
+    let declared = declared.map(|(_, account)| account.region.as_deref().or(found.flatten()));
+    found.into_iter().chain(declared).collect()
 }
 
 /// A rule, and the accounts it holds in; `None` stands for all.

@@ -153,6 +153,8 @@ pub(super) enum Matches {
     /// The value of a tag, which may be empty.
     Tag,
     Account,
+    /// The name of an account in AWS Organizations, which holds whatever can be printed, or one of the manifests'.
+    FoundAccount,
 }
 
 impl Matches {
@@ -164,6 +166,7 @@ impl Matches {
             Self::Path => ("IAM paths", "/+=,.@_-:", names::PATH_LENGTH),
             Self::TagKey | Self::Tag => ("IAM tags", " _.:/=+-@", 256),
             Self::Account => ("account names", "._-", 64),
+            Self::FoundAccount => ("account names", " !\"#$%&'()+,-./:;<=>@[\\]^_`{|}~", 64),
         }
     }
 }
@@ -212,7 +215,7 @@ pub(super) fn pattern(text: &str, matches: Matches) -> Result<Pattern, Invalid> 
     }
     Ok(match matches {
         Matches::Path | Matches::TagKey | Matches::Tag => Pattern::case_sensitive(text),
-        Matches::User | Matches::Group | Matches::Account => Pattern::new(text),
+        Matches::User | Matches::Group | Matches::Account | Matches::FoundAccount => Pattern::new(text),
     })
 }
 
@@ -326,6 +329,16 @@ pub(super) fn region(text: &str) -> Result<String, Invalid> {
             wrong(Code::Region, format!("{} is not an AWS region", quote(text)), help)
         }
     }
+}
+
+/// What `sts:AssumeRole` takes as an external id.
+pub(super) fn external_id(text: &str) -> Result<String, Invalid> {
+    let is_fine = |c: char| c.is_ascii_alphanumeric() || "_+=,.@:/-".contains(c);
+    if (2..=1224).contains(&text.len()) && text.chars().all(is_fine) {
+        return Ok(text.to_owned());
+    }
+    let help = "an external id has 2 to 1224 letters, digits and `_+=,.@:/-`";
+    wrong(Code::Organization, format!("{} is no external id", quote(text)), help)
 }
 
 /// The name or ARN of an IAM role.

@@ -1,6 +1,11 @@
 //! All accounts, so many at the same time: who is in scope of each, and what was observed of them.
 
-use std::{borrow::Cow, cell::OnceCell, collections::HashMap, time::Duration};
+use std::{
+    borrow::Cow,
+    cell::OnceCell,
+    collections::{HashMap, hash_map},
+    time::Duration,
+};
 
 use futures::{StreamExt, stream};
 use tokio::time::Instant;
@@ -13,6 +18,7 @@ use super::{
 };
 use crate::{
     cloud::Reads,
+    counted::counted,
     inventory::{Inventory, UnreadAccount, User},
     manifest::{Code, Diagnostic, Manifest},
     names::is_meant,
@@ -182,15 +188,32 @@ pub fn merged(accounts: Vec<Vec<Diagnostic>>, unread: &[UnreadAccount]) -> Vec<D
         *unmatched.entry(place(warning)).or_default() += 1;
     }
     let (mut merged, mut said) = (Vec::<Diagnostic>::new(), HashMap::<_, Vec<usize>>::new());
+    // By the places of both rules: where it was said first, and in how many accounts they select others.
+    let mut collisions: HashMap<Vec<(String, usize, usize)>, (usize, usize)> = HashMap::new();
     for warning in accounts.into_iter().flatten() {
         // Said once, by whichever account comes first.
         let is_told =
             !is_absence(warning.code) || unmatched.remove(&place(&warning)).is_some_and(|accounts| accounts == count);
         let here = said.entry(place(&warning)).or_default();
+        if warning.code == Code::AmbiguousRules {
+            let places = warning.labels.iter().map(|label| (label.file().to_owned(), label.line, label.column)).collect();
+            match collisions.entry(places) {
+                hash_map::Entry::Occupied(mut met) => {
+                    let (first, others) = met.get_mut();
+                    *others += usize::from(merged[*first].message != warning.message);
+                    continue;
+                }
+                hash_map::Entry::Vacant(new) => new.insert((merged.len(), 0)),
+            };
+        }
         if is_told && !here.iter().any(|at| merged[*at] == warning) {
             here.push(merged.len());
             merged.push(warning);
         }
+    }
+    for (first, others) in collisions.into_values().filter(|(_, others)| *others > 0) {
+        let message = format!("{}; and others in {}", merged[first].message, counted(others, "more account"));
+        merged[first].message = message;
     }
     merged.retain(|warning| unread.is_empty() || warning.code != Code::RuleUnmatched);
     merged

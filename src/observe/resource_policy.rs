@@ -162,7 +162,7 @@ mod tests {
 
     fn account() -> Account {
         let (id, partition, region) = ("111122223333".to_owned(), "aws".to_owned(), "eu-west-1".to_owned());
-        Account { id, name: None, partition, region }
+        Account { id, name: None, partition, region, membership: None }
     }
 
     /// Of a policy with one statement that has these fields beside `Effect`.

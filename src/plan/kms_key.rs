@@ -120,6 +120,7 @@ mod tests {
                 name: None,
                 partition: "aws".to_owned(),
                 region: "eu-west-1".to_owned(),
+                membership: None,
             };
             assert_eq!(compare(wanted, reported, &account), expected, "{wanted} and {reported:?}");
         }

@@ -77,6 +77,7 @@ pub fn plan_for(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Vie
     let now = viewpoint.at;
     let account = Arc::new(roster.account.clone());
     let mut plan = Plan::empty(now);
+    plan.accounts.push(Arc::clone(&account));
     unmanaged(&mut plan, roster, inventory, &account);
     let is_doubtful = |entry: &Entry| {
         entry.exempt.is_none() && !entry.policy.smtp.value && entry.user.smtp == SmtpUse::PoliciesUnread

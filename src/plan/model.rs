@@ -34,6 +34,8 @@ pub struct Plan {
     pub unmanaged: Vec<UnmanagedUser>,
     /// Keys of the users in scope, whatever their status.
     pub keys: usize,
+    /// The accounts that were read.
+    pub accounts: Vec<Arc<Account>>,
     /// The accounts of which nothing could be read.
     pub accounts_unread: Vec<UnreadAccount>,
     /// What concerns no single change.
@@ -108,6 +110,7 @@ impl Plan {
             queue: Vec::new(),
             unmanaged: Vec::new(),
             keys: 0,
+            accounts: Vec::new(),
             accounts_unread: Vec::new(),
             warnings: Vec::new(),
         }
@@ -115,8 +118,8 @@ impl Plan {
 
     /// Adds the plan of another account, made for the same instant.
     pub fn extend(&mut self, other: Self) {
-        let Self { as_of: _, changes, waiting, settled, resting, queue, unmanaged, keys, accounts_unread, warnings } =
-            other;
+        let Self { as_of: _, changes, waiting, settled, resting, queue, unmanaged, keys, accounts, .. } = other;
+        let (accounts_unread, warnings) = (other.accounts_unread, other.warnings);
         self.changes.extend(changes);
         self.waiting.extend(waiting);
         self.settled.extend(settled);
@@ -124,6 +127,7 @@ impl Plan {
         self.queue.extend(queue);
         self.unmanaged.extend(unmanaged);
         self.keys += keys;
+        self.accounts.extend(accounts);
         self.accounts_unread.extend(accounts_unread);
         self.warnings.extend(warnings);
     }

@@ -1,5 +1,6 @@
 //! What a run found and did, as one value with several small renderers.
 
+pub mod accounts;
 #[cfg(feature = "cli")]
 pub mod csv;
 #[cfg(feature = "cli")]
@@ -19,6 +20,7 @@ mod roster_diff;
 mod status;
 #[cfg(feature = "cli")]
 pub mod text;
+pub mod unread;
 
 pub use self::model::{Counts, Report, Since, result_word};
 #[cfg(feature = "cli")]

@@ -27,7 +27,7 @@ use crate::{
 };
 
 #[cfg(feature = "cli")]
-pub(crate) use self::selection::holds_in;
+pub(crate) use self::selection::{holds_in, may_hold_in};
 pub use self::{
     model::{Conflict, Entry, Roster, WithoutAddress},
     selection::{Relevance, selects},
@@ -80,7 +80,7 @@ pub fn resolve(
             Choice::One(candidate) => entries.push(entry(index.rules[candidate.rule], user)),
             Choice::Both(one, other) => {
                 let rules = [index.rules[one.rule], index.rules[other.rule]];
-                let (places, warning) = ambiguous(manifest, user, rules, one.is_exact);
+                let (places, warning) = ambiguous(manifest, account, user, rules, one.is_exact);
                 // The same two rules on many users are one mistake.
                 match pairs.entry(rules.map(|rule| &rule.source)) {
                     hash_map::Entry::Occupied(at) => ambiguities[*at.get()].1.push(&user.name),

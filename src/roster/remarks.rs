@@ -27,13 +27,14 @@ pub(super) const SUGGESTIONS: usize = 20;
 /// The two places, and the warning that shows them.
 pub(super) fn ambiguous(
     manifest: &Manifest,
+    account: &Account,
     user: &User,
     rules: [&Rule; 2],
     is_exact: bool,
 ) -> ([Source; 2], Diagnostic) {
     let message = format!("two rules select {}: nothing is done to it", quote(&user.name));
     let labels = rules.map(|rule| {
-        let (selectors, first) = why(rule, user);
+        let (selectors, first) = why(rule, account, user);
         manifest.sources.label_part(&rule.source, &first, selectors)
     });
     let help = match is_exact {
@@ -52,7 +53,7 @@ pub(super) fn place(label: &Label) -> Source {
 }
 
 /// By which of its selectors a rule selects a user, and where the first of them stands.
-pub(super) fn why(rule: &Rule, user: &User) -> (String, Range<usize>) {
+pub(super) fn why(rule: &Rule, account: &Account, user: &User) -> (String, Range<usize>) {
     let first = |key: &str, patterns: &[Pattern], names: &[&str]| {
         let pattern = patterns.iter().find(|pattern| names.iter().any(|name| pattern.matches(name)))?;
         Some((format!("{key} ({})", quote(&pattern.text)), pattern.span.clone()))
@@ -65,6 +66,14 @@ pub(super) fn why(rule: &Rule, user: &User) -> (String, Range<usize>) {
     }
     selectors.extend(first("`groups`", &rule.groups, &groups));
     selectors.extend(first("`path`", &rule.paths, &[&user.path]));
+    if let Some(membership) = &account.membership {
+        let unit = rule.units.iter().find(|name| membership.units.iter().any(|unit| name.names(unit)));
+        selectors.extend(unit.map(|name| (format!("`units` ({})", quote(&name.text)), name.span.clone())));
+        for (key, values) in &rule.account_tags {
+            let value = membership.tags.get(key).map_or("", String::as_str);
+            selectors.extend(first(&format!("account tag {}", quote(key)), values, &[value]));
+        }
+    }
     let span = selectors.first().map_or(0..0, |(_, span)| span.clone());
     let texts: Vec<String> = selectors.into_iter().map(|(text, _)| text).collect();
     (format!("selects it by {}", texts.join(", ")), span)

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::{
     inventory::{Account, User},
-    manifest::{Manifest, Pattern, Rule},
+    manifest::{Manifest, Pattern, Rule, UnitName},
 };
 
 /// Whom any rule could select in an account, by name and path alone, whatever their tags and groups.
@@ -190,12 +190,25 @@ pub fn selects(rule: &Rule, user: &User) -> Option<bool> {
     Some(rule.users.iter().any(|pattern| pattern.is_exact() && pattern.matches(&user.name)))
 }
 
-/// Whether a rule's `accounts` name this account.
+/// Whether a rule's `accounts`, `units` and `account-tags` select this account. Of one that no organisation has, the last two are
+/// not known, and select it not.
 pub(crate) fn holds_in(rule: &Rule, account: &Account) -> bool {
+    may_hold_in(rule, account) && is_member(rule, account)
+}
+
+/// The same as far as the manifests alone tell: whether it would if the account were in the right unit, with the right tags.
+pub(crate) fn may_hold_in(rule: &Rule, account: &Account) -> bool {
     let matches = |pattern: &Pattern| {
         pattern.matches(&account.id) || account.name.as_ref().is_some_and(|name| pattern.matches(name))
     };
     rule.accounts.is_empty() || rule.accounts.iter().any(matches)
+}
+
+fn is_member(rule: &Rule, account: &Account) -> bool {
+    let Some(membership) = &account.membership else { return rule.units.is_empty() && rule.account_tags.is_empty() };
+    let is_below = |name: &UnitName| membership.units.iter().any(|unit| name.names(unit));
+    let has = |(key, values): (&String, &Vec<Pattern>)| membership.tags.get(key).is_some_and(|value| any(values, value));
+    (rule.units.is_empty() || rule.units.iter().any(is_below)) && rule.account_tags.iter().all(has)
 }
 
 pub(super) fn any(patterns: &[Pattern], name: &str) -> bool {

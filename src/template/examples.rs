@@ -26,6 +26,7 @@ pub fn examples(kind: Kind, now: DateTime<Utc>) -> Vec<Content> {
         name: Some("payments-prod".to_owned()),
         partition: "aws".to_owned(),
         region: "eu-west-1".to_owned(),
+        membership: None,
     });
     let because =
         || Some("ses:SendEmail for ci@example.com failed: MessageRejected: Email address is not verified".to_owned());

@@ -59,6 +59,7 @@ fn account(users: Vec<IamUser>) -> Sandbox {
         name: None,
         partition: "aws".to_owned(),
         region: "eu-west-1".to_owned(),
+        membership: None,
     };
     let sandbox = Sandbox::new(account, World { users, ..World::default() });
     sandbox.set_now(start());

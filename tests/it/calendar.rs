@@ -49,6 +49,7 @@ fn account(oldest: i64) -> Sandbox {
         name: None,
         partition: "aws".to_owned(),
         region: "eu-west-1".to_owned(),
+        membership: None,
     };
     Sandbox::new(account, World { users: (0..25).map(user).collect(), ..World::default() })
 }

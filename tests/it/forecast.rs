@@ -36,7 +36,13 @@ fn manifest(policy: &str) -> Manifest {
 }
 
 fn account() -> Account {
-    Account { id: "111122223333".to_owned(), name: None, partition: "aws".to_owned(), region: "eu-west-1".to_owned() }
+    Account {
+        id: "111122223333".to_owned(),
+        name: None,
+        partition: "aws".to_owned(),
+        region: "eu-west-1".to_owned(),
+        membership: None,
+    }
 }
 
 /// Plans, and carries the plan out; `starts_rotations` as a run that enforces, or one that tends.

@@ -954,7 +954,13 @@ fn arn() -> String {
 }
 
 fn account() -> Account {
-    Account { id: "111122223333".to_owned(), name: None, partition: "aws".to_owned(), region: "eu-west-1".to_owned() }
+    Account {
+        id: "111122223333".to_owned(),
+        name: None,
+        partition: "aws".to_owned(),
+        region: "eu-west-1".to_owned(),
+        membership: None,
+    }
 }
 
 fn t0() -> DateTime<Utc> {

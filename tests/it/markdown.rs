@@ -51,7 +51,7 @@ fn now() -> DateTime<Utc> {
 
 fn account() -> Arc<Account> {
     let (id, name) = ("111122223333".to_owned(), Some("prod".to_owned()));
-    Arc::new(Account { id, name, partition: "aws".to_owned(), region: "eu-west-1".to_owned() })
+    Arc::new(Account { id, name, partition: "aws".to_owned(), region: "eu-west-1".to_owned(), membership: None })
 }
 
 fn source(file: &str) -> Source {

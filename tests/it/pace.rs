@@ -54,6 +54,7 @@ fn account(users: impl IntoIterator<Item = (String, i64)>) -> Sandbox {
         name: None,
         partition: "aws".to_owned(),
         region: "eu-west-1".to_owned(),
+        membership: None,
     };
     let sandbox = Sandbox::new(account, World { users: users.into_iter().map(user).collect(), ..World::default() });
     sandbox.set_now(start());

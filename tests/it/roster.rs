@@ -49,6 +49,7 @@ fn account(id: &str, name: Option<&str>) -> Account {
         name: name.map(str::to_owned),
         partition: "aws".to_owned(),
         region: "eu-west-1".to_owned(),
+        membership: None,
     }
 }
 

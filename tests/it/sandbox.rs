@@ -25,7 +25,7 @@ pub fn at(time: &str) -> DateTime<Utc> {
 
 pub fn account() -> Account {
     let (id, partition, region) = ("111122223333".to_owned(), "aws".to_owned(), "eu-west-1".to_owned());
-    Account { id, name: None, partition, region }
+    Account { id, name: None, partition, region, membership: None }
 }
 
 pub fn user(name: &str, keys: &[&str]) -> IamUser {

@@ -29,6 +29,7 @@ fn roster(rule: &str) -> Roster {
         name: None,
         partition: "aws".to_owned(),
         region: "eu-west-1".to_owned(),
+        membership: None,
     };
     let user = User {
         name: "ci".to_owned(),

@@ -13,7 +13,7 @@ use keyrota::{
     clock::ClockOff,
     cloud::{
         Reads,
-        aws::{self, Aws, ConnectError, Connected, Problem},
+        aws::{self, Aws, Caller, ConnectError, Connected, Problem},
     },
     counted::counted,
     events::{EventQueue, EventsSent},
@@ -21,9 +21,10 @@ use keyrota::{
     fleet::Made,
     inventory::UnreadAccount,
     mail::Outbox,
-    manifest::{self, Diagnostic, Manifest, shown},
+    manifest::{self, DeclaredAccount, Diagnostic, Manifest, shown},
     notice::Channel,
     observe::Unmanaged,
+    organization::Found,
     plan::Verb,
     report::{Counts, Report, json, metrics, result_word},
     run::{Mode, Planned, Run},
@@ -67,7 +68,7 @@ pub struct Function {
     /// Where the parts of a run meet.
     fleet: Option<Fleet>,
     /// The accounts of the manifests that could be entered so far. The credentials of roles are renewed by the clients.
-    clouds: Mutex<Vec<Aws>>,
+    clouds: Mutex<Vec<(Option<(String, DeclaredAccount)>, Aws)>>,
 }
 
 impl Function {
@@ -191,26 +192,37 @@ impl Function {
     }
 
     /// The accounts that can be entered, and those that can't. Who could not be entered by one invocation may be by the
-    /// next.
+    /// next; and an organisation has others by then.
     async fn connect(&self, manifest: &Manifest) -> Result<(Vec<Aws>, Vec<UnreadAccount>), Failure> {
         let mut known = self.clouds.lock().await;
-        let is_known = |name: &str| known.iter().any(|cloud| cloud.account().name.as_deref() == Some(name));
-        let missing: Vec<_> = manifest.accounts.iter().filter(|(name, _)| !is_known(name)).collect();
-        if !missing.is_empty() || known.is_empty() {
-            let missing: Vec<_> = missing.into_iter().map(|(name, account)| (name.clone(), account)).collect();
-            let problems = match aws::connect_with(&aws::Settings::delivering(&manifest.deliver), &missing).await {
-                Ok(Connected { accounts, problems }) => {
-                    known.extend(accounts);
-                    problems
-                }
-                Err(error) if known.is_empty() => {
-                    return Err(Failure { kind: "NoAccess", message: error.to_string() });
-                }
-                Err(ConnectError { problems }) => problems,
-            };
-            return Ok((known.clone(), problems.into_iter().map(Problem::unread).collect()));
+        let is_settled = manifest.organization.is_none() && known.len() == manifest.accounts.len().max(1);
+        if is_settled {
+            return Ok((known.iter().map(|(_, cloud)| cloud.clone()).collect(), Vec::new()));
         }
-        Ok((known.clone(), Vec::new()))
+        let (caller, found) = find(manifest).await?;
+        if found.is_of_caller {
+            *known = caller.enter_own().accounts.into_iter().map(|cloud| (None, cloud)).collect();
+            return Ok((known.iter().map(|(_, cloud)| cloud.clone()).collect(), Vec::new()));
+        }
+        // What is said of an account may have changed since, and then it is entered anew.
+        known.retain(|(account, _)| account.as_ref().is_some_and(|account| found.accounts.contains(account)));
+        let is_known = |one: &(String, DeclaredAccount)| known.iter().any(|(known, _)| known.as_ref() == Some(one));
+        let missing: Vec<_> = found.accounts.iter().filter(|one| !is_known(one)).collect();
+        let mut problems = Vec::new();
+        if !missing.is_empty() || known.is_empty() {
+            let entering: Vec<_> = missing.iter().map(|(name, account)| (name.clone(), account)).collect();
+            match caller.enter(&entering).await {
+                Ok(Connected { accounts, problems: not_entered }) => {
+                    let which = |cloud: &Aws| found.accounts.iter().find(|(_, one)| one.id == cloud.account().id).cloned();
+                    known.extend(accounts.into_iter().map(|cloud| (which(&cloud), cloud)));
+                    problems = not_entered;
+                }
+                Err(error) if known.is_empty() => return Err(no_access(error)),
+                Err(ConnectError { problems: not_entered }) => problems = not_entered,
+            }
+        }
+        let clouds = known.iter().map(|(_, cloud)| cloud.clone()).collect();
+        Ok((clouds, problems.into_iter().map(Problem::unread).collect()))
     }
 
     pub fn load(&self, now: DateTime<Utc>) -> Result<Manifest, Failure> {
@@ -218,6 +230,30 @@ impl Function {
         loaded.diagnostics.iter().for_each(warn);
         loaded.manifest.ok_or_else(|| broken(&loaded.diagnostics))
     }
+}
+
+fn no_access(error: ConnectError) -> Failure {
+    Failure { kind: "NoAccess", message: error.to_string() }
+}
+
+/// Who calls.
+pub async fn sign_in(manifest: &Manifest) -> Result<Caller, Failure> {
+    aws::sign_in(&aws::Settings::delivering(&manifest.deliver), manifest.region()).await.map_err(no_access)
+}
+
+/// The accounts that the manifests look at, and who enters them.
+///
+/// # Errors
+/// They can't be listed, or the manifests name what the organisation has not.
+pub async fn find(manifest: &Manifest) -> Result<(Caller, Found), Failure> {
+    let caller = sign_in(manifest).await?;
+    let found = caller.accounts(manifest).await.map_err(no_access)?;
+    found.diagnostics.iter().for_each(warn);
+    if found.diagnostics.iter().any(Diagnostic::stops_a_run) {
+        return Err(broken(&found.diagnostics));
+    }
+    found.note().into_iter().for_each(|note| tracing::warn!("{note}"));
+    Ok((caller, found))
 }
 
 /// An invocation.

@@ -4,14 +4,11 @@
 use chrono::{DateTime, Utc};
 use keyrota::{
     clock,
-    cloud::{
-        Probes,
-        aws::{self, Aws, ConnectError, Connected},
-        sandbox::Sandbox,
-    },
+    cloud::Probes,
     git,
     manifest::{self, Manifest},
     observe::NothingRead,
+    organization::Found,
     report::{masked, text::aligned},
     run::Run,
     untrusted::printable,
@@ -22,7 +19,7 @@ use super::{
     args::{Common, DoctorArgs, Format},
     error::CommandError,
     exit::Exit,
-    open::{name_sandbox, selected},
+    open::{self, enter_sandboxes, load_sandboxes, selected},
     output::Output,
     sole::manifests_in,
 };
@@ -32,6 +29,7 @@ mod channels;
 mod delivery;
 mod finding;
 mod mail;
+mod organization;
 
 use finding::{Finding, Level};
 
@@ -39,31 +37,31 @@ pub async fn run(common: &Common, args: &DoctorArgs, output: &Output) -> Result<
     if common.at.is_some() {
         return Err(CommandError::new("`--at` means nothing here: `doctor` looks at what is there now"));
     }
-    let sandbox = common.sandbox.as_deref().map(Sandbox::load).transpose().map_err(CommandError::new)?;
-    let now = sandbox.as_ref().and_then(Sandbox::now).unwrap_or_else(Utc::now);
+    let sandboxes = match &common.sandbox {
+        Some(path) => Some((load_sandboxes(path)?, path)),
+        None => None,
+    };
+    let now = sandboxes.as_ref().and_then(|(kept, _)| open::pinned(kept)).unwrap_or_else(Utc::now);
     let (manifest, mut findings) = manifests(common, now);
     let none = Manifest::default();
-    let mut declared = selected(manifest.as_ref().unwrap_or(&none), &common.accounts)?;
-    if let Some(suffix) = &common.role_suffix {
-        declared.values_mut().filter_map(|account| account.role.as_mut()).for_each(|role| role.push_str(suffix));
-    }
-    match sandbox {
-        Some(sandbox) => {
-            let sandbox = name_sandbox(sandbox, manifest.as_ref().unwrap_or(&none), &declared)?;
-            sandbox.set_now(now);
-            findings.extend(look(&[sandbox], manifest.as_ref(), common, args, now).await);
+    let wanted = manifest.as_ref().unwrap_or(&none);
+    match sandboxes {
+        Some((kept, path)) => {
+            let listed = open::listed(&kept, path);
+            let found = Found::within(wanted, &listed, None);
+            if wanted.organization.is_some() {
+                findings.push(organization::of_sandboxes(&found));
+                findings.extend(organization::mistakes(&found));
+            }
+            let (kept, unread) = enter_sandboxes(kept, wanted, &selected(found, common)?)?;
+            findings.extend(organization::unread(&unread));
+            let clouds: Vec<_> = kept.into_iter().map(|one| one.sandbox).collect();
+            clouds.iter().for_each(|sandbox| sandbox.set_now(now));
+            findings.extend(look(&clouds, manifest.as_ref(), common, args, now).await);
         }
         None => {
-            let declared: Vec<_> = declared.iter().map(|(name, account)| (name.clone(), account)).collect();
-            let settings = aws::Settings::delivering(&manifest.as_ref().unwrap_or(&none).deliver);
-            let (clouds, problems): (Vec<Aws>, _) = match aws::connect_with(&settings, &declared).await {
-                Ok(Connected { accounts, problems }) => (accounts, problems),
-                Err(ConnectError { problems }) => (Vec::new(), problems),
-            };
-            for aws::Problem { account, message, hint, .. } in problems {
-                let place = account.map_or_else(String::new, |(name, source)| format!("account {name} ({source}): "));
-                findings.push(Finding::wrong("credentials", format!("{place}{message}"), hint));
-            }
+            let (clouds, entered) = organization::enter(wanted, common).await?;
+            findings.extend(entered);
             if clouds.is_empty() {
                 let message = "everything else can't be told without credentials";
                 findings.push(Finding::doubt("account", message, "mend the credentials, and run it again"));
@@ -156,7 +154,7 @@ async fn look<C: Probes>(
     findings.push(account::function(&clouds[0], &args.function, here.as_deref(), &is_same).await);
     // By now AWS has answered for certain, whatever was asked, and said what time it is.
     findings.splice(of_clock..of_clock, clock(clouds));
-    findings
+    organization::alike(findings, clouds.len())
 }
 
 fn clock<C: Probes>(clouds: &[C]) -> Vec<Finding> {

@@ -36,7 +36,7 @@ enum Form {
 }
 
 /// The operations that keyrota calls.
-const FORMS: [(&str, Form); 38] = [
+const FORMS: [(&str, Form); 44] = [
     ("GetCallerIdentity", Form::Xml(&["Account", "Arn"])),
     ("GetAccountAuthorizationDetails", Form::Xml(&["UserDetailList"])),
     ("ListUsers", Form::Xml(&["Users"])),
@@ -70,6 +70,13 @@ const FORMS: [(&str, Form); 38] = [
     ("DescribeParameters", Form::Json(&["Parameters"], &["NextToken"])),
     ("ListTagsForResource", Form::Json(&["TagList"], &[])),
     ("PutParameter", Form::Json(&["Version"], &["Tier"])),
+    // Of organisations; another service has an operation of the last one's name.
+    ("DescribeOrganization", Form::Json(&["Organization"], &[])),
+    ("ListRoots", Form::Json(&["Roots"], &["NextToken"])),
+    ("ListOrganizationalUnitsForParent", Form::Json(&["OrganizationalUnits"], &["NextToken"])),
+    ("ListAccounts", Form::Json(&["Accounts"], &["NextToken"])),
+    ("ListAccountsForParent", Form::Json(&["Accounts"], &["NextToken"])),
+    ("Organizations.ListTagsForResource", Form::Json(&["Tags"], &["NextToken"])),
     // Of histories; what `GetObject` answers is a stream, which whoever reads it checks.
     ("PutObject", Form::Empty),
     ("ListObjectsV2", Form::Root("ListBucketResult")),
@@ -130,8 +137,10 @@ impl Intercept for Answers {
         let response = context.response();
         // Without its body the answer was cut short, and has failed for that.
         let (true, Some(body)) = (response.status().is_success(), response.body().bytes()) else { return Ok(()) };
-        let operation = config.load::<Metadata>().map(Metadata::name).unwrap_or_default();
-        check(operation, body)?;
+        let operation = config.load::<Metadata>();
+        let qualified = operation.map(|it| format!("{}.{}", it.service(), it.name())).unwrap_or_default();
+        let is_qualified = FORMS.iter().any(|(name, _)| *name == qualified);
+        check(if is_qualified { &qualified } else { operation.map(Metadata::name).unwrap_or_default() }, body)?;
         if let Some(there) = response.headers().get("date").and_then(|date| DateTime::parse_from_rfc2822(date).ok()) {
             self.0.set_clock(ClockReading { here: Utc::now(), there: there.to_utc() });
         }

@@ -15,6 +15,7 @@ use aws_smithy_runtime_api::client::retries::{
     ErrorKind as RetryKind,
     classifiers::{RetryClassifierPriority, RetryReason},
 };
+use futures::{StreamExt, stream};
 use secrecy::ExposeSecret;
 
 use super::{
@@ -32,7 +33,8 @@ use crate::{
     cloud::throttle::{Throttle, Unanswered},
     github::actions::Patience,
     inventory::{Account, ErrorKind, KeyId, UnreadAccount},
-    manifest::{DeclaredAccount, Source},
+    manifest::{DeclaredAccount, Manifest, Source},
+    organization::{Found, Question},
 };
 
 /// The accounts that could be reached, and what is wrong with the others.
@@ -64,9 +66,9 @@ pub struct Problem {
 }
 
 /// Who the credentials belong to, as `GetCallerIdentity` tells.
-struct Identity {
-    account: String,
-    arn: String,
+pub(super) struct Identity {
+    pub account: String,
+    pub arn: String,
 }
 
 /// Connects to the declared accounts, by name; to the caller's own account if none is declared.
@@ -88,6 +90,16 @@ pub async fn connect_with(
     settings: &Settings,
     declared: &[(String, &DeclaredAccount)],
 ) -> Result<Connected, ConnectError> {
+    let region = declared.iter().find_map(|(_, account)| account.region.as_deref());
+    let caller = sign_in(settings, region).await?;
+    if declared.is_empty() { Ok(caller.enter_own()) } else { caller.enter(declared).await }
+}
+
+/// Finds the caller's credentials, and checks them; `region` is taken where none is set.
+///
+/// # Errors
+/// There are none, or AWS does not take them.
+pub async fn sign_in(settings: &Settings, region: Option<&str>) -> Result<Caller, ConnectError> {
     let caller = |message, hint| Problem { account: None, id: None, message, hint };
     let choice = if settings.target.is_some() { Choice::default() } else { Choice::of_environment() };
     let profiles = match &settings.target {
@@ -102,11 +114,11 @@ pub async fn connect_with(
     let mut config = load(settings, &choice).await;
     // Roles are assumed in the caller's region: another may be one that refuses the caller's session, because it is
     // not enabled there, or because the session came from the global endpoint.
-    let sts_region = match (config.region(), declared.iter().find_map(|(_, account)| account.region.clone())) {
+    let sts_region = match (config.region(), region) {
         (Some(region), _) => region.clone(),
         (None, Some(region)) => {
-            config = config.to_builder().region(Region::new(region.clone())).build();
-            Region::new(global_region(&region))
+            config = config.to_builder().region(Region::new(region.to_owned())).build();
+            Region::new(global_region(region))
         }
         (None, None) => {
             let message = "no AWS region is set".to_owned();
@@ -135,39 +147,75 @@ pub async fn connect_with(
     let patience = Patience { first_wait: settings.first_wait, longest_wait: settings.github_patience };
     let github = Arc::new(GitHub::new(settings.github.clone(), patience, own_secrets));
     let settings = settings.clone();
-    let caller = &Caller { identity, origin, config, sts_config, own_key, settings, mail, topics, channels, github };
-    if declared.is_empty() {
-        let account = Aws::new(&caller.identity, None, &caller.config, caller);
-        return Ok(Connected { accounts: vec![account], problems: Vec::new() });
+    Ok(Caller { identity, origin, config, sts_config, own_key, settings, mail, topics, channels, github })
+}
+
+/// So many accounts are entered at a time.
+const CONCURRENT_ENTRIES: usize = 32;
+
+impl Caller {
+    /// The 12 digits of the caller's account.
+    pub fn account(&self) -> &str {
+        &self.identity.account
     }
-    let connecting = declared.iter().map(|(name, account)| async move {
-        connect_declared(caller, name, account).await.map_err(|(message, hint)| Problem {
-            account: Some((name.clone(), account.source.clone())),
-            id: Some(account.id.clone()),
-            message,
-            hint,
-        })
-    });
-    let (mut accounts, mut problems) = (Vec::new(), Vec::new());
-    for result in futures::future::join_all(connecting).await {
-        match result {
-            Ok(aws) => accounts.push(aws),
-            Err(problem) => problems.push(problem),
+
+    /// The accounts that the manifests look at: those of `[accounts]`, and of `[organization]` what it has now.
+    ///
+    /// # Errors
+    /// The organisation can't be listed.
+    pub async fn accounts(&self, manifest: &Manifest) -> Result<Found, ConnectError> {
+        match Question::of([manifest]) {
+            None => Ok(Found::declared(manifest)),
+            Some(question) => Ok(Found::within(manifest, &self.organization(&question).await?, Some(self.account()))),
         }
     }
-    if accounts.is_empty() { Err(ConnectError { problems }) } else { Ok(Connected { accounts, problems }) }
+
+    /// The caller's own account, where no accounts are declared.
+    pub fn enter_own(&self) -> Connected {
+        Connected { accounts: vec![Aws::new(&self.identity, None, &self.config, self)], problems: Vec::new() }
+    }
+
+    /// Enters accounts, by name, and checks that each is the one that is meant. One that can't be entered stops no other.
+    ///
+    /// # Errors
+    /// The problems of all accounts, if none could be entered; or that there are none.
+    pub async fn enter(&self, declared: &[(String, &DeclaredAccount)]) -> Result<Connected, ConnectError> {
+        if declared.is_empty() {
+            // Nothing to do would be believed.
+            let message = "no account is left to look at".to_owned();
+            let hint = "look at `units` and `except` of [organization]: they leave every account out".to_owned();
+            return Err(ConnectError { problems: vec![Problem { account: None, id: None, message, hint }] });
+        }
+        let entering = declared.iter().map(|(name, account)| async move {
+            connect_declared(self, name, account).await.map_err(|(message, hint)| Problem {
+                account: Some((name.clone(), account.source.clone())),
+                id: Some(account.id.clone()),
+                message,
+                hint,
+            })
+        });
+        let results: Vec<_> = stream::iter(entering).buffered(CONCURRENT_ENTRIES).collect().await;
+        let (mut accounts, mut problems) = (Vec::new(), Vec::new());
+        for result in results {
+            match result {
+                Ok(aws) => accounts.push(aws),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if accounts.is_empty() { Err(ConnectError { problems }) } else { Ok(Connected { accounts, problems }) }
+    }
 }
 
 /// Whose credentials keyrota runs with, and where they are used.
-struct Caller {
-    identity: Identity,
-    origin: Origin,
-    config: SdkConfig,
+pub struct Caller {
+    pub(super) identity: Identity,
+    pub(super) origin: Origin,
+    pub(super) config: SdkConfig,
     /// The same in the region whose STS is asked.
     sts_config: SdkConfig,
     /// The access key that signs.
     own_key: Option<KeyId>,
-    settings: Settings,
+    pub(super) settings: Settings,
     /// The queue of mail, which leaves from one place.
     mail: Throttle,
     github: Arc<GitHub>,
@@ -249,25 +297,27 @@ async fn connect_declared(caller: &Caller, name: &str, declared: &DeclaredAccoun
             let hint = format!("add `role` to [accounts.{name}] to assume one there, or use credentials of {id}");
             return Err((message, hint));
         }
-        return Ok(Aws::new(identity, Some(name), &config, caller));
+        let own = Aws::new(identity, Some(name), &config, caller);
+        return Ok(own.with_membership(declared));
     };
     let arn = match role.starts_with("arn:") {
         true => role.clone(),
         false => format!("arn:{}:iam::{id}:role/{role}", partition(identity)),
     };
     let provider = config.credentials_provider().expect("the loader always sets a chain of providers");
-    let role_provider = AssumeRoleProvider::builder(&arn)
-        .session_name("keyrota")
-        .configure(sts_config)
-        .build_from_provider(provider)
-        .await;
+    let role_provider = AssumeRoleProvider::builder(&arn).session_name("keyrota").configure(sts_config);
+    let role_provider = match &declared.external_id {
+        Some(external_id) => role_provider.external_id(external_id),
+        None => role_provider,
+    };
+    let role_provider = role_provider.build_from_provider(provider).await;
     let role_provider = SharedCredentialsProvider::new(role_provider);
     let sts_config = sts_config.to_builder().credentials_provider(role_provider.clone()).build();
     let throttle = Throttle::new(caller.settings.patience);
     match identify(&sts(&sts_config, &Meter::default()), &throttle).await {
         Ok(assumed) if assumed.account == *id => {
             let config = config.to_builder().credentials_provider(role_provider).build();
-            Ok(Aws::new(&assumed, Some(name), &config, caller))
+            Ok(Aws::new(&assumed, Some(name), &config, caller).with_membership(declared))
         }
         Ok(assumed) => {
             let message = format!("role {arn} is of account {}, not {id}", assumed.account);
@@ -275,6 +325,11 @@ async fn connect_declared(caller: &Caller, name: &str, declared: &DeclaredAccoun
         }
         Err(failure) => {
             let hint = match failure.kind {
+                ErrorKind::Denied if declared.external_id.is_some() => format!(
+                    "allow {} to `sts:AssumeRole` this role: in the role's trust policy, with the `external-id` of the \
+                     manifests, and in a policy of its own",
+                    identity.arn
+                ),
                 ErrorKind::Denied => format!(
                     "allow {} to `sts:AssumeRole` this role: in the role's trust policy, and in a policy of its own",
                     identity.arn
@@ -332,6 +387,13 @@ impl Aws {
     }
 }
 
+impl Aws {
+    fn with_membership(mut self, declared: &DeclaredAccount) -> Self {
+        self.account.membership.clone_from(&declared.membership);
+        self
+    }
+}
+
 fn sts(config: &SdkConfig, meter: &Meter) -> aws_sdk_sts::Client {
     let config = aws_sdk_sts::config::Builder::from(config)
         .interceptor(Answers(meter.clone()))
@@ -343,7 +405,7 @@ fn sts(config: &SdkConfig, meter: &Meter) -> aws_sdk_sts::Client {
 /// Leaves what AWS refuses for coming too fast to [`Throttle`]: the SDK gives up after a few attempts, and all calls of a
 /// client together have a quota of them.
 #[derive(Debug)]
-struct NotThrottled;
+pub(super) struct NotThrottled;
 
 impl ClassifyRetry for NotThrottled {
     fn name(&self) -> &'static str {
@@ -400,6 +462,7 @@ fn describe(identity: &Identity, name: Option<&str>, config: &SdkConfig) -> Acco
         name: name.map(str::to_owned),
         partition: partition(identity).to_owned(),
         region: config.region().map(ToString::to_string).unwrap_or_default(),
+        membership: None,
     }
 }
 

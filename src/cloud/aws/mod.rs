@@ -11,6 +11,7 @@ mod credential_report;
 mod error;
 mod github;
 mod meter;
+mod organization;
 mod origin;
 mod parameters;
 mod policies;
@@ -26,6 +27,6 @@ mod write;
 pub use self::{
     bucket::Bucket,
     client::Aws,
-    connect::{ConnectError, Connected, Problem, connect, connect_with},
+    connect::{Caller, ConnectError, Connected, Problem, connect, connect_with, sign_in},
     settings::{Settings, Target},
 };

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use toml::{Spanned, value::Datetime};
 
 use super::{
-    IamUser, Posted, PutEvent, Sandbox, SandboxError, SentMail, StoredParameter, StoredSecret, StoredVaultSecret,
+    IamUser, Posted, PutEvent, Sandbox, SandboxError, Seat, SentMail, StoredParameter, StoredSecret, StoredVaultSecret,
     StoredVersion, World, iam, rules,
 };
 use crate::{
@@ -30,6 +30,12 @@ struct WrittenWorld {
     region: Option<Spanned<String>>,
     partition: Option<Spanned<String>>,
     called_with: Option<Spanned<String>>,
+    account_name: Option<Spanned<String>>,
+    account_state: Option<Spanned<String>>,
+    #[serde(default)]
+    units: Vec<Spanned<String>>,
+    account_tags: Option<Spanned<BTreeMap<String, String>>>,
+    refuse_entry: Option<String>,
     #[serde(default)]
     refuse_mail_to: Vec<String>,
     #[serde(default)]
@@ -198,8 +204,9 @@ impl Sandbox {
         let own_key = written.called_with.as_ref();
         own_key.map_or(Ok(()), |own_key| reader.check(own_key, rules::key_id))?;
         let own_key = own_key.map(|own_key| KeyId::new(own_key.get_ref()));
+        let seat = reader.seat(&written)?;
         let world = reader.world(written)?;
-        let mut sandbox = Self::new(account, world).called_with(own_key);
+        let mut sandbox = Self::new(account, world).called_with(own_key).seated(seat);
         sandbox.header = Arc::from(header(text));
         Ok(sandbox)
     }
@@ -226,6 +233,22 @@ impl Reader<'_> {
             name: None,
             partition: or(partition, "aws"),
             region: or(region, "us-east-1"),
+            membership: None,
+        })
+    }
+
+    fn seat(&self, written: &WrittenWorld) -> Result<Seat, SandboxError> {
+        let WrittenWorld { account_name, account_state, units, account_tags, refuse_entry, .. } = written;
+        account_name.iter().try_for_each(|name| self.check(name, rules::account_name))?;
+        account_state.iter().try_for_each(|state| self.check(state, rules::account_state))?;
+        units.iter().try_for_each(|unit| self.check(unit, rules::unit))?;
+        let text = |value: &Option<Spanned<String>>| value.as_ref().map(|value| value.get_ref().clone());
+        Ok(Seat {
+            name: text(account_name),
+            state: text(account_state),
+            units: units.iter().map(|unit| unit.get_ref().clone()).collect(),
+            tags: account_tags.as_ref().map(|tags| tags.get_ref().clone()).unwrap_or_default(),
+            refuses: refuse_entry.clone(),
         })
     }
 

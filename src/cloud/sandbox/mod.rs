@@ -96,6 +96,7 @@ mod iam;
 mod probes;
 mod rules;
 mod save;
+mod seat;
 mod secrets_manager;
 mod ses;
 
@@ -109,6 +110,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
+pub use self::seat::{Seat, listed, load_folder};
 use crate::cloud::Visibility;
 use crate::inventory::{Account, Key, KeyId, SmtpUse};
 
@@ -116,6 +118,8 @@ use crate::inventory::{Account, Key, KeyId, SmtpUse};
 #[derive(Debug)]
 pub struct Sandbox {
     account: Arc<Account>,
+    /// Where an organisation has it.
+    seat: Arc<Seat>,
     /// The comments that the file starts with.
     header: Arc<str>,
     /// The access key with which keyrota calls, if it is one of a user.
@@ -325,7 +329,7 @@ impl Sandbox {
     pub fn new(account: Account, world: World) -> Self {
         let clock = world.now;
         let state = Mutex::new(State { world: Located::new(world), clock });
-        Self { account: Arc::new(account), header: Arc::from(""), own_key: None, state }
+        Self { account: Arc::new(account), seat: Arc::default(), header: Arc::from(""), own_key: None, state }
     }
 
     /// The same account, called with this access key.
@@ -395,6 +399,7 @@ impl Clone for Sandbox {
     fn clone(&self) -> Self {
         Self {
             account: Arc::clone(&self.account),
+            seat: Arc::clone(&self.seat),
             header: Arc::clone(&self.header),
             own_key: self.own_key.clone(),
             state: Mutex::new(self.state().clone()),

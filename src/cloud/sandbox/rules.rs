@@ -36,6 +36,23 @@ pub(super) fn account_id(id: &str) -> Result<(), String> {
     require(names::is_account_id(id), || format!("`{id}` can't be the id of an account: write its 12 digits in quotes"))
 }
 
+/// AWS Organizations: up to 50 characters that can be printed.
+pub(super) fn account_name(name: &str) -> Result<(), String> {
+    let valid = (1..=50).contains(&name.len()) && name.chars().all(|c| c == ' ' || c.is_ascii_graphic());
+    require(valid, || format!("`{name}` can't be the name of an account: write 1 to 50 ASCII characters"))
+}
+
+pub(super) fn account_state(state: &str) -> Result<(), String> {
+    let all = ["ACTIVE", "SUSPENDED", "PENDING_CLOSURE", "PENDING_ACTIVATION", "CLOSED"];
+    require(all.contains(&state), || format!("`{state}` is no state of an account: write one of {}", all.join(", ")))
+}
+
+/// `Workloads/Prod`, or an id.
+pub(super) fn unit(unit: &str) -> Result<(), String> {
+    let valid = unit.split('/').all(|name| !name.is_empty() && name.trim() == name);
+    require(valid, || format!("`{unit}` can't be a unit: write its path, e.g. \"Workloads/Prod\", or its id"))
+}
+
 pub(super) fn region(region: &str) -> Result<(), String> {
     require(names::is_region(region), || format!("`{region}` can't be a region: write it as in \"eu-west-1\""))
 }

@@ -12,7 +12,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use tempfile::NamedTempFile;
 
 use super::{
-    IamUser, Posted, PutEvent, Sandbox, SandboxError, SentMail, StoredParameter, StoredSecret, StoredVaultSecret,
+    IamUser, Posted, PutEvent, Sandbox, SandboxError, Seat, SentMail, StoredParameter, StoredSecret, StoredVaultSecret,
     StoredVersion, World,
 };
 use crate::inventory::{Account, Key, KeyId, LastUse, SmtpUse, Status};
@@ -25,7 +25,7 @@ impl Sandbox {
             text.line(&self.header);
             text.line("");
         }
-        self.inspect(|world| write_world(&mut text, &self.account, self.own_key.as_ref(), world));
+        self.inspect(|world| write_world(&mut text, &self.account, &self.seat, self.own_key.as_ref(), world));
         text.0
     }
 
@@ -63,11 +63,12 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
     Ok(())
 }
 
-fn write_world(text: &mut Text, account: &Account, own_key: Option<&KeyId>, world: &World) {
+fn write_world(text: &mut Text, account: &Account, seat: &Seat, own_key: Option<&KeyId>, world: &World) {
     let World { now, keys_issued, refuse_mail_to, users, secrets, mail, posted, events, closed, parameters, vault } =
         world;
-    // The name comes from the manifest.
-    let Account { id, name: _, partition, region } = account;
+    // The name comes from the manifest, or stands in the seat.
+    let Account { id, name: _, partition, region, membership: _ } = account;
+    let Seat { name, state, units, tags, refuses } = seat;
     if let Some(now) = now {
         text.field("now", time(now));
     }
@@ -76,6 +77,11 @@ fn write_world(text: &mut Text, account: &Account, own_key: Option<&KeyId>, worl
     if partition != "aws" {
         text.field("partition", string(partition));
     }
+    text.text("account-name", name.as_deref());
+    text.text("account-state", state.as_deref());
+    text.list("units", units);
+    text.tags_as("account-tags", tags);
+    text.text("refuse-entry", refuses.as_deref());
     text.text("called-with", own_key.map(KeyId::as_str));
     text.list("refuse-mail-to", refuse_mail_to);
     text.list("refuse-delivery-to", closed);
@@ -253,10 +259,14 @@ impl Text {
 
     /// One line a tag, so that changes show well in a diff.
     fn tags(&mut self, tags: &BTreeMap<String, String>) {
+        self.tags_as("tags", tags);
+    }
+
+    fn tags_as(&mut self, field: &str, tags: &BTreeMap<String, String>) {
         for (key, value) in tags {
             let bare = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
             let key = if bare { key.clone() } else { string(key).to_string() };
-            self.field(&format!("tags.{key}"), string(value));
+            self.field(&format!("{field}.{key}"), string(value));
         }
     }
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{
     change::{ChangeDocument, change_document},
-    rows::{JsonChange, JsonUnmanaged, JsonWaiting, Summary, change, names, summary, unmanaged, waiting},
+    rows::{JsonAccount, JsonChange, JsonUnmanaged, JsonWaiting, Summary, accounts, change, names, summary, unmanaged, waiting},
 };
 use crate::{
     apply::{Deferred, Outcome, Sent},
@@ -12,7 +12,10 @@ use crate::{
     inventory::UnreadAccount,
     notice::Channel,
     plan::{Warning, fingerprint},
-    report::model::{Report, result_word},
+    report::{
+        accounts::Groups,
+        model::{Report, result_word},
+    },
     time::rfc3339,
 };
 
@@ -40,6 +43,7 @@ fn document<'a>(report: &Report<'a>) -> Document<'a> {
         revision,
         digest: fingerprint(plan),
         summary: summary(plan),
+        accounts: accounts(&Groups::of(plan)),
         changes: plan.changes.iter().map(change).collect(),
         waiting: plan.waiting.iter().map(waiting).collect(),
         unmanaged: plan.unmanaged.iter().map(|user| unmanaged(user, plan.as_of)).collect(),
@@ -62,6 +66,9 @@ struct Document<'a> {
     /// `None`: something could not be read.
     digest: Option<String>,
     summary: Summary,
+    /// Those that were read, where there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    accounts: Vec<JsonAccount<'a>>,
     changes: Vec<JsonChange<'a>>,
     waiting: Vec<JsonWaiting<'a>>,
     /// Users that no rule selects.

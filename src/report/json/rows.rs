@@ -7,7 +7,10 @@ use crate::{
     inventory::{Account, UnmanagedKey},
     manifest::Source,
     plan::{Change, Overdue, Plan, Step, UnmanagedUser, Waiting, WaitingOn},
-    report::model::Counts,
+    report::{
+        accounts::{Group, Groups, Standing},
+        model::Counts,
+    },
     time::rfc3339,
 };
 
@@ -33,6 +36,70 @@ pub struct Summary {
     #[serde(skip_serializing_if = "is_zero")]
     resting: usize,
     unmanaged: usize,
+    /// Where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accounts: Option<AccountCounts>,
+}
+
+/// How many accounts stand how.
+#[derive(Serialize)]
+struct AccountCounts {
+    changes: usize,
+    /// Nothing is to be done, but something is blocked, overdue or not known.
+    stuck: usize,
+    quiet: usize,
+    unread: usize,
+}
+
+/// One account of several.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct JsonAccount<'a> {
+    account: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_name: Option<&'a str>,
+    /// The unit of its organisation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unit: Option<&'a str>,
+    /// `changes`, `stuck` or `quiet`.
+    standing: &'static str,
+    users: usize,
+    changes: usize,
+    waiting: usize,
+    blocked: usize,
+    settled: usize,
+}
+
+/// The accounts that were read, by name; none where there is one.
+pub fn accounts<'p>(groups: &Groups<'p>) -> Vec<JsonAccount<'p>> {
+    if groups.count() < 2 {
+        return Vec::new();
+    }
+    let one = |group: &Group<'p>| {
+        let (account, account_name) = names(group.account);
+        let membership = group.account.membership.as_ref();
+        JsonAccount {
+            account,
+            account_name,
+            unit: membership.and_then(|membership| membership.units.last()).map(|unit| unit.path.as_str()),
+            standing: group.standing().as_str(),
+            users: group.changes.len() + group.waiting.len() + group.settled.len(),
+            changes: group.changes.len(),
+            waiting: group.waiting.len(),
+            blocked: group.waiting.iter().filter(|waiting| waiting.wait.is_blocked()).count(),
+            settled: group.settled.len(),
+        }
+    };
+    groups.all.iter().map(one).collect()
+}
+
+fn account_counts(groups: &Groups<'_>) -> Option<AccountCounts> {
+    (groups.count() > 1).then(|| AccountCounts {
+        changes: groups.standing(Standing::Changes),
+        stuck: groups.standing(Standing::Stuck),
+        quiet: groups.standing(Standing::Quiet),
+        unread: groups.unread,
+    })
 }
 
 pub fn summary(plan: &Plan) -> Summary {
@@ -54,6 +121,7 @@ pub fn summary(plan: &Plan) -> Summary {
         settled,
         resting,
         unmanaged,
+        accounts: account_counts(&Groups::of(plan)),
     }
 }
 

@@ -5,12 +5,13 @@ use serde::Serialize;
 
 use super::{
     plan::{JsonUnread, unread},
-    rows::{JsonSource, JsonUnmanaged, names, source, state, unmanaged},
+    rows::{JsonAccount, JsonSource, JsonUnmanaged, accounts as account_groups, names, source, state, unmanaged},
 };
 use crate::{
     inventory::{Inventory, Key, LastUse, UnreadAccount},
     plan::{Plan, Verb, Viewpoint},
     report::{
+        accounts::Groups,
         model::Counts,
         status::{AccountStatus, Row, UserStatus},
     },
@@ -45,6 +46,7 @@ pub fn status_of(
         version: 1,
         as_of: rfc3339(viewpoint.at),
         summary: summary(&accounts, &rows),
+        accounts: account_groups(&Groups::new(accounts.iter().map(|account| &account.plan), unread_accounts.len())),
         users: rows,
         unmanaged: accounts
             .iter()
@@ -61,6 +63,9 @@ struct StatusDocument<'a> {
     version: u32,
     as_of: String,
     summary: Summary,
+    /// Those that were read, where there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    accounts: Vec<JsonAccount<'a>>,
     users: Vec<JsonUser<'a>>,
     /// Users that no rule selects.
     unmanaged: Vec<JsonUnmanaged<'a>>,

@@ -6,7 +6,7 @@ use super::{
     rows::{
         Accounts, CHANGES, MOST_FOLDED, OUTCOMES, POLICIES, UNMANAGED, WAITING, caused_rows, caused_waits, change_row,
         counts, deletions, folded, gravity, key_words, named, outcome_rows, readable, table, text_section,
-        unmanaged_rows, waiting_row,
+        unmanaged_rows, unread, waiting_row,
     },
 };
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
     },
     plan::{Change, Plan, Verb, Waiting, fingerprint},
     report::{
+        accounts::{Groups, warnings},
         model::Report,
         model::{Counts, Since},
         roster_diff::{roster_diff, template_diff},
@@ -28,17 +29,18 @@ use crate::{
 pub fn render(report: &Report<'_>, mask: bool) -> String {
     let Report { plan, revision, since, applied } = *report;
     let mut page = Page::default();
+    let groups = Groups::of(plan);
     let accounts = Accounts::of(plan, since.and_then(|since| since.comparison.as_ref().ok()));
     match since.map(|since| (since, since.comparison.as_ref())) {
         None => {
-            page.push(&format!("### keyrota: {}\n\n", title_of_plan(plan)));
-            page.push(&remarks(plan));
+            page.push(&format!("### keyrota: {}{}\n\n", accounts_first(&groups), title_of_plan(plan)));
+            page.push(&remarks(plan, &groups));
             page.push(&deletions_of_plan(plan));
             whole_plan(&mut page, plan, &accounts);
         }
         Some((since, Err(Broken(errors)))) => {
-            page.push(&format!("### keyrota: {}\n\n", title_of_plan(plan)));
-            page.push(&remarks(plan));
+            page.push(&format!("### keyrota: {}{}\n\n", accounts_first(&groups), title_of_plan(plan)));
+            page.push(&remarks(plan, &groups));
             page.push(&deletions_of_plan(plan));
             page.push(&format!(
                 "The manifests at {} have errors, so that this plan is compared with nothing:\n\n",
@@ -48,7 +50,7 @@ pub fn render(report: &Report<'_>, mask: bool) -> String {
             page.push(&fenced("text", &errors.join("\n\n"), MOST_FOLDED));
             whole_plan(&mut page, plan, &accounts);
         }
-        Some((since, Ok(compared))) => comparison(&mut page, &since, compared, plan, &accounts),
+        Some((since, Ok(compared))) => comparison(&mut page, &since, compared, plan, &accounts, &groups),
     }
     if let Some(applied) = applied {
         page.sections(vec![table("Done", MOST_BYTES, OUTCOMES, outcome_rows(applied, &accounts))]);
@@ -71,10 +73,19 @@ fn footer(plan: &Plan, revision: Option<&str>, accounts: &Accounts) -> String {
 }
 
 /// What concerns no single change: accounts of which nothing is known, and warnings.
-fn remarks(plan: &Plan) -> String {
-    let unread = plan.accounts_unread.iter().map(|account| format!("**Not read:** {}\n\n", code(&account.to_string())));
-    let warnings = plan.warnings.iter().map(|warning| format!("**Warning:** {}\n\n", code(&warning.to_string())));
-    unread.chain(warnings).collect()
+fn remarks(plan: &Plan, groups: &Groups<'_>) -> String {
+    let all = groups.sentence().map(|sentence| format!("**Accounts:** {}.\n\n", words(&sentence)));
+    let warnings = warnings(plan).into_iter().map(|warning| format!("**Warning:** {}\n\n", code(&warning)));
+    all.into_iter().chain(unread(&plan.accounts_unread)).chain(warnings).collect()
+}
+
+/// `1000 accounts, 10 of them not read; `: nothing where there is one.
+fn accounts_first(groups: &Groups<'_>) -> String {
+    match (groups.count(), groups.unread) {
+        (0 | 1, _) => String::new(),
+        (count, 0) => format!("{count} accounts; "),
+        (count, unread) => format!("{count} accounts, {unread} of them not read; "),
+    }
 }
 
 /// `1 to delete, 2 to create, 1 blocked`, deletions first.
@@ -151,10 +162,17 @@ fn whole_plan(page: &mut Page, plan: &Plan, accounts: &Accounts) {
     ]);
 }
 
-pub fn comparison(page: &mut Page, since: &Since<'_>, compared: &Compared, plan: &Plan, accounts: &Accounts) {
+pub fn comparison(
+    page: &mut Page,
+    since: &Since<'_>,
+    compared: &Compared,
+    plan: &Plan,
+    accounts: &Accounts,
+    groups: &Groups<'_>,
+) {
     let Compared { now, settings, templates, next_run: _ } = compared;
-    page.push(&format!("### keyrota: {}\n\n", title_of_change(compared, plan)));
-    page.push(&remarks(plan));
+    page.push(&format!("### keyrota: {}{}\n\n", accounts_first(groups), title_of_change(compared, plan)));
+    page.push(&remarks(plan, groups));
     page.push(&compared_with(since, compared));
     for note in since.notes {
         page.push(&format!("> {}\n\n", words(note)));

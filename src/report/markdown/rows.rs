@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::page::{Content, Section, unbroken, unbroken_dates};
+use super::page::{Content, ELSEWHERE, Section, unbroken, unbroken_dates};
 use crate::{
     apply::{Applied, Outcome},
     diff::{Before, CausedWait, Comparison, Deletion, review::Compared},
-    inventory::Account,
+    counted::counted,
+    inventory::{Account, UnreadAccount},
     plan::{Change, KeyRef, Plan, Step, UnmanagedUser, Verb, Waiting},
     report::{
         model::result_word,
+        unread::{Cause, causes},
         text::{self, Steps, assumption, before_text, day, made, moves, moves_later, tells},
     },
     untrusted::{cell, cell_words, code, fenced},
@@ -56,6 +58,25 @@ impl Accounts {
             _ => format!("{} in {}", cell(user), cell(account.name.as_ref().unwrap_or(&account.id))),
         }
     }
+}
+
+/// The accounts of which nothing is known, a line a cause. There may be as many causes as accounts.
+pub fn unread(accounts: &[UnreadAccount]) -> Vec<String> {
+    const SHOWN: usize = 10;
+    const MOST_CHARACTERS: usize = 1_000;
+    let causes = causes(accounts);
+    let line = |cause: &Cause<'_>| {
+        let text = cause.to_string();
+        let cut: String = text.chars().take(MOST_CHARACTERS).collect();
+        let more = if cut.len() < text.len() { " …" } else { "" };
+        format!("**Not read:** {}{more}\n\n", code(&cut))
+    };
+    let mut lines: Vec<String> = causes.iter().take(SHOWN).map(line).collect();
+    let more: usize = causes.iter().skip(SHOWN).map(|cause| cause.accounts.len()).sum();
+    if more > 0 {
+        lines.push(format!("**Not read:** {} more, for other causes; {ELSEWHERE}.\n\n", counted(more, "account")));
+    }
+    lines
 }
 
 pub fn counts(count: impl Fn(Verb) -> usize, blocked: usize) -> Option<String> {

@@ -1,21 +1,24 @@
 //! The page of `status`: every user in scope, with its keys, and those that no rule selects.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 
 use super::{
     page::{MOST_BYTES, Page, masked, unbroken, unbroken_dates},
-    rows::{Accounts, UNMANAGED, folded, table, unmanaged_rows},
+    rows::{Accounts, UNMANAGED, folded, table, unmanaged_rows, unread},
 };
 use crate::{
     inventory::{Inventory, Key, LastUse, UnreadAccount},
     plan::{Plan, Viewpoint},
     report::{
+        accounts::{Groups, warnings},
         model::Counts,
         status::{AccountStatus, Row, UserStatus},
         text::{day, last_day, why},
     },
     roster::Roster,
-    untrusted::{cell, cell_words, code},
+    untrusted::{cell, cell_words, code, words},
 };
 
 const USERS: &str = "| user | key | age | last used | next |\n|---|---|---|---|---|\n";
@@ -25,9 +28,7 @@ pub fn unmanaged(plan: &Plan, mask: bool) -> String {
     let named = Accounts::of(plan, None);
     let mut page = Page::default();
     page.push(&format!("### keyrota: {} users that no rule selects\n\n", plan.unmanaged.len()));
-    plan.accounts_unread
-        .iter()
-        .for_each(|account| page.push(&format!("**Not read:** {}\n\n", code(&account.to_string()))));
+    unread(&plan.accounts_unread).iter().for_each(|line| page.push(line));
     page.sections(vec![table("Unmanaged", MOST_BYTES, UNMANAGED, unmanaged_rows(plan, &named))]);
     let as_of = unbroken(plan.as_of.format("%Y-%m-%d %H:%M"));
     let text = page.end(&format!("\n<sub>As of {as_of} UTC{}.</sub>\n", named.only()));
@@ -37,7 +38,7 @@ pub fn unmanaged(plan: &Plan, mask: bool) -> String {
 /// Renders every user in scope, with its keys and what comes next. `mask` hides account ids and addresses.
 pub fn status(
     accounts: &[(&Roster, &Inventory)],
-    unread: &[UnreadAccount],
+    unread_accounts: &[UnreadAccount],
     viewpoint: impl Into<Viewpoint>,
     mask: bool,
 ) -> String {
@@ -55,11 +56,20 @@ pub fn status(
     let title = counted
         .fold(format!("{} users in scope", all.users()), |title, (count, word)| title + &format!(", {count} {word}"));
     page.push(&format!("### keyrota: {title}\n\n"));
-    unread.iter().for_each(|account| page.push(&format!("**Not read:** {}\n\n", code(&account.to_string()))));
-    all.warnings.iter().for_each(|it| page.push(&format!("**Warning:** {}\n\n", code(&it.to_string()))));
-    let rows = accounts.iter().flat_map(|account| {
+    let groups = Groups::new([&all], unread_accounts.len());
+    if let Some(sentence) = groups.sentence() {
+        page.push(&format!("**Accounts:** {}.\n\n", words(&sentence)));
+    }
+    unread(unread_accounts).iter().for_each(|line| page.push(line));
+    warnings(&all).iter().for_each(|warning| page.push(&format!("**Warning:** {}\n\n", code(warning))));
+    let shown: HashSet<&str> = groups.shown().map(|group| group.account.id.as_str()).collect();
+    let is_shown = |account: &&AccountStatus<'_>| shown.contains(account.roster.account.id.as_str());
+    let rows = accounts.iter().filter(is_shown).flat_map(|account| {
         account.users().iter().map(|user| row(account, user, &named, viewpoint.at)).collect::<Vec<_>>()
     });
+    if let Some(sentence) = groups.quiet_sentence() {
+        page.push(&format!("{}.\n\n", words(&sentence)));
+    }
     page.sections(vec![
         table("Users", MOST_BYTES, USERS, rows.collect()),
         folded("Unmanaged: no rule selects them", UNMANAGED, unmanaged_rows(&all, &named)),

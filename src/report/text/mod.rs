@@ -17,7 +17,7 @@ pub use self::{
     excerpt::excerpt,
     forecast::{forecast, not_known},
     measure::columns,
-    plan::{applied, plan, summary},
+    plan::{accounts_line, applied, plan, quiet_line, summary},
     status::{status, status_of},
     unmanaged::unmanaged,
     words::{aligned, styled, unread},

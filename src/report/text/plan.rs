@@ -3,42 +3,54 @@
 use std::fmt::Write as _;
 
 use super::words::{
-    CYAN, Causes, RED, YELLOW, about, aligned, change_line, day, heading, list, style, unread, users, waiting_line,
+    BOLD, CYAN, Causes, RED, YELLOW, about, aligned, change_line, day, heading, list, style, unread, users, waiting_line,
 };
 use crate::{
     apply::{Applied, Failure, Outcome, Sent},
     counted::counted,
     events::EventsSent,
-    inventory::Account,
     notice::Channel,
     plan::{Change, Plan, Verb, WaitingOn},
-    report::model::{Counts, Report, result_word},
+    report::{
+        accounts::{Group, Groups, warnings},
+        model::{Counts, Report, result_word},
+    },
     untrusted::printable,
 };
 
 /// The plan: changes, then what waits, by account; then one line that counts.
 pub fn plan(plan: &Plan) -> String {
-    let mut text = String::new();
-    let mut accounts: Vec<&Account> = plan.changes.iter().map(|change| &*change.account).collect();
-    accounts.extend(plan.waiting.iter().map(|waiting| &*waiting.account));
-    accounts.sort_unstable();
-    accounts.dedup();
-    for account in accounts {
-        let changes = plan.changes.iter().filter(|change| *change.account == *account).map(change_line);
-        let mut waiting: Vec<_> = plan.waiting.iter().filter(|waiting| *waiting.account == *account).collect();
+    let groups = Groups::of(plan);
+    let mut text = accounts_line(&groups);
+    for Group { account, changes, waiting, settled: _ } in groups.shown() {
+        if changes.is_empty() && waiting.is_empty() {
+            continue;
+        }
+        let mut waiting = waiting.clone();
         waiting.sort_by_key(|waiting| waiting.overdue.is_none());
+        let changes = changes.iter().copied().map(change_line);
         text += &heading(account);
         text += &aligned(changes.chain(waiting.into_iter().map(|waiting| waiting_line(waiting, plan.as_of))));
         text.push('\n');
     }
-    text + &remarks(plan) + &summary(plan) + "\n"
+    text + &quiet_line(&groups) + &remarks(plan) + &summary(plan) + "\n"
+}
+
+/// How many accounts there are, and how they stand; nothing where there is one.
+pub fn accounts_line(groups: &Groups<'_>) -> String {
+    groups.sentence().map_or_else(String::new, |sentence| format!("{BOLD}{sentence}.{BOLD:#}\n\n"))
+}
+
+/// The accounts that are not shown one by one; nothing where all are.
+pub fn quiet_line(groups: &Groups<'_>) -> String {
+    groups.quiet_sentence().map_or_else(String::new, |sentence| format!("{sentence}.\n\n"))
 }
 
 /// What concerns no single change: warnings, and accounts that could not be read.
 fn remarks(plan: &Plan) -> String {
-    let warnings =
-        plan.warnings.iter().map(|warning| format!("{YELLOW}warning{YELLOW:#}: {}", printable(&warning.to_string())));
-    let lines: Vec<String> = warnings.chain(plan.accounts_unread.iter().map(unread)).collect();
+    let warnings = warnings(plan);
+    let warnings = warnings.iter().map(|warning| format!("{YELLOW}warning{YELLOW:#}: {}", printable(warning)));
+    let lines: Vec<String> = warnings.chain(unread(&plan.accounts_unread)).collect();
     if lines.is_empty() { String::new() } else { lines.join("\n") + "\n\n" }
 }
 

@@ -1,32 +1,65 @@
 //! Every user in scope, with its keys.
 
-use std::fmt::Write as _;
+use std::{collections::HashSet, fmt::Write as _};
 
 use chrono::{DateTime, Utc};
 
-use super::words::{BOLD, Causes, aligned, assumption, day, heading, last_day, mark, moves, moves_later, users, why};
+use super::{
+    plan::accounts_line,
+    words::{BOLD, Causes, aligned, assumption, day, heading, last_day, mark, moves, moves_later, users, why},
+};
 use crate::{
     inventory::{Inventory, Key, LastUse},
     plan::{Change, Viewpoint, WaitingOn},
-    report::status::{AccountStatus, Row, UserStatus},
+    report::{
+        accounts::{Groups, by_name, short_name},
+        status::{AccountStatus, Row, UserStatus},
+    },
     roster::Roster,
     time::Duration,
     untrusted::printable,
 };
 
 /// Every user in scope, a line a key: age, last use, what comes next and when. Those whose keys are older than their limit
-/// come first.
-pub fn status(accounts: &[(&Roster, &Inventory)], viewpoint: impl Into<Viewpoint>) -> String {
-    status_of(accounts, viewpoint, &[])
+/// come first. `unread` is how many accounts could not be read. Of many accounts, those where nothing is to be done are counted.
+pub fn status(accounts: &[(&Roster, &Inventory)], unread: usize, viewpoint: impl Into<Viewpoint>) -> String {
+    let viewpoint = viewpoint.into();
+    let statuses: Vec<AccountStatus<'_>> =
+        accounts.iter().map(|(roster, inventory)| AccountStatus::new(roster, inventory, viewpoint)).collect();
+    let groups = Groups::new(statuses.iter().map(|status| &status.plan), unread);
+    let shown: HashSet<&str> = groups.shown().map(|group| group.account.id.as_str()).collect();
+    let mut statuses: Vec<&AccountStatus<'_>> = statuses.iter().collect();
+    if groups.are_many() {
+        statuses.sort_by_cached_key(|status| by_name(&status.roster.account));
+    }
+    let (shown, quiet): (Vec<_>, Vec<_>) =
+        statuses.into_iter().partition(|status| shown.contains(status.roster.account.id.as_str()));
+    let quiet_line = groups.quiet_sentence().map(|sentence| {
+        let in_scope = users(quiet.iter().map(|status| status.roster.entries.len()).sum());
+        let unmanaged: usize = quiet.iter().map(|status| status.roster.unmanaged.len()).sum();
+        let settled = quiet.iter().filter_map(|status| status.plan.next_rotation());
+        let next = settled.min_by_key(|(at, _)| *at).map_or_else(String::new, |(at, settled)| {
+            let (user, account) = (printable(&settled.user), printable(&short_name(&settled.account)));
+            format!(", next rotation {} ({user} in {account})", day(at))
+        });
+        format!("{sentence}. {in_scope} in scope there, {unmanaged} unmanaged{next}; `--account NAME` shows one.\n")
+    });
+    accounts_line(&groups) + &tables(&shown, &[], viewpoint) + &quiet_line.unwrap_or_default()
 }
 
-/// The same for the users of these names; if none is named, for everyone.
+/// The same for the users of these names, each account with its table; if none is named, for everyone.
 pub fn status_of(accounts: &[(&Roster, &Inventory)], viewpoint: impl Into<Viewpoint>, names: &[String]) -> String {
     let viewpoint = viewpoint.into();
+    let statuses: Vec<AccountStatus<'_>> =
+        accounts.iter().map(|(roster, inventory)| AccountStatus::new(roster, inventory, viewpoint).of(names)).collect();
+    tables(&statuses.iter().collect::<Vec<_>>(), names, viewpoint)
+}
+
+fn tables(accounts: &[&AccountStatus<'_>], names: &[String], viewpoint: Viewpoint) -> String {
     let mut text = String::new();
     let (mut unreadable, mut shown) = (Causes::default(), 0);
-    for (roster, inventory) in accounts {
-        let account = AccountStatus::new(roster, inventory, viewpoint).of(names);
+    for account in accounts {
+        let roster = account.roster;
         text += &heading(&roster.account);
         let title = ["user", "key", "status", "age", "last used", "next"].join("\t");
         let title = format!("  {BOLD}{title}{BOLD:#}");

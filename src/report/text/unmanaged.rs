@@ -1,24 +1,29 @@
 //! Users that no rule selects, with their keys.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 
 use super::words::{BOLD, YELLOW, aligned, heading, users};
 use crate::{
-    inventory::{Account, UnmanagedKey},
+    inventory::UnmanagedKey,
     plan::{Plan, UnmanagedUser},
+    report::accounts::by_name,
     untrusted::printable,
 };
 
 /// A line for each user that no rule selects, by account, those with keys that are too old first.
 pub fn unmanaged(plan: &Plan) -> String {
-    let mut accounts: Vec<&Account> = plan.unmanaged.iter().map(|one| &*one.account).collect();
-    accounts.sort_unstable();
-    accounts.dedup();
+    let mut accounts: BTreeMap<(String, String), Vec<&UnmanagedUser>> = BTreeMap::new();
+    for one in &plan.unmanaged {
+        accounts.entry(by_name(&one.account)).or_default().push(one);
+    }
     let mut text = String::new();
-    for account in accounts {
-        let mut here: Vec<_> = plan.unmanaged.iter().filter(|one| *one.account == *account).collect();
+    for mut here in accounts.into_values() {
+        let Some(account) = here.first().map(|one| &one.account) else { continue };
+        let title_of_account = heading(account);
         here.sort_by_key(|one| (std::cmp::Reverse(one.over_age), &one.user));
-        text += &heading(account);
+        text += &title_of_account;
         let title = format!("  {BOLD}unmanaged\tkeys{BOLD:#}");
         let line = |one: &UnmanagedUser| {
             let style = if one.over_age.is_some() { YELLOW } else { anstyle::Style::new() };

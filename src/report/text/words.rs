@@ -14,6 +14,7 @@ use super::measure::{CELL, COLUMN, GAP, unmarked};
 use crate::{
     counted::counted,
     inventory::{Account, UnreadAccount},
+    report::unread::{Cause, causes},
     plan::{Change, KeyRef, Overdue, Reason, Step, Tells, Verb, Waiting, WaitingOn},
     time::{Day, Duration},
     untrusted::printable,
@@ -221,9 +222,10 @@ pub fn last_day(wait: &WaitingOn, until: DateTime<Utc>, now: DateTime<Utc>) -> S
     }
 }
 
-/// An account of which nothing is known.
-pub fn unread(account: &UnreadAccount) -> String {
-    format!("{RED}! not read{RED:#}: {}", printable(&account.to_string()))
+/// The accounts of which nothing is known, a line a cause.
+pub fn unread(accounts: &[UnreadAccount]) -> Vec<String> {
+    let line = |cause: Cause<'_>| format!("{RED}! not read{RED:#}: {}", printable(&cause.to_string()));
+    causes(accounts).into_iter().map(line).collect()
 }
 
 /// Why users could not be read: a missing permission is named once, and not for each user.

@@ -15,6 +15,8 @@ fn declared(id: &str, role: Option<&str>, region: Option<&str>) -> DeclaredAccou
         id: id.to_owned(),
         role: role.map(str::to_owned),
         region: region.map(str::to_owned),
+        external_id: None,
+        membership: None,
     }
 }
 
@@ -37,7 +39,7 @@ async fn without_declared_accounts_it_is_the_callers_own() {
     let caller = account();
     let connected = try_connect(&caller, &[]).await.expect("connected").accounts;
     let expected =
-        Account { id: caller.id.clone(), name: None, partition: "aws".to_owned(), region: REGION.to_owned() };
+        Account { id: caller.id.clone(), name: None, partition: "aws".to_owned(), region: REGION.to_owned(), membership: None };
     assert_eq!(connected.iter().map(Aws::account).collect::<Vec<_>>(), [&expected]);
 }
 

@@ -22,7 +22,7 @@ fn now() -> DateTime<Utc> {
 
 fn account() -> Account {
     let (id, partition, region) = ("111122223333".to_owned(), "aws".to_owned(), "eu-west-1".to_owned());
-    Account { id, name: None, partition, region }
+    Account { id, name: None, partition, region, membership: None }
 }
 
 fn manifest(defaults: &str) -> Manifest {

@@ -38,7 +38,13 @@ pub fn everyone() -> Manifest {
 }
 
 pub fn account() -> Account {
-    Account { id: "111122223333".to_owned(), name: None, partition: "aws".to_owned(), region: "eu-west-1".to_owned() }
+    Account {
+        id: "111122223333".to_owned(),
+        name: None,
+        partition: "aws".to_owned(),
+        region: "eu-west-1".to_owned(),
+        membership: None,
+    }
 }
 
 /// A user with one key of 95 days, which was used ten days ago, and an address in a tag.

@@ -10,6 +10,7 @@ mod failures;
 mod history;
 mod interrupted;
 mod mail;
+mod organizations;
 mod overlapping;
 mod rotation;
 mod scope;

@@ -252,6 +252,17 @@ impl TestAccount {
     client!(queues, aws_sdk_sqs);
     client!(buses, aws_sdk_eventbridge);
 
+    /// The same for AWS Organizations.
+    pub fn organizations(&self) -> aws_sdk_organizations::Client {
+        let credentials = aws_credential_types::Credentials::new(&self.id, "any", None, None, "test");
+        let config = aws_sdk_organizations::Config::builder()
+            .behavior_version_latest()
+            .endpoint_url(&self.url)
+            .region(aws_sdk_organizations::config::Region::new(self.region.clone()))
+            .credentials_provider(credentials);
+        aws_sdk_organizations::Client::from_conf(config.build())
+    }
+
     /// The same for S3, by paths: an emulator has no hosts for buckets.
     pub fn buckets(&self) -> aws_sdk_s3::Client {
         let credentials = aws_credential_types::Credentials::new(&self.id, "any", None, None, "test");

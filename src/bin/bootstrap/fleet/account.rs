@@ -5,7 +5,7 @@ use keyrota::{
     apply::Applied,
     cloud::{
         Archive, Reads,
-        aws::{Aws, Connected, Problem, Settings, connect_with},
+        aws::{Aws, Connected, Problem},
     },
     evidence,
     fleet::{AboutAttempt, Attempt, AttemptFailure, Listed, Made, RunId, evidence as evidence_name, made_of, result, results},
@@ -18,7 +18,7 @@ use super::{Fleet, no_bucket};
 use crate::{
     evidence::report_after,
     failure::Failure,
-    function::{Function, Invocation, Ran, carry_out, failure, limit_exceeded},
+    function::{Function, Invocation, Ran, carry_out, failure, limit_exceeded, sign_in},
 };
 
 /// What a state machine tries again: AWS has refused every call for coming too fast.
@@ -136,18 +136,16 @@ fn throttled(failure: Failure, is_refused: bool) -> Failure {
 /// # Errors
 /// What is wrong, and what to do about it.
 async fn enter(manifest: &Manifest, account: &Listed) -> Result<Aws, (String, Option<String>)> {
-    let declared = match &account.name {
-        None => Vec::new(),
-        Some(name) => match manifest.accounts.get(name).filter(|declared| declared.id == account.id) {
-            Some(declared) => vec![(name.clone(), declared)],
-            None => {
-                let message = format!("the manifests of this package have no account {account}");
-                let hint = "they have changed since the run began: start another".to_owned();
-                return Err((message, Some(hint)));
-            }
+    let caller = sign_in(manifest).await.map_err(|failure| (failure.message, None))?;
+    let connected = match &account.name {
+        None if manifest.is_of_caller() => Ok(caller.enter_own()),
+        None => return Err(changed(account)),
+        Some(name) => match account.declared(manifest, caller.account()) {
+            Some((own, declared)) if own == *name => caller.enter(&[(own, &declared)]).await,
+            _ => return Err(changed(account)),
         },
     };
-    match connect_with(&Settings::delivering(&manifest.deliver), &declared).await {
+    match connected {
         Ok(Connected { accounts, .. }) => match accounts.into_iter().next() {
             Some(cloud) if cloud.account().id == account.id => Ok(cloud),
             Some(cloud) => Err((format!("the credentials are of account {}, not {}", cloud.account().id, account.id), None)),
@@ -158,4 +156,9 @@ async fn enter(manifest: &Manifest, account: &Listed) -> Result<Aws, (String, Op
             None => Err(("it could not be entered".to_owned(), None)),
         },
     }
+}
+
+fn changed(account: &Listed) -> (String, Option<String>) {
+    let message = format!("the manifests of this package do not look at account {account}");
+    (message, Some("they have changed since the run began: start another".to_owned()))
 }

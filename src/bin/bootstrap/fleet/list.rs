@@ -4,19 +4,15 @@
 use std::collections::BTreeSet;
 
 use keyrota::{
-    cloud::{
-        Archive, Reads,
-        aws::{Settings, connect_with},
-    },
+    cloud::Archive,
     fleet::{Listed, Made, RunId, accounts, list, made_of, render_list, results},
-    manifest::Manifest,
 };
 use serde_json::{Value, json};
 
 use super::{Fleet, no_bucket};
 use crate::{
     failure::Failure,
-    function::{Function, Invocation},
+    function::{Function, Invocation, find},
     store::Memory,
 };
 
@@ -28,7 +24,11 @@ impl Fleet {
     pub async fn list(&self, function: &Function, run: &RunId, invocation: &Invocation) -> Result<Value, Failure> {
         let Invocation { began: now, id, .. } = invocation;
         let manifest = function.load(*now)?;
-        let all = listed(&manifest).await?;
+        let (caller, found) = find(&manifest).await?;
+        let all: Vec<Listed> = match found.is_of_caller {
+            true => vec![Listed { id: caller.account().to_owned(), ..Listed::default() }],
+            false => found.accounts.iter().map(|(name, account)| Listed::new(name, account)).collect(),
+        };
         if all.is_empty() {
             return Err(Failure { kind: "NoAccess", message: "there is no account to run in".to_owned() });
         }
@@ -49,20 +49,4 @@ impl Fleet {
         let (bucket, key) = bucket.address(&name);
         Ok(json!({ "run": run.to_string(), "bucket": bucket, "key": key, "accounts": count, "todo": left }))
     }
-}
-
-/// The accounts of the manifests; that of the function, where they declare none.
-async fn listed(manifest: &Manifest) -> Result<Vec<Listed>, Failure> {
-    if !manifest.accounts.is_empty() {
-        let one = |(name, account): (&String, &keyrota::manifest::DeclaredAccount)| Listed {
-            id: account.id.clone(),
-            name: Some(name.clone()),
-            ..Listed::default()
-        };
-        return Ok(manifest.accounts.iter().map(one).collect());
-    }
-    let connected = connect_with(&Settings::delivering(&manifest.deliver), &[]).await;
-    let connected = connected.map_err(|error| Failure { kind: "NoAccess", message: error.to_string() })?;
-    let own = connected.accounts.iter().map(|cloud| Listed { id: cloud.account().id.clone(), ..Listed::default() });
-    Ok(own.collect())
 }

@@ -9,17 +9,13 @@ use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 use keyrota::{
     apply::Sent,
-    cloud::{
-        Archive,
-        aws::{Bucket, Settings, connect_with},
-    },
+    cloud::{Archive, aws::Bucket},
     evidence::{Merging, Part, merge as merge_reports},
     fleet::{
         Attempt, Listed, Made, Merge, Merged, RunId, accounts, causes, evidence as evidence_name, made_of, map, merged,
         parse_list, reports, results,
     },
     history::{file_name, mail_record, render},
-    inventory::UnreadAccount,
     mail::Outbox,
     manifest::Manifest,
     notify::send_digest,
@@ -33,7 +29,7 @@ use crate::{
     event::After,
     evidence::Evidence,
     failure::Failure,
-    function::{Function, Invocation, failure, log_mail},
+    function::{Function, Invocation, failure, log_mail, sign_in},
     store::Memory,
 };
 
@@ -42,6 +38,18 @@ const AT_A_TIME: usize = 16;
 
 /// A report of all keys takes so many bytes a key while it is made.
 const BYTES_OF_A_ROW: usize = 12 * 1024;
+
+/// What evidence is made of.
+#[derive(Clone, Copy)]
+struct Leaving<'a> {
+    function: &'a Function,
+    evidence: &'a Evidence,
+    manifest: &'a Manifest,
+    run: &'a RunId,
+    merged: &'a Merged,
+    /// The last try of each account that was read, by who made it.
+    last: &'a [(Listed, String)],
+}
 
 /// The results of one account: each with the name of its object and who made it.
 type Tries = Vec<(String, String)>;
@@ -68,10 +76,12 @@ impl Fleet {
         let (bucket, made) = (self.bucket().await?, Made { at: *now, by: id.clone() });
         let all = last_list(bucket, run).await?;
         let mut tries = self.tries(run).await?;
-        let told = told(bucket, run).await?;
+        let (told, before) = told(bucket, run).await?;
         let causes = why(bucket, run).await;
         let memory = Memory(&self.store);
-        let mut merge = Merge::new(&run.to_string(), mode == Mode::Plan, memory.workload(*now).await, *now);
+        // What was not told before is a history of its own.
+        let name = if before == 0 { run.to_string() } else { format!("{}of{run}", before + 1) };
+        let mut merge = Merge::new(&name, mode == Mode::Plan, memory.workload(*now).await, *now);
         let (mut told_now, mut last) = (Vec::new(), Vec::new());
         let reading = all.iter().map(|account| {
             let tries = tries.remove(account.id.as_str()).unwrap_or_default();
@@ -97,13 +107,14 @@ impl Fleet {
         }
         drop(reading);
         let merged = merge.finish(Utc::now());
-        measure(&function.namespace, &merged);
+        measure(&function.namespace, *now, &merged);
         let sent = self.tell(&manifest, mode, &merged).await;
         sent.iter().for_each(log_mail);
         if mode != Mode::Plan {
             memory.keep(&merged.workload, &made).await;
             if let Some(evidence) = &function.evidence {
-                self.leave_evidence(function, evidence, &manifest, mode, run, &merged, &sent, &last, told.len()).await;
+                let of = Leaving { function, evidence, manifest: &manifest, run, merged: &merged, last: &last };
+                self.leave_evidence(&of, mode, &name, &sent).await;
             }
         }
         self.finish(function, run, &made, merged, &sent, &told_now).await
@@ -127,13 +138,14 @@ impl Fleet {
         if mode == Mode::Plan || manifest.mail.digest.is_empty() {
             return Vec::new();
         }
-        let connected = match connect_with(&Settings::delivering(&manifest.deliver), &[]).await {
-            Ok(connected) => connected,
+        let caller = match sign_in(manifest).await {
+            Ok(caller) => caller,
             Err(error) => {
-                tracing::error!(error = error.to_string(), "no summary was sent");
+                tracing::error!(error = error.message, "no summary was sent");
                 return Vec::new();
             }
         };
+        let connected = caller.enter_own();
         let Some(own) = connected.accounts.first() else { return Vec::new() };
         let outbox = Outbox::default();
         let (summary, is_enforcing) = (merged.summary.clone(), mode == Mode::Enforce);
@@ -141,46 +153,24 @@ impl Fleet {
     }
 
     /// Adds the history of what was not told before, and after a run that enforces the report of all keys.
-    #[expect(clippy::too_many_arguments, reason = "what evidence is made of")]
-    async fn leave_evidence(
-        &self,
-        function: &Function,
-        evidence: &Evidence,
-        manifest: &Manifest,
-        mode: Mode,
-        run: &RunId,
-        merged: &Merged,
-        sent: &[Sent],
-        last: &[(Listed, String)],
-        before: usize,
-    ) {
-        // Each merge of a run has a name of its own, for nothing is written over.
-        let name = if before == 0 { run.to_string() } else { format!("{run}x{before}") };
-        let name = file_name(merged.began, &name);
+    async fn leave_evidence(&self, of: &Leaving<'_>, mode: Mode, name: &str, sent: &[Sent]) {
+        let Leaving { evidence, merged, .. } = of;
+        let file = file_name(merged.began, name);
         if !merged.records.is_empty() {
             let mut records = merged.records.clone();
             let end = records.pop();
-            records.extend(sent.iter().map(|one| mail_record(&run.to_string(), Utc::now(), one)));
+            records.extend(sent.iter().map(|one| mail_record(name, Utc::now(), one)));
             records.extend(end);
-            evidence.add(&format!("history/{name}"), &render(records)).await;
+            evidence.add(&format!("history/{file}"), &render(records)).await;
         }
         if mode == Mode::Enforce {
-            self.leave_report(function, evidence, manifest, run, merged, last, &name).await;
+            self.leave_report(of, &file).await;
         }
     }
 
     /// Makes one report of those of all accounts. Where they don't fit into memory together, each stays one of its own.
-    #[expect(clippy::too_many_arguments, reason = "what a report is made of")]
-    async fn leave_report(
-        &self,
-        function: &Function,
-        evidence: &Evidence,
-        manifest: &Manifest,
-        run: &RunId,
-        merged: &Merged,
-        last: &[(Listed, String)],
-        name: &str,
-    ) {
+    async fn leave_report(&self, of: &Leaving<'_>, name: &str) {
+        let Leaving { function, evidence, manifest, run, merged, last } = *of;
         let Ok(bucket) = self.bucket().await else { return };
         let most = most_rows();
         let (mut parts, mut rows, mut unread) = (Vec::new(), 0, merged.unread.clone());
@@ -200,9 +190,9 @@ impl Fleet {
             }
         }
         let provenance = function.provenance();
+        let merging = |unread| Merging { provenance: &provenance, fingerprint: &manifest.fingerprint, unread };
         if rows <= most {
-            let merging = Merging { provenance: &provenance, fingerprint: &manifest.fingerprint, unread: &unread };
-            if let Some(report) = merge_reports(parts, &merging) {
+            if let Some(report) = merge_reports(parts, &merging(&unread)) {
                 evidence.add_report(name, &report).await;
             }
             return;
@@ -211,9 +201,7 @@ impl Fleet {
         tracing::warn!(rows, most, "more keys than fit into memory for one report: there is one an account");
         for (account, made) in last {
             let Ok(part) = part(bucket, run, account, made).await else { continue };
-            let none: &[UnreadAccount] = &[];
-            let merging = Merging { provenance: &provenance, fingerprint: &manifest.fingerprint, unread: none };
-            if let Some(report) = merge_reports(vec![part], &merging) {
+            if let Some(report) = merge_reports(vec![part], &merging(&[])) {
                 evidence.add_report(&format!("{}/{}", name.trim_end_matches(".jsonl"), account.id), &report).await;
             }
         }
@@ -300,17 +288,19 @@ async fn read(
     Ok(attempts)
 }
 
-/// The results that earlier merges of the run have told of.
-async fn told(bucket: &Bucket, run: &RunId) -> Result<BTreeSet<String>, Failure> {
+/// The results that earlier merges of the run have told of, and how many merges there were.
+async fn told(bucket: &Bucket, run: &RunId) -> Result<(BTreeSet<String>, usize), Failure> {
     let files = bucket.within(&merged(run));
     let mut told = BTreeSet::new();
-    for name in files.names("").await.map_err(no_bucket)? {
+    let names = files.names("").await.map_err(no_bucket)?;
+    let count = names.len();
+    for name in names {
         let text = files.content(&name).await.map_err(no_bucket)?;
         let names: Vec<String> = serde_json::from_slice(&text)
             .map_err(|error| Failure { kind: "NoBucket", message: format!("{name} can't be used: {error}") })?;
         told.extend(names);
     }
-    Ok(told)
+    Ok((told, count))
 }
 
 /// Why accounts have no result, as far as the state machine has noted that. Where that can't be read, nobody knows why: the
@@ -345,17 +335,14 @@ fn most_rows() -> usize {
 }
 
 /// One set of metrics for all accounts; what was odd, once.
-fn measure(namespace: &str, merged: &Merged) {
-    let Merged { began, metrics, remarks, unread, .. } = merged;
-    let _ = writeln!(io::stdout().lock(), "{}", line(namespace, *began, metrics));
+fn measure(namespace: &str, now: DateTime<Utc>, merged: &Merged) {
+    let Merged { metrics, remarks, unread, .. } = merged;
+    // Without a log there is nobody to tell either.
+    let _ = writeln!(io::stdout().lock(), "{}", metrics::line(namespace, now, None, metrics));
     for remark in remarks {
         tracing::warn!(code = remark.code, file = remark.file, line = remark.line, help = remark.help, "{}", remark.message);
     }
     for account in unread {
         tracing::error!(account = account.id, name = account.name, error = account.error, "account not read");
     }
-}
-
-fn line(namespace: &str, began: DateTime<Utc>, of: &metrics::Metrics) -> String {
-    metrics::line(namespace, began, None, of)
 }
