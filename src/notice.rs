@@ -100,6 +100,15 @@ impl<'a> Channel<'a> {
         }
     }
 
+    /// The call that tells somebody, as errors name it.
+    pub fn operation(self) -> &'static str {
+        match self {
+            Self::Mail(_) => "ses:SendEmail",
+            Self::Topic(_) => "sns:Publish",
+            Self::Webhook(_) => POST,
+        }
+    }
+
     /// What two ways to the same recipient have in common: addresses compare without case, names of AWS do not.
     pub fn identity(self) -> String {
         match self {
@@ -115,6 +124,9 @@ pub(crate) const SNS: &str = "sns";
 
 /// In manifests, in front of the name of the secret that holds a webhook's URL.
 pub(crate) const SLACK: &str = "slack";
+
+/// What a message to a webhook is called where calls of AWS have the names of operations.
+pub(crate) const POST: &str = "the message";
 
 /// In manifests: the user's name, which is an address.
 pub(crate) const USER_NAME: &str = "user-name";

@@ -7,18 +7,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
+use tokio::time::{Instant, timeout_at};
 
 use crate::{
     apply::{Applied, Conditions, Outcome, Sent, write_ledger},
     cloud::Writes,
-    inventory::{Account, CallError, ErrorKind, Fact, KeyId, Reminder, State, tags},
+    inventory::{Account, CallError, Destination, ErrorKind, Fact, KeyId, Reminder, State, tags},
     mail::{Delivery, Outbox, of_notice, reason, unsent},
     manifest::Mail,
     notice::{Kind, Sender},
     observe::{AccountState, fetch},
     plan::{
         self, Action, Need, Next, Notice, Origin, Plan, Reason, Topic, Verb, Waiting, WaitingOn, batches, due_notices,
-        next_observed,
+        next_observed, placed, rest,
     },
     template::content::{AccountDigest, Content, Digest},
 };
@@ -46,7 +47,7 @@ pub async fn notify<C: Writes>(
     applied.mail.append(&mut unread);
     let (due, mut refused) = notifier.notable(due, applied).await;
     applied.mail.append(&mut refused);
-    let mut sent = notifier.send_all(&due).await;
+    let mut sent = notifier.send_all(&due, applied).await;
     applied.mail.append(&mut sent);
     notifier.digest(plan, applied, is_enforcing).await;
 }
@@ -176,7 +177,7 @@ impl<C: Writes> Notifier<'_, '_, C> {
         all
     }
 
-    async fn send_all(&self, due: &[Notice]) -> Vec<Sent> {
+    async fn send_all(&self, due: &[Notice], applied: &Applied) -> Vec<Sent> {
         let all: Vec<&Notice> = due.iter().collect();
         let mut receipts = Receipts::default();
         let mut sent = self.send(&all, |notice| &notice.recipients, &mut receipts, None).await;
@@ -193,7 +194,9 @@ impl<C: Writes> Notifier<'_, '_, C> {
         let noted = stream::iter(receipts.told(&all, now))
             .map(|(account, user, reminder, secret)| async move {
                 let cloud = self.account(account)?.cloud;
-                let noted = cloud.tag_secret(secret, &tags([Fact::Reminded(reminder)])).await;
+                let rest = self.rest(account, user, &reminder, applied, now);
+                let facts = [Some(Fact::Reminded(reminder)), rest].into_iter().flatten();
+                let noted = cloud.tag_secret(secret, &tags(facts)).await;
                 Some((user, noted.err()?))
             })
             .buffered(NOTED_AT_A_TIME)
@@ -206,6 +209,27 @@ impl<C: Writes> Notifier<'_, '_, C> {
             }
         }
         sent
+    }
+
+    /// How long nothing is due now that the owner was told: noted with that. Before, whatever ran next had to tell them.
+    fn rest(
+        &self,
+        account: &Account,
+        user: &str,
+        reminder: &Reminder,
+        applied: &Applied,
+        now: DateTime<Utc>,
+    ) -> Option<Fact> {
+        let AccountState { roster, inventory, .. } = self.account(account)?;
+        let entry = roster.entries.iter().find(|entry| entry.user.name == user)?;
+        let after = applied.after.get(&(account.id.clone(), user.to_owned()));
+        let state = after.or_else(|| inventory.users.get(user)?.as_ref().ok())?;
+        let mut state = placed(roster, entry, state, now).into_owned();
+        let Destination::Own(secret) = &mut state.ledger.destination else { return None };
+        let was_noted = secret.rest.is_some();
+        secret.note(Fact::Reminded(reminder.clone()));
+        let rest = rest(roster, entry, &state, now);
+        (was_noted || rest.is_some()).then_some(Fact::Rest(rest))
     }
 
     async fn send<'a>(
@@ -234,7 +258,7 @@ impl<C: Writes> Notifier<'_, '_, C> {
                 let cloud = account.ok_or_else(|| unsent(&batch.to, "its account was not read"))?.cloud;
                 let finished =
                     Delivery::new(self.mail, self.sender.as_ref(), batch.language, content, self.conditions.as_of);
-                let result = finished.send(cloud, &self.conditions.outbox, &batch.to).await;
+                let result = self.send_one(&finished, cloud, &batch.to).await?;
                 Ok((result, finished.note))
             })
             .buffered(CONCURRENCY)
@@ -283,10 +307,20 @@ impl<C: Writes> Notifier<'_, '_, C> {
     async fn digest(&self, plan: &Plan, applied: &mut Applied, is_enforcing: bool) {
         let Some(first) = self.accounts.first() else { return };
         let digest = summary(self.accounts, plan, applied, (self.conditions.clock)());
-        let Conditions { as_of, outbox, .. } = self.conditions;
+        let Conditions { as_of, outbox, told_by, .. } = self.conditions;
+        let sending = Sending { as_of: *as_of, outbox, until: *told_by };
         let is_eventful = !applied.outcomes.is_empty();
-        let mut sent = send_digest(first.cloud, self.mail, digest, is_eventful, is_enforcing, (*as_of, outbox)).await;
+        let mut sent = send_digest(first.cloud, self.mail, digest, is_eventful, is_enforcing, &sending).await;
         applied.mail.append(&mut sent);
+    }
+
+    /// Sends to one recipient, as long as there is time.
+    ///
+    /// # Errors
+    /// The time is over, and it was not tried.
+    async fn send_one(&self, delivery: &Delivery, cloud: &C, to: &str) -> Result<Result<(), CallError>, CallError> {
+        let Conditions { as_of, outbox, told_by, .. } = self.conditions;
+        send_one(delivery, cloud, to, &Sending { as_of: *as_of, outbox, until: *told_by }).await
     }
 
     fn account(&self, account: &Account) -> Option<&AccountState<'_, C>> {
@@ -294,29 +328,58 @@ impl<C: Writes> Notifier<'_, '_, C> {
     }
 }
 
+/// How messages are sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Sending<'a> {
+    /// When the run began.
+    pub as_of: DateTime<Utc>,
+    /// What takes no more messages.
+    pub outbox: &'a Outbox,
+    /// Until when; `None`: there is time.
+    pub until: Option<Instant>,
+}
+
 /// Sends a digest, if it has something to tell: something was done or is left to do; in runs that enforce, also if something is
-/// blocked or could not be read, which daily runs must not repeat daily. `sending` is when the run began, and what takes no more
-/// messages.
-pub async fn send_digest(
-    cloud: &impl Writes,
+/// blocked or could not be read, which daily runs must not repeat daily.
+pub async fn send_digest<C: Writes>(
+    cloud: &C,
     mail: &Mail,
     digest: Digest,
     is_eventful: bool,
     is_enforcing: bool,
-    (as_of, outbox): (DateTime<Utc>, &Outbox),
+    sending: &Sending<'_>,
 ) -> Vec<Sent> {
     let has_news = !digest.accounts.is_empty() || !digest.unread.is_empty();
     if !(is_eventful || !digest.unfinished.is_empty() || (is_enforcing && has_news)) {
         return Vec::new();
     }
-    let delivery = Delivery::new(mail, mail.sender().as_ref(), mail.language, Content::Digest(digest), as_of);
-    let mut sent = Vec::new();
-    for to in &mail.digest {
-        let result = delivery.send(cloud, outbox, to).await;
+    let delivery = Delivery::new(mail, mail.sender().as_ref(), mail.language, Content::Digest(digest), sending.as_of);
+    let delivery = &delivery;
+    // All at the same time: where one hangs, the others arrive.
+    let sent = mail.digest.iter().map(async |to| {
+        let result = send_one(delivery, cloud, to, sending).await.flatten();
         let notes = delivery.note.clone().into_iter().collect();
-        sent.push(Sent { kind: Kind::Digest, to: to.clone(), users: Vec::new(), result, notes });
+        Sent { kind: Kind::Digest, to: to.clone(), users: Vec::new(), result, notes }
+    });
+    stream::iter(sent).buffered(CONCURRENCY).collect().await
+}
+
+/// Sends to one recipient, as long as there is time.
+///
+/// # Errors
+/// The time is over, and it was not tried.
+async fn send_one<C: Writes>(
+    delivery: &Delivery,
+    cloud: &C,
+    to: &str,
+    Sending { outbox, until, .. }: &Sending<'_>,
+) -> Result<Result<(), CallError>, CallError> {
+    let sending = delivery.send(cloud, outbox, to);
+    let Some(until) = *until else { return Ok(sending.await) };
+    if Instant::now() >= until {
+        return Err(unsent(to, "the time of the run was over before its turn"));
     }
-    sent
+    Ok(timeout_at(until, sending).await.unwrap_or_else(|_| Err(unsent(to, "no answer while the run had time"))))
 }
 
 /// What a run did, and what it could not do, for its digest.

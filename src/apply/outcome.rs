@@ -187,6 +187,8 @@ pub struct Conditions<'a> {
     pub may_start: &'a (dyn Fn() -> bool + Sync),
     /// When a change that has begun is cut off all the same, for nothing could be noted or told any more; `None`: there is time.
     pub ends: Option<Instant>,
+    /// When people must have been told what the run has left: what hangs then is given up; `None`: there is time.
+    pub told_by: Option<Instant>,
     /// Hears of each outcome as it comes.
     pub progress: &'a (dyn Fn(&Outcome) + Sync),
     /// What takes no more messages.
@@ -200,7 +202,7 @@ impl<'a> Conditions<'a> {
     pub fn new(clock: &'a (dyn Fn() -> DateTime<Utc> + Sync)) -> Self {
         let (may_start, progress) = (&|| true, &|_: &Outcome| {});
         let (outbox, events) = (Outbox::default(), EventQueue::default());
-        Self { as_of: clock(), clock, may_start, ends: None, progress, outbox, events }
+        Self { as_of: clock(), clock, may_start, ends: None, told_by: None, progress, outbox, events }
     }
 }
 

@@ -90,6 +90,7 @@ pub async fn run<C: Values>(context: &Context<'_, C>, args: &ApplyArgs) -> Resul
         clock,
         may_start: &|| !interrupted.load(Ordering::Relaxed),
         ends: None,
+        told_by: None,
         progress: &|outcome| {
             tracing::debug!(user = outcome.change.user, action = %outcome.change.action.verb(), ok = outcome.result.is_ok());
             // More may come of it than was planned, and never more than all.

@@ -101,9 +101,10 @@ fn ahead<C: Reads>(account: &AccountState<'_, C>, viewpoint: Viewpoint) -> Calen
 /// What the next year brings, a line a run.
 fn year_text(row: &Row) -> String {
     let mut lines: Vec<(String, Vec<String>)> = Vec::new();
-    for Event { at, verb, key, .. } in &row.events {
+    for Event { at, verb, key, place, .. } in &row.events {
         let key = key.as_ref().map_or("its secret", |key| key.as_str());
-        let (day, step) = (Day(*at).to_string(), format!("{verb} {key}"));
+        let to = place.as_ref().map_or_else(String::new, |place| format!(" to {}", printable(place)));
+        let (day, step) = (Day(*at).to_string(), format!("{verb} {key}{to}"));
         match lines.last_mut() {
             Some((last, steps)) if *last == day => steps.push(step),
             _ => lines.push((day, vec![step])),
@@ -179,7 +180,14 @@ fn as_json<C: Reads>(
 
 /// `null`: something could not be read.
 fn year_json(row: &Row) -> Value {
-    let event = |Event { at, verb, key, .. }: &Event| json!({ "date": rfc3339(*at), "action": verb.as_str(), "key-ref": key.as_ref().map(KeyId::as_str) });
+    let event = |Event { at, verb, key, place, .. }: &Event| {
+        let mut event =
+            json!({ "date": rfc3339(*at), "action": verb.as_str(), "key-ref": key.as_ref().map(KeyId::as_str) });
+        if let Some(place) = place {
+            event["place"] = Value::from(place.as_str());
+        }
+        event
+    };
     match row.outlook {
         Outlook::Unknown { .. } => Value::Null,
         Outlook::Known | Outlook::Exempt { .. } | Outlook::Blocked { .. } => row.events.iter().map(event).collect(),

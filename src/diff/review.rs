@@ -14,7 +14,7 @@ use crate::{
     manifest::{Diagnostic, Manifest},
     observe::{Depth, Listing, NothingRead, Progress, RosterAt, list, merged, observe_for},
     plan::{Plan, Viewpoint},
-    roster::{Relevance, Roster, resolve},
+    roster::{Relevance, Roster, resolve, shared_between_accounts},
     template::Templates,
 };
 
@@ -151,12 +151,15 @@ pub async fn review<C: Reads>(
         after.push(rosters);
         warnings.push(found);
     }
+    let shared = shared_places(head, &mut after);
     let before = base.map(|base| {
         let resolved = |(place, listing): (&AccountPair<'_, C>, &Listing)| {
             let account = place.before.as_ref();
             account.map(|account| resolve_for(base, account, listing, &instants).0).unwrap_or_default()
         };
-        (base, places.iter().copied().zip(&listed).map(resolved).collect())
+        let mut before: Vec<Vec<Roster>> = places.iter().copied().zip(&listed).map(resolved).collect();
+        shared_places(base, &mut before);
+        (base, before)
     });
     let (base, before) = match before {
         Ok((base, before)) => (Ok(base), before),
@@ -180,7 +183,8 @@ pub async fn review<C: Reads>(
     };
     let (mut plan, comparison) = compare_at(0);
     plan.accounts_unread = unread;
-    let warnings = merged(warnings, &plan.accounts_unread);
+    let mut warnings = merged(warnings, &plan.accounts_unread);
+    warnings.extend(shared);
     let later = next_run.map(|_| compare_at(1));
     let comparison = match base {
         Ok(base) => Ok(Compared {
@@ -266,6 +270,18 @@ fn resolve_for(
         warnings = found;
     }
     (rosters, warnings)
+}
+
+/// Stops the users of several accounts that deliver to one place, as a run does, at each instant; `rosters` are those of each
+/// account.
+fn shared_places(manifest: &Manifest, rosters: &mut [Vec<Roster>]) -> Vec<Diagnostic> {
+    let instants = rosters.iter().map(Vec::len).max().unwrap_or_default();
+    let mut warnings = Vec::new();
+    for instant in 0..instants {
+        let mut at_once: Vec<&mut Roster> = rosters.iter_mut().filter_map(|account| account.get_mut(instant)).collect();
+        warnings = shared_between_accounts(manifest, &mut at_once);
+    }
+    warnings
 }
 
 /// The inventories that belong to the rosters of an account: before and after, one for each instant.

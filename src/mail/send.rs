@@ -110,8 +110,8 @@ pub fn reason(refused: &[CallError]) -> String {
 
 /// The error of a mail that was not even tried.
 pub fn unsent(to: &str, why: &str) -> CallError {
-    let (operation, message) = ("ses:SendEmail", why.to_owned());
-    CallError { kind: ErrorKind::Other, operation, subject: to.to_owned(), message, hint: None }
+    let operation = Channel::of(to).operation();
+    CallError { kind: ErrorKind::Other, operation, subject: to.to_owned(), message: why.to_owned(), hint: None }
 }
 
 fn nobody(user: &str, mut refused: Vec<CallError>) -> CallError {

@@ -57,8 +57,9 @@ pub(super) fn missing_sender(manifest: &Manifest, shared: &Shared, sources: &Sou
     Some(Diagnostic::error(Code::SenderMissing, message, label).help(help))
 }
 
-/// A webhook's secret is one of keyrota's own. One that holds a user's credential would be read for the sake of its name.
-pub(super) fn credentials_as_webhooks(manifest: &Manifest, sources: &Sources) -> Vec<Diagnostic> {
+/// The secrets that keyrota reads for itself are its own. One that holds a user's credential would be read for the sake of its
+/// name.
+pub(super) fn credentials_as_own(manifest: &Manifest, sources: &Sources) -> Vec<Diagnostic> {
     let is_of = |rule: &&Rule, name: &str| {
         let all = [Pattern::new("*")];
         let users = if rule.users.is_empty() { &all[..] } else { &rule.users };
@@ -68,13 +69,21 @@ pub(super) fn credentials_as_webhooks(manifest: &Manifest, sources: &Sources) ->
         })
     };
     let channels = manifest.channels();
-    let wrong = channels.webhooks.iter().filter_map(|(name, source)| {
+    let webhooks = channels.webhooks.iter().map(|(name, source)| {
+        let help = "keep the URL in a secret of another name, and write that one's: `slack:NAME`";
+        (name, *source, "is to hold the URL of a webhook", help)
+    });
+    let github = manifest.deliver.github.secret.as_ref().map(|name| {
+        let help = "keep that in a secret of another name, and write that one's: `secret = \"NAME\"`";
+        (name, manifest.deliver.github.places.get("secret"), "is to hold what GitHub is signed in to with", help)
+    });
+    let wrong = webhooks.chain(github).filter_map(|(name, source, holds, help)| {
         let rule = manifest.rules.iter().find(|rule| is_of(rule, name))?;
         let message = format!("{} can be the secret of a user's credential, which is never read", quote(name));
-        let label = sources.label((*source)?, "is to hold the URL of a webhook");
         let rule = sources.label(&rule.source, "this rule may store a credential there");
-        let help = "keep the URL in a secret of another name, and write that one's: `slack:NAME`";
-        Some(Diagnostic::error(Code::ChannelIsCredential, message, label).label(rule).help(help))
+        Some(
+            Diagnostic::error(Code::ChannelIsCredential, message, sources.label(source?, holds)).label(rule).help(help),
+        )
     });
     wrong.collect()
 }

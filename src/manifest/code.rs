@@ -130,7 +130,7 @@ codes! {
     Delivery = "KR0072",
     /// A channel that there is not, or that is not named as it must be.
     Channel = "KR0080",
-    /// A webhook's secret that can be the one of a user's credential.
+    /// A secret of keyrota's own that can be the one of a user's credential.
     ChannelIsCredential = "KR0081",
     /// Not the name or ARN of an event bus, or none.
     EventBus = "KR0082",

@@ -171,7 +171,7 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
         }
     }
     diagnostics.extend(channels::missing_sender(&manifest, &shared, &sources));
-    diagnostics.extend(channels::credentials_as_webhooks(&manifest, &sources));
+    diagnostics.extend(channels::credentials_as_own(&manifest, &sources));
     diagnostics.extend(duplicates::rules(&manifest, &sources));
     diagnostics.extend(duplicates::exemptions(&manifest, &sources));
     diagnostics.extend(secrets::collisions(&manifest, &sources));

@@ -89,6 +89,16 @@ pub(super) fn told(view: &View<'_>) -> Vec<(String, bool)> {
     view.entry.deliver.iter().map(|target| (target.place.to_string(), took(target))).collect()
 }
 
+/// Each place, and whether it has the key that the secret hands out; `None`: that is not known.
+pub(super) fn seen(view: &View<'_>) -> Vec<(String, Option<bool>)> {
+    let has = |target: &Target| match (view.state.places.get(&target.id), delivered_from(view)) {
+        (_, None) | (Some(Found::Foreign | Found::Refused { .. }), _) => Some(false),
+        (None | Some(Found::Unknown { .. } | Found::Closed { .. }), _) => None,
+        (Some(seen), Some((current, secret))) => Some(lacks(view, secret, current, target, seen).is_none()),
+    };
+    view.entry.deliver.iter().map(|target| (target.place.to_string(), has(target))).collect()
+}
+
 /// What whoever runs keyrota should know of the places of a user.
 pub(super) fn warnings(view: &View<'_>) -> Vec<Warning> {
     let mut warnings = Vec::new();

@@ -179,6 +179,20 @@ fn unmanaged(plan: &mut Plan, roster: &Roster, inventory: &Inventory, account: &
     }
 }
 
+/// Each place of delivery of a user, and whether it has the key that the secret hands out; `None`: that is not known.
+#[must_use]
+pub fn places_of(
+    roster: &Roster,
+    entry: &Entry,
+    state: Option<&State>,
+    now: DateTime<Utc>,
+) -> Vec<(String, Option<bool>)> {
+    match state.filter(|_| !entry.deliver.is_empty()) {
+        Some(state) => delivery::seen(&View::new(roster, entry, &placed(roster, entry, state, now), now)),
+        None => entry.deliver.iter().map(|target| (target.place.to_string(), None)).collect(),
+    }
+}
+
 /// Who is told of what is done to a user.
 pub fn tells(roster: &Roster, entry: &Entry) -> Tells {
     let is_fallback = entry.recipients.is_empty() && !entry.tell_nobody();

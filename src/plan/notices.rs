@@ -150,6 +150,15 @@ pub fn due_notices<'a>(
     notices
 }
 
+/// Whether the owner is yet to be told that a key was deactivated, or is gone that could be taken back.
+pub(super) fn is_owed(roster: &Roster, entry: &Entry, state: &State, now: DateTime<Utc>) -> bool {
+    let Destination::Own(secret) = &state.ledger.destination else { return false };
+    let is_over = |topic: &Topic| matches!(topic.kind, Kind::Deactivated | Kind::Deleted);
+    !entry.tell_nobody()
+        && (!gone(state, secret, &[]).is_empty()
+            || pending(roster, entry, state, secret, now).is_some_and(|topic| is_over(&topic)))
+}
+
 /// A mail that tells of more keys than these is too long to be read, and at some size to be sent; a chat takes less.
 const MOST_IN_MAIL: usize = 500;
 const MOST_IN_CHAT: usize = 40;

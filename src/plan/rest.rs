@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::{
     model::Next,
     moving::{next, placed},
-    notices::{UPCOMING, reminded_at},
+    notices::{UPCOMING, is_owed, reminded_at},
     unused::since,
     view::later,
     waiting_on::WaitingOn,
@@ -53,7 +53,12 @@ pub fn rest(roster: &Roster, entry: &Entry, state: &State, now: DateTime<Utc>) -
         }
         Next::Wait { .. } | Next::Change(..) | Next::Need(_) => return None,
     };
-    (until > now).then(|| Rest { until, policy: policy_fingerprint(entry), begins })
+    // Whoever was not told is told by the next run, of whatever kind.
+    (until > now && !is_owed(roster, entry, state, now)).then(|| Rest {
+        until,
+        policy: policy_fingerprint(entry),
+        begins,
+    })
 }
 
 /// Whether the owner knows of the next rotation.

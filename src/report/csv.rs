@@ -23,7 +23,7 @@ pub fn forecast(forecast: &Forecast<'_>) -> String {
                 let name = name.clone().unwrap_or_default();
                 [rfc3339(date), id.clone(), name, user.clone(), action.to_owned(), key, replaces, assumed, earliest]
             };
-        rows.extend(events.iter().map(|Event { at, verb, key, of, created: _, is_assumed, earliest }| {
+        rows.extend(events.iter().map(|Event { at, verb, key, place: _, of, created: _, is_assumed, earliest }| {
             let rests = [is_assumed.to_string(), earliest.map(rfc3339).unwrap_or_default()];
             row(*at, verb.as_str(), [text(key), text(of)], rests)
         }));

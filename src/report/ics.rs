@@ -53,7 +53,7 @@ pub fn forecast(forecast: &Forecast<'_>, shown: impl Fn(String) -> String) -> St
 }
 
 fn entry(forecast: &Forecast<'_>, account_in_words: &str, row: &Row, event: &Event) -> Option<icalendar::Event> {
-    let Event { at, verb, key, of, created: _, is_assumed, earliest } = event;
+    let Event { at, verb, key, place: _, of, created: _, is_assumed, earliest } = event;
     let word = match verb {
         Verb::Create => "Rotate",
         Verb::Deactivate => "Deactivate an old key of",

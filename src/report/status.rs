@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::{
     inventory::{Inventory, Key},
     names::is_meant,
-    plan::{Change, Overdue, Plan, Settled, Viewpoint, Waiting, overdue, plan, tells},
+    plan::{Change, Overdue, Plan, Settled, Viewpoint, Waiting, overdue, places_of, plan, tells},
     roster::{Entry, Roster},
 };
 
@@ -35,6 +35,8 @@ pub struct UserStatus<'p> {
     pub overdue: Option<Overdue>,
     /// Who is told.
     pub recipients: Vec<String>,
+    /// Where the key is delivered, and whether it is there; `None`: that is not known.
+    pub places: Vec<(String, Option<bool>)>,
 }
 
 impl<'a> AccountStatus<'a> {
@@ -61,7 +63,9 @@ impl<'a> AccountStatus<'a> {
             keys.sort_unstable_by_key(|key| (key.created, &key.id));
             let row = *rows.get(entry.user.name.as_str())?;
             let overdue = state.and_then(|state| overdue(entry, state, self.plan.as_of));
-            Some(UserStatus { entry, keys, row, overdue, recipients: tells(self.roster, entry).recipients })
+            let recipients = tells(self.roster, entry).recipients;
+            let places = places_of(self.roster, entry, state, self.plan.as_of);
+            Some(UserStatus { entry, keys, row, overdue, recipients, places })
         };
         let mut users: Vec<UserStatus<'_>> = self.roster.entries.iter().filter(is_shown).filter_map(user).collect();
         users.sort_by_key(|user| user.overdue.is_none());

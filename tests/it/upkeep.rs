@@ -67,6 +67,7 @@ fn run(faulty: &Faulty<'_>, rule: &str) -> (Plan, Vec<Outcome>) {
             clock: &|| now,
             may_start: &|| true,
             ends: None,
+            told_by: None,
             progress: &|_| {},
             outbox: Outbox::default(),
             events: keyrota::events::EventQueue::default(),

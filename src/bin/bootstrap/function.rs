@@ -50,6 +50,9 @@ const RESERVE: i64 = 60_000;
 /// What has begun is cut off so long before the deadline, in milliseconds: what was left is noted then, and told.
 const TO_TELL: i64 = 20_000;
 
+/// A message that nobody has taken so long before the deadline is given up, in milliseconds: what was done is recorded then.
+pub const TO_RECORD: i64 = 8_000;
+
 /// A report takes no longer than this, in milliseconds.
 const REPORT: i64 = 15_000;
 
@@ -306,11 +309,13 @@ pub async fn carry_out<'a>(
         kind: "ClockOff",
         message: format!("nothing was changed: {off}; {}", ClockOff::REMEDY),
     })?;
+    let left = deadline.saturating_sub(Utc::now().timestamp_millis());
     let conditions = Conditions {
         as_of: plan.as_of,
         clock: &Utc::now,
         may_start: &|| Utc::now().timestamp_millis().saturating_add(RESERVE) <= deadline,
-        ends: in_millis(deadline.saturating_sub(Utc::now().timestamp_millis()).saturating_sub(TO_TELL)),
+        ends: in_millis(left.saturating_sub(TO_TELL)),
+        told_by: in_millis(left.saturating_sub(TO_RECORD)),
         progress: &log_outcome,
         outbox: Outbox::default(),
         events: EventQueue::default(),
@@ -333,7 +338,7 @@ fn reading_ends(left: i64) -> Option<Instant> {
 }
 
 /// So many milliseconds from now.
-fn in_millis(millis: i64) -> Option<Instant> {
+pub fn in_millis(millis: i64) -> Option<Instant> {
     Instant::now().checked_add(Duration::from_millis(u64::try_from(millis).unwrap_or_default()))
 }
 

@@ -52,7 +52,7 @@ pub(super) async fn publish(aws: &Aws, posting: &Posting) -> Result<(), CallErro
 }
 
 pub(super) async fn post_to_webhook(aws: &Aws, posting: &Posting) -> Result<(), CallError> {
-    let webhook = in_time("secretsmanager:GetSecretValue", &posting.to, webhook_url(aws, &posting.to)).await?;
+    let webhook = webhook_url(aws, &posting.to).await?;
     let posted = webhook.post(&posting.to, &posting.text, &aws.settings).await;
     if posted.is_err() {
         // The URL may be another by the next run, and the function may live until then.
@@ -70,11 +70,15 @@ pub(super) async fn webhook_url(aws: &Aws, secret: &str) -> Result<Arc<Webhook>,
     let operation = "secretsmanager:GetSecretValue";
     let region = aws.channels.config.region().map(ToString::to_string);
     let request = aws.channels.secrets(&aws.meter).get_secret_value().secret_id(secret);
-    let answer = call_in(aws, region.as_deref(), operation, secret, || request.clone().send()).await?;
+    let asked = call_in(aws, region.as_deref(), operation, secret, || request.clone().send());
+    let answer = in_time(operation, secret, asked).await?;
     if answer.name.as_deref() != Some(secret) {
         return Err(malformed(operation, secret, "it is about another secret"));
     }
-    let value = SecretString::from(answer.secret_string.unwrap_or_default());
+    let Some(value) = answer.secret_string.map(SecretString::from) else {
+        let message = "its secret holds bytes, and no text";
+        return Err(CallError::new(ErrorKind::Refused, operation, format!("slack:{secret}"), message));
+    };
     let webhook = Arc::new(Webhook::of_secret(secret, value.expose_secret())?);
     all.insert(secret.to_owned(), Arc::clone(&webhook));
     Ok(webhook)
@@ -186,7 +190,7 @@ async fn in_time<T>(
     match timeout(LONGEST, work).await {
         Ok(result) => result,
         Err(_) => {
-            let message = format!("no answer in {} s", LONGEST.as_secs());
+            let message = format!("it did not succeed within {} s", LONGEST.as_secs());
             Err(CallError::new(ErrorKind::Other, operation, subject, message))
         }
     }

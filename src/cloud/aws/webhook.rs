@@ -16,10 +16,10 @@ use tokio::{
 };
 
 use super::{error::causes, settings::Settings};
-use crate::inventory::{CallError, ErrorKind};
-
-/// What a message that could not be posted says it was.
-pub(super) const OPERATION: &str = "the message";
+use crate::{
+    inventory::{CallError, ErrorKind},
+    notice::POST,
+};
 
 /// Slack's own hosts. Whatever else takes such messages can hang on a topic or an event.
 const HOSTS: [&str; 2] = ["hooks.slack.com", "hooks.slack-gov.com"];
@@ -49,7 +49,7 @@ impl Webhook {
     /// The webhook whose URL a secret holds: as it is, or as the one value of a JSON object, as the console stores it.
     pub fn of_secret(secret: &str, value: &str) -> Result<Self, CallError> {
         let no = |message: &str| {
-            let mut error = CallError::new(ErrorKind::Refused, OPERATION, format!("slack:{secret}"), message);
+            let mut error = CallError::new(ErrorKind::Refused, POST, format!("slack:{secret}"), message);
             error.hint = Some(format!(
                 "put the URL of an incoming webhook, which begins with https://{}/, into the secret {secret}",
                 HOSTS[0]
@@ -69,7 +69,7 @@ impl Webhook {
         let is_slack = HOSTS.iter().any(|host| {
             url.strip_prefix("https://")
                 .and_then(|rest| rest.strip_prefix(host))
-                .is_some_and(|path| path.starts_with('/'))
+                .is_some_and(|path| path.starts_with('/') && path.len() > 1)
         });
         if !is_local && !is_slack {
             return Err(no("its secret holds no URL of a Slack webhook"));
@@ -109,7 +109,7 @@ impl Webhook {
             tracing::debug!(target: "keyrota::slack", secret, tries, outcome = ?kind, message);
             let wait = wait.unwrap_or(settings.first_wait);
             if !may_pass || tries >= MOST_TRIES || wait > LONGEST_WAIT {
-                return Err(CallError::new(kind, OPERATION, format!("slack:{secret}"), message));
+                return Err(CallError::new(kind, POST, format!("slack:{secret}"), message));
             }
             sleep(wait).await;
         }
@@ -203,6 +203,7 @@ mod tests {
             "",
             "hush",
             "http://hooks.slack.com/services/hush",
+            "https://hooks.slack.com/",
             "https://hooks.slack.com.example.com/hush",
             "https://hooks.slack.com@example.com/hush",
             "https://example.com/hooks.slack.com/hush",

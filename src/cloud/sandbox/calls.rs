@@ -12,6 +12,7 @@ use crate::{
         Vault, VaultKey, VaultSecret, Writes,
     },
     inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, SecretRecord, UnmanagedKey, User},
+    notice::POST,
 };
 
 impl Sandbox {
@@ -155,7 +156,7 @@ impl Writes for Sandbox {
     }
 
     async fn post_to_webhook(&self, posting: &Posting) -> Result<(), CallError> {
-        let now = self.time_of("the message", &posting.to)?;
+        let now = self.time_of(POST, &posting.to)?;
         self.call(|world| channels::post_to_webhook(world, now, posting))
     }
 

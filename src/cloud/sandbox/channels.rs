@@ -6,7 +6,7 @@ use super::{Located, Posted, PutEvent};
 use crate::{
     cloud::{BusEvent, Posting},
     inventory::{CallError, ErrorKind},
-    notice::Channel,
+    notice::{Channel, POST},
 };
 
 /// `PutEvents` takes no more at once.
@@ -38,7 +38,7 @@ pub(super) fn publish(world: &mut Located, now: DateTime<Utc>, posting: &Posting
 /// What an incoming webhook of Slack does.
 pub(super) fn post_to_webhook(world: &mut Located, now: DateTime<Utc>, posting: &Posting) -> Result<(), CallError> {
     let Posting { to, text, .. } = posting;
-    let refuse = |message: &str| Err(CallError::new(ErrorKind::Refused, "the message", format!("slack:{to}"), message));
+    let refuse = |message: &str| Err(CallError::new(ErrorKind::Refused, POST, format!("slack:{to}"), message));
     let is_payload = serde_json::from_str::<serde_json::Value>(text)
         .is_ok_and(|body| body["text"].as_str().is_some_and(|text| (1..=40_000).contains(&text.chars().count())));
     if !is_payload {

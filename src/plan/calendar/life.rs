@@ -174,7 +174,8 @@ impl<'a> Life<'a> {
             }
             let subject = if verb == Verb::Create { of.as_ref() } else { key.as_ref() };
             let created = subject.and_then(|key| self.state.key(key)).map(|key| key.created);
-            self.row.events.push(Event { at, verb, key, of, created, is_assumed, earliest });
+            let place = action.place().map(ToString::to_string);
+            self.row.events.push(Event { at, verb, key, place, of, created, is_assumed, earliest });
             self.state = after;
         }
         self.wakes = at;

@@ -63,6 +63,8 @@ pub struct Event {
     pub verb: Verb,
     /// The key, or `new`, `new-2` and so on for those that do not exist yet; `None`: the secret.
     pub key: Option<KeyId>,
+    /// The place that takes the key, of a delivery.
+    pub place: Option<String>,
     /// The key that a creation replaces, or that `key` was made to replace.
     pub of: Option<KeyId>,
     /// When the key was made, or will be, that the step is about, or, of a creation, that is replaced.

@@ -189,6 +189,9 @@ struct JsonEvent<'a> {
     action: &'static str,
     /// The key's id, or `new`, `new-2` and so on for those that do not exist yet; null: the secret.
     key: Option<&'a str>,
+    /// The place that takes the key, of a delivery.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<&'a str>,
     /// The key that a creation replaces.
     #[serde(skip_serializing_if = "Option::is_none")]
     replaces: Option<&'a str>,
@@ -232,10 +235,11 @@ fn user<'a>(calendar: &'a Calendar, row: &'a Row) -> User<'a> {
         }
         Outlook::Unknown { since, why } => JsonOutlook::Unreadable { since: rfc3339(*since), message: why.clone() },
     };
-    let event = |Event { at, verb, key, of, created: _, is_assumed, earliest }: &'a Event| JsonEvent {
+    let event = |Event { at, verb, key, place, of, created: _, is_assumed, earliest }: &'a Event| JsonEvent {
         at: rfc3339(*at),
         action: verb.as_str(),
         key: key.as_ref().map(|key| key.as_str()),
+        place: place.as_deref(),
         replaces: of.as_ref().map(|key| key.as_str()),
         assumed: *is_assumed,
         earliest: earliest.map(rfc3339),

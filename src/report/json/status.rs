@@ -119,7 +119,17 @@ struct JsonUser<'a> {
     recipients: &'a [String],
     /// The name of the secret.
     secret: &'a str,
+    /// Where the key goes beside it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    deliver: Vec<JsonPlace>,
     source: JsonSource<'a>,
+}
+
+#[derive(Serialize)]
+struct JsonPlace {
+    place: String,
+    /// Whether it has the key that the secret hands out; null: the user could not be read.
+    delivered: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -164,7 +174,7 @@ fn summary(accounts: &[AccountStatus<'_>], users: &[JsonUser<'_>]) -> Summary {
 }
 
 fn json_user<'a>(account: &'a AccountStatus<'_>, user: &'a UserStatus<'_>, now: DateTime<Utc>) -> JsonUser<'a> {
-    let UserStatus { entry, keys, row, overdue, recipients } = user;
+    let UserStatus { entry, keys, row, overdue, recipients, places } = user;
     let limit = entry.policy.max_age.value;
     let action = |verb: Verb, at: DateTime<Utc>| NextAction { action: verb.as_str(), date: rfc3339(at) };
     let (in_words, next, reason, message, until, next_action) = match row {
@@ -202,6 +212,10 @@ fn json_user<'a>(account: &'a AccountStatus<'_>, user: &'a UserStatus<'_>, now: 
         overdue: overdue.is_some(),
         recipients,
         secret: &entry.secret,
+        deliver: places
+            .iter()
+            .map(|(place, delivered)| JsonPlace { place: place.clone(), delivered: *delivered })
+            .collect(),
         source: source(&entry.rule),
     }
 }

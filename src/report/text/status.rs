@@ -93,7 +93,7 @@ fn tables(accounts: &[&AccountStatus<'_>], names: &[String], viewpoint: Viewpoin
 }
 
 fn status_lines(user: &UserStatus<'_>, now: DateTime<Utc>) -> Vec<String> {
-    let UserStatus { entry, keys, row, overdue, recipients: _ } = user;
+    let UserStatus { entry, keys, row, overdue, recipients: _, places: _ } = user;
     let name = printable(&entry.user.name);
     let (about, next) = match row {
         Row::Change(change) => {

@@ -73,6 +73,10 @@ async fn a_webhooks_secret_is_read_once_and_tells_nothing_of_itself() {
     let error = cloud.post_to_webhook(&message).await.expect_err("not Slack's");
     assert_eq!(error.kind, ErrorKind::Refused);
     assert!(!format!("{error:?}").contains(TOKEN) && error.hint.is_some(), "{error:?}");
+    let bytes = aws_sdk_secretsmanager::primitives::Blob::new(slack.url.as_bytes());
+    secrets.put_secret_value().secret_id(WEBHOOK).secret_binary(bytes).send().await.expect("stored");
+    let error = cloud.post_to_webhook(&message).await.expect_err("no text");
+    assert!(error.kind == ErrorKind::Refused && error.message.contains("bytes"), "{error}");
     put(json!({ "url": slack.url }).to_string()).await.expect("stored");
     account.take_requests();
     for _ in 0..3 {

@@ -7,7 +7,7 @@ use keyrota::{
     cloud::sandbox::{Posted, Sandbox, World},
     manifest::{Manifest, load_files},
     plan::Verb,
-    run::Mode,
+    run::{Mode, Run},
 };
 
 use super::*;
@@ -48,6 +48,32 @@ fn rotate(sandbox: Sandbox, manifest: &Manifest) -> (World, Applied) {
 
 fn to(posted: &[Posted]) -> Vec<&str> {
     posted.iter().map(|one| one.to.as_str()).collect()
+}
+
+/// A webhook that never answers costs the run its last seconds, and no other channel its message.
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_hangs_is_given_up_before_the_run_is_cut_off() {
+    let manifest = manifest("[defaults]\nnotify = []\n[mail]\ndigest = [\"slack:hangs\", \"slack:ops\"]");
+    let sandbox = account(1, &[]);
+    let run = |sandbox, fault| {
+        let (manifest, faulty) = (&manifest, Faulty::new(sandbox, fault, |_, _| {}));
+        async move {
+            let clouds = [faulty];
+            let planned = Run::new(manifest, &clouds, Mode::Enforce, now()).plan(&|_| {}).await.expect("listed");
+            let told_by = Some(tokio::time::Instant::now() + std::time::Duration::from_secs(5));
+            let applied = planned.apply(&Conditions { told_by, ..Conditions::new(&now) }, &|_| {}).await;
+            (applied, clouds[0].calls.take())
+        }
+    };
+    let copy = sandbox.clone();
+    let (_, calls) = run(&copy, None).await;
+    let first = calls.iter().position(|call| *call == "post_to_webhook").expect("a message");
+    let (applied, _) = run(&sandbox, Some((first, FaultMode::CutBefore))).await;
+    let [hung, sent] = &applied.mail[..] else { panic!("{applied:#?}") };
+    let error = hung.result.as_ref().expect_err("it hangs").to_string();
+    assert!(error.contains("slack:hangs") && error.contains("no answer while the run had time"), "{error}");
+    assert_eq!((sent.to.as_str(), sent.result.is_ok()), ("slack:ops", true));
+    assert_eq!(to(&sandbox.snapshot().posted), ["slack:ops"]);
 }
 
 #[test]

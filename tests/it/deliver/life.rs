@@ -153,11 +153,20 @@ fn the_command_plans_and_applies_in_a_sandbox() {
     folder
         .run(&[&["explain", "ci"][..], &sandboxed].concat())
         .exits(0)
-        .shows(&["deliver", "ssm:/ci/ci/aws, github:acme/payments:production"]);
+        .shows(&["deliver", "ssm:/ci/ci/aws, github:acme/payments:production"])
+        .shows(&["deliver new to ssm:/ci/ci/aws"]);
+    let places = |delivered| {
+        let status = folder.run(&[&["status", "--format", "json"][..], &sandboxed].concat()).exits(0).json();
+        let places = status["users"][0]["deliver"].as_array().expect("places").clone();
+        assert_eq!(places[0]["place"], "ssm:/ci/ci/aws");
+        assert!(places.iter().all(|place| place["delivered"] == delivered), "{places:?}");
+    };
+    places(false);
     let applied = folder.run(&[&["apply", "--yes"][..], &sandboxed].concat()).exits(0);
     applied.shows(&["> ci  deliver", "github:acme/payments:production", "3 delivered"]);
     let account = folder.read("account.toml");
     assert!(account.contains("[[parameters]]") && account.contains("place = \"github-org:acme\""), "{account}");
+    places(true);
     folder.run(&[&["apply", "--yes"][..], &sandboxed].concat()).exits(0).shows(&["No changes."]);
     drop(plan);
 }

@@ -1,6 +1,7 @@
 //! Delivery: to Systems Manager and GitHub, as the command, the simulated account and the real calls do it.
 
 mod life;
+mod races;
 mod real;
 mod refusals;
 mod scope;
@@ -94,7 +95,7 @@ pub fn current(sandbox: &Sandbox) -> KeyId {
     })
 }
 
-fn digest(text: &str) -> Option<[u8; 32]> {
+pub fn digest(text: &str) -> Option<[u8; 32]> {
     Some(Sha256::digest(text.as_bytes()).into())
 }
 

@@ -4,7 +4,10 @@ use futures::FutureExt;
 use keyrota::{
     apply::{Conditions, apply},
     capture::anonymize,
+    cloud::sandbox::Sandbox,
+    diff::review::{AccountPair, review},
     export::terraform,
+    inventory::Account,
     manifest::load_files,
     observe::{Depth, list, observe},
     plan::plan,
@@ -109,4 +112,35 @@ fn anonymous_manifests_deliver_to_places_of_the_same_kinds() {
             "github-org:owner-1"
         ]
     );
+}
+
+/// GitHub is the same for all accounts, and a review sees that as the run after it would.
+#[test]
+fn a_review_sees_places_that_users_of_several_accounts_share() {
+    let shared = format!(
+        "{SHARED}[accounts.one]\nid = \"111122223333\"\nrole = \"keyrota\"\n[accounts.two]\nid = \"444455556666\"\nrole = \"keyrota\"\n"
+    );
+    let with = |deliver: &str| {
+        manifest_with(&shared, &format!("version = 1\n[[rotate]]\nusers = [\"ci\"]\ndeliver = [{deliver}]\n"))
+    };
+    let (base, head) = (with(""), with("\"github:acme/payments\""));
+    let user = "[[users]]\nname = \"ci\"\n[[users.keys]]\nid = \"AKIAOLD0000000000001\"\ncreated = 2026-01-01\n";
+    let clouds = ["111122223333", "444455556666"].map(|id| {
+        let text = format!("now = 2026-11-23T08:00:00Z\naccount = \"{id}\"\nregion = \"eu-west-1\"\n{user}");
+        Sandbox::parse(&text, "sandbox.toml").unwrap_or_else(|error| panic!("{error}"))
+    });
+    let named = |cloud: &Sandbox, name: &str| {
+        Some(Account { name: Some(name.to_owned()), ..keyrota::cloud::Reads::account(cloud).clone() })
+    };
+    let pairs: Vec<AccountPair<'_, Sandbox>> = clouds
+        .iter()
+        .zip(["one", "two"])
+        .map(|(cloud, name)| AccountPair { cloud, before: named(cloud, name), after: named(cloud, name) })
+        .collect();
+    let reviewed = review(&pairs, &[], Ok(&base), &head, day(0).into(), None, &|_| {}).now_or_never();
+    let reviewed = reviewed.expect("the sandbox never waits").expect("read");
+    let blocked: Vec<_> =
+        reviewed.plan.waiting.iter().map(|wait| (wait.account.id.as_str(), wait.wait.code())).collect();
+    assert_eq!(blocked, [("111122223333", "shared-place"), ("444455556666", "shared-place")]);
+    assert_eq!(reviewed.warnings.len(), 1, "{:#?}", reviewed.warnings);
 }

@@ -3,16 +3,20 @@
 use chrono::{Datelike, TimeDelta};
 use futures::FutureExt;
 use keyrota::{
+    apply::Conditions,
     cloud::{
         Reads,
         sandbox::{Sandbox, SentMail},
     },
     inventory::{KeyId, Status, TAG_REMINDED},
-    run::Mode,
+    run::Mode as Run,
 };
 
 use super::{at, everyone, kinds, manifest, run, run_day, sandbox, t0, use_old_keys, user};
-use crate::faulty::Faulty;
+use crate::{
+    faulty::{Faulty, Mode},
+    support::run as support,
+};
 
 /// From a key of 95 days to its deletion, with a run a day. Its owner's program uses the old key for eleven days.
 fn life(language: &str) -> Vec<String> {
@@ -242,7 +246,7 @@ fn owners_are_reminded_who_ask_for_it() {
         for day in 0..=70 {
             sandbox.set_now(at(day));
             let before = sandbox.inspect(|world| world.mail.len());
-            let mode = if day == 0 || at(day).day() == 1 { Mode::Enforce } else { Mode::Tend };
+            let mode = if day == 0 || at(day).day() == 1 { Run::Enforce } else { Run::Tend };
             crate::support::run::run(std::slice::from_ref(&sandbox), &manifest, at(day), mode);
             let mail = sandbox.inspect(|world| world.mail[before..].to_vec());
             let upcoming = mail.iter().filter(|sent| sent.tags["kind"] == "upcoming");
@@ -316,12 +320,49 @@ fn a_tag_that_fails_is_told() {
     let counting = Faulty::new(&copy, None, |_, _| {});
     run(&counting, &everyone(), at(7), true);
     // The tag is the last call.
-    let failing =
-        Faulty::new(&sandbox, Some((counting.calls.borrow().len() - 1, crate::faulty::Mode::Denied)), |_, _| {});
+    let failing = Faulty::new(&sandbox, Some((counting.calls.borrow().len() - 1, Mode::Denied)), |_, _| {});
     let (_, applied) = run(&failing, &everyone(), at(7), true);
     let [sent] = &applied.mail[..] else { panic!("{applied:#?}") };
     assert!(sent.result.is_ok() && sent.notes[0].starts_with("the next run tells bob again: "), "{sent:?}");
     assert_eq!(kinds(&run_day(&sandbox, &everyone(), 8, true)), [("still-in-use", "owner@example.com")]);
+}
+
+/// Whoever was not told, because that failed or the run was cut off, is told by the next run, of whatever kind; then there is
+/// nothing to read for runs that tend.
+#[test]
+fn what_could_not_be_told_the_run_that_tends_tells() {
+    let mut manifest = everyone();
+    manifest.mail.digest.clear();
+    for (day, kind) in [(7, "deactivated"), (21, "deleted")] {
+        for fault in [Mode::ErrorBefore, Mode::CutBefore] {
+            let sandbox = sandbox(vec![user("bob", "owner@example.com")]);
+            let tend = |day| {
+                sandbox.set_now(at(day));
+                let before = sandbox.inspect(|world| world.mail.len());
+                let (planned, _) = support::run(std::slice::from_ref(&sandbox), &manifest, at(day), Run::Tend);
+                (planned.plan.resting, sandbox.inspect(|world| world.mail[before..].to_vec()))
+            };
+            run_day(&sandbox, &manifest, 0, true);
+            (1..day).for_each(|day| drop(tend(day)));
+            sandbox.set_now(at(day));
+            let copy = sandbox.clone();
+            let counting = Faulty::new(&copy, None, |_, _| {});
+            support::run(std::slice::from_ref(&counting), &manifest, at(day), Run::Tend);
+            let call = counting.calls.borrow().iter().rposition(|call| *call == "send_mail").expect("a mail");
+            let failing = Faulty::new(&sandbox, Some((call, fault)), |_, _| {});
+            let clouds = std::slice::from_ref(&failing);
+            let clock = || at(day);
+            let run = async {
+                let run = keyrota::run::Run::new(&manifest, clouds, Run::Tend, at(day));
+                let planned = run.plan(&|_| {}).await.expect("listed");
+                planned.apply(&Conditions::new(&clock), &|_| {}).await
+            };
+            assert_eq!(run.now_or_never().is_none(), fault == Mode::CutBefore);
+            let (resting, mail) = tend(day + 1);
+            assert_eq!((resting, kinds(&mail)), (0, vec![(kind, "owner@example.com")]), "{fault:?}");
+            assert_eq!(tend(day + 2), (1, vec![]), "{fault:?}");
+        }
+    }
 }
 
 /// Tags on messages tell SES events of runs and kinds apart.

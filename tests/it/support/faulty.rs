@@ -73,6 +73,8 @@ pub struct Faulty<'a> {
     pub denied: Vec<&'static str>,
     /// Whether a credential may be read.
     pub delivers: bool,
+    /// How long each call waits for those of others, at random from this seed; `None`: never.
+    pub pauses: Cell<Option<u64>>,
 }
 
 /// A change of a key that is about to take place.
@@ -95,6 +97,20 @@ impl<'a> Faulty<'a> {
             kms_key: None,
             denied: Vec::new(),
             delivers: false,
+            pauses: Cell::new(None),
+        }
+    }
+
+    /// Lets others go on for a while.
+    async fn pause(&self) {
+        let Some(mut random) = self.pauses.get() else { return };
+        // xorshift: the same in every run.
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        self.pauses.set(Some(random));
+        for _ in 0..random % 4 {
+            tokio::task::yield_now().await;
         }
     }
 
@@ -117,6 +133,7 @@ impl<'a> Faulty<'a> {
         operation: &'static str,
         call: impl Future<Output = Result<T, CallError>>,
     ) -> Result<T, CallError> {
+        self.pause().await;
         let number = self.calls.borrow().len();
         self.calls.borrow_mut().push(operation);
         let error = |kind| CallError {

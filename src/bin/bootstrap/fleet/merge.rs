@@ -18,7 +18,7 @@ use keyrota::{
     history::{file_name, mail_record, render},
     mail::Outbox,
     manifest::Manifest,
-    notify::send_digest,
+    notify::{Sending, send_digest},
     report::{json, metrics},
     run::Mode,
 };
@@ -29,7 +29,7 @@ use crate::{
     event::After,
     evidence::Evidence,
     failure::Failure,
-    function::{Function, Invocation, failure, log_mail, sign_in},
+    function::{Function, Invocation, TO_RECORD, failure, in_millis, log_mail, sign_in},
     store::Memory,
 };
 
@@ -108,7 +108,7 @@ impl Fleet {
         drop(reading);
         let merged = merge.finish(Utc::now());
         measure(&function.namespace, *now, &merged);
-        let sent = self.tell(&manifest, mode, &merged).await;
+        let sent = self.tell(&manifest, mode, &merged, invocation).await;
         sent.iter().for_each(log_mail);
         if mode != Mode::Plan {
             memory.keep(&merged.workload, &made).await;
@@ -134,7 +134,7 @@ impl Fleet {
     }
 
     /// Sends the one summary, from the function's own account.
-    async fn tell(&self, manifest: &Manifest, mode: Mode, merged: &Merged) -> Vec<Sent> {
+    async fn tell(&self, manifest: &Manifest, mode: Mode, merged: &Merged, invocation: &Invocation) -> Vec<Sent> {
         if mode == Mode::Plan || manifest.mail.digest.is_empty() {
             return Vec::new();
         }
@@ -148,8 +148,10 @@ impl Fleet {
         let connected = caller.enter_own();
         let Some(own) = connected.accounts.first() else { return Vec::new() };
         let outbox = Outbox::default();
+        let left = invocation.deadline.saturating_sub(Utc::now().timestamp_millis());
+        let sending = Sending { as_of: merged.began, outbox: &outbox, until: in_millis(left.saturating_sub(TO_RECORD)) };
         let (summary, is_enforcing) = (merged.summary.clone(), mode == Mode::Enforce);
-        send_digest(own, &manifest.mail, summary, merged.is_eventful, is_enforcing, (merged.began, &outbox)).await
+        send_digest(own, &manifest.mail, summary, merged.is_eventful, is_enforcing, &sending).await
     }
 
     /// Adds the history of what was not told before, and after a run that enforces the report of all keys.
