@@ -252,7 +252,8 @@ fn access(manifest: &Manifest, declared: Option<(&String, &DeclaredAccount)>) ->
     // one that names accounts which have a role of their own.
     let is_of_others = |rule: &Rule| {
         let has_role = |pattern: &Pattern| {
-            let named = |(name, account): (&String, &DeclaredAccount)| pattern.matches(name) || pattern.matches(&account.id);
+            let named =
+                |(name, account): (&String, &DeclaredAccount)| pattern.matches(name) || pattern.matches(&account.id);
             pattern.is_exact() && manifest.accounts.iter().any(|one| named(one) && one.1.role.is_some())
         };
         manifest.organization.is_some() && !rule.accounts.is_empty() && rule.accounts.iter().all(has_role)

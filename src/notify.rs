@@ -21,6 +21,7 @@ use crate::{
         self, Action, Need, Next, Notice, Origin, Plan, Reason, Topic, Verb, Waiting, WaitingOn, batches, due_notices,
         next_observed, placed, rest,
     },
+    report::unread::causes,
     template::content::{AccountDigest, Content, Digest},
 };
 
@@ -451,7 +452,7 @@ pub fn summary<C>(accounts: &[AccountState<'_, C>], plan: &Plan, applied: &Appli
                 )
             })
             .collect(),
-        unread: plan.accounts_unread.iter().map(ToString::to_string).collect(),
+        unread: causes(&plan.accounts_unread).iter().map(ToString::to_string).collect(),
     }
 }
 

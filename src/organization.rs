@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     counted::counted,
-    inventory::{Account, Membership, Unit},
+    inventory::{Account, Membership, Unit, UnreadAccount},
     manifest::{
         Code, DeclaredAccount, Diagnostic, Manifest, Organization, Pattern, Rule, Source, UnitName,
         diagnostic::{any_of, nearest, quote},
@@ -96,8 +96,10 @@ pub struct Found {
     pub accounts: Vec<(String, DeclaredAccount)>,
     /// What the manifests say of the organisation that is not so. One that is an error stops the run.
     pub diagnostics: Vec<Diagnostic>,
-    /// Accounts that are left out because nobody can enter them, by name and id, with AWS's word for it.
-    pub inactive: Vec<(String, String, String)>,
+    /// Accounts that are left out because AWS has closed or suspended them, with its word for it.
+    pub inactive: Vec<UnreadAccount>,
+    /// Accounts that are left out because others were asked for.
+    pub not_asked_for: Vec<UnreadAccount>,
     /// Whether none are meant but the caller's.
     pub is_of_caller: bool,
 }
@@ -130,7 +132,13 @@ impl Found {
             }
             met.insert(member.id.as_str());
             if let Some(state) = &member.inactive {
-                inactive.push((name.clone(), member.id.clone(), state.clone()));
+                let error = format!("{} in AWS Organizations", state.to_lowercase().replace('_', " "));
+                inactive.push(UnreadAccount {
+                    id: Some(member.id.clone()),
+                    name: Some(name.clone()),
+                    error,
+                    hint: None,
+                });
                 continue;
             }
             accounts.push((name.clone(), account(organization, member, declared.map(|(_, own)| *own), own)));
@@ -139,9 +147,15 @@ impl Found {
         accounts.extend(others.map(|(name, account)| (name.clone(), account.clone())));
         let order = |(name, account): &(String, DeclaredAccount)| (name.to_lowercase(), account.id.clone());
         accounts.sort_by_cached_key(order);
-        inactive.sort();
-        let diagnostics = if listed.is_whole { mistakes(manifest, organization, listed, &accounts) } else { Vec::new() };
-        Self { accounts, diagnostics, inactive, is_of_caller: false }
+        inactive.sort_by(|a: &UnreadAccount, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+        let diagnostics =
+            if listed.is_whole { mistakes(manifest, organization, listed, &accounts) } else { Vec::new() };
+        Self { accounts, diagnostics, inactive, not_asked_for: Vec::new(), is_of_caller: false }
+    }
+
+    /// The accounts that nobody looks at, and why.
+    pub fn left_out(&self) -> Vec<UnreadAccount> {
+        self.inactive.iter().chain(&self.not_asked_for).cloned().collect()
     }
 
     /// The account under the name that these manifests give it; `None` if they do not look there.
@@ -159,15 +173,17 @@ impl Found {
         if self.inactive.is_empty() {
             return None;
         }
-        let words = |(name, id, state): &(String, String, String)| {
-            format!("{name} ({id}: {})", state.to_lowercase().replace('_', " "))
+        let words = |UnreadAccount { id, name, error, hint: _ }: &UnreadAccount| {
+            let (name, id) = (name.as_deref().unwrap_or_default(), id.as_deref().unwrap_or_default());
+            format!("{name} ({id}, {})", error.trim_end_matches(" in AWS Organizations"))
         };
         let mut shown: Vec<String> = self.inactive.iter().take(SHOWN).map(words).collect();
         if let Some(more) = self.inactive.len().checked_sub(SHOWN).filter(|more| *more > 0) {
             shown.push(format!("{more} more"));
         }
         let count = counted(self.inactive.len(), "account");
-        Some(format!("{count} of the organisation can't be entered by anyone, and left out: {}", shown.join(", ")))
+        let verb = if self.inactive.len() == 1 { "is" } else { "are" };
+        Some(format!("{count} {verb} left out, as AWS Organizations says of them: {}", shown.join(", ")))
     }
 }
 
@@ -224,7 +240,8 @@ fn mistakes(
     let known = Names::new(listed, accounts);
     for except in &organization.except {
         if !listed.members.iter().any(|member| names(except, member, &member.name)) && !known.matches(except) {
-            let message = format!("`except` leaves nobody out: no account that is looked at is called {}", quote(&except.text));
+            let message =
+                format!("`except` leaves nobody out: no account that is looked at is called {}", quote(&except.text));
             let label = manifest.sources.label_part(&organization.source, &except.span, "");
             mistakes.push(known.help(Diagnostic::warning(Code::AccountsUnmatched, message, label), &except.text));
         }
@@ -241,7 +258,8 @@ fn mistakes(
             continue;
         };
         let user = quote(&exemption.user);
-        let message = format!("the exemption of {user} holds nowhere: no account that is looked at is called {}", quote(account));
+        let message =
+            format!("the exemption of {user} holds nowhere: no account that is looked at is called {}", quote(account));
         let label = manifest.sources.label(&exemption.source, "");
         mistakes.push(known.help(Diagnostic::warning(Code::UnknownAccount, message, label), account));
     }
@@ -275,10 +293,14 @@ fn meant(written: &str, units: &[Unit]) -> String {
     let below: Vec<&str> = below.map(|unit| unit.path.as_str()).collect();
     let near = nearest(written, units.iter().flat_map(|unit| [unit.path.as_str(), unit.id.as_str()]));
     match (&below[..], near) {
-        ([_, ..], _) => format!("did you mean {}? A unit is named from the root down", any_of(&below[..below.len().min(3)])),
+        ([_, ..], _) => {
+            format!("did you mean {}? A unit is named from the root down", any_of(&below[..below.len().min(3)]))
+        }
         ([], Some(near)) => format!("did you mean {}?", quote(near)),
         ([], None) => {
-            let top: Vec<&str> = units.iter().map(|unit| unit.path.as_str()).filter(|path| !path.contains('/')).collect();
+            let mut top: Vec<&str> =
+                units.iter().map(|unit| unit.path.as_str()).filter(|path| !path.contains('/')).collect();
+            top.dedup();
             match top.len() {
                 0 => "write the path of a unit (`Workloads/Prod`), or its id".to_owned(),
                 _ => format!("those at the top are {}", any_of(top.iter().take(10))),

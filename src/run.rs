@@ -63,6 +63,8 @@ pub struct Run<'a, C> {
     pub clouds: &'a [C],
     /// Those that could not.
     pub not_entered: &'a [UnreadAccount],
+    /// Those that nobody looks at, and why.
+    pub left_out: &'a [UnreadAccount],
     /// What it may begin.
     pub mode: Mode,
     /// How much is read.
@@ -89,6 +91,7 @@ impl<'a, C: Reads> Run<'a, C> {
             manifest,
             clouds,
             not_entered: &[],
+            left_out: &[],
             mode,
             depth: Depth::Plan,
             unmanaged: Unmanaged::Names,
@@ -104,7 +107,8 @@ impl<'a, C: Reads> Run<'a, C> {
     /// # Errors
     /// No account can be listed.
     pub async fn plan(&self, progress: &(dyn Fn(Progress) + Sync)) -> Result<Planned<'a, C>, NothingRead> {
-        let Self { manifest, clouds, not_entered, mode, depth, unmanaged, users, viewpoint, read_until, earlier } = *self;
+        let Self { manifest, clouds, not_entered, left_out, mode, depth, unmanaged, users, viewpoint, .. } = *self;
+        let Self { read_until, earlier, .. } = *self;
         let whom = if mode == Mode::Tend { Whom::UnderWay } else { Whom::Everyone };
         let survey = Survey { depth, whom, until: read_until };
         let reading = Reading { manifest, users, survey, viewpoint, unmanaged, earlier };
@@ -113,6 +117,7 @@ impl<'a, C: Reads> Run<'a, C> {
         let missing = keep(&mut accounts, users);
         let mut plan = plan_accounts_for(&accounts, viewpoint, mode.rotations());
         plan.accounts_unread = unread;
+        plan.accounts_left_out = left_out.to_vec();
         let extent = Extent { is_timed: read_until.is_some(), is_partial: !users.is_empty() };
         Ok(Planned { manifest, mode, accounts, plan, warnings, missing, extent, took })
     }

@@ -174,13 +174,7 @@ fn texts(value: &mut Value, replace: &mut dyn FnMut(&str) -> String) {
     }
 }
 
-fn manifests(
-    manifest: &Manifest,
-    files: &Files,
-    sandbox: &Sandbox,
-    world: &World,
-    names: &mut Names,
-) -> Files {
+fn manifests(manifest: &Manifest, files: &Files, sandbox: &Sandbox, world: &World, names: &mut Names) -> Files {
     let account = &named(sandbox, manifest);
     let users: Vec<User> = world.users.iter().map(|user| described(user, account)).collect();
     // The rules of a manifest stand in the order of its files.

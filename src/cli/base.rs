@@ -11,7 +11,7 @@ use keyrota::{
     git::{self, AtRevision, GitError},
     inventory::{Account, UnreadAccount},
     manifest::{self, Code, DeclaredAccount, Diagnostic, Manifest},
-    organization::{Found, Question, Listed},
+    organization::{Found, Listed, Question},
     report::unread::causes,
 };
 
@@ -73,13 +73,15 @@ pub async fn connect_base(
     let mut accounts = BaseAccounts { clouds: Vec::new(), found: Found::default(), caller: None, notes: Vec::new() };
     let Ok(before) = &base.manifest else { return accounts };
     let listed = match (listed, Question::of([before])) {
-        (None, Some(question)) => caller.organization(&question).await.map(Some).unwrap_or_else(|ConnectError { problems }| {
-            accounts.notes.push(format!(
-                "the accounts of the organisation are no longer looked at, and which they are can't be told: {}",
-                because(problems)
-            ));
-            None
-        }),
+        (None, Some(question)) => {
+            caller.organization(&question).await.map(Some).unwrap_or_else(|ConnectError { problems }| {
+                accounts.notes.push(format!(
+                    "the accounts of the organisation are no longer looked at, and which they are can't be told: {}",
+                    because(problems)
+                ));
+                None
+            })
+        }
         (listed, _) => listed,
     };
     accounts.found = match &listed {

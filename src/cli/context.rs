@@ -23,6 +23,8 @@ pub struct Context<'a, C> {
     pub clouds: &'a [C],
     /// The accounts that could not be entered; said already.
     pub not_entered: &'a [UnreadAccount],
+    /// Those that nobody looks at.
+    pub left_out: &'a [UnreadAccount],
     pub manifest: &'a Manifest,
     /// The clock; pinned by the sandbox's `now` and by `--at`.
     pub clock: &'a (dyn Fn() -> DateTime<Utc> + Sync),
@@ -121,9 +123,16 @@ impl<'a, C: Reads> Context<'a, C> {
     where
         'a: 'b,
     {
-        let Self { clouds, not_entered, manifest, output, .. } = *self;
+        let Self { clouds, not_entered, left_out, manifest, output, .. } = *self;
         let bar = output.progress("Reading keys");
-        let run = Run { not_entered, depth, unmanaged, users, ..Run::new(manifest, clouds, mode, self.viewpoint()) };
+        let run = Run {
+            not_entered,
+            left_out,
+            depth,
+            unmanaged,
+            users,
+            ..Run::new(manifest, clouds, mode, self.viewpoint())
+        };
         let planned = run.plan(&counting(&bar)).await;
         bar.finish_and_clear();
         let planned = planned?;

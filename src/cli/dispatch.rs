@@ -67,6 +67,13 @@ pub async fn with(common: &Common, output: &Output, task: Task) -> Result<Exit, 
         Some((kept, path)) => {
             let listed = open::listed(&kept, path);
             let found = selected(find(&manifest, Some(&listed), None, output)?, common)?;
+            let base = base.map(|base| {
+                let found_before =
+                    base.manifest.as_ref().map(|base| Found::within(base, &listed, None)).unwrap_or_default();
+                let clouds =
+                    if common.accounts.is_empty() { open::only_in(&kept, &found_before, &found) } else { Vec::new() };
+                (base, BaseAccounts { clouds, found: found_before, caller: None, notes: Vec::new() })
+            });
             let (kept, unread) = enter_sandboxes(kept, &manifest, &found)?;
             causes(&unread).iter().for_each(|cause| output.failure(cause, cause.hint.as_deref()));
             if pinned.is_some_and(|pinned| now < pinned) && matches!(task, Task::Apply(_)) {
@@ -74,7 +81,8 @@ pub async fn with(common: &Common, output: &Output, task: Task) -> Result<Exit, 
             }
             let (files, clouds): (Vec<_>, Vec<_>) =
                 kept.into_iter().map(|Kept { path, name, sandbox }| ((path, name), sandbox)).unzip();
-            clouds.iter().for_each(|sandbox| sandbox.set_now(now));
+            let others = base.iter().flat_map(|(_, accounts)| &accounts.clouds);
+            clouds.iter().chain(others).for_each(|sandbox| sandbox.set_now(now));
             let before: Vec<_> = clouds.iter().map(Sandbox::snapshot).collect();
             let changes = matches!(task, Task::Apply(_));
             // Where the plan is carried out, the time has come.
@@ -82,16 +90,13 @@ pub async fn with(common: &Common, output: &Output, task: Task) -> Result<Exit, 
             let context = Context {
                 clouds: &clouds,
                 not_entered: &unread,
+                left_out: &found.left_out(),
                 manifest: &manifest,
                 clock: &|| now,
                 observed,
                 common,
                 output,
             };
-            let base = base.map(|base| {
-                let found = base.manifest.as_ref().map(|base| Found::within(base, &listed, None)).unwrap_or_default();
-                (base, BaseAccounts { clouds: Vec::new(), found, caller: None, notes: Vec::new() })
-            });
             let exit = run(&context, task, base).await;
             // A run that failed may have changed nothing, and then the file stays as its author wrote it.
             for (((path, name), sandbox), before) in files.into_iter().zip(clouds).zip(before) {
@@ -125,6 +130,7 @@ pub async fn with(common: &Common, output: &Output, task: Task) -> Result<Exit, 
             let context = Context {
                 clouds: &clouds,
                 not_entered: &unread,
+                left_out: &found.left_out(),
                 manifest: &manifest,
                 clock: &|| if at { now } else { Utc::now() },
                 observed: real_now,

@@ -7,7 +7,7 @@ use keyrota::{
     cloud::{
         Reads,
         aws::{self, Aws, Caller, ConnectError, Connected},
-        sandbox::{self, Sandbox},
+        sandbox::Sandbox,
     },
     inventory::UnreadAccount,
     manifest::{DeclaredAccount, Manifest, Pattern, schedule::next_after},
@@ -74,11 +74,23 @@ pub fn selected(mut found: Found, common: &Common) -> Result<Found, CommandError
                 _ => matching.into_iter().for_each(|at| is_wanted[at] = true),
             }
         }
-        let mut is_wanted = is_wanted.into_iter();
-        found.accounts.retain(|_| is_wanted.next() == Some(true));
+        let all = std::mem::take(&mut found.accounts).into_iter().zip(is_wanted);
+        let (wanted, others): (Vec<_>, Vec<_>) = all.partition(|(_, is_wanted)| *is_wanted);
+        found.accounts = wanted.into_iter().map(|(account, _)| account).collect();
+        let not_asked_for = |((name, account), _): ((String, DeclaredAccount), bool)| UnreadAccount {
+            id: Some(account.id),
+            name: Some(name),
+            error: "others were asked for (`--account`)".to_owned(),
+            hint: None,
+        };
+        found.not_asked_for.extend(others.into_iter().map(not_asked_for));
     }
     if let Some(suffix) = &common.role_suffix {
-        found.accounts.iter_mut().filter_map(|(_, account)| account.role.as_mut()).for_each(|role| role.push_str(suffix));
+        found
+            .accounts
+            .iter_mut()
+            .filter_map(|(_, account)| account.role.as_mut())
+            .for_each(|role| role.push_str(suffix));
     }
     Ok(found)
 }
@@ -191,7 +203,7 @@ pub struct Kept {
 /// The sandbox of a file, or those of a folder.
 pub fn load_sandboxes(path: &Path) -> Result<Vec<Kept>, CommandError> {
     if path.is_dir() {
-        let all = sandbox::load_folder(path).map_err(CommandError::new)?;
+        let all = Sandbox::load_folder(path).map_err(CommandError::new)?;
         let kept = |(name, sandbox): (String, Sandbox)| Kept { path: path.join(format!("{name}.toml")), name, sandbox };
         return Ok(all.into_iter().map(kept).collect());
     }
@@ -207,7 +219,7 @@ pub fn pinned(kept: &[Kept]) -> Option<DateTime<Utc>> {
 
 /// What an organisation of these sandboxes has. One file is one account of many, a folder is all of them.
 pub fn listed(kept: &[Kept], path: &Path) -> Listed {
-    sandbox::listed(kept.iter().map(|one| (one.name.as_str(), &one.sandbox)), path.is_dir())
+    Sandbox::organization(kept.iter().map(|one| (one.name.as_str(), &one.sandbox)), path.is_dir())
 }
 
 /// The sandboxes that the manifests look at, under the names that these give them; and those that can't be entered.
@@ -230,7 +242,8 @@ pub fn enter_sandboxes(
         let Some((own, declared)) = found.accounts.iter().find(|(_, account)| account.id == id) else { continue };
         match sandbox.refuses() {
             Some(error) => {
-                let account = UnreadAccount { id: Some(id), name: Some(own.clone()), error: error.to_owned(), hint: None };
+                let account =
+                    UnreadAccount { id: Some(id), name: Some(own.clone()), error: error.to_owned(), hint: None };
                 unread.push(account);
             }
             None => {
@@ -250,11 +263,29 @@ pub fn enter_sandboxes(
     match (&ids[..], manifest.organization.is_some()) {
         (_, true) => Err(CommandError::new("no account of the sandbox is left to look at")
             .hint("look at `units` and `except` of `[organization]`, and at what the sandbox says of its accounts")),
-        ([id], false) => Err(CommandError::new(format!("the sandbox is account {id}, which the manifests don't declare"))
-            .hint(format!("set its `account` to one of {}", named(&found.accounts, |name, id| format!("{id} ({name})"))))),
-        (ids, false) => Err(CommandError::new(format!("the manifests declare none of the sandbox's {} accounts", ids.len()))
-            .hint(format!("they declare {}", named(&found.accounts, |name, id| format!("{id} ({name})"))))),
+        ([id], false) => Err(CommandError::new(format!(
+            "the sandbox is account {id}, which the manifests don't declare"
+        ))
+        .hint(format!("set its `account` to one of {}", named(&found.accounts, |name, id| format!("{id} ({name})"))))),
+        (ids, false) => {
+            Err(CommandError::new(format!("the manifests declare none of the sandbox's {} accounts", ids.len()))
+                .hint(format!("they declare {}", named(&found.accounts, |name, id| format!("{id} ({name})")))))
+        }
     }
+}
+
+/// The sandboxes that only manifests before a change look at, under the names that those give them. What can't be entered says nothing.
+pub fn only_in(kept: &[Kept], before: &Found, after: &Found) -> Vec<Sandbox> {
+    if before.is_of_caller || after.is_of_caller {
+        return Vec::new();
+    }
+    let find = |found: &Found, id: &str| found.accounts.iter().find(|(_, account)| account.id == id).cloned();
+    let gone = kept.iter().filter(|one| one.sandbox.refuses().is_none()).filter_map(|one| {
+        let id = &one.sandbox.account().id;
+        let (name, declared) = find(before, id).filter(|_| find(after, id).is_none())?;
+        Some(one.sandbox.clone().named(Some(name)).placed(declared.membership))
+    });
+    gone.collect()
 }
 
 pub fn save(kept: &Kept) -> Result<(), CommandError> {

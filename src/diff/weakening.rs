@@ -156,6 +156,19 @@ pub const SETTINGS: &[SettingRow] = &[
         is_weaker: |before, after, now| rarer(before.schedule.tend(), after.schedule.tend(), now),
     },
     SettingRow {
+        field: "organization",
+        weaker: "removed, fewer units, or more accounts left out",
+        is_weaker: |before, after, _| match (&before.organization, &after.organization) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(before), Some(after)) => {
+                let fewer = !after.units.is_empty()
+                    && (before.units.is_empty() || before.units.iter().any(|unit| !after.units.contains(unit)));
+                fewer || after.except.iter().any(|except| !before.except.contains(except))
+            }
+        },
+    },
+    SettingRow {
         field: "accounts.",
         weaker: "removed, or another id",
         is_weaker: |before, after, _| {

@@ -8,7 +8,12 @@ use super::{
 };
 use crate::{
     counted::counted,
-    report::text::{BOLD, RED, YELLOW, aligned},
+    inventory::UnreadAccount,
+    report::{
+        accounts::FEW,
+        text::{BOLD, RED, YELLOW, aligned},
+        unread::causes,
+    },
 };
 
 /// So many rows are named of each kind.
@@ -22,8 +27,16 @@ pub fn render(evidence: &Evidence) -> String {
         None => it.account.clone(),
     });
     let names: Vec<String> = names.collect();
-    let word = if names.len() == 1 { "Account" } else { "Accounts" };
-    let mut text = format!("{BOLD}{word} {}, as of {}{BOLD:#}\n", names.join(", "), minute(&evidence.as_of));
+    let which = match names.len() {
+        0 | 1 => format!("Account {}", names.concat()),
+        many if many > FEW => format!("{many} accounts"),
+        _ => format!("Accounts {}", names.join(", ")),
+    };
+    let not_read = match completeness.accounts_unread.len() {
+        0 => String::new(),
+        count => format!(" ({count} more not read)"),
+    };
+    let mut text = format!("{BOLD}{which}{not_read}, as of {}{BOLD:#}\n", minute(&evidence.as_of));
     if evidence.as_of != evidence.observed {
         let _ = writeln!(
             text,
@@ -35,7 +48,12 @@ pub fn render(evidence: &Evidence) -> String {
     if !completeness.accounts_left_out.is_empty() {
         let left_out =
             completeness.accounts_left_out.iter().map(|it| format!("{} ({})", it.account, visible(&it.account_name)));
-        let left_out = left_out.collect::<Vec<_>>().join(", ");
+        let mut left_out: Vec<String> = left_out.collect();
+        if left_out.len() > FEW {
+            let more = left_out.split_off(FEW).len();
+            left_out.push(format!("{more} more"));
+        }
+        let left_out = left_out.join(", ");
         let _ = writeln!(text, "{YELLOW}Left out:{YELLOW:#} {left_out}; nothing here tells of the keys there");
     }
     let commit = match (&manifests.commit, manifests.dirty) {
@@ -65,7 +83,12 @@ pub fn render(evidence: &Evidence) -> String {
         let lines = rows.take(MOST_NAMED).map(|row| {
             let key = row.key.as_deref().unwrap_or("id not known");
             let age = row.age_days.map_or_else(String::new, |age| format!("{age}d"));
-            format!("  {}\t{key}\t{age}\t{}", visible(&row.user), row.state)
+            // Of several accounts, whose user it is says the account alone.
+            let of = match (accounts.len(), row.account_name.as_ref().unwrap_or(&row.account)) {
+                (0 | 1, _) => String::new(),
+                (_, account) => format!(" in {}", visible(account)),
+            };
+            format!("  {}{of}\t{key}\t{age}\t{}", visible(&row.user), row.state)
         });
         text += &aligned(lines);
         let more = criterion.decision.fail.len().saturating_sub(MOST_NAMED);
@@ -77,10 +100,19 @@ pub fn render(evidence: &Evidence) -> String {
         text += "\nExemptions\n";
         text += &aligned(exceptions.iter().map(exception));
     }
-    let unread = [&completeness.accounts_unread, &completeness.unreadable, &completeness.unmanaged_unread];
+    let unread = [&completeness.unreadable, &completeness.unmanaged_unread];
     let unread: Vec<&Unread> = unread.into_iter().flatten().collect();
-    if !unread.is_empty() {
+    if !unread.is_empty() || !completeness.accounts_unread.is_empty() {
         text += "\nNot read, so that nobody knows what is there\n";
+        for cause in causes(&unread_accounts(&completeness.accounts_unread)) {
+            let _ = match cause.accounts[..] {
+                [UnreadAccount { id, name, error, .. }] => {
+                    let of = id.as_deref().or(name.as_deref()).unwrap_or_default();
+                    writeln!(text, "  {}: {}", visible(of), visible(error))
+                }
+                _ => writeln!(text, "  {}", visible(&cause.to_string())),
+            };
+        }
         for one in unread.iter().take(MOST_NAMED) {
             let account = one.account.as_deref().or(one.account_name.as_deref());
             let of = [one.user.as_deref(), account].into_iter().flatten().map(visible).collect::<Vec<_>>().join(", ");
@@ -113,6 +145,17 @@ pub fn render(evidence: &Evidence) -> String {
         }
     }
     text
+}
+
+/// The accounts that could not be read, to be told by cause.
+pub(crate) fn unread_accounts(unread: &[Unread]) -> Vec<UnreadAccount> {
+    let account = |one: &Unread| UnreadAccount {
+        id: one.account.clone(),
+        name: one.account_name.clone(),
+        error: one.error.clone(),
+        hint: one.hint.clone(),
+    };
+    unread.iter().map(account).collect()
 }
 
 fn exception(exception: &Exception) -> String {

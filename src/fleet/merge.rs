@@ -19,6 +19,7 @@ use crate::{
     report::{
         json,
         metrics::{Metrics, RunMetrics},
+        unread::causes,
     },
     template::content::Digest,
     verdict::Verdict,
@@ -183,7 +184,6 @@ impl Merge {
             self.workload.leave(id, now);
         }
         self.verdict.accounts_unread.push(unread.to_string());
-        self.digest.unread.push(unread.to_string());
         self.digest_lines = None;
         if let Some(run) = &mut self.metrics.run {
             run.failures += 1;
@@ -254,6 +254,7 @@ impl Merge {
                 }
             }
         }
+        self.digest.unread.extend(causes(&self.unread).iter().map(ToString::to_string));
         let records = self.history(now);
         let remarks = merged_remarks(self.remarks, !self.unread.is_empty());
         Merged {

@@ -82,8 +82,7 @@ pub(super) fn check(
     for (name, account) in in_order {
         check_name(name, account, context);
         let WrittenAccount { id, role, external_id, region } = &account.value;
-        let external_id =
-            external_id.as_ref().and_then(|at| context.accept(&at.span, values::external_id(&at.value)));
+        let external_id = external_id.as_ref().and_then(|at| context.accept(&at.span, values::external_id(&at.value)));
         let role = role.as_ref().and_then(|at| context.accept(&at.span, values::role(&at.value)));
         let region = region.as_ref().and_then(|at| context.accept(&at.span, values::region(&at.value)));
         let Some(id) = id else {
@@ -104,7 +103,10 @@ pub(super) fn check(
             context.diagnostics.push(diagnostic);
         }
         let source = context.location(&account.span);
-        accounts.insert(name.clone(), DeclaredAccount { source, id: id.value.clone(), role, region, external_id, membership: None });
+        accounts.insert(
+            name.clone(),
+            DeclaredAccount { source, id: id.value.clone(), role, region, external_id, membership: None },
+        );
     }
     accounts
 }

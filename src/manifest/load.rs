@@ -119,8 +119,9 @@ fn validate(parsed: &[Parsed], now: DateTime<Utc>, diagnostics: &mut Vec<Diagnos
     let mut gap = TimeDelta::days(31);
     layers::resolve_auto(&mut defaults, gap);
     if let Some(file) = shared.parsed {
-        let schema::File { defaults: own, mail, events, limits, pace, schedule, deliver, accounts, organization, .. } =
-            &file.file;
+        let schema::File {
+            defaults: own, mail, events, limits, pace, schedule, deliver, accounts, organization, ..
+        } = &file.file;
         let mut context = Context { source: &file.source, sources: &sources, now, gap, diagnostics };
         manifest.schedule =
             schedule.as_ref().map(|own| schedule::schedule(&own.value, &mut context)).unwrap_or_default();

@@ -160,14 +160,12 @@ fn unit(text: &str) -> Result<(), Invalid> {
     let no = |why: &str, help: String| wrong(Code::Unit, format!("{} {why}", quote(text)), help);
     let inner = text.trim().trim_matches('/').trim();
     match inner.is_empty() {
-        true => no(
-            "is no unit",
-            "write its path, e.g. `Workloads/Prod`, or its id (`ou-…`); `r-…` is the root".to_owned(),
-        ),
-        false if inner != text => no(
-            "is no path of units: those begin and end with a name",
-            format!("write {}", quote(inner)),
-        ),
+        true => {
+            no("is no unit", "write its path, e.g. `Workloads/Prod`, or its id (`ou-…`); `r-…` is the root".to_owned())
+        }
+        false if inner != text => {
+            no("is no path of units: those begin and end with a name", format!("write {}", quote(inner)))
+        }
         false if text.contains("//") => no(
             "is no path of units: a name between two `/` is missing",
             format!("write {}", quote(&text.replace("//", "/"))),

@@ -196,7 +196,8 @@ pub fn merged(accounts: Vec<Vec<Diagnostic>>, unread: &[UnreadAccount]) -> Vec<D
             !is_absence(warning.code) || unmatched.remove(&place(&warning)).is_some_and(|accounts| accounts == count);
         let here = said.entry(place(&warning)).or_default();
         if warning.code == Code::AmbiguousRules {
-            let places = warning.labels.iter().map(|label| (label.file().to_owned(), label.line, label.column)).collect();
+            let places =
+                warning.labels.iter().map(|label| (label.file().to_owned(), label.line, label.column)).collect();
             match collisions.entry(places) {
                 hash_map::Entry::Occupied(mut met) => {
                     let (first, others) = met.get_mut();

@@ -38,6 +38,8 @@ pub struct Plan {
     pub accounts: Vec<Arc<Account>>,
     /// The accounts of which nothing could be read.
     pub accounts_unread: Vec<UnreadAccount>,
+    /// The accounts that nobody looked at, and why: closed, or not asked for.
+    pub accounts_left_out: Vec<UnreadAccount>,
     /// What concerns no single change.
     pub warnings: Vec<Warning>,
 }
@@ -112,6 +114,7 @@ impl Plan {
             keys: 0,
             accounts: Vec::new(),
             accounts_unread: Vec::new(),
+            accounts_left_out: Vec::new(),
             warnings: Vec::new(),
         }
     }
@@ -120,6 +123,7 @@ impl Plan {
     pub fn extend(&mut self, other: Self) {
         let Self { as_of: _, changes, waiting, settled, resting, queue, unmanaged, keys, accounts, .. } = other;
         let (accounts_unread, warnings) = (other.accounts_unread, other.warnings);
+        self.accounts_left_out.extend(other.accounts_left_out);
         self.changes.extend(changes);
         self.waiting.extend(waiting);
         self.settled.extend(settled);

@@ -52,9 +52,8 @@ pub struct Group<'p> {
 impl Group<'_> {
     /// How it stands.
     pub fn standing(&self) -> Standing {
-        let needs_a_look = |waiting: &&Waiting| {
-            waiting.wait.is_blocked() || waiting.wait.is_unreadable() || waiting.overdue.is_some()
-        };
+        let needs_a_look =
+            |waiting: &&Waiting| waiting.wait.is_blocked() || waiting.wait.is_unreadable() || waiting.overdue.is_some();
         match self.waiting.iter().any(needs_a_look) {
             _ if !self.changes.is_empty() => Standing::Changes,
             true => Standing::Stuck,
@@ -111,6 +110,11 @@ impl<'p> Groups<'p> {
     pub fn shown(&self) -> impl Iterator<Item = &Group<'p>> {
         let are_many = self.are_many();
         self.all.iter().filter(move |group| !are_many || group.standing() != Standing::Quiet)
+    }
+
+    /// Whether nothing is to be said of any account beside that.
+    pub fn are_calm(&self) -> bool {
+        self.unread == 0 && self.all.iter().all(|group| group.changes.is_empty() && group.waiting.is_empty())
     }
 
     /// How many stand so.

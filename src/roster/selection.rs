@@ -207,7 +207,8 @@ pub(crate) fn may_hold_in(rule: &Rule, account: &Account) -> bool {
 fn is_member(rule: &Rule, account: &Account) -> bool {
     let Some(membership) = &account.membership else { return rule.units.is_empty() && rule.account_tags.is_empty() };
     let is_below = |name: &UnitName| membership.units.iter().any(|unit| name.names(unit));
-    let has = |(key, values): (&String, &Vec<Pattern>)| membership.tags.get(key).is_some_and(|value| any(values, value));
+    let has =
+        |(key, values): (&String, &Vec<Pattern>)| membership.tags.get(key).is_some_and(|value| any(values, value));
     (rule.units.is_empty() || rule.units.iter().any(is_below)) && rule.account_tags.iter().all(has)
 }
 

@@ -31,6 +31,7 @@ mod markdown;
 mod metrics;
 mod moto;
 mod names;
+mod organization;
 mod outputs;
 mod owner;
 mod pace;

@@ -1,9 +1,9 @@
 //! Rosters: the manifest resolved against the users of an account.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use keyrota::{
-    inventory::{Account, CallError, ErrorKind, SmtpUse, User},
+    inventory::{Account, CallError, ErrorKind, Membership, SmtpUse, Unit, User},
     manifest::{self, Diagnostic, Manifest},
     plan::WaitingOn,
     roster::{self, Relevance, Roster},
@@ -22,6 +22,11 @@ struct TestAccount {
     #[serde(default = "default_id")]
     id: String,
     name: Option<String>,
+    /// The paths of its units, from the top down; with them it is one of an organisation.
+    #[serde(default)]
+    units: Vec<String>,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
     #[serde(default)]
     user: Vec<TestUser>,
 }
@@ -86,7 +91,11 @@ fn users_of(test: Vec<TestUser>) -> Vec<User> {
 pub fn resolve_case(case: &Case, manifest: &Manifest) -> (Roster, Vec<Diagnostic>) {
     let section = case.section("users").expect("a section of users");
     let test: TestAccount = toml::from_str(section).unwrap_or_else(|error| panic!("{}: {error}", case.path.display()));
-    roster::resolve(manifest, &account(&test.id, test.name.as_deref()), &users_of(test.user), now())
+    let unit = |(number, path): (usize, &String)| Unit { id: format!("ou-ab12-0000000{number}"), path: path.clone() };
+    let units: Vec<Unit> = test.units.iter().enumerate().map(unit).collect();
+    let membership = (!units.is_empty()).then(|| Arc::new(Membership { units, tags: test.tags }));
+    let account = Account { membership, ..account(&test.id, test.name.as_deref()) };
+    roster::resolve(manifest, &account, &users_of(test.user), now())
 }
 
 /// The roster in lines, and the warnings.

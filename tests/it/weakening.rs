@@ -177,6 +177,18 @@ const SETTING_CASES: &[(&str, &str, &str)] = &[
     ("schedule.enforce", "[schedule]\nenforce = \"rate(7 days)\"", "[schedule]\nenforce = \"cron(0 8 1 */2 ? *)\""),
     ("schedule.tend", "", "[schedule]\ntend = \"cron(0 8 ? * MON *)\""),
     ("schedule.tend", "", "[schedule]\ntend = \"cron(0 8 1 1 ? 2020)\""),
+    ("organization", "[organization]\nrole = \"keyrota\"", ""),
+    (
+        "organization",
+        "[organization]\nrole = \"keyrota\"",
+        "[organization]\nrole = \"keyrota\"\nunits = [\"Workloads\"]",
+    ),
+    (
+        "organization",
+        "[organization]\nrole = \"keyrota\"\nunits = [\"A\", \"B\"]",
+        "[organization]\nrole = \"keyrota\"\nunits = [\"B\"]",
+    ),
+    ("organization", "[organization]\nrole = \"keyrota\"", "[organization]\nrole = \"keyrota\"\nexcept = [\"lab\"]"),
     (
         "accounts.",
         "[accounts.b]\nid = \"444455556666\"\n[accounts.a]\nid = \"111122223333\"",
@@ -221,6 +233,11 @@ const CALM_SETTINGS: &[(&str, &str, &str)] = &[
     ("mail.language", "", "[defaults]\nlanguage = \"es\""),
     ("schedule.enforce", "[schedule]\nenforce = \"cron(0 8 1 * ? *)\"", "[schedule]\nenforce = \"cron(0 9 1 * ? *)\""),
     ("accounts.", "[accounts.a]\nid = \"111122223333\"", "[accounts.a]\nid = \"111122223333\"\nrole = \"keyrota\""),
+    (
+        "organization",
+        "[organization]\nrole = \"keyrota\"",
+        "[organization]\nrole = \"other\"\nexternal-id = \"keyrota-4f1c\"\nregion = \"eu-west-1\"",
+    ),
 ];
 
 #[test]
@@ -253,7 +270,7 @@ fn each_setting_of_whole_runs() {
     for row in SETTINGS.iter().filter(|row| row.field != "templates/") {
         assert!(all().any(|(name, ..)| *name == row.field), "`{}` ({}) has no case", row.field, row.weaker);
     }
-    let accounts = shared("[accounts.a]\nid = \"111122223333\"");
+    let accounts = shared("[accounts.a]\nid = \"111122223333\"\n[organization]\nrole = \"keyrota\"");
     for line in explain::settings(&accounts) {
         assert!(row_of(&line.name).is_some(), "`{}` has no row", line.name);
     }

@@ -59,6 +59,15 @@ const REPORT: i64 = 15_000;
 /// An error has no more reasons than this: what is longer than 256 KiB is lost, and nobody reads it.
 const MOST_REASONS: usize = 200;
 
+/// The accounts of an invocation.
+#[derive(Default)]
+struct Entered {
+    clouds: Vec<Aws>,
+    not_entered: Vec<UnreadAccount>,
+    /// Those that AWS Organizations says are closed.
+    left_out: Vec<UnreadAccount>,
+}
+
 /// The function between its invocations.
 pub struct Function {
     manifests: PathBuf,
@@ -123,7 +132,7 @@ impl Function {
         let Invocation { began: now, deadline, id } = invocation;
         // The manifests stay the same, but exemptions end.
         let manifest = self.load(*now)?;
-        let (clouds, not_entered) = self.connect(&manifest).await?;
+        let Entered { clouds, not_entered, left_out } = self.connect(&manifest).await?;
         // The report of a run tells of those that nobody manages, too, and when keys were used: both in two or three calls.
         let is_reported = mode == Mode::Enforce && self.evidence.is_some();
         let mut workload = match (clouds.len(), self.memory()) {
@@ -131,7 +140,8 @@ impl Function {
             _ => Workload::default(),
         };
         let earlier = workload.clone();
-        let run = Run { not_entered: &not_entered, earlier: &earlier, ..Run::new(&manifest, &clouds, mode, *now) };
+        let (not_entered, left_out) = (&not_entered[..], &left_out[..]);
+        let run = Run { not_entered, left_out, earlier: &earlier, ..Run::new(&manifest, &clouds, mode, *now) };
         // What was done is measured before the mail, whatever becomes of that.
         let measured = |planned: &Planned<'_, Aws>, applied: Option<&Applied>| {
             measure(&self.namespace, planned, &Report { plan: &planned.plan, revision: None, since: None, applied });
@@ -196,16 +206,18 @@ impl Function {
 
     /// The accounts that can be entered, and those that can't. Who could not be entered by one invocation may be by the
     /// next; and an organisation has others by then.
-    async fn connect(&self, manifest: &Manifest) -> Result<(Vec<Aws>, Vec<UnreadAccount>), Failure> {
+    async fn connect(&self, manifest: &Manifest) -> Result<Entered, Failure> {
         let mut known = self.clouds.lock().await;
         let is_settled = manifest.organization.is_none() && known.len() == manifest.accounts.len().max(1);
         if is_settled {
-            return Ok((known.iter().map(|(_, cloud)| cloud.clone()).collect(), Vec::new()));
+            let clouds = known.iter().map(|(_, cloud)| cloud.clone()).collect();
+            return Ok(Entered { clouds, ..Entered::default() });
         }
         let (caller, found) = find(manifest).await?;
         if found.is_of_caller {
             *known = caller.enter_own().accounts.into_iter().map(|cloud| (None, cloud)).collect();
-            return Ok((known.iter().map(|(_, cloud)| cloud.clone()).collect(), Vec::new()));
+            let clouds = known.iter().map(|(_, cloud)| cloud.clone()).collect();
+            return Ok(Entered { clouds, ..Entered::default() });
         }
         // What is said of an account may have changed since, and then it is entered anew.
         known.retain(|(account, _)| account.as_ref().is_some_and(|account| found.accounts.contains(account)));
@@ -216,7 +228,8 @@ impl Function {
             let entering: Vec<_> = missing.iter().map(|(name, account)| (name.clone(), account)).collect();
             match caller.enter(&entering).await {
                 Ok(Connected { accounts, problems: not_entered }) => {
-                    let which = |cloud: &Aws| found.accounts.iter().find(|(_, one)| one.id == cloud.account().id).cloned();
+                    let which =
+                        |cloud: &Aws| found.accounts.iter().find(|(_, one)| one.id == cloud.account().id).cloned();
                     known.extend(accounts.into_iter().map(|cloud| (which(&cloud), cloud)));
                     problems = not_entered;
                 }
@@ -225,7 +238,8 @@ impl Function {
             }
         }
         let clouds = known.iter().map(|(_, cloud)| cloud.clone()).collect();
-        Ok((clouds, problems.into_iter().map(Problem::unread).collect()))
+        let not_entered = problems.into_iter().map(Problem::unread).collect();
+        Ok(Entered { clouds, not_entered, left_out: found.left_out() })
     }
 
     pub fn load(&self, now: DateTime<Utc>) -> Result<Manifest, Failure> {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::{StreamExt, stream};
 use keyrota::{
     cloud::{Function, Probes},
     inventory::{ErrorKind, State, UnreadAccount},
@@ -47,42 +48,49 @@ pub fn unread(check: &'static str, account: &UnreadAccount) -> Finding {
     Finding::wrong(check, account.to_string(), account.hint.as_deref().unwrap_or(GRANT))
 }
 
+/// So many accounts are asked at a time.
+const CONCURRENT: usize = 16;
+
 /// Every region that is named answers, and is enabled.
 pub async fn regions<C: Probes>(clouds: &[C], manifest: &Manifest) -> Vec<Finding> {
+    let all = clouds.iter().enumerate().map(|(position, cloud)| regions_of(cloud, position == 0, manifest));
+    stream::iter(all).buffered(CONCURRENT).collect::<Vec<_>>().await.concat()
+}
+
+/// Of the first account the region of mail as well, which is the same for all.
+async fn regions_of<C: Probes>(cloud: &C, is_first: bool, manifest: &Manifest) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (position, cloud) in clouds.iter().enumerate() {
-        let account = cloud.account();
-        let mut named: BTreeMap<String, &str> = BTreeMap::new();
-        if let Some(region) = manifest.mail.region.clone().filter(|_| position == 0) {
-            named.insert(region, "`[mail] region`");
-        }
-        for region in manifest.rules.iter().flat_map(|rule| &rule.policy.replicate_to.value) {
-            named.insert(region.clone(), "`replicate-to`");
-        }
-        named.insert(account.region.clone(), "the region of the secrets");
-        let mut reached = Vec::new();
-        for (region, place) in named {
-            match cloud.reach(&region).await {
-                Ok(()) => reached.push(region),
-                // It may be this machine that can't reach it, and not AWS.
-                Err(error) if error.message.starts_with("no connection") || error.message.starts_with("no answer") => {
-                    findings.push(Finding::doubt(
-                        "regions",
-                        format!("can't tell whether {region} is a region: {}", error.message),
-                        format!("correct {place}, or let sts.{region} be reached from here"),
-                    ));
-                }
-                Err(error) => findings.push(Finding::wrong(
+    let account = cloud.account();
+    let mut named: BTreeMap<String, &str> = BTreeMap::new();
+    if let Some(region) = manifest.mail.region.clone().filter(|_| is_first) {
+        named.insert(region, "`[mail] region`");
+    }
+    for region in manifest.rules.iter().flat_map(|rule| &rule.policy.replicate_to.value) {
+        named.insert(region.clone(), "`replicate-to`");
+    }
+    named.insert(account.region.clone(), "the region of the secrets");
+    let mut reached = Vec::new();
+    for (region, place) in named {
+        match cloud.reach(&region).await {
+            Ok(()) => reached.push(region),
+            // It may be this machine that can't reach it, and not AWS.
+            Err(error) if error.message.starts_with("no connection") || error.message.starts_with("no answer") => {
+                findings.push(Finding::doubt(
                     "regions",
-                    format!("{region} does not answer account {account}: {}", error.message),
-                    format!("enable it for the account, or correct {place}"),
-                )),
+                    format!("can't tell whether {region} is a region: {}", error.message),
+                    format!("correct {place}, or let sts.{region} be reached from here"),
+                ));
             }
+            Err(error) => findings.push(Finding::wrong(
+                "regions",
+                format!("{region} does not answer account {account}: {}", error.message),
+                format!("enable it for the account, or correct {place}"),
+            )),
         }
-        if !reached.is_empty() {
-            let answer = if reached.len() == 1 { "answers" } else { "answer" };
-            findings.push(Finding::fine("regions", format!("{} {answer} account {account}", reached.join(", "))));
-        }
+    }
+    if !reached.is_empty() {
+        let answer = if reached.len() == 1 { "answers" } else { "answer" };
+        findings.push(Finding::fine("regions", format!("{} {answer} account {account}", reached.join(", "))));
     }
     findings
 }
@@ -101,40 +109,46 @@ pub async fn permissions<C: Probes>(planned: &Planned<'_, C>) -> Vec<Finding> {
         let message = format!("{} can't be read: {cause}", listed(users));
         findings.push(Finding::wrong(CHECK, message, hint.unwrap_or(GRANT)));
     }
-    for AccountState { cloud, roster, inventory } in &planned.accounts {
-        let account = cloud.account();
-        if let Err(error) = cloud.secrets().await {
-            findings.push(match error.kind {
-                ErrorKind::Denied => Finding::doubt(
-                    CHECK,
-                    format!(
-                        "`secretsmanager:ListSecrets` is denied in {account}: secrets of former names are not seen"
-                    ),
-                    "grant it: without it each secret is described, and a change of `secret` strands rotations",
-                ),
-                _ => Finding::failed(CHECK, &error, "run it again"),
-            });
-        }
-        let read = |entry: &&Entry| matches!(inventory.users.get(&entry.user.name), Some(Ok(_)));
-        if let Some(entry) = roster.entries.iter().find(read) {
-            findings.extend(policies(*cloud, inventory.users.values().flatten()).await);
-            if causes.is_empty() {
-                let users = match roster.entries.len() {
-                    1 => "the 1 user".to_owned(),
-                    count => format!("the {count} users"),
-                };
-                let message = format!("{users} in scope of account {account} can be read: keys, last use, secrets");
-                findings.push(Finding::fine(CHECK, message));
-            }
-            findings.push(writes(*cloud, entry).await);
-        } else if causes.is_empty() {
-            let message = format!("can't tell much: nobody is in scope of account {account}");
-            findings.push(Finding::doubt(
+    let all = planned.accounts.iter().map(|account| permissions_in(account, causes.is_empty()));
+    findings.extend(stream::iter(all).buffered(CONCURRENT).collect::<Vec<_>>().await.concat());
+    findings
+}
+
+/// In one account; `is_read` says whether everyone could be read, wherever.
+async fn permissions_in<C: Probes>(one: &AccountState<'_, C>, is_read: bool) -> Vec<Finding> {
+    const CHECK: &str = "permissions";
+    let AccountState { cloud, roster, inventory } = one;
+    let account = cloud.account();
+    let mut findings = Vec::new();
+    if let Err(error) = cloud.secrets().await {
+        findings.push(match error.kind {
+            ErrorKind::Denied => Finding::doubt(
                 CHECK,
-                message,
-                "`keyrota check` and `keyrota status` show whom the rules select",
-            ));
+                format!("`secretsmanager:ListSecrets` is denied in {account}: secrets of former names are not seen"),
+                "grant it: without it each secret is described, and a change of `secret` strands rotations",
+            ),
+            _ => Finding::failed(CHECK, &error, "run it again"),
+        });
+    }
+    let read = |entry: &&Entry| matches!(inventory.users.get(&entry.user.name), Some(Ok(_)));
+    if let Some(entry) = roster.entries.iter().find(read) {
+        findings.extend(policies(*cloud, inventory.users.values().flatten()).await);
+        if is_read {
+            let users = match roster.entries.len() {
+                1 => "the 1 user".to_owned(),
+                count => format!("the {count} users"),
+            };
+            let message = format!("{users} in scope of account {account} can be read: keys, last use, secrets");
+            findings.push(Finding::fine(CHECK, message));
         }
+        findings.push(writes(*cloud, entry).await);
+    } else if is_read {
+        let message = format!("can't tell much: nobody is in scope of account {account}");
+        findings.push(Finding::doubt(
+            CHECK,
+            message,
+            "`keyrota check` and `keyrota status` show whom the rules select",
+        ));
     }
     findings
 }
@@ -256,7 +270,11 @@ pub fn secrets(plan: &Plan) -> Vec<Finding> {
             // The sentence says what to do.
             let sentence = waiting.wait.to_string();
             let (what, fix) = sentence.split_once(": ").unwrap_or((&sentence, "see `keyrota plan`"));
-            Finding::wrong(CHECK, format!("{}: {what}", waiting.user), fix)
+            let of = match plan.accounts.len() {
+                0 | 1 => String::new(),
+                _ => format!(" in {}", waiting.account),
+            };
+            Finding::wrong(CHECK, format!("{}{of}: {what}", waiting.user), fix)
         })
         .collect();
     if in_the_way.len() > SHOWN {

@@ -1,5 +1,7 @@
 //! Whether the organisation can be listed and its accounts be entered; and what was found of many accounts, in a few lines.
 
+use std::collections::{HashMap, hash_map};
+
 use keyrota::{
     cloud::aws::{self, Aws, Caller, ConnectError, Connected, Problem},
     counted::counted,
@@ -10,11 +12,7 @@ use keyrota::{
 };
 
 use super::finding::{Finding, Level};
-use crate::cli::{
-    args::Common,
-    error::CommandError,
-    open::selected,
-};
+use crate::cli::{args::Common, error::CommandError, open::selected};
 
 const CHECK: &str = "organization";
 
@@ -75,7 +73,8 @@ fn credentials(Problem { account, message, hint, .. }: Problem) -> Finding {
 /// Accounts that can't be entered, a line a cause.
 pub fn unread(unread: &[UnreadAccount]) -> Vec<Finding> {
     let finding = |cause: keyrota::report::unread::Cause<'_>| {
-        let fix = cause.hint.clone().unwrap_or_else(|| "run it again; if it stays, the message is what AWS says".to_owned());
+        let fix =
+            cause.hint.clone().unwrap_or_else(|| "run it again; if it stays, the message is what AWS says".to_owned());
         Finding::wrong("credentials", cause.to_string(), fix)
     };
     causes(unread).into_iter().map(finding).collect()
@@ -123,27 +122,34 @@ pub fn alike(findings: Vec<Finding>, accounts: usize) -> Vec<Finding> {
     if accounts <= FEW {
         return findings;
     }
-    let mut groups: Vec<(Finding, String, Vec<String>)> = Vec::new();
+    let mut groups: Vec<(Finding, usize, Vec<String>)> = Vec::new();
+    let mut known: HashMap<(&str, &str, String), usize> = HashMap::new();
     for finding in findings {
         let (shape, account) = shape(&finding.message);
-        let same = groups.iter_mut().find(|(first, other, names)| {
-            first.level == finding.level && first.check == finding.check && *other == shape && !names.is_empty()
-        });
-        match (same, account) {
-            (Some((_, _, names)), Some(account)) => names.push(account),
-            (_, account) => groups.push((finding, shape, account.into_iter().collect())),
+        match known.entry((finding.level.as_str(), finding.check, shape)) {
+            hash_map::Entry::Occupied(at) => {
+                let (_, count, names) = &mut groups[*at.get()];
+                *count += 1;
+                names.extend(account);
+            }
+            hash_map::Entry::Vacant(new) => {
+                new.insert(groups.len());
+                groups.push((finding, 1, account.into_iter().collect()));
+            }
         }
     }
-    let finding = |(first, _, names): (Finding, String, Vec<String>)| match names.len() {
-        0 | 1 => first,
-        count if first.level == Level::Fine => {
-            Finding { message: format!("{count} accounts, alike: {}", first.message), ..first }
+    let finding = |(first, count, names): (Finding, usize, Vec<String>)| {
+        if count == 1 {
+            return first;
         }
-        count => {
-            let shown = names[..count.min(SHOWN)].join(", ");
-            let more = if count > SHOWN { format!(" and {} more", count - SHOWN) } else { String::new() };
-            Finding { message: format!("{count} accounts ({shown}{more}), alike: {}", first.message), ..first }
-        }
+        let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+        let which = match names.len() {
+            0 => String::new(),
+            _ if first.level == Level::Fine => String::new(),
+            named if named > SHOWN => format!(" ({shown} and {} more)", named - SHOWN),
+            _ => format!(" ({shown})"),
+        };
+        Finding { message: format!("{count} accounts{which}, alike: {}", first.message), ..first }
     };
     groups.into_iter().map(finding).collect()
 }
@@ -183,7 +189,9 @@ mod tests {
             })
             .collect();
         findings.extend(
-            (3..5).map(|number| Finding::wrong("regions", format!("eu does not answer account 11112222000{number}"), "x")),
+            (3..5).map(|number| {
+                Finding::wrong("regions", format!("eu does not answer account 11112222000{number}"), "x")
+            }),
         );
         findings.push(Finding::fine("clock", "0 s off AWS's"));
         assert_eq!(alike(findings.clone(), 5), findings, "a few are shown as they are");

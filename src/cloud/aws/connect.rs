@@ -28,6 +28,7 @@ use super::{
     origin::Origin,
     profile::{Choice, Fault, Profiles},
     settings::Settings,
+    wire::wire,
 };
 use crate::{
     cloud::throttle::{Throttle, Unanswered},
@@ -261,7 +262,8 @@ pub(super) async fn load(settings: &Settings, choice: &Choice) -> SdkConfig {
             .region(Region::new(target.region.clone()))
             .credentials_provider(fixed(&target.access_key, target.secret_key.expose_secret())),
     };
-    loader.load().await
+    // Not that of the loader: what looks for credentials on this machine gives up sooner.
+    loader.load().await.to_builder().http_client(wire()).build()
 }
 
 fn retries(settings: &Settings) -> RetryConfig {

@@ -22,6 +22,7 @@ mod read;
 mod secrets;
 mod settings;
 mod webhook;
+mod wire;
 mod write;
 
 pub use self::{

@@ -149,7 +149,8 @@ impl Organizations {
         let prefix = if chain.len() == 1 { String::new() } else { format!("{}/", parent.path) };
         let (mut below, mut token) = (Vec::new(), None);
         loop {
-            let request = self.client.list_organizational_units_for_parent().parent_id(&parent.id).set_next_token(token);
+            let request =
+                self.client.list_organizational_units_for_parent().parent_id(&parent.id).set_next_token(token);
             let page = self.call(operation, || request.clone().send()).await?;
             for OrganizationalUnit { id, name, .. } in page.organizational_units.unwrap_or_default() {
                 let (id, name) = (present(operation, "id", id)?, present(operation, "name", name)?);

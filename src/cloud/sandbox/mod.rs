@@ -110,7 +110,6 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
-pub use self::seat::{Seat, listed, load_folder};
 use crate::cloud::Visibility;
 use crate::inventory::{Account, Key, KeyId, SmtpUse};
 
@@ -125,6 +124,21 @@ pub struct Sandbox {
     /// The access key with which keyrota calls, if it is one of a user.
     own_key: Option<KeyId>,
     state: Mutex<State>,
+}
+
+/// What the organisation says of an account, as its file has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seat {
+    /// `account-name`.
+    pub name: Option<String>,
+    /// `account-state`, as AWS Organizations names it; `None`: active.
+    pub state: Option<String>,
+    /// The units that it is in, by path or id.
+    pub units: Vec<String>,
+    /// `account-tags`.
+    pub tags: BTreeMap<String, String>,
+    /// `refuse-entry`: why the account can't be entered.
+    pub refuses: Option<String>,
 }
 
 #[derive(Clone, Debug)]

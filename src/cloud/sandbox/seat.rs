@@ -2,26 +2,11 @@
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use super::{Sandbox, SandboxError};
+use super::{Sandbox, SandboxError, Seat};
 use crate::{
     inventory::{Account, Membership, Unit},
     organization::{Listed, Member},
 };
-
-/// What the organisation says of an account, as its file has it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Seat {
-    /// `account-name`.
-    pub name: Option<String>,
-    /// `account-state`, as AWS Organizations names it; `None`: active.
-    pub state: Option<String>,
-    /// The units that it is in, by path or id.
-    pub units: Vec<String>,
-    /// `account-tags`.
-    pub tags: BTreeMap<String, String>,
-    /// `refuse-entry`: why the account can't be entered.
-    pub refuses: Option<String>,
-}
 
 impl Seat {
     /// What an organisation says of an account of this name.
@@ -78,48 +63,50 @@ impl Sandbox {
             membership: Arc::new(Membership { units: all, tags: tags.clone() }),
         }
     }
-}
 
-/// Every `*.toml` directly in a folder, by its name without that ending; in order.
-///
-/// # Errors
-/// The folder can't be read or has none, or what [`Sandbox::load`] says of one.
-pub fn load_folder(folder: &Path) -> Result<Vec<(String, Sandbox)>, SandboxError> {
-    let unread = |source| SandboxError::Read { path: folder.to_owned(), source };
-    let mut paths = Vec::new();
-    for entry in folder.read_dir().map_err(unread)? {
-        let path = entry.map_err(unread)?.path();
-        if path.extension().is_some_and(|extension| extension == "toml") && path.is_file() {
-            paths.push(path);
+    /// Every `*.toml` directly in a folder, by its name without that ending; in order.
+    ///
+    /// # Errors
+    /// The folder can't be read or has none, or what [`Sandbox::load`] says of one.
+    pub fn load_folder(folder: &Path) -> Result<Vec<(String, Self)>, SandboxError> {
+        let unread = |source| SandboxError::Read { path: folder.to_owned(), source };
+        let mut paths = Vec::new();
+        for entry in folder.read_dir().map_err(unread)? {
+            let path = entry.map_err(unread)?.path();
+            if path.extension().is_some_and(|extension| extension == "toml") && path.is_file() {
+                paths.push(path);
+            }
         }
-    }
-    paths.sort();
-    if paths.is_empty() {
-        return Err(unread(std::io::Error::other("the folder holds no sandbox: none of its files ends with .toml")));
-    }
-    let mut ids = BTreeMap::new();
-    let mut all = Vec::with_capacity(paths.len());
-    for path in paths {
-        let sandbox = Sandbox::load(&path)?;
-        let file = path.display().to_string();
-        if let Some(other) = ids.insert(sandbox.account.id.clone(), file.clone()) {
-            let message = format!("account {} is in {other} as well: a file is an account", sandbox.account.id);
-            return Err(SandboxError::Invalid { file, line: None, message });
+        paths.sort();
+        if paths.is_empty() {
+            return Err(unread(std::io::Error::other(
+                "the folder holds no sandbox: none of its files ends with .toml",
+            )));
         }
-        let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        all.push((name, sandbox));
+        let mut ids = BTreeMap::new();
+        let mut all = Vec::with_capacity(paths.len());
+        for path in paths {
+            let sandbox = Self::load(&path)?;
+            let file = path.display().to_string();
+            if let Some(other) = ids.insert(sandbox.account.id.clone(), file.clone()) {
+                let message = format!("account {} is in {other} as well: a file is an account", sandbox.account.id);
+                return Err(SandboxError::Invalid { file, line: None, message });
+            }
+            let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            all.push((name, sandbox));
+        }
+        Ok(all)
     }
-    Ok(all)
-}
 
-/// The organisation that sandboxes make up; `is_whole`: there are no others.
-pub fn listed<'a>(sandboxes: impl IntoIterator<Item = (&'a str, &'a Sandbox)>, is_whole: bool) -> Listed {
-    let members: Vec<Member> = sandboxes.into_iter().map(|(name, sandbox)| sandbox.member(name)).collect();
-    let mut units = vec![root()];
-    units.extend(members.iter().flat_map(|member| &member.membership.units).cloned());
-    units.sort();
-    units.dedup();
-    Listed { units, members, is_whole }
+    /// The organisation that sandboxes make up; `is_whole`: there are no others.
+    pub fn organization<'a>(sandboxes: impl IntoIterator<Item = (&'a str, &'a Self)>, is_whole: bool) -> Listed {
+        let members: Vec<Member> = sandboxes.into_iter().map(|(name, sandbox)| sandbox.member(name)).collect();
+        let mut units = vec![root()];
+        units.extend(members.iter().flat_map(|member| &member.membership.units).cloned());
+        units.sort();
+        units.dedup();
+        Listed { units, members, is_whole }
+    }
 }
 
 fn root() -> Unit {

@@ -1,6 +1,6 @@
 //! What the page shows, in words: all of it text, as the template writes it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
@@ -11,10 +11,16 @@ use crate::{
     evidence::{
         figures,
         model::{
-            ChangeRow, Completeness, ControlVerdict, CriterionVerdict, Decision, Evidence, Exception, Happened, KeyRow,
-            KeyStatus, MailRow, RunRow, UnmanagedRow, Unread, Verdict,
+            AccountFacts, ChangeRow, Completeness, ControlVerdict, CriterionVerdict, Decision, Evidence, Exception,
+            Happened, KeyRow, KeyStatus, MailRow, RunRow, UnmanagedRow, Unread, Verdict,
         },
         shown::{day, minute, place, shortcomings, told_to, used_with},
+        text::unread_accounts,
+    },
+    inventory::UnreadAccount,
+    report::{
+        accounts::FEW,
+        unread::{Cause, causes},
     },
 };
 
@@ -39,6 +45,9 @@ pub struct Page<'a> {
     oldest: Vec<[String; 3]>,
     oldest_note: &'a str,
     calendar: Option<CalendarView<'a>>,
+    /// Of several accounts: how each does, the worst first.
+    by_account: Vec<AccountRow>,
+    by_account_fine: Option<String>,
     accounts: Vec<AccountView>,
     keys: usize,
     exceptions: Vec<ExceptionView<'a>>,
@@ -93,6 +102,18 @@ struct Group {
     count: usize,
     rows: Vec<(usize, String)>,
     more: usize,
+}
+
+/// How one of several accounts does.
+#[derive(Serialize)]
+struct AccountRow {
+    name: String,
+    users: usize,
+    unmanaged: usize,
+    active_keys: usize,
+    /// Keys that something is not met by, or not known of.
+    failing: usize,
+    verdict: &'static str,
 }
 
 #[derive(Serialize)]
@@ -220,8 +241,11 @@ impl<'a> Page<'a> {
         };
         let (verdict, headline) = headline(evidence);
         let with_keys = |it: &&UnmanagedRow| it.active_keys != Some(0) || !it.rows.is_empty();
+        let (by_account_rows, by_account_fine) = account_rows(evidence);
         let mut page = Self {
             title,
+            by_account: by_account_rows,
+            by_account_fine,
             as_of: minute(&evidence.as_of),
             forecast: (evidence.as_of != evidence.observed).then(|| minute(&evidence.observed)),
             verdict,
@@ -357,6 +381,13 @@ fn notes(evidence: &Evidence) -> Vec<Note> {
             format!("{} left out: nothing here tells of the keys there", some(count, "account was", "accounts were"));
         notes.push(Note { title, items });
     }
+    if !accounts_unread.is_empty() {
+        let count = accounts_unread.len();
+        let title =
+            format!("{} not read: nothing here tells of the keys there", some(count, "account was", "accounts were"));
+        let items = causes(&unread_accounts(accounts_unread)).iter().map(unread_cause).collect();
+        notes.push(Note { title, items });
+    }
     let mut note = |all: &[Unread], title: String| {
         if !all.is_empty() {
             let more = all.len().saturating_sub(MOST_NAMED);
@@ -365,11 +396,6 @@ fn notes(evidence: &Evidence) -> Vec<Note> {
             notes.push(Note { title, items });
         }
     };
-    let count = accounts_unread.len();
-    note(
-        accounts_unread,
-        format!("{} not read: nothing here tells of the keys there", some(count, "account was", "accounts were")),
-    );
     let count = unreadable.len();
     note(
         unreadable,
@@ -394,6 +420,15 @@ fn notes(evidence: &Evidence) -> Vec<Note> {
     notes
 }
 
+/// As one account is told, or all of one cause.
+fn unread_cause(cause: &Cause<'_>) -> String {
+    let hint = cause.hint.as_ref().map_or_else(String::new, |hint| format!("; {hint}"));
+    match cause.accounts[..] {
+        [UnreadAccount { id: Some(id), name, error, .. }] => format!("{}: {error}{hint}", account(id, name.as_deref())),
+        _ => format!("{cause}{hint}"),
+    }
+}
+
 fn complete(of: &Completeness) -> &'static str {
     match (of.complete, of.accounts_left_out.is_empty()) {
         (false, _) => "no: see above",
@@ -406,7 +441,15 @@ fn facts(evidence: &Evidence, accounts: &[String]) -> Vec<(&'static str, String)
     let Evidence { manifests, version, .. } = evidence;
     let mut callers: Vec<&str> = evidence.accounts.iter().map(|it| it.caller.as_str()).collect();
     callers.dedup();
-    let listed = |names: &[String]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    if callers.len() > FEW {
+        callers.truncate(FEW);
+        callers.push("and so on: the JSON has one an account");
+    }
+    let listed = |names: &[String]| match names.len() {
+        0 => "none".to_owned(),
+        many if many > FEW => format!("{many}, each below"),
+        _ => names.join(", "),
+    };
     let commit = match (&manifests.commit, manifests.dirty) {
         (Some(commit), false) => commit.clone(),
         (Some(commit), true) => format!("not committed; {commit} is checked out"),
@@ -501,6 +544,43 @@ fn months(evidence: &Evidence) -> Vec<[String; 3]> {
             [format!("{}{expected}", day.date), age(day.age_days), age(day.in_scope_age_days)]
         })
         .collect()
+}
+
+/// Of several accounts how each does, the worst first; of many, those of which every key passes are one line.
+fn account_rows(evidence: &Evidence) -> (Vec<AccountRow>, Option<String>) {
+    if evidence.accounts.len() < 2 {
+        return (Vec::new(), None);
+    }
+    let mut failing: HashMap<&str, (usize, Verdict)> = HashMap::new();
+    for row in &evidence.keys {
+        let worst = row.criteria.iter().map(|(_, verdict)| *verdict).min();
+        if let Some(worst) = worst.filter(|worst| *worst != Verdict::Pass) {
+            let (count, verdict) = failing.entry(&row.account).or_insert((0, worst));
+            *count += 1;
+            *verdict = worst.min(*verdict);
+        }
+    }
+    let row = |facts: &AccountFacts| {
+        let (failing, verdict) = failing.get(facts.account.as_str()).copied().unwrap_or((0, Verdict::Pass));
+        let name = account(&facts.account, facts.account_name.as_deref());
+        let AccountFacts { users, unmanaged, active_keys, .. } = *facts;
+        (verdict, AccountRow { name, users, unmanaged, active_keys, failing, verdict: verdict.as_str() })
+    };
+    let mut rows: Vec<(Verdict, AccountRow)> = evidence.accounts.iter().map(row).collect();
+    let mut fine = None;
+    if rows.len() > FEW {
+        let all = rows.len();
+        let keys: usize =
+            rows.iter().filter(|(verdict, _)| *verdict == Verdict::Pass).map(|(_, row)| row.active_keys).sum();
+        rows.retain(|(verdict, _)| *verdict != Verdict::Pass);
+        let count = all - rows.len();
+        fine = (count > 0)
+            .then(|| format!("{}: {} and every one passes", counted(count, "account"), counted(keys, "active key")));
+    }
+    rows.sort_by(|(a, one), (b, other)| {
+        (a, std::cmp::Reverse(one.failing)).cmp(&(b, std::cmp::Reverse(other.failing)))
+    });
+    (rows.into_iter().map(|(_, row)| row).collect(), fine)
 }
 
 fn by_account(evidence: &Evidence) -> Vec<AccountView> {

@@ -4,7 +4,10 @@ use serde::Serialize;
 
 use super::{
     change::{ChangeDocument, change_document},
-    rows::{JsonAccount, JsonChange, JsonUnmanaged, JsonWaiting, Summary, accounts, change, names, summary, unmanaged, waiting},
+    rows::{
+        JsonAccount, JsonChange, JsonUnmanaged, JsonWaiting, Summary, accounts, change, names, summary, unmanaged,
+        waiting,
+    },
 };
 use crate::{
     apply::{Deferred, Outcome, Sent},

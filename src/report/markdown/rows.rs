@@ -7,14 +7,14 @@ use chrono::{DateTime, Utc};
 use super::page::{Content, ELSEWHERE, Section, unbroken, unbroken_dates};
 use crate::{
     apply::{Applied, Outcome},
-    diff::{Before, CausedWait, Comparison, Deletion, review::Compared},
     counted::counted,
+    diff::{Before, CausedWait, Comparison, Deletion, review::Compared},
     inventory::{Account, UnreadAccount},
     plan::{Change, KeyRef, Plan, Step, UnmanagedUser, Verb, Waiting},
     report::{
         model::result_word,
-        unread::{Cause, causes},
         text::{self, Steps, assumption, before_text, day, made, moves, moves_later, tells},
+        unread::{Cause, causes},
     },
     untrusted::{cell, cell_words, code, fenced},
 };

@@ -7,8 +7,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::words::{BOLD, Causes, DIM, GREEN, RED, YELLOW, aligned, day, heading, users};
 use crate::{
     counted::counted,
-    plan::{Cause, Exceeded, Outlook, Row, Verb},
-    report::forecast::{ASSUMPTIONS, Forecast, Peak, Sums},
+    plan::{Calendar, Cause, Exceeded, Outlook, Row, Verb},
+    report::{
+        accounts::{FEW, by_name},
+        forecast::{ASSUMPTIONS, Forecast, Peak, Sums},
+    },
     time::Duration,
     untrusted::printable,
 };
@@ -33,7 +36,14 @@ pub fn forecast(forecast: &Forecast<'_>) -> String {
     );
     text += &weeks(forecast);
     text += &busiest(forecast);
-    for calendar in forecast.calendars {
+    // Of many accounts, those to which nothing comes are one line.
+    let mut calendars: Vec<&Calendar> = forecast.calendars.iter().collect();
+    let mut calm_accounts = Vec::new();
+    if calendars.len() > FEW {
+        calendars.sort_by_cached_key(|calendar| by_name(&calendar.account));
+        (calm_accounts, calendars) = calendars.into_iter().partition(|calendar| calendar.users.iter().all(is_calm));
+    }
+    for calendar in calendars {
         let _ = write!(text, "\n{}", heading(&calendar.account));
         let lines = calendar.users.iter().filter_map(row_line);
         text += &aligned(lines);
@@ -42,6 +52,11 @@ pub fn forecast(forecast: &Forecast<'_>) -> String {
             let who = if calm == calendar.users.len() { users(calm) } else { format!("{} more", users(calm)) };
             let _ = writeln!(text, "  {who}: nothing until {}", day(*until));
         }
+    }
+    if !calm_accounts.is_empty() {
+        let in_scope = users(calm_accounts.iter().map(|calendar| calendar.users.len()).sum());
+        let accounts = counted(calm_accounts.len(), "account");
+        let _ = writeln!(text, "\n{accounts}: nothing until {} ({in_scope} in scope)", day(*until));
     }
     text += &worries(forecast);
     text += "\n";

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::words::{
-    BOLD, CYAN, Causes, RED, YELLOW, about, aligned, change_line, day, heading, list, style, unread, users, waiting_line,
+    BOLD, CYAN, Causes, RED, YELLOW, about, aligned, change_line, day, heading, list, style, unread, users,
+    waiting_line,
 };
 use crate::{
     apply::{Applied, Failure, Outcome, Sent},
@@ -43,7 +44,9 @@ pub fn accounts_line(groups: &Groups<'_>) -> String {
 
 /// The accounts that are not shown one by one; nothing where all are.
 pub fn quiet_line(groups: &Groups<'_>) -> String {
-    groups.quiet_sentence().map_or_else(String::new, |sentence| format!("{sentence}.\n\n"))
+    // The first line says it already.
+    let sentence = groups.quiet_sentence().filter(|_| !groups.are_calm());
+    sentence.map_or_else(String::new, |sentence| format!("{sentence}.\n\n"))
 }
 
 /// What concerns no single change: warnings, and accounts that could not be read.

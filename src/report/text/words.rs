@@ -14,8 +14,8 @@ use super::measure::{CELL, COLUMN, GAP, unmarked};
 use crate::{
     counted::counted,
     inventory::{Account, UnreadAccount},
-    report::unread::{Cause, causes},
     plan::{Change, KeyRef, Overdue, Reason, Step, Tells, Verb, Waiting, WaitingOn},
+    report::unread::{Cause, causes},
     time::{Day, Duration},
     untrusted::printable,
 };

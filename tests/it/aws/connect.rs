@@ -38,8 +38,13 @@ async fn problems(caller: &TestAccount, accounts: &[(&str, &DeclaredAccount)]) -
 async fn without_declared_accounts_it_is_the_callers_own() {
     let caller = account();
     let connected = try_connect(&caller, &[]).await.expect("connected").accounts;
-    let expected =
-        Account { id: caller.id.clone(), name: None, partition: "aws".to_owned(), region: REGION.to_owned(), membership: None };
+    let expected = Account {
+        id: caller.id.clone(),
+        name: None,
+        partition: "aws".to_owned(),
+        region: REGION.to_owned(),
+        membership: None,
+    };
     assert_eq!(connected.iter().map(Aws::account).collect::<Vec<_>>(), [&expected]);
 }
 

@@ -2,6 +2,7 @@
 
 mod answers;
 mod connect;
+mod organization;
 mod read;
 mod write;
 

@@ -261,3 +261,48 @@ async fn a_run_leaves_its_history() {
     assert_eq!(log.messages(&["ERROR"]), ["evidence not written"]);
     assert_eq!(log.metric("Failures"), [0, 0]);
 }
+
+#[tokio::test]
+async fn accounts_of_an_organisation_are_found_anew_by_each_invocation() {
+    let fixture = Fixture::new().await;
+    let client = fixture.account.organizations();
+    client.create_organization().send().await.expect("an organisation");
+    let join = async |name: &str| -> TestAccount {
+        let request = client.create_account().account_name(name).email(format!("{name}@example.com"));
+        let status = request.send().await.expect("an account").create_account_status.expect("a status");
+        TestAccount { id: status.account_id.expect("an id"), ..fixture.account.clone() }
+    };
+    let organization = "[organization]\nrole = \"keyrota\"\nexternal-id = \"keyrota-4f1c\"\n";
+    fixture.write("keyrota.toml", &format!("{SHARED}{organization}"));
+    let first = join("first").await;
+    let function = fixture.start();
+    let names = |report: &Value| -> Vec<String> {
+        let accounts = report["accounts"].as_array().into_iter().flatten();
+        accounts.filter_map(|one| one["account-name"].as_str().map(str::to_owned)).collect()
+    };
+    let report = function.invoke(&event("plan")).expect("a run");
+    assert_eq!(names(&report), ["first", "master"], "{report:#}");
+    fixture.account.take_requests();
+    first.take_requests();
+
+    // The next one meets who has joined, enters nobody twice, and leaves out who is closed.
+    join("second").await;
+    let report = function.invoke(&event("plan")).expect("a run");
+    assert_eq!(names(&report), ["first", "master", "second"], "{report:#}");
+    let assumed = fixture.account.take_requests().into_iter().filter(|request| request.action == "AssumeRole").count();
+    assert_eq!(assumed, 1, "the first is known");
+    client.close_account().account_id(&first.id).send().await.expect("closed");
+    let report = function.invoke(&event("plan")).expect("a run");
+    assert_eq!(names(&report), ["master", "second"], "{report:#}");
+
+    // Who may not list does not run for nobody.
+    fixture.account.add_fault(Fault::error("ListAccounts", 400, "AccessDeniedException", "No.").forever());
+    let failure = function.invoke(&event("enforce")).expect_err("no list");
+    assert_eq!(failure.kind, "NoAccess");
+    assert!(failure.message.contains("the accounts of the organisation could not be listed"), "{}", failure.message);
+    fixture.account.calm();
+    fixture.write("rules.toml", "version = 1\n[[rotate]]\nusers = [\"ci-*\"]\nunits = [\"Nowhere\"]\n");
+    let failure = function.invoke(&event("enforce")).expect_err("no such unit");
+    assert_eq!(failure.kind, "BadManifest");
+    assert!(failure.message.contains("KR0092"), "{}", failure.message);
+}

@@ -246,7 +246,13 @@ pub fn arn() -> String {
 }
 
 pub fn account() -> Account {
-    Account { id: "111122223333".to_owned(), name: None, partition: "aws".to_owned(), region: "eu-west-1".to_owned() }
+    Account {
+        id: "111122223333".to_owned(),
+        name: None,
+        partition: "aws".to_owned(),
+        region: "eu-west-1".to_owned(),
+        membership: None,
+    }
 }
 
 pub fn t0() -> DateTime<Utc> {

@@ -1,6 +1,7 @@
 //! Accounts that AWS Organizations has: listed, entered by their role, selected by unit and tag.
 
 use aws_sdk_organizations::types::{CreateAccountState, Tag};
+use keyrota::{cloud::aws::sign_in, organization::Question};
 use serde_json::json;
 
 use super::{prepared, shared, user_with_key};
@@ -109,7 +110,8 @@ async fn accounts_are_found_entered_and_selected_by_unit_and_tag() {
 
     // An account that is declared has its name and role from there.
     let declared = format!("{ORGANIZATION}\n[accounts.shop-live]\nid = \"{}\"\nrole = \"other\"\n", prod[0].id);
-    let folder = manifests(&declared, "\n[[rotate]]\naccounts = [\"shop-live\"]\nunits = [\"Workloads\"]\nusers = [\"*\"]\n");
+    let folder =
+        manifests(&declared, "\n[[rotate]]\naccounts = [\"shop-live\"]\nunits = [\"Workloads\"]\nusers = [\"*\"]\n");
     folder.run_in(management, &["plan"]).exits(0).shows(&["(shop-live)", "Plan: 1 to create"]);
     let roles: Vec<String> = management.take_requests().into_iter().filter_map(|request| request.role).collect();
     assert!(roles.contains(&format!("arn:aws:iam::{}:role/other", prod[0].id)), "{roles:?}");
@@ -132,13 +134,17 @@ async fn what_the_organisation_refuses_or_has_not_is_an_error_and_never_calm() {
         "did you mean `Workloads/Prod`?",
     ]);
     let folder = manifests(ORGANIZATION, &rule("\"prod\""));
-    folder.run_in(management, &["plan"]).exits(1).says(&["did you mean `Workloads/Prod`? A unit is named from the root down"]);
+    folder
+        .run_in(management, &["plan"])
+        .exits(1)
+        .says(&["did you mean `Workloads/Prod`? A unit is named from the root down"]);
 
     // Two rules by two units: the usual error, which shows both.
     let both = rule("\"Workloads\"") + &rule("\"Workloads/Prod\"");
     let folder = manifests(ORGANIZATION, &both);
     let run = folder.run_in(management, &["plan"]).exits(0);
-    run.says(&["KR0035", "`units` (`Workloads`)", "`units` (`Workloads/Prod`)"]).shows(&["Plan: 2 to create", "2 blocked"]);
+    run.says(&["KR0035", "`units` (`Workloads`)", "`units` (`Workloads/Prod`)"])
+        .shows(&["Plan: 2 to create", "2 blocked"]);
 
     // Ten that can't be entered, and one that is suspended in between.
     let all = rule("\"Workloads\"");
@@ -150,7 +156,11 @@ async fn what_the_organisation_refuses_or_has_not_is_an_error_and_never_calm() {
     }
     management.organizations().close_account().account_id(&prod[1].id).send().await.expect("closed");
     let run = folder.run_in(management, &["plan"]).exits(5);
-    run.shows(&["Plan: 1 to create", "lab", "shop-dev"]).says(&["error: 2 accounts: role arn:aws:iam::<account>:role/keyrota could not be assumed", "pay roll", "suspended"]);
+    run.shows(&["Plan: 1 to create", "lab", "shop-dev"]).says(&[
+        "error: 2 accounts: role arn:aws:iam::<account>:role/keyrota could not be assumed",
+        "pay roll",
+        "suspended",
+    ]);
     let plan = folder.run_in(management, &["plan", "--format", "json"]).exits(5).json();
     assert_eq!(plan["accounts-unread"].as_array().map(Vec::len), Some(2), "{plan:#}");
     management.calm();
@@ -160,10 +170,14 @@ async fn what_the_organisation_refuses_or_has_not_is_an_error_and_never_calm() {
         ("ListRoots", "AccessDeniedException", "this is the management account, so a policy of its own is enough"),
         ("ListAccountsForParent", "AccessDeniedException", "`organizations:ListAccountsForParent`"),
         ("ListRoots", "AWSOrganizationsNotInUseException", "is in no organisation"),
-        ("ListOrganizationalUnitsForParent", "TooManyRequestsException", ""),
     ] {
         management.add_fault(Fault::error(action, 400, code, "You don't have permissions.").forever());
-        folder.run_in(management, &["plan"]).exits(1).says(&["could not be listed: organizations:", action, code, hint]);
+        folder.run_in(management, &["plan"]).exits(1).says(&[
+            "could not be listed: organizations:",
+            action,
+            code,
+            hint,
+        ]);
         management.calm();
     }
     // One that AWS throttles is asked again.
@@ -175,4 +189,46 @@ async fn what_the_organisation_refuses_or_has_not_is_an_error_and_never_calm() {
     dev[0].add_fault(Fault::error("ListRoots", 400, "AccessDeniedException", "You don't have permissions.").forever());
     let run = folder.run_in(&dev[0], &["plan"]).exits(1);
     run.says(&[&management.id, "register-delegated-administrator"]);
+}
+
+#[tokio::test]
+async fn what_is_throttled_beyond_patience_or_makes_no_sense_is_no_list() {
+    let organization = Organization::new().await;
+    let management = &organization.management;
+    let caller = sign_in(&management.settings(), None).await.unwrap_or_else(|error| panic!("{error}"));
+    let question = Question { units: true, tags: true, ..Question::default() };
+    let listed = caller.organization(&question).await.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!((listed.members.len(), listed.units.len()), (5, 4), "{listed:#?}");
+    let page = "<html>Welcome to this hotel's network</html>";
+    let throttled =
+        || Fault::error("ListOrganizationalUnitsForParent", 400, "TooManyRequestsException", "Rate exceeded");
+    for (fault, says) in [
+        (throttled(), "Rate exceeded"),
+        (Fault::body("ListAccountsForParent", 200, page), "AWS's answer makes no sense"),
+        (Fault::body("ListAccountsForParent", 200, "{\"Roots\": []}"), "AWS's answer makes no sense"),
+        (Fault::body("ListAccountsForParent", 200, "{\"Accounts\": [{\"Id\": \"111122223333\"}]}"), "has no state"),
+        (Fault::body("ListTagsForResource", 200, "{\"TagList\": []}"), "AWS's answer makes no sense"),
+        (Fault::body("ListRoots", 200, "{\"Roots\": []}"), "it has no root"),
+    ] {
+        management.add_fault(fault.forever());
+        let error = caller.organization(&question).await.expect_err("no list").to_string();
+        assert!(error.contains(says), "{error}");
+        management.calm();
+    }
+    // An organisation has one account at least.
+    management.add_fault(Fault::body("ListAccounts", 200, "{\"Accounts\": []}").forever());
+    let error = caller.organization(&Question::default()).await.expect_err("no list").to_string();
+    assert!(error.contains("not even the one that manages it"), "{error}");
+    management.calm();
+    // Pages are followed.
+    let page = |id: &str, next: &str| {
+        let account = json!({ "Id": id, "Name": format!("far {id}"), "State": "PENDING_CLOSURE" });
+        json!({ "Accounts": [account], "NextToken": next }).to_string()
+    };
+    for (id, next) in [("111122223333", "2"), ("111122224444", "")] {
+        management.add_fault(Fault::body("ListAccounts", 200, &page(id, next)));
+    }
+    let listed = caller.organization(&Question::default()).await.unwrap_or_else(|error| panic!("{error}"));
+    let found: Vec<_> = listed.members.iter().map(|one| (one.id.as_str(), one.inactive.as_deref())).collect();
+    assert_eq!(found, [("111122223333", Some("PENDING_CLOSURE")), ("111122224444", Some("PENDING_CLOSURE"))]);
 }
