@@ -27,7 +27,7 @@ use keyrota::{
         Reads,
         sandbox::{IamUser, Sandbox, StoredSecret, StoredVersion, World},
     },
-    fleet::{AboutAttempt, Attempt, Listed, Merge},
+    fleet::{AboutAttempt, Attempt, Listed, Merge, RunId},
     inventory::{Account, CURRENT, Key, KeyId, LastUse, SmtpUse, Status, TAG_NOTIFIED, TAG_OWNER},
     manifest::{self, Manifest},
     report::json::Whole,
@@ -182,8 +182,8 @@ async fn invocation(manifest: &Manifest, remote: Remote) -> (Attempt, usize, f64
     assert!(applied.outcomes.iter().all(|outcome| outcome.result.is_ok()));
     let of = clouds[0].account();
     let account = Listed { id: of.id.clone(), name: of.name.clone(), membership: None };
-    let about =
-        AboutAttempt { run: "bench", account: &account, mode: "enforce", began: now(), ended: now(), commit: None };
+    let run = run_id();
+    let about = AboutAttempt { run: &run, account: &account, began: now(), ended: now(), commit: None };
     let attempt = Attempt::new(&about, &planned, Some(&applied), None);
     (attempt, clouds[0].server.count() + BESIDE, began.elapsed().as_secs_f64())
 }
@@ -201,7 +201,7 @@ fn merge() -> Figures {
     for number in 0..ACCOUNTS {
         let id = id(number);
         let text = fs::read(folder.join(&id)).expect("what was written");
-        merge.add(vec![(Attempt::parse(&text, "bench", &id).expect("what was written"), false)], now());
+        merge.add(vec![(Attempt::parse(&text, &run_id(), &id).expect("what was written"), false)], now());
     }
     let merged = merge.finish(now());
     assert!(!merged.verdict.has_failures() && merged.accounts == ACCOUNTS);
@@ -228,6 +228,10 @@ fn write(folder: &Path) {
 
 fn now() -> DateTime<Utc> {
     "2026-11-23T08:00:00Z".parse().expect("a time")
+}
+
+fn run_id() -> RunId {
+    RunId::new("bench", Mode::Enforce).expect("a name")
 }
 
 fn manifest() -> Manifest {

@@ -108,12 +108,14 @@ pub struct Merging<'a> {
     pub fingerprint: &'a str,
     /// The accounts that have no report, and why.
     pub unread: &'a [UnreadAccount],
+    /// The accounts that nobody looks at.
+    pub left_out: &'a [UnreadAccount],
 }
 
 /// Makes one report of those of single accounts, in their order. `None`: there is none.
 #[must_use]
 pub fn merge(parts: Vec<Part>, merging: &Merging<'_>) -> Option<Evidence> {
-    let Merging { provenance, fingerprint, unread } = *merging;
+    let Merging { provenance, fingerprint, unread, left_out: others } = *merging;
     let first = parts.iter().map(|part| part.as_of.clone()).min()?;
     let as_of = parts.iter().map(|part| part.as_of.clone()).max()?;
     let mut all = Sum::default();
@@ -131,7 +133,9 @@ pub fn merge(parts: Vec<Part>, merging: &Merging<'_>) -> Option<Evidence> {
     let told: BTreeSet<&str> = (accounts.iter().map(|account| account.account.as_str()))
         .chain(completeness.accounts_unread.iter().filter_map(|unread| unread.account.as_deref()))
         .collect();
-    let left_out = std::mem::take(&mut completeness.accounts_left_out);
+    let mut left_out = std::mem::take(&mut completeness.accounts_left_out);
+    let others = others.iter().filter_map(|one| Some((one.id.clone()?, one.name.clone()?)));
+    left_out.extend(others.map(|(account, account_name)| AccountName { account, account_name }));
     let mut left_out: Vec<AccountName> =
         left_out.into_iter().filter(|name| !told.contains(name.account.as_str())).collect();
     left_out.sort_by(|a, b| (&a.account, &a.account_name).cmp(&(&b.account, &b.account_name)));

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::listed::Listed;
+use super::{listed::Listed, names::RunId};
 use crate::{
     apply::Applied,
     cloud::Reads,
@@ -114,11 +114,9 @@ pub struct Remark {
 #[derive(Clone, Debug)]
 pub struct AboutAttempt<'a> {
     /// The run.
-    pub run: &'a str,
+    pub run: &'a RunId,
     /// The account.
     pub account: &'a Listed,
-    /// `enforce`, `tend` or `plan`.
-    pub mode: &'a str,
     /// When it began.
     pub began: DateTime<Utc>,
     /// When it ended.
@@ -138,6 +136,7 @@ impl Attempt {
         failure: Option<AttemptFailure>,
     ) -> Self {
         let AboutAttempt { run, began: at, ended, commit, .. } = *about;
+        let run = run.to_string();
         let report = Report { plan: &planned.plan, revision: commit, since: None, applied };
         let none = Applied::default();
         let done = applied.unwrap_or(&none);
@@ -150,7 +149,7 @@ impl Attempt {
         }
         let mut workload = Workload::default();
         planned.measure(applied, &mut workload);
-        let known = About { run, by: "function", at, ended, commit };
+        let known = About { run: &run, by: "function", at, ended, commit };
         let refused = failure.is_some();
         let done = Done {
             report: json::value(&report),
@@ -177,12 +176,12 @@ impl Attempt {
     }
 
     fn blank(about: &AboutAttempt<'_>) -> Self {
-        let AboutAttempt { run, account, mode, began, ended, .. } = *about;
+        let AboutAttempt { run, account, began, ended, .. } = *about;
         Self {
             schema: SCHEMA.to_owned(),
-            run: run.to_owned(),
+            run: run.to_string(),
             account: account.clone(),
-            mode: mode.to_owned(),
+            mode: run.mode().as_str().to_owned(),
             began,
             ended,
             failure: None,
@@ -220,13 +219,14 @@ impl Attempt {
     ///
     /// # Errors
     /// It is something else, or of another run or account.
-    pub fn parse(text: &[u8], run: &str, account: &str) -> Result<Self, String> {
+    pub fn parse(text: &[u8], run: &RunId, account: &str) -> Result<Self, String> {
         let attempt: Self = serde_json::from_slice(text).map_err(|error| error.to_string())?;
         if attempt.schema != SCHEMA {
             return Err(format!("its `schema` is not {SCHEMA}"));
         }
-        if attempt.run != run || attempt.account.id != account {
-            return Err(format!("it is of account {} in run {}", attempt.account.id, attempt.run));
+        let Self { run: of, mode, account: Listed { id, .. }, .. } = &attempt;
+        if *of != run.to_string() || mode != run.mode().as_str() || id != account {
+            return Err(format!("it is of account {id} in run {of} ({mode})"));
         }
         Ok(attempt)
     }

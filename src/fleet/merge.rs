@@ -120,7 +120,13 @@ impl Merge {
             self.refused.push(format!("account {}: {}", last.account, failure.message));
         }
         self.verdict.extend(of_account(&last.account, last.verdict.clone()));
-        let mut run = RunMetrics { completed: true, ..RunMetrics::default() };
+        // Where a limit kept it from changing anything, nothing was completed.
+        let is_refused = last.failure.is_some() && last.done.is_some();
+        let mut run = RunMetrics {
+            completed: !is_refused,
+            failures: usize::from(is_refused),
+            ..RunMetrics::default()
+        };
         let count = tries.len();
         for (number, (attempt, is_told)) in tries.into_iter().enumerate() {
             let is_last = number + 1 == count;

@@ -16,5 +16,5 @@ pub use self::{
     failures::causes,
     listed::{Listed, parse_list, render_list},
     merge::{Merge, Merged},
-    names::{BadRunId, Made, RunId, accounts, evidence, list, made_of, map, merged, reports, results, result},
+    names::{BadRunId, Made, RunId, accounts, evidence, left_out, list, made_of, map, merged, reports, result, results},
 };

@@ -1,35 +1,46 @@
 //! What the objects of a run are called in its bucket. In order of their names, those of a kind are in order of time.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
 
 use chrono::{DateTime, Utc};
 
-use crate::untrusted::printable;
+use crate::{run::Mode, untrusted::printable};
 
-/// The name of a run: that of the execution of the state machine that began it.
+/// A run: the name of the execution of the state machine that began it, and what it may do. Of one name, a run that plans has
+/// nothing in common with one that changes something.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RunId(String);
+pub struct RunId {
+    name: String,
+    mode: Mode,
+}
 
 /// What can't be the name of a run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` can't be the name of a run: it has up to 80 letters, digits, `-` and `_`")]
+#[error("`{0}` can't be the name of a run: it has up to 80 letters, digits, `.`, `-` and `_`, and begins with none of the three")]
 pub struct BadRunId(String);
 
-impl FromStr for RunId {
-    type Err = BadRunId;
-
-    fn from_str(text: &str) -> Result<Self, BadRunId> {
-        let is_fine = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        match (1..=80).contains(&text.len()) && text.chars().all(is_fine) {
-            true => Ok(Self(text.to_owned())),
-            false => Err(BadRunId(printable(text).chars().take(100).collect())),
+impl RunId {
+    /// # Errors
+    /// It can't be a name.
+    pub fn new(name: &str, mode: Mode) -> Result<Self, BadRunId> {
+        let is_fine = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+        let begins = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+        match begins && name.len() <= 80 && name.chars().all(is_fine) {
+            true => Ok(Self { name: name.to_owned(), mode }),
+            false => Err(BadRunId(printable(name).chars().take(100).collect())),
         }
+    }
+
+    /// What it may do.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.mode
     }
 }
 
 impl fmt::Display for RunId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.name)
     }
 }
 
@@ -51,13 +62,19 @@ impl fmt::Display for Made {
 
 /// What all objects of a run begin with.
 fn of(run: &RunId) -> String {
-    format!("runs/{run}/")
+    format!("runs/{run}/{}/", run.mode.as_str())
 }
 
 /// All accounts of a run, as they were listed.
 #[must_use]
 pub fn accounts(run: &RunId) -> String {
     of(run) + "accounts/"
+}
+
+/// Accounts that nobody looks at, and why.
+#[must_use]
+pub fn left_out(run: &RunId) -> String {
+    of(run) + "left-out/"
 }
 
 /// Those that are to be done, for the state machine.
@@ -124,7 +141,7 @@ mod tests {
 
     #[test]
     fn names_tell_what_became_of_an_account() {
-        let run: RunId = "run-1".parse().expect("a name");
+        let run = RunId::new("run-1", Mode::Enforce).expect("a name");
         let made = Made { at: "2026-11-23T08:00:00.25Z".parse().expect("a time"), by: "8476a536-e9f4".to_owned() };
         for is_good in [true, false] {
             let name = result(&run, "111122223333", &made, is_good);
@@ -134,8 +151,11 @@ mod tests {
         for odd in ["", "111122223333", "111122223333/x.json", "111122223333/x.other.json"] {
             assert_eq!(made_of(odd), None, "{odd}");
         }
-        for bad in ["", "a/b", "..", "run 1", &"a".repeat(81)] {
-            assert!(bad.parse::<RunId>().is_err(), "{bad}");
+        for bad in ["", "a/b", "..", "-a", "run 1", &"a".repeat(81)] {
+            assert!(RunId::new(bad, Mode::Enforce).is_err(), "{bad}");
         }
+        // What was planned is not done.
+        let planned = RunId::new("run-1", Mode::Plan).expect("a name");
+        assert_ne!(results(&run), results(&planned));
     }
 }

@@ -17,6 +17,9 @@ use crate::{
 /// In how many entries a digest says the same kind of thing of one account: mail programs cut long mails.
 pub(super) const MOST_ENTRIES: usize = 100;
 
+/// Of so many accounts a digest tells one by one.
+const MOST_ACCOUNTS: usize = 50;
+
 /// What a mail says.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "what a variant says names its fields")]
@@ -244,9 +247,15 @@ impl Digest {
             unread,
             unmanaged,
         } = self;
-        let accounts_: Vec<Value> = accounts.iter().map(|one| one.values(language)).collect();
+        // Of a thousand accounts, those in which something needs a person come first, and those that are not named are counted.
+        let mut in_order: Vec<&AccountDigest> = accounts.iter().collect();
+        if in_order.len() > MOST_ACCOUNTS {
+            in_order.sort_by_key(|one| (one.failed.is_empty(), one.blocked.is_empty()));
+        }
+        let accounts_: Vec<Value> = in_order.iter().take(MOST_ACCOUNTS).map(|one| one.values(language)).collect();
         context! {
             accounts => accounts_,
+            more_accounts => accounts.len().saturating_sub(MOST_ACCOUNTS),
             created => *created,
             deactivated => *deactivated,
             deleted => *deleted,

@@ -24,7 +24,7 @@ pub enum Asked {
     /// A run over all accounts.
     Run(Mode),
     /// One step of a run in parts: see `docs/fleet.md`.
-    Step(Mode, RunId, Step),
+    Step(RunId, Step),
 }
 
 /// A step of a run in parts.
@@ -83,13 +83,13 @@ pub fn asked(event: &Event) -> Result<Asked, Failure> {
     }
     let needed = |name: &str| field(name).ok_or_else(|| wrong(&format!("the event of the step `{step}` has no `{name}`")));
     let run = needed("run")?.as_str().ok_or_else(|| wrong("the event's `run` is not a text"))?;
-    let run: RunId = run.parse().map_err(|error: fleet::BadRunId| wrong(&error.to_string()))?;
+    let run = RunId::new(run, mode).map_err(|error| wrong(&error.to_string()))?;
     let step = match step {
         "list" => Step::List,
         "account" => Step::Account(account(needed("account")?)?),
         _ => Step::Merge(after(needed("map")?, needed("began")?, needed("execution")?)?),
     };
-    Ok(Asked::Step(mode, run, step))
+    Ok(Asked::Step(run, step))
 }
 
 fn wrong(what: &str) -> Failure {

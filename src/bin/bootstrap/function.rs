@@ -116,12 +116,12 @@ impl Function {
         };
         match asked(&payload)? {
             Asked::Run(mode) => self.run(mode, &invocation).await,
-            Asked::Step(mode, run, step) => {
+            Asked::Step(run, step) => {
                 let fleet = self.fleet.as_ref().ok_or_else(Fleet::missing)?;
                 match step {
                     Step::List => fleet.list(self, &run, &invocation).await,
-                    Step::Account(account) => fleet.account(self, mode, &run, account, &invocation).await,
-                    Step::Merge(after) => fleet.merge(self, mode, &run, after, &invocation).await,
+                    Step::Account(account) => fleet.account(self, &run, account, &invocation).await,
+                    Step::Merge(after) => fleet.merge(self, &run, after, &invocation).await,
                 }
             }
         }

@@ -179,7 +179,7 @@ impl Fleet {
         assert_eq!(answer["again"], true, "{answer}");
 
         let victim = &self.accounts[0];
-        let garbage = format!("runs/{run}/results/{victim}/99999999T000000000Z-x.done.json");
+        let garbage = format!("runs/{run}/enforce/results/{victim}/99999999T000000000Z-x.done.json");
         self.put("fleet", &garbage, "{\"schema\":");
         let error = self.invoke(&merge(0)).expect_err("it is no result");
         assert!(error.contains(victim) && error.contains("can't be used"), "{error}");
@@ -192,8 +192,8 @@ impl Fleet {
             let input = json!({ "mode": "enforce", "step": "account", "run": "by-hand", "account": { "id": account } });
             json!({ "Input": input.to_string(), "Status": "FAILED", "Error": "Sandbox.Timedout", "Cause": "{\"errorMessage\":\"Task timed out\"}" })
         };
-        self.put("fleet", "runs/by-hand/map/0/manifest.json", "{}");
-        self.put("fleet", "runs/by-hand/map/0/FAILED_0.json", &json!([child(victim)]).to_string());
+        self.put("fleet", "runs/by-hand/enforce/map/0/manifest.json", "{}");
+        self.put("fleet", "runs/by-hand/enforce/map/0/FAILED_0.json", &json!([child(victim)]).to_string());
         let mut event = merge(0);
         event["run"] = json!("by-hand");
         event["map"] = json!({ "Error": "States.ExceedToleratedFailureThreshold", "Cause": "too many" });

@@ -227,7 +227,7 @@ impl Fleet {
 
     /// The results of a run so far: by account, whether each try did everything.
     pub fn results(&self, run: &str) -> BTreeMap<String, Vec<bool>> {
-        let prefix = format!("runs/{run}/results/");
+        let prefix = format!("runs/{run}/enforce/results/");
         let mut results = BTreeMap::<String, Vec<bool>>::new();
         for name in self.objects("fleet", &prefix) {
             let (account, file) = name.strip_prefix(&prefix).and_then(|rest| rest.split_once('/')).expect("a result");
@@ -238,14 +238,14 @@ impl Fleet {
 
     /// The last report of a run.
     pub fn report(&self, run: &str) -> Value {
-        let names = self.objects("fleet", &format!("runs/{run}/report/"));
+        let names = self.objects("fleet", &format!("runs/{run}/enforce/report/"));
         let last = names.iter().max().expect("a report");
         serde_json::from_str(&self.object("fleet", last)).expect("JSON")
     }
 
     /// An account as the run listed it.
     pub fn listed(&self, run: &str, account: &str) -> Value {
-        let names = self.objects("fleet", &format!("runs/{run}/accounts/"));
+        let names = self.objects("fleet", &format!("runs/{run}/enforce/accounts/"));
         let all: Value = serde_json::from_str(&self.object("fleet", &names[0])).expect("JSON");
         all.as_array().expect("a list").iter().find(|one| one["id"] == account).expect("listed").clone()
     }
@@ -303,6 +303,9 @@ fn statements_of_function() -> Vec<Value> {
         ("fleet_buckets", json!(["arn:aws:s3:::keyrota-fleet"])),
     ]);
     let mut statements = terraform::statements_of("function/statements/share", &values);
+    // ministack knows no `s3:if-none-match`.
+    statements.iter_mut().filter(|one| one["Sid"] == "AddParts").for_each(|one| drop(one["Condition"].take()));
+    statements.iter_mut().filter_map(Value::as_object_mut).for_each(|one| one.retain(|_, value| !value.is_null()));
     values = BTreeMap::from([
         ("mail_identities", json!([format!("arn:aws:ses:eu-west-1:{HOME}:identity/keyrota@example.com")])),
         ("mail_from", json!("keyrota@example.com")),

@@ -32,7 +32,6 @@ impl Fleet {
     pub async fn account(
         &self,
         function: &Function,
-        mode: Mode,
         run: &RunId,
         account: Listed,
         invocation: &Invocation,
@@ -51,14 +50,13 @@ impl Fleet {
         let made = Made { at: *began, by: id.clone() };
         let name = run.to_string();
         let about = AboutAttempt {
-            run: &name,
+            run,
             account: &account,
-            mode: mode.as_str(),
             began: *began,
             ended: *began,
             commit: function.revision.as_deref(),
         };
-        let (attempt, changes, why) = self.attempt(function, mode, &manifest, about, run, &made, invocation).await;
+        let (attempt, changes, why) = self.attempt(function, &manifest, about, &made, invocation).await;
         let file = result(run, &account.id, &made, attempt.is_good());
         bucket.add(&file, &attempt.render()).await.map_err(no_bucket)?;
         let failed = why.or_else(|| failure(&attempt.verdict, changes));
@@ -69,17 +67,15 @@ impl Fleet {
     }
 
     /// What this invocation does, how many changes it tries, and why it fails beside them.
-    #[expect(clippy::too_many_arguments, reason = "what the step was asked for, and with what")]
     async fn attempt(
         &self,
         function: &Function,
-        mode: Mode,
         manifest: &Manifest,
         about: AboutAttempt<'_>,
-        run: &RunId,
         made: &Made,
         invocation: &Invocation,
     ) -> (Attempt, usize, Option<Failure>) {
+        let (run, mode) = (about.run, about.run.mode());
         let unread = |failure: Failure, hint: Option<String>| {
             let about = AboutAttempt { ended: Utc::now(), ..about.clone() };
             let of_attempt =

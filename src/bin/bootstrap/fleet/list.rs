@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use keyrota::{
     cloud::Archive,
-    fleet::{Listed, Made, RunId, accounts, list, made_of, render_list, results},
+    fleet::{Listed, Made, RunId, accounts, left_out, list, made_of, render_list, results},
 };
 use serde_json::{Value, json};
 
@@ -42,6 +42,9 @@ impl Fleet {
         let to_do: Vec<Listed> = in_order.filter(|account| !done.contains(account.id.as_str())).collect();
         let made = Made { at: *now, by: id.clone() };
         bucket.add(&format!("{}{made}.json", accounts(run)), &render_list(&all)).await.map_err(no_bucket)?;
+        // The merge tells of them.
+        let left = json!(found.left_out()).to_string();
+        bucket.add(&format!("{}{made}.json", left_out(run)), &left).await.map_err(no_bucket)?;
         let name = list(run, &made);
         bucket.add(&name, &render_list(&to_do)).await.map_err(no_bucket)?;
         let (count, left) = (all.len(), to_do.len());

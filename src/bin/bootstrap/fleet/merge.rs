@@ -12,10 +12,12 @@ use keyrota::{
     cloud::{Archive, aws::Bucket},
     evidence::{Merging, Part, merge as merge_reports},
     fleet::{
-        Attempt, Listed, Made, Merge, Merged, RunId, accounts, causes, evidence as evidence_name, made_of, map, merged,
+        Attempt, Listed, Made, Merge, Merged, RunId, accounts, causes, evidence as evidence_name, left_out, made_of, map,
+        merged,
         parse_list, reports, results,
     },
     history::{file_name, mail_record, render},
+    inventory::UnreadAccount,
     mail::Outbox,
     manifest::Manifest,
     notify::{Sending, send_digest},
@@ -62,7 +64,6 @@ impl Fleet {
     pub async fn merge(
         &self,
         function: &Function,
-        mode: Mode,
         run: &RunId,
         After { stopped, is_again }: After,
         invocation: &Invocation,
@@ -71,7 +72,7 @@ impl Fleet {
             tracing::info!(run = %run, "started again: accounts that failed come next");
             return Ok(json!({ "run": run.to_string(), "again": true }));
         }
-        let Invocation { began: now, id, .. } = invocation;
+        let (Invocation { began: now, id, .. }, mode) = (invocation, run.mode());
         let manifest = function.load(*now)?;
         let (bucket, made) = (self.bucket().await?, Made { at: *now, by: id.clone() });
         let all = last_list(bucket, run).await?;
@@ -191,8 +192,9 @@ impl Fleet {
                 break;
             }
         }
-        let provenance = function.provenance();
-        let merging = |unread| Merging { provenance: &provenance, fingerprint: &manifest.fingerprint, unread };
+        let (provenance, left_out) = (function.provenance(), last_left_out(bucket, run).await);
+        let (fingerprint, left_out) = (manifest.fingerprint.as_str(), &left_out[..]);
+        let merging = |unread| Merging { provenance: &provenance, fingerprint, unread, left_out };
         if rows <= most {
             if let Some(report) = merge_reports(parts, &merging(&unread)) {
                 evidence.add_report(name, &report).await;
@@ -269,6 +271,21 @@ async fn last_list(bucket: &Bucket, run: &RunId) -> Result<Vec<Listed>, Failure>
         .map_err(|error| Failure { kind: "NoBucket", message: format!("the list {last} can't be used: {error}") })
 }
 
+/// The accounts that nobody looks at, as the run has noted them last. Where that can't be read, the log says so.
+async fn last_left_out(bucket: &Bucket, run: &RunId) -> Vec<UnreadAccount> {
+    let files = bucket.within(&left_out(run));
+    let last = async {
+        let names = files.names("").await.map_err(|error| error.message)?;
+        let Some(last) = names.last() else { return Ok(Vec::new()) };
+        let text = files.content(last).await.map_err(|error| error.message)?;
+        serde_json::from_slice(&text).map_err(|error| format!("{last}: {error}"))
+    };
+    last.await.unwrap_or_else(|error| {
+        tracing::error!(error, "the accounts that nobody looks at could not be read");
+        Vec::new()
+    })
+}
+
 /// What was tried in an account: the name of each object, who made it, and what it holds.
 ///
 /// # Errors
@@ -283,7 +300,7 @@ async fn read(
     let mut attempts = Vec::new();
     for (name, made) in tries {
         let text = results.content(&name).await.map_err(|error| error.message)?;
-        let attempt = Attempt::parse(&text, &run.to_string(), &account.id)
+        let attempt = Attempt::parse(&text, run, &account.id)
             .map_err(|error| format!("its result {name} can't be used: {error}; a run of another name reads it again"))?;
         attempts.push((name, made, attempt));
     }
