@@ -64,11 +64,15 @@ fn read<'a>(planned: &Planned<'a, Remote>) -> BTreeSet<&'a str> {
 async fn what_does_not_fit_is_named_and_comes_first_the_next_time() {
     let clouds: Vec<Remote> = (0..60).map(|number| account(number, USERS, 10)).collect();
     let manifest = manifest();
+    let (one, began) = ([account(99, USERS, 10)], Instant::now());
+    Run::new(&manifest, &one, Mode::Plan, now()).plan(&|_| {}).await.expect("it is read");
+    // Enough for sixteen accounts after the other twice, and not three times.
+    let time = began.elapsed().mul_f64(2.5);
     let mut workload = Workload { is_kept: true, ..Workload::default() };
 
     // Nothing is known yet: accounts are begun until there is no time, and the last ones are cut short.
     let earlier = workload.clone();
-    let until = Instant::now() + Duration::from_secs(16);
+    let until = Instant::now() + time;
     let run = Run { read_until: Some(until), earlier: &earlier, ..Run::new(&manifest, &clouds, Mode::Enforce, now()) };
     let first = run.plan(&|_| {}).await.expect("some are read");
     let left = &first.plan.accounts_unread;
@@ -85,7 +89,7 @@ async fn what_does_not_fit_is_named_and_comes_first_the_next_time() {
 
     // What was left comes first; and as it is known how long an account takes, none is begun that does not fit.
     let earlier = workload.clone();
-    let until = Instant::now() + Duration::from_secs(16);
+    let until = Instant::now() + time;
     let run = Run { read_until: Some(until), earlier: &earlier, ..Run::new(&manifest, &clouds, Mode::Enforce, now()) };
     let second = run.plan(&|_| {}).await.expect("some are read");
     assert_eq!(second.plan.unreadable().count(), 0, "nothing is begun in vain");

@@ -16,7 +16,7 @@ use std::{
 };
 
 use chrono::{TimeDelta, Utc};
-use keyrota::evidence;
+use keyrota::{evidence, workload::Workload};
 use serde_json::{Value, json};
 
 use self::setup::{ACCOUNTS, Execution, Fleet};
@@ -30,14 +30,15 @@ fn kill(process: u32) {
     assert!(status.is_ok_and(|status| status.success()), "{process} is there");
 }
 
-/// Kills so many invocations while accounts are worked off.
-fn kill_some(fleet: &Fleet, execution: &Execution, count: usize) {
+/// Kills so many invocations while accounts are worked off, when this one was.
+fn kill_some(fleet: &Fleet, execution: &Execution, after: &str, count: usize) {
     let began = Instant::now();
     let mut killed = BTreeSet::new();
     while killed.len() < count {
         assert!(began.elapsed() < PATIENCE && fleet.is_running(execution), "{killed:?}: nothing is worked off");
         // Not in the list at the beginning, which all of it hangs on, nor in the merge.
-        let done = fleet.results(&execution.run).len();
+        let results = fleet.results(&execution.run);
+        let done = if results.contains_key(after) { results.len() } else { 0 };
         let victim = fleet.deployment.functions().into_iter().find(|process| !killed.contains(process));
         if let Some(victim) = victim.filter(|_| done > 3 + 5 * killed.len()) {
             kill(victim);
@@ -50,12 +51,15 @@ fn kill_some(fleet: &Fleet, execution: &Execution, count: usize) {
 #[tokio::test]
 async fn fifty_accounts_are_rotated_once_whatever_is_killed() {
     let mut fleet = Fleet::new();
-    let locked = fleet.accounts[7].clone();
+    // The first of the list: what is killed later is another one.
+    let ids: Vec<&str> = fleet.accounts.iter().map(String::as_str).collect();
+    let first = Workload::default().order(&ids, Utc::now())[0];
+    let locked = fleet.accounts[first].clone();
     fleet.lay_role(&locked, "another-id");
 
     // What is killed, and what can't be entered, keeps nobody from being rotated.
     let first = fleet.start(&json!({ "mode": "enforce" }));
-    kill_some(&fleet, &first, 3);
+    kill_some(&fleet, &first, &locked, 3);
     let ended = fleet.end_of(&first, PATIENCE);
     assert_eq!(ended["status"], "FAILED", "{ended:#}");
     let report = fleet.report(&first.run);
@@ -85,7 +89,8 @@ async fn fifty_accounts_are_rotated_once_whatever_is_killed() {
     );
     let summaries = fleet.summaries();
     assert_eq!(summaries.len(), 1, "one summary");
-    assert!(unread.keys().all(|id| summaries[0].contains(id)), "{}", summaries[0]);
+    let names = report["accounts-unread"].as_array().expect("a list").iter().map(|one| one["account-name"].as_str());
+    assert!(names.flatten().all(|name| summaries[0].contains(name)), "{}", summaries[0]);
     assert_eq!(fleet.results(&first.run).values().filter(|tries| tries.len() > 1).count(), 0, "nothing tries by itself");
 
     // Started again with its name, it does those that are left, and tells of nothing twice.
@@ -102,9 +107,13 @@ async fn fifty_accounts_are_rotated_once_whatever_is_killed() {
         let expected = if *account == locked { 2 } else { 1 };
         assert!(done == 1 && tries.len() == expected, "account {account}: {tries:?}");
     }
+    let mut active = 0;
     for account in &fleet.accounts {
-        let keys = fleet.active_keys(account);
-        assert_eq!(keys.len(), 2, "account {account} was rotated once: {keys:?}");
+        let keys = fleet.keys(account);
+        active += keys.0;
+        // Of a creation that was killed between two calls, the key that it left is stopped first, and deleted after its hold.
+        let is_lost = lost.iter().any(|(id, _)| *id == account);
+        assert!(keys == (2, 0) || (is_lost && keys == (1, 1)), "account {account} was rotated once: {keys:?}");
     }
     let metrics = fleet.metrics();
     assert_eq!((metrics.len(), &metrics[1]["Failures"]), (2, &json!(0)), "{metrics:#?}");
@@ -114,7 +123,7 @@ async fn fifty_accounts_are_rotated_once_whatever_is_killed() {
     assert_eq!(summaries.len(), 2);
     let is_told = |id: &str| summaries[1].contains(&format!("Account {id}"));
     assert!(is_told(&locked) && !fleet.accounts.iter().any(|id| !unread.contains_key(id.as_str()) && is_told(id)));
-    fleet.check_evidence(&first.run, 2);
+    fleet.check_evidence(&first.run, 2, active);
 
     // The next run has nothing to do, and says so to nobody.
     fleet.deployment.set_clock(Utc::now() + TimeDelta::hours(2));
@@ -130,7 +139,7 @@ async fn fifty_accounts_are_rotated_once_whatever_is_killed() {
 
 impl Fleet {
     /// The evidence of a run that was merged so many times: a history each time, and a report of all keys.
-    fn check_evidence(&self, run: &str, merges: usize) {
+    fn check_evidence(&self, run: &str, merges: usize, active: usize) {
         let run: String = run.chars().filter(char::is_ascii_alphanumeric).collect();
         let files = self.objects("evidence", "");
         let histories: Vec<&String> = files.iter().filter(|name| name.starts_with("history/")).collect();
@@ -151,10 +160,10 @@ impl Fleet {
 
         let reports: Vec<&String> = files.iter().filter(|name| name.starts_with("reports/") && name.ends_with(".json")).collect();
         assert_eq!(reports.len(), merges, "{files:?}");
-        let last = reports.iter().map(|name| self.object("evidence", name)).find(|text| text.contains("\"complete\": true"));
+        let last = reports.iter().map(|name| self.object("evidence", name)).find(|text| text.contains("\"complete\":true"));
         let report: Value = serde_json::from_str(&last.expect("the last is complete")).expect("JSON");
         assert_eq!(report["sha256"], evidence::json::hash(&report));
-        assert_eq!((&report["summary"]["users"], &report["summary"]["active-keys"]), (&json!(ACCOUNTS), &json!(2 * ACCOUNTS)));
+        assert_eq!((&report["summary"]["users"], &report["summary"]["active-keys"]), (&json!(ACCOUNTS), &json!(active)));
         let rows: Vec<u64> = report["keys"].as_array().expect("rows").iter().map(|row| row["row"].as_u64().expect("a number")).collect();
         assert!(rows.len() == 2 * ACCOUNTS && rows.iter().zip(1..).all(|(row, number)| *row == number));
         let age = report["criteria"].as_array().expect("a list").iter().find(|one| one["criterion"] == "age-90").expect("one");

@@ -1,7 +1,7 @@
 //! An organisation in an emulator, and the state machine that Terraform makes there.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs,
     path::Path,
     thread,
@@ -130,7 +130,7 @@ impl Fleet {
             home.query("iam", "PutRolePolicy", &fields).expect("a policy");
         };
         role("keyrota", "lambda.amazonaws.com", statements_of_function());
-        role("keyrota-fleet", "states.amazonaws.com", Vec::new());
+        role("keyrota-fleet", "states.amazonaws.com", statements_of_map());
 
         let folder = tempfile::tempdir().expect("a temporary folder");
         fs::create_dir(folder.path().join("manifests")).expect("a folder");
@@ -266,13 +266,15 @@ impl Fleet {
         all.iter().filter(|mail| is_summary(mail)).map(|mail| mail["BodyText"].as_str().expect("text").to_owned()).collect()
     }
 
-    pub fn active_keys(&self, account: &str) -> BTreeSet<String> {
+    /// How many keys the user of an account has that work, and how many that do not.
+    pub fn keys(&self, account: &str) -> (usize, usize) {
         let caller = self.deployment.root(account);
         let answer = caller.query("iam", "ListAccessKeys", &[("UserName", "ci-deploy")]).expect("keys");
         let text = answer.as_str().expect("XML").to_owned();
         let document = roxmltree::Document::parse(&text).expect("XML");
-        let ids = document.descendants().filter(|node| node.tag_name().name() == "AccessKeyId");
-        ids.filter_map(|node| node.text()).map(str::to_owned).collect()
+        let statuses = document.descendants().filter(|node| node.tag_name().name() == "Status");
+        let (active, inactive): (Vec<_>, Vec<_>) = statuses.partition(|node| node.text() == Some("Active"));
+        (active.len(), inactive.len())
     }
 }
 
@@ -329,6 +331,20 @@ fn statements_of_function() -> Vec<Value> {
     let evidence = json!({ "Effect": "Allow", "Action": ["s3:PutObject"], "Resource": ["arn:aws:s3:::keyrota-evidence/*"] });
     statements.push(evidence);
     statements
+}
+
+/// What Terraform grants to the state machine.
+fn statements_of_map() -> Vec<Value> {
+    let values = BTreeMap::from([
+        ("functions", json!([format!("arn:aws:lambda:eu-west-1:{HOME}:function:keyrota")])),
+        ("lists", json!(["arn:aws:s3:::keyrota-fleet/runs/*/lists/*"])),
+        ("results", json!(["arn:aws:s3:::keyrota-fleet/runs/*/map/*"])),
+        ("state_machine", json!([format!("arn:aws:states:eu-west-1:{HOME}:stateMachine:keyrota")])),
+        ("executions", json!([format!("arn:aws:states:eu-west-1:{HOME}:execution:keyrota:*")])),
+        ("kms_key", json!([])),
+        ("via", json!("s3.eu-west-1.amazonaws.com")),
+    ]);
+    terraform::statements_of("fleet/statements", &values)
 }
 
 /// The state machine as Terraform fills it in.

@@ -106,6 +106,7 @@ async fn anything_else_is_refused_and_nothing_is_called() {
 #[tokio::test]
 async fn a_step_of_a_fleet_needs_a_bucket() {
     let fixture = Fixture::new().await;
+    fixture.account.take_requests();
     let answer = fixture.start().invoke(&json!({ "mode": "enforce", "step": "list", "run": "r" }));
     let Failure { kind, message } = answer.expect_err("there is none");
     assert!(kind == "NoBucket" && message.contains("set KEYROTA_FLEET to s3://BUCKET/PREFIX"), "{kind}: {message}");
