@@ -390,9 +390,7 @@ pub fn summary<C>(accounts: &[AccountState<'_, C>], plan: &Plan, applied: &Appli
     for AccountState { roster, .. } in accounts {
         let account = roster.account.clone();
         let mut one = AccountDigest { account, done: Vec::new(), failed: Vec::new(), blocked: Vec::new() };
-        for Outcome { change, result, .. } in
-            applied.outcomes.iter().filter(|o| *o.change.account == roster.account)
-        {
+        for Outcome { change, result, .. } in applied.outcomes.iter().filter(|o| *o.change.account == roster.account) {
             let (user, verb) = (&change.user, change.action.verb());
             match (result, one.done.last_mut()) {
                 (Err(failure), _) => one.failed.push((user.clone(), verb.as_str().into(), failure.to_string())),
@@ -446,10 +444,7 @@ pub fn summary<C>(accounts: &[AccountState<'_, C>], plan: &Plan, applied: &Appli
             .iter()
             .filter(|one| !one.roster.unmanaged.is_empty())
             .map(|one| {
-                (
-                    one.roster.account.to_string(),
-                    one.roster.unmanaged.iter().map(|user| user.name.clone()).collect(),
-                )
+                (one.roster.account.to_string(), one.roster.unmanaged.iter().map(|user| user.name.clone()).collect())
             })
             .collect(),
         unread: causes(&plan.accounts_unread).iter().map(ToString::to_string).collect(),

@@ -263,9 +263,10 @@ impl<C: Values> Planned<'_, C> {
             let mut accounts: Vec<_> = accounts.filter(|(_, _, here)| !here.is_empty()).collect();
             // Those come last for which there may be no time.
             accounts.sort_by_key(|(_, account, here)| oldest_key(&account.inventory, here));
-            let work = accounts.into_iter().map(|(place, AccountState { cloud, roster, inventory }, here)| async move {
-                (place, apply(*cloud, roster, inventory, &here, conditions).await)
-            });
+            let work =
+                accounts.into_iter().map(|(place, AccountState { cloud, roster, inventory }, here)| async move {
+                    (place, apply(*cloud, roster, inventory, &here, conditions).await)
+                });
             let mut done: Vec<_> = stream::iter(work).buffer_unordered(AT_A_TIME).collect().await;
             done.sort_by_key(|(place, _)| *place);
             done.into_iter().for_each(|(_, applied)| all.extend(applied));

@@ -81,7 +81,8 @@ impl Part {
                 let verdict = named.get(&row.row).copied().unwrap_or(Verdict::Pass);
                 row.criteria.push((*criterion, verdict));
             }
-            if judged != *of || named.len() + pass != *of || fail.len() + excepted.len() + unknown.len() != named.len() {
+            if judged != *of || named.len() + pass != *of || fail.len() + excepted.len() + unknown.len() != named.len()
+            {
                 return Err(odd());
             }
         }
@@ -202,7 +203,8 @@ impl Sum {
         let Part { accounts, completeness, summary, oldest, calendar, keys, exceptions, unmanaged, .. } = part;
         let offset = self.rows.len();
         self.accounts.extend(accounts);
-        let Completeness { complete: _, accounts_unread, accounts_left_out, unreadable, unmanaged_unread } = completeness;
+        let Completeness { complete: _, accounts_unread, accounts_left_out, unreadable, unmanaged_unread } =
+            completeness;
         self.completeness.accounts_unread.extend(accounts_unread);
         self.completeness.accounts_left_out.extend(accounts_left_out);
         self.completeness.unreadable.extend(unreadable);

@@ -414,7 +414,7 @@ pub struct KeyRow {
     /// Those are told because its owner has no address.
     pub recipients_are_fallback: bool,
     /// What this row says of each control; empty for a key that does not work.
-    #[serde(skip_deserializing)]
+    #[serde(deserialize_with = "word::follows")]
     pub controls: BTreeMap<Word, Verdict>,
     /// The same, of each criterion.
     #[serde(skip)]

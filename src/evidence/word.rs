@@ -1,8 +1,14 @@
 //! The words of closed lists, read back from a report: states, actions, codes of reasons.
 
-use std::{collections::BTreeSet, sync::Mutex, sync::PoisonError};
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError},
+};
 
-use serde::{Deserialize, Deserializer, de::Error};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, IgnoredAny},
+};
 
 /// A word of a closed list.
 pub type Word = &'static str;
@@ -23,6 +29,12 @@ pub fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Word, D::Error
 pub fn read_if_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Word>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
     text.map(|text| known(&text)).transpose().map_err(D::Error::custom)
+}
+
+/// Reads over what follows from something else.
+pub fn follows<'de, D: Deserializer<'de>, T: Default>(deserializer: D) -> Result<T, D::Error> {
+    IgnoredAny::deserialize(deserializer)?;
+    Ok(T::default())
 }
 
 fn known(text: &str) -> Result<Word, &'static str> {

@@ -250,5 +250,7 @@ fn places<C>(planned: &Planned<'_, C>) -> Vec<(String, String)> {
     let entries = planned.accounts.iter().flat_map(|account| &account.roster.entries);
     let targets = entries.flat_map(|entry| entry.deliver.iter().map(move |target| (target, entry)));
     let global = targets.filter(|(target, _)| target.place.is_of_github());
-    global.flat_map(|(target, entry)| target.holds("").into_iter().map(|hold| (hold, entry.user.name.clone()))).collect()
+    global
+        .flat_map(|(target, entry)| target.holds("").into_iter().map(|hold| (hold, entry.user.name.clone())))
+        .collect()
 }

@@ -122,11 +122,7 @@ impl Merge {
         self.verdict.extend(of_account(&last.account, last.verdict.clone()));
         // Where a limit kept it from changing anything, nothing was completed.
         let is_refused = last.failure.is_some() && last.done.is_some();
-        let mut run = RunMetrics {
-            completed: !is_refused,
-            failures: usize::from(is_refused),
-            ..RunMetrics::default()
-        };
+        let mut run = RunMetrics { completed: !is_refused, failures: usize::from(is_refused), ..RunMetrics::default() };
         let count = tries.len();
         for (number, (attempt, is_told)) in tries.into_iter().enumerate() {
             let is_last = number + 1 == count;
@@ -139,7 +135,11 @@ impl Merge {
             self.workload.leave(&last_id, now);
         }
         if is_known {
-            self.metrics.add(&Metrics { run: self.metrics.run.as_ref().map(|_| run), is_whole: true, ..<_>::default() });
+            self.metrics.add(&Metrics {
+                run: self.metrics.run.as_ref().map(|_| run),
+                is_whole: true,
+                ..<_>::default()
+            });
         }
     }
 
@@ -253,7 +253,10 @@ impl Merge {
             users.sort_unstable();
             users.dedup();
             if users.len() > 1 {
-                let message = format!("{} deliver to the same place, {place}: each takes the other's key away", users.join(" and "));
+                let message = format!(
+                    "{} deliver to the same place, {place}: each takes the other's key away",
+                    users.join(" and ")
+                );
                 self.verdict.failed.push(message);
                 if let Some(run) = &mut self.metrics.run {
                     run.failures += 1;
@@ -325,7 +328,13 @@ fn of_run(mut record: Record, id: &str) -> Record {
 fn of_account(account: &Listed, verdict: Verdict) -> Verdict {
     let Verdict { failed, unreadable, accounts_unread, unfinished, stopped } = verdict;
     let named = |lines: Vec<String>| lines.into_iter().map(|line| format!("account {account}: {line}")).collect();
-    Verdict { failed: named(failed), unreadable: named(unreadable), accounts_unread, unfinished: named(unfinished), stopped }
+    Verdict {
+        failed: named(failed),
+        unreadable: named(unreadable),
+        accounts_unread,
+        unfinished: named(unfinished),
+        stopped,
+    }
 }
 
 /// As one run says it: who is not in one account may be in another, so that is said only where it is true of all; and of a rule

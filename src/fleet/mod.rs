@@ -16,5 +16,7 @@ pub use self::{
     failures::causes,
     listed::{Listed, parse_list, render_list},
     merge::{Merge, Merged},
-    names::{BadRunId, Made, RunId, accounts, evidence, left_out, list, made_of, map, merged, reports, result, results},
+    names::{
+        BadRunId, Made, RunId, accounts, evidence, left_out, list, made_of, map, merged, reports, result, results,
+    },
 };

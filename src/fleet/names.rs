@@ -16,7 +16,9 @@ pub struct RunId {
 
 /// What can't be the name of a run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` can't be the name of a run: it has up to 80 letters, digits, `.`, `-` and `_`, and begins with none of the three")]
+#[error(
+    "`{0}` can't be the name of a run: it has up to 80 letters, digits, `.`, `-` and `_`, and begins with none of the three"
+)]
 pub struct BadRunId(String);
 
 impl RunId {

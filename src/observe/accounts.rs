@@ -97,7 +97,8 @@ pub async fn observe_all<'a, C: Reads>(
         let cloud = &clouds[place];
         let began = Instant::now();
         // Whatever it takes, the first ones are begun: else one that takes longer than there is would never be.
-        let lasts = if turn < AT_A_TIME { Duration::ZERO } else { earlier.expected(&cloud.account().id).unwrap_or_default() };
+        let lasts =
+            if turn < AT_A_TIME { Duration::ZERO } else { earlier.expected(&cloud.account().id).unwrap_or_default() };
         let result = match survey.until {
             Some(until) if began + lasts > until => {
                 let error = earlier.not_begun(&format!("account {}", cloud.account()));

@@ -163,7 +163,10 @@ fn digest_examples(account: &Arc<Account>, now: DateTime<Utc>) -> Vec<Content> {
         text("permission `iam:CreateAccessKey` is missing for svc-mail: AccessDenied"),
     )];
     let blocked = |reasons: &[&'static str]| {
-        reasons.iter().map(|reason| (text("svc-legacy"), (*reason).into(), text("as the plan says"))).collect::<Vec<_>>()
+        reasons
+            .iter()
+            .map(|reason| (text("svc-legacy"), (*reason).into(), text("as the plan says")))
+            .collect::<Vec<_>>()
     };
     let some = blocked(&["two-keys-in-use", "foreign-secret"]);
     let all = blocked(&[

@@ -192,7 +192,9 @@ fn sample(gap: &str) -> Value {
         "executions" => arn("states", "execution:keyrota:*"),
         "kms_key" => arn("kms", "key/11111111-2222-3333-4444-555555555555"),
         "found" => json!(["*"]),
-        "find_accounts" => json!(["organizations:DescribeOrganization", "organizations:ListAccounts", "organizations:ListRoots"]),
+        "find_accounts" => {
+            json!(["organizations:DescribeOrganization", "organizations:ListAccounts", "organizations:ListRoots"])
+        }
         "look_into_units" => {
             json!(["organizations:ListAccountsForParent", "organizations:ListOrganizationalUnitsForParent"])
         }

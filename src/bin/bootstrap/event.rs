@@ -70,18 +70,24 @@ pub fn asked(event: &Event) -> Result<Asked, Failure> {
         None => ("", &["mode"]),
         Some(Value::String(step)) if step == "list" => ("list", &["mode", "step", "run"]),
         Some(Value::String(step)) if step == "account" => ("account", &["mode", "step", "run", "account"]),
-        Some(Value::String(step)) if step == "merge" => ("merge", &["mode", "step", "run", "map", "began", "execution"]),
+        Some(Value::String(step)) if step == "merge" => {
+            ("merge", &["mode", "step", "run", "map", "began", "execution"])
+        }
         Some(Value::String(step)) => return Err(wrong(&format!("there is no step {}", quoted(step)))),
         Some(_) => return Err(wrong("the event's `step` is not a text")),
     };
     let beside = if step.is_empty() { "`mode`".to_owned() } else { format!("those of the step `{step}`") };
     if let Some((other, _)) = fields.iter().find(|(name, _)| !own.contains(&name.as_str())) {
-        return Err(wrong(&format!("the event has the field {} beside {beside}, which keyrota doesn't know", quoted(other))));
+        return Err(wrong(&format!(
+            "the event has the field {} beside {beside}, which keyrota doesn't know",
+            quoted(other)
+        )));
     }
     if step.is_empty() {
         return Ok(Asked::Run(mode));
     }
-    let needed = |name: &str| field(name).ok_or_else(|| wrong(&format!("the event of the step `{step}` has no `{name}`")));
+    let needed =
+        |name: &str| field(name).ok_or_else(|| wrong(&format!("the event of the step `{step}` has no `{name}`")));
     let run = needed("run")?.as_str().ok_or_else(|| wrong("the event's `run` is not a text"))?;
     let run = RunId::new(run, mode).map_err(|error| wrong(&error.to_string()))?;
     let step = match step {

@@ -316,7 +316,11 @@ pub async fn carry_out<'a>(
         measured(&planned, None);
         let Counts { blocked, .. } = Counts::of(plan);
         tracing::info!(mode = mode.as_str(), changes = plan.changes.len(), blocked, "planned");
-        exceeded.iter().for_each(|exceeded| tracing::warn!("limit exceeded: {exceeded}"));
+        // Else it is the error of the invocation.
+        exceeded
+            .iter()
+            .filter(|_| mode == Mode::Plan)
+            .for_each(|exceeded| tracing::warn!("limit exceeded: {exceeded}"));
         return Ok(Ran { planned, applied: None, exceeded });
     }
     planned.check_clock().map_err(|off| Failure {

@@ -81,7 +81,9 @@ impl Memory<'_> {
 
     /// Keeps it for the next run. That this failed is logged, and fails no run.
     pub async fn keep(&self, workload: &Workload, made: &Made) {
-        if let Err(ArchiveError { message, hint }) = self.0.add(&format!("accounts/{made}.json"), &workload.render()).await {
+        if let Err(ArchiveError { message, hint }) =
+            self.0.add(&format!("accounts/{made}.json"), &workload.render()).await
+        {
             tracing::warn!(place = %self.0, error = message, hint, "what this run measured could not be kept");
         }
     }

@@ -123,7 +123,10 @@ impl Merged {
             }
         }
         if let Some(Events { bus, sent, failed, error }) = self.events {
-            text.push_str(&format!(r#","events":{}"#, json!({ "bus": bus, "sent": sent, "failed": failed, "error": error })));
+            text.push_str(&format!(
+                r#","events":{}"#,
+                json!({ "bus": bus, "sent": sent, "failed": failed, "error": error })
+            ));
         }
         text.push_str("}\n");
         text

@@ -1,11 +1,7 @@
 //! One function over many accounts does what fits into its time: so many at once, those that earlier runs have left first, then
 //! those with the oldest keys; and it names what it leaves.
 
-use std::{
-    collections::BTreeSet,
-    sync::Mutex,
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Mutex, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use keyrota::{
@@ -78,7 +74,10 @@ async fn what_does_not_fit_is_named_and_comes_first_the_next_time() {
     let left = &first.plan.accounts_unread;
     assert!((10..30).contains(&left.len()), "{}", left.len());
     for account in left {
-        assert!(account.error.contains("not begun") && account.error.contains("the next run begins with it"), "{account}");
+        assert!(
+            account.error.contains("not begun") && account.error.contains("the next run begins with it"),
+            "{account}"
+        );
     }
     assert!(first.plan.unreadable().count() > 0, "cut short");
     let verdict = first.verdict(None);

@@ -91,7 +91,11 @@ async fn fifty_accounts_are_rotated_once_whatever_is_killed() {
     assert_eq!(summaries.len(), 1, "one summary");
     let names = report["accounts-unread"].as_array().expect("a list").iter().map(|one| one["account-name"].as_str());
     assert!(names.flatten().all(|name| summaries[0].contains(name)), "{}", summaries[0]);
-    assert_eq!(fleet.results(&first.run).values().filter(|tries| tries.len() > 1).count(), 0, "nothing tries by itself");
+    assert_eq!(
+        fleet.results(&first.run).values().filter(|tries| tries.len() > 1).count(),
+        0,
+        "nothing tries by itself"
+    );
 
     // Started again with its name, it does those that are left, and tells of nothing twice.
     fleet.lay_role(&locked, setup::EXTERNAL_ID);
@@ -146,11 +150,18 @@ impl Fleet {
         assert_eq!(histories.len(), merges, "{files:?}");
         let mut users = BTreeMap::<String, usize>::new();
         for name in histories {
-            let lines: Vec<Value> = self.object("evidence", name).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+            let lines: Vec<Value> =
+                self.object("evidence", name).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
             let (first, last) = (&lines[0], lines.last().expect("an end"));
-            assert!(first["record"] == "run" && last["record"] == "end" && first["by"] == "function", "{first}\n{last}");
+            assert!(
+                first["record"] == "run" && last["record"] == "end" && first["by"] == "function",
+                "{first}\n{last}"
+            );
             let of_run = first["run"].as_str().expect("an id");
-            assert!(of_run.replace('-', "").ends_with(&run) && lines.iter().all(|line| line["run"] == of_run), "{of_run}");
+            assert!(
+                of_run.replace('-', "").ends_with(&run) && lines.iter().all(|line| line["run"] == of_run),
+                "{of_run}"
+            );
             assert_eq!(lines.iter().filter(|line| line["kind"] == "digest").count(), 1, "the summary");
             for line in lines.iter().filter(|line| line["verb"] == "create") {
                 *users.entry(line["account"].as_str().expect("an id").to_owned()).or_default() += 1;
@@ -158,15 +169,26 @@ impl Fleet {
         }
         assert!(users.len() >= ACCOUNTS - 3 && users.values().all(|count| *count == 1), "once each: {users:?}");
 
-        let reports: Vec<&String> = files.iter().filter(|name| name.starts_with("reports/") && name.ends_with(".json")).collect();
+        let reports: Vec<&String> =
+            files.iter().filter(|name| name.starts_with("reports/") && name.ends_with(".json")).collect();
         assert_eq!(reports.len(), merges, "{files:?}");
-        let last = reports.iter().map(|name| self.object("evidence", name)).find(|text| text.contains("\"complete\":true"));
+        let last =
+            reports.iter().map(|name| self.object("evidence", name)).find(|text| text.contains("\"complete\":true"));
         let report: Value = serde_json::from_str(&last.expect("the last is complete")).expect("JSON");
         assert_eq!(report["sha256"], evidence::json::hash(&report));
-        assert_eq!((&report["summary"]["users"], &report["summary"]["active-keys"]), (&json!(ACCOUNTS), &json!(active)));
-        let rows: Vec<u64> = report["keys"].as_array().expect("rows").iter().map(|row| row["row"].as_u64().expect("a number")).collect();
+        assert_eq!(
+            (&report["summary"]["users"], &report["summary"]["active-keys"]),
+            (&json!(ACCOUNTS), &json!(active))
+        );
+        let rows: Vec<u64> =
+            report["keys"].as_array().expect("rows").iter().map(|row| row["row"].as_u64().expect("a number")).collect();
         assert!(rows.len() == 2 * ACCOUNTS && rows.iter().zip(1..).all(|(row, number)| *row == number));
-        let age = report["criteria"].as_array().expect("a list").iter().find(|one| one["criterion"] == "age-90").expect("one");
+        let age = report["criteria"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .find(|one| one["criterion"] == "age-90")
+            .expect("one");
         assert_eq!((&age["verdict"], age["fail"].as_array().map(Vec::len)), (&json!("fail"), Some(ACCOUNTS)));
         for row in age["fail"].as_array().expect("rows") {
             let row = usize::try_from(row.as_u64().expect("a number")).expect("few");
@@ -212,14 +234,17 @@ impl Fleet {
         assert!(error.contains("no result: States.ExceedToleratedFailureThreshold: too many"), "{error}");
 
         // An account that is done is not done again, and nobody else's account is entered.
-        let of = |id: &str| json!({ "mode": "enforce", "step": "account", "run": run, "account": self.listed(run, id) });
+        let of =
+            |id: &str| json!({ "mode": "enforce", "step": "account", "run": run, "account": self.listed(run, id) });
         let answer = self.invoke(&of(&self.accounts[1])).expect("it is done");
         assert_eq!((&answer["result"], &answer["before"]), (&json!("done"), &json!(true)));
         let mut stranger = of(&self.accounts[1]);
         stranger["account"] = json!({ "id": "123456789012", "name": "stranger" });
         let error = self.invoke(&stranger).expect_err("no account of the manifests");
         assert!(error.contains("do not look at account 123456789012"), "{error}");
-        let error = self.invoke(&json!({ "mode": "enforce", "step": "account", "run": "../x", "account": {} })).expect_err("strict");
+        let error = self
+            .invoke(&json!({ "mode": "enforce", "step": "account", "run": "../x", "account": {} }))
+            .expect_err("strict");
         assert!(error.contains("can't be the name of a run"), "{error}");
     }
 }

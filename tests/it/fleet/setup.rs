@@ -214,7 +214,8 @@ impl Fleet {
     }
 
     pub fn object(&self, bucket: &str, name: &str) -> String {
-        let answer = self.home.rest("s3", "GET", &format!("/keyrota-{bucket}/{name}"), &Value::Null).expect("an object");
+        let answer =
+            self.home.rest("s3", "GET", &format!("/keyrota-{bucket}/{name}"), &Value::Null).expect("an object");
         match answer {
             Value::String(text) => text,
             value => value.to_string(),
@@ -263,7 +264,10 @@ impl Fleet {
         let mail: Value = ureq::get(url).call().and_then(|mut answer| answer.body_mut().read_json()).expect("mail");
         let all = mail["messages"][HOME].as_array().cloned().unwrap_or_default();
         let is_summary = |mail: &Value| mail["To"] == json!([SUMMARY]);
-        all.iter().filter(|mail| is_summary(mail)).map(|mail| mail["BodyText"].as_str().expect("text").to_owned()).collect()
+        all.iter()
+            .filter(|mail| is_summary(mail))
+            .map(|mail| mail["BodyText"].as_str().expect("text").to_owned())
+            .collect()
     }
 
     /// How many keys the user of an account has that work, and how many that do not.
@@ -287,7 +291,8 @@ fn organization(home: &Caller) -> Vec<String> {
     let unit = call("CreateOrganizationalUnit", json!({ "ParentId": root, "Name": "Workloads" }));
     let unit = &unit["OrganizationalUnit"]["Id"];
     let one = |number: usize| {
-        let fields = json!({ "AccountName": format!("team-{number:02}"), "Email": format!("team-{number}@example.com") });
+        let fields =
+            json!({ "AccountName": format!("team-{number:02}"), "Email": format!("team-{number}@example.com") });
         let id = call("CreateAccount", fields)["CreateAccountStatus"]["AccountId"].clone();
         call("MoveAccount", json!({ "AccountId": id, "SourceParentId": root, "DestinationParentId": unit }));
         id.as_str().expect("an id").to_owned()
@@ -328,7 +333,8 @@ fn statements_of_function() -> Vec<Value> {
         ("organization_accounts", none),
     ]);
     statements.extend(terraform::statements_of("access/statements/caller", &values));
-    let evidence = json!({ "Effect": "Allow", "Action": ["s3:PutObject"], "Resource": ["arn:aws:s3:::keyrota-evidence/*"] });
+    let evidence =
+        json!({ "Effect": "Allow", "Action": ["s3:PutObject"], "Resource": ["arn:aws:s3:::keyrota-evidence/*"] });
     statements.push(evidence);
     statements
 }

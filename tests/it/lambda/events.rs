@@ -71,7 +71,8 @@ async fn anything_else_is_refused_and_nothing_is_called() {
         (r#"{"mode": "enforce", "step": "list"}"#, "the event of the step `list` has no `run`".to_owned()),
         (
             r#"{"mode": "enforce", "step": "list", "run": "r", "account": {}}"#,
-            r#"the event has the field "account" beside those of the step `list`, which keyrota doesn't know"#.to_owned(),
+            r#"the event has the field "account" beside those of the step `list`, which keyrota doesn't know"#
+                .to_owned(),
         ),
         (
             r#"{"mode": "enforce", "step": "account", "run": "r", "account": {"id": "1"}}"#,

@@ -8,7 +8,9 @@ use keyrota::{
         aws::{Aws, Connected, Problem},
     },
     evidence,
-    fleet::{AboutAttempt, Attempt, AttemptFailure, Listed, Made, RunId, evidence as evidence_name, made_of, result, results},
+    fleet::{
+        AboutAttempt, Attempt, AttemptFailure, Listed, Made, RunId, evidence as evidence_name, made_of, result, results,
+    },
     manifest::Manifest,
     run::{Mode, Run},
 };
@@ -49,13 +51,8 @@ impl Fleet {
         manifest.mail.digest.clear();
         let made = Made { at: *began, by: id.clone() };
         let name = run.to_string();
-        let about = AboutAttempt {
-            run,
-            account: &account,
-            began: *began,
-            ended: *began,
-            commit: function.revision.as_deref(),
-        };
+        let about =
+            AboutAttempt { run, account: &account, began: *began, ended: *began, commit: function.revision.as_deref() };
         let (attempt, changes, why) = self.attempt(function, &manifest, about, &made, invocation).await;
         let file = result(run, &account.id, &made, attempt.is_good());
         bucket.add(&file, &attempt.render()).await.map_err(no_bucket)?;
@@ -78,9 +75,13 @@ impl Fleet {
         let (run, mode) = (about.run, about.run.mode());
         let unread = |failure: Failure, hint: Option<String>| {
             let about = AboutAttempt { ended: Utc::now(), ..about.clone() };
-            let of_attempt =
-                AttemptFailure { kind: failure.kind.to_owned(), message: failure.message.clone(), hint };
-            tracing::error!(account = about.account.id, name = about.account.name, error = failure.message, "account not read");
+            let of_attempt = AttemptFailure { kind: failure.kind.to_owned(), message: failure.message.clone(), hint };
+            tracing::error!(
+                account = about.account.id,
+                name = about.account.name,
+                error = failure.message,
+                "account not read"
+            );
             (Attempt::unread(&about, of_attempt), 0, Some(failure))
         };
         let clouds = match enter(manifest, about.account).await {
@@ -144,7 +145,9 @@ async fn enter(manifest: &Manifest, account: &Listed) -> Result<Aws, (String, Op
     match connected {
         Ok(Connected { accounts, .. }) => match accounts.into_iter().next() {
             Some(cloud) if cloud.account().id == account.id => Ok(cloud),
-            Some(cloud) => Err((format!("the credentials are of account {}, not {}", cloud.account().id, account.id), None)),
+            Some(cloud) => {
+                Err((format!("the credentials are of account {}, not {}", cloud.account().id, account.id), None))
+            }
             None => Err(("it could not be entered".to_owned(), None)),
         },
         Err(error) => match error.problems.into_iter().next() {

@@ -12,9 +12,8 @@ use keyrota::{
     cloud::{Archive, aws::Bucket},
     evidence::{Merging, Part, merge as merge_reports},
     fleet::{
-        Attempt, Listed, Made, Merge, Merged, RunId, accounts, causes, evidence as evidence_name, left_out, made_of, map,
-        merged,
-        parse_list, reports, results,
+        Attempt, Listed, Made, Merge, Merged, RunId, accounts, causes, evidence as evidence_name, left_out, made_of,
+        map, merged, parse_list, reports, results,
     },
     history::{file_name, mail_record, render},
     inventory::UnreadAccount,
@@ -150,7 +149,8 @@ impl Fleet {
         let Some(own) = connected.accounts.first() else { return Vec::new() };
         let outbox = Outbox::default();
         let left = invocation.deadline.saturating_sub(Utc::now().timestamp_millis());
-        let sending = Sending { as_of: merged.began, outbox: &outbox, until: in_millis(left.saturating_sub(TO_RECORD)) };
+        let sending =
+            Sending { as_of: merged.began, outbox: &outbox, until: in_millis(left.saturating_sub(TO_RECORD)) };
         let (summary, is_enforcing) = (merged.summary.clone(), mode == Mode::Enforce);
         send_digest(own, &manifest.mail, summary, merged.is_eventful, is_enforcing, &sending).await
     }
@@ -300,8 +300,9 @@ async fn read(
     let mut attempts = Vec::new();
     for (name, made) in tries {
         let text = results.content(&name).await.map_err(|error| error.message)?;
-        let attempt = Attempt::parse(&text, run, &account.id)
-            .map_err(|error| format!("its result {name} can't be used: {error}; a run of another name reads it again"))?;
+        let attempt = Attempt::parse(&text, run, &account.id).map_err(|error| {
+            format!("its result {name} can't be used: {error}; a run of another name reads it again")
+        })?;
         attempts.push((name, made, attempt));
     }
     Ok(attempts)
@@ -359,7 +360,14 @@ fn measure(namespace: &str, now: DateTime<Utc>, merged: &Merged) {
     // Without a log there is nobody to tell either.
     let _ = writeln!(io::stdout().lock(), "{}", metrics::line(namespace, now, None, metrics));
     for remark in remarks {
-        tracing::warn!(code = remark.code, file = remark.file, line = remark.line, help = remark.help, "{}", remark.message);
+        tracing::warn!(
+            code = remark.code,
+            file = remark.file,
+            line = remark.line,
+            help = remark.help,
+            "{}",
+            remark.message
+        );
     }
     for account in unread {
         tracing::error!(account = account.id, name = account.name, error = account.error, "account not read");
