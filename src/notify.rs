@@ -394,6 +394,9 @@ pub fn summary<C>(accounts: &[AccountState<'_, C>], plan: &Plan, applied: &Appli
             let (user, verb) = (&change.user, change.action.verb());
             match (result, one.done.last_mut()) {
                 (Err(failure), _) => one.failed.push((user.clone(), verb.as_str().into(), failure.to_string())),
+                // To however many places it was delivered.
+                (Ok(()), Some((last, verbs)))
+                    if last == user && verbs.last().is_some_and(|last| last == verb.as_str()) => {}
                 (Ok(()), Some((last, verbs))) if last == user => verbs.push(verb.as_str().into()),
                 (Ok(()), _) => one.done.push((user.clone(), vec![verb.as_str().into()])),
             }

@@ -98,6 +98,8 @@ pub struct Found {
     pub diagnostics: Vec<Diagnostic>,
     /// Accounts that are left out because AWS has closed or suspended them, with its word for it.
     pub inactive: Vec<UnreadAccount>,
+    /// Accounts that `except` leaves out.
+    pub excepted: Vec<UnreadAccount>,
     /// Accounts that are left out because others were asked for.
     pub not_asked_for: Vec<UnreadAccount>,
     /// Whether none are meant but the caller's.
@@ -120,7 +122,7 @@ impl Found {
         let by_id: HashMap<&str, (&String, &DeclaredAccount)> =
             manifest.accounts.iter().map(|(name, account)| (account.id.as_str(), (name, account))).collect();
         let mut accounts = Vec::new();
-        let mut inactive = Vec::new();
+        let (mut inactive, mut excepted) = (Vec::new(), Vec::new());
         let mut met = HashSet::new();
         for member in &listed.members {
             let declared = by_id.get(member.id.as_str());
@@ -128,17 +130,15 @@ impl Found {
             let is_left_out = !is_within(organization, member)
                 || organization.except.iter().any(|except| names(except, member, name));
             if is_left_out && declared.is_none() {
+                if is_within(organization, member) {
+                    excepted.push(left_out(member, name, "left out by `except` of `[organization]`".to_owned()));
+                }
                 continue;
             }
             met.insert(member.id.as_str());
             if let Some(state) = &member.inactive {
                 let error = format!("{} in AWS Organizations", state.to_lowercase().replace('_', " "));
-                inactive.push(UnreadAccount {
-                    id: Some(member.id.clone()),
-                    name: Some(name.clone()),
-                    error,
-                    hint: None,
-                });
+                inactive.push(left_out(member, name, error));
                 continue;
             }
             accounts.push((name.clone(), account(organization, member, declared.map(|(_, own)| *own), own)));
@@ -150,12 +150,12 @@ impl Found {
         inactive.sort_by(|a: &UnreadAccount, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
         let diagnostics =
             if listed.is_whole { mistakes(manifest, organization, listed, &accounts) } else { Vec::new() };
-        Self { accounts, diagnostics, inactive, not_asked_for: Vec::new(), is_of_caller: false }
+        Self { accounts, diagnostics, inactive, excepted, not_asked_for: Vec::new(), is_of_caller: false }
     }
 
     /// The accounts that nobody looks at, and why.
     pub fn left_out(&self) -> Vec<UnreadAccount> {
-        self.inactive.iter().chain(&self.not_asked_for).cloned().collect()
+        self.inactive.iter().chain(&self.excepted).chain(&self.not_asked_for).cloned().collect()
     }
 
     /// The account under the name that these manifests give it; `None` if they do not look there.
@@ -185,6 +185,10 @@ impl Found {
         let verb = if self.inactive.len() == 1 { "is" } else { "are" };
         Some(format!("{count} {verb} left out, as AWS Organizations says of them: {}", shown.join(", ")))
     }
+}
+
+fn left_out(member: &Member, name: &str, error: String) -> UnreadAccount {
+    UnreadAccount { id: Some(member.id.clone()), name: Some(name.to_owned()), error, hint: None }
 }
 
 fn is_within(organization: &Organization, member: &Member) -> bool {

@@ -307,10 +307,10 @@ pub struct Common {
     /// The folder of the manifests
     #[arg(long, global = true, value_name = "DIR", default_value = "manifests")]
     pub manifests: PathBuf,
-    /// Use a simulated account in this TOML file instead of AWS
+    /// Use the simulated account in this TOML file instead of AWS, or an organisation of such files in this folder
     #[arg(long, global = true, value_name = "FILE")]
     pub sandbox: Option<PathBuf>,
-    /// Only this account of `[accounts]`, by name or id (repeatable)
+    /// Only these accounts of `[accounts]` and `[organization]`, by name, id or glob (repeatable)
     #[arg(long = "account", global = true, value_name = "NAME")]
     pub accounts: Vec<String>,
     /// Assume the roles of the manifests with this added to their names, e.g. `-plan` for ones that may only read

@@ -11,6 +11,7 @@ use keyrota::{
     observe::{AccountState, Depth, Unmanaged},
     plan::{Calendar, Event, Outlook, Row, Viewpoint, calendar_from_now},
     report::{
+        accounts::FEW,
         json,
         text::{self, columns},
     },
@@ -58,6 +59,13 @@ pub async fn run<C: Reads>(context: &Context<'_, C>, user: &str) -> Result<Exit,
         }
         _ => planned,
     };
+    let accounts = meant(&planned, &users).count();
+    if accounts > FEW {
+        let user = printable(user);
+        context
+            .output
+            .hint(format!("`{user}` is in {accounts} accounts, and all are told; `--account NAME` tells of one"));
+    }
     match context.output.format {
         Format::Json => context.output.data(&as_json(context, &planned, &users)?),
         _ => context.output.data(&(context.as_of() + &context.masked(as_text(context, &planned, &users)))),

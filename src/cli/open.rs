@@ -96,9 +96,17 @@ pub fn selected(mut found: Found, common: &Common) -> Result<Found, CommandError
 }
 
 fn no_account(wanted: &str, found: &Found) -> CommandError {
+    let pattern = Pattern::new(wanted);
+    let is_it = |one: &&UnreadAccount| [&one.name, &one.id].into_iter().flatten().any(|name| pattern.matches(name));
+    if let Some(UnreadAccount { error, .. }) = found.left_out().iter().find(is_it) {
+        return CommandError::new(format!("`--account {wanted}`: the account is not looked at: {error}"));
+    }
     let known = named(&found.accounts, |name, _| format!("`{name}`"));
     let hint = match found.accounts.is_empty() {
         true => "the manifests declare none: add `[accounts.NAME]` to keyrota.toml".to_owned(),
+        false if found.accounts.iter().any(|(_, account)| account.membership.is_some()) => {
+            format!("the accounts are {known}")
+        }
         false => format!("the manifests declare {known}"),
     };
     CommandError::new(format!("`--account {wanted}`: there is no such account")).hint(hint)

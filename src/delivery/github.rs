@@ -8,7 +8,7 @@ use crypto_box::{PublicKey, aead::OsRng};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    kind::{How, Kind, Misnamed, Rules, USER},
+    kind::{How, Kind, Misnamed, NotTaken, Rules, USER},
     names::GitHubNames,
 };
 use crate::{
@@ -81,13 +81,7 @@ impl Kind for Repository {
         look(&self.vault(), how, cloud).await
     }
 
-    async fn take(
-        &self,
-        how: &How,
-        credential: &Credential,
-        _: bool,
-        cloud: &impl Writes,
-    ) -> Result<String, CallError> {
+    async fn take(&self, how: &How, credential: &Credential, _: bool, cloud: &impl Writes) -> Result<String, NotTaken> {
         take(&self.vault(), how, credential, cloud).await
     }
 }
@@ -119,13 +113,7 @@ impl Kind for Organization {
         look(&self.vault(), how, cloud).await
     }
 
-    async fn take(
-        &self,
-        how: &How,
-        credential: &Credential,
-        _: bool,
-        cloud: &impl Writes,
-    ) -> Result<String, CallError> {
+    async fn take(&self, how: &How, credential: &Credential, _: bool, cloud: &impl Writes) -> Result<String, NotTaken> {
         take(&self.vault(), how, credential, cloud).await
     }
 }
@@ -207,13 +195,13 @@ fn found(secrets: &[Option<VaultSecret>]) -> Found {
     }
 }
 
-async fn take(vault: &Vault, how: &How, credential: &Credential, cloud: &impl Writes) -> Result<String, CallError> {
-    let key = cloud.vault_key(vault).await?;
+async fn take(vault: &Vault, how: &How, credential: &Credential, cloud: &impl Writes) -> Result<String, NotTaken> {
+    let key = cloud.vault_key(vault).await.map_err(NotTaken::before)?;
     let seal = |value: &str| {
         let sealed = PublicKey::from(key.key).seal(&mut OsRng, value.as_bytes());
         let no_box =
             |_| CallError::new(ErrorKind::Other, "github:PutSecret", vault.to_string(), "it could not be sealed");
-        sealed.map(|sealed| BASE64_STANDARD.encode(sealed)).map_err(no_box)
+        sealed.map(|sealed| BASE64_STANDARD.encode(sealed)).map_err(no_box).map_err(NotTaken::before)
     };
     let GitHubNames { key: id, secret, region, smtp: [user, password] } = &how.github_names;
     // The secret parts first: whoever reads in between reads an id that AWS does not know with them, as with the other order.
@@ -226,16 +214,24 @@ async fn take(vault: &Vault, how: &How, credential: &Credential, cloud: &impl Wr
         values.push((region, seal(&how.region)?));
     }
     values.push((id, seal(credential.key.as_str())?));
+    // All that may refuse is asked before the first is written.
+    let mut puts = Vec::new();
     for (name, value) in values {
         let access = match vault {
-            Vault::Organization { .. } => Some(access(vault, name, how, cloud).await?),
+            Vault::Organization { .. } => Some(access(vault, name, how, cloud).await.map_err(NotTaken::before)?),
             Vault::Repository { .. } | Vault::Environment { .. } => None,
         };
         let (name, key_id, value) = (name.clone(), key.id.clone(), SecretString::from(value));
-        cloud.put_vault_secret(vault, &SealedSecret { name, key_id, value, access }).await?;
+        puts.push(SealedSecret { name, key_id, value, access });
+    }
+    for (number, put) in puts.iter().enumerate() {
+        let part = |error| NotTaken { error, may_be_part: true };
+        let failed: fn(CallError) -> NotTaken = if number == 0 { NotTaken::by } else { part };
+        cloud.put_vault_secret(vault, put).await.map_err(failed)?;
     }
     // GitHub answers a write with nothing: when it took place is read.
-    Ok(match found(&all_secrets(vault, how, cloud).await?) {
+    let written = all_secrets(vault, how, cloud).await.map_err(|error| NotTaken { error, may_be_part: true })?;
+    Ok(match found(&written) {
         Found::Something { mark, .. } => mark,
         _ => UNSEEN.to_owned(),
     })

@@ -6,7 +6,7 @@ use super::names::GitHubNames;
 use crate::{
     cloud::{Reads, Visibility, Writes},
     credential::Credential,
-    inventory::{CallError, Found},
+    inventory::{CallError, ErrorKind, Found},
 };
 
 /// What stands for the user's name in a place.
@@ -39,7 +39,31 @@ pub(super) trait Kind: Sized + fmt::Display {
         credential: &Credential,
         exists: bool,
         cloud: &impl Writes,
-    ) -> Result<String, CallError>;
+    ) -> Result<String, NotTaken>;
+}
+
+/// Why a place did not take a credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotTaken {
+    /// The call that failed.
+    pub error: CallError,
+    /// Whether it may hold a part of the credential, or all of it, by now; else it holds what it held.
+    pub may_be_part: bool,
+}
+
+impl NotTaken {
+    /// Of a call whose effect is known by its error alone: what was refused has none.
+    pub(super) fn by(error: CallError) -> Self {
+        let was_refused =
+            matches!(error.kind, ErrorKind::Denied | ErrorKind::NotFound | ErrorKind::Refused | ErrorKind::Conflict)
+                || matches!(error.kind, ErrorKind::Throttled | ErrorKind::NoCredentials);
+        Self { error, may_be_part: !was_refused }
+    }
+
+    /// Of a call before any that writes.
+    pub(super) fn before(error: CallError) -> Self {
+        Self { error, may_be_part: false }
+    }
 }
 
 /// What follows for a place from how it is delivered.

@@ -21,7 +21,7 @@ use crate::{
 
 use self::kind::{Kind, Rules};
 pub use self::{
-    kind::{How, Misnamed},
+    kind::{How, Misnamed, NotTaken},
     names::{GitHubNames, SECRET_NAME_RULE, secret_name},
 };
 
@@ -76,7 +76,7 @@ macro_rules! places {
                 credential: &Credential,
                 exists: bool,
                 cloud: &impl Writes,
-            ) -> Result<String, CallError> {
+            ) -> Result<String, NotTaken> {
                 match self {
                     $(Self::$place(place) => place.take(how, credential, exists, cloud).await,)+
                 }
@@ -174,6 +174,12 @@ impl Target {
         holds.into_iter().map(|name| format!("{within}{name}")).collect()
     }
 
+    /// Whether this is the id of the same place as it was before its rule said `smtp`: all that was written then is written over.
+    pub fn covers(&self, id: &str) -> bool {
+        let how = How { smtp: false, ..self.how.clone() };
+        self.how.smtp && short_hash(&format!("{}\n{}", self.place, self.place.rules(&how).as_said)) == id
+    }
+
     /// What a first delivery overwrites that nobody owns, in words.
     pub fn overwrites(&self) -> Option<String> {
         self.place.rules(&self.how).overwrites
@@ -196,8 +202,8 @@ impl Target {
     /// written there since.
     ///
     /// # Errors
-    /// The call that failed. What the place holds then is what it held, or the credential, or a part of each.
-    pub async fn take(&self, credential: &Credential, exists: bool, cloud: &impl Writes) -> Result<String, CallError> {
+    /// The call that failed, and whether the place holds what it held.
+    pub async fn take(&self, credential: &Credential, exists: bool, cloud: &impl Writes) -> Result<String, NotTaken> {
         self.place.take(&self.how, credential, exists, cloud).await
     }
 }

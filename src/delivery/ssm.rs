@@ -4,9 +4,9 @@ use std::fmt;
 
 use secrecy::ExposeSecret;
 
-use super::kind::{How, Kind, Misnamed, Rules, USER};
+use super::kind::{How, Kind, Misnamed, NotTaken, Rules, USER};
 use crate::{
-    cloud::{NewParameter, Reads, Writes},
+    cloud::{self, NewParameter, Reads, Writes},
     credential::Credential,
     inventory::{CallError, ErrorKind, Found, is_owned, owner_tags},
     names::USER_NAME_LENGTH,
@@ -84,7 +84,7 @@ impl Kind for Parameter {
             holds: vec![format!("ssm:{}", self.name.trim_start_matches('/'))],
             is_of_account: true,
             as_said: format!("{kms_key}{smtp}"),
-            overwrites: None,
+            overwrites: Some("a value".to_owned()),
         }
     }
 
@@ -93,7 +93,7 @@ impl Kind for Parameter {
         if !is_owned(&parameter.tags, &how.user, &how.arn) {
             return Ok(Found::Foreign);
         }
-        Ok(Found::Something { mark: parameter.version.to_string(), last: parameter.last_written() })
+        Ok(Found::Something { mark: mark(&parameter), last: parameter.last_written() })
     }
 
     async fn take(
@@ -102,22 +102,46 @@ impl Kind for Parameter {
         credential: &Credential,
         exists: bool,
         cloud: &impl Writes,
-    ) -> Result<String, CallError> {
+    ) -> Result<String, NotTaken> {
         let bytes = credential.text().expose_secret().len();
         if bytes > MOST_BYTES {
             let message = format!("the credential has {bytes} bytes, and a parameter holds {MOST_BYTES}");
-            return Err(CallError::new(ErrorKind::Other, "ssm:PutParameter", &self.name, message));
+            let error = CallError::new(ErrorKind::Other, "ssm:PutParameter", &self.name, message);
+            return Err(NotTaken::before(error));
         }
-        let parameter = NewParameter {
-            name: self.name.clone(),
-            description: format!("Access key of the IAM user {}, rotated by keyrota", how.user),
-            kms_key: how.kms_key.clone(),
-            // AWS takes tags with a new parameter only.
-            tags: if exists { Default::default() } else { owner_tags(&how.user, &how.arn) },
-            overwrites: exists,
+        let put = async |exists: bool| {
+            let parameter = NewParameter {
+                name: self.name.clone(),
+                description: format!("Access key of the IAM user {}, rotated by keyrota", how.user),
+                kms_key: how.kms_key.clone(),
+                // AWS takes tags with a new parameter only.
+                tags: if exists { Default::default() } else { owner_tags(&how.user, &how.arn) },
+                overwrites: exists,
+            };
+            cloud.put_parameter(&parameter, credential.text()).await
         };
-        Ok(cloud.put_parameter(&parameter, credential.text()).await?.to_string())
+        let version = match put(exists).await {
+            // It may have been made by a try whose answer was lost.
+            Err(error) if error.kind == ErrorKind::Conflict && !exists => {
+                let found = cloud.parameter(&self.name).await.map_err(NotTaken::before)?;
+                match found.filter(|found| is_owned(&found.tags, &how.user, &how.arn)) {
+                    Some(_) => put(true).await,
+                    None => Err(error),
+                }
+            }
+            put => put,
+        };
+        let version = version.map_err(NotTaken::by)?;
+        // One that is deleted and made anew begins with the same versions, at another time.
+        let written = cloud.parameter(&self.name).await.ok().flatten().filter(|found| found.version == version);
+        Ok(written.map_or_else(|| version.to_string(), |written| mark(&written)))
     }
+}
+
+/// The version, and when it was written.
+fn mark(parameter: &cloud::Parameter) -> String {
+    let modified = parameter.modified.map_or_else(String::new, |at| at.timestamp().to_string());
+    format!("{}.{modified}", parameter.version)
 }
 
 impl fmt::Display for Parameter {

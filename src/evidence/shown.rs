@@ -1,7 +1,7 @@
 //! What the formats for people write alike: instants, places, and text that came from outside.
 
-use super::model::{KeyRow, LastUseFacts, Place, ToldTo, Verdict};
-use crate::untrusted::printable;
+use super::model::{KeyRow, LastUseFacts, Place, ToldTo, Unread, Verdict};
+use crate::{inventory::UnreadAccount, untrusted::printable};
 
 /// The day of an instant.
 pub fn day(instant: &str) -> &str {
@@ -54,4 +54,15 @@ pub fn shortcomings(row: &KeyRow) -> String {
         (true, true) => String::new(),
         (true, false) => Verdict::Pass.as_str().to_owned(),
     }
+}
+
+/// The accounts that could not be read, to be told by cause.
+pub fn unread_accounts(unread: &[Unread]) -> Vec<UnreadAccount> {
+    let account = |one: &Unread| UnreadAccount {
+        id: one.account.clone(),
+        name: one.account_name.clone(),
+        error: one.error.clone(),
+        hint: one.hint.clone(),
+    };
+    unread.iter().map(account).collect()
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{
     model::{ControlVerdict, Evidence, Exception, Unread, Verdict},
-    shown::{day, minute, place, visible},
+    shown::{day, minute, place, unread_accounts, visible},
 };
 use crate::{
     counted::counted,
@@ -145,17 +145,6 @@ pub fn render(evidence: &Evidence) -> String {
         }
     }
     text
-}
-
-/// The accounts that could not be read, to be told by cause.
-pub(crate) fn unread_accounts(unread: &[Unread]) -> Vec<UnreadAccount> {
-    let account = |one: &Unread| UnreadAccount {
-        id: one.account.clone(),
-        name: one.account_name.clone(),
-        error: one.error.clone(),
-        hint: one.hint.clone(),
-    };
-    unread.iter().map(account).collect()
 }
 
 fn exception(exception: &Exception) -> String {

@@ -463,6 +463,9 @@ impl Answer {
                     format!("there is no {vault}, or what `[deliver.github]` signs in with may not see its secrets");
                 (ErrorKind::Denied, why)
             }
+            400 | 409 | 413 | 422 => {
+                return Err(CallError::new(ErrorKind::Refused, operation, vault.to_string(), answers));
+            }
             _ => return Err(CallError::new(ErrorKind::Other, operation, vault.to_string(), answers)),
         };
         Err(CallError::new(kind, operation, vault.to_string(), format!("{answers}: {why}")))

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use super::{
     error::{CallError, ErrorKind},
     key::KeyId,
+    place::UNFINISHED,
 };
 use crate::{notice::Kind, time::rfc3339};
 
@@ -118,6 +119,12 @@ impl SecretRecord {
     pub fn hands_out(&self, key: &KeyId) -> bool {
         let id = key.version_id();
         self.versions.iter().any(|version| version.id == id && version.has(CURRENT))
+    }
+
+    /// The key of keyrota's that it hands out.
+    pub fn handed_out(&self) -> Option<KeyId> {
+        let version = self.versions.iter().find(|version| version.has(CURRENT))?;
+        KeyId::of_version(&version.id)
     }
 
     /// The tags that the ledger is read from; what else stands there is no business of keyrota's.
@@ -451,6 +458,10 @@ pub enum Fact {
     Undelivered(Undelivered),
     /// What the place with this number holds is not known any more.
     Unknown(usize),
+    /// Not every place has the key.
+    Incomplete,
+    /// The key is about to be written to a place: from then on it may hold a part of it, until something else is noted.
+    Writing(Held),
 }
 
 impl Fact {
@@ -486,8 +497,11 @@ impl Fact {
                 tag(TAG_UNDELIVERED, String::new()),
             ],
             Self::Undelivered(undelivered) => vec![tag(TAG_UNDELIVERED, undelivered.to_string())],
-            Self::Unknown(slot) => {
-                vec![tag(&format!("{TAG_PLACE}{slot}"), String::new()), tag(TAG_DELIVERED, String::new())]
+            Self::Unknown(slot) => vec![tag(&format!("{TAG_PLACE}{slot}"), String::new())],
+            Self::Incomplete => vec![tag(TAG_DELIVERED, String::new())],
+            Self::Writing(held) => {
+                let held = Self::Holds(Held { mark: UNFINISHED.to_owned(), ..held.clone() });
+                held.tags().into_iter().chain(Self::Incomplete.tags()).collect()
             }
         }
     }
@@ -622,9 +636,11 @@ impl Secret {
                 (self.delivered, self.delivered_at, self.undelivered) = (Some((key, places)), Some(at), None);
             }
             Fact::Undelivered(undelivered) => self.undelivered = Some(undelivered),
-            Fact::Unknown(slot) => {
-                self.held.retain(|held| held.slot != slot);
-                self.delivered = None;
+            Fact::Unknown(slot) => self.held.retain(|held| held.slot != slot),
+            Fact::Incomplete => self.delivered = None,
+            Fact::Writing(held) => {
+                self.note(Fact::Holds(Held { mark: UNFINISHED.to_owned(), ..held }));
+                self.note(Fact::Incomplete);
             }
         }
     }
@@ -829,9 +845,33 @@ impl Undelivered {
 impl Held {
     /// What is noted of a place that has taken a key. What tags can't hold is left out of its name.
     pub fn new(slot: usize, id: &str, key: &KeyId, mark: &str, place: &str) -> Self {
+        let place = Self::as_tag(place);
+        Self { slot, id: id.to_owned(), key: key.clone(), mark: mark.to_owned(), place }
+    }
+
+    fn as_tag(place: &str) -> String {
         let is_fine = |c: char| c.is_ascii_alphanumeric() || " +-=._:/@".contains(c);
         let place: String = place.chars().map(|c| if is_fine(c) { c } else { '_' }).take(MOST_OF_PLACE).collect();
-        Self { slot, id: id.to_owned(), key: key.clone(), mark: mark.to_owned(), place: place.trim_end().to_owned() }
+        place.trim_end().to_owned()
+    }
+
+    /// One spelling for each place: GitHub compares names without case.
+    #[must_use]
+    pub fn spelled(place: &str) -> String {
+        let place = Self::as_tag(place);
+        if place.starts_with("github") { place.to_lowercase() } else { place }
+    }
+
+    /// Whether it is about this place.
+    #[must_use]
+    pub fn is_at(&self, place: &str) -> bool {
+        Self::spelled(&self.place) == Self::spelled(place)
+    }
+
+    /// Whether it is known that all of the key was written there.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.mark != UNFINISHED
     }
 
     fn read(slot: usize, text: &str) -> Option<Self> {

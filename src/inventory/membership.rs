@@ -22,4 +22,6 @@ pub struct Membership {
     pub units: Vec<Unit>,
     /// The tags of the account, which compare with case; empty where nobody asked.
     pub tags: BTreeMap<String, String>,
+    /// Whether it manages the organisation: StackSets lay nothing there.
+    pub is_management: bool,
 }

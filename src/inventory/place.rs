@@ -3,6 +3,9 @@
 /// What is noted of a place that did not show what was just written: nothing can be told by it later.
 pub const UNSEEN: &str = "unseen";
 
+/// The mark of a place where a run has begun to write, and it is not known that it ended: it may hold a part of the key.
+pub const UNFINISHED: &str = "writing";
+
 /// What was found at a place.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "what a variant says names its fields")]
@@ -31,7 +34,8 @@ impl Found {
     pub fn is_as_left(&self, noted: &str) -> bool {
         match self {
             _ if noted == UNSEEN => true,
-            Self::Something { mark, .. } => mark == noted,
+            // Where the time of a write could not be read, its number tells.
+            Self::Something { mark, .. } => mark == noted || mark.split('.').next() == Some(noted),
             Self::Nothing => false,
             Self::Foreign | Self::Closed { .. } | Self::Unknown { .. } | Self::Refused { .. } => true,
         }

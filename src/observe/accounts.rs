@@ -190,7 +190,7 @@ pub fn merged(accounts: Vec<Vec<Diagnostic>>, unread: &[UnreadAccount]) -> Vec<D
     }
     let (mut merged, mut said) = (Vec::<Diagnostic>::new(), HashMap::<_, Vec<usize>>::new());
     // By the places of both rules: where it was said first, and in how many accounts they select others.
-    let mut collisions: HashMap<Vec<(String, usize, usize)>, (usize, usize)> = HashMap::new();
+    let mut collisions: HashMap<Vec<_>, (usize, usize)> = HashMap::new();
     for warning in accounts.into_iter().flatten() {
         // Said once, by whichever account comes first.
         let is_told =

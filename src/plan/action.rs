@@ -8,7 +8,7 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 use super::{kms_key::KmsKeyChange, reason::Retirement};
 use crate::{
     delivery::{Place, Target},
-    inventory::{KeyId, LastUse, Status},
+    inventory::{Held, KeyId, LastUse, Status},
     notice::Sender,
     template::Language,
 };
@@ -164,8 +164,8 @@ pub struct Delivery {
     pub slot: usize,
     /// If every other place has the key: what stands for them all.
     pub completes: Option<String>,
-    /// Whether the ledger says that nothing is due: whoever is cut off here must be looked at by the next run.
-    pub rests: bool,
+    /// What is noted there so far.
+    pub held: Option<Held>,
     /// Since when places refuse this key.
     pub refused_since: Option<DateTime<Utc>>,
 }

@@ -1,6 +1,6 @@
 //! Whether the places of delivery have the key that the secret hands out. Nothing that may be in use there is ended before.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use super::{
     action::{Action, Delivery},
@@ -13,6 +13,7 @@ use super::{
 use crate::{
     delivery::{Target, fingerprint},
     inventory::{Found, Held, Key, KeyId, MOST_NOTED, Secret},
+    roster::Roster,
 };
 
 /// A place where nothing can be delivered, whatever is due: a person must mend it, or take it off the list.
@@ -39,7 +40,8 @@ pub(super) fn deliver(view: &View<'_>) -> Result<Option<Next>, Need> {
     let is_replaced = others == 0 && view.is_due(current);
     for target in &view.entry.deliver {
         let seen = found(view, target)?;
-        if !matches!(seen, Found::Refused { .. })
+        // Where nothing can be written, a person must mend that; the others take it.
+        if !matches!(seen, Found::Refused { .. } | Found::Closed { .. } | Found::Foreign)
             && let Some(why) = lacks(view, secret, current, target, seen)
             && !(is_replaced && why == Undeliverable::New)
         {
@@ -47,7 +49,10 @@ pub(super) fn deliver(view: &View<'_>) -> Result<Option<Next>, Need> {
         }
     }
     // All have it, and it is noted of other places: some were taken off the list.
-    let is_refused = view.entry.deliver.iter().any(|target| is_refused(view, target));
+    let is_refused = view.entry.deliver.iter().any(|target| {
+        is_refused(view, target)
+            || matches!(view.state.places.get(&target.id), Some(Found::Closed { .. } | Found::Foreign))
+    });
     match view.entry.deliver.first().filter(|_| !is_noted(view, secret, current) && !is_refused && !is_replaced) {
         Some(first) => Ok(Some(delivery(view, secret, current, first, Undeliverable::OtherPlaces))),
         None => Ok(None),
@@ -99,8 +104,8 @@ pub(super) fn seen(view: &View<'_>) -> Vec<(String, Option<bool>)> {
     view.entry.deliver.iter().map(|target| (target.place.to_string(), has(target))).collect()
 }
 
-/// What whoever runs keyrota should know of the places of a user.
-pub(super) fn warnings(view: &View<'_>) -> Vec<Warning> {
+/// What whoever runs keyrota should know of the places of a user; `all` are those that anyone's key is delivered to.
+pub(super) fn warnings(view: &View<'_>, all: &Places) -> Vec<Warning> {
     let mut warnings = Vec::new();
     let (account, user) = (&view.roster.account, &view.entry.user.name);
     let who = || (Arc::new(account.clone()), user.clone());
@@ -110,7 +115,7 @@ pub(super) fn warnings(view: &View<'_>) -> Vec<Warning> {
         let place = target.place.to_string();
         match view.state.places.get(&target.id) {
             // What nobody owns is overwritten: whoever reviews that should know.
-            Some(Found::Something { last, .. }) if !held.iter().any(|held| held.id == target.id) => {
+            Some(Found::Something { last, .. }) if !held.iter().any(|held| is_written(target, held)) => {
                 if let Some(names) = target.overwrites() {
                     let ((account, user), last) = (who(), last.clone());
                     warnings.push(Warning::Overwrites { account, user, place, names, last });
@@ -123,20 +128,41 @@ pub(super) fn warnings(view: &View<'_>) -> Vec<Warning> {
             _ => {}
         }
     }
-    for Held { id, key, place, .. } in held {
-        let is_left = !view.entry.deliver.iter().any(|target| target.id == *id || is_overwritten(target, place));
-        if let Some(held) = view.state.key(key).filter(|_| is_left) {
+    for one in held {
+        let Held { key, place, .. } = one;
+        let is_left = !view.entry.deliver.iter().any(|target| is_written(target, one));
+        let is_renamed = view.entry.deliver.iter().any(|target| one.is_at(&target.place.to_string()));
+        // Another user's key goes there now: it is written over, and nobody should take that away.
+        if let Some(held) = view.state.key(key).filter(|_| is_left && (is_renamed || !all.has(place))) {
             let is_current = view.handed_out.as_ref() == Some(key) && held.is_active();
             let ((account, user), place, key) = (who(), place.clone(), key.clone());
-            warnings.push(Warning::PlaceLeft { account, user, place, key, works: held.is_active(), is_current });
+            let (works, is_part) = (held.is_active(), !one.is_whole());
+            warnings.push(Warning::PlaceLeft { account, user, place, key, works, is_current, is_renamed, is_part });
         }
     }
     warnings
 }
 
-/// A parameter with another KMS key is the same one; a secret with another name is another one.
-fn is_overwritten(target: &Target, place: &str) -> bool {
-    !target.place.is_of_github() && target.place.to_string() == place
+/// The places that anyone's key is delivered to in an account, as the ledger spells them.
+#[derive(Default)]
+pub(super) struct Places(HashSet<String>);
+
+impl Places {
+    pub fn of(roster: &Roster) -> Self {
+        let all = roster.entries.iter().flat_map(|entry| &entry.deliver);
+        Self(all.map(|target| Held::spelled(&target.place.to_string())).collect())
+    }
+
+    fn has(&self, place: &str) -> bool {
+        self.0.contains(&Held::spelled(place))
+    }
+}
+
+/// Whether what was noted is of all that is written to there, or of a part. A parameter with another KMS key is the same one; a
+/// secret with another name is another one.
+fn is_written(target: &Target, held: &Held) -> bool {
+    let is_same = !target.place.is_of_github() && held.is_at(&target.place.to_string());
+    held.id == target.id || target.covers(&held.id) || is_same
 }
 
 /// The key that is delivered: the one that the secret hands out, if it works and keyrota stored it. What is in no ledger is
@@ -166,7 +192,7 @@ fn is_noted(view: &View<'_>, secret: &Secret, current: &Key) -> bool {
 /// Whether it is noted that this place has the key.
 fn holds(view: &View<'_>, secret: &Secret, current: &Key, target: &Target) -> bool {
     match secret.held(&target.id) {
-        Some(held) => held.key == current.id,
+        Some(held) => held.key == current.id && held.is_whole(),
         None => is_noted(view, secret, current),
     }
 }
@@ -174,9 +200,12 @@ fn holds(view: &View<'_>, secret: &Secret, current: &Key, target: &Target) -> bo
 /// Why the place does not have the key, as far as can be told.
 fn lacks(view: &View<'_>, secret: &Secret, current: &Key, target: &Target, seen: &Found) -> Option<Undeliverable> {
     if !holds(view, secret, current, target) {
-        return Some(match &secret.undelivered {
-            Some(refused) if refused.key == current.id => Undeliverable::Refused { since: refused.first },
-            _ => Undeliverable::New,
+        let refused = secret.undelivered.as_ref().filter(|refused| refused.key == current.id);
+        let since = refused.map(|refused| refused.first);
+        return Some(match (secret.held(&target.id), since) {
+            (Some(held), since) if !held.is_whole() => Undeliverable::Unfinished { since },
+            (_, Some(since)) => Undeliverable::Refused { since },
+            (_, None) => Undeliverable::New,
         });
     }
     let held = secret.held(&target.id).filter(|held| !seen.is_as_left(&held.mark))?;
@@ -203,7 +232,7 @@ fn delivery(view: &View<'_>, secret: &Secret, current: &Key, target: &Target, wh
         exists,
         slot: slot(view, secret, target),
         completes: is_last.then(|| fingerprint(&view.entry.deliver)),
-        rests: secret.rest.is_some(),
+        held: secret.held(&target.id).cloned(),
         refused_since: refused.map(|refused| refused.first),
     };
     let reason = Reason::Undelivered { place: target.place.to_string(), why };

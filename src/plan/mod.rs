@@ -31,6 +31,7 @@ mod warning;
 use std::sync::Arc;
 
 use self::{
+    delivery::Places,
     forecast::{Outset, used_until},
     pace::Candidate,
     view::View,
@@ -85,6 +86,7 @@ pub fn plan_for(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Vie
     if roster.entries.iter().any(is_doubtful) {
         plan.warnings.push(Warning::PoliciesUnread { account: Arc::clone(&account) });
     }
+    let places = Places::of(roster);
     for entry in &roster.entries {
         let user = entry.user.name.clone();
         if inventory.resting.contains(&user) {
@@ -103,7 +105,7 @@ pub fn plan_for(roster: &Roster, inventory: &Inventory, viewpoint: impl Into<Vie
         if let Some(state) = state.filter(|_| entry.exempt.is_none()) {
             let view = View::new(roster, entry, state, now);
             plan.warnings.extend(upkeep::warnings(&view, &forecast.next));
-            plan.warnings.extend(delivery::warnings(&view));
+            plan.warnings.extend(delivery::warnings(&view, &places));
         }
         let moves_to = forecast.moves_to(roster, entry, now);
         let (key, wait, until) = match forecast.next {
@@ -177,6 +179,12 @@ fn unmanaged(plan: &mut Plan, roster: &Roster, inventory: &Inventory, account: &
         let (account, why) = (Arc::clone(account), error.to_string());
         plan.warnings.push(Warning::UnmanagedUnread { account, users: unread, why });
     }
+}
+
+/// The places that lack the key that the secret hands out; none where that is not keyrota's.
+#[must_use]
+pub fn places_lacking(roster: &Roster, entry: &Entry, state: &State, now: DateTime<Utc>) -> Vec<String> {
+    delivery::undelivered(&View::new(roster, entry, &placed(roster, entry, state, now), now))
 }
 
 /// Each place of delivery of a user, and whether it has the key that the secret hands out; `None`: that is not known.

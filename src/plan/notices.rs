@@ -118,7 +118,7 @@ pub fn due_notices<'a>(
         let waits = || pending(roster, entry, state, secret, now);
         let topics = gone(state, secret, deleted).into_iter().chain(can_note.then(waits).flatten());
         notices.extend(topics.map(|topic| {
-            let Topic { kind, key, reason, since, began, deadline } = topic;
+            let Topic { kind, key, reason, since, began, deadline, place } = topic;
             let run = |due| match kind {
                 Kind::Upcoming => roster.runs.starting(due, now),
                 _ => roster.runs.carrying_on(due, now),
@@ -133,7 +133,11 @@ pub fn due_notices<'a>(
                 key,
                 other,
                 secret: state.ledger.secret.clone(),
-                places: if reason == Some(WaitingKind::Undelivered.code()) { lacking() } else { Vec::new() },
+                places: match place {
+                    Some(place) => vec![place],
+                    None if reason == Some(WaitingKind::Undelivered.code()) => lacking(),
+                    None => Vec::new(),
+                },
                 last_use,
                 reason,
                 since,
@@ -205,11 +209,13 @@ struct Topic {
     since: Option<DateTime<Utc>>,
     began: Option<DateTime<Utc>>,
     deadline: Option<DateTime<Utc>>,
+    /// The place that is in the way.
+    place: Option<String>,
 }
 
 impl Topic {
     fn new(kind: Kind, key: KeyId) -> Self {
-        Self { kind, key, reason: None, since: None, began: None, deadline: None }
+        Self { kind, key, reason: None, since: None, began: None, deadline: None, place: None }
     }
 }
 
@@ -281,7 +287,12 @@ fn pending(roster: &Roster, entry: &Entry, state: &State, secret: &Secret, now: 
                 WaitingOn::Reactivated { since } => Some(since),
                 _ => None,
             };
-            (Topic { reason: Some(wait.code()), since, began, ..Topic::new(Kind::Blocked, key) }, is_told)
+            let reason = Some(wait.code());
+            let place = match wait {
+                WaitingOn::ForeignPlace { place } | WaitingOn::ClosedPlace { place, .. } => Some(place),
+                _ => None,
+            };
+            (Topic { reason, since, began, place, ..Topic::new(Kind::Blocked, key) }, is_told)
         }
         Next::Settled { next_rotation: Some(at) } => {
             let active = || state.keys.iter().filter(|key| key.is_active());

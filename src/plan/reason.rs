@@ -67,6 +67,8 @@ pub enum Undeliverable {
     New,
     /// A run has tried, and some place refused, since then.
     Refused { since: DateTime<Utc> },
+    /// A run has begun to write there, and did not end; since when places refuse, if they do.
+    Unfinished { since: Option<DateTime<Utc>> },
     /// Somebody took it away there.
     Emptied,
     /// Somebody wrote something else there: when, and who, as far as that is known.
@@ -81,6 +83,7 @@ impl Undeliverable {
         match self {
             Self::New => "undelivered",
             Self::Refused { .. } => "refused",
+            Self::Unfinished { .. } => "place-unfinished",
             Self::Emptied => "place-emptied",
             Self::Overwritten { .. } => "place-overwritten",
             Self::OtherPlaces => "places-changed",
@@ -216,6 +219,13 @@ impl fmt::Display for Reason {
                 Undeliverable::New => write!(f, "{place} does not have it yet"),
                 Undeliverable::Refused { since } => {
                     write!(f, "{place} does not have it yet; delivery has failed since {}", Day(*since))
+                }
+                Undeliverable::Unfinished { since } => {
+                    let since = since.map_or_else(String::new, |since| format!("; it has failed since {}", Day(since)));
+                    write!(
+                        f,
+                        "{place} may hold a part of it and a part of what it held: a delivery there broke off{since}"
+                    )
                 }
                 Undeliverable::Emptied => write!(f, "{place} does not hold it any more: somebody took it away there"),
                 Undeliverable::Overwritten { last } => {

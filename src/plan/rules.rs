@@ -34,7 +34,7 @@ pub struct Rule {
 /// The lifecycle, first match first.
 pub const RULES: [Rule; 21] = [
     Rule { name: "1 obstacle", decide: obstacle },
-    Rule { name: "1 place", decide: delivery::obstacle },
+    Rule { name: "1 place", decide: place },
     Rule { name: "1 stale secret", decide: stale_secret },
     Rule { name: "1 no keys", decide: no_keys },
     Rule { name: "2 promote", decide: promote },
@@ -115,6 +115,23 @@ fn obstacle(view: &View<'_>) -> Result<Option<Next>, Need> {
         }
     };
     Ok(wait.map(|wait| Next::Wait { key: None, wait, until: None }))
+}
+
+/// A person must mend a place of delivery, or take it off the list. What is handed out already goes to the others all the same, and
+/// its owner hears of it; nothing begins, and nothing ends.
+fn place(view: &View<'_>) -> Result<Option<Next>, Need> {
+    let Some(wait) = delivery::obstacle(view)? else { return Ok(None) };
+    for goes_on in [promote, delivery::deliver] {
+        if goes_on(view)?.is_some() {
+            return Ok(None);
+        }
+    }
+    for begins in [unused, reissue, update, due] {
+        if begins(view)?.is_some() {
+            return Ok(Some(wait));
+        }
+    }
+    Ok(notify(view)?.is_none().then_some(wait))
 }
 
 /// What clients are handed out does not work, and nothing is under way that would mend it. A reissue is: someone asked for

@@ -47,6 +47,10 @@ pub enum Warning {
         works: bool,
         /// Whether it is the one that is handed out.
         is_current: bool,
+        /// Whether `deliver` names the place, and its secrets there are called otherwise by now, or are of another GitHub.
+        is_renamed: bool,
+        /// Whether a delivery broke off there, so that it may hold a part of the key.
+        is_part: bool,
     },
     /// Clients of the user hold an SMTP password that derives from its key, and the manifest does not say so.
     SmtpPassword { account: Arc<Account>, user: String, sign: String },
@@ -166,16 +170,25 @@ impl fmt::Display for Warning {
             Self::PlaceUnread { account: _, user, place, why } => {
                 write!(f, "{user}: what {place} holds could not be looked at: {why}")
             }
-            Self::PlaceLeft { account: _, user, place, key, works, is_current } => {
+            Self::PlaceLeft { account: _, user, place, key, works, is_current, is_renamed, is_part } => {
                 let until = match (works, is_current) {
                     (true, true) => "which stops some time after the next rotation",
                     (true, false) => "which is replaced, and stops",
                     (false, _) => "which does not work any more",
                 };
-                write!(
-                    f,
-                    "{user}: {place} is not in `deliver` any more and still holds {key}, {until}: take it away there, or name the                      place again"
-                )
+                let holds = if *is_part { "may hold a part of" } else { "still holds" };
+                match is_renamed {
+                    true => write!(
+                        f,
+                        "{user}: what was delivered to {place} by other names, or at another URL, stays there and {holds} {key}, \
+                         {until}: take it away there"
+                    ),
+                    false => write!(
+                        f,
+                        "{user}: {place} is not in `deliver` any more and {holds} {key}, {until}: take it away there, or name the \
+                         place again"
+                    ),
+                }
             }
             Self::SmtpPassword { account: _, user, sign } => write!(
                 f,

@@ -182,7 +182,8 @@ pub fn warnings(plan: &Plan) -> Vec<String> {
             1 => example,
             count => {
                 let accounts = counted(names.len(), "account");
-                format!("{count} times {code}, in {accounts} ({}{more}), e.g. {example}", named.join(", "))
+                let times = if count == names.len() { String::new() } else { format!("{count} times ") };
+                format!("{code}, {times}in {accounts} ({}{more}), e.g. {example}", named.join(", "))
             }
         }
     };

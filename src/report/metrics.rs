@@ -1,17 +1,15 @@
 //! What alarms watch: lines of CloudWatch's embedded metric format. Lambda's log is where CloudWatch looks for them, so
 //! a metric costs no call and no permission.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    apply::Applied,
+    apply::{Applied, Outcome},
     inventory::{Account, Inventory, Key},
     notice::Kind,
-    plan::{Change, Plan, Reason, Undeliverable, Verb, WaitingOn},
+    plan::{Plan, Verb, WaitingOn, places_lacking},
     roster::{Entry, Roster},
     verdict::Verdict,
 };
@@ -48,7 +46,7 @@ pub struct Metrics {
 pub struct DeliveryMetrics {
     /// Places that took a key in this run.
     pub delivered: usize,
-    /// Users of whom a place has refused the key: their old one goes on until it takes the new one.
+    /// Users of whom a place lacks the key that their secret hands out: their old one goes on until it takes the new one.
     pub undelivered: usize,
 }
 
@@ -126,7 +124,7 @@ pub fn measure(roster: &Roster, inventory: &Inventory, plan: &Plan, applied: Opt
         }
     }
     if roster.entries.iter().any(|entry| !entry.deliver.is_empty()) {
-        metrics.delivery = Some(delivery(account, plan, applied));
+        metrics.delivery = Some(delivery(roster, inventory, plan.as_of, applied));
     }
     metrics.run = applied.map(|applied| {
         let outcomes = || applied.outcomes.iter().filter(|outcome| *outcome.change.account == *account);
@@ -144,21 +142,22 @@ pub fn measure(roster: &Roster, inventory: &Inventory, plan: &Plan, applied: Opt
     metrics
 }
 
-/// Of a run, what it did; else what an earlier one has left.
-fn delivery(account: &Account, plan: &Plan, applied: Option<&Applied>) -> DeliveryMetrics {
-    let Some(applied) = applied else {
-        let is_refused =
-            |change: &&Change| matches!(change.reason, Reason::Undelivered { why: Undeliverable::Refused { .. }, .. });
-        let undelivered = plan.changes.iter().filter(|change| *change.account == *account).filter(is_refused).count();
-        return DeliveryMetrics { delivered: 0, undelivered };
+/// What it did, and what it has left, of the users that were read.
+fn delivery(roster: &Roster, inventory: &Inventory, now: DateTime<Utc>, applied: Option<&Applied>) -> DeliveryMetrics {
+    let account = &roster.account;
+    let took = |outcome: &&Outcome| {
+        let is_delivery = outcome.change.action.verb() == Verb::Deliver && outcome.result.is_ok();
+        is_delivery && *outcome.change.account == *account
     };
-    let outcomes = applied
-        .outcomes
-        .iter()
-        .filter(|outcome| *outcome.change.account == *account && outcome.change.action.verb() == Verb::Deliver);
-    let (took, refused): (Vec<_>, Vec<_>) = outcomes.partition(|outcome| outcome.result.is_ok());
-    let users: BTreeSet<&str> = refused.iter().map(|outcome| outcome.change.user.as_str()).collect();
-    DeliveryMetrics { delivered: took.len(), undelivered: users.len() }
+    let delivered = applied.map_or(0, |applied| applied.outcomes.iter().filter(took).count());
+    let lacks = |entry: &&Entry| {
+        let user = &entry.user.name;
+        let after = applied.and_then(|applied| applied.after.get(&(account.id.clone(), user.clone())));
+        let state = after.or_else(|| inventory.users.get(user)?.as_ref().ok());
+        state.is_some_and(|state| !places_lacking(roster, entry, state, now).is_empty())
+    };
+    let entries = roster.entries.iter().filter(|entry| entry.exempt.is_none() && !entry.deliver.is_empty());
+    DeliveryMetrics { delivered, undelivered: entries.filter(lacks).count() }
 }
 
 /// Whether an earlier run told the owner that the user is blocked, as the last thing that it told.

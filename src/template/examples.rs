@@ -113,7 +113,7 @@ pub fn examples(kind: Kind, now: DateTime<Utc>) -> Vec<Content> {
                 key: KeyId::new(key),
                 other: (kind != Kind::Deleted).then(|| KeyId::new("AKIAEXAMPLEREPORTS99")),
                 secret: format!("/aws/iam/credentials/{user}"),
-                places: if reason == Some("undelivered") {
+                places: if matches!(reason, Some("undelivered" | "foreign-place" | "closed-place")) {
                     vec!["github:acme/payments".to_owned()]
                 } else {
                     Vec::new()

@@ -236,6 +236,9 @@ fn a_thousand_accounts_are_readable_and_ten_that_cannot_be_entered_stop_no_other
     let status =
         run(&["status"]).exits(5).shows(&[sentence, unread, "984 users in scope there, 0 unmanaged, next rotation"]);
     assert!(status.stdout.lines().count() < 50, "{}", status.stdout);
+    run(&["plan", "--account", "team-0020"])
+        .exits(1)
+        .says(&["the account is not looked at: suspended in AWS Organizations"]);
     run(&["status", "--account", "team-0500"]).exits(0).shows(&["(team-0500)", "ci"]);
     run(&["status", "--account", "team-050?", "--account", "111100000000"])
         .exits(0)
@@ -260,21 +263,30 @@ fn a_thousand_accounts_are_readable_and_ten_that_cannot_be_entered_stop_no_other
     assert!(page.contains(sentence) && page.len() < 10_000, "{} bytes", page.len());
 
     let forecast = run(&["forecast"]).stdout;
-    assert!(forecast.lines().count() < 6_000, "a line a user that rotates");
+    assert!(forecast.lines().count() < 80, "{forecast}");
+    for part in ["By the day of the first step there", "987 accounts", "(team-0030)", "! not read: 10 accounts"] {
+        assert!(forecast.contains(part), "{part}: {forecast}");
+    }
 
     let doctor =
         run(&["doctor"]).exits(1).shows(&["999 accounts to look at (1 suspended or closed, left out)", unread]);
     assert!(doctor.stdout.lines().count() < 40, "{}", doctor.stdout);
 }
 
-#[test]
-fn a_report_counts_accounts_and_hides_none() {
+/// Fourteen accounts: in one a key is too old, and two can't be entered.
+pub fn fourteen() -> Folder {
     let folder = folder(EVERYONE);
     for number in 0..14 {
         let more = if number < 2 { "refuse-entry = \"no role\"" } else { "" };
         let age = if number == 5 { 200 } else { 10 };
         folder.write(&format!("org/team-{number:02}.toml"), &account(number, more, &[("ci", age)]));
     }
+    folder
+}
+
+#[test]
+fn a_report_counts_accounts_and_hides_none() {
+    let folder = fourteen();
     let run = |arguments: &[&str]| folder.run(&[arguments, &["--sandbox", "org"]].concat());
     let text = run(&["report"]).exits(5);
     text.shows(&["12 accounts (2 more not read), as of", "ci in team-05", "2 accounts: no role: team-00, team-01"]);
@@ -319,6 +331,8 @@ fn a_folder_of_sandboxes_is_rehearsed_with() {
     assert!(folder.read("org/a.toml").contains("account-name = \"shop\"\nunits = [\"Workloads/Prod\"]\n"));
     assert!(folder.read("org/b.toml").contains("account-tags.stage = \"dev\""));
     assert_eq!(folder.read("org/lab.toml"), before[0]);
+    run(&["plan", "--account", "lab"]).exits(1).says(&["the account is not looked at: left out by `except`"]);
+    run(&["report"]).exits(0).shows(&["Left out: 111100000003 (lab)"]);
     run(&["plan"]).exits(0).shows(&["No changes", "in scope"]);
     // A file of it is one account of many.
     folder.run(&["plan", "--sandbox", "org/none.toml"]).exits(0).shows(&["No changes. 0 users in scope"]);
@@ -367,4 +381,29 @@ fn a_review_counts_accounts_first_and_shows_who_leaves() {
     let json = run(&["plan", "--format", "json"]).exits(5).json();
     assert_eq!(json["scope"]["left"].as_array().map(Vec::len), Some(15), "{json:#}");
     assert_eq!(json["summary"]["accounts"]["changes"], 1);
+}
+
+#[test]
+fn what_is_stuck_alike_in_many_accounts_is_said_once() {
+    let folder = folder(
+        "\n[[rotate]]\nusers = [\"c*\"]\nunits = [\"Workloads\"]\n\n[[rotate]]\nusers = [\"ci*\"]\nunits = [\"Workloads/Prod\"]\n",
+    );
+    for number in 0..14 {
+        let users = [(if number == 13 { "ci-else" } else { "ci" }, 10), ("web", 200)];
+        folder.write(&format!("org/team-{number:02}.toml"), &account(number, "units = [\"Workloads/Prod\"]", &users));
+    }
+    let run = |arguments: &[&str]| folder.run(&[arguments, &["--sandbox", "org"]].concat());
+    let plan = run(&["plan"])
+        .exits(0)
+        .says(&["KR0035", "two rules select `ci`: nothing is done to it; and others in 1 more account"]);
+    let plan = plan.shows(&[
+        "14 accounts: 14 blocked, overdue or not known",
+        "\n13 accounts: team-00, team-01, ",
+        " and 3 more\n! ci  blocked",
+        "(team-13), eu-west-1\n! ci-else  blocked",
+        "unmanaged-over-age, in 14 accounts (team-00, team-01, team-02, team-03, team-04 and 9 more), e.g. in team-00: 1 user",
+    ]);
+    assert_eq!(plan.stdout.matches("two rules select it").count(), 2, "{}", plan.stdout);
+    assert_eq!(plan.stderr.matches("KR0035").count(), 1, "{}", plan.stderr);
+    run(&["explain", "ci"]).exits(0).says(&["`ci` is in 13 accounts, and all are told"]);
 }

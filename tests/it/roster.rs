@@ -93,7 +93,7 @@ pub fn resolve_case(case: &Case, manifest: &Manifest) -> (Roster, Vec<Diagnostic
     let test: TestAccount = toml::from_str(section).unwrap_or_else(|error| panic!("{}: {error}", case.path.display()));
     let unit = |(number, path): (usize, &String)| Unit { id: format!("ou-ab12-0000000{number}"), path: path.clone() };
     let units: Vec<Unit> = test.units.iter().enumerate().map(unit).collect();
-    let membership = (!units.is_empty()).then(|| Arc::new(Membership { units, tags: test.tags }));
+    let membership = (!units.is_empty()).then(|| Arc::new(Membership { units, tags: test.tags, is_management: false }));
     let account = Account { membership, ..account(&test.id, test.name.as_deref()) };
     roster::resolve(manifest, &account, &users_of(test.user), now())
 }

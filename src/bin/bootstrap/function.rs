@@ -59,6 +59,9 @@ const REPORT: i64 = 15_000;
 /// An error has no more reasons than this: what is longer than 256 KiB is lost, and nobody reads it.
 const MOST_REASONS: usize = 200;
 
+/// An account that was entered, and what was said of it; `None`: the caller's own.
+type Known = (Option<(String, DeclaredAccount)>, Aws);
+
 /// The accounts of an invocation.
 #[derive(Default)]
 struct Entered {
@@ -80,7 +83,7 @@ pub struct Function {
     /// Where the parts of a run meet.
     fleet: Option<Fleet>,
     /// The accounts of the manifests that could be entered so far. The credentials of roles are renewed by the clients.
-    clouds: Mutex<Vec<(Option<(String, DeclaredAccount)>, Aws)>>,
+    clouds: Mutex<Vec<Known>>,
 }
 
 impl Function {

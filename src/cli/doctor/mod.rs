@@ -63,8 +63,8 @@ pub async fn run(common: &Common, args: &DoctorArgs, output: &Output) -> Result<
             let (clouds, entered) = organization::enter(wanted, common).await?;
             findings.extend(entered);
             if clouds.is_empty() {
-                let message = "everything else can't be told without credentials";
-                findings.push(Finding::doubt("account", message, "mend the credentials, and run it again"));
+                let message = "no account could be entered, so that everything else can't be told";
+                findings.push(Finding::doubt("account", message, "mend what is wrong above, and run it again"));
             } else {
                 findings.extend(look(&clouds, manifest.as_ref(), common, args, now).await);
             }

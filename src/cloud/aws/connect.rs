@@ -326,7 +326,13 @@ async fn connect_declared(caller: &Caller, name: &str, declared: &DeclaredAccoun
             Err((message, format!("correct `role` or `id` in [accounts.{name}]")))
         }
         Err(failure) => {
+            let is_management = declared.membership.as_ref().is_some_and(|membership| membership.is_management);
             let hint = match failure.kind {
+                ErrorKind::Denied if is_management => {
+                    "StackSets lay no role in the management account: make it there by hand, or leave the account \
+                     out by `except` of [organization]"
+                        .to_owned()
+                }
                 ErrorKind::Denied if declared.external_id.is_some() => format!(
                     "allow {} to `sts:AssumeRole` this role: in the role's trust policy, with the `external-id` of the \
                      manifests, and in a policy of its own",

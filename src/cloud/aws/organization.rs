@@ -87,7 +87,7 @@ impl Organizations {
             true => {
                 let chains = self.chains().await?;
                 let places = chains.iter().filter(|chain| question.includes(chain)).map(|chain| async move {
-                    let membership = Membership { units: chain.clone(), tags: BTreeMap::new() };
+                    let membership = Membership { units: chain.clone(), ..Membership::default() };
                     self.members(chain.last(), &Arc::new(membership)).await
                 });
                 let members: Vec<Vec<Member>> = stream::iter(places).buffered(CONCURRENT).try_collect().await?;
@@ -238,32 +238,35 @@ impl Organizations {
     async fn problem(&self, caller: &Caller, refusal: Refusal) -> Problem {
         let own = caller.account();
         let Refusal { operation, failure } = &refusal;
+        let general = || {
+            let region = caller.config.region().map(ToString::to_string).unwrap_or_default();
+            caller.origin.hint(failure, &region)
+        };
         let hint = match failure.code.as_str() {
             NOT_IN_USE => format!(
                 "account {own} is in no organisation: use credentials of the one that manages it, or declare accounts in \
                  `[accounts]` and remove `[organization]`"
             ),
-            _ if failure.kind == ErrorKind::Denied => match self.management_account().await {
-                Ok(management) if management == own => format!(
-                    "allow {} to `{operation}`: this is the management account, so a policy of its own is enough",
-                    caller.identity.arn
-                ),
-                Ok(management) => format!(
+            // AWS says no, whatever it says: to whom it would not is worth knowing.
+            code if !code.is_empty() && failure.kind != ErrorKind::Throttled => match self.management_account().await {
+                Ok(management) if management != own => format!(
                     "only the management account ({management}) and delegated administrators list accounts: run keyrota there, \
                      or make {own} one in {management} (`aws organizations register-delegated-administrator --account-id {own} \
                      --service-principal member.org.stacksets.cloudformation.amazonaws.com`), and allow {} to `{operation}`",
                     caller.identity.arn
                 ),
-                Err(_) => format!(
+                Ok(_) if failure.kind == ErrorKind::Denied => format!(
+                    "allow {} to `{operation}`: this is the management account, so a policy of its own is enough",
+                    caller.identity.arn
+                ),
+                Err(_) if failure.kind == ErrorKind::Denied => format!(
                     "run keyrota in the management account or a delegated administrator's, and allow {} to `{operation}` and \
                      `organizations:DescribeOrganization`",
                     caller.identity.arn
                 ),
+                Ok(_) | Err(_) => general(),
             },
-            _ => {
-                let region = caller.config.region().map(ToString::to_string).unwrap_or_default();
-                caller.origin.hint(failure, &region)
-            }
+            _ => general(),
         };
         Problem { account: None, id: None, message: refusal.to_string(), hint }
     }
@@ -288,11 +291,17 @@ fn member(operation: &'static str, account: Account, membership: &Arc<Membership
     if states.is_empty() {
         return Err(malformed(operation, &format!("account {id} has no state")));
     }
+    // The ARN is that of the account which manages the organisation.
+    let manages = account.arn.as_deref().and_then(|arn| arn.split(':').nth(4)) == Some(&id);
+    let membership = match manages {
+        true => Arc::new(Membership { is_management: true, ..(**membership).clone() }),
+        false => Arc::clone(membership),
+    };
     Ok(Member {
         // An account has a name; where none is told, its id is one.
         name: account.name.filter(|name| !name.is_empty()).unwrap_or_else(|| id.clone()),
         inactive: states.into_iter().find(|state| state != "ACTIVE"),
-        membership: Arc::clone(membership),
+        membership,
         id,
     })
 }

@@ -11,7 +11,7 @@ use crate::{
 impl Seat {
     /// What an organisation says of an account of this name.
     pub fn of(name: Option<&str>, membership: &Membership) -> Self {
-        let Membership { units, tags } = membership;
+        let Membership { units, tags, is_management: _ } = membership;
         // By both: manifests name units by the one or the other.
         let path = units.last().filter(|_| units.len() > 1).map(|unit| unit.path.clone());
         let ids = units.iter().map(|unit| unit.id.clone()).filter(|id| path.as_ref() != Some(id));
@@ -60,7 +60,7 @@ impl Sandbox {
             id: id.clone(),
             name: own.as_deref().unwrap_or(name).to_owned(),
             inactive: state.clone().filter(|state| state != "ACTIVE"),
-            membership: Arc::new(Membership { units: all, tags: tags.clone() }),
+            membership: Arc::new(Membership { units: all, tags: tags.clone(), is_management: false }),
         }
     }
 

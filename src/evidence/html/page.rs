@@ -14,8 +14,7 @@ use crate::{
             AccountFacts, ChangeRow, Completeness, ControlVerdict, CriterionVerdict, Decision, Evidence, Exception,
             Happened, KeyRow, KeyStatus, MailRow, RunRow, UnmanagedRow, Unread, Verdict,
         },
-        shown::{day, minute, place, shortcomings, told_to, used_with},
-        text::unread_accounts,
+        shown::{day, minute, place, shortcomings, told_to, unread_accounts, used_with},
     },
     inventory::UnreadAccount,
     report::{

@@ -9,8 +9,9 @@ use crate::{
     counted::counted,
     plan::{Calendar, Cause, Exceeded, Outlook, Row, Verb},
     report::{
-        accounts::{FEW, by_name},
+        accounts::{FEW, by_name, short_name},
         forecast::{ASSUMPTIONS, Forecast, Peak, Sums},
+        unread::causes as causes_of,
     },
     time::Duration,
     untrusted::printable,
@@ -36,12 +37,16 @@ pub fn forecast(forecast: &Forecast<'_>) -> String {
     );
     text += &weeks(forecast);
     text += &busiest(forecast);
-    // Of many accounts, those to which nothing comes are one line.
+    // Of many accounts, those to which nothing comes are one line, and those of which all is known a line a day.
     let mut calendars: Vec<&Calendar> = forecast.calendars.iter().collect();
     let mut calm_accounts = Vec::new();
     if calendars.len() > FEW {
         calendars.sort_by_cached_key(|calendar| by_name(&calendar.account));
         (calm_accounts, calendars) = calendars.into_iter().partition(|calendar| calendar.users.iter().all(is_calm));
+        let is_known = |calendar: &&Calendar| calendar.users.iter().all(|row| row.outlook == Outlook::Known);
+        let (known, others): (Vec<_>, Vec<_>) = calendars.into_iter().partition(is_known);
+        text += &beginnings(&known);
+        calendars = others;
     }
     for calendar in calendars {
         let _ = write!(text, "\n{}", heading(&calendar.account));
@@ -68,6 +73,31 @@ pub fn forecast(forecast: &Forecast<'_>) -> String {
         let _ = writeln!(text, "{sentence}");
     }
     text + &last_line(forecast)
+}
+
+/// The accounts by the day of the first step there, a line a day.
+fn beginnings(calendars: &[&Calendar]) -> String {
+    const NAMED: usize = 5;
+    let mut days: BTreeMap<String, Vec<&Calendar>> = BTreeMap::new();
+    for calendar in calendars {
+        let first = calendar.users.iter().flat_map(|row| &row.events).map(|event| event.at).min();
+        days.entry(first.map(day).unwrap_or_default()).or_default().push(calendar);
+    }
+    let line = |(day, accounts): (&String, &Vec<&Calendar>)| {
+        let named: Vec<String> = accounts.iter().take(NAMED).map(|calendar| short_name(&calendar.account)).collect();
+        let more = match accounts.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let rotations = accounts.iter().flat_map(|calendar| &calendar.users).flat_map(|row| &row.events);
+        let rotations = rotations.filter(|event| event.verb == Verb::Create).count();
+        let (count, rotations) = (counted(accounts.len(), "account"), counted(rotations, "rotation"));
+        format!("  from {day}\t{count}\t{rotations}\t{}{more}", printable(&named.join(", ")))
+    };
+    if days.is_empty() {
+        return String::new();
+    }
+    format!("\nBy the day of the first step there (`--account NAME` shows each):\n{}", aligned(days.iter().map(line)))
 }
 
 /// Of how many users something could not be read, and why.
@@ -191,7 +221,7 @@ fn worries(forecast: &Forecast<'_>) -> String {
         ));
     }
     let mut causes = BTreeMap::<(bool, bool, &str), (&Cause, Vec<String>)>::new();
-    for (_, row, late) in forecast.over_age() {
+    for (calendar, row, late) in forecast.over_age() {
         let rank = (!late.cause.is_of_settings(), late.cause == Cause::InUse, late.cause.code());
         let days = |to: DateTime<Utc>| Duration(TimeDelta::days((to - late.passes).num_days()));
         let stops = match late.stops {
@@ -199,7 +229,11 @@ fn worries(forecast: &Forecast<'_>) -> String {
             Some(stops) => format!(" for {}", days(stops)),
             None => String::new(),
         };
-        let name = format!("{} ({}{stops})", printable(&row.user), day(late.passes));
+        let of = match forecast.calendars.len() {
+            0 | 1 => String::new(),
+            _ => format!(" in {}", printable(&short_name(&calendar.account))),
+        };
+        let name = format!("{}{of} ({}{stops})", printable(&row.user), day(late.passes));
         causes.entry(rank).or_insert((&late.cause, Vec::new())).1.push(name);
     }
     for (cause, names) in causes.into_values() {
@@ -207,8 +241,8 @@ fn worries(forecast: &Forecast<'_>) -> String {
         let (because, fix) = words(cause);
         lines.push(format!("{RED}! over age{RED:#}\t{keys}: {because}; {fix}: {}", named(names)));
     }
-    for account in forecast.unread {
-        lines.push(format!("{RED}! not read{RED:#}\t{}", printable(&account.to_string())));
+    for cause in causes_of(forecast.unread) {
+        lines.push(format!("{RED}! not read{RED:#}\t{}", printable(&cause.to_string())));
     }
     if lines.is_empty() { String::new() } else { "\n".to_owned() + &aligned(lines.into_iter()) }
 }

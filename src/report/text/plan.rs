@@ -3,17 +3,18 @@
 use std::fmt::Write as _;
 
 use super::words::{
-    BOLD, CYAN, Causes, RED, YELLOW, about, aligned, change_line, day, heading, list, style, unread, users,
+    BOLD, CYAN, Causes, RED, YELLOW, about, aligned, change_line, day, heading, heading_of, list, style, unread, users,
     waiting_line,
 };
 use crate::{
     apply::{Applied, Failure, Outcome, Sent},
     counted::counted,
     events::EventsSent,
+    inventory::Account,
     notice::Channel,
     plan::{Change, Plan, Verb, WaitingOn},
     report::{
-        accounts::{Group, Groups, warnings},
+        accounts::{Group, Groups, Standing, warnings},
         model::{Counts, Report, result_word},
     },
     untrusted::printable,
@@ -23,15 +24,31 @@ use crate::{
 pub fn plan(plan: &Plan) -> String {
     let groups = Groups::of(plan);
     let mut text = accounts_line(&groups);
-    for Group { account, changes, waiting, settled: _ } in groups.shown() {
+    // Of many accounts, those where the same is stuck and nothing else are shown as one.
+    let mut stuck: Vec<(Vec<&Account>, String)> = Vec::new();
+    for group in groups.shown() {
+        let Group { account, changes, waiting, settled: _ } = group;
         if changes.is_empty() && waiting.is_empty() {
             continue;
         }
         let mut waiting = waiting.clone();
         waiting.sort_by_key(|waiting| waiting.overdue.is_none());
         let changes = changes.iter().copied().map(change_line);
+        let lines = aligned(changes.chain(waiting.into_iter().map(|waiting| waiting_line(waiting, plan.as_of))));
+        if groups.are_many() && group.standing() == Standing::Stuck {
+            match stuck.iter_mut().find(|(_, same)| *same == lines) {
+                Some((accounts, _)) => accounts.push(account),
+                None => stuck.push((vec![account], lines)),
+            }
+            continue;
+        }
         text += &heading(account);
-        text += &aligned(changes.chain(waiting.into_iter().map(|waiting| waiting_line(waiting, plan.as_of))));
+        text += &lines;
+        text.push('\n');
+    }
+    for (accounts, lines) in stuck {
+        text += &heading_of(&accounts);
+        text += &lines;
         text.push('\n');
     }
     text + &quiet_line(&groups) + &remarks(plan) + &summary(plan) + "\n"

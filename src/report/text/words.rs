@@ -15,7 +15,10 @@ use crate::{
     counted::counted,
     inventory::{Account, UnreadAccount},
     plan::{Change, KeyRef, Overdue, Reason, Step, Tells, Verb, Waiting, WaitingOn},
-    report::unread::{Cause, causes},
+    report::{
+        accounts::short_name,
+        unread::{Cause, causes},
+    },
     time::{Day, Duration},
     untrusted::printable,
 };
@@ -34,6 +37,20 @@ pub const CYAN: Style = AnsiColor::Cyan.on_default();
 
 pub fn heading(account: &Account) -> String {
     format!("{BOLD}Account {}, {}{BOLD:#}\n", printable(&account.to_string()), account.region)
+}
+
+/// The heading of accounts that have the same below it.
+pub fn heading_of(accounts: &[&Account]) -> String {
+    const NAMED: usize = 10;
+    if let [only] = accounts {
+        return heading(only);
+    }
+    let named: Vec<String> = accounts.iter().take(NAMED).map(|account| short_name(account)).collect();
+    let more = match accounts.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{BOLD}{}{BOLD:#}: {}{more}\n", counted(accounts.len(), "account"), printable(&named.join(", ")))
 }
 
 pub fn change_line(change: &Change) -> String {

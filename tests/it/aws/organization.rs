@@ -8,7 +8,6 @@ use keyrota::{
         Reads,
         aws::{Connected, Settings, Target, sign_in},
     },
-    inventory::Membership,
     manifest,
     organization::{Found, Listed, Member},
     run::{Mode, Run},
@@ -79,7 +78,7 @@ async fn an_account_whose_role_asks_for_another_external_id_stops_no_other() {
         id: (*id).to_owned(),
         name: (*name).to_owned(),
         inactive: None,
-        membership: Arc::new(Membership::default()),
+        membership: Arc::default(),
     };
     let listed = Listed { members: members.iter().map(member).collect(), is_whole: true, ..Listed::default() };
     let target = Target {

@@ -1,5 +1,6 @@
 //! Delivery: to Systems Manager and GitHub, as the command, the simulated account and the real calls do it.
 
+mod faults;
 mod life;
 mod races;
 mod real;

@@ -120,7 +120,7 @@ async fn refusals_say_what_to_do_and_no_value() {
             "may not do that at acme/payments",
         ),
         (Fault::Said(404, "Not Found"), ErrorKind::Denied, "there is no acme/payments"),
-        (Fault::Said(422, "Validation Failed"), ErrorKind::Other, "Validation Failed"),
+        (Fault::Said(422, "Validation Failed"), ErrorKind::Refused, "Validation Failed"),
         (Fault::Said(301, "Moved Permanently"), ErrorKind::Denied, "renamed or moved"),
     ] {
         server.fail(std::slice::from_ref(&fault));

@@ -1,7 +1,12 @@
 //! Accounts that AWS Organizations has: listed, entered by their role, selected by unit and tag.
 
 use aws_sdk_organizations::types::{CreateAccountState, Tag};
-use keyrota::{cloud::aws::sign_in, organization::Question};
+use keyrota::{
+    cloud::aws::sign_in,
+    manifest,
+    organization::Question,
+    run::{Mode, Run},
+};
 use serde_json::json;
 
 use super::{prepared, shared, user_with_key};
@@ -231,4 +236,36 @@ async fn what_is_throttled_beyond_patience_or_makes_no_sense_is_no_list() {
     let listed = caller.organization(&Question::default()).await.unwrap_or_else(|error| panic!("{error}"));
     let found: Vec<_> = listed.members.iter().map(|one| (one.id.as_str(), one.inactive.as_deref())).collect();
     assert_eq!(found, [("111122223333", Some("PENDING_CLOSURE")), ("111122224444", Some("PENDING_CLOSURE"))]);
+}
+
+#[tokio::test]
+async fn an_account_that_throttles_or_is_closed_while_it_is_read_is_one_entry() {
+    let organization = Organization::new().await;
+    let Organization { management, prod, dev, .. } = &organization;
+    for account in organization.members() {
+        user_with_key(account, "ci", 95).await;
+    }
+    let shared = shared("") + ORGANIZATION + "units = [\"Workloads\"]\n";
+    let rules = "version = 1\n[[rotate]]\nusers = [\"*\"]\n".to_owned();
+    let files = vec![("keyrota.toml".to_owned(), shared.into_bytes()), ("team.toml".to_owned(), rules.into_bytes())];
+    let now = chrono::Utc::now();
+    let manifest = manifest::load_files(files, now).manifest.expect("valid");
+    let caller = sign_in(&management.settings(), None).await.unwrap_or_else(|error| panic!("{error}"));
+    let found = caller.accounts(&manifest).await.unwrap_or_else(|error| panic!("{error}"));
+    let accounts: Vec<_> = found.accounts.iter().map(|(name, account)| (name.clone(), account)).collect();
+    // Between the list and the look.
+    let entering = |id: &str| format!("arn:aws:iam::{id}:role/keyrota");
+    let closed = Fault::error("AssumeRole", 403, "AccessDenied", "The account is suspended");
+    management.add_fault(closed.only("role", &entering(&dev[1].id)).forever());
+    let connected = caller.enter(&accounts).await.unwrap_or_else(|error| panic!("{error}"));
+    prod[0].add_fault(Fault::error("GetAccountAuthorizationDetails", 400, "Throttling", "Rate exceeded").forever());
+    let unread: Vec<_> = connected.problems.into_iter().map(|problem| problem.unread()).collect();
+    let run = Run { not_entered: &unread, ..Run::new(&manifest, &connected.accounts, Mode::Enforce, now) };
+    let planned = run.plan(&|_| {}).await.unwrap_or_else(|nothing| panic!("{nothing:?}"));
+    let mut names: Vec<_> = planned.plan.accounts_unread.iter().map(|one| one.name.as_deref()).collect();
+    names.sort_unstable();
+    assert_eq!(names, [Some("lab"), Some("shop")], "{:?}", planned.plan.accounts_unread);
+    let mut planned: Vec<_> = planned.plan.changes.iter().map(|one| one.account.name.as_deref()).collect();
+    planned.sort_unstable();
+    assert_eq!(planned, [Some("pay roll"), Some("shop-dev")]);
 }

@@ -37,6 +37,13 @@ fn a_browser_and_a_validator_find_nothing_wrong() {
         let document: Value = serde_json::from_str(&folder.read("report.json")).expect("JSON");
         documents += &format!("{document}\n");
     }
+    let organization = crate::organization::fourteen();
+    organization
+        .run(&["report", "--sandbox", "org", "--html-into", "report.html", "--json-into", "report.json"])
+        .exits(5);
+    pages.push(organization.path("report.html"));
+    let document: Value = serde_json::from_str(&organization.read("report.json")).expect("JSON");
+    documents += &format!("{document}\n");
     look(&pages);
     first.write("documents.jsonl", &documents);
     let is_valid = |document: &str| {
