@@ -37,6 +37,8 @@ pub mod evidence;
 pub mod explain;
 #[cfg(feature = "cli")]
 pub mod export;
+#[cfg(feature = "lambda")]
+pub mod fleet;
 #[cfg(feature = "cli")]
 pub mod git;
 pub mod github;
@@ -62,3 +64,4 @@ pub mod time;
 mod unread;
 pub mod untrusted;
 pub mod verdict;
+pub mod workload;

@@ -3,10 +3,7 @@
 //!
 //! Each recipient gets a message of their own, so that a refused address costs no other its mail.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
@@ -16,7 +13,7 @@ use crate::{
     apply::{Applied, Conditions, Outcome, Sent, write_ledger},
     cloud::Writes,
     inventory::{Account, CallError, Destination, ErrorKind, Fact, KeyId, Reminder, State, tags},
-    mail::{Delivery, of_notice, reason, unsent},
+    mail::{Delivery, Outbox, of_notice, reason, unsent},
     manifest::Mail,
     notice::{Kind, Sender},
     observe::{AccountState, fetch},
@@ -309,28 +306,13 @@ impl<C: Writes> Notifier<'_, '_, C> {
     }
 
     async fn digest(&self, plan: &Plan, applied: &mut Applied, is_enforcing: bool) {
-        let digest = self.summary(plan, applied);
-        let Digest { accounts, unfinished, unread, .. } = &digest;
-        let is_eventful = !applied.outcomes.is_empty() || !unfinished.is_empty();
-        let has_news = !accounts.is_empty() || !unread.is_empty();
-        let Some(first) = self.accounts.first().filter(|_| is_eventful || (is_enforcing && has_news)) else {
-            return;
-        };
-        let delivery = Delivery::new(
-            self.mail,
-            self.sender.as_ref(),
-            self.mail.language,
-            Content::Digest(digest),
-            self.conditions.as_of,
-        );
-        // All at the same time: where one hangs, the others arrive.
-        let sent = self.mail.digest.iter().map(async |to| {
-            let result = self.send_one(&delivery, first.cloud, to).await.flatten();
-            let notes = delivery.note.clone().into_iter().collect();
-            Sent { kind: Kind::Digest, to: to.clone(), users: Vec::new(), result, notes }
-        });
-        let sent = stream::iter(sent).buffered(CONCURRENCY).collect::<Vec<_>>().await;
-        applied.mail.extend(sent);
+        let Some(first) = self.accounts.first() else { return };
+        let digest = summary(self.accounts, plan, applied, (self.conditions.clock)());
+        let Conditions { as_of, outbox, told_by, .. } = self.conditions;
+        let sending = Sending { as_of: *as_of, outbox, until: *told_by };
+        let is_eventful = !applied.outcomes.is_empty();
+        let mut sent = send_digest(first.cloud, self.mail, digest, is_eventful, is_enforcing, &sending).await;
+        applied.mail.append(&mut sent);
     }
 
     /// Sends to one recipient, as long as there is time.
@@ -338,91 +320,137 @@ impl<C: Writes> Notifier<'_, '_, C> {
     /// # Errors
     /// The time is over, and it was not tried.
     async fn send_one(&self, delivery: &Delivery, cloud: &C, to: &str) -> Result<Result<(), CallError>, CallError> {
-        let sending = delivery.send(cloud, &self.conditions.outbox, to);
-        let Some(until) = self.conditions.told_by else { return Ok(sending.await) };
-        if Instant::now() >= until {
-            return Err(unsent(to, "the time of the run was over before its turn"));
-        }
-        Ok(timeout_at(until, sending).await.unwrap_or_else(|_| Err(unsent(to, "no answer while the run had time"))))
-    }
-
-    fn summary(&self, plan: &Plan, applied: &Applied) -> Digest {
-        let now = (self.conditions.clock)();
-        let mut digests = Vec::new();
-        for AccountState { roster, .. } in self.accounts {
-            let account = Arc::new(roster.account.clone());
-            let mut one = AccountDigest { account, done: Vec::new(), failed: Vec::new(), blocked: Vec::new() };
-            for Outcome { change, result, .. } in
-                applied.outcomes.iter().filter(|o| *o.change.account == roster.account)
-            {
-                let (user, verb) = (&change.user, change.action.verb());
-                match (result, one.done.last_mut()) {
-                    (Err(failure), _) => one.failed.push((user.clone(), verb.as_str(), failure.to_string())),
-                    // To however many places it was delivered.
-                    (Ok(()), Some((last, verbs))) if last == user && verbs.last() == Some(&verb.as_str()) => {}
-                    (Ok(()), Some((last, verbs))) if last == user => verbs.push(verb.as_str()),
-                    (Ok(()), _) => one.done.push((user.clone(), vec![verb.as_str()])),
-                }
-            }
-            let mut block = |user: &str, wait: &WaitingOn| {
-                if wait.is_blocked() || wait.is_unreadable() {
-                    one.blocked.push((user.to_owned(), wait.code(), wait.to_string()));
-                }
-            };
-            for waiting in plan.waiting.iter().filter(|waiting| *waiting.account == roster.account) {
-                block(&waiting.user, &waiting.wait);
-            }
-            // Whom the run itself brought to where a person is needed.
-            let changed: BTreeSet<&str> =
-                plan.changes.iter().filter(|c| *c.account == roster.account).map(|c| c.user.as_str()).collect();
-            for entry in roster.entries.iter().filter(|entry| changed.contains(entry.user.name.as_str())) {
-                let state = applied.after.get(&(roster.account.id.clone(), entry.user.name.clone()));
-                if let Some(state) = state
-                    && let Next::Wait { wait, .. } = next_observed(roster, entry, Some(Ok(state)), now)
-                {
-                    block(&entry.user.name, &wait);
-                }
-            }
-            if !(one.done.is_empty() && one.failed.is_empty() && one.blocked.is_empty()) {
-                digests.push(one);
-            }
-        }
-        let done = |verb: Verb| applied.done(verb);
-        let begun = |waiting: &&Waiting| {
-            applied.outcomes.iter().any(|outcome| outcome.result.is_ok() && outcome.change.is_of(waiting))
-        };
-        let is_paced = |waiting: &&Waiting| matches!(waiting.wait, WaitingOn::Paced { .. });
-        let paced = || plan.waiting.iter().filter(is_paced).filter(|waiting| !begun(waiting));
-        Digest {
-            created: done(Verb::Create),
-            deactivated: done(Verb::Deactivate),
-            deleted: done(Verb::Delete),
-            updated: done(Verb::Update),
-            paced: paced().count(),
-            paced_until: paced().filter_map(|waiting| waiting.until).max(),
-            accounts: digests,
-            unfinished: applied
-                .left(self.accounts.len() > 1)
-                .into_iter()
-                .map(|(cause, users)| format!("{} ({cause})", users.join(", ")))
-                .collect(),
-            unmanaged: self
-                .accounts
-                .iter()
-                .filter(|one| !one.roster.unmanaged.is_empty())
-                .map(|one| {
-                    (
-                        one.roster.account.to_string(),
-                        one.roster.unmanaged.iter().map(|user| user.name.clone()).collect(),
-                    )
-                })
-                .collect(),
-            unread: causes(&plan.accounts_unread).iter().map(ToString::to_string).collect(),
-        }
+        let Conditions { as_of, outbox, told_by, .. } = self.conditions;
+        send_one(delivery, cloud, to, &Sending { as_of: *as_of, outbox, until: *told_by }).await
     }
 
     fn account(&self, account: &Account) -> Option<&AccountState<'_, C>> {
         self.accounts.iter().find(|accounts| accounts.roster.account == *account)
+    }
+}
+
+/// How messages are sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Sending<'a> {
+    /// When the run began.
+    pub as_of: DateTime<Utc>,
+    /// What takes no more messages.
+    pub outbox: &'a Outbox,
+    /// Until when; `None`: there is time.
+    pub until: Option<Instant>,
+}
+
+/// Sends a digest, if it has something to tell: something was done or is left to do; in runs that enforce, also if something is
+/// blocked or could not be read, which daily runs must not repeat daily.
+pub async fn send_digest<C: Writes>(
+    cloud: &C,
+    mail: &Mail,
+    digest: Digest,
+    is_eventful: bool,
+    is_enforcing: bool,
+    sending: &Sending<'_>,
+) -> Vec<Sent> {
+    let has_news = !digest.accounts.is_empty() || !digest.unread.is_empty();
+    if !(is_eventful || !digest.unfinished.is_empty() || (is_enforcing && has_news)) {
+        return Vec::new();
+    }
+    let delivery = Delivery::new(mail, mail.sender().as_ref(), mail.language, Content::Digest(digest), sending.as_of);
+    let delivery = &delivery;
+    // All at the same time: where one hangs, the others arrive.
+    let sent = mail.digest.iter().map(async |to| {
+        let result = send_one(delivery, cloud, to, sending).await.flatten();
+        let notes = delivery.note.clone().into_iter().collect();
+        Sent { kind: Kind::Digest, to: to.clone(), users: Vec::new(), result, notes }
+    });
+    stream::iter(sent).buffered(CONCURRENCY).collect().await
+}
+
+/// Sends to one recipient, as long as there is time.
+///
+/// # Errors
+/// The time is over, and it was not tried.
+async fn send_one<C: Writes>(
+    delivery: &Delivery,
+    cloud: &C,
+    to: &str,
+    Sending { outbox, until, .. }: &Sending<'_>,
+) -> Result<Result<(), CallError>, CallError> {
+    let sending = delivery.send(cloud, outbox, to);
+    let Some(until) = *until else { return Ok(sending.await) };
+    if Instant::now() >= until {
+        return Err(unsent(to, "the time of the run was over before its turn"));
+    }
+    Ok(timeout_at(until, sending).await.unwrap_or_else(|_| Err(unsent(to, "no answer while the run had time"))))
+}
+
+/// What a run did, and what it could not do, for its digest.
+#[must_use]
+pub fn summary<C>(accounts: &[AccountState<'_, C>], plan: &Plan, applied: &Applied, now: DateTime<Utc>) -> Digest {
+    let mut digests = Vec::new();
+    for AccountState { roster, .. } in accounts {
+        let account = roster.account.clone();
+        let mut one = AccountDigest { account, done: Vec::new(), failed: Vec::new(), blocked: Vec::new() };
+        for Outcome { change, result, .. } in applied.outcomes.iter().filter(|o| *o.change.account == roster.account) {
+            let (user, verb) = (&change.user, change.action.verb());
+            match (result, one.done.last_mut()) {
+                (Err(failure), _) => one.failed.push((user.clone(), verb.as_str().into(), failure.to_string())),
+                // To however many places it was delivered.
+                (Ok(()), Some((last, verbs)))
+                    if last == user && verbs.last().is_some_and(|last| last == verb.as_str()) => {}
+                (Ok(()), Some((last, verbs))) if last == user => verbs.push(verb.as_str().into()),
+                (Ok(()), _) => one.done.push((user.clone(), vec![verb.as_str().into()])),
+            }
+        }
+        let mut block = |user: &str, wait: &WaitingOn| {
+            if wait.is_blocked() || wait.is_unreadable() {
+                one.blocked.push((user.to_owned(), wait.code().into(), wait.to_string()));
+            }
+        };
+        for waiting in plan.waiting.iter().filter(|waiting| *waiting.account == roster.account) {
+            block(&waiting.user, &waiting.wait);
+        }
+        // Whom the run itself brought to where a person is needed.
+        let changed: BTreeSet<&str> =
+            plan.changes.iter().filter(|c| *c.account == roster.account).map(|c| c.user.as_str()).collect();
+        for entry in roster.entries.iter().filter(|entry| changed.contains(entry.user.name.as_str())) {
+            let state = applied.after.get(&(roster.account.id.clone(), entry.user.name.clone()));
+            if let Some(state) = state
+                && let Next::Wait { wait, .. } = next_observed(roster, entry, Some(Ok(state)), now)
+            {
+                block(&entry.user.name, &wait);
+            }
+        }
+        if !(one.done.is_empty() && one.failed.is_empty() && one.blocked.is_empty()) {
+            digests.push(one);
+        }
+    }
+    let done = |verb: Verb| applied.done(verb);
+    let begun = |waiting: &&Waiting| {
+        applied.outcomes.iter().any(|outcome| outcome.result.is_ok() && outcome.change.is_of(waiting))
+    };
+    let is_paced = |waiting: &&Waiting| matches!(waiting.wait, WaitingOn::Paced { .. });
+    let paced = || plan.waiting.iter().filter(is_paced).filter(|waiting| !begun(waiting));
+    Digest {
+        created: done(Verb::Create),
+        deactivated: done(Verb::Deactivate),
+        deleted: done(Verb::Delete),
+        updated: done(Verb::Update),
+        paced: paced().count(),
+        paced_until: paced().filter_map(|waiting| waiting.until).max(),
+        accounts: digests,
+        unfinished: applied
+            .left(accounts.len() > 1)
+            .into_iter()
+            .map(|(cause, users)| format!("{} ({cause})", users.join(", ")))
+            .collect(),
+        unmanaged: accounts
+            .iter()
+            .filter(|one| !one.roster.unmanaged.is_empty())
+            .map(|one| {
+                (one.roster.account.to_string(), one.roster.unmanaged.iter().map(|user| user.name.clone()).collect())
+            })
+            .collect(),
+        unread: causes(&plan.accounts_unread).iter().map(ToString::to_string).collect(),
     }
 }
 

@@ -1,8 +1,10 @@
 //! One run, the program on one screen: who is in scope, what is observed, what is planned, whether it may be done, what
 //! is done, and who is told. The command, the function, the tests and the benches call it.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use chrono::{DateTime, Utc};
+use futures::{StreamExt, stream};
 use tokio::time::Instant;
 
 use crate::{
@@ -10,17 +12,18 @@ use crate::{
     clock::{self, ClockOff},
     cloud::{Reads, Values},
     events::sending,
-    inventory::{KeyId, UnreadAccount},
+    inventory::{Inventory, KeyId, UnreadAccount},
     manifest::{Diagnostic, Manifest, diagnostic::nearest},
     names::is_meant,
     notify::notify,
     observe::{
-        AccountScope, AccountState, Depth, NothingRead, Progress, Scope, Survey, Unmanaged, Whom, observe_all, scope,
+        AT_A_TIME, AccountState, Depth, NothingRead, Observed, Progress, Reading, Survey, Unmanaged, Whom, observe_all,
     },
     plan::{Change, Exceeded, Plan, Rotations, Verb, Viewpoint, Warning, exceeded, plan_for},
     roster::Roster,
     unread::{self, Extent},
     verdict::Verdict,
+    workload::Workload,
 };
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
@@ -74,7 +77,12 @@ pub struct Run<'a, C> {
     pub viewpoint: Viewpoint,
     /// When the time for reading is over; `None`: never.
     pub read_until: Option<Instant>,
+    /// What earlier runs measured: with which accounts to begin.
+    pub earlier: &'a Workload,
 }
+
+/// Nothing was ever measured.
+static UNKNOWN: Workload = Workload { is_kept: false, accounts: BTreeMap::new() };
 
 impl<'a, C: Reads> Run<'a, C> {
     /// A run of one instant that reads what its plan needs.
@@ -90,6 +98,7 @@ impl<'a, C: Reads> Run<'a, C> {
             users: &[],
             viewpoint: viewpoint.into(),
             read_until: None,
+            earlier: &UNKNOWN,
         }
     }
 
@@ -98,20 +107,19 @@ impl<'a, C: Reads> Run<'a, C> {
     /// # Errors
     /// No account can be listed.
     pub async fn plan(&self, progress: &(dyn Fn(Progress) + Sync)) -> Result<Planned<'a, C>, NothingRead> {
-        let Self { manifest, clouds, not_entered, left_out, mode, depth, unmanaged, users, viewpoint, read_until } =
-            *self;
+        let Self { manifest, clouds, not_entered, left_out, mode, depth, unmanaged, users, viewpoint, .. } = *self;
+        let Self { read_until, earlier, .. } = *self;
         let whom = if mode == Mode::Tend { Whom::UnderWay } else { Whom::Everyone };
-        let is_read = |name: &str| whom == Whom::Everyone && is_meant(name, users);
-        let Scope { mut accounts, unread, warnings } =
-            scope(clouds, not_entered, manifest, viewpoint.at, read_until, is_read, progress).await?;
-        let missing = keep(&mut accounts, users);
         let survey = Survey { depth, whom, until: read_until };
-        let accounts = observe_all(accounts, survey, viewpoint, unmanaged, progress).await;
+        let reading = Reading { manifest, users, survey, viewpoint, unmanaged, earlier };
+        let observed = observe_all(clouds, not_entered, &reading, progress).await?;
+        let Observed { mut accounts, unread, warnings, took } = observed;
+        let missing = keep(&mut accounts, users);
         let mut plan = plan_accounts_for(&accounts, viewpoint, mode.rotations());
         plan.accounts_unread = unread;
         plan.accounts_left_out = left_out.to_vec();
         let extent = Extent { is_timed: read_until.is_some(), is_partial: !users.is_empty() };
-        Ok(Planned { manifest, mode, accounts, plan, warnings, missing, extent })
+        Ok(Planned { manifest, mode, accounts, plan, warnings, missing, extent, took })
     }
 }
 
@@ -131,6 +139,8 @@ pub struct Planned<'a, C> {
     pub extent: Extent,
     /// The users that were asked for and are not in scope.
     pub missing: Vec<Missing>,
+    /// How long it took to read each account.
+    pub took: Vec<Duration>,
 }
 
 /// A user that was asked for and is not in scope.
@@ -163,6 +173,21 @@ impl<C: Reads> Planned<'_, C> {
         clock::check(self.accounts.iter().map(|account| account.cloud))
     }
 
+    /// Notes what this run has measured of its accounts, and to which it did not come. `applied` is `None` where nothing was to be
+    /// changed.
+    pub fn measure(&self, applied: Option<&Applied>, workload: &mut Workload) {
+        let at = self.plan.as_of;
+        let is_over = |deferred: &&Deferred| matches!(deferred.cause, Cause::Stopped | Cause::CutOff);
+        let left = || applied.into_iter().flat_map(|applied| &applied.deferred).filter(is_over);
+        for (AccountState { roster, inventory, .. }, took) in self.accounts.iter().zip(&self.took) {
+            let is_left = left().any(|deferred| *deferred.account == roster.account);
+            workload.note(&roster.account.id, *took, inventory, is_left, at);
+        }
+        for id in self.plan.accounts_unread.iter().filter_map(|account| account.id.as_deref()) {
+            workload.leave(id, at);
+        }
+    }
+
     /// Whether the run went well: for the exit code, the invocation and the metrics. `applied` is `None` where nothing was
     /// to be changed.
     pub fn verdict(&self, applied: Option<&Applied>) -> Verdict {
@@ -177,7 +202,7 @@ impl<C: Values> Planned<'_, C> {
     /// The user whose key keyrota itself runs with comes last, for nothing can be done without it: after the mail, too, if
     /// the key stops in this run.
     pub async fn apply(&self, conditions: &Conditions<'_>, before_mail: &dyn Fn(&Applied)) -> Applied {
-        let Self { manifest, mode, accounts, plan, warnings: _, missing: _, extent } = self;
+        let Self { manifest, mode, accounts, plan, warnings: _, missing: _, extent, took: _ } = self;
         let is_last = |change: &&Change| {
             plan.warnings.iter().filter_map(|it| it.own_key_of(change)).any(|key| stops(change, key))
         };
@@ -231,15 +256,29 @@ impl<C: Values> Planned<'_, C> {
         let (own, others): (Vec<&Change>, Vec<&Change>) = changes.iter().partition(is_own);
         let mut all = Applied::default();
         for changes in [others, own] {
-            let accounts = self.accounts.iter().map(|AccountState { cloud, roster, inventory }| {
-                let here = changes.iter().filter(|change| *change.account == roster.account);
-                let here: Vec<Change> = here.map(|&change| change.clone()).collect();
-                async move { apply(*cloud, roster, inventory, &here, conditions).await }
+            let accounts = self.accounts.iter().enumerate().map(|(place, account)| {
+                let here = changes.iter().filter(|change| *change.account == account.roster.account);
+                (place, account, here.map(|&change| change.clone()).collect::<Vec<Change>>())
             });
-            futures::future::join_all(accounts).await.into_iter().for_each(|applied| all.extend(applied));
+            let mut accounts: Vec<_> = accounts.filter(|(_, _, here)| !here.is_empty()).collect();
+            // Those come last for which there may be no time.
+            accounts.sort_by_key(|(_, account, here)| oldest_key(&account.inventory, here));
+            let work =
+                accounts.into_iter().map(|(place, AccountState { cloud, roster, inventory }, here)| async move {
+                    (place, apply(*cloud, roster, inventory, &here, conditions).await)
+                });
+            let mut done: Vec<_> = stream::iter(work).buffer_unordered(AT_A_TIME).collect().await;
+            done.sort_by_key(|(place, _)| *place);
+            done.into_iter().for_each(|(_, applied)| all.extend(applied));
         }
         all
     }
+}
+
+/// When the oldest active key of those was created who are changed.
+fn oldest_key(inventory: &Inventory, changes: &[Change]) -> Option<DateTime<Utc>> {
+    let states = changes.iter().filter_map(|change| inventory.users.get(&change.user)?.as_ref().ok());
+    states.flat_map(|state| &state.keys).filter(|key| key.is_active()).map(|key| key.created).min()
 }
 
 /// One plan for all accounts, for a run that begins what is due.
@@ -262,12 +301,12 @@ fn plan_accounts_for<C: Reads>(
 }
 
 /// Takes everyone else out of the scope, if users are named, and says which of them were not in it.
-fn keep<C>(accounts: &mut [AccountScope<'_, C>], users: &[String]) -> Vec<Missing> {
+fn keep<C>(accounts: &mut [AccountState<'_, C>], users: &[String]) -> Vec<Missing> {
     if users.is_empty() {
         return Vec::new();
     }
     let missing = not_in_scope(accounts.iter().map(|account| &account.roster), users);
-    for AccountScope { roster, .. } in accounts {
+    for AccountState { roster, .. } in accounts {
         roster.entries.retain(|entry| is_meant(&entry.user.name, users));
         roster.unmanaged.retain(|user| is_meant(&user.name, users));
     }

@@ -1,5 +1,7 @@
 //! Whether a run went well: decided here, for the command's exit code, the function's invocation and the metrics.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     apply::{Applied, Deferred, Outcome},
     inventory::Account,
@@ -7,7 +9,8 @@ use crate::{
 };
 
 /// What kept a run from going well.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Verdict {
     /// Changes that were not made, and why.
     pub failed: Vec<String>,
@@ -77,6 +80,16 @@ impl Verdict {
     /// Whether everything was read, and everything that was due was done.
     pub fn is_complete(&self) -> bool {
         !self.has_failures() && self.stopped == 0
+    }
+
+    /// Adds what kept another part of the same run from going well.
+    pub fn extend(&mut self, other: Self) {
+        let Self { failed, unreadable, accounts_unread, unfinished, stopped } = other;
+        self.failed.extend(failed);
+        self.unreadable.extend(unreadable);
+        self.accounts_unread.extend(accounts_unread);
+        self.unfinished.extend(unfinished);
+        self.stopped += stopped;
     }
 
     /// Every failure, a line each.

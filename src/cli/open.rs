@@ -10,7 +10,7 @@ use keyrota::{
         sandbox::Sandbox,
     },
     inventory::UnreadAccount,
-    manifest::{DeclaredAccount, Manifest, Pattern, diagnostic::nearest, schedule::next_after},
+    manifest::{DeclaredAccount, Manifest, Pattern, schedule::next_after},
     organization::{Found, Listed, Question},
     report::unread::causes,
 };
@@ -114,8 +114,6 @@ fn no_account(wanted: &str, found: &Found) -> CommandError {
         }
         false => format!("the manifests declare {known}"),
     };
-    let near = nearest(wanted, found.accounts.iter().map(|(name, _)| name.as_str()));
-    let hint = near.map_or_else(|| hint.clone(), |near| format!("did you mean `{near}`? {hint}"));
     CommandError::new(format!("`--account {wanted}`: there is no such account")).hint(hint)
 }
 

@@ -16,6 +16,7 @@ mod happened;
 pub mod html;
 pub mod json;
 mod judge;
+mod merge;
 mod model;
 mod oldest;
 mod provenance;
@@ -23,11 +24,13 @@ mod rows;
 mod shown;
 #[cfg(feature = "cli")]
 pub mod text;
+mod word;
 
 pub use self::{
     controls::{CONTROLS, Control, Criterion},
     gather::{Look, Subject, calendars, gather},
     happened::Chronicle,
+    merge::{Merging, Part, merge},
     model::*,
     provenance::{Grant, Provenance},
 };

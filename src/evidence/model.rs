@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::controls::Criterion;
+use super::{
+    controls::Criterion,
+    word::{self, Word},
+};
 
 /// The format of the JSON.
 pub const SCHEMA: &str = "keyrota/report/v1";
@@ -70,7 +73,7 @@ pub struct Manifests {
 }
 
 /// One account that was read.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct AccountFacts {
     /// Its 12 digits.
@@ -90,7 +93,7 @@ pub struct AccountFacts {
 }
 
 /// What could not be read, so that nobody knows what is there.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Completeness {
     /// Everything was read, of the accounts that the report was made for.
@@ -106,7 +109,7 @@ pub struct Completeness {
 }
 
 /// A declared account.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct AccountName {
     /// Its 12 digits.
@@ -116,7 +119,7 @@ pub struct AccountName {
 }
 
 /// One of them.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Unread {
     /// The account's 12 digits; null: not even that is known.
@@ -132,7 +135,7 @@ pub struct Unread {
 }
 
 /// How many there are of what.
-#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Summary {
     /// Users in scope.
@@ -162,7 +165,7 @@ pub struct Summary {
 }
 
 /// What is said of a control, a criterion or a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// It is not met.
@@ -265,7 +268,7 @@ pub struct AgeClass {
 }
 
 /// The oldest active key, day by day.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Oldest {
     /// From the past to the future.
@@ -275,7 +278,7 @@ pub struct Oldest {
 }
 
 /// One day of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct OldestDay {
     /// The day, in UTC.
@@ -289,7 +292,7 @@ pub struct OldestDay {
 }
 
 /// What the scheduled runs of the next days will do.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Calendar {
     /// The first day.
@@ -305,7 +308,7 @@ pub struct Calendar {
 }
 
 /// What the runs of one day will do.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct CalendarDay {
     /// The day, in UTC.
@@ -319,7 +322,7 @@ pub struct CalendarDay {
 }
 
 /// A user whose keys get older than their limit under the schedule.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Late {
     /// The account's 12 digits.
@@ -331,7 +334,7 @@ pub struct Late {
 }
 
 /// Where something is written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Place {
     /// The file.
     pub file: String,
@@ -340,7 +343,7 @@ pub struct Place {
 }
 
 /// One key, or a user whose keys are not known.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct KeyRow {
     /// Counted from 1: how verdicts name it.
@@ -381,9 +384,13 @@ pub struct KeyRow {
     /// When and with what it was used last.
     pub last_use: LastUseFacts,
     /// `due`, `held`, `blocked`, `exempt`, `unreadable`, `settled` or `unmanaged`.
-    pub state: &'static str,
+    #[serde(deserialize_with = "word::read")]
+    #[schemars(with = "String")]
+    pub state: Word,
     /// Why, as a stable code.
-    pub reason: Option<&'static str>,
+    #[serde(deserialize_with = "word::read_if_there")]
+    #[schemars(with = "Option<String>")]
+    pub reason: Option<Word>,
     /// Why, in words.
     pub message: Option<String>,
     /// When the state ends by itself.
@@ -393,7 +400,9 @@ pub struct KeyRow {
     /// The secret that the credential is in, or goes to.
     pub secret: Option<String>,
     /// Whether the secret has this key: `handed-out`, `pending`, `stored`; null: it has not.
-    pub stored: Option<&'static str>,
+    #[serde(deserialize_with = "word::read_if_there")]
+    #[schemars(with = "Option<String>")]
+    pub stored: Option<Word>,
     /// The places of delivery that took it last, as the ledger notes.
     pub delivered_to: Vec<String>,
     /// When keyrota deactivated it.
@@ -405,14 +414,15 @@ pub struct KeyRow {
     /// Those are told because its owner has no address.
     pub recipients_are_fallback: bool,
     /// What this row says of each control; empty for a key that does not work.
-    pub controls: BTreeMap<&'static str, Verdict>,
+    #[serde(deserialize_with = "word::follows")]
+    pub controls: BTreeMap<Word, Verdict>,
     /// The same, of each criterion.
     #[serde(skip)]
     pub criteria: Vec<(Criterion, Verdict)>,
 }
 
 /// Whether a key works.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum KeyStatus {
     /// IAM accepts it.
@@ -424,11 +434,13 @@ pub enum KeyStatus {
 }
 
 /// When a key was used last.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct LastUseFacts {
     /// `used`, `never`, or `unknown` where that was not read.
-    pub state: &'static str,
+    #[serde(deserialize_with = "word::read")]
+    #[schemars(with = "String")]
+    pub state: Word,
     /// When.
     pub at: Option<String>,
     /// With which service.
@@ -438,11 +450,13 @@ pub struct LastUseFacts {
 }
 
 /// What is done next.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct NextStep {
     /// `create`, `promote`, `notify`, `deactivate`, `delete` or `update`.
-    pub action: &'static str,
+    #[serde(deserialize_with = "word::read")]
+    #[schemars(with = "String")]
+    pub action: Word,
     /// The run that does it, at the earliest.
     pub at: String,
     /// It is done only once nobody uses the key.
@@ -450,23 +464,27 @@ pub struct NextStep {
 }
 
 /// When an owner was told of a key.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Told {
     /// When.
     pub at: Option<String>,
     /// Of what: `issued` or `going`.
-    pub of: &'static str,
+    #[serde(deserialize_with = "word::read")]
+    #[schemars(with = "String")]
+    pub of: Word,
     /// To whom the mail went; empty where only the ledger tells, which notes when.
     pub to: Vec<ToldTo>,
     /// Whether it went to the fallback; null: not known.
     pub fallback: Option<bool>,
     /// `ledger` or `history`.
-    pub source: &'static str,
+    #[serde(deserialize_with = "word::read")]
+    #[schemars(with = "String")]
+    pub source: Word,
 }
 
 /// To whom a mail went.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct ToldTo {
     /// The address.
@@ -476,7 +494,7 @@ pub struct ToldTo {
 }
 
 /// An exemption of the manifests.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Exception {
     /// The account that it names; null: every account.
@@ -504,7 +522,7 @@ pub struct Exception {
 }
 
 /// A user that no rule selects.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct UnmanagedRow {
     /// The account's 12 digits.

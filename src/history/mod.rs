@@ -18,5 +18,5 @@ pub use self::{
         AccountRecord, ChangeRecord, EndRecord, Line, MailRecord, Means, Outcome, Record, RunRecord, SCHEMA,
         ToldRecord, schema,
     },
-    write::{About, file_name, records, render},
+    write::{About, file_name, mail_record, records, render},
 };

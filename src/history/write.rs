@@ -35,7 +35,7 @@ pub fn records<C: Reads>(about: &About<'_>, planned: &Planned<'_, C>, applied: O
     let done = applied.unwrap_or(&none);
     let mut records = vec![Record::Run(run(about, planned, &verdict, applied.is_none()))];
     records.extend(done.outcomes.iter().map(|outcome| Record::Change(change(about, planned, outcome))));
-    records.extend(done.mail.iter().map(|sent| Record::Mail(mail(about, sent))));
+    records.extend(done.mail.iter().map(|sent| Record::Mail(mail(about.run, about.ended, sent))));
     let failed = done.failures();
     records.push(Record::End(EndRecord {
         run: about.run.to_owned(),
@@ -120,11 +120,16 @@ fn change<C: Reads>(about: &About<'_>, planned: &Planned<'_, C>, outcome: &apply
     }
 }
 
-fn mail(about: &About<'_>, sent: &Sent) -> MailRecord {
+/// What became of a mail of a run that ended then.
+pub fn mail_record(run: &str, ended: DateTime<Utc>, sent: &Sent) -> Record {
+    Record::Mail(mail(run, ended, sent))
+}
+
+fn mail(run: &str, ended: DateTime<Utc>, sent: &Sent) -> MailRecord {
     let Sent { kind, to, users, result, notes: _ } = sent;
     MailRecord {
-        run: about.run.to_owned(),
-        at: about.ended,
+        run: run.to_owned(),
+        at: ended,
         kind: kind.as_str().to_owned(),
         to: to.clone(),
         users: users.clone(),

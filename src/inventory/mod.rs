@@ -18,6 +18,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 pub use self::{
     error::{CallError, ErrorKind},
@@ -30,7 +31,7 @@ pub use self::{
 };
 
 /// The account that was observed.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Account {
     /// The 12-digit account id.
     pub id: String,
@@ -41,6 +42,7 @@ pub struct Account {
     /// The region of its secrets.
     pub region: String,
     /// Where its organisation has it; `None`: it was not found by one.
+    #[serde(skip)]
     pub membership: Option<Arc<Membership>>,
 }
 
@@ -125,7 +127,7 @@ pub struct Inventory {
 }
 
 /// An account that could not be entered, or whose users could not be listed: nothing is known of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnreadAccount {
     /// The 12-digit account id; `None`: not even that is known.
     pub id: Option<String>,

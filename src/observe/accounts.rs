@@ -1,17 +1,19 @@
-//! All accounts at the same time: who is in scope of each, and what was observed of them.
+//! All accounts, so many at the same time: who is in scope of each, and what was observed of them.
 
 use std::{
+    borrow::Cow,
     cell::OnceCell,
     collections::{HashMap, hash_map},
+    time::Duration,
 };
 
-use chrono::{DateTime, Utc};
+use futures::{StreamExt, stream};
 use tokio::time::Instant;
 
 use super::{
     account::observe,
-    listing::{Listing, Meanwhile, Progress, list_and_read},
-    survey::Survey,
+    listing::{Meanwhile, Progress, list_and_read},
+    survey::{Survey, Whom},
     unmanaged::{Unmanaged, unmanaged},
 };
 use crate::{
@@ -19,8 +21,10 @@ use crate::{
     counted::counted,
     inventory::{Inventory, UnreadAccount, User},
     manifest::{Code, Diagnostic, Manifest},
+    names::is_meant,
     plan::Viewpoint,
     roster::{Relevance, Roster, resolve, shared_between_accounts},
+    workload::Workload,
 };
 
 /// One account, with who is in scope there and what was observed of them.
@@ -37,79 +41,141 @@ pub struct AccountState<'a, C> {
 #[derive(Debug)]
 pub struct NothingRead(pub Vec<UnreadAccount>);
 
-/// One account with who is in scope there, before any key was read.
-pub struct AccountScope<'a, C> {
-    /// Where the account is.
-    pub cloud: &'a C,
-    /// What was listed there.
-    pub listing: Listing,
-    /// Who is in scope there.
-    pub roster: Roster,
+/// So many accounts are read, or changed, at the same time: the others wait, so that what a run holds in memory and has open at
+/// once does not grow with their number.
+pub const AT_A_TIME: usize = 16;
+
+/// What is read of accounts, and how.
+#[derive(Clone, Copy)]
+pub struct Reading<'a> {
+    /// Who is to be read.
+    pub manifest: &'a Manifest,
+    /// Only these users, by name; empty: everyone in scope.
+    pub users: &'a [String],
+    /// How each account is read.
+    pub survey: Survey,
+    /// What for.
+    pub viewpoint: Viewpoint,
+    /// How much is read of users that no rule selects.
+    pub unmanaged: Unmanaged,
+    /// What earlier runs measured: with which accounts to begin.
+    pub earlier: &'a Workload,
 }
 
-/// The accounts that could be listed, and what is to be said.
-pub struct Scope<'a, C> {
-    /// Those that could be listed.
-    pub accounts: Vec<AccountScope<'a, C>>,
+/// The accounts that could be read, and what is to be said.
+pub struct Observed<'a, C> {
+    /// Those that could be read, with everyone in scope, whoever was asked for.
+    pub accounts: Vec<AccountState<'a, C>>,
     /// Those that could not.
     pub unread: Vec<UnreadAccount>,
     /// What is odd about the manifests, once for all accounts.
     pub warnings: Vec<Diagnostic>,
+    /// How long each took, in the same order.
+    pub took: Vec<Duration>,
 }
 
-/// Lists users and secrets of every account, all at the same time, and resolves the manifest against them. An account
-/// that can't be listed, `until` that instant if there is one, stops no other; `not_entered` are those that could not even be
-/// entered. Who `is_read` in any case may be read at once.
+/// Reads accounts, [`AT_A_TIME`]: lists users and secrets, resolves the manifest against them, and observes who is in scope. An
+/// account that can't be listed, or for which there is no time, stops no other; `not_entered` are those that could not even be
+/// entered.
 ///
 /// # Errors
 /// No account can be listed.
-pub async fn scope<'a, C: Reads>(
+pub async fn observe_all<'a, C: Reads>(
     clouds: &'a [C],
     not_entered: &[UnreadAccount],
-    manifest: &Manifest,
-    now: DateTime<Utc>,
-    until: Option<Instant>,
-    is_read: impl Fn(&str) -> bool,
+    reading: &Reading<'_>,
     progress: &(dyn Fn(Progress) + Sync),
-) -> Result<Scope<'a, C>, NothingRead> {
-    let is_read = &is_read;
-    let one = |cloud: &'a C| async move {
-        let account = cloud.account();
-        let relevance = Relevance::new(manifest, account);
-        let is_relevant = |name: &str, path: &str| relevance.includes(name, path);
-        let in_scope = OnceCell::new();
-        let whose = |users: &[User]| {
-            let (roster, _) = in_scope.get_or_init(|| resolve(manifest, account, users, now));
-            let names = roster.entries.iter().map(|entry| entry.user.name.clone());
-            names.filter(|name| is_read(name)).collect()
-        };
-        let meanwhile = Meanwhile { whose, until, progress };
-        let listing = match list_and_read(cloud, &is_relevant, manifest.secret_prefix(), meanwhile).await {
-            Ok(listing) => listing,
-            Err(error) => return Err(UnreadAccount::new(account, &error)),
-        };
-        let (roster, warnings) =
-            in_scope.into_inner().unwrap_or_else(|| resolve(manifest, account, &listing.users, now));
-        Ok((AccountScope { cloud, listing, roster }, warnings))
+) -> Result<Observed<'a, C>, NothingRead> {
+    let Reading { earlier, viewpoint, survey, manifest, .. } = *reading;
+    let ids: Vec<&str> = clouds.iter().map(|cloud| cloud.account().id.as_str()).collect();
+    let order = match survey.until {
+        Some(_) => earlier.order(&ids, viewpoint.at),
+        // All of them will be read.
+        None => (0..ids.len()).collect(),
     };
-    let (mut accounts, mut unread, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
-    for result in futures::future::join_all(clouds.iter().map(one)).await {
+    let turns = order.into_iter().enumerate().map(|(turn, place)| async move {
+        let cloud = &clouds[place];
+        let began = Instant::now();
+        // Whatever it takes, the first ones are begun: else one that takes longer than there is would never be.
+        let lasts =
+            if turn < AT_A_TIME { Duration::ZERO } else { earlier.expected(&cloud.account().id).unwrap_or_default() };
+        let result = match survey.until {
+            Some(until) if began + lasts > until => {
+                let error = earlier.not_begun(&format!("account {}", cloud.account()));
+                Err(UnreadAccount::new(cloud.account(), &error))
+            }
+            _ => observe_one(cloud, reading, progress).await,
+        };
+        (place, result, began.elapsed())
+    });
+    let mut results: Vec<_> = stream::iter(turns).buffer_unordered(AT_A_TIME).collect().await;
+    results.sort_by_key(|(place, ..)| *place);
+    let mut observed = Observed { accounts: Vec::new(), unread: Vec::new(), warnings: Vec::new(), took: Vec::new() };
+    let mut warnings = Vec::new();
+    for (_, result, took) in results {
         match result {
             Ok((account, found)) => {
-                accounts.push(account);
+                observed.accounts.push(account);
+                observed.took.push(took);
                 warnings.push(found);
             }
-            Err(error) => unread.push(error),
+            Err(error) => observed.unread.push(error),
         }
     }
-    if accounts.is_empty() && !unread.is_empty() {
-        return Err(NothingRead(unread));
+    if observed.accounts.is_empty() && !observed.unread.is_empty() {
+        return Err(NothingRead(observed.unread));
     }
-    unread.extend_from_slice(not_entered);
-    let mut warnings = merged(warnings, &unread);
-    let mut rosters: Vec<&mut Roster> = accounts.iter_mut().map(|account| &mut account.roster).collect();
-    warnings.extend(shared_between_accounts(manifest, &mut rosters));
-    Ok(Scope { accounts, unread, warnings })
+    observed.unread.extend_from_slice(not_entered);
+    observed.warnings = merged(warnings, &observed.unread);
+    let mut rosters: Vec<&mut Roster> = observed.accounts.iter_mut().map(|account| &mut account.roster).collect();
+    observed.warnings.extend(shared_between_accounts(manifest, &mut rosters));
+    Ok(observed)
+}
+
+/// One account, and what is odd about the manifests there.
+///
+/// # Errors
+/// It can't be listed.
+async fn observe_one<'a, C: Reads>(
+    cloud: &'a C,
+    reading: &Reading<'_>,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<(AccountState<'a, C>, Vec<Diagnostic>), UnreadAccount> {
+    let Reading { manifest, users: meant, survey, viewpoint, unmanaged: of_unmanaged, .. } = *reading;
+    let account = cloud.account();
+    let relevance = Relevance::new(manifest, account);
+    let is_relevant = |name: &str, path: &str| relevance.includes(name, path);
+    let in_scope = OnceCell::new();
+    let whose = |users: &[User]| {
+        let (roster, _) = in_scope.get_or_init(|| resolve(manifest, account, users, viewpoint.at));
+        let names = roster.entries.iter().map(|entry| entry.user.name.clone());
+        names.filter(|name| survey.whom == Whom::Everyone && is_meant(name, meant)).collect()
+    };
+    let meanwhile = Meanwhile { whose, until: survey.until, progress };
+    let listing = list_and_read(cloud, &is_relevant, manifest.secret_prefix(), meanwhile).await;
+    let listing = listing.map_err(|error| UnreadAccount::new(account, &error))?;
+    let (roster, warnings) =
+        in_scope.into_inner().unwrap_or_else(|| resolve(manifest, account, &listing.users, viewpoint.at));
+    let asked = asked_for(&roster, meant);
+    progress(Progress::InScope(asked.entries.len().saturating_sub(listing.announced)));
+    let read = || progress(Progress::Read);
+    let (inventory, unmanaged) = futures::join!(
+        observe(cloud, &asked, &listing, survey, viewpoint, &read),
+        unmanaged(cloud, &asked, of_unmanaged)
+    );
+    let inventory = Inventory { unmanaged, ..inventory };
+    Ok((AccountState { cloud, roster, inventory }, warnings))
+}
+
+/// Those of an account who were asked for.
+fn asked_for<'a>(roster: &'a Roster, meant: &[String]) -> Cow<'a, Roster> {
+    if meant.is_empty() {
+        return Cow::Borrowed(roster);
+    }
+    let mut roster = roster.clone();
+    roster.entries.retain(|entry| is_meant(&entry.user.name, meant));
+    roster.unmanaged.retain(|user| is_meant(&user.name, meant));
+    Cow::Owned(roster)
 }
 
 /// The warnings of all accounts. Who is not in one account may be in another, so that is said only where it is true of
@@ -156,28 +222,6 @@ pub fn merged(accounts: Vec<Vec<Diagnostic>>, unread: &[UnreadAccount]) -> Vec<D
 }
 
 /// Whether it says that somebody is not there.
-fn is_absence(code: Code) -> bool {
+pub(crate) fn is_absence(code: Code) -> bool {
     matches!(code, Code::RuleUnmatched | Code::NameUnmatched | Code::ExemptUnmatched)
-}
-
-/// Reads the users in scope of every account, and as much as is asked for of the others.
-pub async fn observe_all<'a, C: Reads>(
-    scoped: Vec<AccountScope<'a, C>>,
-    survey: impl Into<Survey>,
-    viewpoint: impl Into<Viewpoint>,
-    of_unmanaged: Unmanaged,
-    progress: &(dyn Fn(Progress) + Sync),
-) -> Vec<AccountState<'a, C>> {
-    let (survey, viewpoint) = (survey.into(), viewpoint.into());
-    let accounts = scoped.into_iter().map(|AccountScope { cloud, listing, roster }| async move {
-        progress(Progress::InScope(roster.entries.len().saturating_sub(listing.announced)));
-        let read = || progress(Progress::Read);
-        let (inventory, unmanaged) = futures::join!(
-            observe(cloud, &roster, &listing, survey, viewpoint, &read),
-            unmanaged(cloud, &roster, of_unmanaged)
-        );
-        let inventory = Inventory { unmanaged, ..inventory };
-        AccountState { cloud, roster, inventory }
-    });
-    futures::future::join_all(accounts).await
 }

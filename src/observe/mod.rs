@@ -8,9 +8,10 @@ mod resource_policy;
 mod survey;
 mod unmanaged;
 
+pub(crate) use self::accounts::is_absence;
 pub use self::{
     account::{RosterAt, fetch, observe, observe_for},
-    accounts::{AccountScope, AccountState, NothingRead, Scope, merged, observe_all, scope},
+    accounts::{AT_A_TIME, AccountState, NothingRead, Observed, Reading, merged, observe_all},
     listing::{Listing, Progress, list},
     survey::{Depth, Survey, Whom},
     unmanaged::Unmanaged,

@@ -78,14 +78,26 @@ impl Waiting {
 /// read, and nobody can approve what is not known.
 #[must_use]
 pub fn fingerprint(plan: &Plan) -> Option<String> {
+    fingerprint_lines(plan).map(fingerprint_of_lines)
+}
+
+/// What the fingerprint of a plan is made of: a plan in parts has that of the lines of all of them. `None`: something could not
+/// be read.
+#[must_use]
+pub fn fingerprint_lines(plan: &Plan) -> Option<Vec<String>> {
     let is_known = plan.unreadable().next().is_none() && plan.accounts_unread.is_empty();
-    is_known.then(|| fingerprint_of(plan.changes.iter().map(Change::chain)))
+    is_known.then(|| plan.changes.iter().map(|change| line(change.chain())).collect())
 }
 
 /// `r2:` and 12 hex digits of SHA-256 over the sorted chains.
 #[must_use]
 pub fn fingerprint_of(chains: impl IntoIterator<Item = Chain>) -> String {
-    let mut lines: Vec<String> = chains.into_iter().map(line).collect();
+    fingerprint_of_lines(chains.into_iter().map(line).collect())
+}
+
+/// The same of [`fingerprint_lines`].
+#[must_use]
+pub fn fingerprint_of_lines(mut lines: Vec<String>) -> String {
     lines.sort_unstable();
     let hash = Sha256::digest(lines.concat());
     format!("{SCHEME}{}", hex::encode(&hash[..6]))

@@ -2,6 +2,7 @@
 //! a metric costs no call and no permission.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
@@ -17,7 +18,8 @@ use crate::{
 pub const NAMESPACE: &str = "keyrota";
 
 /// How things are in one account, or in all of them together.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Metrics {
     /// Active keys that are older than their `max-age` after the run, and nothing explains it.
     pub keys_over_max_age: usize,
@@ -39,7 +41,8 @@ pub struct Metrics {
 }
 
 /// What became of deliveries.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct DeliveryMetrics {
     /// Places that took a key in this run.
     pub delivered: usize,
@@ -48,7 +51,8 @@ pub struct DeliveryMetrics {
 }
 
 /// What a run did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct RunMetrics {
     /// Whether every user got its turn: 0 if some were left to the next run.
     pub completed: bool,
@@ -78,11 +82,7 @@ pub fn lines_in(
     plan: &Plan,
     applied: Option<&Applied>,
 ) -> Vec<String> {
-    let mut all = Metrics {
-        run: applied.map(|_| RunMetrics { completed: true, ..RunMetrics::default() }),
-        is_whole: true,
-        ..<_>::default()
-    };
+    let mut all = Metrics::of_none(applied.is_some());
     let mut lines = Vec::new();
     for (roster, inventory) in accounts {
         let one = measure(roster, inventory, plan, applied);
@@ -97,7 +97,9 @@ pub fn lines_in(
     lines
 }
 
-fn measure(roster: &Roster, inventory: &Inventory, plan: &Plan, applied: Option<&Applied>) -> Metrics {
+/// What is measured of one account.
+#[must_use]
+pub fn measure(roster: &Roster, inventory: &Inventory, plan: &Plan, applied: Option<&Applied>) -> Metrics {
     let account = &roster.account;
     let waiting = || plan.waiting.iter().filter(|waiting| *waiting.account == *account);
     let mut metrics = Metrics {
@@ -183,7 +185,15 @@ fn working_keys<'a>(
 }
 
 impl Metrics {
-    fn add(&mut self, other: &Self) {
+    /// Of no account yet; `ran`: something was to be changed.
+    #[must_use]
+    pub fn of_none(ran: bool) -> Self {
+        let run = ran.then(|| RunMetrics { completed: true, ..RunMetrics::default() });
+        Self { run, is_whole: true, ..Self::default() }
+    }
+
+    /// Adds those of another account.
+    pub fn add(&mut self, other: &Self) {
         let Self { keys_over_max_age, keys_over_max_age_explained, oldest_key_age_days, blocked, .. } = other;
         let Self { paced, is_whole, delivery, run, .. } = other;
         if let Some(DeliveryMetrics { delivered, undelivered }) = delivery {
@@ -198,7 +208,10 @@ impl Metrics {
         self.blocked += blocked;
         self.paced += paced;
         if let (Some(all), Some(one)) = (&mut self.run, run) {
-            let RunMetrics { completed, created, deactivated, deleted, failures, events_failed: _ } = one;
+            let RunMetrics { completed, created, deactivated, deleted, failures, events_failed } = one;
+            if let Some(failed) = events_failed {
+                *all.events_failed.get_or_insert_default() += failed;
+            }
             all.completed &= completed;
             all.created += created;
             all.deactivated += deactivated;
@@ -209,7 +222,8 @@ impl Metrics {
 }
 
 /// One document of the format. See "Specification: Embedded metric format" in the CloudWatch user guide.
-fn line(namespace: &str, time: DateTime<Utc>, account: Option<&Account>, metrics: &Metrics) -> String {
+#[must_use]
+pub fn line(namespace: &str, time: DateTime<Utc>, account: Option<&Account>, metrics: &Metrics) -> String {
     let Metrics { keys_over_max_age, keys_over_max_age_explained, oldest_key_age_days, blocked, .. } = metrics;
     let Metrics { paced, is_whole, delivery, run, .. } = metrics;
     let state = [

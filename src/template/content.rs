@@ -1,10 +1,11 @@
 //! What a mail says, as the values that templates are filled in with, and examples of them.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use minijinja::{Value, context};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
 
 use super::languages::Language;
 use crate::{
@@ -15,6 +16,9 @@ use crate::{
 
 /// In how many entries a digest says the same kind of thing of one account: mail programs cut long mails.
 pub(super) const MOST_ENTRIES: usize = 100;
+
+/// Of so many accounts a digest tells one by one.
+const MOST_ACCOUNTS: usize = 50;
 
 /// What a mail says.
 #[derive(Clone, Debug)]
@@ -111,7 +115,8 @@ pub struct AboutKey {
 }
 
 /// What a run did, and what it could not do.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Digest {
     /// How many keys were issued.
     pub created: usize,
@@ -136,16 +141,17 @@ pub struct Digest {
 }
 
 /// The part of a digest about one account.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct AccountDigest {
     /// The account.
-    pub account: Arc<Account>,
+    pub account: Account,
     /// The actions that were taken for each user, in order.
-    pub done: Vec<(String, Vec<&'static str>)>,
+    pub done: Vec<(String, Vec<Cow<'static, str>>)>,
     /// User, and what action failed why.
-    pub failed: Vec<(String, &'static str, String)>,
+    pub failed: Vec<(String, Cow<'static, str>, String)>,
     /// User, and the code of the reason, and details as plans show them.
-    pub blocked: Vec<(String, &'static str, String)>,
+    pub blocked: Vec<(String, Cow<'static, str>, String)>,
 }
 
 impl Content {
@@ -241,9 +247,15 @@ impl Digest {
             unread,
             unmanaged,
         } = self;
-        let accounts_: Vec<Value> = accounts.iter().map(|one| one.values(language)).collect();
+        // Of a thousand accounts, those in which something needs a person come first, and those that are not named are counted.
+        let mut in_order: Vec<&AccountDigest> = accounts.iter().collect();
+        if in_order.len() > MOST_ACCOUNTS {
+            in_order.sort_by_key(|one| (one.failed.is_empty(), one.blocked.is_empty()));
+        }
+        let accounts_: Vec<Value> = in_order.iter().take(MOST_ACCOUNTS).map(|one| one.values(language)).collect();
         context! {
             accounts => accounts_,
+            more_accounts => accounts.len().saturating_sub(MOST_ACCOUNTS),
             created => *created,
             deactivated => *deactivated,
             deleted => *deleted,
@@ -271,10 +283,10 @@ impl AccountDigest {
             .take(MOST_ENTRIES)
             .map(|(user, all)| context! { user => untrusted::mail(user), actions => all });
         let failed_ = failed.iter().take(MOST_ENTRIES).map(
-            |(user, action, error)| context! { user => untrusted::mail(user), action => *action, error => untrusted::mail(&language.in_words_of_aws(error)) },
+            |(user, action, error)| context! { user => untrusted::mail(user), action => action, error => untrusted::mail(&language.in_words_of_aws(error)) },
         );
         let blocked_ = blocked.iter().take(MOST_ENTRIES).map(
-            |(user, reason, details)| context! { user => untrusted::mail(user), reason => *reason, details => untrusted::mail(details) },
+            |(user, reason, details)| context! { user => untrusted::mail(user), reason => reason, details => untrusted::mail(details) },
         );
         let more = [done.len(), failed.len(), blocked.len()].map(|all| all.saturating_sub(MOST_ENTRIES));
         context! {

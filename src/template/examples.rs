@@ -153,17 +153,20 @@ pub fn examples(kind: Kind, now: DateTime<Utc>) -> Vec<Content> {
 fn digest_examples(account: &Arc<Account>, now: DateTime<Utc>) -> Vec<Content> {
     let text = |text: &str| text.to_owned();
     let done = vec![
-        (text("ci-deployer"), vec!["create", "promote", "notify"]),
-        (text("svc-billing"), vec!["deactivate"]),
-        (text("svc-search"), vec!["delete"]),
+        (text("ci-deployer"), vec!["create".into(), "promote".into(), "notify".into()]),
+        (text("svc-billing"), vec!["deactivate".into()]),
+        (text("svc-search"), vec!["delete".into()]),
     ];
     let failed = vec![(
         text("svc-mail"),
-        "create",
+        "create".into(),
         text("permission `iam:CreateAccessKey` is missing for svc-mail: AccessDenied"),
     )];
     let blocked = |reasons: &[&'static str]| {
-        reasons.iter().map(|reason| (text("svc-legacy"), *reason, text("as the plan says"))).collect::<Vec<_>>()
+        reasons
+            .iter()
+            .map(|reason| (text("svc-legacy"), (*reason).into(), text("as the plan says")))
+            .collect::<Vec<_>>()
     };
     let some = blocked(&["two-keys-in-use", "foreign-secret"]);
     let all = blocked(&[
@@ -189,7 +192,7 @@ fn digest_examples(account: &Arc<Account>, now: DateTime<Utc>) -> Vec<Content> {
         "orphan-is-only-key",
         "unreadable",
     ]);
-    let of = |done, failed, blocked| AccountDigest { account: Arc::clone(account), done, failed, blocked };
+    let of = |done, failed, blocked| AccountDigest { account: Account::clone(account), done, failed, blocked };
     let counted = |count| Digest { created: count, deactivated: count, deleted: count, ..Digest::default() };
     let shown = Digest { accounts: vec![of(done.clone(), failed.clone(), some)], ..counted(1) };
     let full = Digest {
@@ -260,7 +263,7 @@ impl Content {
             }
             Self::Digest(digest) => {
                 for one in &mut digest.accounts {
-                    one.account = Arc::clone(account);
+                    one.account = Account::clone(account);
                     one.done.iter_mut().for_each(|(name, _)| user.clone_into(name));
                 }
             }

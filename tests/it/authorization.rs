@@ -185,6 +185,22 @@ fn sample(gap: &str) -> Value {
         "logs" => arn("logs", "log-group:/aws/lambda/keyrota:*"),
         "queues" => arn("sqs", "keyrota-failed"),
         "evidence" => json!(["arn:aws:s3:::keyrota-evidence/*"]),
+        "measured" | "parts" | "lists" | "results" => json!(["arn:aws:s3:::keyrota-fleet/runs/*"]),
+        "evidence_buckets" | "fleet_buckets" | "shared" => json!(["arn:aws:s3:::keyrota-fleet"]),
+        "functions" => arn("lambda", "function:keyrota"),
+        "state_machine" => arn("states", "stateMachine:keyrota"),
+        "executions" => arn("states", "execution:keyrota:*"),
+        "kms_key" => arn("kms", "key/11111111-2222-3333-4444-555555555555"),
+        "found" => json!(["*"]),
+        "find_accounts" => {
+            json!(["organizations:DescribeOrganization", "organizations:ListAccounts", "organizations:ListRoots"])
+        }
+        "look_into_units" => {
+            json!(["organizations:ListAccountsForParent", "organizations:ListOrganizationalUnitsForParent"])
+        }
+        "units" => json!(["arn:aws:organizations::*:ou/o-*/ou-*", "arn:aws:organizations::*:root/o-*/r-*"]),
+        "read_tags" => json!(["organizations:ListTagsForResource"]),
+        "organization_accounts" => json!(["arn:aws:organizations::*:account/o-*/*"]),
         "tags" => json!({ "StringLike": { "iam:ResourceTag/team": ["payments"] } }),
         "tag_keys" => json!(["Owner"]),
         "replica_regions" => json!(["eu-central-1"]),
@@ -193,6 +209,12 @@ fn sample(gap: &str) -> Value {
         "index" => json!(0),
         other => panic!("no sample for `{other}`"),
     }
+}
+
+/// A file of statements, and no state machine or template of CloudFormation.
+fn is_statements(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.ends_with(".json.tftpl") && !name.ends_with(".asl.json.tftpl") && name != "stack-set.json.tftpl"
 }
 
 /// The statement files of the modules, each with all of its statements.
@@ -204,7 +226,7 @@ fn files() -> Vec<(String, Vec<Value>)> {
             let path = entry.expect("an entry").path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.to_string_lossy().ends_with(".json.tftpl") {
+            } else if is_statements(&path) {
                 let text = fs::read_to_string(&path).expect("readable");
                 let gaps = text.split("${").skip(1).map(|rest| rest.split('}').next().expect("closed"));
                 let gaps: BTreeSet<&str> =

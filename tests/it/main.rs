@@ -18,6 +18,7 @@ mod cost;
 mod deliver;
 mod digest;
 mod documented;
+mod fleet;
 mod forecast;
 mod git;
 mod hostile;

@@ -1,28 +1,23 @@
 //! Where the function leaves what lasts: the history of each run, and whatever else is evidence.
 
-use std::env;
-
 use chrono::{DateTime, Utc};
 use keyrota::{
     apply::Applied,
-    cloud::{
-        Archive, ArchiveError,
-        aws::{Aws, Bucket},
-    },
+    cloud::{ArchiveError, aws::Aws},
     evidence::{self, Look, Provenance, Subject, calendars, gather},
-    history::{About, BadPlace, Place, file_name, records, render},
+    history::{About, BadPlace, file_name, records, render},
     observe::AccountState,
     run::{Planned, plan_accounts},
 };
-use tokio::sync::OnceCell;
+
+use crate::store::Store;
 
 /// Names the bucket, and what its objects begin with: `s3://BUCKET/PREFIX`.
 const VARIABLE: &str = "KEYROTA_EVIDENCE";
 
-/// The bucket; its client is made once.
+/// The bucket.
 pub struct Evidence {
-    place: Place,
-    bucket: OnceCell<Bucket>,
+    pub store: Store,
 }
 
 impl Evidence {
@@ -31,9 +26,7 @@ impl Evidence {
     /// # Errors
     /// The variable does not name a bucket.
     pub fn from_environment() -> Result<Option<Self>, BadPlace> {
-        let Some(text) = env::var(VARIABLE).ok().filter(|text| !text.is_empty()) else { return Ok(None) };
-        let place = text.parse()?;
-        Ok(Some(Self { place, bucket: OnceCell::new() }))
+        Ok(Store::named(VARIABLE)?.map(|store| Self { store }))
     }
 
     /// Writes what a run did, or that a limit kept it from doing anything. That this failed is logged, and fails no run.
@@ -61,39 +54,48 @@ impl Evidence {
         applied: &Applied,
         ended: DateTime<Utc>,
     ) {
-        let accounts: Vec<AccountState<'_, Aws>> = planned.accounts.iter().map(|one| after(one, applied)).collect();
-        let mut plan = plan_accounts(&accounts, ended);
-        plan.accounts_unread.clone_from(&planned.plan.accounts_unread);
-        let (looks, viewpoint): (Vec<Look<'_>>, _) = (accounts.iter().map(Look::new).collect(), ended.into());
-        let report = gather(Subject {
-            manifest: planned.manifest,
-            provenance,
-            accounts: &looks,
-            plan: &plan,
-            viewpoint,
-            calendars: &calendars(&looks, viewpoint),
-            chronicle: None,
-        });
-        let name = file_name(planned.plan.as_of, run);
+        let report = report_after(provenance, planned, applied, ended);
+        self.add_report(&file_name(planned.plan.as_of, run), &report).await;
+    }
+
+    /// Adds a report as a page and as JSON, named like a history. That this failed is logged, and fails no run.
+    pub async fn add_report(&self, name: &str, report: &evidence::Evidence) {
         let name = name.trim_end_matches(".jsonl");
-        self.add(&format!("reports/{name}.json"), &evidence::json::render(&report)).await;
-        self.add(&format!("reports/{name}.html"), &evidence::html::render(&report)).await;
+        self.add(&format!("reports/{name}.json"), &evidence::json::render(report)).await;
+        self.add(&format!("reports/{name}.html"), &evidence::html::render(report)).await;
     }
 
     /// Adds a file. That this failed is logged, and fails no run.
     pub async fn add(&self, name: &str, content: &str) {
-        let Place::Bucket { bucket, prefix } = &self.place else {
-            tracing::error!(place = %self.place, "evidence not written: it goes to a bucket, s3://BUCKET/PREFIX");
-            return;
-        };
-        let archive = self.bucket.get_or_init(|| Bucket::open(bucket, prefix)).await;
-        match archive.add(name, content).await {
-            Ok(()) => tracing::info!(name, place = %self.place, "evidence written"),
+        match self.store.add(name, content).await {
+            Ok(()) => tracing::info!(name, place = %self.store, "evidence written"),
             Err(ArchiveError { message, hint }) => {
-                tracing::error!(name, place = %self.place, error = message, hint, "evidence not written");
+                tracing::error!(name, place = %self.store, error = message, hint, "evidence not written");
             }
         }
     }
+}
+
+/// The report of what a run has left.
+pub fn report_after(
+    provenance: &Provenance,
+    planned: &Planned<'_, Aws>,
+    applied: &Applied,
+    ended: DateTime<Utc>,
+) -> evidence::Evidence {
+    let accounts: Vec<AccountState<'_, Aws>> = planned.accounts.iter().map(|one| after(one, applied)).collect();
+    let mut plan = plan_accounts(&accounts, ended);
+    plan.accounts_unread.clone_from(&planned.plan.accounts_unread);
+    let (looks, viewpoint): (Vec<Look<'_>>, _) = (accounts.iter().map(Look::new).collect(), ended.into());
+    gather(Subject {
+        manifest: planned.manifest,
+        provenance,
+        accounts: &looks,
+        plan: &plan,
+        viewpoint,
+        calendars: &calendars(&looks, viewpoint),
+        chronicle: None,
+    })
 }
 
 /// An account as a run has left it, as far as the run knows.

@@ -13,29 +13,34 @@ use keyrota::{
     clock::ClockOff,
     cloud::{
         Reads,
-        aws::{self, Aws, ConnectError, Connected, Problem},
+        aws::{self, Aws, Caller, ConnectError, Connected, Problem},
     },
     counted::counted,
     events::{EventQueue, EventsSent},
     evidence::Provenance,
+    fleet::Made,
     inventory::UnreadAccount,
     mail::Outbox,
     manifest::{self, DeclaredAccount, Diagnostic, Manifest, shown},
     notice::Channel,
     observe::Unmanaged,
+    organization::Found,
     plan::Verb,
     report::{Counts, Report, json, metrics, result_word},
     run::{Mode, Planned, Run},
     verdict::Verdict,
+    workload::Workload,
 };
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 use tokio::{sync::Mutex, time::Instant};
 
 use crate::{
-    event::{Event, mode},
+    event::{Asked, Event, Step, asked},
     evidence::Evidence,
     failure::Failure,
+    fleet::Fleet,
+    store::Memory,
 };
 
 /// No user is begun later than this before the deadline, in milliseconds: the longest change, which waits for IAM to
@@ -46,10 +51,13 @@ const RESERVE: i64 = 60_000;
 const TO_TELL: i64 = 20_000;
 
 /// A message that nobody has taken so long before the deadline is given up, in milliseconds: what was done is recorded then.
-const TO_RECORD: i64 = 8_000;
+pub const TO_RECORD: i64 = 8_000;
 
 /// A report takes no longer than this, in milliseconds.
 const REPORT: i64 = 15_000;
+
+/// An error has no more reasons than this: what is longer than 256 KiB is lost, and nobody reads it.
+const MOST_REASONS: usize = 200;
 
 /// An account that was entered, and what was said of it; `None`: the caller's own.
 type Known = (Option<(String, DeclaredAccount)>, Aws);
@@ -67,11 +75,13 @@ struct Entered {
 pub struct Function {
     manifests: PathBuf,
     /// The commit of the manifests.
-    revision: Option<String>,
+    pub revision: Option<String>,
     /// Of the metrics; stacks that share an account each have their own.
-    namespace: String,
+    pub namespace: String,
     /// Where what lasts is left.
-    evidence: Option<Evidence>,
+    pub evidence: Option<Evidence>,
+    /// Where the parts of a run meet.
+    fleet: Option<Fleet>,
     /// The accounts of the manifests that could be entered so far. The credentials of roles are renewed by the clients.
     clouds: Mutex<Vec<Known>>,
 }
@@ -92,74 +102,79 @@ impl Function {
         let manifests = text("KEYROTA_MANIFESTS").unwrap_or_else(|| "manifests".to_owned()).into();
         let namespace = text("KEYROTA_METRICS_NAMESPACE").unwrap_or_else(|| metrics::NAMESPACE.to_owned());
         let evidence = Evidence::from_environment().map_err(std::io::Error::other)?;
-        Ok(Self { manifests, revision: text("KEYROTA_REVISION"), namespace, evidence, clouds: Mutex::default() })
+        let (fleet, clouds) = (Fleet::from_environment().map_err(std::io::Error::other)?, Mutex::default());
+        Ok(Self { manifests, revision: text("KEYROTA_REVISION"), namespace, evidence, fleet, clouds })
     }
 
-    /// Runs once; yields the report.
+    /// Does what the event asks for: runs over all accounts, and yields the report; or takes a step of a run in parts.
     ///
     /// # Errors
     /// Nothing could be begun, a limit was exceeded, or changes failed: the others are made all the same.
     pub async fn invoke(&self, event: LambdaEvent<Event>) -> Result<Value, Failure> {
         let LambdaEvent { payload, context } = event;
-        let mode = mode(&payload)?;
-        let now = Utc::now();
+        let invocation = Invocation {
+            began: Utc::now(),
+            deadline: i64::try_from(context.deadline).unwrap_or(i64::MAX),
+            id: context.request_id,
+        };
+        match asked(&payload)? {
+            Asked::Run(mode) => self.run(mode, &invocation).await,
+            Asked::Step(run, step) => {
+                let fleet = self.fleet.as_ref().ok_or_else(Fleet::missing)?;
+                match step {
+                    Step::List => fleet.list(self, &run, &invocation).await,
+                    Step::Account(account) => fleet.account(self, &run, account, &invocation).await,
+                    Step::Merge(after) => fleet.merge(self, &run, after, &invocation).await,
+                }
+            }
+        }
+    }
+
+    /// A run over all accounts.
+    async fn run(&self, mode: Mode, invocation: &Invocation) -> Result<Value, Failure> {
+        let Invocation { began: now, deadline, id } = invocation;
         // The manifests stay the same, but exemptions end.
-        let manifest = self.load(now)?;
+        let manifest = self.load(*now)?;
         let Entered { clouds, not_entered, left_out } = self.connect(&manifest).await?;
-        let deadline = i64::try_from(context.deadline).unwrap_or(i64::MAX);
-        let read_until = reading_ends(deadline.saturating_sub(now.timestamp_millis()));
         // The report of a run tells of those that nobody manages, too, and when keys were used: both in two or three calls.
         let is_reported = mode == Mode::Enforce && self.evidence.is_some();
-        let unmanaged = if is_reported { Unmanaged::Ages } else { Unmanaged::Names };
-        let (not_entered, left_out) = (&not_entered[..], &left_out[..]);
-        let run = Run { not_entered, left_out, read_until, unmanaged, ..Run::new(&manifest, &clouds, mode, now) };
-        let planned = run.plan(&|_| {}).await?;
-        let plan = &planned.plan;
-        planned.warnings.iter().for_each(warn);
-        for account in &plan.accounts_unread {
-            tracing::error!(account = account.id, name = account.name, error = account.error, "account not read");
-        }
-        plan.warnings.iter().for_each(|warning| tracing::warn!(code = warning.code(), "{warning}"));
-
-        let exceeded: Vec<String> = planned.exceeded().iter().map(ToString::to_string).collect();
-        let report = Report { plan, revision: self.revision.as_deref(), since: None, applied: None };
-        if mode == Mode::Plan || !exceeded.is_empty() {
-            measure(&self.namespace, &planned, &report);
-            let Counts { blocked, .. } = Counts::of(plan);
-            tracing::info!(mode = mode.as_str(), changes = plan.changes.len(), blocked, "planned");
-            if mode == Mode::Plan {
-                exceeded.iter().for_each(|exceeded| tracing::warn!("limit exceeded: {exceeded}"));
-                return finish(&report);
-            }
-            self.write_evidence(&context.request_id, &planned, None, is_reported.then_some(deadline)).await;
-            let message = format!("nothing was changed, a limit was exceeded: {}", exceeded.join("; "));
-            return Err(Failure { kind: "LimitExceeded", message });
-        }
-
-        planned.check_clock().map_err(|off| Failure {
-            kind: "ClockOff",
-            message: format!("nothing was changed: {off}; {}", ClockOff::REMEDY),
-        })?;
-        let left = deadline.saturating_sub(Utc::now().timestamp_millis());
-        let conditions = Conditions {
-            as_of: now,
-            clock: &Utc::now,
-            may_start: &|| Utc::now().timestamp_millis().saturating_add(RESERVE) <= deadline,
-            ends: in_millis(left.saturating_sub(TO_TELL)),
-            told_by: in_millis(left.saturating_sub(TO_RECORD)),
-            progress: &log_outcome,
-            outbox: Outbox::default(),
-            events: EventQueue::default(),
+        let mut workload = match (clouds.len(), self.memory()) {
+            (2.., Some(memory)) => memory.workload(*now).await,
+            _ => Workload::default(),
         };
+        let earlier = workload.clone();
+        let (not_entered, left_out) = (&not_entered[..], &left_out[..]);
+        let run = Run { not_entered, left_out, earlier: &earlier, ..Run::new(&manifest, &clouds, mode, *now) };
         // What was done is measured before the mail, whatever becomes of that.
-        let measure = |applied: &_| measure(&self.namespace, &planned, &Report { applied: Some(applied), ..report });
-        let applied = planned.apply(&conditions, &measure).await;
-        applied.mail.iter().for_each(log_mail);
-        applied.events.iter().for_each(log_events);
-        self.write_evidence(&context.request_id, &planned, Some(&applied), is_reported.then_some(deadline)).await;
-        let report = Report { applied: Some(&applied), ..report };
-        summarize(mode, &report);
+        let measured = |planned: &Planned<'_, Aws>, applied: Option<&Applied>| {
+            measure(&self.namespace, planned, &Report { plan: &planned.plan, revision: None, since: None, applied });
+        };
+        let Ran { planned, applied, exceeded } = carry_out(run, is_reported, *deadline, &measured).await?;
+        planned.warnings.iter().for_each(warn);
+        if let (2.., Some(memory), true) = (clouds.len(), self.memory(), mode != Mode::Plan) {
+            planned.measure(applied.as_ref(), &mut workload);
+            memory.keep(&workload, &Made { at: *now, by: id.clone() }).await;
+        }
+        let report =
+            Report { plan: &planned.plan, revision: self.revision.as_deref(), since: None, applied: applied.as_ref() };
+        match &applied {
+            Some(applied) => {
+                self.write_evidence(id, &planned, Some(applied), is_reported.then_some(*deadline)).await;
+                summarize(mode, &report);
+            }
+            None if mode != Mode::Plan => {
+                self.write_evidence(id, &planned, None, is_reported.then_some(*deadline)).await;
+                return Err(limit_exceeded(&exceeded));
+            }
+            None => {}
+        }
         finish(&report)
+    }
+
+    /// Where what runs measure is kept for the next: where the parts of runs meet, else with the evidence.
+    fn memory(&self) -> Option<Memory<'_>> {
+        let fleet = self.fleet.as_ref().map(|fleet| &fleet.store);
+        fleet.or(self.evidence.as_ref().map(|evidence| &evidence.store)).map(Memory)
     }
 
     /// Writes the history of the run and, where there is a deadline for it, the report of what the run has left, if there is
@@ -178,34 +193,30 @@ impl Function {
             tracing::error!("no report is written: the time of the invocation is over; `keyrota report` writes one");
             return;
         }
+        evidence.report(run, &self.provenance(), planned, applied.unwrap_or(&Applied::default()), ended).await;
+    }
+
+    /// Where the manifests come from.
+    pub fn provenance(&self) -> Provenance {
         let note = "the function has no git: `keyrota report` in a checkout tells who granted an exemption";
-        let provenance = Provenance {
+        Provenance {
             folder: self.manifests.display().to_string(),
             commit: self.revision.clone(),
             note: Some(note.to_owned()),
             ..Provenance::default()
-        };
-        evidence.report(run, &provenance, planned, applied.unwrap_or(&Applied::default()), ended).await;
+        }
     }
 
     /// The accounts that can be entered, and those that can't. Who could not be entered by one invocation may be by the
     /// next; and an organisation has others by then.
     async fn connect(&self, manifest: &Manifest) -> Result<Entered, Failure> {
-        let no_access = |error: ConnectError| Failure { kind: "NoAccess", message: error.to_string() };
         let mut known = self.clouds.lock().await;
         let is_settled = manifest.organization.is_none() && known.len() == manifest.accounts.len().max(1);
         if is_settled {
             let clouds = known.iter().map(|(_, cloud)| cloud.clone()).collect();
             return Ok(Entered { clouds, ..Entered::default() });
         }
-        let caller =
-            aws::sign_in(&aws::Settings::delivering(&manifest.deliver), manifest.region()).await.map_err(no_access)?;
-        let found = caller.accounts(manifest).await.map_err(no_access)?;
-        found.diagnostics.iter().for_each(warn);
-        if found.diagnostics.iter().any(Diagnostic::stops_a_run) {
-            return Err(broken(&found.diagnostics));
-        }
-        found.note().into_iter().for_each(|note| tracing::warn!("{note}"));
+        let (caller, found) = find(manifest).await?;
         if found.is_of_caller {
             *known = caller.enter_own().accounts.into_iter().map(|cloud| (None, cloud)).collect();
             let clouds = known.iter().map(|(_, cloud)| cloud.clone()).collect();
@@ -234,11 +245,112 @@ impl Function {
         Ok(Entered { clouds, not_entered, left_out: found.left_out() })
     }
 
-    fn load(&self, now: DateTime<Utc>) -> Result<Manifest, Failure> {
+    pub fn load(&self, now: DateTime<Utc>) -> Result<Manifest, Failure> {
         let loaded = manifest::load(&self.manifests, now);
         loaded.diagnostics.iter().for_each(warn);
         loaded.manifest.ok_or_else(|| broken(&loaded.diagnostics))
     }
+}
+
+fn no_access(error: ConnectError) -> Failure {
+    Failure { kind: "NoAccess", message: error.to_string() }
+}
+
+/// Who calls.
+pub async fn sign_in(manifest: &Manifest) -> Result<Caller, Failure> {
+    aws::sign_in(&aws::Settings::delivering(&manifest.deliver), manifest.region()).await.map_err(no_access)
+}
+
+/// The accounts that the manifests look at, and who enters them.
+///
+/// # Errors
+/// They can't be listed, or the manifests name what the organisation has not.
+pub async fn find(manifest: &Manifest) -> Result<(Caller, Found), Failure> {
+    let caller = sign_in(manifest).await?;
+    let found = caller.accounts(manifest).await.map_err(no_access)?;
+    found.diagnostics.iter().for_each(warn);
+    if found.diagnostics.iter().any(Diagnostic::stops_a_run) {
+        return Err(broken(&found.diagnostics));
+    }
+    found.note().into_iter().for_each(|note| tracing::warn!("{note}"));
+    Ok((caller, found))
+}
+
+/// An invocation.
+pub struct Invocation {
+    pub began: DateTime<Utc>,
+    /// When it is ended, in milliseconds of Unix time.
+    pub deadline: i64,
+    /// Its id.
+    pub id: String,
+}
+
+/// What a run came to.
+pub struct Ran<'a> {
+    pub planned: Planned<'a, Aws>,
+    /// `None`: nothing was to be changed, or a limit kept it from being.
+    pub applied: Option<Applied>,
+    /// The limits that the plan exceeds.
+    pub exceeded: Vec<String>,
+}
+
+/// Plans, and does what the mode lets it; logs what was done. `measured` hears of what was done before any mail is sent.
+/// `is_reported`: a report is made of it, which tells of all users.
+///
+/// # Errors
+/// Nothing could be read, or the clock can't be trusted: nothing was changed.
+pub async fn carry_out<'a>(
+    run: Run<'a, Aws>,
+    is_reported: bool,
+    deadline: i64,
+    measured: &(dyn Fn(&Planned<'_, Aws>, Option<&Applied>) + Sync),
+) -> Result<Ran<'a>, Failure> {
+    let mode = run.mode;
+    let read_until = reading_ends(deadline.saturating_sub(run.viewpoint.at.timestamp_millis()));
+    let unmanaged = if is_reported { Unmanaged::Ages } else { Unmanaged::Names };
+    let planned = Run { read_until, unmanaged, ..run }.plan(&|_| {}).await?;
+    let plan = &planned.plan;
+    for account in &plan.accounts_unread {
+        tracing::error!(account = account.id, name = account.name, error = account.error, "account not read");
+    }
+    plan.warnings.iter().for_each(|warning| tracing::warn!(code = warning.code(), "{warning}"));
+    let exceeded: Vec<String> = planned.exceeded().iter().map(ToString::to_string).collect();
+    if mode == Mode::Plan || !exceeded.is_empty() {
+        measured(&planned, None);
+        let Counts { blocked, .. } = Counts::of(plan);
+        tracing::info!(mode = mode.as_str(), changes = plan.changes.len(), blocked, "planned");
+        // Else it is the error of the invocation.
+        exceeded
+            .iter()
+            .filter(|_| mode == Mode::Plan)
+            .for_each(|exceeded| tracing::warn!("limit exceeded: {exceeded}"));
+        return Ok(Ran { planned, applied: None, exceeded });
+    }
+    planned.check_clock().map_err(|off| Failure {
+        kind: "ClockOff",
+        message: format!("nothing was changed: {off}; {}", ClockOff::REMEDY),
+    })?;
+    let left = deadline.saturating_sub(Utc::now().timestamp_millis());
+    let conditions = Conditions {
+        as_of: plan.as_of,
+        clock: &Utc::now,
+        may_start: &|| Utc::now().timestamp_millis().saturating_add(RESERVE) <= deadline,
+        ends: in_millis(left.saturating_sub(TO_TELL)),
+        told_by: in_millis(left.saturating_sub(TO_RECORD)),
+        progress: &log_outcome,
+        outbox: Outbox::default(),
+        events: EventQueue::default(),
+    };
+    let applied = planned.apply(&conditions, &|applied| measured(&planned, Some(applied))).await;
+    applied.mail.iter().for_each(log_mail);
+    applied.events.iter().for_each(log_events);
+    Ok(Ran { planned, applied: Some(applied), exceeded })
+}
+
+/// A limit kept a run from changing anything.
+pub fn limit_exceeded(exceeded: &[String]) -> Failure {
+    let message = format!("nothing was changed, a limit was exceeded: {}", exceeded.join("; "));
+    Failure { kind: "LimitExceeded", message }
 }
 
 /// When the time for reading is over, of an invocation that has so many milliseconds: that leaves some to apply.
@@ -247,32 +359,45 @@ fn reading_ends(left: i64) -> Option<Instant> {
 }
 
 /// So many milliseconds from now.
-fn in_millis(millis: i64) -> Option<Instant> {
+pub fn in_millis(millis: i64) -> Option<Instant> {
     Instant::now().checked_add(Duration::from_millis(u64::try_from(millis).unwrap_or_default()))
 }
 
 /// The report, or the failure of the invocation if something was not read or not done because something failed.
 fn finish(report: &Report<'_>) -> Result<Value, Failure> {
-    let verdict = Verdict::of(report.plan, report.applied);
-    if !verdict.has_failures() {
-        return Ok(json::value(report));
+    let changes = report.applied.map_or(0, |applied| applied.outcomes.len());
+    match failure(&Verdict::of(report.plan, report.applied), changes) {
+        None => Ok(json::value(report)),
+        Some(failure) => {
+            tracing::error!(report = %json::value(report), "the report of the run");
+            Err(failure)
+        }
     }
-    tracing::error!(report = %json::value(report), "the report of the run");
-    let all = report.applied.map_or(0, |applied| applied.outcomes.len());
+}
+
+/// Why an invocation fails that tried so many changes; `None`: it does not.
+pub fn failure(verdict: &Verdict, changes: usize) -> Option<Failure> {
+    if !verdict.has_failures() {
+        return None;
+    }
     let parts = [
-        (verdict.failed.len(), format!("{} of {} failed", verdict.failed.len(), counted(all, "change"))),
+        (verdict.failed.len(), format!("{} of {} failed", verdict.failed.len(), counted(changes, "change"))),
         (verdict.unfinished.len(), counted(verdict.unfinished.len(), "user") + " not finished"),
         (verdict.unreadable.len(), counted(verdict.unreadable.len(), "user") + " not read"),
         (verdict.accounts_unread.len(), counted(verdict.accounts_unread.len(), "account") + " not read"),
     ];
     let parts = parts.into_iter().filter(|(count, _)| *count > 0).map(|(_, what)| what);
-    let reasons = verdict.reasons().collect::<Vec<_>>().join("\n");
+    let all = verdict.reasons().count();
+    let mut reasons: Vec<&str> = verdict.reasons().take(MOST_REASONS).collect();
+    let more = format!("and {} more, in the report", all.saturating_sub(MOST_REASONS));
+    reasons.extend((all > MOST_REASONS).then_some(more.as_str()));
+    let reasons = reasons.join("\n");
     let message = format!("{}; the next run tries again\n{reasons}", parts.collect::<Vec<_>>().join(", "));
     let kind = match (verdict.failed.len(), verdict.unfinished.len()) {
         (0, 0) => "Unreadable",
         _ => "ChangesFailed",
     };
-    Err(Failure { kind, message })
+    Some(Failure { kind, message })
 }
 
 fn broken(diagnostics: &[Diagnostic]) -> Failure {
@@ -311,7 +436,7 @@ fn log_outcome(outcome: &Outcome) {
     }
 }
 
-fn log_mail(sent: &Sent) {
+pub fn log_mail(sent: &Sent) {
     let Sent { kind, to, users, result, notes } = sent;
     let (kind, users, by) = (kind.as_str(), users.join(", "), Channel::of(to).as_str());
     let notes = (!notes.is_empty()).then(|| notes.join("; "));

@@ -4,8 +4,10 @@
 mod event;
 mod evidence;
 mod failure;
+mod fleet;
 mod function;
 mod log;
+mod store;
 
 use lambda_runtime::{LambdaEvent, run, service_fn};
 

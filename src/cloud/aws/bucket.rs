@@ -44,6 +44,18 @@ impl Bucket {
         Self { client: Client::from_conf(builder.build()), name: name.to_owned(), prefix: prefix.to_owned() }
     }
 
+    /// A place within this one.
+    #[must_use]
+    pub fn within(&self, name: &str) -> Self {
+        Self { prefix: format!("{}{name}", self.prefix), ..self.clone() }
+    }
+
+    /// Its name, and the key of one of its files.
+    #[must_use]
+    pub fn address(&self, name: &str) -> (&str, String) {
+        (&self.name, format!("{}{name}", self.prefix))
+    }
+
     fn place(&self, name: &str) -> String {
         format!("s3://{}/{}{name}", self.name, self.prefix)
     }

@@ -56,6 +56,12 @@ impl Aws {
         self.meter.calls()
     }
 
+    /// Whether a service has refused every call, for coming too fast, for as long as there is patience.
+    pub fn is_refused(&self) -> bool {
+        let Throttles { iam, secrets, parameters, sts, mail, topics, events } = &self.throttles;
+        [iam, secrets, parameters, sts, mail, topics, events].into_iter().any(Throttle::is_given_up)
+    }
+
     pub(super) fn subject(&self) -> String {
         format!("account {}", self.account)
     }

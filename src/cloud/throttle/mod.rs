@@ -50,6 +50,11 @@ impl Throttle {
         Self(Arc::new(Queue { first, rate, answered, began: Instant::now(), patience }))
     }
 
+    /// Whether every call was refused for as long as there is patience.
+    pub fn is_given_up(&self) -> bool {
+        self.0.is_hopeless()
+    }
+
     /// Makes a call when it is its turn, and again when it was refused for coming too fast, as `is_refusal` tells.
     ///
     /// # Errors

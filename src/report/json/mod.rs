@@ -3,6 +3,7 @@
 mod change;
 #[cfg(feature = "cli")]
 mod forecast;
+mod merged;
 mod plan;
 mod rows;
 mod status;
@@ -11,7 +12,8 @@ mod status;
 pub use self::forecast::{FORECAST, forecast, forecast_schema};
 pub use self::{
     change::diagnostic,
-    plan::{render, value},
+    merged::{Merged, Whole},
+    plan::{mail, render, value},
     rows::unmanaged_users,
     status::{status, status_of},
 };

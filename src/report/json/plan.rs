@@ -32,6 +32,12 @@ pub fn value(report: &Report<'_>) -> serde_json::Value {
     serde_json::to_value(document(report)).expect("no map has keys other than strings")
 }
 
+/// What became of mail, as reports have it.
+pub fn mail(all: &[Sent]) -> Vec<serde_json::Value> {
+    let one = |one| serde_json::to_value(sent(one)).expect("no map has keys other than strings");
+    all.iter().map(one).collect()
+}
+
 fn document<'a>(report: &Report<'a>) -> Document<'a> {
     let Report { plan, revision, since, applied } = *report;
     Document {

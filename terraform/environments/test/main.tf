@@ -49,6 +49,8 @@ module "rotation" {
   accounts             = var.accounts
   own_secrets          = var.own_secrets
   boundary             = var.boundary
+  organization         = var.organization
+  fleet                = var.fleet
   github               = var.github
 }
 

@@ -5,6 +5,7 @@ variable "accounts" {
   type = map(object({
     id              = optional(string)
     role            = optional(string)
+    external_id     = optional(string)
     region          = optional(string)
     grants          = list(object({ users = list(string), tags = map(list(string)) }))
     never           = list(string)
@@ -50,6 +51,8 @@ variable "boundary" {
     event_buses = optional(list(string), ["*"])
     topics      = optional(list(string), ["*"])
     webhooks    = optional(list(string), ["keyrota/*"])
+
+    organization_role = optional(string)
   })
 }
 
@@ -80,6 +83,12 @@ variable "deployer" {
 variable "environment" {
   description = "The second part of all names, and a tag."
   type        = string
+}
+
+variable "fleet" {
+  description = "Gives each account an invocation of its own; see docs/fleet.md."
+  type        = bool
+  default     = false
 }
 
 variable "github" {
@@ -115,6 +124,12 @@ variable "name" {
   default     = null
 }
 
+variable "organization" {
+  description = "How the accounts of an organisation are found and entered, as `keyrota export terraform` writes it. `null`: none are."
+  type        = any
+  default     = null
+}
+
 variable "own_secrets" {
   description = "The names or ARNs of the secrets that hold keyrota's own configuration, as `keyrota export terraform` writes them."
   type        = list(string)
@@ -145,9 +160,9 @@ variable "region" {
 }
 
 variable "reserved_concurrency" {
-  description = "How many runs may go on at the same time. `-1`: no limit, for accounts whose quota is too small to reserve any."
+  description = "How many invocations may go on at the same time. `null`: as many as are needed. `-1`: no limit, for accounts whose quota is too small to reserve any."
   type        = number
-  default     = 1
+  default     = null
 }
 
 variable "revision" {

@@ -82,6 +82,8 @@ module "boundary" {
   webhooks             = try(var.boundary.webhooks, [])
   log_group_arns       = ["arn:${local.partition}:logs:${var.region}:${local.account_id}:log-group:/aws/lambda/${var.name}:*"]
   evidence_bucket_arns = local.evidence_bucket == null ? [] : ["arn:${local.partition}:s3:::${local.evidence_bucket}"]
+  fleet_bucket_arns    = local.fleet_bucket == null ? [] : ["arn:${local.partition}:s3:::${local.fleet_bucket}"]
+  organization_role    = try(var.boundary.organization_role, null)
   queue_arns           = ["arn:${local.partition}:sqs:${var.region}:${local.account_id}:${var.name}-failed"]
 }
 
@@ -94,11 +96,12 @@ module "function" {
   architecture             = var.architecture
   memory_size              = var.memory_size
   timeout                  = var.timeout
-  reserved_concurrency     = var.reserved_concurrency
+  reserved_concurrency     = local.reserved_concurrency
   maximum_retries          = var.maximum_retries
   log_retention_days       = var.log_retention_days
   log_level                = var.log_level
   evidence_bucket          = local.evidence_bucket
+  fleet_bucket             = local.fleet_bucket
   kms_key_arn              = local.kms_key_arn
   account_id               = local.account_id
   partition                = local.partition
@@ -112,17 +115,34 @@ module "function" {
   )
 }
 
+module "fleet" {
+  source = "../../modules/fleet"
+  count  = var.fleet ? 1 : 0
+
+  name                         = var.name
+  bucket                       = local.fleet_bucket
+  function_arn                 = module.function.arn
+  max_concurrency              = var.fleet_concurrency
+  tolerated_failure_percentage = var.fleet_tolerated_failure_percentage
+  kms_key_arn                  = local.kms_key_arn
+  account_id                   = local.account_id
+  partition                    = local.partition
+  dns_suffix                   = local.dns_suffix
+  region                       = var.region
+}
+
 module "schedule" {
   source = "../../modules/schedule"
 
-  name         = var.name
-  schedules    = { enforce = var.schedules.enforce, tend = var.schedules.tend }
-  paused       = var.paused
-  function_arn = module.function.arn
-  kms_key_arn  = local.kms_key_arn
-  account_id   = local.account_id
-  dns_suffix   = local.dns_suffix
-  region       = var.region
+  name              = var.name
+  schedules         = { enforce = var.schedules.enforce, tend = var.schedules.tend }
+  paused            = var.paused
+  function_arn      = module.function.arn
+  state_machine_arn = one(module.fleet[*].arn)
+  kms_key_arn       = local.kms_key_arn
+  account_id        = local.account_id
+  dns_suffix        = local.dns_suffix
+  region            = var.region
 }
 
 module "alarms" {
@@ -134,6 +154,7 @@ module "alarms" {
   function_name          = module.function.name
   failed_queue_name      = module.function.queue_name
   undelivered_queue_name = module.schedule.queue_name
+  state_machine_arn      = local.state_machine_arn
   run_within_days        = local.run_within_days
   topic_arns             = var.alarm_topic_arns
   emails                 = var.alarm_emails
@@ -194,11 +215,28 @@ locals {
 
   # Known before they are made, so that a plan shows the policies that name them.
   evidence_bucket    = var.evidence == null ? null : coalesce(var.evidence.bucket, "${var.name}-evidence-${local.account_id}")
+  state_machine_arn  = var.fleet ? "arn:${local.partition}:states:${var.region}:${local.account_id}:stateMachine:${var.name}" : null
+  fleet_bucket       = var.fleet ? "${var.name}-fleet-${local.account_id}" : null
   execution_role_arn = "arn:${local.partition}:iam::${local.account_id}:role/${var.name}"
   boundary_arn       = coalesce(var.permissions_boundary_arn, "arn:${local.partition}:iam::${local.account_id}:policy/${var.name}-boundary")
 
-  own   = { for name, access in var.accounts : name => access if access.role == null }
-  roles = sort([for access in values(var.accounts) : replace(access.role, "{partition}", local.partition) if access.role != null])
+  own = { for name, access in var.accounts : name => access if access.role == null }
+  roles = sort(concat(
+    [for access in values(var.accounts) : replace(access.role, "{partition}", local.partition) if access.role != null],
+    [for organization in [var.organization] : replace(organization.role_arn, "{partition}", local.partition) if organization != null],
+  ))
+
+  # Each account that is worked off takes one, and the last step the one that is left.
+  reserved_concurrency = coalesce(var.reserved_concurrency, var.fleet ? var.fleet_concurrency + 1 : 1)
+
+  # IAM can't scope lists of a whole organisation; what is asked of a unit or of an account it can, but for which management
+  # account they belong to.
+  organization_actions = try(var.organization.actions, [])
+  organization_arn     = "arn:${local.partition}:organizations::*"
+  of_units             = ["organizations:ListAccountsForParent", "organizations:ListOrganizationalUnitsForParent"]
+  find_accounts        = [for action in local.organization_actions : action if !contains(concat(local.of_units, ["organizations:ListTagsForResource"]), action)]
+  look_into_units      = [for action in local.organization_actions : action if contains(local.of_units, action)]
+  read_tags            = [for action in local.organization_actions : action if action == "organizations:ListTagsForResource"]
   nothing = {
     grants = [], never = [], secrets = [], templates = [], replicated = [], replica_regions = [], kms_keys = [], kms_aliases = [], parameters = [], delivered = []
   }
@@ -231,6 +269,13 @@ locals {
     event_buses     = [for arn in [local.channels.event_bus] : local.here[arn] if arn != null]
     topics          = local.channels.topics
     webhooks        = [for name in local.channels.webhooks : "arn:${local.partition}:secretsmanager:${var.region}:${local.account_id}:secret:${name}-??????"]
+
+    find_accounts         = local.find_accounts
+    anywhere              = length(local.find_accounts) == 0 ? [] : ["*"]
+    look_into_units       = local.look_into_units
+    units                 = length(local.look_into_units) == 0 ? [] : ["${local.organization_arn}:ou/o-*/ou-*", "${local.organization_arn}:root/o-*/r-*"]
+    read_tags             = local.read_tags
+    organization_accounts = length(local.read_tags) == 0 ? [] : ["${local.organization_arn}:account/o-*/*"]
   })).Statement
   caller = [for statement in local.caller_statements : statement if length(statement.Resource) > 0]
 }

@@ -28,6 +28,11 @@ output "execution_role_arn" {
   value       = module.function.role_arn
 }
 
+output "fleet_bucket" {
+  description = "Where the parts of a run meet; `null` without `fleet`."
+  value       = one(module.fleet[*].bucket)
+}
+
 output "function_name" {
   description = "The function: `aws lambda invoke --function-name … --payload '{\"mode\":\"plan\"}'` shows what it would do."
   value       = module.function.name
@@ -51,4 +56,9 @@ output "queue_names" {
 output "reader_policy_arns" {
   description = "By the template of the secrets' names: attach each to its users, who then read their own secrets. Empty if no users of this account rotate."
   value       = { for template, reader in module.reader : template => reader.arn }
+}
+
+output "state_machine_arn" {
+  description = "The state machine of `fleet`; `null` without it: `aws stepfunctions start-execution --state-machine-arn … --input '{\"mode\":\"plan\"}'` shows what all accounts would do."
+  value       = one(module.fleet[*].arn)
 }

@@ -5,6 +5,7 @@ variable "accounts" {
   type = map(object({
     id              = optional(string)
     role            = optional(string)
+    external_id     = optional(string)
     region          = optional(string)
     grants          = list(object({ users = list(string), tags = map(list(string)) }))
     never           = list(string)
@@ -85,11 +86,14 @@ variable "boundary" {
     event_buses = optional(list(string), ["*"])
     topics      = optional(list(string), ["*"])
     webhooks    = optional(list(string), ["keyrota/*"])
+
+    # The name of the role that `[organization]` names: it could be assumed in any account that trusts the function.
+    organization_role = optional(string)
   })
   default = null
 
   validation {
-    condition     = var.permissions_boundary_arn != null || try(length(var.boundary.users) + length(var.boundary.roles), 0) > 0
+    condition     = var.permissions_boundary_arn != null || try(length(var.boundary.users) + length(var.boundary.roles) + (var.boundary.organization_role == null ? 0 : 1), 0) > 0
     error_message = "Say whose keys could ever be rotated, e.g. `boundary = { users = [\"/ci/\"], roles = [\"arn:aws:iam::444455556666:role/keyrota\"] }`: who ships manifests can't reach beyond it."
   }
 }
@@ -121,6 +125,24 @@ variable "evidence" {
     lock      = optional(object({ mode = optional(string, "GOVERNANCE"), days = number }))
   })
   default = null
+}
+
+variable "fleet" {
+  description = "Gives each account an invocation of its own, by a state machine: for more accounts than one invocation has time for. See docs/fleet.md."
+  type        = bool
+  default     = false
+}
+
+variable "fleet_concurrency" {
+  description = "How many accounts are worked off at the same time, with `fleet`."
+  type        = number
+  default     = 10
+}
+
+variable "fleet_tolerated_failure_percentage" {
+  description = "With `fleet`: when more than so many percent of the accounts have failed, no more are begun."
+  type        = number
+  default     = 100
 }
 
 variable "github" {
@@ -196,6 +218,24 @@ variable "name" {
   }
 }
 
+variable "organization" {
+  description = "How the accounts of an organisation are found and entered, as `keyrota export terraform` writes it. `null`: none are."
+  type = object({
+    role        = string
+    role_arn    = string
+    external_id = optional(string)
+    region      = optional(string)
+    actions     = list(string)
+    access      = any
+  })
+  default = null
+
+  validation {
+    condition     = var.organization == null || var.permissions_boundary_arn != null || try(var.boundary.organization_role, null) == try(var.organization.role, null)
+    error_message = "`boundary.organization_role` does not name the role of `[organization]`, which a person must do before keyrota can enter its accounts: ${coalesce(try(var.organization.role, null), "-")}."
+  }
+}
+
 variable "own_secrets" {
   description = "The names or ARNs of the secrets that hold keyrota's own configuration, such as what it signs in to GitHub with, as `keyrota export terraform` writes them."
   type        = list(string)
@@ -241,9 +281,14 @@ variable "region" {
 }
 
 variable "reserved_concurrency" {
-  description = "How many runs may go on at the same time. `-1`: no limit, for accounts whose quota is too small to reserve any."
+  description = "How many invocations may go on at the same time. `null`: 1, or with `fleet` one more than `fleet_concurrency`. `-1`: no limit, for accounts whose quota is too small to reserve any."
   type        = number
-  default     = 1
+  default     = null
+
+  validation {
+    condition     = var.reserved_concurrency == null || !var.fleet || try(var.reserved_concurrency, 0) == -1 || try(var.reserved_concurrency > var.fleet_concurrency, false)
+    error_message = "With `fleet`, reserve more than `fleet_concurrency`: Lambda would refuse the accounts beyond it."
+  }
 }
 
 variable "revision" {

@@ -6,7 +6,7 @@
 # An alias that does not exist is found when planning, and named. The policies name it all the same and not its key: so
 # they follow when the alias is given to another key.
 data "aws_kms_alias" "named" {
-  for_each = toset([for alias in local.access.kms_aliases : alias if !startswith(alias, "arn:")])
+  for_each = toset([for alias in local.access.kms_aliases : alias if var.check_aliases && !startswith(alias, "arn:")])
 
   name   = each.key
   region = var.region

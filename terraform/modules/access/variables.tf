@@ -3,6 +3,7 @@ variable "access" {
   type = object({
     id              = optional(string)
     role            = optional(string)
+    external_id     = optional(string)
     region          = optional(string)
     grants          = list(object({ users = list(string), tags = map(list(string)) }))
     never           = list(string)
@@ -27,7 +28,8 @@ variable "account_id" {
   type        = string
 
   validation {
-    condition     = can(regex("^[0-9]{12}$", var.account_id))
+    # Of a role that CloudFormation lays in many accounts, that fills it in.
+    condition     = can(regex("^[0-9]{12}$", var.account_id)) || var.account_id == "$${AWS::AccountId}"
     error_message = "An account's id has 12 digits."
   }
 
@@ -35,6 +37,12 @@ variable "account_id" {
     condition     = var.access.id == null || var.access.id == var.account_id
     error_message = "The account ${coalesce(var.access.id, "of the manifests")} is not ${var.account_id}, where this runs: give it a `role` in the manifests, and export the variables again."
   }
+}
+
+variable "check_aliases" {
+  description = "Whether to see that the KMS aliases exist: they are looked for in the account of the provider."
+  type        = bool
+  default     = true
 }
 
 variable "dns_suffix" {

@@ -56,11 +56,12 @@ resource "aws_iam_role" "this" {
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
+    # Without an external id there is no condition, which IAM would not take empty.
+    Statement = [merge({
       Effect    = "Allow"
       Action    = "sts:AssumeRole"
       Principal = { AWS = each.value.trusted }
-    }]
+    }, local.condition)]
   })
 
   lifecycle {
@@ -134,6 +135,8 @@ locals {
   name   = element(split("/", var.access.role), -1)
   path   = try(regex("role(/.*/)[^/]+$", var.access.role)[0], "/")
   region = coalesce(var.access.region, var.region)
+
+  condition = { for key in ["Condition"] : key => { StringEquals = { "sts:ExternalId" = var.access.external_id } } if var.access.external_id != null }
 
   roles = {
     execution = {

@@ -3,6 +3,7 @@ variable "access" {
   type = object({
     id              = optional(string)
     role            = optional(string)
+    external_id     = optional(string)
     region          = optional(string)
     grants          = list(object({ users = list(string), tags = map(list(string)) }))
     never           = list(string)

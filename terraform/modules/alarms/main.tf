@@ -59,7 +59,28 @@ locals {
 
   own = { namespace = var.namespace, dimensions = {}, below = false, statistic = "Sum", period = local.hour, periods = 1, missing = "notBreaching" }
 
-  alarms = { for name, alarm in local.known : name => alarm if name != "no-run" || var.run_within_days != null }
+  alarms = merge(
+    { for name, alarm in local.known : name => alarm if name != "no-run" || var.run_within_days != null },
+    { for name, alarm in local.fleet : name => alarm if var.state_machine_arn != null },
+  )
+
+  of_fleet = merge(local.own, { namespace = "AWS/States", dimensions = { StateMachineArn = coalesce(var.state_machine_arn, "-") } })
+
+  # None in time is what `no-run` sees: the merge says that a run was completed.
+  fleet = {
+    fleet-failed = merge(local.of_fleet, {
+      metric      = "ExecutionsFailed"
+      description = "A run over all accounts failed in some of them. Its error names them; start the execution again, and it does those alone."
+    })
+    fleet-timed-out = merge(local.of_fleet, {
+      metric      = "ExecutionsTimedOut"
+      description = "A run over all accounts took too long, and told of nothing. Start another with its name as `run`: it does what is left."
+    })
+    fleet-throttled = merge(local.of_fleet, {
+      metric      = "ExecutionThrottled"
+      description = "Step Functions delayed a run over all accounts. If it stays so, ask for a higher quota."
+    })
+  }
 
   known = {
     failures = merge(local.own, {

@@ -61,3 +61,9 @@ variable "undelivered_queue_name" {
   description = "The queue of the schedules."
   type        = string
 }
+
+variable "state_machine_arn" {
+  description = "The state machine that runs accounts in parts. `null`: there is none."
+  type        = string
+  default     = null
+}

@@ -39,12 +39,17 @@ locals {
     readable = [for secret in var.readable : "arn:${var.partition}:secretsmanager:*:${var.account_id}:secret:${secret}-??????"]
     # A name with levels begins with `/`, which stands in the ARN already.
     parameters = [for parameter in var.parameters : "arn:${var.partition}:ssm:*:${var.account_id}:parameter/${trimprefix(parameter, "/")}"]
-    roles      = var.roles
+    roles      = concat(var.roles, [for role in [var.organization_role] : "arn:${var.partition}:iam::*:role/${role}" if role != null])
     logs       = var.log_group_arns
     queues     = var.queue_arns
     # Objects of the bucket.
-    evidence = [for arn in var.evidence_bucket_arns : "${arn}/*"]
-    via      = [for service in concat(["lambda", "secretsmanager", "sns", "sqs"], length(var.parameters) == 0 ? [] : ["ssm"], length(var.evidence_bucket_arns) == 0 ? [] : ["s3"]) : "${service}.*.${var.dns_suffix}"]
+    evidence = [for arn in concat(var.evidence_bucket_arns, var.fleet_bucket_arns) : "${arn}/*"]
+    # What runs measure is kept with the evidence, and the parts of a run meet in a bucket of their own.
+    parts  = concat([for arn in var.evidence_bucket_arns : "${arn}/accounts/*"], [for arn in var.fleet_bucket_arns : "${arn}/*"])
+    shared = concat(var.evidence_bucket_arns, var.fleet_bucket_arns)
+    # Lists, most of which IAM can't scope.
+    found = var.organization_role == null ? [] : ["*"]
+    via   = [for service in concat(["lambda", "secretsmanager", "sns", "sqs"], length(var.parameters) == 0 ? [] : ["ssm"], length(concat(var.evidence_bucket_arns, var.fleet_bucket_arns)) == 0 ? [] : ["s3"]) : "${service}.*.${var.dns_suffix}"]
   }))
   # A statement without resources says nothing, and IAM refuses it.
   policy = jsonencode({

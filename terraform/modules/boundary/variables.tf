@@ -21,6 +21,12 @@ variable "evidence_bucket_arns" {
   default     = []
 }
 
+variable "fleet_bucket_arns" {
+  description = "The bucket in which the parts of a run meet."
+  type        = list(string)
+  default     = []
+}
+
 variable "log_group_arns" {
   description = "Where the role may write logs."
   type        = list(string)
@@ -30,6 +36,17 @@ variable "log_group_arns" {
 variable "name" {
   description = "The policy's name is this and `-boundary`."
   type        = string
+}
+
+variable "organization_role" {
+  description = "The name, with its path, of the role that could be assumed in any account that trusts this one. `null`: none but `roles`."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.organization_role == null ? true : can(regex("^[A-Za-z0-9+=,.@_/-]+$", var.organization_role))
+    error_message = "Write the role's name, without wildcards: `keyrota`."
+  }
 }
 
 variable "partition" {

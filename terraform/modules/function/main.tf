@@ -25,6 +25,7 @@ resource "aws_lambda_function" "this" {
       { KEYROTA_MANIFESTS = "manifests", KEYROTA_METRICS_NAMESPACE = var.name },
       var.revision == null ? {} : { KEYROTA_REVISION = var.revision },
       var.evidence_bucket == null ? {} : { KEYROTA_EVIDENCE = "s3://${var.evidence_bucket}" },
+      var.fleet_bucket == null ? {} : { KEYROTA_FLEET = "s3://${var.fleet_bucket}" },
     )
   }
 
@@ -38,8 +39,8 @@ resource "aws_lambda_function" "this" {
 
   lifecycle {
     precondition {
-      # The role's own policy, whose length a first plan can't tell, takes less than 1,200.
-      condition     = sum(concat([0], [for document in values(var.policies) : length(document)])) <= 9000
+      # The role's own policy, whose length a first plan can't tell, takes less than 1,740.
+      condition     = sum(concat([0], [for document in values(var.policies) : length(document)])) <= 8500
       error_message = "The policies of the execution role would be longer than the 10,240 characters that IAM allows: the manifests need ${sum(concat([0], [for document in values(var.policies) : length(document)]))}. Let fewer rules name more users: by globs, by a path or by tags."
     }
   }
@@ -106,7 +107,15 @@ locals {
     Resource  = ["arn:${var.partition}:s3:::${var.evidence_bucket}/*"]
     Condition = { Null = { "s3:if-none-match" = "false" } }
   }]
-  via = concat(["lambda", "sqs"], var.evidence_bucket == null ? [] : ["s3"])
+
+  # What runs measure is kept for the next, and the parts of a run meet: both are read again.
+  shared = [for statement in jsondecode(templatefile("${path.module}/statements/share.json.tftpl", {
+    measured         = var.evidence_bucket == null || var.fleet_bucket != null ? [] : ["arn:${var.partition}:s3:::${var.evidence_bucket}/accounts/*"]
+    evidence_buckets = var.evidence_bucket == null || var.fleet_bucket != null ? [] : ["arn:${var.partition}:s3:::${var.evidence_bucket}"]
+    parts            = var.fleet_bucket == null ? [] : ["arn:${var.partition}:s3:::${var.fleet_bucket}/*"]
+    fleet_buckets    = var.fleet_bucket == null ? [] : ["arn:${var.partition}:s3:::${var.fleet_bucket}"]
+  })).Statement : statement if length(statement.Resource) > 0]
+  via = concat(["lambda", "sqs"], var.evidence_bucket == null && var.fleet_bucket == null ? [] : ["s3"])
 
   runtime = [
     {
@@ -131,7 +140,7 @@ locals {
     },
   ]
   policies = merge(
-    { runtime = jsonencode({ Version = "2012-10-17", Statement = concat(local.runtime, local.evidence) }) },
+    { runtime = jsonencode({ Version = "2012-10-17", Statement = concat(local.runtime, local.evidence, local.shared) }) },
     var.policies,
   )
 }

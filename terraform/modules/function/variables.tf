@@ -26,6 +26,12 @@ variable "evidence_bucket" {
   default     = null
 }
 
+variable "fleet_bucket" {
+  description = "The bucket in which the parts of a run meet. `null`: runs are not in parts."
+  type        = string
+  default     = null
+}
+
 variable "kms_key_arn" {
   description = "The key for log, queue and environment."
   type        = string

@@ -18,7 +18,7 @@ resource "aws_scheduler_schedule" "this" {
   }
 
   target {
-    arn      = var.function_arn
+    arn      = coalesce(var.state_machine_arn, var.function_arn)
     role_arn = aws_iam_role.this.arn
     input    = jsonencode({ mode = each.key })
 
@@ -42,7 +42,7 @@ resource "aws_sqs_queue" "undelivered" {
 
 resource "aws_iam_role" "this" {
   name        = "${var.name}-schedule"
-  description = "Lets EventBridge Scheduler call the function ${var.name}"
+  description = var.state_machine_arn == null ? "Lets EventBridge Scheduler call the function ${var.name}" : "Lets EventBridge Scheduler start the state machine ${var.name}"
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
@@ -67,11 +67,16 @@ resource "aws_iam_role_policy" "this" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [
-      {
+      var.state_machine_arn == null ? {
         Sid      = "CallFunction"
         Effect   = "Allow"
         Action   = ["lambda:InvokeFunction"]
         Resource = [var.function_arn]
+        } : {
+        Sid      = "StartFleet"
+        Effect   = "Allow"
+        Action   = ["states:StartExecution"]
+        Resource = [var.state_machine_arn]
       },
       {
         Sid      = "KeepUndelivered"

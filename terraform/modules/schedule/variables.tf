@@ -68,3 +68,9 @@ variable "schedules" {
     ], ["six fields: minute, hour, day of month, month, day of week, year; e.g. `cron(0 8 1 * ? *)`"]))
   }
 }
+
+variable "state_machine_arn" {
+  description = "The state machine that is started instead of the function. `null`: none is."
+  type        = string
+  default     = null
+}

@@ -65,6 +65,27 @@ async fn anything_else_is_refused_and_nothing_is_called() {
             r#"{"source": "acme", "source": "aws.events", "detail-type": "Scheduled Event"}"#,
             r#"the event has the field "source" twice"#.to_owned(),
         ),
+        (r#"{"step": "list", "run": "r"}"#, no_schedule.to_owned()),
+        (r#"{"mode": "enforce", "step": "lists"}"#, r#"there is no step "lists""#.to_owned()),
+        (r#"{"mode": "enforce", "step": 1}"#, "the event's `step` is not a text".to_owned()),
+        (r#"{"mode": "enforce", "step": "list"}"#, "the event of the step `list` has no `run`".to_owned()),
+        (
+            r#"{"mode": "enforce", "step": "list", "run": "r", "account": {}}"#,
+            r#"the event has the field "account" beside those of the step `list`, which keyrota doesn't know"#
+                .to_owned(),
+        ),
+        (
+            r#"{"mode": "enforce", "step": "account", "run": "r", "account": {"id": "1"}}"#,
+            "the event's `account` is none of a list: 1 is not the id of an account".to_owned(),
+        ),
+        (
+            r#"{"mode": "enforce", "step": "merge", "run": "r", "map": {}, "began": {}, "execution": {}}"#,
+            "the event's `map` says neither that the accounts ended nor why not".to_owned(),
+        ),
+        (
+            r#"{"mode": "enforce", "step": "merge", "run": "r", "map": {"status": "ended"}, "began": 1, "execution": {}}"#,
+            "`began` and `execution` are what Step Functions says of the execution".to_owned(),
+        ),
         (r#""plan""#, "the event is not a JSON object".to_owned()),
         (r#"["plan"]"#, "the event is not a JSON object".to_owned()),
         ("null", "the event is not a JSON object".to_owned()),
@@ -80,6 +101,16 @@ async fn anything_else_is_refused_and_nothing_is_called() {
         let expected = format!(r#"{what}: send {{"mode": "enforce"}}, {{"mode": "tend"}} or {{"mode": "plan"}}"#);
         assert_eq!((kind.as_str(), message), ("BadEvent", expected), "{event}");
     }
+    assert_eq!(fixture.account.take_requests(), []);
+}
+
+#[tokio::test]
+async fn a_step_of_a_fleet_needs_a_bucket() {
+    let fixture = Fixture::new().await;
+    fixture.account.take_requests();
+    let answer = fixture.start().invoke(&json!({ "mode": "enforce", "step": "list", "run": "r" }));
+    let Failure { kind, message } = answer.expect_err("there is none");
+    assert!(kind == "NoBucket" && message.contains("set KEYROTA_FLEET to s3://BUCKET/PREFIX"), "{kind}: {message}");
     assert_eq!(fixture.account.take_requests(), []);
 }
 

@@ -235,8 +235,8 @@ fn every_reason_to_be_blocked_has_words_in_every_language() {
     assert!(of_digest.len() > 10);
     for language in Language::ALL {
         let digest = |reason: &'static str| {
-            let blocked = vec![("bob".to_owned(), reason, "DETAILS".to_owned())];
-            let account = Arc::new(account());
+            let blocked = vec![("bob".to_owned(), reason.into(), "DETAILS".to_owned())];
+            let account = account();
             let one = AccountDigest { account, done: vec![], failed: vec![], blocked };
             said(language, &Content::Digest(Digest { accounts: vec![one], ..Digest::default() }))
         };
@@ -265,9 +265,9 @@ fn every_reason_to_be_blocked_has_words_in_every_language() {
 fn every_action_has_words_in_every_language() {
     for language in Language::ALL {
         for &verb in Verb::VARIANTS {
-            let account = Arc::new(account());
-            let done = vec![("bob".to_owned(), vec![verb.as_str()])];
-            let failed = vec![("eve".to_owned(), verb.as_str(), "DETAILS".to_owned())];
+            let account = account();
+            let done = vec![("bob".to_owned(), vec![verb.as_str().into()])];
+            let failed = vec![("eve".to_owned(), verb.as_str().into(), "DETAILS".to_owned())];
             let one = AccountDigest { account, done, failed, blocked: vec![] };
             let text = said(language, &Content::Digest(Digest { accounts: vec![one], ..Digest::default() }));
             let bare = [format!("bob: {verb}\n"), format!("eve: {verb}: DETAILS")];

@@ -48,6 +48,19 @@ impl Deployment {
         Self { process, orders, answers, url: format!("http://127.0.0.1:{port}") }
     }
 
+    /// The processes of the functions that it runs now, by their ids, as Linux tells.
+    pub fn functions(&self) -> Vec<u32> {
+        let is_own = |id: u32| {
+            let program = fs::read_link(format!("/proc/{id}/exe")).unwrap_or_default();
+            let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+            let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
+            program.ends_with("bootstrap") && parent.is_some_and(|id| id.trim() == self.process.id().to_string())
+        };
+        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let ids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        ids.filter(|id| is_own(*id)).collect()
+    }
+
     pub fn set_clock(&mut self, time: DateTime<Utc>) {
         let orders = self.orders.as_mut().expect("it runs");
         writeln!(orders, "{}", time.to_rfc3339()).expect("the launcher listens");
@@ -129,6 +142,11 @@ impl Caller {
     /// A call that is named by its path.
     pub fn rest(&self, service: &str, method: &str, path: &str, body: &Value) -> Result<Value, Refusal> {
         self.send(service, method, path, &[("content-type", "application/json")], &body.to_string())
+    }
+
+    /// A call that is named by its path, and hands over a text.
+    pub fn put_text(&self, service: &str, path: &str, text: &str) -> Result<Value, Refusal> {
+        self.send(service, "PUT", path, &[("content-type", "text/plain")], text)
     }
 
     /// A call that is named by a field.

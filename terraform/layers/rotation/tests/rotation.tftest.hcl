@@ -20,6 +20,9 @@ mock_provider "aws" {
   mock_resource "aws_lambda_function" {
     defaults = { arn = "arn:aws:lambda:eu-west-1:111122223333:function:keyrota" }
   }
+  mock_resource "aws_sfn_state_machine" {
+    defaults = { arn = "arn:aws:states:eu-west-1:111122223333:stateMachine:keyrota" }
+  }
   mock_resource "aws_cloudwatch_log_group" {
     defaults = { arn = "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/keyrota" }
   }
@@ -298,4 +301,70 @@ run "refuses_a_secret_that_nobody_allowed" {
     channels = { webhooks = ["database/password"] }
   }
   expect_failures = [var.channels]
+}
+
+run "gives_each_account_an_invocation_of_its_own" {
+  variables {
+    fleet        = true
+    alarm_emails = ["security@example.com"]
+  }
+  assert {
+    condition     = output.state_machine_arn == "arn:aws:states:eu-west-1:111122223333:stateMachine:keyrota" && output.fleet_bucket == "keyrota-fleet-111122223333"
+    error_message = "a state machine, and where the parts of a run meet"
+  }
+  assert {
+    condition     = local.reserved_concurrency == var.fleet_concurrency + 1
+    error_message = "Lambda runs as many as the state machine asks for"
+  }
+}
+
+run "has_no_fleet_that_was_not_asked_for" {
+  assert {
+    condition     = output.state_machine_arn == null && output.fleet_bucket == null && local.reserved_concurrency == 1
+    error_message = "one invocation works off all accounts"
+  }
+}
+
+run "refuses_a_fleet_that_lambda_would_throttle" {
+  command = plan
+  variables {
+    fleet                = true
+    fleet_concurrency    = 40
+    reserved_concurrency = 40
+  }
+  expect_failures = [var.reserved_concurrency]
+}
+
+run "enters_the_accounts_of_an_organization_and_asks_no_more_than_the_manifests_need" {
+  variables {
+    boundary = { users = ["/ci/"], organization_role = "keyrota" }
+    organization = {
+      role     = "keyrota"
+      role_arn = "arn:{partition}:iam::*:role/keyrota"
+      actions = [
+        "organizations:DescribeOrganization", "organizations:ListAccountsForParent", "organizations:ListOrganizationalUnitsForParent",
+        "organizations:ListRoots"
+      ]
+      access = {}
+    }
+  }
+  assert {
+    condition = { for statement in local.caller : statement.Sid => [statement.Action, statement.Resource] } == {
+      AssumeRoles  = [["sts:AssumeRole"], ["arn:aws:iam::*:role/keyrota"]]
+      FindAccounts = [["organizations:DescribeOrganization", "organizations:ListRoots"], ["*"]]
+      LookIntoUnits = [
+        ["organizations:ListAccountsForParent", "organizations:ListOrganizationalUnitsForParent"],
+        ["arn:aws:organizations::*:ou/o-*/ou-*", "arn:aws:organizations::*:root/o-*/r-*"]
+      ]
+    }
+    error_message = "one role, by name, and the lists that are needed"
+  }
+}
+
+run "refuses_an_organization_that_no_person_has_allowed" {
+  command = plan
+  variables {
+    organization = { role = "keyrota", role_arn = "arn:{partition}:iam::*:role/keyrota", actions = [], access = {} }
+  }
+  expect_failures = [var.organization]
 }

@@ -167,3 +167,27 @@ run "refuses_an_account_without_a_role" {
   }
   expect_failures = [var.access]
 }
+
+run "asks_for_the_external_id_of_the_manifests" {
+  variables {
+    access = {
+      id              = "444455556666"
+      role            = "arn:{partition}:iam::444455556666:role/security/rotation"
+      external_id     = "keyrota-4f1c"
+      grants          = [{ users = ["arn:{partition}:iam::444455556666:user/ci-*"], tags = {} }]
+      never           = []
+      secrets         = ["arn:{partition}:secretsmanager:{region}:444455556666:secret:/aws/iam/credentials/ci-*-??????"]
+      templates       = []
+      replicated      = []
+      replica_regions = []
+      kms_keys        = []
+      kms_aliases     = []
+    }
+  }
+  assert {
+    condition = toset([for role in aws_iam_role.this : jsonencode(jsondecode(role.assume_role_policy).Statement[0].Condition)]) == toset([
+      jsonencode({ StringEquals = { "sts:ExternalId" = "keyrota-4f1c" } })
+    ])
+    error_message = "whoever assumes one of the roles must know it"
+  }
+}

@@ -106,3 +106,22 @@ run "refuses_what_cloudwatch_cannot_see" {
   }
   expect_failures = [var.run_within_days]
 }
+
+run "sees_a_state_machine_that_fails" {
+  variables {
+    state_machine_arn = "arn:aws:states:eu-west-1:111122223333:stateMachine:keyrota"
+  }
+  assert {
+    condition = {
+      for name in ["fleet-failed", "fleet-timed-out", "fleet-throttled"] : name => [
+        aws_cloudwatch_metric_alarm.this[name].namespace, aws_cloudwatch_metric_alarm.this[name].metric_name,
+        aws_cloudwatch_metric_alarm.this[name].dimensions.StateMachineArn
+      ]
+      } == {
+      fleet-failed    = ["AWS/States", "ExecutionsFailed", var.state_machine_arn]
+      fleet-timed-out = ["AWS/States", "ExecutionsTimedOut", var.state_machine_arn]
+      fleet-throttled = ["AWS/States", "ExecutionThrottled", var.state_machine_arn]
+    }
+    error_message = "what fails, takes too long or does not begin"
+  }
+}

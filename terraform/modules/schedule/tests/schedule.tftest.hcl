@@ -86,3 +86,19 @@ run "takes_rates" {
     schedules = { enforce = "rate(30 days)", tend = "cron(0/15 8-17 ? * MON-FRI *)" }
   }
 }
+
+run "starts_a_state_machine_instead" {
+  variables {
+    state_machine_arn = "arn:aws:states:eu-west-1:111122223333:stateMachine:keyrota"
+  }
+  assert {
+    condition     = alltrue([for schedule in aws_scheduler_schedule.this : schedule.target[0].arn == var.state_machine_arn])
+    error_message = "both schedules do"
+  }
+  assert {
+    condition = [for one in jsondecode(aws_iam_role_policy.this.policy).Statement : [one.Action, one.Resource] if contains(["CallFunction", "StartFleet"], one.Sid)] == [
+      [["states:StartExecution"], [var.state_machine_arn]]
+    ]
+    error_message = "and may no longer call the function"
+  }
+}

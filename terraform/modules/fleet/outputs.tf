@@ -1,0 +1,9 @@
+output "arn" {
+  description = "The state machine: start it with `{\"mode\": \"enforce\"}`."
+  value       = aws_sfn_state_machine.this.arn
+}
+
+output "bucket" {
+  description = "Where the parts of a run meet."
+  value       = aws_s3_bucket.this.bucket
+}
