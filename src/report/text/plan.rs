@@ -14,7 +14,7 @@ use crate::{
     notice::Channel,
     plan::{Change, Plan, Verb, WaitingOn},
     report::{
-        accounts::{Group, Groups, Standing, warnings},
+        accounts::{Group, Groups, Standing, short_name, warnings},
         model::{Counts, Report, result_word},
     },
     untrusted::printable,
@@ -86,7 +86,7 @@ pub fn applied(report: &Report<'_>) -> String {
     let mut text = aligned(
         outcomes
             .iter()
-            .flat_map(outcome_lines)
+            .flat_map(|outcome| located(outcome, report.plan.accounts.len() > 1))
             .chain(left)
             .chain(mail.iter().flat_map(mail_lines))
             .chain(events.iter().filter_map(event_line)),
@@ -128,6 +128,16 @@ pub fn applied(report: &Report<'_>) -> String {
         text += &(unknown + "\n");
     }
     text
+}
+
+/// The lines of an outcome; of several accounts they say of which it is.
+fn located(outcome: &Outcome, are_several: bool) -> Vec<String> {
+    let mut lines = outcome_lines(outcome);
+    if let Some(first) = lines.first_mut().filter(|_| are_several) {
+        let account = printable(&short_name(&outcome.change.account));
+        *first = first.replacen('\t', &format!(" in {account}\t"), 1);
+    }
+    lines
 }
 
 fn outcome_lines(outcome: &Outcome) -> Vec<String> {
