@@ -367,7 +367,7 @@ fn a_folder_of_sandboxes_is_rehearsed_with() {
     let before = [folder.read("org/lab.toml"), folder.read("org/none.toml")];
     let run = |arguments: &[&str]| folder.run(&[arguments, &["--sandbox", "org"]].concat());
     run(&["plan"]).exits(0).shows(&["(shop)", "(b)", "Plan: 2 to create"]);
-    run(&["apply", "--yes"]).exits(0).shows(&["2 created", "+ ci in shop  create", "+ ci in b"]);
+    run(&["apply", "--yes"]).exits(0).shows(&["2 created", "+ ci in b ", "+ ci in shop "]);
     // What is written keeps its place in the organisation, and what is left out stays as its author wrote it.
     assert!(folder.read("org/a.toml").contains("account-name = \"shop\"\nunits = [\"Workloads/Prod\"]\n"));
     assert!(folder.read("org/b.toml").contains("account-tags.stage = \"dev\""));
@@ -419,6 +419,12 @@ fn a_review_counts_accounts_first_and_shows_who_leaves() {
     ] {
         assert!(page.contains(part), "{part}: {page}");
     }
+    let text = run(&["plan"]).exits(5).shows(&[
+        "15 users leave the scope",
+        "+ ci in team-04  create",
+        "! not read: account 111100000003 (team-03): no role",
+    ]);
+    assert!(text.stdout.starts_with("15 accounts: 1 with changes, "), "{}", text.stdout);
     let json = run(&["plan", "--format", "json"]).exits(5).json();
     assert_eq!(json["scope"]["left"].as_array().map(Vec::len), Some(15), "{json:#}");
     assert_eq!(json["summary"]["accounts"]["changes"], 1);

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt::Write as _};
 
 use super::{
     plan,
-    words::{BOLD, DIM, GREEN, RED, YELLOW, about, aligned, change_line, day, waiting_line},
+    words::{BOLD, DIM, GREEN, RED, YELLOW, about, aligned, change_line, day, unread, waiting_line},
 };
 use crate::{
     diff::{
@@ -12,8 +12,13 @@ use crate::{
         review::{Broken, Compared},
     },
     explain::Line,
-    plan::{Change, Plan, Verb},
-    report::{model::Since, roster_diff::template_diff},
+    inventory::Account,
+    plan::{Change, Plan, Verb, Waiting},
+    report::{
+        accounts::{Groups, short_name},
+        model::Since,
+        roster_diff::template_diff,
+    },
     untrusted::printable,
 };
 
@@ -45,29 +50,51 @@ pub fn since(since: &Since<'_>, plan: &Plan) -> String {
 fn comparison(since: &Since<'_>, compared: &Compared, plan: &Plan) -> String {
     let Compared { now, settings, templates, next_run: _ } = compared;
     let later = compared.later().map(|run| (run.plan.as_of, run.comparison.beyond(now)));
-    let mut out = headline(&since.to_string(), compared) + "\n";
-    out += &section("Deletes for good:", compared.deletions().iter().map(deletion_line));
+    let groups = Groups::of(plan);
+    // Of several accounts, each line says of which it is.
+    let located = |account: &Account, line: String| match groups.count() {
+        0 | 1 => line,
+        _ => line.replacen('\t', &format!(" in {}\t", printable(&short_name(account))), 1),
+    };
+    let section = |title: &str, lines: Vec<String>| section(title, few(lines, groups.are_many()).into_iter());
+    let mut out = plan::accounts_line(&groups) + &headline(&since.to_string(), compared) + "\n";
+    let change = |change: &Change| located(&change.account, change_line(change));
+    let plain = |change: &Change| located(&change.account, plain_line(change));
+    let waiting = |waiting: &Waiting| located(&waiting.account, waiting_line(waiting, plan.as_of));
+    let changed = |changed: &Changed| -> Vec<String> {
+        let mut lines = changed_lines(changed);
+        if let Some(first) = lines.first_mut() {
+            *first = located(&changed.account, std::mem::take(first));
+        }
+        lines
+    };
+    out += &section("Deletes for good:", compared.deletions().iter().map(deletion_line).collect());
     let weaker = now.changed.iter().filter(|changed| !changed.weaker.is_empty());
-    out += &section("Leave the scope:", now.left.iter().map(|user| member_line('-', user)));
-    out += &section("Weaker policy:", weaker.flat_map(changed_lines));
-    out +=
-        &section("Weaker settings:", settings.iter().filter(|field| field.weaker).map(|field| field_line("", field)));
-    out += &section("Caused by this change:", effects(now));
-    out += &section("No longer planned:", now.averted.iter().map(plain_line));
+    out += &section("Leave the scope:", now.left.iter().map(|user| member_line('-', user)).collect());
+    out += &section("Weaker policy:", weaker.flat_map(changed).collect());
+    let settings_lines = |weaker: bool| -> Vec<String> {
+        settings.iter().filter(|field| field.weaker == weaker).map(|field| field_line("", field)).collect()
+    };
+    out += &section("Weaker settings:", settings_lines(true));
+    out += &section("Caused by this change:", effects(now, &located).collect());
+    out += &section("No longer planned:", now.averted.iter().map(plain).collect());
     if let Some((at, beyond)) = &later {
         let at = at.format("%Y-%m-%d %H:%M");
-        out += &section(&format!("Caused by the next scheduled run, {at} UTC:"), effects(beyond));
-        out += &section(&format!("No longer planned by then, {at} UTC:"), beyond.averted.iter().map(plain_line));
+        out += &section(&format!("Caused by the next scheduled run, {at} UTC:"), effects(beyond, &located).collect());
+        out += &section(&format!("No longer planned by then, {at} UTC:"), beyond.averted.iter().map(plain).collect());
     }
     let other = now.changed.iter().filter(|changed| changed.weaker.is_empty());
-    out += &section("Enter the scope:", now.entered.iter().map(|user| member_line('+', user)));
-    out += &section("Other policy:", other.flat_map(changed_lines));
-    out +=
-        &section("Other settings:", settings.iter().filter(|field| !field.weaker).map(|field| field_line("", field)));
-    out += &section("Templates of mails:", bounded(&template_diff(templates)).into_iter());
-    out += &section("Pending anyway:", now.pending.iter().map(change_line));
-    out += &section("Waiting anyway:", now.waiting.iter().map(|waiting| waiting_line(waiting, plan.as_of)));
-    out += &section("Could not be read:", plan.unreadable().map(|waiting| waiting_line(waiting, plan.as_of)));
+    out += &section("Enter the scope:", now.entered.iter().map(|user| member_line('+', user)).collect());
+    out += &section("Other policy:", other.flat_map(changed).collect());
+    out += &section("Other settings:", settings_lines(false));
+    out += &section("Templates of mails:", bounded(&template_diff(templates)));
+    out += &section("Pending anyway:", now.pending.iter().map(change).collect());
+    out += &section("Waiting anyway:", now.waiting.iter().map(waiting).collect());
+    out += &section("Could not be read:", plan.unreadable().map(waiting).collect());
+    let unread = unread(&plan.accounts_unread);
+    if !unread.is_empty() {
+        out += &format!("\n{}\n", unread.join("\n"));
+    }
     let summary = plan::summary(plan);
     // A run now is calm; the change is not.
     let summary = match (summary.strip_prefix("No changes. "), compared.rescheduled()) {
@@ -132,7 +159,7 @@ pub fn kind_of_setting(name: &str) -> &'static str {
         Some("templates") => "templates of mails",
         Some("limits") => "limits",
         Some("schedule") => "schedules",
-        Some("accounts") => "accounts",
+        Some("accounts" | "organization") => "accounts",
         _ => "settings",
     }
 }
@@ -161,21 +188,40 @@ pub fn before_text(steps: &[Dated]) -> Option<String> {
     (!steps.is_empty()).then(|| format!("before: {}", steps.join(", ")))
 }
 
-fn effects(comparison: &Comparison) -> impl Iterator<Item = String> {
+fn effects<'a>(
+    comparison: &'a Comparison,
+    located: &'a dyn Fn(&Account, String) -> String,
+) -> impl Iterator<Item = String> + 'a {
     let with_before = |line: String, steps: &[Dated]| match before_text(steps) {
         Some(before) => format!("{line}; {DIM}{before}{DIM:#}"),
         None => line,
     };
-    let caused =
-        move |Caused { change, before }: &Caused| with_before(change_line(change), &before.steps(comparison.at));
+    let caused = move |Caused { change, before }: &Caused| {
+        with_before(located(&change.account, change_line(change)), &before.steps(comparison.at))
+    };
     let waits = move |wait: &CausedWait| {
         let CausedWait { waiting, is_new: _, before } = wait;
         let then: Vec<String> =
             waiting.then.iter().map(|step| format!("{} {}", step.verb, day(step.not_before))).collect();
         let then = if then.is_empty() { String::new() } else { format!("; {DIM}then {}{DIM:#}", then.join(", ")) };
-        with_before(waiting_line(waiting, comparison.at) + &then, &before.steps(comparison.at))
+        with_before(
+            located(&waiting.account, waiting_line(waiting, comparison.at)) + &then,
+            &before.steps(comparison.at),
+        )
     };
     comparison.caused.iter().map(caused).chain(comparison.waits.iter().map(waits))
+}
+
+/// So many lines of a section are shown where there are many accounts.
+const MOST_SHOWN: usize = 200;
+
+/// The lines that are shown, and how many are not.
+fn few(mut lines: Vec<String>, are_many: bool) -> Vec<String> {
+    if are_many && lines.len() > MOST_SHOWN {
+        let more = lines.split_off(MOST_SHOWN).len();
+        lines.push(format!("  … {more} more lines: `--format json` has them all"));
+    }
+    lines
 }
 
 fn section(title: &str, lines: impl Iterator<Item = String>) -> String {
