@@ -14,7 +14,7 @@ use crate::{
     notice::Channel,
     plan::{Change, Plan, Verb, WaitingOn},
     report::{
-        accounts::{Group, Groups, Standing, short_name, warnings},
+        accounts::{Group, Groups, Standing, warnings},
         model::{Counts, Report, result_word},
     },
     untrusted::printable,
