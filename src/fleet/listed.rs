@@ -104,6 +104,7 @@ mod tests {
                 is_management: false,
                 units: vec![Unit { id: "ou-ab12-11111111".to_owned(), path: "Workloads".to_owned() }],
                 tags: [("stage".to_owned(), "prod".to_owned())].into(),
+                is_management: false,
             }),
         };
         let own = Listed { id: "444455556666".to_owned(), ..Listed::default() };
