@@ -100,8 +100,7 @@ mod tests {
             id: "111122223333".to_owned(),
             name: Some("payments".to_owned()),
             membership: Some(Membership {
-                name: "shop".to_owned(),
-                is_management: false,
+                name: "payments".to_owned(),
                 units: vec![Unit { id: "ou-ab12-11111111".to_owned(), path: "Workloads".to_owned() }],
                 tags: [("stage".to_owned(), "prod".to_owned())].into(),
                 is_management: false,

@@ -135,7 +135,7 @@ impl Function {
         let Invocation { began: now, deadline, id } = invocation;
         // The manifests stay the same, but exemptions end.
         let manifest = self.load(*now)?;
-        let Entered { clouds, not_entered, left_out } = self.connect(&manifest).await?;
+        let Entered { clouds, not_entered, left_out } = self.connect(&manifest, invocation.enter_until()).await?;
         // The report of a run tells of those that nobody manages, too, and when keys were used: both in two or three calls.
         let is_reported = mode == Mode::Enforce && self.evidence.is_some();
         let mut workload = match (clouds.len(), self.memory()) {
@@ -209,14 +209,14 @@ impl Function {
 
     /// The accounts that can be entered, and those that can't. Who could not be entered by one invocation may be by the
     /// next; and an organisation has others by then.
-    async fn connect(&self, manifest: &Manifest) -> Result<Entered, Failure> {
+    async fn connect(&self, manifest: &Manifest, until: Option<Instant>) -> Result<Entered, Failure> {
         let mut known = self.clouds.lock().await;
         let is_settled = manifest.organization.is_none() && known.len() == manifest.accounts.len().max(1);
         if is_settled {
             let clouds = known.iter().map(|(_, cloud)| cloud.clone()).collect();
             return Ok(Entered { clouds, ..Entered::default() });
         }
-        let (caller, found) = find(manifest).await?;
+        let (caller, found) = find(manifest, until).await?;
         if found.is_of_caller {
             *known = caller.enter_own().accounts.into_iter().map(|cloud| (None, cloud)).collect();
             let clouds = known.iter().map(|(_, cloud)| cloud.clone()).collect();
@@ -256,17 +256,18 @@ fn no_access(error: ConnectError) -> Failure {
     Failure { kind: "NoAccess", message: error.to_string() }
 }
 
-/// Who calls.
-pub async fn sign_in(manifest: &Manifest) -> Result<Caller, Failure> {
-    aws::sign_in(&aws::Settings::delivering(&manifest.deliver), manifest.region()).await.map_err(no_access)
+/// Who calls. Nobody waits longer than that for accounts to be listed and entered.
+pub async fn sign_in(manifest: &Manifest, enter_until: Option<Instant>) -> Result<Caller, Failure> {
+    let settings = aws::Settings { enter_until, ..aws::Settings::delivering(&manifest.deliver) };
+    aws::sign_in(&settings, manifest.region()).await.map_err(no_access)
 }
 
 /// The accounts that the manifests look at, and who enters them.
 ///
 /// # Errors
 /// They can't be listed, or the manifests name what the organisation has not.
-pub async fn find(manifest: &Manifest) -> Result<(Caller, Found), Failure> {
-    let caller = sign_in(manifest).await?;
+pub async fn find(manifest: &Manifest, until: Option<Instant>) -> Result<(Caller, Found), Failure> {
+    let caller = sign_in(manifest, until).await?;
     let found = caller.accounts(manifest).await.map_err(no_access)?;
     found.diagnostics.iter().for_each(warn);
     if found.diagnostics.iter().any(Diagnostic::stops_a_run) {
@@ -283,6 +284,14 @@ pub struct Invocation {
     pub deadline: i64,
     /// Its id.
     pub id: String,
+}
+
+impl Invocation {
+    /// When the time for listing and entering accounts is over: half of what there is for reading.
+    pub fn enter_until(&self) -> Option<Instant> {
+        let left = self.deadline.saturating_sub(Utc::now().timestamp_millis());
+        in_millis(reading(left) / 2)
+    }
 }
 
 /// What a run came to.
@@ -306,7 +315,7 @@ pub async fn carry_out<'a>(
     measured: &(dyn Fn(&Planned<'_, Aws>, Option<&Applied>) + Sync),
 ) -> Result<Ran<'a>, Failure> {
     let mode = run.mode;
-    let read_until = reading_ends(deadline.saturating_sub(run.viewpoint.at.timestamp_millis()));
+    let read_until = reading_ends(deadline.saturating_sub(Utc::now().timestamp_millis()));
     let unmanaged = if is_reported { Unmanaged::Ages } else { Unmanaged::Names };
     let planned = Run { read_until, unmanaged, ..run }.plan(&|_| {}).await?;
     let plan = &planned.plan;
@@ -355,7 +364,12 @@ pub fn limit_exceeded(exceeded: &[String]) -> Failure {
 
 /// When the time for reading is over, of an invocation that has so many milliseconds: that leaves some to apply.
 fn reading_ends(left: i64) -> Option<Instant> {
-    in_millis(if left > RESERVE { (left - RESERVE) / 10 * 7 } else { left / 2 })
+    in_millis(reading(left))
+}
+
+/// How much of that time is for reading, in milliseconds.
+fn reading(left: i64) -> i64 {
+    if left > RESERVE { (left - RESERVE) / 10 * 7 } else { left / 2 }
 }
 
 /// So many milliseconds from now.

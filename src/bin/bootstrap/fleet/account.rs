@@ -15,6 +15,7 @@ use keyrota::{
     run::{Mode, Run},
 };
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::{Fleet, no_bucket};
 use crate::{
@@ -84,7 +85,7 @@ impl Fleet {
             );
             (Attempt::unread(&about, of_attempt), 0, Some(failure))
         };
-        let clouds = match enter(manifest, about.account).await {
+        let clouds = match enter(manifest, about.account, invocation.enter_until()).await {
             Ok(cloud) => [cloud],
             Err((message, hint)) => return unread(Failure { kind: "NoAccess", message }, hint),
         };
@@ -132,8 +133,8 @@ fn throttled(failure: Failure, is_refused: bool) -> Failure {
 ///
 /// # Errors
 /// What is wrong, and what to do about it.
-async fn enter(manifest: &Manifest, account: &Listed) -> Result<Aws, (String, Option<String>)> {
-    let caller = sign_in(manifest).await.map_err(|failure| (failure.message, None))?;
+async fn enter(manifest: &Manifest, account: &Listed, until: Option<Instant>) -> Result<Aws, (String, Option<String>)> {
+    let caller = sign_in(manifest, until).await.map_err(|failure| (failure.message, None))?;
     let connected = match &account.name {
         None if manifest.is_of_caller() => Ok(caller.enter_own()),
         None => return Err(changed(account)),

@@ -24,7 +24,7 @@ impl Fleet {
     pub async fn list(&self, function: &Function, run: &RunId, invocation: &Invocation) -> Result<Value, Failure> {
         let Invocation { began: now, id, .. } = invocation;
         let manifest = function.load(*now)?;
-        let (caller, found) = find(&manifest).await?;
+        let (caller, found) = find(&manifest, invocation.enter_until()).await?;
         let all: Vec<Listed> = match found.is_of_caller {
             true => vec![Listed { id: caller.account().to_owned(), ..Listed::default() }],
             false => found.accounts.iter().map(|(name, account)| Listed::new(name, account)).collect(),

@@ -138,7 +138,7 @@ impl Fleet {
         if mode == Mode::Plan || manifest.mail.digest.is_empty() {
             return Vec::new();
         }
-        let caller = match sign_in(manifest).await {
+        let caller = match sign_in(manifest, invocation.enter_until()).await {
             Ok(caller) => caller,
             Err(error) => {
                 tracing::error!(error = error.message, "no summary was sent");
