@@ -414,13 +414,13 @@ fn a_review_counts_accounts_first_and_shows_who_leaves() {
     for part in [
         "**Accounts:** 15 accounts: 1 with changes, 13 with nothing to be done, 1 not read.",
         "**Not read:** `account 111100000003 (team-03): no role`",
-        "15 users leave the scope",
+        "15 users of 15 accounts leave the scope",
         "organization",
     ] {
         assert!(page.contains(part), "{part}: {page}");
     }
     let text = run(&["plan"]).exits(5).shows(&[
-        "15 users leave the scope",
+        "15 users of 15 accounts leave the scope",
         "+ ci in team-04  create",
         "! not read: account 111100000003 (team-03): no role",
     ]);

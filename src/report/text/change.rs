@@ -127,7 +127,10 @@ pub fn grave(compared: &Compared) -> Vec<String> {
         settings.iter().filter(|field| field.weaker == weaker).map(|field| kind_of_setting(&field.name)).collect()
     };
     let weaker = kinds(true);
-    let left = counted(now.left.len(), &format!("user leaves {scope}"), &format!("users leave {scope}"));
+    // Of many accounts: a unit that is left out takes whole ones along.
+    let accounts = now.left.iter().map(|user| &user.account.id).collect::<BTreeSet<_>>().len();
+    let of = if accounts > 1 { format!(" of {accounts} accounts") } else { String::new() };
+    let left = counted(now.left.len(), &format!("user leaves {scope}"), &format!("users{of} leave {scope}"));
     let weakened = counted(now.weakened(), "policy gets weaker", "policies get weaker");
     let settings = weaker.iter().map(|kind| format!("{kind} change and get weaker"));
     let others = kinds(false).difference(&weaker).map(|kind| format!("{kind} change")).collect::<Vec<_>>();
