@@ -117,7 +117,12 @@ impl Merge {
         self.began = self.began.into_iter().chain(tries.iter().map(|(one, _)| one.began)).min();
         let is_known = tries.iter().any(|(one, _)| one.done.is_some());
         if let (Some(failure), true) = (&last.failure, last.done.is_some()) {
-            self.refused.push(format!("account {}: {}", last.account, failure.message));
+            let refused = format!("account {}: {}", last.account, failure.message);
+            if !tries.last().is_some_and(|(_, is_told)| *is_told) {
+                self.digest.unread.push(refused.clone());
+                self.is_eventful = true;
+            }
+            self.refused.push(refused);
         }
         self.verdict.extend(of_account(&last.account, last.verdict.clone()));
         // Where a limit kept it from changing anything, nothing was completed.

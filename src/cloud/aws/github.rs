@@ -86,6 +86,7 @@ impl GitHub {
         Credentials::read(&text, app).map_err(|why| none(&place, format!("{place} is not to be signed in with: {why}")))
     }
 
+    #[cfg(feature = "cli")]
     /// Whether the manifests or the environment name something to sign in with.
     pub fn has_credentials(&self) -> bool {
         self.settings.secret.is_some() || self.offered().is_some()

@@ -17,6 +17,8 @@ pub struct Whole<'a> {
     pub digest: Option<String>,
     /// The accounts that have no report, and why.
     pub unread: &'a [UnreadAccount],
+    /// Accounts in which nothing was changed for a limit or the clock, and why.
+    pub refused: &'a [String],
     /// What became of the mail that is about all of them.
     pub mail: Vec<Value>,
 }
@@ -108,7 +110,7 @@ impl Merged {
     /// The one report: one JSON object.
     #[must_use]
     pub fn render(mut self, whole: &Whole<'_>) -> String {
-        let Whole { revision, as_of, digest, unread: accounts_unread, mail } = whole;
+        let Whole { revision, as_of, digest, unread: accounts_unread, refused, mail } = whole;
         let missing = accounts_unread.iter().map(|account| json!(unread(account))).collect();
         self.extend("accounts-unread", &Value::Array(missing));
         self.extend("mail", &Value::Array(mail.clone()));
@@ -116,6 +118,9 @@ impl Merged {
         let mut text = head.to_string();
         text.pop();
         text.push_str(&format!(r#","summary":{}"#, self.summary()));
+        if !refused.is_empty() {
+            text.push_str(&format!(r#","accounts-refused":{}"#, json!(refused)));
+        }
         for (name, always) in LISTS {
             let items = self.lists.get(name).map_or("", String::as_str);
             if always || !items.is_empty() || (name == "outcomes" && self.ran) {

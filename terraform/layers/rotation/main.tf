@@ -94,7 +94,7 @@ module "function" {
   package                  = var.package
   revision                 = var.revision
   architecture             = var.architecture
-  memory_size              = var.memory_size
+  memory_size              = coalesce(var.memory_size, var.fleet ? 1024 : 128)
   timeout                  = var.timeout
   reserved_concurrency     = local.reserved_concurrency
   maximum_retries          = var.maximum_retries
@@ -124,6 +124,7 @@ module "fleet" {
   function_arn                 = module.function.arn
   max_concurrency              = var.fleet_concurrency
   tolerated_failure_percentage = var.fleet_tolerated_failure_percentage
+  execution_timeout            = var.fleet_timeout
   kms_key_arn                  = local.kms_key_arn
   account_id                   = local.account_id
   partition                    = local.partition
@@ -177,7 +178,7 @@ module "github" {
   execution_role_arn = local.execution_role_arn
   schedule_role_arn  = "${local.execution_role_arn}-schedule"
   boundary_arn       = local.boundary_arn
-  evidence_arns      = flatten([module.evidence[*].arn, module.evidence[*].log_arn])
+  evidence_arns      = flatten([module.evidence[*].arn, module.evidence[*].log_arn, module.fleet[*].bucket_arn])
   kms_key_arn        = local.kms_key_arn
   account_id         = local.account_id
   partition          = local.partition
@@ -227,7 +228,7 @@ locals {
   ))
 
   # Each account that is worked off takes one, and the last step the one that is left.
-  reserved_concurrency = coalesce(var.reserved_concurrency, var.fleet ? var.fleet_concurrency + 1 : 1)
+  reserved_concurrency = coalesce(var.reserved_concurrency, var.fleet ? 2 * var.fleet_concurrency + 2 : 1)
 
   # IAM can't scope lists of a whole organisation; what is asked of a unit or of an account it can, but for which management
   # account they belong to.

@@ -70,7 +70,7 @@ variable "region" {
 variable "execution_timeout" {
   description = "How long an execution may take, in seconds."
   type        = number
-  default     = 43200
+  default     = 86400
 }
 
 variable "tolerated_failure_percentage" {

@@ -204,6 +204,12 @@ locals {
       Resource = var.evidence_arns
     },
     {
+      Sid      = "ReadStateMachines"
+      Effect   = "Allow"
+      Action   = ["states:DescribeStateMachine", "states:ListStateMachineVersions", "states:ListTagsForResource"]
+      Resource = ["arn:${var.partition}:states:${local.here}:stateMachine:${var.name}*"]
+    },
+    {
       Sid      = "ReadQueues"
       Effect   = "Allow"
       Action   = ["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListQueueTags"]

@@ -47,7 +47,7 @@ struct Leaving<'a> {
     evidence: &'a Evidence,
     manifest: &'a Manifest,
     run: &'a RunId,
-    merged: &'a Merged,
+    unread: &'a [UnreadAccount],
     /// The last try of each account that was read, by who made it.
     last: &'a [(Listed, String)],
 }
@@ -74,7 +74,7 @@ impl Fleet {
         let (Invocation { began: now, id, .. }, mode) = (invocation, run.mode());
         let manifest = function.load(*now)?;
         let (bucket, made) = (self.bucket().await?, Made { at: *now, by: id.clone() });
-        let all = last_list(bucket, run).await?;
+        let all = listed(bucket, run).await?;
         let mut tries = self.tries(run).await?;
         let (told, before) = told(bucket, run).await?;
         let causes = why(bucket, run).await;
@@ -106,6 +106,10 @@ impl Fleet {
             }
         }
         drop(reading);
+        for id in tries.into_keys() {
+            let account = Listed { id, ..Listed::default() };
+            merge.add_missing(&account, "there is one, of an account that the run has not listed", *now);
+        }
         let merged = merge.finish(Utc::now());
         measure(&function.namespace, *now, &merged);
         let sent = self.tell(&manifest, mode, &merged, invocation).await;
@@ -113,11 +117,17 @@ impl Fleet {
         if mode != Mode::Plan {
             memory.keep(&merged.workload, &made).await;
             if let Some(evidence) = &function.evidence {
-                let of = Leaving { function, evidence, manifest: &manifest, run, merged: &merged, last: &last };
-                self.leave_evidence(&of, mode, &name, &sent).await;
+                leave_history(evidence, &merged, &name, &sent).await;
             }
         }
-        self.finish(function, run, &made, merged, &sent, &told_now).await
+        let (unread, began) = (merged.unread.clone(), merged.began);
+        let finished = self.finish(function, run, &made, merged, &sent, &told_now).await;
+        // What takes most comes last: whatever becomes of it, nothing is told twice.
+        if let (Mode::Enforce, Some(evidence)) = (mode, &function.evidence) {
+            let of = Leaving { function, evidence, manifest: &manifest, run, unread: &unread, last: &last };
+            self.leave_report(&of, &file_name(began, &name)).await;
+        }
+        finished
     }
 
     /// The results of all accounts, in order of time.
@@ -155,28 +165,12 @@ impl Fleet {
         send_digest(own, &manifest.mail, summary, merged.is_eventful, is_enforcing, &sending).await
     }
 
-    /// Adds the history of what was not told before, and after a run that enforces the report of all keys.
-    async fn leave_evidence(&self, of: &Leaving<'_>, mode: Mode, name: &str, sent: &[Sent]) {
-        let Leaving { evidence, merged, .. } = of;
-        let file = file_name(merged.began, name);
-        if !merged.records.is_empty() {
-            let mut records = merged.records.clone();
-            let end = records.pop();
-            records.extend(sent.iter().map(|one| mail_record(name, Utc::now(), one)));
-            records.extend(end);
-            evidence.add(&format!("history/{file}"), &render(records)).await;
-        }
-        if mode == Mode::Enforce {
-            self.leave_report(of, &file).await;
-        }
-    }
-
     /// Makes one report of those of all accounts. Where they don't fit into memory together, each stays one of its own.
     async fn leave_report(&self, of: &Leaving<'_>, name: &str) {
-        let Leaving { function, evidence, manifest, run, merged, last } = *of;
+        let Leaving { function, evidence, manifest, run, unread: of_run, last } = *of;
         let Ok(bucket) = self.bucket().await else { return };
         let most = most_rows();
-        let (mut parts, mut rows, mut unread) = (Vec::new(), 0, merged.unread.clone());
+        let (mut parts, mut rows, mut unread) = (Vec::new(), 0, of_run.to_vec());
         for (account, made) in last {
             match part(bucket, run, account, made).await {
                 Ok(part) => {
@@ -231,6 +225,7 @@ impl Fleet {
             as_of: began,
             digest,
             unread: &unread,
+            refused: &refused,
             mail: json::mail(sent),
         };
         let name = reports(run, made);
@@ -258,17 +253,33 @@ impl Fleet {
     }
 }
 
+/// Adds the history of what was not told before.
+async fn leave_history(evidence: &Evidence, merged: &Merged, name: &str, sent: &[Sent]) {
+    let mut records = merged.records.clone();
+    let Some(end) = records.pop() else { return };
+    records.extend(sent.iter().map(|one| mail_record(name, Utc::now(), one)));
+    records.push(end);
+    evidence.add(&format!("history/{}", file_name(merged.began, name)), &render(records)).await;
+}
+
 const NO_CAUSE: &str = "its invocation was cut off, or could not be begun; its log may say more";
 
-/// All accounts, as the run has listed them last.
-async fn last_list(bucket: &Bucket, run: &RunId) -> Result<Vec<Listed>, Failure> {
+/// All accounts that the run has listed, as it did last; what is gone since was begun, perhaps.
+async fn listed(bucket: &Bucket, run: &RunId) -> Result<Vec<Listed>, Failure> {
     let lists = bucket.within(&accounts(run));
     let names = lists.names("").await.map_err(no_bucket)?;
-    let none = || Failure { kind: "BadEvent", message: format!("there is no run {run}: it has listed no accounts") };
-    let last = names.last().ok_or_else(none)?;
-    let text = lists.content(last).await.map_err(no_bucket)?;
-    parse_list(&text)
-        .map_err(|error| Failure { kind: "NoBucket", message: format!("the list {last} can't be used: {error}") })
+    let mut all: Vec<Listed> = Vec::new();
+    for name in names.iter().rev() {
+        let text = lists.content(name).await.map_err(no_bucket)?;
+        let listed = parse_list(&text)
+            .map_err(|error| Failure { kind: "NoBucket", message: format!("the list {name} can't be used: {error}") })?;
+        let known: BTreeSet<String> = all.iter().map(|account| account.id.clone()).collect();
+        all.extend(listed.into_iter().filter(|account| !known.contains(&account.id)));
+    }
+    match all.is_empty() {
+        true => Err(Failure { kind: "BadEvent", message: format!("there is no run {run}: it has listed no accounts") }),
+        false => Ok(all),
+    }
 }
 
 /// The accounts that nobody looks at, as the run has noted them last. Where that can't be read, the log says so.
@@ -303,8 +314,13 @@ async fn read(
         let attempt = Attempt::parse(&text, run, &account.id).map_err(|error| {
             format!("its result {name} can't be used: {error}; a run of another name reads it again")
         })?;
+        if made_of(&name).is_some_and(|(.., is_good)| is_good) && !attempt.is_good() {
+            return Err(format!("its result {name} can't be used: it is called done, and says that nothing was"));
+        }
         attempts.push((name, made, attempt));
     }
+    // One that is done is not done again: it has the last word, whoever failed beside it.
+    attempts.sort_by_key(|(.., attempt)| attempt.is_good());
     Ok(attempts)
 }
 

@@ -313,7 +313,7 @@ run "gives_each_account_an_invocation_of_its_own" {
     error_message = "a state machine, and where the parts of a run meet"
   }
   assert {
-    condition     = local.reserved_concurrency == var.fleet_concurrency + 1
+    condition     = local.reserved_concurrency == 2 * var.fleet_concurrency + 2
     error_message = "Lambda runs as many as the state machine asks for"
   }
 }
