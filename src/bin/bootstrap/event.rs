@@ -63,12 +63,14 @@ pub fn asked(event: &Event) -> Result<Asked, Failure> {
     let mode = match field("mode") {
         Some(Value::String(name)) => name.parse().map_err(|_| wrong(&format!("there is no mode {}", quoted(name))))?,
         Some(_) => return Err(wrong("the event's `mode` is not a text")),
-        None if is_schedule(fields) => return Ok(Asked::Run(Mode::Enforce)),
+        None if is_schedule(fields) && field("step").is_none() && field("run").is_none() => {
+            return Ok(Asked::Run(Mode::Enforce));
+        }
         None => return Err(wrong("the event has no `mode` and is not that of a schedule of EventBridge")),
     };
     let (step, own): (_, &[&str]) = match field("step") {
         None => ("", &["mode"]),
-        Some(Value::String(step)) if step == "list" => ("list", &["mode", "step", "run"]),
+        Some(Value::String(step)) if step == "list" => ("list", &["mode", "step", "run", "input"]),
         Some(Value::String(step)) if step == "account" => ("account", &["mode", "step", "run", "account"]),
         Some(Value::String(step)) if step == "merge" => {
             ("merge", &["mode", "step", "run", "map", "began", "execution"])
@@ -90,6 +92,16 @@ pub fn asked(event: &Event) -> Result<Asked, Failure> {
         |name: &str| field(name).ok_or_else(|| wrong(&format!("the event of the step `{step}` has no `{name}`")));
     let run = needed("run")?.as_str().ok_or_else(|| wrong("the event's `run` is not a text"))?;
     let run = RunId::new(run, mode).map_err(|error| wrong(&error.to_string()))?;
+    // What an execution was started with: the state machine itself refuses nothing.
+    if let Some(input) = field("input") {
+        let input = input.as_object().ok_or_else(|| wrong("what the execution was started with is no JSON object"))?;
+        if let Some(other) = input.keys().find(|name| !["mode", "run"].contains(&name.as_str())) {
+            let other = quoted(other);
+            return Err(wrong(&format!(
+                "the execution was started with the field {other}, which keyrota doesn't know"
+            )));
+        }
+    }
     let step = match step {
         "list" => Step::List,
         "account" => Step::Account(account(needed("account")?)?),

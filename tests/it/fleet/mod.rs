@@ -240,8 +240,8 @@ impl Fleet {
         assert_eq!((&answer["result"], &answer["before"]), (&json!("done"), &json!(true)));
         let mut stranger = of(&self.accounts[1]);
         stranger["account"] = json!({ "id": "123456789012", "name": "stranger" });
-        let error = self.invoke(&stranger).expect_err("no account of the manifests");
-        assert!(error.contains("do not look at account 123456789012"), "{error}");
+        let error = self.invoke(&stranger).expect_err("no account of the run");
+        assert!(error.contains("has not listed the account 123456789012"), "{error}");
         let error = self
             .invoke(&json!({ "mode": "enforce", "step": "account", "run": "../x", "account": {} }))
             .expect_err("strict");

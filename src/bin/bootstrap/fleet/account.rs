@@ -17,7 +17,7 @@ use keyrota::{
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{Fleet, no_bucket};
+use super::{Fleet, merge::listed, no_bucket};
 use crate::{
     evidence::report_after,
     failure::Failure,
@@ -46,6 +46,11 @@ impl Fleet {
         if before.iter().any(is_done) {
             tracing::info!(run = %run, account = account.id, "done already");
             return Ok(json!({ "run": run.to_string(), "account": account.id, "result": "done", "before": true }));
+        }
+        // Whatever calls: only what the run has listed, as it did, is entered.
+        if !listed(bucket, run).await?.contains(&account) {
+            let message = format!("the run {run} has not listed the account {account} so");
+            return Err(Failure { kind: "BadEvent", message });
         }
         let mut manifest = function.load(*began)?;
         // The merge sends one for all accounts.

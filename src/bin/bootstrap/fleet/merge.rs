@@ -265,14 +265,16 @@ async fn leave_history(evidence: &Evidence, merged: &Merged, name: &str, sent: &
 const NO_CAUSE: &str = "its invocation was cut off, or could not be begun; its log may say more";
 
 /// All accounts that the run has listed, as it did last; what is gone since was begun, perhaps.
-async fn listed(bucket: &Bucket, run: &RunId) -> Result<Vec<Listed>, Failure> {
+pub(super) async fn listed(bucket: &Bucket, run: &RunId) -> Result<Vec<Listed>, Failure> {
     let lists = bucket.within(&accounts(run));
     let names = lists.names("").await.map_err(no_bucket)?;
     let mut all: Vec<Listed> = Vec::new();
     for name in names.iter().rev() {
         let text = lists.content(name).await.map_err(no_bucket)?;
-        let listed = parse_list(&text)
-            .map_err(|error| Failure { kind: "NoBucket", message: format!("the list {name} can't be used: {error}") })?;
+        let listed = parse_list(&text).map_err(|error| Failure {
+            kind: "NoBucket",
+            message: format!("the list {name} can't be used: {error}"),
+        })?;
         let known: BTreeSet<String> = all.iter().map(|account| account.id.clone()).collect();
         all.extend(listed.into_iter().filter(|account| !known.contains(&account.id)));
     }
