@@ -205,7 +205,14 @@ fn merge() -> Figures {
     }
     let merged = merge.finish(now());
     assert!(!merged.verdict.has_failures() && merged.accounts == ACCOUNTS);
-    let whole = Whole { revision: None, as_of: now(), digest: merged.digest, unread: &merged.unread, mail: Vec::new() };
+    let whole = Whole {
+        revision: None,
+        as_of: now(),
+        digest: merged.digest,
+        unread: &merged.unread,
+        refused: &merged.refused,
+        mail: Vec::new(),
+    };
     let report = merged.report.render(&whole);
     let memory = peak() - before;
     assert!(report.len() > ACCOUNTS);
