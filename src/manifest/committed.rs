@@ -77,7 +77,7 @@ mod tests {
             ("see https://example.com/guide, and a://hooks.x/y", "see https://example.com/guide, and a://hooks.x/*"),
             ("no URL", "no URL"),
             ("`ghp_16C7e42F292c6912E7710` is", "`ghp_*********************` is"),
-            ("github_pat_11ABCDEFG0123456789_ab, ghs_x", "github_pat_***********************, ghs_x"),
+            ("github_pat_11ABCDEFG0123456789_ab, ghs_x", "github_pat_**********************, ghs_x"),
             ("\"-----BEGIN RSA PRIVATE KEY-----\\nMIIE+/=\"", "\"-----***** *** ******* ***-----\\********\""),
         ] {
             assert_eq!(without_secrets(text), shown);

@@ -186,7 +186,7 @@ fn role_name(text: &str) -> Result<String, Invalid> {
     }
     let is_fine = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-/".contains(c);
     let (path, name) = text.rsplit_once('/').unwrap_or(("", text));
-    let is_path = path.len() <= 500 && !path.starts_with('/') && !path.contains("//");
+    let is_path = path.len() <= 500 && !text.starts_with('/') && !text.contains("//");
     if !name.is_empty() && name.len() <= 64 && is_path && text.chars().all(is_fine) {
         return Ok(text.to_owned());
     }

@@ -65,11 +65,8 @@ const FORMS: [(&str, Form); 44] = [
     ("GetResourcePolicy", Form::Json(&["ARN", "Name"], &["ResourcePolicy"])),
     ("GetCredentialReport", Form::Xml(&["Content"])),
     ("GenerateCredentialReport", Form::Xml(&["State"])),
-    // Of delivery, and of keyrota's own configuration. Whoever reads it says what is wrong with bytes.
-    (
-        "GetSecretValue",
-        Form::Json(&["ARN", "Name"], &["SecretString", "SecretBinary", "CreatedDate", "VersionId", "VersionStages"]),
-    ),
+    // Of delivery, and of keyrota's own configuration. What has bytes has no text, and is nothing of either.
+    ("GetSecretValue", Form::Json(&["ARN", "Name", "SecretString"], &["CreatedDate", "VersionId", "VersionStages"])),
     ("DescribeParameters", Form::Json(&["Parameters"], &["NextToken"])),
     ("ListTagsForResource", Form::Json(&["TagList"], &[])),
     ("PutParameter", Form::Json(&["Version"], &["Tier"])),

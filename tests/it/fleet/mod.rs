@@ -228,8 +228,18 @@ impl Fleet {
         let mut event = merge(0);
         event["run"] = json!("by-hand");
         event["map"] = json!({ "Error": "States.ExceedToleratedFailureThreshold", "Cause": "too many" });
+        // Nor is who has left since, or was never listed.
+        self.put(
+            "fleet",
+            "runs/by-hand/enforce/accounts/20000101T000000000Z-x.json",
+            &json!([{ "id": "888888888888", "name": "gone" }]).to_string(),
+        );
+        self.put("fleet", "runs/by-hand/enforce/results/999999999999/20000101T000000000Z-x.done.json", "{}");
         let error = self.invoke(&event).expect_err("nothing was done");
-        assert!(error.contains(&format!("{ACCOUNTS} accounts not read")), "{error}");
+        assert!(error.contains(&format!("{} accounts not read", ACCOUNTS + 2)), "{error}");
+        for other in ["888888888888", "999999999999"] {
+            assert!(error.contains(other), "{other}: {error}");
+        }
         assert!(error.contains("no result: Sandbox.Timedout: Task timed out"), "{error}");
         assert!(error.contains("no result: States.ExceedToleratedFailureThreshold: too many"), "{error}");
 

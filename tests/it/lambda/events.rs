@@ -38,6 +38,7 @@ async fn anything_else_is_refused_and_nothing_is_called() {
     let broken_schedules = [
         r#"{"detail-type": {}}"#,
         r#"{"detail-type": "Scheduled Event"}"#,
+        r#"{"source": "aws.scheduler", "detail-type": "Scheduled Event", "step": "list", "run": "x"}"#,
         r#"{"source": "aws.events"}"#,
         r#"{"source": ["aws.events"], "detail-type": "Scheduled Event"}"#,
         r#"{"source": "aws.events", "detail-type": ["Scheduled Event"]}"#,
@@ -66,6 +67,14 @@ async fn anything_else_is_refused_and_nothing_is_called() {
             r#"the event has the field "source" twice"#.to_owned(),
         ),
         (r#"{"step": "list", "run": "r"}"#, no_schedule.to_owned()),
+        (
+            r#"{"mode": "enforce", "step": "list", "run": "r", "input": {"mode": "enforce", "dry-run": true}}"#,
+            r#"the execution was started with the field "dry-run", which keyrota doesn't know"#.to_owned(),
+        ),
+        (
+            r#"{"mode": "enforce", "step": "list", "run": "r", "input": []}"#,
+            "what the execution was started with is no JSON object".to_owned(),
+        ),
         (r#"{"mode": "enforce", "step": "lists"}"#, r#"there is no step "lists""#.to_owned()),
         (r#"{"mode": "enforce", "step": 1}"#, "the event's `step` is not a text".to_owned()),
         (r#"{"mode": "enforce", "step": "list"}"#, "the event of the step `list` has no `run`".to_owned()),
