@@ -158,7 +158,11 @@ impl Accounts {
             member.extend(of_users("write-users"));
             identities = json!([format!("arn:aws:ses:{REGION}:{}:identity/security@example.com", self.home)]);
         }
-        let caller = BTreeMap::from([
+        // Declared accounts: no organisation is asked.
+        let organization =
+            ["anywhere", "find_accounts", "look_into_units", "units", "organization_accounts", "read_tags"];
+        let organization = organization.map(|name| (name, json!([])));
+        let mut caller = BTreeMap::from([
             ("mail_identities", identities),
             ("mail_from", variables["mail"]["address"].clone()),
             ("roles", roles),
@@ -167,6 +171,7 @@ impl Accounts {
             ("topics", json!([])),
             ("webhooks", json!([])),
         ]);
+        caller.extend(organization);
         let home = terraform::statements("caller", &caller);
         Policies { role, home, member }
     }
