@@ -74,8 +74,7 @@ impl<C: Values> From<'_, C> {
         let value = self.value(key, delivering).await?;
         let mut credential = self.credential(&value, delivery, key)?;
         // Whoever is cut off from here on may leave a part of it there.
-        let writing = [Fact::Writing(self.written(delivery, key, "")), Fact::Rest(None)];
-        cloud.tag_secret(secret, &tags(writing)).await.map_err(Failure::from)?;
+        self.begin(delivery, key).await.map_err(Failure::from)?;
         let (mut now, mut exists) = (key.clone(), *exists);
         for _ in 0..MOST_TRIES {
             let taken = target.take(&credential, exists, cloud).await;
@@ -99,13 +98,18 @@ impl<C: Values> From<'_, C> {
             }
             let Some(other) = handed_out else { break };
             // The other run may have noted that the place has its key.
-            let writing = [Fact::Writing(self.written(delivery, &other, "")), Fact::Rest(None)];
-            cloud.tag_secret(secret, &tags(writing)).await.map_err(part)?;
+            self.begin(delivery, &other).await.map_err(part)?;
             let value = cloud.secret_value(secret, &other.version_id()).await.map_err(part)?;
             credential = self.credential(&value, delivery, &other)?;
             (now, exists) = (other, true);
         }
         Err(stale(key, None).into())
+    }
+
+    /// Notes that the place is about to get the key.
+    async fn begin(&self, delivery: &Delivery, key: &KeyId) -> Result<(), CallError> {
+        let writing = [Fact::Writing(self.written(delivery, key, "")), Fact::Rest(None)];
+        self.cloud.tag_secret(self.secret, &tags(writing)).await
     }
 
     /// What is noted of the place.

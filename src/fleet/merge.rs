@@ -15,6 +15,7 @@ use crate::{
     counted::counted,
     history::{AccountRecord, EndRecord, Record, RunRecord},
     inventory::UnreadAccount,
+    observe::in_all,
     plan::fingerprint_of_lines,
     report::{
         json,
@@ -345,19 +346,12 @@ fn of_account(account: &Listed, verdict: Verdict) -> Verdict {
 /// As one run says it: who is not in one account may be in another, so that is said only where it is true of all; and of a rule
 /// that selects nobody only where no account is unread.
 fn merged_remarks(accounts: Vec<Vec<Remark>>, is_unread: bool) -> Vec<Remark> {
-    let count = accounts.len();
     let place = |one: &Remark| (one.code.clone(), one.file.clone(), one.line, one.column);
-    let mut absent: BTreeMap<_, usize> = BTreeMap::new();
-    for remark in accounts.iter().flatten().filter(|one| one.is_absence) {
-        *absent.entry(place(remark)).or_default() += 1;
-    }
+    let mut absent = in_all(&accounts, |one| one.is_absence.then(|| place(one)));
     let mut said = BTreeSet::new();
     let mut merged = Vec::new();
     for remark in accounts.into_iter().flatten() {
-        let is_true = match remark.is_absence {
-            true => absent.remove(&place(&remark)).is_some_and(|accounts| accounts == count),
-            false => true,
-        };
+        let is_true = !remark.is_absence || absent.remove(&place(&remark));
         if is_true && !(is_unread && remark.is_of_rule) && said.insert(remark.clone()) {
             merged.push(remark);
         }

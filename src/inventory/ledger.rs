@@ -115,12 +115,6 @@ impl SecretRecord {
         self.versions.iter().any(|version| KeyId::of_version(&version.id).as_ref() == Some(key))
     }
 
-    /// Whether it hands the key out.
-    pub fn hands_out(&self, key: &KeyId) -> bool {
-        let id = key.version_id();
-        self.versions.iter().any(|version| version.id == id && version.has(CURRENT))
-    }
-
     /// The key of keyrota's that it hands out.
     pub fn handed_out(&self) -> Option<KeyId> {
         let version = self.versions.iter().find(|version| version.has(CURRENT))?;

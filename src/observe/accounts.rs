@@ -3,7 +3,8 @@
 use std::{
     borrow::Cow,
     cell::OnceCell,
-    collections::{HashMap, hash_map},
+    collections::{HashMap, HashSet, hash_map},
+    hash::Hash,
     time::Duration,
 };
 
@@ -181,20 +182,15 @@ fn asked_for<'a>(roster: &'a Roster, meant: &[String]) -> Cow<'a, Roster> {
 /// The warnings of all accounts. Who is not in one account may be in another, so that is said only where it is true of
 /// all; and of a rule that selects nobody only where no account is unread, for it may select someone there.
 pub fn merged(accounts: Vec<Vec<Diagnostic>>, unread: &[UnreadAccount]) -> Vec<Diagnostic> {
-    let count = accounts.len();
     // The wording may name the account.
     let place = |warning: &Diagnostic| (warning.code, warning.file().to_owned(), warning.line(), warning.column());
-    let mut unmatched: HashMap<_, usize> = HashMap::new();
-    for warning in accounts.iter().flatten().filter(|warning| is_absence(warning.code)) {
-        *unmatched.entry(place(warning)).or_default() += 1;
-    }
+    let mut unmatched = in_all(&accounts, |warning| is_absence(warning.code).then(|| place(warning)));
     let (mut merged, mut said) = (Vec::<Diagnostic>::new(), HashMap::<_, Vec<usize>>::new());
     // By the places of both rules: where it was said first, and in how many accounts they select others.
     let mut collisions: HashMap<Vec<_>, (usize, usize)> = HashMap::new();
     for warning in accounts.into_iter().flatten() {
         // Said once, by whichever account comes first.
-        let is_told =
-            !is_absence(warning.code) || unmatched.remove(&place(&warning)).is_some_and(|accounts| accounts == count);
+        let is_told = !is_absence(warning.code) || unmatched.remove(&place(&warning));
         let here = said.entry(place(&warning)).or_default();
         if warning.code == Code::AmbiguousRules {
             let places =
@@ -219,6 +215,15 @@ pub fn merged(accounts: Vec<Vec<Diagnostic>>, unread: &[UnreadAccount]) -> Vec<D
     }
     merged.retain(|warning| unread.is_empty() || warning.code != Code::RuleUnmatched);
     merged
+}
+
+/// Where something is said in every account, of what has a place.
+pub(crate) fn in_all<T, P: Eq + Hash>(accounts: &[Vec<T>], place: impl Fn(&T) -> Option<P>) -> HashSet<P> {
+    let mut counts: HashMap<P, usize> = HashMap::new();
+    for place in accounts.iter().flatten().filter_map(place) {
+        *counts.entry(place).or_default() += 1;
+    }
+    counts.into_iter().filter(|(_, count)| *count == accounts.len()).map(|(place, _)| place).collect()
 }
 
 /// Whether it says that somebody is not there.

@@ -3,13 +3,13 @@
 //! With units, they are walked from the root down, and the accounts of those listed that matter: as many calls as there are units and
 //! pages of twenty accounts. `ListParents` would be one a account.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_organizations::{
     Client,
     config::retry::RetryPartition,
-    types::{Account, OrganizationalUnit, Tag},
+    types::{Account, OrganizationalUnit, Root, Tag},
 };
 use futures::{StreamExt, TryStreamExt, stream};
 
@@ -19,6 +19,7 @@ use super::{
     connect::{Caller, ConnectError, NotThrottled, Problem},
     error::Failure,
     meter::Meter,
+    read::pages_or,
 };
 use crate::{
     cloud::throttle::{Throttle, Unanswered},
@@ -113,20 +114,20 @@ impl Organizations {
     /// The root and every unit.
     async fn chains(&self) -> Result<Vec<Chain>, Refusal> {
         let operation = "organizations:ListRoots";
-        let mut level = Vec::new();
-        let mut token = None;
-        loop {
-            let request = self.client.list_roots().set_next_token(token.clone());
+        let roots = |token| async move {
+            let request = self.client.list_roots().set_next_token(token);
             let page = self.call(operation, || request.clone().send()).await?;
-            for root in page.roots.unwrap_or_default() {
-                let (id, name) = (present(operation, "id", root.id)?, root.name.unwrap_or_else(|| "Root".to_owned()));
-                level.push(vec![Unit { id, path: name }]);
-            }
-            token = following(operation, token, page.next_token)?;
-            if token.is_none() {
-                break;
-            }
-        }
+            Ok((page.roots.unwrap_or_default(), following(page.next_token)))
+        };
+        let root = |root: Root| {
+            let (id, name) = (present(operation, "id", root.id)?, root.name.unwrap_or_else(|| "Root".to_owned()));
+            Ok(vec![Unit { id, path: name }])
+        };
+        let mut level = pages_or(roots, |what| malformed(operation, what))
+            .await?
+            .into_iter()
+            .map(root)
+            .collect::<Result<Vec<_>, Refusal>>()?;
         if level.is_empty() {
             return Err(malformed(operation, "it has no root"));
         }
@@ -147,68 +148,62 @@ impl Organizations {
         let operation = "organizations:ListOrganizationalUnitsForParent";
         let Some(parent) = chain.last() else { return Ok(Vec::new()) };
         let prefix = if chain.len() == 1 { String::new() } else { format!("{}/", parent.path) };
-        let (mut below, mut token) = (Vec::new(), None);
-        loop {
+        let units = |token| async move {
             let request =
-                self.client.list_organizational_units_for_parent().parent_id(&parent.id).set_next_token(token.clone());
+                self.client.list_organizational_units_for_parent().parent_id(&parent.id).set_next_token(token);
             let page = self.call(operation, || request.clone().send()).await?;
-            for OrganizationalUnit { id, name, .. } in page.organizational_units.unwrap_or_default() {
-                let (id, name) = (present(operation, "id", id)?, present(operation, "name", name)?);
-                let unit = Unit { id, path: format!("{prefix}{name}") };
-                below.push(chain.iter().cloned().chain([unit]).collect());
-            }
-            token = following(operation, token, page.next_token)?;
-            if token.is_none() {
-                return Ok(below);
-            }
-        }
+            Ok((page.organizational_units.unwrap_or_default(), following(page.next_token)))
+        };
+        let below = |OrganizationalUnit { id, name, .. }| {
+            let (id, name) = (present(operation, "id", id)?, present(operation, "name", name)?);
+            let unit = Unit { id, path: format!("{prefix}{name}") };
+            Ok(chain.iter().cloned().chain([unit]).collect())
+        };
+        pages_or(units, |what| malformed(operation, what)).await?.into_iter().map(below).collect()
     }
 
     /// The accounts directly in a unit, or of the whole organisation.
     async fn members(&self, unit: Option<&Unit>, membership: &Arc<Membership>) -> Result<Vec<Member>, Refusal> {
-        let (mut members, mut token) = (Vec::new(), None);
-        loop {
-            let (operation, accounts, next) = match unit {
+        let operation = match unit {
+            Some(_) => "organizations:ListAccountsForParent",
+            None => "organizations:ListAccounts",
+        };
+        let accounts = |token| async move {
+            let (accounts, next) = match unit {
                 Some(unit) => {
-                    let operation = "organizations:ListAccountsForParent";
-                    let request =
-                        self.client.list_accounts_for_parent().parent_id(&unit.id).set_next_token(token.clone());
+                    let request = self.client.list_accounts_for_parent().parent_id(&unit.id).set_next_token(token);
                     let page = self.call(operation, || request.clone().send()).await?;
-                    (operation, page.accounts, page.next_token)
+                    (page.accounts, page.next_token)
                 }
                 None => {
-                    let operation = "organizations:ListAccounts";
-                    let request = self.client.list_accounts().set_next_token(token.clone());
+                    let request = self.client.list_accounts().set_next_token(token);
                     let page = self.call(operation, || request.clone().send()).await?;
-                    (operation, page.accounts, page.next_token)
+                    (page.accounts, page.next_token)
                 }
             };
-            for account in accounts.unwrap_or_default() {
-                members.push(member(operation, account, membership)?);
-            }
-            token = following(operation, token, next)?;
-            if token.is_none() {
-                return Ok(members);
-            }
-        }
+            Ok((accounts.unwrap_or_default(), following(next)))
+        };
+        let accounts = pages_or(accounts, |what| malformed(operation, what)).await?;
+        accounts.into_iter().map(|account| member(operation, account, membership)).collect()
     }
 
     async fn with_tags(&self, member: Member) -> Result<Member, Refusal> {
         if member.inactive.is_some() {
             return Ok(member);
         }
-        let operation = "organizations:ListTagsForResource";
-        let (mut tags, mut token) = (BTreeMap::new(), None);
-        loop {
-            let request = self.client.list_tags_for_resource().resource_id(&member.id).set_next_token(token.clone());
+        let (operation, id) = ("organizations:ListTagsForResource", member.id.as_str());
+        let tags = |token| async move {
+            let request = self.client.list_tags_for_resource().resource_id(id).set_next_token(token);
             let page = self.call(operation, || request.clone().send()).await?;
-            tags.extend(page.tags.unwrap_or_default().into_iter().map(|Tag { key, value, .. }| (key, value)));
-            token = following(operation, token, page.next_token)?;
-            if token.is_none() {
-                let membership = Membership { tags, ..(*member.membership).clone() };
-                return Ok(Member { membership: Arc::new(membership), ..member });
-            }
-        }
+            Ok((page.tags.unwrap_or_default(), following(page.next_token)))
+        };
+        let tags = pages_or(tags, |what| malformed(operation, what))
+            .await?
+            .into_iter()
+            .map(|Tag { key, value, .. }| (key, value))
+            .collect();
+        let membership = Membership { tags, ..(*member.membership).clone() };
+        Ok(Member { membership: Arc::new(membership), ..member })
     }
 
     async fn management_account(&self) -> Result<String, Refusal> {
@@ -311,13 +306,9 @@ fn present(operation: &'static str, what: &str, value: Option<String>) -> Result
     value.filter(|value| !value.is_empty()).ok_or_else(|| malformed(operation, &format!("it has no {what}")))
 }
 
-/// The token of the page that follows.
-fn following(operation: &'static str, before: Option<String>, next: Option<String>) -> Result<Option<String>, Refusal> {
-    let next = next.filter(|token| !token.is_empty());
-    match next.is_some() && next == before {
-        true => Err(malformed(operation, "its pages go round in a circle")),
-        false => Ok(next),
-    }
+/// The last page may have an empty token.
+fn following(token: Option<String>) -> Option<String> {
+    token.filter(|token| !token.is_empty())
 }
 
 fn malformed(operation: &'static str, what: &str) -> Refusal {

@@ -254,13 +254,24 @@ pub(super) async fn pages<T, F>(
 where
     F: Future<Output = Result<(Vec<T>, Option<String>), CallError>>,
 {
+    pages_or(page, |what| malformed(operation, subject, what)).await
+}
+
+/// The same, where a list that makes no sense is an error of another kind.
+pub(super) async fn pages_or<T, E, F>(
+    page: impl Fn(Option<String>) -> F,
+    malformed: impl FnOnce(&'static str) -> E,
+) -> Result<Vec<T>, E>
+where
+    F: Future<Output = Result<(Vec<T>, Option<String>), E>>,
+{
     let (mut all, mut marker, mut seen) = (Vec::new(), None, BTreeSet::new());
     loop {
         let (items, next) = page(marker).await?;
         all.extend(items);
         let Some(next) = next else { return Ok(all) };
         if !seen.insert(next.clone()) {
-            return Err(malformed(operation, subject, "its pages go round in a circle"));
+            return Err(malformed("its pages go round in a circle"));
         }
         marker = Some(next);
     }
