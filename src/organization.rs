@@ -1,6 +1,8 @@
 //! Which accounts there are: those that the manifests declare, and those that an organisation has. Pure: what AWS Organizations
 //! answers is handed over, as is what a folder of sandboxes makes up.
 
+mod meant;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
@@ -15,6 +17,8 @@ use crate::{
     },
     roster::holds_in,
 };
+
+pub use self::meant::meant_account;
 
 /// What manifests ask of an organisation: no more is read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -122,28 +126,35 @@ impl Found {
         let Some(organization) = &manifest.organization else { return Self::declared(manifest) };
         let by_id: HashMap<&str, (&String, &DeclaredAccount)> =
             manifest.accounts.iter().map(|(name, account)| (account.id.as_str(), (name, account))).collect();
+        let owners = owners(manifest, listed);
         let mut accounts = Vec::new();
         let (mut inactive, mut excepted) = (Vec::new(), Vec::new());
         let mut met = HashSet::new();
         for member in &listed.members {
             let declared = by_id.get(member.id.as_str());
             let name = declared.map_or(&member.name, |(name, _)| name);
+            // Of a part of the organisation the whole has said it.
+            let shares_name = member.membership.shares_name
+                || owners.get(&name.to_lowercase()).is_some_and(|accounts| accounts.len() > 1);
             let is_left_out = !is_within(organization, member)
                 || organization.except.iter().any(|except| names(except, member, name));
             // One that the manifests declare is looked at as if there were no organisation.
             if is_left_out {
                 if declared.is_none() && is_within(organization, member) {
-                    excepted.push(left_out(member, name, "left out by `except` of `[organization]`".to_owned()));
+                    let why = "left out by `except` of `[organization]`".to_owned();
+                    excepted.push(UnreadAccount { shares_name, ..left_out(member, name, why) });
                 }
                 continue;
             }
             met.insert(member.id.as_str());
             if let Some(state) = &member.inactive {
-                let error = format!("{} in AWS Organizations", state.to_lowercase().replace('_', " "));
-                inactive.push(left_out(member, name, error));
+                let why = format!("{} in AWS Organizations", state.to_lowercase().replace('_', " "));
+                inactive.push(UnreadAccount { shares_name, ..left_out(member, name, why) });
                 continue;
             }
-            accounts.push((name.clone(), account(organization, member, declared.map(|(_, own)| *own), own)));
+            let found = account(organization, member, declared.map(|(_, own)| *own), own);
+            let place = found.membership.map(|place| Arc::new(Membership { shares_name, ..(*place).clone() }));
+            accounts.push((name.clone(), DeclaredAccount { membership: place, ..found }));
         }
         let others = manifest.accounts.iter().filter(|(_, account)| !met.contains(account.id.as_str()));
         accounts.extend(others.map(|(name, account)| (name.clone(), account.clone())));
@@ -175,7 +186,7 @@ impl Found {
         if self.inactive.is_empty() {
             return None;
         }
-        let words = |UnreadAccount { id, name, error, hint: _ }: &UnreadAccount| {
+        let words = |UnreadAccount { id, name, error, .. }: &UnreadAccount| {
             let (name, id) = (name.as_deref().unwrap_or_default(), id.as_deref().unwrap_or_default());
             format!("{name} ({id}, {})", error.trim_end_matches(" in AWS Organizations"))
         };
@@ -190,7 +201,18 @@ impl Found {
 }
 
 fn left_out(member: &Member, name: &str, error: String) -> UnreadAccount {
-    UnreadAccount { id: Some(member.id.clone()), name: Some(name.to_owned()), error, hint: None }
+    UnreadAccount { id: Some(member.id.clone()), name: Some(name.to_owned()), error, ..UnreadAccount::default() }
+}
+
+/// The accounts that have each name, by the name in lower case: that of the organisation, and that of the manifests.
+fn owners<'a>(manifest: &'a Manifest, listed: &'a Listed) -> HashMap<String, HashSet<&'a str>> {
+    let listed = listed.members.iter().map(|member| (&member.name, member.id.as_str()));
+    let declared = manifest.accounts.iter().map(|(name, account)| (name, account.id.as_str()));
+    let mut owners: HashMap<String, HashSet<&str>> = HashMap::new();
+    for (name, id) in listed.chain(declared) {
+        owners.entry(name.to_lowercase()).or_default().insert(id);
+    }
+    owners
 }
 
 fn is_within(organization: &Organization, member: &Member) -> bool {
@@ -282,10 +304,24 @@ fn mistakes(
         mistakes.push(Diagnostic::warning(Code::AccountsUnmatched, message, label).help(help));
     }
     for exemption in &manifest.exemptions {
-        let Some(account) = exemption.account.as_ref().filter(|account| !known.matches(&Pattern::new(account))) else {
-            continue;
-        };
+        let Some(account) = &exemption.account else { continue };
         let user = quote(&exemption.user);
+        if known.matches(&Pattern::new(account)) {
+            // An exemption is of one account.
+            let owners = known.names.get(&account.to_lowercase()).filter(|owners| owners.len() > 1);
+            let Some(owners) = owners.filter(|_| !known.ids.contains(account.as_str())) else { continue };
+            let mut ids: Vec<&str> = owners.iter().copied().collect();
+            ids.sort_unstable();
+            let message = format!(
+                "the exemption of {user} holds in {} accounts, for so many are called {}",
+                ids.len(),
+                quote(account)
+            );
+            let label = manifest.sources.label(&exemption.source, "");
+            let help = format!("name the one that is meant by its id: {}", any_of(ids.iter().take(10)));
+            mistakes.push(Diagnostic::warning(Code::UnknownAccount, message, label).help(help));
+            continue;
+        }
         let message =
             format!("the exemption of {user} holds nowhere: no account that is looked at is called {}", quote(account));
         let label = manifest.sources.label(&exemption.source, "");
@@ -339,30 +375,36 @@ fn meant(written: &str, units: &[Unit]) -> String {
 
 /// By what accounts are known.
 struct Names<'a> {
-    names: BTreeMap<String, &'a str>,
+    all: Vec<(&'a str, &'a str)>,
+    /// By the name in lower case.
+    names: BTreeMap<String, HashSet<&'a str>>,
     ids: HashSet<&'a str>,
 }
 
 impl<'a> Names<'a> {
     fn new(listed: &'a Listed, accounts: &'a [(String, DeclaredAccount)]) -> Self {
         let members = listed.members.iter().map(|member| (member.name.as_str(), member.id.as_str()));
-        let all = || members.clone().chain(accounts.iter().map(|(name, account)| (name.as_str(), account.id.as_str())));
-        Self {
-            names: all().map(|(name, _)| (name.to_lowercase(), name)).collect(),
-            ids: all().map(|(_, id)| id).collect(),
+        let declared = accounts.iter().map(|(name, account)| (name.as_str(), account.id.as_str()));
+        let mut all: Vec<(&str, &str)> = members.chain(declared).collect();
+        all.sort_unstable();
+        all.dedup();
+        let mut names: BTreeMap<String, HashSet<&str>> = BTreeMap::new();
+        for (name, id) in &all {
+            names.entry(name.to_lowercase()).or_default().insert(id);
         }
+        Self { names, ids: all.iter().map(|(_, id)| *id).collect(), all }
     }
 
     fn matches(&self, pattern: &Pattern) -> bool {
         match pattern.is_exact() {
             true => self.ids.contains(pattern.text.as_str()) || self.names.contains_key(&pattern.text.to_lowercase()),
-            false => self.names.values().chain(&self.ids).any(|name| pattern.matches(name)),
+            false => self.all.iter().any(|(name, id)| pattern.matches(name) || pattern.matches(id)),
         }
     }
 
     fn help(&self, diagnostic: Diagnostic, written: &str) -> Diagnostic {
-        match nearest(written, self.names.values().copied()) {
-            Some(near) => diagnostic.help(format!("did you mean {}?", quote(near))),
+        match meant_account(written, &self.all) {
+            Some(meant) => diagnostic.help(meant),
             None => diagnostic.help("accounts are named as in AWS Organizations, or by their 12 digits"),
         }
     }

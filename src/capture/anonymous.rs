@@ -1,8 +1,10 @@
-//! An account and its manifests without anybody's names: users, keys, tags, addresses, groups, paths, secrets and accounts
-//! get others, alike everywhere, so that who shares what stays as it is. Ages, regions and policies stay.
+//! An account and its manifests without anybody's names: users, keys, tags, addresses, groups, paths, secrets, accounts, units and
+//! the tags of accounts get others, alike everywhere, so that who shares what stays as it is. Ages, regions and policies stay.
 //!
 //! A glob says what names look like, so that none is kept: a rule names those whom it selects. `user-0001*` selects as
 //! a glob does, and nobody else; `user-0001` as an exact name does.
+
+use std::sync::Arc;
 
 use serde_json::Value;
 use toml::{Table, Value as Toml};
@@ -11,10 +13,11 @@ use super::renaming::Names;
 use crate::{
     cloud::{
         Reads,
-        sandbox::{IamUser, Sandbox, StoredSecret, StoredVersion, World},
+        sandbox::{IamUser, Sandbox, Seat, StoredSecret, StoredVersion, World},
     },
-    inventory::{Account, Key, KeyId, SmtpUse, User, renamed, smtp_sign},
+    inventory::{Account, Key, KeyId, Membership, SmtpUse, User, renamed, smtp_sign},
     manifest::{DeclaredAccount, Manifest, Pattern, Rule, files::Files},
+    organization::Member,
     roster::{holds_in, selects},
 };
 
@@ -60,7 +63,20 @@ pub fn anonymize(sandbox: &Sandbox, manifest: Option<&Manifest>, files: &Files) 
     let other =
         World { now: world.now, keys_issued: world.keys_issued, refuse_mail_to, users, secrets, ..World::default() };
     let account = Account { id: names.account(&account.id), name: None, ..account.clone() };
-    Anonymous { sandbox: Sandbox::new(account, other).called_with(own_key), manifests }
+    let seat = seat(sandbox.seat(), &mut names);
+    Anonymous { sandbox: Sandbox::new(account, other).called_with(own_key).seated(seat), manifests }
+}
+
+/// Where the organisation has the account.
+fn seat(seat: &Seat, names: &mut Names) -> Seat {
+    let Seat { name, state, units, tags, refuses } = seat;
+    Seat {
+        name: name.as_ref().map(|name| names.account_name(name)),
+        state: state.clone(),
+        units: units.iter().map(|unit| names.unit(unit)).collect(),
+        tags: tags.iter().map(|(key, value)| (names.account_tag(key), names.account_tag_value(value))).collect(),
+        refuses: refuses.as_ref().map(|_| "it can't be entered".to_owned()),
+    }
 }
 
 fn iam_user(user: &IamUser, names: &mut Names) -> IamUser {
@@ -205,11 +221,11 @@ fn manifests(manifest: &Manifest, files: &Files, sandbox: &Sandbox, world: &Worl
 fn named(sandbox: &Sandbox, manifest: &Manifest) -> Account {
     let account = sandbox.account();
     let declared = manifest.accounts.iter().find(|(_, declared)| declared.id == account.id);
-    let member = sandbox.member(&account.id);
-    let found = manifest.organization.as_ref().map(|_| member);
-    let name = declared.map(|(name, _)| name.clone()).or_else(|| Some(found.as_ref()?.name.clone()));
-    let membership = account.membership.clone().or_else(|| found.map(|member| member.membership));
-    Account { name, membership, ..account.clone() }
+    let Member { name: own, membership, .. } = sandbox.member(&account.id);
+    let is_found = manifest.organization.is_some();
+    let name = declared.map(|(name, _)| name.clone()).or_else(|| is_found.then(|| own.clone()));
+    let found = || is_found.then(|| Arc::new(Membership { name: own, ..(*membership).clone() }));
+    Account { name, membership: account.membership.clone().or_else(found), ..account.clone() }
 }
 
 fn described(user: &IamUser, account: &Account) -> User {
@@ -235,9 +251,7 @@ fn file<'a>(
     let mut out = Table::new();
     for (key, value) in table {
         let value = match (key.as_str(), value) {
-            // The sandbox is one account: which others an organisation has is nobody's business.
-            ("organization", _) => continue,
-            ("accounts", _) if manifest.organization.is_some() => continue,
+            ("organization", Toml::Table(own)) => Toml::Table(organization(own, manifest, account, names)),
             (plain, value) if PLAIN_TABLES.contains(&plain) => value,
             ("defaults", Toml::Table(own)) => Toml::Table(policy(own, names)),
             ("mail", Toml::Table(own)) => Toml::Table(mail(own, names)),
@@ -293,26 +307,84 @@ fn rotate(
         }
     };
     out.insert("users".to_owned(), Toml::from(selected));
-    // Of an organisation's account it is known by now whom the rule selects.
-    if !rule.accounts.is_empty() && manifest.organization.is_none() {
-        let mut found: Vec<String> =
-            rule.accounts.iter().flat_map(|pattern| accounts_of(pattern, manifest, names)).collect();
-        found.sort();
-        found.dedup();
-        out.insert("accounts".to_owned(), Toml::from(found));
+    if !rule.accounts.is_empty() {
+        out.insert("accounts".to_owned(), Toml::from(accounts_of_all(&rule.accounts, manifest, account, names)));
+    }
+    if !rule.units.is_empty() {
+        let units: Vec<String> = rule.units.iter().map(|unit| names.unit(&unit.text)).collect();
+        out.insert("units".to_owned(), Toml::from(units));
+    }
+    if !rule.account_tags.is_empty() {
+        let tags = rule.account_tags.iter().map(|(key, values)| {
+            let own = account.membership.as_ref().and_then(|membership| membership.tags.get(key));
+            let values: Vec<String> = values.iter().map(|value| account_value(value, own, names)).collect();
+            (names.account_tag(key), Toml::from(values))
+        });
+        out.insert("account-tags".to_owned(), Toml::Table(tags.collect()));
     }
     out
 }
 
-/// The accounts that a pattern names, by their new names.
-fn accounts_of(pattern: &Pattern, manifest: &Manifest, names: &mut Names) -> Vec<String> {
+/// The value of an account's tag that a rule asks for: a glob asks for the one that the account has, or for nobody's.
+fn account_value(value: &Pattern, own: Option<&String>, names: &mut Names) -> String {
+    match own.filter(|own| value.matches(own)) {
+        // `*` says nothing of anybody, and selects an account with any value.
+        _ if value.text == "*" => value.text.clone(),
+        Some(own) => names.account_tag_value(own),
+        None => names.account_tag_value(&value.text),
+    }
+}
+
+/// The accounts that patterns name, by their new names.
+fn accounts_of_all(patterns: &[Pattern], manifest: &Manifest, account: &Account, names: &mut Names) -> Vec<String> {
+    let mut found: Vec<String> =
+        patterns.iter().flat_map(|pattern| accounts_of(pattern, manifest, account, names)).collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// The accounts that a pattern names: those that the manifests declare, and the one that was captured. Of all others of an
+/// organisation nothing is known.
+fn accounts_of(pattern: &Pattern, manifest: &Manifest, account: &Account, names: &mut Names) -> Vec<String> {
+    if pattern.text == "*" {
+        return vec![pattern.text.clone()];
+    }
     if crate::names::is_account_id(&pattern.text) {
         return vec![names.account(&pattern.text)];
     }
+    if pattern.is_exact() && manifest.organization.is_some() {
+        return vec![names.account_name(&pattern.text)];
+    }
     let matches = |(name, account): &(&String, &DeclaredAccount)| pattern.matches(name) || pattern.matches(&account.id);
-    let found: Vec<String> =
-        manifest.accounts.iter().filter(matches).map(|(name, _)| names.other("account", name)).collect();
+    let mut found: Vec<String> =
+        manifest.accounts.iter().filter(matches).map(|(name, _)| names.account_name(name)).collect();
+    if let Some(membership) = &account.membership {
+        let is_it = pattern.matches(&membership.name) || pattern.matches(&account.id);
+        found.extend(is_it.then(|| names.account(&account.id)));
+    }
     if found.is_empty() { vec!["no-account-*".to_owned()] } else { found }
+}
+
+/// `[organization]`.
+fn organization(own: Table, manifest: &Manifest, account: &Account, names: &mut Names) -> Table {
+    let replaced = own.into_iter().map(|(key, value)| {
+        let value = match (key.as_str(), value) {
+            ("region", value) => value,
+            ("role", value) => text(value, |it| names.other("role", it)),
+            ("external-id", value) => text(value, |it| names.other("external-id", it)),
+            ("units", Toml::Array(all)) => {
+                Toml::Array(all.into_iter().map(|one| text(one, |it| names.unit(it))).collect())
+            }
+            ("except", Toml::Array(_)) => {
+                let except = manifest.organization.as_ref().map_or(&[][..], |organization| &organization.except);
+                Toml::from(accounts_of_all(except, manifest, account, names))
+            }
+            (_, other) => unknown(other, names),
+        };
+        (key, value)
+    });
+    replaced.collect()
 }
 
 fn policy(own: Table, names: &mut Names) -> Table {
@@ -409,7 +481,7 @@ fn accounts(own: Table, names: &mut Names) -> Table {
                 ),
                 other => unknown(other, names),
             };
-            (names.other("account", &name), value)
+            (names.account_name(&name), value)
         })
         .collect()
 }
@@ -420,11 +492,7 @@ fn exempt(one: Toml, manifest: &Manifest, account: &Account, names: &mut Names) 
         let value = match (key.as_str(), value) {
             (plain, value) if PLAIN.contains(&plain) => value,
             ("user", value) => text(value, |it| names.user(it)),
-            ("account", value) if manifest.organization.is_some() => text(value, |it| {
-                let is_own = Pattern::new(it).matches(&account.id) || account.name.as_deref() == Some(it);
-                names.account(if is_own { &account.id } else { it })
-            }),
-            ("account", value) => text(value, |it| accounts_of(&Pattern::new(it), manifest, names).remove(0)),
+            ("account", value) => text(value, |it| accounts_of(&Pattern::new(it), manifest, account, names).remove(0)),
             ("reason", _) => "a reason".into(),
             (_, other) => unknown(other, names),
         };

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use crate::{
     cloud::sandbox::World,
     inventory::{KeyId, Rename},
-    manifest::recipients::{addresses_in, is_bare_address},
+    manifest::{
+        UnitName,
+        recipients::{addresses_in, is_bare_address},
+    },
     notice::{SLACK, SNS, USER_NAME},
 };
 
@@ -104,6 +107,34 @@ impl Names {
     /// Something of a kind, by a number.
     pub fn other(&mut self, kind: &'static str, name: &str) -> String {
         format!("{kind}-{}", self.number(kind, name))
+    }
+
+    /// An account's name, in manifests or its organisation: those compare without case.
+    pub fn account_name(&mut self, name: &str) -> String {
+        self.other("account", &name.to_lowercase())
+    }
+
+    /// A unit by path or id. Nobody has named the root, and how ids look is AWS's.
+    pub fn unit(&mut self, unit: &str) -> String {
+        if unit == "Root" {
+            return unit.to_owned();
+        }
+        let name = UnitName::new(unit);
+        match unit.split('-').next() {
+            Some("r") if name.is_id() => format!("r-anon{}", self.number("root", unit)),
+            Some("ou") if name.is_id() => format!("ou-anon-{:08}", self.number("unit id", unit)),
+            _ => unit.split('/').map(|part| self.other("unit", part)).collect::<Vec<_>>().join("/"),
+        }
+    }
+
+    /// The key of an account's tag, which compares with case.
+    pub fn account_tag(&mut self, key: &str) -> String {
+        self.other("account-tag", key)
+    }
+
+    /// Its value.
+    pub fn account_tag_value(&mut self, value: &str) -> String {
+        if value.is_empty() { String::new() } else { self.other("account-value", value) }
     }
 
     pub fn version(&mut self, id: &str) -> String {

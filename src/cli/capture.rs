@@ -10,10 +10,11 @@ use keyrota::{
     capture::anonymize,
     cloud::{
         Reads,
-        sandbox::{Sandbox, SandboxError},
+        sandbox::{Sandbox, SandboxError, Seat},
     },
     counted::counted,
     manifest::{self, Manifest},
+    organization::Found,
     report::masked,
     time::rfc3339,
 };
@@ -25,7 +26,7 @@ use super::{
     error::CommandError,
     exit::Exit,
     output::Output,
-    sole::{connect_one, manifests_in, optional_manifest, read_all},
+    sole::{connect_one, manifests_in, one_sandbox, optional_manifest, read_all},
 };
 
 pub async fn run(common: &Common, args: &CaptureArgs, output: &Output) -> Result<Exit, CommandError> {
@@ -34,20 +35,39 @@ pub async fn run(common: &Common, args: &CaptureArgs, output: &Output) -> Result
             .hint("`keyrota plan --sandbox FILE --at …` looks ahead from what was captured"));
     }
     check_target(&args.into, common)?;
-    let source = common.sandbox.as_deref().map(Sandbox::load).transpose().map_err(CommandError::new)?;
-    let now = source.as_ref().and_then(Sandbox::now).unwrap_or_else(Utc::now);
+    let why = "a sandbox is one account";
+    let source = common.sandbox.as_deref().map(|path| one_sandbox(path, why)).transpose()?;
+    let now = source.as_ref().and_then(|(sandbox, _)| sandbox.now()).unwrap_or_else(Utc::now);
     let manifest = optional_manifest(common, now, output)?;
     match source {
-        Some(sandbox) => write(&sandbox, manifest.as_ref(), &|| now, common, args, output).await,
-        None => {
-            let aws = connect_one(manifest.as_ref(), common, "a sandbox is one account", output).await?;
-            write(&aws, manifest.as_ref(), &Utc::now, common, args, output).await
+        Some((sandbox, name)) => {
+            let (sandbox, seat) = placed(sandbox, &name, manifest.as_ref());
+            write(&sandbox, Some(seat), manifest.as_ref(), &|| now, common, args, output).await
         }
+        None => {
+            let aws = connect_one(manifest.as_ref(), common, why, output).await?;
+            write(&aws, None, manifest.as_ref(), &Utc::now, common, args, output).await
+        }
+    }
+}
+
+/// A sandbox where the organisation of the manifests has it, and its place there as its file says it.
+fn placed(sandbox: Sandbox, name: &str, manifest: Option<&Manifest>) -> (Sandbox, Seat) {
+    let seat = sandbox.seat().clone();
+    let Some(manifest) = manifest.filter(|manifest| manifest.organization.is_some()) else { return (sandbox, seat) };
+    // In a folder it is called by its file.
+    let seat = Seat { name: seat.name.or_else(|| Some(name.to_owned())), ..seat };
+    let found = Found::within(manifest, &Sandbox::organization([(name, &sandbox)], false), None);
+    let id = sandbox.account().id.clone();
+    match found.accounts.into_iter().find(|(_, account)| account.id == id) {
+        Some((name, account)) => (sandbox.named(Some(name)).placed(account.membership), seat),
+        None => (sandbox, seat),
     }
 }
 
 async fn write<C: Reads>(
     cloud: &C,
+    seat: Option<Seat>,
     manifest: Option<&Manifest>,
     clock: &(dyn Fn() -> DateTime<Utc> + Sync),
     common: &Common,
@@ -55,6 +75,9 @@ async fn write<C: Reads>(
     output: &Output,
 ) -> Result<Exit, CommandError> {
     let mut sandbox = read_all(cloud, manifest, clock, "nothing was written", output).await?;
+    if let Some(seat) = seat {
+        sandbox = sandbox.seated(seat);
+    }
     let mut manifests = None;
     if args.anonymize {
         let files = match manifest {

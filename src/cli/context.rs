@@ -1,6 +1,10 @@
 //! What every command works with that looks at accounts, and the parts of a run that they share.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    collections::{BTreeMap, btree_map},
+    fs,
+    path::Path,
+};
 
 use chrono::{DateTime, Utc};
 use indicatif::ProgressBar;
@@ -11,7 +15,7 @@ use keyrota::{
     manifest::Manifest,
     observe::{Depth, Progress, Unmanaged},
     plan::{Plan, Viewpoint, Waiting, WaitingOn, exceeded},
-    report::{Report, json, markdown, masked, outputs::outputs, unread::causes},
+    report::{Report, alike::Alike, json, markdown, masked, outputs::outputs, unread::causes},
     run::{Missing, Mode, Planned, Run},
     untrusted::printable,
 };
@@ -70,8 +74,16 @@ impl<'a, C> Context<'a, C> {
             WaitingOn::Unreadable { hint, .. } => hint.clone(),
             _ => None,
         };
-        let hints: BTreeSet<String> = plan.unreadable().filter_map(hint).collect();
-        hints.iter().for_each(|hint| self.output.hint(hint));
+        // Of many accounts the same is said once, whichever they are.
+        let mut hints: BTreeMap<String, Alike> = BTreeMap::new();
+        for hint in plan.unreadable().filter_map(hint) {
+            let one = Alike::new(&hint, None);
+            match hints.entry(one.key()) {
+                btree_map::Entry::Occupied(mut known) => known.get_mut().add(&one),
+                btree_map::Entry::Vacant(new) => drop(new.insert(one)),
+            }
+        }
+        hints.values().for_each(|hint| self.output.hint(hint.text()));
     }
 
     /// Says which limits the plan exceeds, if any.

@@ -1,9 +1,12 @@
 //! `keyrota explain USER`: its keys, what comes next and why, what the next year brings, and the effective policy with the
 //! place of each value.
 
+use std::cmp::Reverse;
+
 use chrono::TimeDelta;
 use keyrota::{
     cloud::Reads,
+    counted::counted,
     explain::{Line, policy, settings},
     inventory::KeyId,
     manifest::{Manifest, RotateAhead, Source},
@@ -28,6 +31,12 @@ use super::{
     error::CommandError,
     exit::Exit,
 };
+
+/// So many policies are shown that a user has in different accounts.
+const MOST_POLICIES: usize = 5;
+
+/// What comes, and on what that rests.
+const AHEAD: &str = "The next year from a run now on, if who uses a key now goes on until it is stopped, and clients of new keys move in time";
 
 pub async fn run<C: Reads>(context: &Context<'_, C>, user: &str) -> Result<Exit, CommandError> {
     let users = [user.to_owned()];
@@ -59,13 +68,6 @@ pub async fn run<C: Reads>(context: &Context<'_, C>, user: &str) -> Result<Exit,
         }
         _ => planned,
     };
-    let accounts = meant(&planned, &users).count();
-    if accounts > FEW {
-        let user = printable(user);
-        context
-            .output
-            .hint(format!("`{user}` is in {accounts} accounts, and all are told; `--account NAME` tells of one"));
-    }
     match context.output.format {
         Format::Json => context.output.data(&as_json(context, &planned, &users)?),
         _ => context.output.data(&(context.as_of() + &context.masked(as_text(context, &planned, &users)))),
@@ -76,7 +78,11 @@ pub async fn run<C: Reads>(context: &Context<'_, C>, user: &str) -> Result<Exit,
 fn as_text<C: Reads>(context: &Context<'_, C>, planned: &Planned<'_, C>, users: &[String]) -> String {
     let viewpoint = context.viewpoint();
     let mut out = String::new();
-    for (one, entry) in meant(planned, users) {
+    let all: Vec<_> = meant(planned, users).collect();
+    if all.len() > FEW {
+        return as_text_of_many(context, planned, users, &all);
+    }
+    for (one, entry) in all {
         out += &text::status_of(&[(&one.roster, &one.inventory)], viewpoint, users);
         let ahead = ahead(one, viewpoint);
         for row in ahead.users.iter().filter(|row| row.user == entry.user.name) {
@@ -86,6 +92,76 @@ fn as_text<C: Reads>(context: &Context<'_, C>, planned: &Planned<'_, C>, users: 
         }
     }
     out
+}
+
+/// A user of many accounts: how many, those where something is to be done or decided, the policies that it has, each once, and when
+/// something comes to it where.
+fn as_text_of_many<C: Reads>(
+    context: &Context<'_, C>,
+    planned: &Planned<'_, C>,
+    users: &[String],
+    all: &[(&AccountState<'_, C>, &Entry)],
+) -> String {
+    let viewpoint = context.viewpoint();
+    let width = context.output.width();
+    let accounts: Vec<_> = all.iter().map(|(one, _)| (&one.roster, &one.inventory)).collect();
+    let unread = planned.plan.accounts_unread.len();
+    let mut out = text::status_in_accounts(&accounts, unread, viewpoint, users);
+    let mut policies: Vec<(Vec<Line>, Vec<&AccountState<'_, C>>)> = Vec::new();
+    for (one, entry) in all {
+        let lines = effective(entry, context.manifest);
+        match policies.iter_mut().find(|(known, _)| *known == lines) {
+            Some((_, accounts)) => accounts.push(one),
+            None => policies.push((lines, vec![one])),
+        }
+    }
+    policies.sort_by_key(|(_, accounts)| Reverse(accounts.len()));
+    // Where there are several, what differs from the first is told of the others.
+    let mut most: &[Line] = &[];
+    for (position, (lines, accounts)) in policies.iter().take(MOST_POLICIES).enumerate() {
+        let which = named(accounts);
+        out += &match (policies.len(), position) {
+            (1, _) => format!("\nPolicy in all {}\n", counted(accounts.len(), "account")),
+            (_, 0) => format!("\nPolicy in {which}\n"),
+            _ => format!("\nPolicy in {which}, as above but for\n"),
+        };
+        let differing: Vec<Line> = lines.iter().filter(|line| !most.contains(line)).cloned().collect();
+        let is_gone = |line: &&Line| !lines.iter().any(|own| own.name == line.name);
+        let gone =
+            most.iter().filter(is_gone).map(|line| Line { value: "none".to_owned(), source: None, ..line.clone() });
+        out += &effective_text(&differing.into_iter().chain(gone).collect::<Vec<_>>(), width);
+        if position == 0 {
+            most = lines;
+        }
+    }
+    let others = policies.iter().skip(MOST_POLICIES).map(|(_, accounts)| accounts.len()).sum::<usize>();
+    if others > 0 {
+        out += &format!("\nOther policies in {}: `--account NAME` shows each\n", counted(others, "account"));
+    }
+    let ahead = all.iter().map(|(one, _)| ahead(one, viewpoint).of(|name| is_meant(name, users)));
+    let ahead: Vec<Calendar> = ahead.collect();
+    let (coming, calm): (Vec<&Calendar>, Vec<&Calendar>) =
+        ahead.iter().partition(|calendar| calendar.users.iter().any(|row| !row.events.is_empty()));
+    out += &format!("\n{AHEAD}:\n");
+    out += text::beginnings(&coming).trim_start_matches('\n');
+    if !calm.is_empty() {
+        out += &format!("  {}: nothing in the next year\n", counted(calm.len(), "account"));
+    }
+    for line in text::unread(&planned.plan.accounts_unread) {
+        out += &format!("\n{line}\n");
+    }
+    out
+}
+
+/// How many accounts, and which.
+fn named<C>(accounts: &[&AccountState<'_, C>]) -> String {
+    const NAMED: usize = 5;
+    let names: Vec<String> = accounts.iter().take(NAMED).map(|one| one.roster.account.short_name()).collect();
+    let more = match accounts.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{} ({}{more})", counted(accounts.len(), "account"), printable(&names.join(", ")))
 }
 
 /// The users of these names, account by account.
@@ -135,10 +211,7 @@ fn year_text(row: &Row) -> String {
         return "\nThe next year: nothing.\n".to_owned();
     }
     let lines = lines.iter().map(|(day, steps)| format!("  {day}\t{}", steps.join(", ")));
-    format!(
-        "\nThe next year from a run now on, if who uses a key now goes on until it is stopped, and clients of new keys move in time:\n{}",
-        text::aligned(lines)
-    )
+    format!("\n{AHEAD}:\n{}", text::aligned(lines))
 }
 
 /// The policy: name, value and place. Values wrap, and the place keeps its column.

@@ -11,8 +11,9 @@ use keyrota::{
     },
     inventory::UnreadAccount,
     manifest::{DeclaredAccount, Manifest, Pattern, schedule::next_after},
-    organization::{Found, Listed, Question},
+    organization::{Found, Listed, Question, meant_account},
     report::unread::causes,
+    untrusted::printable,
 };
 
 use super::{
@@ -73,8 +74,11 @@ pub fn selected(mut found: Found, common: &Common) -> Result<Found, CommandError
                 [] => return Err(no_account(wanted, &found)),
                 [_, _, ..] if pattern.is_exact() => {
                     let ids: Vec<&str> = matching.iter().map(|at| found.accounts[*at].1.id.as_str()).collect();
-                    let message = format!("`--account {wanted}`: {} accounts have this name", ids.len());
-                    return Err(CommandError::new(message).hint(format!("name one by its id: {}", ids.join(", "))));
+                    let message = format!("`--account {}`: {} accounts have this name", printable(wanted), ids.len());
+                    let more = ids.len().saturating_sub(SHOWN);
+                    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+                    let ids = ids[..ids.len().min(SHOWN)].join(", ");
+                    return Err(CommandError::new(message).hint(format!("name one by its id: {ids}{more}")));
                 }
                 _ => matching.into_iter().for_each(|at| is_wanted[at] = true),
             }
@@ -83,6 +87,7 @@ pub fn selected(mut found: Found, common: &Common) -> Result<Found, CommandError
         let (wanted, others): (Vec<_>, Vec<_>) = all.partition(|(_, is_wanted)| *is_wanted);
         found.accounts = wanted.into_iter().map(|(account, _)| account).collect();
         let not_asked_for = |((name, account), _): ((String, DeclaredAccount), bool)| UnreadAccount {
+            shares_name: account.membership.is_some_and(|membership| membership.shares_name),
             id: Some(account.id),
             name: Some(name),
             error: "others were asked for (`--account`)".to_owned(),
@@ -100,21 +105,45 @@ pub fn selected(mut found: Found, common: &Common) -> Result<Found, CommandError
     Ok(found)
 }
 
+/// What is wrong with an account that was asked for, and what may have been meant.
 fn no_account(wanted: &str, found: &Found) -> CommandError {
     let pattern = Pattern::new(wanted);
     let is_it = |one: &&UnreadAccount| [&one.name, &one.id].into_iter().flatten().any(|name| pattern.matches(name));
-    if let Some(UnreadAccount { error, .. }) = found.left_out().iter().find(is_it) {
-        return CommandError::new(format!("`--account {wanted}`: the account is not looked at: {error}"));
+    let left_out = found.left_out();
+    let asked = printable(wanted);
+    match left_out.iter().filter(is_it).collect::<Vec<_>>()[..] {
+        [] => {}
+        [UnreadAccount { error, .. }] => {
+            return CommandError::new(format!("`--account {asked}`: the account is not looked at: {error}"));
+        }
+        [first, .., last] => {
+            let all = left_out.iter().filter(is_it).count();
+            let why = if first.error == last.error { &first.error } else { "closed, suspended or left out" };
+            return CommandError::new(format!("`--account {asked}`: none of the {all} accounts is looked at: {why}"));
+        }
     }
-    let known = named(&found.accounts, |name, _| format!("`{name}`"));
+    let of_organization = found.accounts.iter().any(|(_, account)| account.membership.is_some());
+    let names = found.accounts.iter().flat_map(|(name, account)| {
+        let in_organization = account.membership.as_ref().map(|membership| membership.name.as_str());
+        let in_organization = in_organization.filter(|own| !own.is_empty() && own != name);
+        [Some(name.as_str()), in_organization].into_iter().flatten().map(|name| (name, account.id.as_str()))
+    });
+    let meant = meant_account(wanted, &names.collect::<Vec<_>>());
+    let known = named(&found.accounts, |name, _| format!("`{}`", printable(name)));
     let hint = match found.accounts.is_empty() {
         true => "the manifests declare none: add `[accounts.NAME]` to keyrota.toml".to_owned(),
-        false if found.accounts.iter().any(|(_, account)| account.membership.is_some()) => {
-            format!("the accounts are {known}")
-        }
-        false => format!("the manifests declare {known}"),
+        false => match (meant, of_organization) {
+            (Some(meant), true) => meant,
+            (Some(meant), false) => format!("the manifests declare {known}; {meant}"),
+            (None, true) => format!("the accounts are {known}; `--account` takes a name, 12 digits or a glob"),
+            (None, false) => format!("the manifests declare {known}"),
+        },
     };
-    CommandError::new(format!("`--account {wanted}`: there is no such account")).hint(hint)
+    let message = match pattern.is_exact() {
+        true => format!("`--account {asked}`: there is no such account"),
+        false => format!("`--account {asked}`: no account has such a name or id"),
+    };
+    CommandError::new(message).hint(hint)
 }
 
 /// As many as can be read.
@@ -194,9 +223,7 @@ fn said(problems: &[aws::Problem]) -> Vec<Problem> {
     let unread: Vec<UnreadAccount> = problems.iter().cloned().map(aws::Problem::unread).collect();
     let of_one = |account: &UnreadAccount| {
         let problem = problems.iter().zip(&unread).find(|(_, one)| std::ptr::eq(*one, account))?.0;
-        let aws::Problem { account, id: _, message, hint } = problem;
-        let place = account.as_ref().map_or_else(String::new, |(name, source)| format!("account {name} ({source}): "));
-        Some(Problem { message: format!("{place}{message}"), hint: Some(hint.clone()) })
+        Some(Problem { message: problem.in_its_place(), hint: Some(problem.hint.clone()) })
     };
     let said = causes(&unread).into_iter().map(|cause| match cause.accounts[..] {
         [only] => of_one(only),
@@ -255,9 +282,13 @@ pub fn enter_sandboxes(
         let Some((own, declared)) = found.accounts.iter().find(|(_, account)| account.id == id) else { continue };
         match sandbox.refuses() {
             Some(error) => {
-                let account =
-                    UnreadAccount { id: Some(id), name: Some(own.clone()), error: error.to_owned(), hint: None };
-                unread.push(account);
+                unread.push(UnreadAccount {
+                    id: Some(id),
+                    name: Some(own.clone()),
+                    shares_name: declared.membership.as_ref().is_some_and(|place| place.shares_name),
+                    error: error.to_owned(),
+                    hint: None,
+                });
             }
             None => {
                 let sandbox = sandbox.named(Some(own.clone())).placed(declared.membership.clone());

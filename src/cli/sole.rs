@@ -11,6 +11,7 @@ use keyrota::{
     inventory::{CallError, ErrorKind, User},
     manifest::{self, Manifest},
     roster::resolve,
+    untrusted::printable,
 };
 
 use super::{
@@ -31,6 +32,23 @@ pub fn manifests_in(folder: &Path) -> Vec<String> {
         manifests.filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect();
     names.sort();
     names
+}
+
+/// The sandbox of one account, where it is in the organisation of the manifests; with its own place there, as its file has it.
+///
+/// # Errors
+/// The path is a folder of them, or no sandbox.
+pub fn one_sandbox(path: &Path, why: &str) -> Result<(Sandbox, String), CommandError> {
+    if path.is_dir() {
+        let all = Sandbox::load_folder(path).map_err(CommandError::new)?;
+        let name = printable(&path.display().to_string());
+        let count = counted(all.len(), "account");
+        let first = all.first().map(|(name, _)| path.join(format!("{name}.toml")).display().to_string());
+        let hint = format!("name the file of one: `--sandbox {}`", printable(&first.unwrap_or_default()));
+        return Err(CommandError::new(format!("`--sandbox {name}` is a folder of {count}, and {why}")).hint(hint));
+    }
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    Ok((Sandbox::load(path).map_err(CommandError::new)?, stem))
 }
 
 /// The manifests, if there are any.

@@ -158,7 +158,7 @@ pub async fn review<C: Reads>(
     let listing = join_all(places.iter().map(|place| list_pair(place, valid_base, head))).await;
     let (places, listed, mut unread) = readable(places, listing)?;
     unread.extend_from_slice(not_entered);
-    let mut warnings = Vec::new();
+    let mut warnings: Vec<(&Account, Vec<Diagnostic>)> = Vec::new();
     let mut after = Vec::new();
     for (place, listing) in places.iter().copied().zip(&listed) {
         let Some(account) = &place.after else {
@@ -167,7 +167,7 @@ pub async fn review<C: Reads>(
         };
         let (rosters, found) = resolve_for(head, account, listing, &instants);
         after.push(rosters);
-        warnings.push(found);
+        warnings.push((account, found));
     }
     let shared = shared_places(head, &mut after);
     let before = base.map(|base| {
@@ -201,7 +201,7 @@ pub async fn review<C: Reads>(
     };
     let (mut plan, comparison) = compare_at(0);
     plan.accounts_unread = unread;
-    let mut warnings = merged(warnings, &plan.accounts_unread);
+    let mut warnings = merged(head, warnings, &plan.accounts_unread);
     warnings.extend(shared);
     let later = next_run.map(|_| compare_at(1));
     let comparison = match base {

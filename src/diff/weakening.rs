@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::{
     cloud::Visibility,
     manifest::{
-        Exemption, GitHub, Limits, Manifest, Sourced,
+        DeclaredAccount, Exemption, GitHub, Limits, Manifest, Organization, Sourced, UnitName,
         policy::WEAKENINGS,
         schedule::{next_after, rate},
     },
@@ -169,23 +169,26 @@ pub const SETTINGS: &[SettingRow] = &[
     },
     SettingRow {
         field: "organization",
-        weaker: "removed, fewer units, or more accounts left out",
+        weaker: "removed, fewer units, more accounts left out, no external id, another role, or secrets in another region",
         is_weaker: |before, after, _| match (&before.organization, &after.organization) {
             (None, _) => false,
             (Some(_), None) => true,
             (Some(before), Some(after)) => {
-                let fewer = !after.units.is_empty()
-                    && (before.units.is_empty() || before.units.iter().any(|unit| !after.units.contains(unit)));
-                fewer || after.except.iter().any(|except| !before.except.contains(except))
+                fewer_units(&before.units, &after.units)
+                    || after.except.iter().any(|except| !before.except.iter().any(|one| one.includes(except)))
+                    || enters_otherwise(&Entering::of(before), &Entering::of(after))
             }
         },
     },
     SettingRow {
         field: "accounts.",
-        weaker: "removed, or another id",
+        weaker: "removed, another id, no external id, another role, or secrets in another region",
         is_weaker: |before, after, _| {
-            let ids = |manifest: &Manifest| manifest.accounts.values().map(|one| one.id.clone()).collect::<Vec<_>>();
-            lacks(&ids(before), &ids(after)) || (before.accounts.is_empty() != after.accounts.is_empty())
+            before.accounts.iter().any(|(name, account)| {
+                let of = Entering::of_declared;
+                let other = after.accounts.get(name);
+                other.is_none_or(|other| other.id != account.id || enters_otherwise(&of(account), &of(other)))
+            })
         },
     },
 ];
@@ -223,10 +226,55 @@ pub fn of_setting(name: &str, before: &Manifest, after: &Manifest, now: DateTime
                     .collect(),
                 ..Manifest::default()
             };
-            !one(before).accounts.is_empty() && (row.is_weaker)(&one(before), &one(after), now)
+            (row.is_weaker)(&one(before), &one(after), now) || evades_external_id(name, row.field, before, after)
         }
         _ => (row.is_weaker)(before, after, now),
     })
+}
+
+/// How accounts are entered, and where their secrets are.
+struct Entering<'a> {
+    role: Option<&'a str>,
+    external_id: Option<&'a str>,
+    region: Option<&'a str>,
+}
+
+impl<'a> Entering<'a> {
+    fn of(Organization { role, external_id, region, .. }: &'a Organization) -> Self {
+        Self { role: Some(role), external_id: external_id.as_deref(), region: region.as_deref() }
+    }
+
+    fn of_declared(DeclaredAccount { role, external_id, region, .. }: &'a DeclaredAccount) -> Self {
+        Self { role: role.as_deref(), external_id: external_id.as_deref(), region: region.as_deref() }
+    }
+}
+
+/// Another role may do other things, and whoever guessed its name gets in without an external id; in another region there is
+/// neither the secret that clients read nor what it says of the keys. A role where there was none, or another external id, lets
+/// nobody in who was not.
+fn enters_otherwise(before: &Entering<'_>, after: &Entering<'_>) -> bool {
+    (before.role.is_some() && before.role != after.role)
+        || (before.external_id.is_some() && after.external_id.is_none())
+        || before.region != after.region
+}
+
+/// Whether an account that an organisation enters with its external id is entered by a role of its own without one from now on.
+fn evades_external_id(name: &str, prefix: &str, before: &Manifest, after: &Manifest) -> bool {
+    let asks = |manifest: &Manifest| manifest.organization.as_ref().is_some_and(|it| it.external_id.is_some());
+    let own = |manifest: &'_ Manifest| {
+        let account = manifest.accounts.get(&name[prefix.len()..])?;
+        Some(account.role.is_some() && account.external_id.is_none())
+    };
+    asks(before) && own(after) == Some(true) && own(before) != Some(true)
+}
+
+/// Whether accounts may be left out by it: a unit that is gone, but for one that is below another.
+fn fewer_units(before: &[UnitName], after: &[UnitName]) -> bool {
+    let is_below = |unit: &UnitName, above: &UnitName| {
+        unit == above || unit.text.strip_prefix(&above.text).is_some_and(|rest| rest.starts_with('/'))
+    };
+    !after.is_empty()
+        && (before.is_empty() || before.iter().any(|unit| !after.iter().any(|above| is_below(unit, above))))
 }
 
 /// The row of a setting: its name, or how its name begins.

@@ -17,7 +17,9 @@ pub fn exceptions(manifest: &Manifest, provenance: &Provenance, rows: &[KeyRow],
     let exception = |exemption: &Exemption| {
         let Exemption { source, user, account, reason, ends } = exemption;
         let is_of = |row: &&KeyRow| {
-            let is_account = |name: &str| row.account == name || row.account_name.as_deref() == Some(name);
+            let is_account = |name: &str| {
+                row.account == name || row.account_name.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(name))
+            };
             row.in_scope && row.user.eq_ignore_ascii_case(user) && account.as_deref().is_none_or(is_account)
         };
         let (commit, author, authored, note) = match provenance.grants.get(source) {

@@ -1,6 +1,6 @@
 //! From what was read to the report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -108,7 +108,7 @@ pub fn gather(subject: Subject<'_>) -> Evidence {
             dirty: provenance.is_dirty,
             note: provenance.note.clone(),
         },
-        accounts: accounts.iter().map(|look| facts(look, &rows)).collect(),
+        accounts: facts(accounts, &rows),
         completeness,
         summary,
         criteria: criteria(&rows, is_whole),
@@ -165,17 +165,24 @@ fn life(row: &KeyRow) -> Option<Life> {
     Some(Life { created, ended, in_scope: row.managed })
 }
 
-fn facts(look: &Look<'_>, rows: &[KeyRow]) -> AccountFacts {
-    let account = &look.roster.account;
-    AccountFacts {
-        account: account.id.clone(),
-        account_name: account.name.clone(),
-        region: account.region.clone(),
-        caller: look.caller.to_owned(),
-        users: look.roster.entries.len(),
-        unmanaged: look.roster.unmanaged.len(),
-        active_keys: rows.iter().filter(|row| row.account == account.id && is_active(row)).count(),
+fn facts(accounts: &[Look<'_>], rows: &[KeyRow]) -> Vec<AccountFacts> {
+    let mut active_keys: HashMap<&str, usize> = HashMap::new();
+    for row in rows.iter().filter(|row| is_active(row)) {
+        *active_keys.entry(&row.account).or_default() += 1;
     }
+    let facts = |look: &Look<'_>| {
+        let account = &look.roster.account;
+        AccountFacts {
+            account: account.id.clone(),
+            account_name: account.name.clone(),
+            region: account.region.clone(),
+            caller: look.caller.to_owned(),
+            users: look.roster.entries.len(),
+            unmanaged: look.roster.unmanaged.len(),
+            active_keys: active_keys.get(account.id.as_str()).copied().unwrap_or_default(),
+        }
+    };
+    accounts.iter().map(facts).collect()
 }
 
 fn is_active(row: &KeyRow) -> bool {
@@ -259,7 +266,7 @@ fn summary(accounts: &[Look<'_>], plan: &Plan, rows: &[KeyRow], completeness: &C
 }
 
 fn unmanaged(accounts: &[Look<'_>], rows: &[KeyRow]) -> Vec<UnmanagedRow> {
-    let mut own = std::collections::HashMap::<(&str, &str), Vec<&KeyRow>>::new();
+    let mut own = HashMap::<(&str, &str), Vec<&KeyRow>>::new();
     for row in rows.iter().filter(|row| !row.in_scope) {
         own.entry((&row.account, &row.user)).or_default().push(row);
     }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{
     model::{ControlVerdict, Evidence, Exception, Unread, Verdict},
-    shown::{day, minute, place, unread_accounts, visible},
+    shown::{AccountNames, day, minute, place, visible, worst_by_account},
 };
 use crate::{
     counted::counted,
@@ -19,9 +19,13 @@ use crate::{
 /// So many rows are named of each kind.
 const MOST_NAMED: usize = 10;
 
+/// So many exemptions are: each is somebody's decision.
+const MOST_EXEMPTIONS: usize = 50;
+
 /// Renders the report.
 pub fn render(evidence: &Evidence) -> String {
     let Evidence { accounts, summary, manifests, controls, completeness, exceptions, .. } = evidence;
+    let names_of = AccountNames::of(evidence);
     let names = accounts.iter().map(|it| match &it.account_name {
         Some(name) => format!("{} ({})", it.account, visible(name)),
         None => it.account.clone(),
@@ -37,6 +41,9 @@ pub fn render(evidence: &Evidence) -> String {
         count => format!(" ({count} more not read)"),
     };
     let mut text = format!("{BOLD}{which}{not_read}, as of {}{BOLD:#}\n", minute(&evidence.as_of));
+    if let Some(sentence) = accounts_by_verdict(evidence) {
+        let _ = writeln!(text, "{sentence}.");
+    }
     if evidence.as_of != evidence.observed {
         let _ = writeln!(
             text,
@@ -84,11 +91,8 @@ pub fn render(evidence: &Evidence) -> String {
             let key = row.key.as_deref().unwrap_or("id not known");
             let age = row.age_days.map_or_else(String::new, |age| format!("{age}d"));
             // Of several accounts, whose user it is says the account alone.
-            let of = match (accounts.len(), row.account_name.as_ref().unwrap_or(&row.account)) {
-                (0 | 1, _) => String::new(),
-                (_, account) => format!(" in {}", visible(account)),
-            };
-            format!("  {}{of}\t{key}\t{age}\t{}", visible(&row.user), row.state)
+            let user = names_of.user(&row.user, &row.account, row.account_name.as_deref());
+            format!("  {}\t{key}\t{age}\t{}", visible(&user), row.state)
         });
         text += &aligned(lines);
         let more = criterion.decision.fail.len().saturating_sub(MOST_NAMED);
@@ -98,13 +102,17 @@ pub fn render(evidence: &Evidence) -> String {
     }
     if !exceptions.is_empty() {
         text += "\nExemptions\n";
-        text += &aligned(exceptions.iter().map(exception));
+        text += &aligned(exceptions.iter().take(MOST_EXEMPTIONS).map(exception));
+        if exceptions.len() > MOST_EXEMPTIONS {
+            let _ =
+                writeln!(text, "  and {} more, which the JSON and the HTML name", exceptions.len() - MOST_EXEMPTIONS);
+        }
     }
     let unread = [&completeness.unreadable, &completeness.unmanaged_unread];
     let unread: Vec<&Unread> = unread.into_iter().flatten().collect();
     if !unread.is_empty() || !completeness.accounts_unread.is_empty() {
         text += "\nNot read, so that nobody knows what is there\n";
-        for cause in causes(&unread_accounts(&completeness.accounts_unread)) {
+        for cause in causes(&names_of.unread()) {
             let _ = match cause.accounts[..] {
                 [UnreadAccount { id, name, error, .. }] => {
                     let of = id.as_deref().or(name.as_deref()).unwrap_or_default();
@@ -114,8 +122,10 @@ pub fn render(evidence: &Evidence) -> String {
             };
         }
         for one in unread.iter().take(MOST_NAMED) {
-            let account = one.account.as_deref().or(one.account_name.as_deref());
-            let of = [one.user.as_deref(), account].into_iter().flatten().map(visible).collect::<Vec<_>>().join(", ");
+            let account = one.account.as_deref().map(|id| names_of.short(id, one.account_name.as_deref()));
+            let account = account.or_else(|| one.account_name.clone());
+            let of = [one.user.clone(), account].into_iter().flatten().map(|it| visible(&it));
+            let of = of.collect::<Vec<_>>().join(", ");
             let _ = writeln!(text, "  {of}: {}", visible(&one.error));
         }
         if unread.len() > MOST_NAMED {
@@ -147,8 +157,34 @@ pub fn render(evidence: &Evidence) -> String {
     text
 }
 
+/// Of several accounts, how many do how: `3 with keys that fail, 1 with keys of which it is not known, 985 where every key passes`.
+fn accounts_by_verdict(evidence: &Evidence) -> Option<String> {
+    if evidence.accounts.len() < 2 {
+        return None;
+    }
+    let verdicts = worst_by_account(evidence);
+    let count = |wanted: Verdict| {
+        let of = |account: &str| verdicts.get(account).map_or(Verdict::Pass, |(_, verdict)| *verdict);
+        evidence.accounts.iter().filter(|it| of(&it.account) == wanted).count()
+    };
+    let words = |verdict: Verdict| match verdict {
+        Verdict::Fail => "with keys that fail",
+        Verdict::Unknown => "with keys of which it is not known",
+        Verdict::Excepted => "with keys that only an exemption lets pass",
+        Verdict::Pass => "where every key passes",
+    };
+    let parts = Verdict::ALL.into_iter().map(|verdict| (count(verdict), words(verdict)));
+    let parts: Vec<String> =
+        parts.filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}")).collect();
+    Some(format!("Accounts: {}", parts.join(", ")))
+}
+
 fn exception(exception: &Exception) -> String {
-    let Exception { user, reason, until, in_force, author, authored, note, place: at, .. } = exception;
+    let Exception { account, user, reason, until, in_force, author, authored, note, place: at, .. } = exception;
+    let user = match account {
+        Some(account) => format!("{user} in {account}"),
+        None => user.clone(),
+    };
     let until = match until {
         Some(until) if *in_force => format!("until {until}"),
         Some(until) => format!("ended {until}"),
@@ -159,5 +195,5 @@ fn exception(exception: &Exception) -> String {
         (_, _, Some(note)) => format!("by whom is not known: {}", visible(note)),
         _ => "by whom is not known".to_owned(),
     };
-    format!("  {}\t{until}\t{}\t{}\t{by}", visible(user), visible(reason), place(Some(at)))
+    format!("  {}\t{until}\t{}\t{}\t{by}", visible(&user), visible(reason), place(Some(at)))
 }

@@ -53,7 +53,8 @@ impl Listed {
     /// The account as one that could not be read.
     #[must_use]
     pub fn unread(&self, error: String, hint: Option<String>) -> UnreadAccount {
-        UnreadAccount { id: Some(self.id.clone()), name: self.name.clone(), error, hint }
+        let shares_name = self.membership.as_ref().is_some_and(|membership| membership.shares_name);
+        UnreadAccount { id: Some(self.id.clone()), name: self.name.clone(), shares_name, error, hint }
     }
 }
 
@@ -104,6 +105,7 @@ mod tests {
                 units: vec![Unit { id: "ou-ab12-11111111".to_owned(), path: "Workloads".to_owned() }],
                 tags: [("stage".to_owned(), "prod".to_owned())].into(),
                 is_management: false,
+                shares_name: false,
             }),
         };
         let own = Listed { id: "444455556666".to_owned(), ..Listed::default() };

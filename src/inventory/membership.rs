@@ -26,4 +26,7 @@ pub struct Membership {
     pub tags: BTreeMap<String, String>,
     /// Whether it manages the organisation: StackSets lay nothing there.
     pub is_management: bool,
+    /// Whether another account has the name by which this one is shown: then its id stands beside it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shares_name: bool,
 }

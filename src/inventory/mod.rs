@@ -127,12 +127,15 @@ pub struct Inventory {
 }
 
 /// An account that could not be entered, or whose users could not be listed: nothing is known of them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnreadAccount {
     /// The 12-digit account id; `None`: not even that is known.
     pub id: Option<String>,
     /// The name that the manifest gives it.
     pub name: Option<String>,
+    /// Whether another account has this name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shares_name: bool,
     /// Why, in one line.
     pub error: String,
     /// What to do about it, if that is known.
@@ -143,13 +146,23 @@ impl UnreadAccount {
     /// An account whose users could not be listed.
     pub fn new(account: &Account, error: &CallError) -> Self {
         let (id, name) = (Some(account.id.clone()), account.name.clone());
-        Self { id, name, error: error.to_string(), hint: error.hint.clone() }
+        Self { id, name, shares_name: account.shares_name(), error: error.to_string(), hint: error.hint.clone() }
+    }
+
+    /// Its name, with its id where others have it as well; its id where it has none.
+    #[must_use]
+    pub fn short_name(&self) -> String {
+        match (&self.name, &self.id) {
+            (Some(name), Some(id)) if self.shares_name => format!("{name} ({id})"),
+            (Some(one), _) | (None, Some(one)) => one.clone(),
+            (None, None) => "the caller's".to_owned(),
+        }
     }
 }
 
 impl fmt::Display for UnreadAccount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, name, error, hint: _ } = self;
+        let Self { id, name, shares_name: _, error, hint: _ } = self;
         match (id, name) {
             (Some(id), Some(name)) => write!(f, "account {id} ({name}): {error}"),
             (Some(one), None) | (None, Some(one)) => write!(f, "account {one}: {error}"),
@@ -159,11 +172,27 @@ impl fmt::Display for UnreadAccount {
 }
 
 impl Account {
+    /// Whether another account has its name: names are unique in manifests, and in organisations they are not.
+    #[must_use]
+    pub fn shares_name(&self) -> bool {
+        self.membership.as_ref().is_some_and(|membership| membership.shares_name)
+    }
+
+    /// Its name, with its id where others have it as well; its id where it has none.
+    #[must_use]
+    pub fn short_name(&self) -> String {
+        match &self.name {
+            Some(name) if self.shares_name() => format!("{name} ({})", self.id),
+            Some(name) => name.clone(),
+            None => self.id.clone(),
+        }
+    }
+
     /// A user of the account; with its name, or its id, where there are many accounts.
     #[must_use]
     pub fn user_named(&self, user: &str, are_many: bool) -> String {
         match are_many {
-            true => format!("{user} in {}", self.name.as_ref().unwrap_or(&self.id)),
+            true => format!("{user} in {}", self.short_name()),
             false => user.to_owned(),
         }
     }

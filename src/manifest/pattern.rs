@@ -69,6 +69,11 @@ impl Pattern {
         self.text.rfind(['*', '?']).map_or("", |at| &self.text[at + 1..])
     }
 
+    /// Whether it matches whatever another matches, as far as that is plain: without `?`, what one takes for `*` may hold wildcards.
+    pub fn includes(&self, other: &Self) -> bool {
+        self.text == other.text || ((other.is_exact() || !self.text.contains('?')) && self.matches(&other.text))
+    }
+
     /// Whether it names one thing, without wildcards.
     pub fn is_exact(&self) -> bool {
         self.literal == self.text.len()

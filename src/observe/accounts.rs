@@ -1,12 +1,6 @@
 //! All accounts, so many at the same time: who is in scope of each, and what was observed of them.
 
-use std::{
-    borrow::Cow,
-    cell::OnceCell,
-    collections::{HashMap, HashSet, hash_map},
-    hash::Hash,
-    time::Duration,
-};
+use std::{borrow::Cow, cell::OnceCell, time::Duration};
 
 use futures::{StreamExt, stream};
 use tokio::time::Instant;
@@ -16,12 +10,12 @@ use super::{
     listing::{Meanwhile, Progress, list_and_read},
     survey::{Survey, Whom},
     unmanaged::{Unmanaged, unmanaged},
+    warnings::merged,
 };
 use crate::{
     cloud::Reads,
-    counted::counted,
     inventory::{Inventory, UnreadAccount, User},
-    manifest::{Code, Diagnostic, Manifest},
+    manifest::{Diagnostic, Manifest},
     names::is_meant,
     plan::Viewpoint,
     roster::{Relevance, Roster, resolve, shared_between_accounts},
@@ -127,7 +121,8 @@ pub async fn observe_all<'a, C: Reads>(
         return Err(NothingRead(observed.unread));
     }
     observed.unread.extend_from_slice(not_entered);
-    observed.warnings = merged(warnings, &observed.unread);
+    let states = observed.accounts.iter().map(|account| &account.roster.account);
+    observed.warnings = merged(manifest, states.zip(warnings).collect(), &observed.unread);
     let mut rosters: Vec<&mut Roster> = observed.accounts.iter_mut().map(|account| &mut account.roster).collect();
     observed.warnings.extend(shared_between_accounts(manifest, &mut rosters));
     Ok(observed)
@@ -177,56 +172,4 @@ fn asked_for<'a>(roster: &'a Roster, meant: &[String]) -> Cow<'a, Roster> {
     roster.entries.retain(|entry| is_meant(&entry.user.name, meant));
     roster.unmanaged.retain(|user| is_meant(&user.name, meant));
     Cow::Owned(roster)
-}
-
-/// The warnings of all accounts. Who is not in one account may be in another, so that is said only where it is true of
-/// all; and of a rule that selects nobody only where no account is unread, for it may select someone there.
-pub fn merged(accounts: Vec<Vec<Diagnostic>>, unread: &[UnreadAccount]) -> Vec<Diagnostic> {
-    // The wording may name the account.
-    let place = |warning: &Diagnostic| (warning.code, warning.file().to_owned(), warning.line(), warning.column());
-    let mut unmatched = in_all(&accounts, |warning| is_absence(warning.code).then(|| place(warning)));
-    let (mut merged, mut said) = (Vec::<Diagnostic>::new(), HashMap::<_, Vec<usize>>::new());
-    // By the places of both rules: where it was said first, and in how many accounts they select others.
-    let mut collisions: HashMap<Vec<_>, (usize, usize)> = HashMap::new();
-    for warning in accounts.into_iter().flatten() {
-        // Said once, by whichever account comes first.
-        let is_told = !is_absence(warning.code) || unmatched.remove(&place(&warning));
-        let here = said.entry(place(&warning)).or_default();
-        if warning.code == Code::AmbiguousRules {
-            let places =
-                warning.labels.iter().map(|label| (label.file().to_owned(), label.line, label.column)).collect();
-            match collisions.entry(places) {
-                hash_map::Entry::Occupied(mut met) => {
-                    let (first, others) = met.get_mut();
-                    *others += usize::from(merged[*first].message != warning.message);
-                    continue;
-                }
-                hash_map::Entry::Vacant(new) => new.insert((merged.len(), 0)),
-            };
-        }
-        if is_told && !here.iter().any(|at| merged[*at] == warning) {
-            here.push(merged.len());
-            merged.push(warning);
-        }
-    }
-    for (first, others) in collisions.into_values().filter(|(_, others)| *others > 0) {
-        let message = format!("{}; and others in {}", merged[first].message, counted(others, "more account"));
-        merged[first].message = message;
-    }
-    merged.retain(|warning| unread.is_empty() || warning.code != Code::RuleUnmatched);
-    merged
-}
-
-/// Where something is said in every account, of what has a place.
-pub(crate) fn in_all<T, P: Eq + Hash>(accounts: &[Vec<T>], place: impl Fn(&T) -> Option<P>) -> HashSet<P> {
-    let mut counts: HashMap<P, usize> = HashMap::new();
-    for place in accounts.iter().flatten().filter_map(place) {
-        *counts.entry(place).or_default() += 1;
-    }
-    counts.into_iter().filter(|(_, count)| *count == accounts.len()).map(|(place, _)| place).collect()
-}
-
-/// Whether it says that somebody is not there.
-pub(crate) fn is_absence(code: Code) -> bool {
-    matches!(code, Code::RuleUnmatched | Code::NameUnmatched | Code::ExemptUnmatched)
 }

@@ -7,12 +7,14 @@ mod listing;
 mod resource_policy;
 mod survey;
 mod unmanaged;
+mod warnings;
 
-pub(crate) use self::accounts::{in_all, is_absence};
+pub(crate) use self::warnings::{in_all, is_absence};
 pub use self::{
     account::{RosterAt, fetch, observe, observe_for},
-    accounts::{AT_A_TIME, AccountState, NothingRead, Observed, Reading, merged, observe_all},
+    accounts::{AT_A_TIME, AccountState, NothingRead, Observed, Reading, observe_all},
     listing::{Listing, Progress, list},
     survey::{Depth, Survey, Whom},
     unmanaged::Unmanaged,
+    warnings::merged,
 };

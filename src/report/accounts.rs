@@ -125,9 +125,11 @@ impl<'p> Groups<'p> {
     /// `1000 accounts: 3 with changes, 2 blocked or not known, 985 with nothing to be done, 10 not read`; `None` where there is
     /// one account only.
     pub fn sentence(&self) -> Option<String> {
-        if self.count() < 2 {
-            return None;
-        }
+        (self.count() > 1).then(|| format!("{}: {}", counted(self.count(), "account"), self.standings()))
+    }
+
+    /// `3 with changes, 2 blocked or not known, 985 with nothing to be done, 10 not read`
+    pub fn standings(&self) -> String {
         let all = [
             (self.standing(Standing::Changes), "with changes"),
             (self.standing(Standing::Stuck), "blocked, overdue or not known"),
@@ -136,7 +138,7 @@ impl<'p> Groups<'p> {
         ];
         let parts: Vec<String> =
             all.into_iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}")).collect();
-        Some(format!("{}: {}", counted(self.count(), "account"), parts.join(", ")))
+        parts.join(", ")
     }
 
     /// The line of those that are not shown, where there are any: `987 accounts: nothing to be done; 12 users wait there`.
@@ -172,11 +174,11 @@ pub fn warnings(plan: &Plan) -> Vec<String> {
         }
     }
     let sentence = |(code, all): (&str, Vec<&Warning>)| {
-        let names: BTreeSet<String> = all.iter().map(|warning| short_name(warning.about().0)).collect();
+        let names: BTreeSet<String> = all.iter().map(|warning| warning.about().0.short_name()).collect();
         let named: Vec<&str> = names.iter().take(NAMED).map(String::as_str).collect();
         let more = names.len().saturating_sub(NAMED);
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-        let example = all.first().map(|warning| format!("in {}: {warning}", short_name(warning.about().0)));
+        let example = all.first().map(|warning| format!("in {}: {warning}", warning.about().0.short_name()));
         let example = example.unwrap_or_default();
         match all.len() {
             1 => example,
@@ -188,11 +190,6 @@ pub fn warnings(plan: &Plan) -> Vec<String> {
         }
     };
     kinds.into_iter().map(sentence).collect()
-}
-
-/// The name of an account, or its id where it has none.
-pub fn short_name(account: &Account) -> String {
-    account.name.clone().unwrap_or_else(|| account.id.clone())
 }
 
 /// The order of accounts on a screen: by name, those without one by their ids.

@@ -44,6 +44,13 @@ impl Sums {
         self.rotations + self.deactivations + self.deletions
     }
 
+    /// Of these events.
+    pub(crate) fn of<'e>(events: impl Iterator<Item = &'e Event>) -> Self {
+        let mut sums = Self::default();
+        events.for_each(|event| sums.add(event.verb));
+        sums
+    }
+
     fn add(&mut self, verb: Verb) {
         match verb {
             Verb::Create => self.rotations += 1,

@@ -1,6 +1,7 @@
 //! What a run found and did, as one value with several small renderers.
 
 pub mod accounts;
+pub mod alike;
 #[cfg(feature = "cli")]
 pub mod csv;
 #[cfg(feature = "cli")]

@@ -27,7 +27,7 @@ pub fn roster_diff(comparison: &Comparison) -> String {
 }
 
 fn name(account: &Account, user: &str) -> String {
-    printable(&format!("{}/{user}", account.name.as_ref().unwrap_or(&account.id)))
+    printable(&format!("{}/{user}", account.short_name()))
 }
 
 fn lines(member: &Member) -> Vec<&Line> {

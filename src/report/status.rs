@@ -46,7 +46,12 @@ impl<'a> AccountStatus<'a> {
     }
 
     /// Shows the users of these names only; if there are none, everyone.
-    pub fn of(self, names: &'a [String]) -> Self {
+    pub fn of(mut self, names: &'a [String]) -> Self {
+        if !names.is_empty() {
+            self.plan.changes.retain(|change| is_meant(&change.user, names));
+            self.plan.waiting.retain(|waiting| is_meant(&waiting.user, names));
+            self.plan.settled.retain(|settled| is_meant(&settled.user, names));
+        }
         Self { names, ..self }
     }
 

@@ -1,19 +1,20 @@
 //! Accounts that could not be read, by cause: of a thousand, ten that lack a role are one thing to mend.
 
-use std::fmt;
+use std::{
+    collections::{HashMap, hash_map},
+    fmt,
+};
 
+use super::alike::Alike;
 use crate::{counted::counted, inventory::UnreadAccount};
 
 /// How many accounts of one cause are named in a line.
 const SHOWN: usize = 50;
 
-/// What takes the place of an account's own id in the words of a cause.
-const ITS_ID: &str = "<account>";
-
 /// Accounts that could not be read for the same reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause<'a> {
-    /// Why, in one line; where there are several, without the id of each.
+    /// Why, in one line; where there are several, with a word in place of what differs.
     pub error: String,
     /// What to do about it, if that is known.
     pub hint: Option<String>,
@@ -23,31 +24,40 @@ pub struct Cause<'a> {
 
 /// The causes, those of most accounts first.
 pub fn causes(unread: &[UnreadAccount]) -> Vec<Cause<'_>> {
-    let mut causes: Vec<Cause<'_>> = Vec::new();
+    let mut known: HashMap<(String, Option<String>), usize> = HashMap::new();
+    let mut groups: Vec<(Alike, Option<Alike>, Vec<&UnreadAccount>)> = Vec::new();
     for account in unread {
-        let general = |text: &str| match &account.id {
-            Some(id) => text.replace(id, ITS_ID),
-            None => text.to_owned(),
-        };
-        let (error, hint) = (general(&account.error), account.hint.as_deref().map(general));
-        match causes.iter_mut().find(|cause| cause.error == error && cause.hint == hint) {
-            Some(cause) => cause.accounts.push(account),
-            None => causes.push(Cause { error, hint, accounts: vec![account] }),
+        let alike = |text: &str| Alike::new(text, account.name.as_deref());
+        let (error, hint) = (alike(&account.error), account.hint.as_deref().map(alike));
+        match known.entry((error.key(), hint.as_ref().map(Alike::key))) {
+            hash_map::Entry::Vacant(new) => {
+                new.insert(groups.len());
+                groups.push((error, hint, vec![account]));
+            }
+            hash_map::Entry::Occupied(at) => {
+                let (common, common_hint, accounts) = &mut groups[*at.get()];
+                common.add(&error);
+                if let (Some(common), Some(hint)) = (common_hint, &hint) {
+                    common.add(hint);
+                }
+                accounts.push(account);
+            }
         }
     }
-    for cause in &mut causes {
-        if let [only] = cause.accounts[..] {
-            (cause.error, cause.hint) = (only.error.clone(), only.hint.clone());
-        }
-    }
+    let cause = |(error, hint, accounts): (Alike, Option<Alike>, Vec<_>)| Cause {
+        error: error.text(),
+        hint: hint.map(|hint| hint.text()),
+        accounts,
+    };
+    let mut causes: Vec<Cause<'_>> = groups.into_iter().map(cause).collect();
     causes.sort_by_key(|cause| std::cmp::Reverse(cause.accounts.len()));
     causes
 }
 
 impl Cause<'_> {
-    /// The names of its accounts, or their ids where they have none.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.accounts.iter().map(|account| account.name.as_deref().or(account.id.as_deref()).unwrap_or("the caller's"))
+    /// The names of its accounts, with their ids where others have them as well; or their ids where they have none.
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        self.accounts.iter().map(|account| account.short_name())
     }
 }
 
@@ -57,7 +67,7 @@ impl fmt::Display for Cause<'_> {
         if let [only] = accounts[..] {
             return only.fmt(f);
         }
-        let shown: Vec<&str> = self.names().take(SHOWN).collect();
+        let shown: Vec<String> = self.names().take(SHOWN).collect();
         let more = match accounts.len().saturating_sub(SHOWN) {
             0 => String::new(),
             more => format!(" and {more} more"),
@@ -72,7 +82,14 @@ mod tests {
 
     fn unread(id: &str, name: &str, error: &str) -> UnreadAccount {
         let (id, error) = (Some(id.to_owned()), error.replace("ID", id));
-        UnreadAccount { id, name: Some(name.to_owned()), error, hint: None }
+        UnreadAccount { id, name: Some(name.to_owned()), error, ..UnreadAccount::default() }
+    }
+
+    #[test]
+    fn a_name_that_several_have_stands_with_its_id() {
+        let twin = |id: &str| UnreadAccount { shares_name: true, ..unread(id, "shop", "no") };
+        let all = [twin("111122220001"), twin("111122220002"), unread("111122220003", "lab", "no")];
+        assert_eq!(causes(&all)[0].to_string(), "3 accounts: no: shop (111122220001), shop (111122220002), lab");
     }
 
     #[test]

@@ -70,8 +70,7 @@ fn targets(rule: &Rule, user: &User, account: &Account, deliver: &Deliver) -> Ve
 }
 
 pub(super) fn is_in_force(exemption: &Exemption, account: &Account, now: DateTime<Utc>) -> bool {
-    exemption.account.as_ref().is_none_or(|name| is_account(name, account))
-        && exemption.ends.is_none_or(|ends| now < ends)
+    is_for(exemption, account) && exemption.ends.is_none_or(|ends| now < ends)
 }
 
 /// A user that no rule selects, if it is exempt: what `[defaults]` says would hold for it.
@@ -124,6 +123,14 @@ pub(super) fn recipients(notify: &[Recipient], user: &User) -> (Vec<String>, Vec
     (recipients, without)
 }
 
+/// Whether an account is meant: by its id, the name that the manifests give it, or that of its organisation.
 pub(super) fn is_account(written: &str, account: &Account) -> bool {
-    written == account.id || account.name.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(written))
+    let in_organization = account.membership.as_ref().map(|membership| &membership.name);
+    let mut names = account.name.iter().chain(in_organization);
+    written == account.id || names.any(|name| name.eq_ignore_ascii_case(written))
+}
+
+/// Whether an exemption is meant for an account, as long as it is in force.
+pub(crate) fn is_for(exemption: &Exemption, account: &Account) -> bool {
+    exemption.account.as_ref().is_none_or(|name| is_account(name, account))
 }

@@ -26,9 +26,9 @@ use crate::{
     },
 };
 
-pub(crate) use self::selection::holds_in;
 #[cfg(feature = "cli")]
 pub(crate) use self::selection::may_hold_in;
+pub(crate) use self::{entry::is_for, selection::holds_in};
 pub use self::{
     model::{Conflict, Entry, Roster, WithoutAddress},
     selection::{Relevance, selects},

@@ -42,6 +42,7 @@ mod reads_only;
 mod report;
 mod roster;
 mod sandbox;
+mod screens;
 mod stack;
 mod support;
 mod terminal;

@@ -190,6 +190,28 @@ const SETTING_CASES: &[(&str, &str, &str)] = &[
     ),
     ("organization", "[organization]\nrole = \"keyrota\"", "[organization]\nrole = \"keyrota\"\nexcept = [\"lab\"]"),
     (
+        "organization",
+        "[organization]\nrole = \"keyrota\"\nexcept = [\"lab-?\"]",
+        "[organization]\nrole = \"keyrota\"\nexcept = [\"lab-*\"]",
+    ),
+    (
+        "organization",
+        "[organization]\nrole = \"keyrota\"\nunits = [\"Workloads\"]",
+        "[organization]\nrole = \"keyrota\"\nunits = [\"Workloads/Prod\"]",
+    ),
+    (
+        "organization",
+        "[organization]\nrole = \"keyrota\"\nexternal-id = \"keyrota-4f1c\"",
+        "[organization]\nrole = \"keyrota\"",
+    ),
+    // The caller's own credentials in place of a role.
+    ("accounts.", "[accounts.a]\nid = \"111122223333\"\nrole = \"keyrota\"", "[accounts.a]\nid = \"111122223333\""),
+    (
+        "accounts.",
+        "[accounts.a]\nid = \"111122223333\"\nrole = \"keyrota\"\nexternal-id = \"keyrota-4f1c\"",
+        "[accounts.a]\nid = \"111122223333\"\nrole = \"keyrota\"",
+    ),
+    (
         "accounts.",
         "[accounts.b]\nid = \"444455556666\"\n[accounts.a]\nid = \"111122223333\"",
         "[accounts.a]\nid = \"111122223333\"",
@@ -216,6 +238,35 @@ const OTHER_SETTINGS: &[(&str, &str, &str)] = &[
     // Names of secrets differ in case.
     ("mail.digest", "[mail]\ndigest = [\"slack:Ops\"]", "[mail]\ndigest = [\"slack:ops\"]"),
     ("accounts.", "[accounts.a]\nid = \"111122223333\"", "[accounts.a]\nid = \"444455556666\""),
+    (
+        "accounts.",
+        "[accounts.a]\nid = \"111122223333\"\nrole = \"keyrota\"",
+        "[accounts.a]\nid = \"111122223333\"\nrole = \"other\"",
+    ),
+    (
+        "accounts.",
+        "[accounts.a]\nid = \"111122223333\"\nregion = \"eu-west-1\"",
+        "[accounts.a]\nid = \"111122223333\"\nregion = \"us-east-1\"",
+    ),
+    // Its own role asks for nothing, where that of the organisation asks for the external id.
+    (
+        "accounts.",
+        "[organization]\nrole = \"keyrota\"\nexternal-id = \"keyrota-4f1c\"\n[accounts.a]\nid = \"111122223333\"",
+        "[organization]\nrole = \"keyrota\"\nexternal-id = \"keyrota-4f1c\"\n[accounts.a]\nid = \"111122223333\"\nrole = \"own\"",
+    ),
+    // The caller's may be another one.
+    ("accounts.", "[accounts.a]\nid = \"111122223333\"", "[accounts.a]\nid = \"111122223333\"\nregion = \"us-east-1\""),
+    ("organization", "[organization]\nrole = \"keyrota\"", "[organization]\nrole = \"other\""),
+    (
+        "organization",
+        "[organization]\nrole = \"keyrota\"",
+        "[organization]\nrole = \"keyrota\"\nregion = \"eu-west-1\"",
+    ),
+    (
+        "organization",
+        "[organization]\nrole = \"keyrota\"\nunits = [\"A\"]",
+        "[organization]\nrole = \"keyrota\"\nunits = [\"B\"]",
+    ),
 ];
 
 const CALM_SETTINGS: &[(&str, &str, &str)] = &[
@@ -232,11 +283,10 @@ const CALM_SETTINGS: &[(&str, &str, &str)] = &[
     ("mail.region", "[mail]\nfrom = \"a@example.com\"", "[mail]\nfrom = \"a@example.com\"\nregion = \"us-east-1\""),
     ("mail.language", "", "[defaults]\nlanguage = \"es\""),
     ("schedule.enforce", "[schedule]\nenforce = \"cron(0 8 1 * ? *)\"", "[schedule]\nenforce = \"cron(0 9 1 * ? *)\""),
-    ("accounts.", "[accounts.a]\nid = \"111122223333\"", "[accounts.a]\nid = \"111122223333\"\nrole = \"keyrota\""),
     (
         "organization",
-        "[organization]\nrole = \"keyrota\"",
-        "[organization]\nrole = \"other\"\nexternal-id = \"keyrota-4f1c\"\nregion = \"eu-west-1\"",
+        "[organization]\nrole = \"keyrota\"\nexternal-id = \"keyrota-4f1c\"",
+        "[organization]\nrole = \"keyrota\"\nexternal-id = \"keyrota-9a7b\"",
     ),
 ];
 

@@ -1,6 +1,6 @@
 //! Whether the organisation can be listed and its accounts be entered; and what was found of many accounts, in a few lines.
 
-use std::collections::{HashMap, hash_map};
+use std::collections::{BTreeSet, HashMap, hash_map};
 
 use keyrota::{
     cloud::aws::{self, Aws, Caller, ConnectError, Connected, Problem},
@@ -65,9 +65,8 @@ pub async fn enter(manifest: &Manifest, common: &Common) -> Result<(Vec<Aws>, Ve
     Ok((clouds, findings))
 }
 
-fn credentials(Problem { account, message, hint, .. }: Problem) -> Finding {
-    let place = account.map_or_else(String::new, |(name, source)| format!("account {name} ({source}): "));
-    Finding::wrong("credentials", format!("{place}{message}"), hint)
+fn credentials(problem: Problem) -> Finding {
+    Finding::wrong("credentials", problem.in_its_place(), problem.hint)
 }
 
 /// Accounts that can't be entered, a line a cause.
@@ -122,28 +121,36 @@ pub fn alike(findings: Vec<Finding>, accounts: usize) -> Vec<Finding> {
     if accounts <= FEW {
         return findings;
     }
-    let mut groups: Vec<(Finding, usize, Vec<String>)> = Vec::new();
+    let mut groups: Vec<(Finding, usize, Vec<About>)> = Vec::new();
     let mut known: HashMap<(&str, &str, String), usize> = HashMap::new();
+    let mut owners: HashMap<String, BTreeSet<String>> = HashMap::new();
     for finding in findings {
-        let (shape, account) = shape(&finding.message);
+        let (shape, about) = shape(&finding.message);
+        if let Some(About { id, name }) = &about {
+            owners.entry(name.to_lowercase()).or_default().insert(id.clone());
+        }
         match known.entry((finding.level.as_str(), finding.check, shape)) {
             hash_map::Entry::Occupied(at) => {
-                let (_, count, names) = &mut groups[*at.get()];
+                let (_, count, all) = &mut groups[*at.get()];
                 *count += 1;
-                names.extend(account);
+                all.extend(about);
             }
             hash_map::Entry::Vacant(new) => {
                 new.insert(groups.len());
-                groups.push((finding, 1, account.into_iter().collect()));
+                groups.push((finding, 1, about.into_iter().collect()));
             }
         }
     }
-    let finding = |(first, count, names): (Finding, usize, Vec<String>)| {
+    let short = |About { id, name }: &About| match owners.get(&name.to_lowercase()) {
+        Some(ids) if ids.len() > 1 => format!("{name} ({id})"),
+        _ => name.clone(),
+    };
+    let finding = |(first, count, about): (Finding, usize, Vec<About>)| {
         if count == 1 {
             return first;
         }
-        let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
-        let which = match names.len() {
+        let shown = about.iter().take(SHOWN).map(short).collect::<Vec<_>>().join(", ");
+        let which = match about.len() {
             0 => String::new(),
             _ if first.level == Level::Fine => String::new(),
             named if named > SHOWN => format!(" ({shown} and {} more)", named - SHOWN),
@@ -154,9 +161,16 @@ pub fn alike(findings: Vec<Finding>, accounts: usize) -> Vec<Finding> {
     groups.into_iter().map(finding).collect()
 }
 
+/// The account that a message is about.
+struct About {
+    id: String,
+    /// Its id again where it has none.
+    name: String,
+}
+
 /// A message without account and numbers, and the account that it is about.
-fn shape(message: &str) -> (String, Option<String>) {
-    let (mut shape, mut account, mut rest) = (String::new(), None, message);
+fn shape(message: &str) -> (String, Option<About>) {
+    let (mut shape, mut about, mut rest) = (String::new(), None, message);
     while let Some(at) = rest.find(|c: char| c.is_ascii_digit()) {
         let end = rest[at..].find(|c: char| !c.is_ascii_digit()).map_or(rest.len(), |end| at + end);
         shape += &rest[..at];
@@ -164,16 +178,17 @@ fn shape(message: &str) -> (String, Option<String>) {
         let digits = &rest[at..end];
         rest = &rest[end..];
         if digits.len() == 12 {
+            let id = digits.to_owned();
             // Its name may follow.
             let name = rest.strip_prefix(" (").and_then(|rest| rest.split_once(')'));
             if let Some((name, after)) = name {
-                account.get_or_insert_with(|| name.to_owned());
+                about.get_or_insert_with(|| About { id: id.clone(), name: name.to_owned() });
                 rest = after;
             }
-            account.get_or_insert_with(|| digits.to_owned());
+            about.get_or_insert_with(|| About { name: id.clone(), id });
         }
     }
-    (shape + rest, account)
+    (shape + rest, about)
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use super::{
     error::CommandError,
     exit::Exit,
     output::Output,
-    sole::{connect_one, manifests_in, optional_manifest, read_all},
+    sole::{connect_one, manifests_in, one_sandbox, optional_manifest, read_all},
 };
 
 mod files;
@@ -55,7 +55,7 @@ pub async fn run(common: &Common, args: &InitArgs, output: &Output) -> Result<Ex
     }
     match &common.sandbox {
         Some(path) => {
-            let sandbox = Sandbox::load(path).map_err(CommandError::new)?;
+            let (sandbox, _) = one_sandbox(path, "these manifests are of one")?;
             let now = sandbox.now().unwrap_or_else(Utc::now);
             sandbox.set_now(now);
             match is_addition {

@@ -61,6 +61,8 @@ pub struct Problem {
     pub account: Option<(String, Source)>,
     /// Its 12 digits, if they are known.
     pub id: Option<String>,
+    /// Whether another account has this name.
+    pub shares_name: bool,
     /// What went wrong.
     pub message: String,
     /// What to do about it.
@@ -102,7 +104,7 @@ pub async fn connect_with(
 /// # Errors
 /// There are none, or AWS does not take them.
 pub async fn sign_in(settings: &Settings, region: Option<&str>) -> Result<Caller, ConnectError> {
-    let caller = |message, hint| Problem { account: None, id: None, message, hint };
+    let caller = Problem::of_caller;
     let choice = if settings.target.is_some() { Choice::default() } else { Choice::of_environment() };
     let profiles = match &settings.target {
         // Its credentials are given.
@@ -172,7 +174,7 @@ impl Caller {
                 let listed = self.in_time(self.organization(&question)).await.unwrap_or_else(|| {
                     let message = "the organisation could not be listed in time".to_owned();
                     let hint = "AWS refuses calls, or does not answer: the next run tries again".to_owned();
-                    Err(ConnectError { problems: vec![Problem { account: None, id: None, message, hint }] })
+                    Err(ConnectError { problems: vec![Problem::of_caller(message, hint)] })
                 });
                 Ok(Found::within(manifest, &listed?, Some(self.account())))
             }
@@ -194,7 +196,7 @@ impl Caller {
             let message = "no account is left to look at".to_owned();
             let hint =
                 "look at `units` and `except` of [organization], and at which of its accounts are active".to_owned();
-            return Err(ConnectError { problems: vec![Problem { account: None, id: None, message, hint }] });
+            return Err(ConnectError { problems: vec![Problem::of_caller(message, hint)] });
         }
         let entering = declared.iter().map(|(name, account)| async move {
             let entered = self.in_time(connect_declared(self, name, account)).await.unwrap_or_else(|| {
@@ -204,6 +206,7 @@ impl Caller {
             entered.map_err(|(message, hint)| Problem {
                 account: Some((name.clone(), account.source.clone())),
                 id: Some(account.id.clone()),
+                shares_name: account.membership.as_ref().is_some_and(|membership| membership.shares_name),
                 message,
                 hint,
             })
@@ -514,19 +517,31 @@ impl fmt::Display for ConnectError {
 }
 
 impl Problem {
+    /// What is wrong with the caller itself.
+    pub(super) fn of_caller(message: String, hint: String) -> Self {
+        Self { account: None, id: None, shares_name: false, message, hint }
+    }
+
     /// The account as one that could not be read.
     pub fn unread(self) -> UnreadAccount {
-        let Self { account, id, message, hint } = self;
-        UnreadAccount { id, name: account.map(|(name, _)| name), error: message, hint: Some(hint) }
+        let Self { account, id, shares_name, message, hint } = self;
+        UnreadAccount { id, name: account.map(|(name, _)| name), shares_name, error: message, hint: Some(hint) }
+    }
+
+    /// What went wrong, with the account and where the manifests have it.
+    #[must_use]
+    pub fn in_its_place(&self) -> String {
+        let Self { account, id, shares_name, message, hint: _ } = self;
+        let id = id.as_ref().filter(|_| *shares_name).map_or_else(String::new, |id| format!("{id}, "));
+        match account {
+            Some((name, source)) => format!("account {name} ({id}{source}): {message}"),
+            None => message.clone(),
+        }
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { account, id: _, message, hint } = self;
-        if let Some((name, source)) = account {
-            write!(f, "account {name} ({source}): ")?;
-        }
-        write!(f, "{message}\n  hint: {hint}")
+        write!(f, "{}\n  hint: {}", self.in_its_place(), self.hint)
     }
 }

@@ -243,6 +243,19 @@ impl Organizations {
                 "account {own} is in no organisation: use credentials of the one that manages it, or declare accounts in \
                  `[accounts]` and remove `[organization]`"
             ),
+            // A policy says no: as AWS words it, the account may, or could be made one that may.
+            _ if failure.kind == ErrorKind::Denied && failure.message.contains("not authorized to perform") => {
+                let allow = format!("allow {} to `{operation}`", caller.identity.arn);
+                match self.management_account().await {
+                    Ok(management) if management == own => {
+                        format!("{allow}: this is the management account, so a policy of its own is enough")
+                    }
+                    _ => format!(
+                        "{allow}, by a policy of its own; and see to it that account {own} is a delegated administrator of the \
+                         organisation, if it does not manage it"
+                    ),
+                }
+            }
             // AWS says no, whatever it says: to whom it would not is worth knowing.
             code if !code.is_empty() && failure.kind != ErrorKind::Throttled => match self.management_account().await {
                 Ok(management) if management != own => format!(
@@ -264,7 +277,7 @@ impl Organizations {
             },
             _ => general(),
         };
-        Problem { account: None, id: None, message: refusal.to_string(), hint }
+        Problem::of_caller(refusal.to_string(), hint)
     }
 }
 

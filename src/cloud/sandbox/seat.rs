@@ -9,9 +9,11 @@ use crate::{
 };
 
 impl Seat {
-    /// What an organisation says of an account of this name.
+    /// What an organisation says of an account; `name` where it says none.
     pub fn of(name: Option<&str>, membership: &Membership) -> Self {
-        let Membership { name: _, units, tags, is_management: _ } = membership;
+        let Membership { name: own, units, tags, is_management: _, shares_name: _ } = membership;
+        // What the manifests call it they go on calling it.
+        let name = Some(own.as_str()).filter(|own| !own.is_empty()).or(name);
         // By both: manifests name units by the one or the other.
         let path = units.last().filter(|_| units.len() > 1).map(|unit| unit.path.clone());
         let ids = units.iter().map(|unit| unit.id.clone()).filter(|id| path.as_ref() != Some(id));

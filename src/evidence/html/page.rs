@@ -1,6 +1,6 @@
 //! What the page shows, in words: all of it text, as the template writes it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
@@ -14,7 +14,7 @@ use crate::{
             AccountFacts, ChangeRow, Completeness, ControlVerdict, CriterionVerdict, Decision, Evidence, Exception,
             Happened, KeyRow, KeyStatus, MailRow, RunRow, UnmanagedRow, Unread, Verdict,
         },
-        shown::{day, minute, place, shortcomings, told_to, unread_accounts, used_with},
+        shown::{AccountNames, day, minute, place, shortcomings, told_to, used_with, worst_by_account},
     },
     inventory::UnreadAccount,
     report::{
@@ -154,7 +154,7 @@ struct CalendarView<'a> {
     from: &'a str,
     until: &'a str,
     weeks: Vec<[String; 4]>,
-    late: Vec<(&'a str, &'a str)>,
+    late: Vec<(String, &'a str)>,
     late_more: usize,
     assumption: &'a str,
 }
@@ -172,6 +172,7 @@ struct ExceptionView<'a> {
     authored: String,
     note: &'a str,
     rows: Vec<(usize, String)>,
+    more: usize,
 }
 
 #[derive(Serialize)]
@@ -231,7 +232,7 @@ struct ChangeView<'a> {
 
 impl<'a> Page<'a> {
     pub fn new(evidence: &'a Evidence) -> Self {
-        let Evidence { summary, completeness, accounts, keys, .. } = evidence;
+        let Evidence { summary, accounts, keys, .. } = evidence;
         let named: Vec<String> = accounts.iter().map(|it| account(&it.account, it.account_name.as_deref())).collect();
         let title = match &named[..] {
             [] => "AWS access keys".to_owned(),
@@ -239,6 +240,7 @@ impl<'a> Page<'a> {
             many => format!("AWS access keys of {} accounts", many.len()),
         };
         let (verdict, headline) = headline(evidence);
+        let names = AccountNames::of(evidence);
         let with_keys = |it: &&UnmanagedRow| it.active_keys != Some(0) || !it.rows.is_empty();
         let (by_account_rows, by_account_fine) = account_rows(evidence);
         let mut page = Self {
@@ -254,7 +256,7 @@ impl<'a> Page<'a> {
             facts: facts(evidence, &named),
             sha256: &evidence.sha256,
             controls: evidence.controls.iter().map(control).collect(),
-            criteria: evidence.criteria.iter().map(|one| criterion(one, keys)).collect(),
+            criteria: evidence.criteria.iter().map(|one| criterion(one, keys, &names)).collect(),
             ages: evidence.ages.iter().map(ages).collect(),
             oldest: months(evidence),
             oldest_note: &evidence.oldest.note,
@@ -269,20 +271,17 @@ impl<'a> Page<'a> {
                     .late
                     .iter()
                     .take(MOST_NAMED)
-                    .map(|late| (late.user.as_str(), late.message.as_str()))
+                    .map(|late| {
+                        (names.user(&late.user, &late.account, names.name_of(&late.account)), late.message.as_str())
+                    })
                     .collect(),
                 late_more: calendar.late.len().saturating_sub(MOST_NAMED),
                 assumption: &calendar.assumption,
             }),
             accounts: by_account(evidence),
             keys: summary.keys,
-            exceptions: evidence.exceptions.iter().map(|it| exception(it, keys)).collect(),
-            unmanaged: evidence
-                .unmanaged
-                .iter()
-                .filter(with_keys)
-                .map(|it| unmanaged(it, keys, completeness))
-                .collect(),
+            exceptions: evidence.exceptions.iter().map(|it| exception(it, keys, &names)).collect(),
+            unmanaged: evidence.unmanaged.iter().filter(with_keys).map(|it| unmanaged(it, keys)).collect(),
             unmanaged_without_keys: evidence.unmanaged.iter().filter(|it| !with_keys(it)).count(),
             happened: evidence.happened.as_ref().map(happened),
         };
@@ -375,7 +374,10 @@ fn notes(evidence: &Evidence) -> Vec<Note> {
     let mut notes = Vec::new();
     if !accounts_left_out.is_empty() {
         let count = accounts_left_out.len();
-        let items = accounts_left_out.iter().map(|it| format!("{} ({})", it.account, it.account_name)).collect();
+        let named = accounts_left_out.iter().take(MOST_NAMED);
+        let mut items: Vec<String> = named.map(|it| format!("{} ({})", it.account, it.account_name)).collect();
+        let more = count.saturating_sub(MOST_NAMED);
+        items.extend((more > 0).then(|| format!("and {more} more, which the JSON names")));
         let title =
             format!("{} left out: nothing here tells of the keys there", some(count, "account was", "accounts were"));
         notes.push(Note { title, items });
@@ -384,7 +386,7 @@ fn notes(evidence: &Evidence) -> Vec<Note> {
         let count = accounts_unread.len();
         let title =
             format!("{} not read: nothing here tells of the keys there", some(count, "account was", "accounts were"));
-        let items = causes(&unread_accounts(accounts_unread)).iter().map(unread_cause).collect();
+        let items = causes(&AccountNames::of(evidence).unread()).iter().map(unread_cause).collect();
         notes.push(Note { title, items });
     }
     let mut note = |all: &[Unread], title: String| {
@@ -485,13 +487,13 @@ fn control(control: &ControlVerdict) -> ControlView<'_> {
     }
 }
 
-fn criterion<'a>(criterion: &'a CriterionVerdict, keys: &[KeyRow]) -> CriterionView<'a> {
+fn criterion<'a>(criterion: &'a CriterionVerdict, keys: &[KeyRow], names: &AccountNames<'_>) -> CriterionView<'a> {
     let CriterionVerdict { criterion, title, decision } = criterion;
     let Decision { verdict, of, pass, fail, excepted, unknown } = decision;
     let group = |verdict: Verdict, rows: &[usize]| Group {
         verdict: verdict.as_str(),
         count: rows.len(),
-        rows: rows.iter().take(MOST_NAMED).map(|row| (*row, row_name(keys, *row))).collect(),
+        rows: rows.iter().take(MOST_NAMED).map(|row| (*row, row_name(keys, *row, Some(names)))).collect(),
         more: rows.len().saturating_sub(MOST_NAMED),
     };
     let groups = [(Verdict::Fail, fail), (Verdict::Unknown, unknown), (Verdict::Excepted, excepted)];
@@ -505,13 +507,17 @@ fn criterion<'a>(criterion: &'a CriterionVerdict, keys: &[KeyRow]) -> CriterionV
     }
 }
 
-/// A row in a few words: its user, and the end of its key.
-fn row_name(keys: &[KeyRow], row: usize) -> String {
+/// A row in a few words: its user, with its account where that is not said, and the end of its key.
+fn row_name(keys: &[KeyRow], row: usize, names: Option<&AccountNames<'_>>) -> String {
     let Some(row) = keys.get(row.saturating_sub(1)) else { return row.to_string() };
+    let user = match names {
+        Some(names) => names.user(&row.user, &row.account, row.account_name.as_deref()),
+        None => row.user.clone(),
+    };
     let age = row.age_days.map_or_else(|| ", not read".to_owned(), |age| format!(", {age} d"));
     match row.key.as_ref().map(|key| &key[key.len().saturating_sub(4)..]) {
-        Some(end) => format!("{} …{end}{age}", row.user),
-        None => format!("{}{age}", row.user),
+        Some(end) => format!("{user} …{end}{age}"),
+        None => format!("{user}{age}"),
     }
 }
 
@@ -550,15 +556,7 @@ fn account_rows(evidence: &Evidence) -> (Vec<AccountRow>, Option<String>) {
     if evidence.accounts.len() < 2 {
         return (Vec::new(), None);
     }
-    let mut failing: HashMap<&str, (usize, Verdict)> = HashMap::new();
-    for row in &evidence.keys {
-        let worst = row.criteria.iter().map(|(_, verdict)| *verdict).min();
-        if let Some(worst) = worst.filter(|worst| *worst != Verdict::Pass) {
-            let (count, verdict) = failing.entry(&row.account).or_insert((0, worst));
-            *count += 1;
-            *verdict = worst.min(*verdict);
-        }
-    }
+    let failing = worst_by_account(evidence);
     let row = |facts: &AccountFacts| {
         let (failing, verdict) = failing.get(facts.account.as_str()).copied().unwrap_or((0, Verdict::Pass));
         let name = account(&facts.account, facts.account_name.as_deref());
@@ -673,7 +671,7 @@ fn last_day(ends: &str) -> String {
     ends.unwrap_or_default()
 }
 
-fn exception<'a>(exception: &'a Exception, keys: &[KeyRow]) -> ExceptionView<'a> {
+fn exception<'a>(exception: &'a Exception, keys: &[KeyRow], names: &AccountNames<'_>) -> ExceptionView<'a> {
     let Exception { account, user, reason, until, in_force, place: at, commit, author, authored, note, rows } =
         exception;
     let state = match (in_force, rows.is_empty()) {
@@ -692,11 +690,12 @@ fn exception<'a>(exception: &'a Exception, keys: &[KeyRow]) -> ExceptionView<'a>
         author: author.as_deref().unwrap_or_default(),
         authored: authored.as_deref().map(day).unwrap_or_default().to_owned(),
         note: note.as_deref().unwrap_or_default(),
-        rows: rows.iter().map(|row| (*row, row_name(keys, *row))).collect(),
+        rows: rows.iter().take(MOST_NAMED).map(|row| (*row, row_name(keys, *row, Some(names)))).collect(),
+        more: rows.len().saturating_sub(MOST_NAMED),
     }
 }
 
-fn unmanaged<'a>(row: &'a UnmanagedRow, keys: &[KeyRow], _: &Completeness) -> UnmanagedView<'a> {
+fn unmanaged<'a>(row: &'a UnmanagedRow, keys: &[KeyRow]) -> UnmanagedView<'a> {
     let (verdict, class) = match row.over_limit {
         Some(true) => ("over the limit of [defaults]", "fail"),
         Some(false) => ("within the limit of [defaults]", ""),
@@ -709,7 +708,7 @@ fn unmanaged<'a>(row: &'a UnmanagedRow, keys: &[KeyRow], _: &Completeness) -> Un
         keys: row.active_keys.map_or_else(|| "not known".to_owned(), |keys| keys.to_string()),
         class,
         verdict,
-        rows: row.rows.iter().map(|row| (*row, row_name(keys, *row))).collect(),
+        rows: row.rows.iter().map(|row| (*row, row_name(keys, *row, None))).collect(),
     }
 }
 

@@ -32,7 +32,10 @@ pub fn forecast(forecast: &Forecast<'_>) -> String {
             blocked: forecast.users.blocked,
             exempt: forecast.users.exempt,
             unreadable: forecast.users.unreadable,
+            accounts: forecast.calendars.len(),
+            accounts_unread: forecast.unread.len(),
         },
+        accounts: forecast.calendars.iter().map(account).collect(),
         weeks: forecast.weeks.iter().map(|(week, of)| Week { week: week.to_string(), sums: sums(*of) }).collect(),
         peaks: forecast.peaks.iter().map(peak).collect(),
         limits: forecast
@@ -75,6 +78,8 @@ struct ForecastDocument<'a> {
     /// How many rotations a run begins in one account; null: no bound.
     max_rotations: Option<usize>,
     summary: Summary,
+    /// What comes to each account that was read, by its id.
+    accounts: Vec<JsonAccount<'a>>,
     /// Every week of the time, by its Monday.
     weeks: Vec<Week>,
     /// The runs that begin most rotations, the busiest first.
@@ -108,6 +113,10 @@ struct Summary {
     exempt: usize,
     /// Users of whom something could not be read: what comes to them is not known.
     unreadable: usize,
+    /// The accounts that were read.
+    accounts: usize,
+    /// The accounts of which nothing could be read.
+    accounts_unread: usize,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -131,6 +140,44 @@ struct Week {
     week: String,
     #[serde(flatten)]
     sums: JsonSums,
+}
+
+/// What comes to an account.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+struct JsonAccount<'a> {
+    /// The account's id.
+    account: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_name: Option<&'a str>,
+    /// Those that are shown.
+    users: usize,
+    #[serde(flatten)]
+    sums: JsonSums,
+    /// The keys that get older than `max-age`.
+    over_age: usize,
+    /// Users for whom a person must do something at the end of the time.
+    blocked: usize,
+    /// Users of whom something could not be read.
+    unreadable: usize,
+    /// The first run that does something there; null: none does in this time.
+    first: Option<String>,
+}
+
+fn account(calendar: &Calendar) -> JsonAccount<'_> {
+    let (account, account_name) = names(&calendar.account);
+    let events = || calendar.users.iter().flat_map(|row| &row.events);
+    let count = |is_it: fn(&Outlook) -> bool| calendar.users.iter().filter(|row| is_it(&row.outlook)).count();
+    JsonAccount {
+        account,
+        account_name,
+        users: calendar.users.len(),
+        sums: sums(Sums::of(events())),
+        over_age: calendar.users.iter().map(|row| row.over_age.len()).sum(),
+        blocked: count(|outlook| matches!(outlook, Outlook::Blocked { .. })),
+        unreadable: count(|outlook| matches!(outlook, Outlook::Unknown { .. })),
+        first: events().map(|event| event.at).min().map(rfc3339),
+    }
 }
 
 #[derive(Serialize, JsonSchema)]

@@ -192,7 +192,7 @@ fn deferred(deferred: &Deferred) -> JsonDeferred<'_> {
 }
 
 pub fn unread(unread: &UnreadAccount) -> JsonUnread<'_> {
-    let UnreadAccount { id, name, error, hint: _ } = unread;
+    let UnreadAccount { id, name, error, .. } = unread;
     JsonUnread { account: id.as_deref(), account_name: name.as_deref(), error }
 }
 

@@ -43,7 +43,7 @@ pub struct Summary {
 
 /// How many accounts stand how.
 #[derive(Serialize)]
-struct AccountCounts {
+pub struct AccountCounts {
     changes: usize,
     /// Nothing is to be done, but something is blocked, overdue or not known.
     stuck: usize,
@@ -93,7 +93,8 @@ pub fn accounts<'p>(groups: &Groups<'p>) -> Vec<JsonAccount<'p>> {
     groups.all.iter().map(one).collect()
 }
 
-fn account_counts(groups: &Groups<'_>) -> Option<AccountCounts> {
+/// `None` where there is one.
+pub fn account_counts(groups: &Groups<'_>) -> Option<AccountCounts> {
     (groups.count() > 1).then(|| AccountCounts {
         changes: groups.standing(Standing::Changes),
         stuck: groups.standing(Standing::Stuck),

@@ -5,7 +5,10 @@ use serde::Serialize;
 
 use super::{
     plan::{JsonUnread, unread},
-    rows::{JsonAccount, JsonSource, JsonUnmanaged, accounts as account_groups, names, source, state, unmanaged},
+    rows::{
+        AccountCounts, JsonAccount, JsonSource, JsonUnmanaged, account_counts, accounts as account_groups, names,
+        source, state, unmanaged,
+    },
 };
 use crate::{
     inventory::{Inventory, Key, LastUse, UnreadAccount},
@@ -42,11 +45,12 @@ pub fn status_of(
     let rows = accounts.iter().zip(&users);
     let rows: Vec<JsonUser<'_>> =
         rows.flat_map(|(account, users)| users.iter().map(|user| json_user(account, user, viewpoint.at))).collect();
+    let groups = Groups::new(accounts.iter().map(|account| &account.plan), unread_accounts.len());
     let document = StatusDocument {
         version: 1,
         as_of: rfc3339(viewpoint.at),
-        summary: summary(&accounts, &rows),
-        accounts: account_groups(&Groups::new(accounts.iter().map(|account| &account.plan), unread_accounts.len())),
+        summary: Summary { accounts: account_counts(&groups), ..summary(&accounts, &rows) },
+        accounts: account_groups(&groups),
         users: rows,
         unmanaged: accounts
             .iter()
@@ -91,6 +95,9 @@ struct Summary {
     unreadable: usize,
     settled: usize,
     unmanaged: usize,
+    /// Where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accounts: Option<AccountCounts>,
 }
 
 #[derive(Serialize)]
@@ -170,6 +177,7 @@ fn summary(accounts: &[AccountStatus<'_>], users: &[JsonUser<'_>]) -> Summary {
         unreadable: count(|counts| counts.unreadable),
         settled: count(|counts| counts.settled),
         unmanaged: count(|counts| counts.unmanaged),
+        accounts: None,
     }
 }
 

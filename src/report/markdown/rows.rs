@@ -55,7 +55,7 @@ impl Accounts {
     pub fn user(&self, account: &Account, user: &str) -> String {
         match self.all.len() {
             0 | 1 => cell(user),
-            _ => format!("{} in {}", cell(user), cell(account.name.as_ref().unwrap_or(&account.id))),
+            _ => format!("{} in {}", cell(user), cell(&account.short_name())),
         }
     }
 }

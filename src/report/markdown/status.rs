@@ -9,6 +9,7 @@ use super::{
     rows::{Accounts, UNMANAGED, folded, table, unmanaged_rows, unread},
 };
 use crate::{
+    counted::counted,
     inventory::{Inventory, Key, LastUse, UnreadAccount},
     plan::{Plan, Viewpoint},
     report::{
@@ -27,7 +28,17 @@ const USERS: &str = "| user | key | age | last used | next |\n|---|---|---|---|-
 pub fn unmanaged(plan: &Plan, mask: bool) -> String {
     let named = Accounts::of(plan, None);
     let mut page = Page::default();
-    page.push(&format!("### keyrota: {} users that no rule selects\n\n", plan.unmanaged.len()));
+    let over_age = plan.unmanaged.iter().filter(|one| one.over_age.is_some()).count();
+    let over_age = if over_age == 0 { String::new() } else { format!(", {over_age} with keys over age") };
+    page.push(&format!("### keyrota: {} that no rule selects{over_age}\n\n", counted(plan.unmanaged.len(), "user")));
+    let accounts = plan.accounts.len() + plan.accounts_unread.len();
+    if accounts > 1 {
+        let unread = match plan.accounts_unread.len() {
+            0 => String::new(),
+            unread => format!(", {unread} not read"),
+        };
+        page.push(&format!("**Accounts:** {accounts}{unread}.\n\n"));
+    }
     unread(&plan.accounts_unread).iter().for_each(|line| page.push(line));
     page.sections(vec![table("Unmanaged", MOST_BYTES, UNMANAGED, unmanaged_rows(plan, &named))]);
     let as_of = unbroken(plan.as_of.format("%Y-%m-%d %H:%M"));

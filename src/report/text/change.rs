@@ -14,11 +14,7 @@ use crate::{
     explain::Line,
     inventory::Account,
     plan::{Change, Plan, Verb, Waiting},
-    report::{
-        accounts::{Groups, short_name},
-        model::Since,
-        roster_diff::template_diff,
-    },
+    report::{accounts::Groups, model::Since, roster_diff::template_diff},
     untrusted::printable,
 };
 
@@ -54,7 +50,7 @@ fn comparison(since: &Since<'_>, compared: &Compared, plan: &Plan) -> String {
     // Of several accounts, each line says of which it is.
     let located = |account: &Account, line: String| match groups.count() {
         0 | 1 => line,
-        _ => line.replacen('\t', &format!(" in {}\t", printable(&short_name(account))), 1),
+        _ => line.replacen('\t', &format!(" in {}\t", printable(&account.short_name())), 1),
     };
     let section = |title: &str, lines: Vec<String>| section(title, few(lines, groups.are_many()).into_iter());
     let mut out = plan::accounts_line(&groups) + &headline(&since.to_string(), compared) + "\n";

@@ -9,7 +9,7 @@ use crate::{
     counted::counted,
     plan::{Calendar, Cause, Exceeded, Outlook, Row, Verb},
     report::{
-        accounts::{FEW, by_name, short_name},
+        accounts::{FEW, by_name},
         forecast::{ASSUMPTIONS, Forecast, Peak, Sums},
         unread::causes as causes_of,
     },
@@ -76,7 +76,7 @@ pub fn forecast(forecast: &Forecast<'_>) -> String {
 }
 
 /// The accounts by the day of the first step there, a line a day.
-fn beginnings(calendars: &[&Calendar]) -> String {
+pub fn beginnings(calendars: &[&Calendar]) -> String {
     const NAMED: usize = 5;
     let mut days: BTreeMap<String, Vec<&Calendar>> = BTreeMap::new();
     for calendar in calendars {
@@ -84,7 +84,7 @@ fn beginnings(calendars: &[&Calendar]) -> String {
         days.entry(first.map(day).unwrap_or_default()).or_default().push(calendar);
     }
     let line = |(day, accounts): (&String, &Vec<&Calendar>)| {
-        let named: Vec<String> = accounts.iter().take(NAMED).map(|calendar| short_name(&calendar.account)).collect();
+        let named: Vec<String> = accounts.iter().take(NAMED).map(|calendar| calendar.account.short_name()).collect();
         let more = match accounts.len().saturating_sub(NAMED) {
             0 => String::new(),
             more => format!(" and {more} more"),
@@ -231,7 +231,7 @@ fn worries(forecast: &Forecast<'_>) -> String {
         };
         let of = match forecast.calendars.len() {
             0 | 1 => String::new(),
-            _ => format!(" in {}", printable(&short_name(&calendar.account))),
+            _ => format!(" in {}", printable(&calendar.account.short_name())),
         };
         let name = format!("{}{of} ({}{stops})", printable(&row.user), day(late.passes));
         causes.entry(rank).or_insert((&late.cause, Vec::new())).1.push(name);

@@ -15,10 +15,10 @@ pub(crate) use self::words::{BOLD, RED, YELLOW};
 pub use self::{
     change::since,
     excerpt::excerpt,
-    forecast::{forecast, not_known},
+    forecast::{beginnings, forecast, not_known},
     measure::columns,
     plan::{accounts_line, applied, plan, quiet_line, summary},
-    status::{status, status_of},
+    status::{status, status_in_accounts, status_of},
     unmanaged::unmanaged,
     words::{aligned, styled, unread},
     wrap::{lines, wrapped},

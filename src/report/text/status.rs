@@ -9,10 +9,11 @@ use super::{
     words::{BOLD, Causes, aligned, assumption, day, heading, last_day, mark, moves, moves_later, users, why},
 };
 use crate::{
+    counted::counted,
     inventory::{Inventory, Key, LastUse},
     plan::{Change, Viewpoint, WaitingOn},
     report::{
-        accounts::{Groups, by_name, short_name},
+        accounts::{Groups, by_name},
         status::{AccountStatus, Row, UserStatus},
     },
     roster::Roster,
@@ -27,24 +28,14 @@ pub fn status(accounts: &[(&Roster, &Inventory)], unread: usize, viewpoint: impl
     let statuses: Vec<AccountStatus<'_>> =
         accounts.iter().map(|(roster, inventory)| AccountStatus::new(roster, inventory, viewpoint)).collect();
     let groups = Groups::new(statuses.iter().map(|status| &status.plan), unread);
-    let shown: HashSet<&str> = groups.shown().map(|group| group.account.id.as_str()).collect();
-    let mut statuses: Vec<&AccountStatus<'_>> = statuses.iter().collect();
-    if groups.are_many() {
-        statuses.sort_by_cached_key(|status| by_name(&status.roster.account));
-    }
-    let (shown, quiet): (Vec<_>, Vec<_>) =
-        statuses.into_iter().partition(|status| shown.contains(status.roster.account.id.as_str()));
-    let quiet_line = groups.quiet_sentence().map(|sentence| {
-        let in_scope = users(quiet.iter().map(|status| status.roster.entries.len()).sum());
-        let unmanaged: usize = quiet.iter().map(|status| status.roster.unmanaged.len()).sum();
-        let settled = quiet.iter().filter_map(|status| status.plan.next_rotation());
-        let next = settled.min_by_key(|(at, _)| *at).map_or_else(String::new, |(at, settled)| {
-            let (user, account) = (printable(&settled.user), printable(&short_name(&settled.account)));
-            format!(", next rotation {} ({user} in {account})", day(at))
-        });
-        format!("{sentence}. {in_scope} in scope there, {unmanaged} unmanaged{next}; `--account NAME` shows one.\n")
-    });
-    accounts_line(&groups) + &tables(&shown, &[], viewpoint) + &quiet_line.unwrap_or_default()
+    let (shown, quiet) = by_standing(&statuses, &groups);
+    let quiet_line = quiet_line(&groups, &quiet, "shows one");
+    let quiet_line = if quiet_line.is_empty() { quiet_line } else { quiet_line + "\n" };
+    let total = match groups.count() {
+        0 | 1 => String::new(),
+        _ => total(&statuses),
+    };
+    accounts_line(&groups) + &tables(&shown, &[], groups.count() > 1, viewpoint) + &quiet_line + &total
 }
 
 /// The same for the users of these names, each account with its table; if none is named, for everyone.
@@ -52,49 +43,133 @@ pub fn status_of(accounts: &[(&Roster, &Inventory)], viewpoint: impl Into<Viewpo
     let viewpoint = viewpoint.into();
     let statuses: Vec<AccountStatus<'_>> =
         accounts.iter().map(|(roster, inventory)| AccountStatus::new(roster, inventory, viewpoint).of(names)).collect();
-    tables(&statuses.iter().collect::<Vec<_>>(), names, viewpoint)
+    tables(&statuses.iter().collect::<Vec<_>>(), names, false, viewpoint)
 }
 
-fn tables(accounts: &[&AccountStatus<'_>], names: &[String], viewpoint: Viewpoint) -> String {
-    let mut text = String::new();
-    let (mut unreadable, mut shown) = (Causes::default(), 0);
-    for account in accounts {
-        let roster = account.roster;
-        text += &heading(&roster.account);
-        let title = ["user", "key", "status", "age", "last used", "next"].join("\t");
+/// Users of these names in many accounts: how many there are, one table of those where something is to be done or decided, and a
+/// line of all others. `unread` is how many accounts could not be read: the users may be there as well.
+pub fn status_in_accounts(
+    accounts: &[(&Roster, &Inventory)],
+    unread: usize,
+    viewpoint: impl Into<Viewpoint>,
+    names: &[String],
+) -> String {
+    const SHOWN: usize = 50;
+    let viewpoint = viewpoint.into();
+    let statuses: Vec<AccountStatus<'_>> =
+        accounts.iter().map(|(roster, inventory)| AccountStatus::new(roster, inventory, viewpoint).of(names)).collect();
+    let groups = Groups::new(statuses.iter().map(|status| &status.plan), 0);
+    let (shown, quiet) = by_standing(&statuses, &groups);
+    let unread = match unread {
+        0 => String::new(),
+        unread => format!("; whether in {} more is not known", counted(unread, "account")),
+    };
+    let (who, count) = (printable(&names.join(", ")), counted(groups.count(), "account"));
+    let mut text = format!("{BOLD}{who} is in {count}: {}{unread}.{BOLD:#}\n\n", groups.standings());
+    if !shown.is_empty() {
+        let title = ["account", "key", "status", "age", "last used", "next"].join("\t");
         let title = format!("  {BOLD}{title}{BOLD:#}");
-        let all = account.users();
-        shown += all.len();
-        for user in &all {
+        let lines = shown.iter().take(SHOWN).flat_map(|status| {
+            let name = printable(&status.roster.account.short_name());
+            let users = status.users();
+            users.iter().flat_map(|user| status_lines(user, &name, viewpoint.at)).collect::<Vec<_>>()
+        });
+        text += &aligned(std::iter::once(title).chain(lines));
+        if let Some(more) = shown.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+            let _ = writeln!(text, "  and {}, which `keyrota status` shows", counted(more, "more account"));
+        }
+        text.push('\n');
+    }
+    let mut unreadable = Causes::default();
+    causes(&shown, &mut unreadable);
+    text += &quiet_line(&groups, &quiet, "explains one");
+    if let Some(unknown) = unreadable.sentence(accounts.len()) {
+        text += &(unknown + "\n");
+    }
+    text
+}
+
+type Statuses<'s, 'a> = Vec<&'s AccountStatus<'a>>;
+
+/// Those that are shown one by one, and of many accounts those that are counted.
+fn by_standing<'s, 'a>(statuses: &'s [AccountStatus<'a>], groups: &Groups<'_>) -> (Statuses<'s, 'a>, Statuses<'s, 'a>) {
+    let shown: HashSet<&str> = groups.shown().map(|group| group.account.id.as_str()).collect();
+    let mut statuses: Statuses<'s, 'a> = statuses.iter().collect();
+    if groups.are_many() {
+        statuses.sort_by_cached_key(|status| by_name(&status.roster.account));
+    }
+    statuses.into_iter().partition(|status| shown.contains(status.roster.account.id.as_str()))
+}
+
+fn quiet_line(groups: &Groups<'_>, quiet: &[&AccountStatus<'_>], shows: &str) -> String {
+    let Some(sentence) = groups.quiet_sentence() else { return String::new() };
+    let settled = quiet.iter().filter_map(|status| status.plan.next_rotation());
+    let next = settled.min_by_key(|(at, _)| *at).map_or_else(String::new, |(at, settled)| {
+        let (user, account) = (printable(&settled.user), printable(&settled.account.short_name()));
+        format!("; next rotation {} ({user} in {account})", day(at))
+    });
+    format!("{sentence}{next}; `--account NAME` {shows}.\n")
+}
+
+/// All accounts that could be read, in one line.
+fn total(statuses: &[AccountStatus<'_>]) -> String {
+    let in_scope = users(statuses.iter().map(|status| status.roster.entries.len()).sum());
+    let unmanaged: usize = statuses.iter().map(|status| status.roster.unmanaged.len()).sum();
+    let overdue: usize = statuses.iter().flat_map(AccountStatus::users).filter(|user| user.overdue.is_some()).count();
+    let overdue = if overdue == 0 { String::new() } else { format!(", {overdue} overdue") };
+    let accounts = counted(statuses.len(), "account");
+    format!("{in_scope} in scope of {accounts}, {unmanaged} unmanaged{overdue}.\n")
+}
+
+fn causes(accounts: &[&AccountStatus<'_>], unreadable: &mut Causes) -> usize {
+    let mut shown = 0;
+    for account in accounts {
+        for user in account.users() {
+            shown += 1;
             if let Row::Waiting(waiting) = user.row
                 && let WaitingOn::Unreadable { cause, .. } = &waiting.wait
             {
                 unreadable.add(cause);
             }
         }
-        let lines = all.iter().flat_map(|user| status_lines(user, viewpoint.at));
+    }
+    shown
+}
+
+/// A table an account. Of one account what there is in all stands below it.
+fn tables(accounts: &[&AccountStatus<'_>], names: &[String], are_several: bool, viewpoint: Viewpoint) -> String {
+    let mut text = String::new();
+    for account in accounts {
+        let roster = account.roster;
+        text += &heading(&roster.account);
+        let title = ["user", "key", "status", "age", "last used", "next"].join("\t");
+        let title = format!("  {BOLD}{title}{BOLD:#}");
+        let all = account.users();
+        let lines = all.iter().flat_map(|user| status_lines(user, &printable(&user.entry.user.name), viewpoint.at));
         text += &aligned(std::iter::once(title).chain(lines));
         if !names.is_empty() {
             continue;
         }
+        text.push('\n');
+        if are_several {
+            continue;
+        }
         let overdue = all.iter().filter(|user| user.overdue.is_some()).count();
         let overdue = if overdue == 0 { String::new() } else { format!(", {overdue} overdue") };
-        let _ = writeln!(
-            text,
-            "\n{} in scope, {} unmanaged{overdue}.",
-            users(roster.entries.len()),
-            roster.unmanaged.len()
-        );
+        let _ =
+            writeln!(text, "{} in scope, {} unmanaged{overdue}.", users(roster.entries.len()), roster.unmanaged.len());
     }
+    let mut unreadable = Causes::default();
+    let shown = causes(accounts, &mut unreadable);
     if let Some(unknown) = unreadable.sentence(shown) {
         text += &(unknown + "\n");
     }
     text
 }
 
-fn status_lines(user: &UserStatus<'_>, now: DateTime<Utc>) -> Vec<String> {
-    let UserStatus { entry, keys, row, overdue, recipients: _, places: _ } = user;
-    let name = printable(&entry.user.name);
+/// A line a key of a user, which begins with a name.
+fn status_lines(user: &UserStatus<'_>, name: &str, now: DateTime<Utc>) -> Vec<String> {
+    let UserStatus { entry: _, keys, row, overdue, recipients: _, places: _ } = user;
     let (about, next) = match row {
         Row::Change(change) => {
             let Change { action, reason, moves_to, is_assumed, .. } = change;

@@ -1,7 +1,7 @@
 //! The words and lines that pages for a person are made of.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map},
     fmt::{self, Write as _},
     io::Write as _,
 };
@@ -16,7 +16,7 @@ use crate::{
     inventory::{Account, UnreadAccount},
     plan::{Change, KeyRef, Overdue, Reason, Step, Tells, Verb, Waiting, WaitingOn},
     report::{
-        accounts::short_name,
+        alike::Alike,
         unread::{Cause, causes},
     },
     time::{Day, Duration},
@@ -45,7 +45,7 @@ pub fn heading_of(accounts: &[&Account]) -> String {
     if let [only] = accounts {
         return heading(only);
     }
-    let named: Vec<String> = accounts.iter().take(NAMED).map(|account| short_name(account)).collect();
+    let named: Vec<String> = accounts.iter().take(NAMED).map(|account| account.short_name()).collect();
     let more = match accounts.len().saturating_sub(NAMED) {
         0 => String::new(),
         more => format!(" and {more} more"),
@@ -245,21 +245,29 @@ pub fn unread(accounts: &[UnreadAccount]) -> Vec<String> {
     causes(accounts).into_iter().map(line).collect()
 }
 
-/// Why users could not be read: a missing permission is named once, and not for each user.
+/// Why users could not be read: a missing permission is named once, and not for each user, nor for each account.
 #[derive(Default)]
-pub struct Causes(BTreeMap<String, usize>);
+pub struct Causes(BTreeMap<String, (Alike, usize)>);
 
 impl Causes {
     pub fn add(&mut self, cause: &str) {
-        *self.0.entry(printable(cause)).or_default() += 1;
+        let one = Alike::new(&printable(cause), None);
+        match self.0.entry(one.key()) {
+            btree_map::Entry::Vacant(new) => drop(new.insert((one, 1))),
+            btree_map::Entry::Occupied(mut known) => {
+                let (common, count) = known.get_mut();
+                common.add(&one);
+                *count += 1;
+            }
+        }
     }
 
     pub fn sentence(&self, all: usize) -> Option<String> {
-        let unreadable: usize = self.0.values().sum();
+        let unreadable: usize = self.0.values().map(|(_, count)| count).sum();
         let causes: Vec<String> = match self.0.len() {
             0 => return None,
-            1 => self.0.keys().cloned().collect(),
-            _ => self.0.iter().map(|(cause, count)| format!("{cause} ({})", users(*count))).collect(),
+            1 => self.0.values().map(|(cause, _)| cause.text()).collect(),
+            _ => self.0.values().map(|(cause, count)| format!("{} ({})", cause.text(), users(*count))).collect(),
         };
         let of = if all == 1 { "1 user".to_owned() } else { format!("{unreadable} of {all} users") };
         Some(format!("{of} could not be read, and what they need is not known: {}.", causes.join("; ")))

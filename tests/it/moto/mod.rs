@@ -4,6 +4,7 @@
 
 mod accounts;
 mod answers;
+mod delegated;
 mod destinations;
 mod everyone;
 mod failures;

@@ -285,6 +285,7 @@ fn what_could_not_be_read_is_unknown() {
     let not_entered = [UnreadAccount {
         id,
         name,
+        shares_name: false,
         error: "sts:AssumeRole: AccessDenied".to_owned(),
         hint: Some("trust the caller".to_owned()),
     }];

@@ -9,6 +9,7 @@ pub mod faulty;
 pub mod github;
 pub mod golden;
 pub mod loopback;
+pub mod organizations;
 pub mod remote;
 pub mod repository;
 pub mod run;
