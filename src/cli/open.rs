@@ -129,7 +129,15 @@ fn no_account(wanted: &str, found: &Found) -> CommandError {
         [Some(name.as_str()), in_organization].into_iter().flatten().map(|name| (name, account.id.as_str()))
     });
     let meant = meant_account(wanted, &names.collect::<Vec<_>>());
-    let known = named(&found.accounts, |name, _| format!("`{}`", printable(name)));
+    let is_unit = |(_, account): &(String, DeclaredAccount)| {
+        let units = account.membership.iter().flat_map(|membership| &membership.units);
+        units.into_iter().any(|unit| unit.path == *wanted || unit.id == *wanted)
+    };
+    if found.accounts.iter().any(is_unit) {
+        let message = format!("`--account {asked}`: that is a unit, and no account");
+        return CommandError::new(message).hint("name accounts, by name, id or glob; rules select by `units`");
+    }
+    let known = named(&found.accounts, |name| format!("`{}`", printable(name)));
     let hint = match found.accounts.is_empty() {
         true => "the manifests declare none: add `[accounts.NAME]` to keyrota.toml".to_owned(),
         false => match (meant, of_organization) {
@@ -146,9 +154,23 @@ fn no_account(wanted: &str, found: &Found) -> CommandError {
     CommandError::new(message).hint(hint)
 }
 
-/// As many as can be read.
-pub fn named(accounts: &[(String, DeclaredAccount)], word: impl Fn(&str, &str) -> String) -> String {
-    let mut words: Vec<String> = accounts.iter().take(SHOWN).map(|(name, account)| word(name, &account.id)).collect();
+/// As many as can be read, by name; with the id where several have it.
+pub fn named(accounts: &[(String, DeclaredAccount)], word: impl Fn(&str) -> String) -> String {
+    let short = |(name, account): &(String, DeclaredAccount)| {
+        let shares_name = account.membership.as_ref().is_some_and(|place| place.shares_name);
+        if shares_name { format!("{} ({})", word(name), account.id) } else { word(name) }
+    };
+    let mut words: Vec<String> = accounts.iter().take(SHOWN).map(short).collect();
+    if let Some(more) = accounts.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        words.push(format!("{more} more"));
+    }
+    words.join(", ")
+}
+
+/// The same with their ids.
+fn named_with_ids(accounts: &[(String, DeclaredAccount)]) -> String {
+    let mut words: Vec<String> =
+        accounts.iter().take(SHOWN).map(|(name, account)| format!("{} ({name})", account.id)).collect();
     if let Some(more) = accounts.len().checked_sub(SHOWN).filter(|more| *more > 0) {
         words.push(format!("{more} more"));
     }
@@ -307,13 +329,13 @@ pub fn enter_sandboxes(
     match (&ids[..], manifest.organization.is_some()) {
         (_, true) => Err(CommandError::new("no account of the sandbox is left to look at")
             .hint("look at `units` and `except` of `[organization]`, and at what the sandbox says of its accounts")),
-        ([id], false) => Err(CommandError::new(format!(
-            "the sandbox is account {id}, which the manifests don't declare"
-        ))
-        .hint(format!("set its `account` to one of {}", named(&found.accounts, |name, id| format!("{id} ({name})"))))),
+        ([id], false) => {
+            Err(CommandError::new(format!("the sandbox is account {id}, which the manifests don't declare"))
+                .hint(format!("set its `account` to one of {}", named_with_ids(&found.accounts))))
+        }
         (ids, false) => {
             Err(CommandError::new(format!("the manifests declare none of the sandbox's {} accounts", ids.len()))
-                .hint(format!("they declare {}", named(&found.accounts, |name, id| format!("{id} ({name})")))))
+                .hint(format!("they declare {}", named_with_ids(&found.accounts))))
         }
     }
 }

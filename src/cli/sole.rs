@@ -80,7 +80,7 @@ pub async fn connect_one(
     if found.accounts.len() > 1 {
         let verb = if manifest.organization.is_some() { "find" } else { "declare" };
         let message = format!("the manifests {verb} {} accounts, and {why}", found.accounts.len());
-        let names = named(&found.accounts, |name, _| name.to_owned());
+        let names = named(&found.accounts, str::to_owned);
         return Err(CommandError::new(message).hint(format!("name one with `--account`: {names}")));
     }
     let (mut clouds, _) = enter(&caller, &found, output).await?;

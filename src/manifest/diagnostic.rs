@@ -277,14 +277,21 @@ pub(crate) fn any_of<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> Strin
 
 /// The name that was probably meant.
 pub(crate) fn nearest<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let plain = |name: &str| name.to_lowercase().replace('_', "-");
-    let written = plain(written);
     names
         .into_iter()
-        .map(|name| (strsim::jaro_winkler(&written, &plain(name)), name))
-        .filter(|(likeness, _)| *likeness >= 0.85)
+        .map(|name| (likeness(written, name), name))
+        .filter(|(likeness, _)| *likeness >= LIKELY)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, name)| name)
+}
+
+/// From this likeness on a name was probably meant.
+pub(crate) const LIKELY: f64 = 0.85;
+
+/// How alike two names are, from 0 to 1.
+pub(crate) fn likeness(written: &str, name: &str) -> f64 {
+    let plain = |name: &str| name.to_lowercase().replace('_', "-");
+    strsim::jaro_winkler(&plain(written), &plain(name))
 }
 
 /// Neighbouring lines of one file with the labels on them.

@@ -8,7 +8,7 @@ use crate::{
     counted::counted,
     manifest::{
         Pattern,
-        diagnostic::{nearest, quote},
+        diagnostic::{LIKELY, likeness, nearest, quote},
     },
     names::is_account_id,
 };
@@ -26,6 +26,9 @@ const SEPARATORS: [char; 5] = ['-', '_', '.', ' ', '/'];
 #[must_use]
 pub fn meant_account(written: &str, accounts: &[(&str, &str)]) -> Option<String> {
     let pattern = Pattern::new(written);
+    if written.trim().is_empty() {
+        return None;
+    }
     if pattern.is_exact() {
         return near_id(written, accounts)
             .or_else(|| near_name(written, accounts))
@@ -38,10 +41,16 @@ pub fn meant_account(written: &str, accounts: &[(&str, &str)]) -> Option<String>
     })
 }
 
-/// An id of which a few digits are wrong, or that is written with something between them.
+/// An id of which a few digits are wrong, or that is written with something between them, or with letters that look like digits.
 fn near_id(written: &str, accounts: &[(&str, &str)]) -> Option<String> {
-    let digits: String = written.chars().filter(char::is_ascii_digit).collect();
-    let is_id = digits.len() > 8 && written.chars().all(|c| c.is_ascii_digit() || SEPARATORS.contains(&c));
+    let digit = |c: char| match c {
+        'O' | 'o' => '0',
+        'I' | 'l' => '1',
+        c => c,
+    };
+    let real = written.chars().filter(char::is_ascii_digit).count();
+    let digits: String = written.chars().map(digit).filter(char::is_ascii_digit).collect();
+    let is_id = real >= 8 && written.chars().all(|c| digit(c).is_ascii_digit() || SEPARATORS.contains(&c));
     if !is_id {
         return None;
     }
@@ -51,8 +60,14 @@ fn near_id(written: &str, accounts: &[(&str, &str)]) -> Option<String> {
     Some(format!("did you mean {id}{name}?"))
 }
 
+/// The most alike; nothing where that is many, which differ by numbers.
 fn near_name(written: &str, accounts: &[(&str, &str)]) -> Option<String> {
-    let near = nearest(written, accounts.iter().map(|(name, _)| *name))?;
+    let all = accounts.iter().map(|(name, _)| (likeness(written, name), *name));
+    let likely: Vec<(f64, &str)> = all.filter(|(likeness, _)| *likeness >= LIKELY).collect();
+    let best = likely.iter().map(|(likeness, _)| *likeness).max_by(f64::total_cmp)?;
+    let same = likely.iter().filter(|(likeness, _)| best - likeness < 0.001);
+    let names: BTreeSet<String> = same.clone().map(|(_, name)| name.to_lowercase()).collect();
+    let near = same.clone().map(|(_, name)| *name).min().filter(|_| names.len() <= NAMED)?;
     let ids: BTreeSet<&str> =
         accounts.iter().filter(|(name, _)| name.to_lowercase() == near.to_lowercase()).map(|(_, id)| *id).collect();
     let more = ids.len().saturating_sub(NAMED);
@@ -61,15 +76,19 @@ fn near_name(written: &str, accounts: &[(&str, &str)]) -> Option<String> {
     Some(format!("did you mean {} ({}{more})?", quote(near), ids.join(", ")))
 }
 
-/// A glob that begins with a word nearly as others do.
+/// A glob that begins with words nearly as others do, or with nearly a whole name.
 fn near_prefix(pattern: &Pattern, accounts: &[(&str, &str)]) -> Option<String> {
     let begins = pattern.text.split(['*', '?']).next().filter(|begins| !begins.is_empty())?;
-    let prefixes: BTreeSet<&str> = accounts
+    let words = begins.rfind(SEPARATORS).map(|at| &begins[..=at]);
+    let prefixes = accounts
         .iter()
-        .flat_map(|(name, _)| name.match_indices(SEPARATORS).map(|(at, separator)| &name[..at + separator.len()]))
-        .collect();
-    let near = nearest(begins, prefixes.iter().copied())?;
-    glob(&pattern.text.replacen(begins, near, 1), accounts)
+        .flat_map(|(name, _)| name.match_indices(SEPARATORS).map(|(at, separator)| &name[..at + separator.len()]));
+    let prefixes: BTreeSet<&str> = prefixes.collect();
+    let meant = |written: &str, near: &str| glob(&pattern.text.replacen(written, near, 1), accounts);
+    words
+        .and_then(|words| meant(words, nearest(words, prefixes.iter().copied())?))
+        .or_else(|| meant(begins, nearest(begins, prefixes.iter().copied())?))
+        .or_else(|| meant(begins, nearest(begins, accounts.iter().map(|(name, _)| *name))?))
 }
 
 /// A glob, with the accounts that it means; `None`: it means none.
@@ -108,11 +127,14 @@ mod tests {
             ("444455556667", Some("did you mean 444455556666 (`audit`)?")),
             ("4444-5555-6666", Some("did you mean 444455556666 (`audit`)?")),
             ("44445555666", Some("did you mean 444455556666 (`audit`)?")),
+            ("44445555666O", Some("did you mean 444455556666 (`audit`)?")),
             ("999999999999", None),
+            ("", None),
             ("prod", Some("did you mean `*prod*`, which is 2 accounts: `Shop-Prod`, `shop-prod`?")),
             ("prod-*", Some("did you mean `*prod*`, which is 2 accounts: `Shop-Prod`, `shop-prod`?")),
             ("live*", Some("did you mean `*live*`, which is 1 account: `payments-live`?")),
             ("payment-*", Some("did you mean `payments-*`, which is 2 accounts: `payments-live`, `payments-test`?")),
+            ("audti*", Some("did you mean `audit*`, which is 1 account: `audit`?")),
             ("zebra-*", None),
             ("*", None),
             ("zebra", None),

@@ -132,7 +132,7 @@ fn what_the_organisation_has_not_is_told_with_what_was_meant() {
         "KR0092 Error team.toml:4 the organisation has no unit `prod`; did you mean `Workloads/Prod`? A unit is named from the root down",
         &format!("KR0092 Error team.toml:4 the organisation has 2 units `Twin`; {twins}"),
         "KR0092 Error team.toml:4 the organisation has no unit `nowhere`; those at the top are `Root`, `Workloads` or `Twin`",
-        "KR0026 Warning team.toml:7 `shp` matches no account that is looked at; did you mean `shop` (111122220002, 111122220003)?",
+        "KR0026 Warning team.toml:7 `shp` matches no account that is looked at; did you mean `Shop` (111122220002, 111122220003)?",
         "KR0026 Warning team.toml:7 `payments-*` matches no account that is looked at; accounts are named as in AWS Organizations, or by \
          their 12 digits",
         "KR0026 Warning team.toml:7 `111122220009` matches no account that is looked at; did you mean 111122220001 (`management`)?",

@@ -3,7 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use keyrota::{manifest, organization::Question};
+use keyrota::{
+    cloud::aws::sign_in,
+    manifest,
+    organization::Question,
+    report::unread::causes,
+    run::{Mode, Run},
+};
 use serde_json::json;
 
 use super::{prepared, shared, user_with_key};
@@ -124,7 +130,11 @@ async fn a_delegated_administrator_lists_and_enters_as_the_management_account_do
     );
 
     let from_management = plan(management);
-    assert_eq!(from_management["changes"], from_delegated["changes"]);
+    let users = |plan: &serde_json::Value| -> Vec<(String, String)> {
+        let changes = plan["changes"].as_array().expect("a list").iter();
+        changes.map(|one| (one["account"].to_string(), one["user"].to_string())).collect()
+    };
+    assert_eq!(users(&from_management), users(&from_delegated));
     assert_eq!(entered(management), BTreeSet::from([role(delegated), role(prod)]));
 
     let doctor = fixture.run(&folder, delegated, &["doctor"]);
@@ -189,6 +199,54 @@ async fn who_may_not_list_is_told_what_to_do() {
     // A unit that is none.
     let folder = self::folder(ORGANIZATION, &RULES.replace("Workloads/Prod", "Workload/Prod"));
     fixture.run(&folder, delegated, &["plan"]).exits(1).says(&["KR0092", "did you mean `Workloads/Prod`?"]);
+}
+
+/// An account that throttles when it is entered, or is suspended between the list and that, is one of those that could not be read, and
+/// stops no other; as many as there are of a cause are one, whatever AWS names in each message.
+#[tokio::test]
+async fn who_throttles_or_is_suspended_on_entering_is_one_line() {
+    let caller = prepared().await;
+    let ids = ["777700000101", "777700000102", "777700000103", "777700000104"];
+    let other = crate::emulator::account();
+    user_with_key(&other, "ci", 95).await;
+    let role = |id: &str| format!("arn:aws:iam::{id}:role/keyrota");
+    for (number, id) in ids.iter().enumerate() {
+        let fault = match number {
+            0 | 1 => Fault::error("AssumeRole", 400, "Throttling", "Rate exceeded"),
+            _ => {
+                let request = format!("00000000-0000-0000-0000-{number:012}");
+                let message = format!("Account {id} is suspended (Service: Sts; Request ID: {request})");
+                Fault::error("AssumeRole", 403, "AccessDenied", &message)
+            }
+        };
+        caller.add_fault(fault.only("role", &role(id)).forever());
+    }
+    let declared = ids.iter().map(|id| format!("[accounts.of-{id}]\nid = \"{id}\"\nrole = \"keyrota\"\n"));
+    let declared = declared.chain([format!("[accounts.fine]\nid = \"{}\"\nrole = \"keyrota\"\n", other.id)]);
+    let text = shared("") + "\n" + &declared.collect::<String>();
+    let rules = "version = 1\n[[rotate]]\nusers = [\"ci\"]\n";
+    let files = [("keyrota.toml", text.as_str()), ("team.toml", rules)];
+    let files = files.map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec())).into();
+    let now = chrono::Utc::now();
+    let manifest = manifest::load_files(files, now).manifest.expect("valid");
+    let signed_in = sign_in(&caller.settings(), None).await.unwrap_or_else(|error| panic!("{error}"));
+    let accounts: Vec<_> = manifest.accounts.iter().map(|(name, account)| (name.clone(), account)).collect();
+    let connected = signed_in.enter(&accounts).await.unwrap_or_else(|error| panic!("{error}"));
+    let unread: Vec<_> = connected.problems.into_iter().map(|problem| problem.unread()).collect();
+    let run = Run { not_entered: &unread, ..Run::new(&manifest, &connected.accounts, Mode::Plan, now) };
+    let planned = run.plan(&|_| {}).await.unwrap_or_else(|nothing| panic!("{nothing:?}"));
+    assert_eq!(planned.plan.changes.len(), 1, "the other is planned");
+    let causes: Vec<String> = causes(&planned.plan.accounts_unread).iter().map(ToString::to_string).collect();
+    let suspended =
+        "could not be assumed: Account <account> is suspended (Service: Sts; Request ID: <id>) (AccessDenied): ";
+    let [one, two] = &causes[..] else { panic!("{causes:#?}") };
+    for (cause, says, names) in [
+        (one, "Rate exceeded (Throttling): ", "of-777700000101, of-777700000102"),
+        (two, suspended, "of-777700000103, of-777700000104"),
+    ] {
+        assert!(cause.starts_with("2 accounts: role arn:aws:iam::<account>:role/keyrota "), "{cause}");
+        assert!(cause.contains(says) && cause.ends_with(names), "{cause}");
+    }
 }
 
 /// Every operation that manifests can ask for is one that AWS documents as read-only for delegated administrators.
