@@ -360,6 +360,17 @@ fn meant(written: &str, units: &[Unit]) -> String {
         ([_, ..], _) => {
             format!("did you mean {}? A unit is named from the root down", any_of(&below[..below.len().min(3)]))
         }
+        // The unit above is spelt as it is: what is below it is asked for.
+        ([], Some(near)) if written.strip_prefix(near).is_some_and(|rest| rest.starts_with('/')) => {
+            let is_child = |path: &&str| {
+                path.strip_prefix(near).and_then(|rest| rest.strip_prefix('/')).is_some_and(|rest| !rest.contains('/'))
+            };
+            let children: Vec<&str> = units.iter().map(|unit| unit.path.as_str()).filter(is_child).collect();
+            match children.len() {
+                0 => format!("{} has no units below it", quote(near)),
+                _ => format!("those below {} are {}", quote(near), any_of(children.iter().take(10))),
+            }
+        }
         ([], Some(near)) => format!("did you mean {}?", quote(near)),
         ([], None) => {
             let mut top: Vec<&str> =

@@ -67,7 +67,7 @@ fn near_name(written: &str, accounts: &[(&str, &str)]) -> Option<String> {
     let best = likely.iter().map(|(likeness, _)| *likeness).max_by(f64::total_cmp)?;
     let same = likely.iter().filter(|(likeness, _)| best - likeness < 0.001);
     let names: BTreeSet<String> = same.clone().map(|(_, name)| name.to_lowercase()).collect();
-    let near = same.clone().map(|(_, name)| *name).min().filter(|_| names.len() <= NAMED)?;
+    let near = same.clone().map(|(_, name)| *name).max().filter(|_| names.len() <= NAMED)?;
     let ids: BTreeSet<&str> =
         accounts.iter().filter(|(name, _)| name.to_lowercase() == near.to_lowercase()).map(|(_, id)| *id).collect();
     let more = ids.len().saturating_sub(NAMED);

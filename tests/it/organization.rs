@@ -110,7 +110,7 @@ fn units_and_exceptions_leave_accounts_out_and_declarations_win() {
 
 #[test]
 fn what_the_organisation_has_not_is_told_with_what_was_meant() {
-    let rules = "[[rotate]]\nusers = [\"*\"]\nunits = [\"Workload\", \"prod\", \"Twin\", \"nowhere\"]\n\
+    let rules = "[[rotate]]\nusers = [\"*\"]\nunits = [\"Workload\", \"prod\", \"Twin\", \"nowhere\", \"Workloads/Q\"]\n\
                  [[rotate]]\nusers = [\"x\"]\naccounts = [\"shp\", \"shop\", \"payments-*\", \"OLD\", \"111122220009\"]\n\
                  [[exempt]]\nuser = \"x\"\naccount = \"managment\"\nreason = \"r\"\n";
     let shared = format!("{ORGANIZATION}units = [\"Root\", \"Sandbox\"]\nexcept = [\"lab\", \"shop\"]\n");
@@ -132,7 +132,8 @@ fn what_the_organisation_has_not_is_told_with_what_was_meant() {
         "KR0092 Error team.toml:4 the organisation has no unit `prod`; did you mean `Workloads/Prod`? A unit is named from the root down",
         &format!("KR0092 Error team.toml:4 the organisation has 2 units `Twin`; {twins}"),
         "KR0092 Error team.toml:4 the organisation has no unit `nowhere`; those at the top are `Root`, `Workloads` or `Twin`",
-        "KR0026 Warning team.toml:7 `shp` matches no account that is looked at; did you mean `Shop` (111122220002, 111122220003)?",
+        "KR0092 Error team.toml:4 the organisation has no unit `Workloads/Q`; those below `Workloads` are `Workloads/Prod`",
+        "KR0026 Warning team.toml:7 `shp` matches no account that is looked at; did you mean `shop` (111122220002, 111122220003)?",
         "KR0026 Warning team.toml:7 `payments-*` matches no account that is looked at; accounts are named as in AWS Organizations, or by \
          their 12 digits",
         "KR0026 Warning team.toml:7 `111122220009` matches no account that is looked at; did you mean 111122220001 (`management`)?",
