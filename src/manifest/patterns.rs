@@ -4,7 +4,13 @@
 //! the fewest others have. All pieces are looked for in one pass over the name, and only the patterns of those that are there
 //! are tried. (`globset` does so for prefixes alone: 10,000 globs such as `u*-s7` take it half a millisecond a name.)
 
-use std::{cmp::Reverse, collections::HashMap, fmt, ops::Deref, sync::OnceLock};
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+    fmt,
+    ops::Deref,
+    sync::OnceLock,
+};
 
 use aho_corasick::AhoCorasick;
 
@@ -24,7 +30,7 @@ pub struct Patterns {
 impl Patterns {
     /// The first that matches a name.
     pub fn first(&self, name: &str) -> Option<&Pattern> {
-        self.matching(name).into_iter().next()
+        self.candidates(name).find(|pattern| pattern.matches(name))
     }
 
     /// Whether any matches a name.
@@ -34,21 +40,28 @@ impl Patterns {
 
     /// Whether a name stands there, without wildcards.
     pub fn names(&self, name: &str) -> bool {
-        self.matching(name).into_iter().any(Pattern::is_exact)
+        self.candidates(name).any(|pattern| pattern.is_exact() && pattern.matches(name))
     }
 
     /// Whether one is written like this, without case.
     pub(crate) fn is_written(&self, text: &str) -> bool {
-        self.matching(text).into_iter().any(|pattern| pattern.text.eq_ignore_ascii_case(text))
+        self.candidates(text).any(|pattern| pattern.text.eq_ignore_ascii_case(text))
     }
 
-    /// Those that match a name, in their order.
-    fn matching(&self, name: &str) -> Vec<&Pattern> {
-        if self.all.len() <= FEW {
-            return self.all.iter().filter(|pattern| pattern.matches(name)).collect();
-        }
-        let index = self.index.get_or_init(|| self.all.iter().enumerate().map(|(at, one)| (one, at)).collect());
-        index.candidates(name).into_iter().map(|at| &self.all[at]).filter(|pattern| pattern.matches(name)).collect()
+    /// Those that may match a name, in their order; of those that are written alike, the first.
+    fn candidates(&self, name: &str) -> impl Iterator<Item = &Pattern> {
+        let are_few = self.all.len() <= FEW;
+        let found = if are_few { Vec::new() } else { self.index().candidates(name) };
+        let few = if are_few { &self.all[..] } else { &[] };
+        few.iter().chain(found.into_iter().map(|at| &self.all[at]))
+    }
+
+    fn index(&self) -> &PatternIndex<usize> {
+        self.index.get_or_init(|| {
+            let mut seen = HashSet::new();
+            let distinct = self.all.iter().enumerate().filter(|(_, pattern)| seen.insert(pattern.text.as_str()));
+            distinct.map(|(at, pattern)| (pattern, at)).collect()
+        })
     }
 }
 
@@ -242,7 +255,8 @@ mod tests {
         for name in names {
             let one_by_one = patterns.iter().filter(|pattern| pattern.matches(name));
             let one_by_one: Vec<&str> = one_by_one.map(|pattern| pattern.text.as_str()).collect();
-            let at_once: Vec<&str> = patterns.matching(name).into_iter().map(|pattern| pattern.text.as_str()).collect();
+            let at_once = patterns.candidates(name).filter(|pattern| pattern.matches(name));
+            let at_once: Vec<&str> = at_once.map(|pattern| pattern.text.as_str()).collect();
             assert_eq!(at_once, one_by_one, "{name} by {texts:?}");
             assert_eq!(patterns.first(name).map(|pattern| pattern.text.as_str()), one_by_one.first().copied());
             let names_it = one_by_one.iter().any(|text| !text.contains(['*', '?']));

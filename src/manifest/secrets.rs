@@ -319,7 +319,11 @@ fn tokens(template: &str, user: Option<&Pattern>) -> Vec<Token> {
 
 /// Whether there is a name that both describe. The wildcards stand for what names of users may hold, and nothing has a case.
 pub(super) fn could_be_same(one: &Pattern, other: &Pattern) -> bool {
-    could_coincide(&tokens(USER, Some(one)), &tokens(USER, Some(other)))
+    // Most differ in the first letters or the last, and that is cheap to see.
+    let starts = one.literal_prefix().bytes().zip(other.literal_prefix().bytes());
+    let ends = one.literal_suffix().bytes().rev().zip(other.literal_suffix().bytes().rev());
+    starts.chain(ends).all(|(a, b)| a.eq_ignore_ascii_case(&b))
+        && could_coincide(&tokens(USER, Some(one)), &tokens(USER, Some(other)))
 }
 
 /// Whether there is a text that both describe. Wildcards stand for what names of users may hold.

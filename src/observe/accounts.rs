@@ -114,7 +114,7 @@ pub async fn observe_all<'a, C: Reads>(
         let lasts =
             if turn < AT_A_TIME { Duration::ZERO } else { earlier.expected(&cloud.account().id).unwrap_or_default() };
         let result = match survey.until {
-            Some(until) if began + lasts > until => {
+            Some(until) if began + lasts >= until => {
                 let error = earlier.not_begun(&format!("account {}", cloud.account()));
                 Err((UnreadAccount::new(cloud.account(), &error), None))
             }
