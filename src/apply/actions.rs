@@ -275,7 +275,8 @@ impl<C: Values> Step<'_, C> {
         };
         let (cloud, user) = (self.cloud, &self.change.user);
         let keys = match self.is_first {
-            true => self.unless_stopped(cloud.access_keys(user)).await??,
+            // On the heap: what calls AWS is large, and all that waits for it would be as large.
+            true => self.unless_stopped(Box::pin(cloud.access_keys(user))).await??,
             false => cloud.access_keys_after(user, &|keys| sorted(keys) == expected).await?,
         };
         if sorted(&keys) == expected {
@@ -287,14 +288,14 @@ impl<C: Values> Step<'_, C> {
     }
 
     /// Waits for what comes before the first change of a user: when the run is stopped meanwhile, that change is not begun.
-    async fn unless_stopped<T>(&self, read: impl Future<Output = T>) -> Result<T, Halt> {
+    async fn unless_stopped<T>(&self, read: impl Future<Output = T> + Unpin) -> Result<T, Halt> {
         let may_start = self.conditions.may_start;
         let stopped = async {
             while may_start() {
                 sleep(LOOK).await;
             }
         };
-        match select(pin!(read), pin!(stopped)).await {
+        match select(read, pin!(stopped)).await {
             Either::Left((read, _)) if may_start() => Ok(read),
             Either::Left(_) | Either::Right(_) => Err(Halt::Stopped),
         }
