@@ -169,8 +169,10 @@ where
     E: ProvideErrorMetadata + std::error::Error + 'static,
     F: Future<Output = Result<T, SdkError<E>>>,
 {
-    let throttle = aws.throttles.of(operation);
-    let answer = patiently(throttle, operation, request).await;
+    let is_refusal = |error: &SdkError<E>| Failure::of(operation, error).kind == ErrorKind::Throttled;
+    // Not by `patiently`: each future within another takes its place on the stack.
+    let answer = aws.throttles.of(operation).call_while(request, is_refusal, &|| true).await;
+    let answer = answer.map(|answer| answer.expect("it is always wanted"));
     explained(aws, region, operation, subject, answer)
 }
 
