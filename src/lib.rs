@@ -61,7 +61,7 @@ pub mod roster;
 pub mod run;
 pub mod template;
 pub mod time;
-mod unread;
+pub mod unread;
 pub mod untrusted;
 pub mod verdict;
 pub mod workload;

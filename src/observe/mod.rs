@@ -12,7 +12,7 @@ mod warnings;
 pub(crate) use self::warnings::{in_all, is_absence};
 pub use self::{
     account::{RosterAt, fetch, observe, observe_for},
-    accounts::{AT_A_TIME, AccountState, NothingRead, Observed, Reading, observe_all},
+    accounts::{AT_A_TIME, AccountState, NothingRead, Observed, Reading, Unlisted, observe_all},
     listing::{Listing, Progress, list},
     survey::{Depth, Survey, Whom},
     unmanaged::Unmanaged,
