@@ -194,7 +194,7 @@ fn said(problems: &[aws::Problem]) -> Vec<Problem> {
     let unread: Vec<UnreadAccount> = problems.iter().cloned().map(aws::Problem::unread).collect();
     let of_one = |account: &UnreadAccount| {
         let problem = problems.iter().zip(&unread).find(|(_, one)| std::ptr::eq(*one, account))?.0;
-        let aws::Problem { account, id: _, message, hint } = problem;
+        let aws::Problem { account, id: _, message, hint, is_throttled: _ } = problem;
         let place = account.as_ref().map_or_else(String::new, |(name, source)| format!("account {name} ({source}): "));
         Some(Problem { message: format!("{place}{message}"), hint: Some(hint.clone()) })
     };

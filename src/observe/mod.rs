@@ -8,7 +8,7 @@ mod resource_policy;
 mod survey;
 mod unmanaged;
 
-pub(crate) use self::accounts::{in_all, is_absence};
+pub(crate) use self::accounts::is_absence;
 pub use self::{
     account::{RosterAt, fetch, observe, observe_for},
     accounts::{AT_A_TIME, AccountState, NothingRead, Observed, Reading, merged, observe_all},

@@ -23,6 +23,7 @@ use super::{
     answer::Answers,
     channel_clients::Channels,
     client::{Aws, Throttles, patiently},
+    clients::Clients,
     error::Failure,
     github::GitHub,
     meter::Meter,
@@ -65,6 +66,8 @@ pub struct Problem {
     pub message: String,
     /// What to do about it.
     pub hint: String,
+    /// Whether AWS has refused it for coming too fast: another try has a chance.
+    pub is_throttled: bool,
 }
 
 /// Who the credentials belong to, as `GetCallerIdentity` tells.
@@ -102,7 +105,7 @@ pub async fn connect_with(
 /// # Errors
 /// There are none, or AWS does not take them.
 pub async fn sign_in(settings: &Settings, region: Option<&str>) -> Result<Caller, ConnectError> {
-    let caller = |message, hint| Problem { account: None, id: None, message, hint };
+    let caller = |message, hint| Problem { account: None, id: None, message, hint, is_throttled: false };
     let choice = if settings.target.is_some() { Choice::default() } else { Choice::of_environment() };
     let profiles = match &settings.target {
         // Its credentials are given.
@@ -140,7 +143,8 @@ pub async fn sign_in(settings: &Settings, region: Option<&str>) -> Result<Caller
         let place = origin.place("sts:GetCallerIdentity", &region);
         let message = format!("the AWS credentials could not be checked: {} ({place})", failure.message);
         let hint = origin.hint(&failure, &region);
-        ConnectError { problems: vec![caller(message, hint)] }
+        let is_throttled = failure.kind == ErrorKind::Throttled;
+        ConnectError { problems: vec![Problem { is_throttled, ..caller(message, hint) }] }
     })?;
     let (own_key, mail) = (meter.signed_with(), Throttle::new(settings.patience));
     let (topics, channels) = (Throttle::new(settings.patience), Channels::new(&config));
@@ -172,7 +176,8 @@ impl Caller {
                 let listed = self.in_time(self.organization(&question)).await.unwrap_or_else(|| {
                     let message = "the organisation could not be listed in time".to_owned();
                     let hint = "AWS refuses calls, or does not answer: the next run tries again".to_owned();
-                    Err(ConnectError { problems: vec![Problem { account: None, id: None, message, hint }] })
+                    let problem = Problem { account: None, id: None, message, hint, is_throttled: false };
+                    Err(ConnectError { problems: vec![problem] })
                 });
                 Ok(Found::within(manifest, &listed?, Some(self.account())))
             }
@@ -194,18 +199,21 @@ impl Caller {
             let message = "no account is left to look at".to_owned();
             let hint =
                 "look at `units` and `except` of [organization], and at which of its accounts are active".to_owned();
-            return Err(ConnectError { problems: vec![Problem { account: None, id: None, message, hint }] });
+            let problem = Problem { account: None, id: None, message, hint, is_throttled: false };
+            return Err(ConnectError { problems: vec![problem] });
         }
         let entering = declared.iter().map(|(name, account)| async move {
             let entered = self.in_time(connect_declared(self, name, account)).await.unwrap_or_else(|| {
                 let message = "not entered, for the time for that was over".to_owned();
-                Err((message, "AWS refuses calls, or does not answer: the next run tries again".to_owned()))
+                let hint = "AWS refuses calls, or does not answer: the next run tries again".to_owned();
+                Err(NotEntered { message, hint, is_throttled: false })
             });
-            entered.map_err(|(message, hint)| Problem {
+            entered.map_err(|NotEntered { message, hint, is_throttled }| Problem {
                 account: Some((name.clone(), account.source.clone())),
                 id: Some(account.id.clone()),
                 message,
                 hint,
+                is_throttled,
             })
         });
         let results: Vec<_> = stream::iter(entering).buffered(CONCURRENT_ENTRIES).collect().await;
@@ -308,8 +316,15 @@ pub(super) fn fixed(access_key: &str, secret_key: &str) -> Credentials {
     Credentials::new(access_key, secret_key, None, None, "keyrota")
 }
 
-/// The account, or what is wrong with it and the remedy.
-async fn connect_declared(caller: &Caller, name: &str, declared: &DeclaredAccount) -> Result<Aws, (String, String)> {
+/// What is wrong with an account that can't be entered, and the remedy.
+struct NotEntered {
+    message: String,
+    hint: String,
+    is_throttled: bool,
+}
+
+/// The account, or what is wrong with it.
+async fn connect_declared(caller: &Caller, name: &str, declared: &DeclaredAccount) -> Result<Aws, NotEntered> {
     let Caller { identity, config, sts_config, .. } = caller;
     let config = match &declared.region {
         Some(region) => config.to_builder().region(Region::new(region.clone())).build(),
@@ -320,7 +335,7 @@ async fn connect_declared(caller: &Caller, name: &str, declared: &DeclaredAccoun
         if identity.account != *id {
             let message = format!("the AWS credentials are of account {}, not {id}", identity.account);
             let hint = format!("add `role` to [accounts.{name}] to assume one there, or use credentials of {id}");
-            return Err((message, hint));
+            return Err(NotEntered { message, hint, is_throttled: false });
         }
         let own = Aws::new(identity, Some(name), &config, caller);
         return Ok(own.with_membership(declared));
@@ -350,7 +365,7 @@ async fn connect_declared(caller: &Caller, name: &str, declared: &DeclaredAccoun
                 true => "`role` in [organization]".to_owned(),
                 false => format!("`role` or `id` in [accounts.{name}]"),
             };
-            Err((message, format!("correct {place}")))
+            Err(NotEntered { message, hint: format!("correct {place}"), is_throttled: false })
         }
         Err(failure) => {
             let is_management = declared.membership.as_ref().is_some_and(|membership| membership.is_management);
@@ -371,7 +386,8 @@ async fn connect_declared(caller: &Caller, name: &str, declared: &DeclaredAccoun
                 ),
                 _ => caller.origin.hint(&failure, config.region().map(AsRef::as_ref).unwrap_or_default()),
             };
-            Err((format!("role {arn} could not be assumed: {}", failure.message), hint))
+            let message = format!("role {arn} could not be assumed: {}", failure.message);
+            Err(NotEntered { message, hint, is_throttled: failure.kind == ErrorKind::Throttled })
         }
     }
 }
@@ -380,32 +396,10 @@ impl Aws {
     fn new(identity: &Identity, name: Option<&str>, config: &SdkConfig, caller: &Caller) -> Self {
         let account = describe(identity, name, config);
         let meter = Meter::default();
-        // Every client has its own partition: one account's faults must not use up the retries of another. (The SDK's
-        // default is one for each service and region of the process.)
-        let iam = aws_sdk_iam::config::Builder::from(config)
-            .interceptor(Answers(meter.clone()))
-            .retry_classifier(NotThrottled)
-            .retry_partition(RetryPartition::custom("iam").build());
-        let secrets = aws_sdk_secretsmanager::config::Builder::from(config)
-            .interceptor(Answers(meter.clone()))
-            .retry_classifier(NotThrottled)
-            .retry_partition(RetryPartition::custom("secretsmanager").build());
-        let parameters = aws_sdk_ssm::config::Builder::from(config)
-            .interceptor(Answers(meter.clone()))
-            .retry_classifier(NotThrottled)
-            .retry_partition(RetryPartition::custom("ssm").build());
-        let mail = aws_sdk_sesv2::config::Builder::from(&caller.config)
-            .interceptor(Answers(meter.clone()))
-            .retry_classifier(NotThrottled)
-            .retry_partition(RetryPartition::custom("ses").build());
         Self {
             account,
-            iam: aws_sdk_iam::Client::from_conf(iam.build()),
-            secrets: aws_sdk_secretsmanager::Client::from_conf(secrets.build()),
-            parameters: aws_sdk_ssm::Client::from_conf(parameters.build()),
+            clients: Arc::new(Clients::new(config, &caller.config, &meter)),
             github: Arc::clone(&caller.github),
-            sts: sts(config, &meter),
-            mail: aws_sdk_sesv2::Client::from_conf(mail.build()),
             meter,
             channels: caller.channels.clone(),
             throttles: Throttles::new(&caller.settings, caller.mail.clone(), caller.topics.clone()),
@@ -513,17 +507,25 @@ impl fmt::Display for ConnectError {
     }
 }
 
+impl ConnectError {
+    /// Whether AWS has refused all of it for coming too fast.
+    #[must_use]
+    pub fn is_throttled(&self) -> bool {
+        self.problems.iter().all(|problem| problem.is_throttled)
+    }
+}
+
 impl Problem {
     /// The account as one that could not be read.
     pub fn unread(self) -> UnreadAccount {
-        let Self { account, id, message, hint } = self;
+        let Self { account, id, message, hint, .. } = self;
         UnreadAccount { id, name: account.map(|(name, _)| name), error: message, hint: Some(hint) }
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { account, id: _, message, hint } = self;
+        let Self { account, id: _, message, hint, is_throttled: _ } = self;
         if let Some((name, source)) = account {
             write!(f, "account {name} ({source}): ")?;
         }

@@ -6,6 +6,7 @@ mod calls;
 mod channel_clients;
 mod channels;
 mod client;
+mod clients;
 mod connect;
 mod credential_report;
 mod error;

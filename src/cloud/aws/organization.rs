@@ -264,7 +264,8 @@ impl Organizations {
             },
             _ => general(),
         };
-        Problem { account: None, id: None, message: refusal.to_string(), hint }
+        let is_throttled = failure.kind == ErrorKind::Throttled;
+        Problem { account: None, id: None, message: refusal.to_string(), hint, is_throttled }
     }
 }
 

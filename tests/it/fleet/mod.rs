@@ -7,7 +7,10 @@
 //! merge is told by hand, and so is what a map writes of children that failed.
 
 mod fits;
+mod machine;
+mod merge;
 mod setup;
+mod steps;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

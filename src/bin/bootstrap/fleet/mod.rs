@@ -4,12 +4,21 @@ mod account;
 mod list;
 mod merge;
 
+use std::{io, path::Path};
+
 use keyrota::{
-    cloud::{ArchiveError, aws::Bucket},
+    cloud::{Archive, ArchiveError, aws::Bucket},
+    fleet::{Attempt, Listed, RunAccounts, RunId, accounts, results},
     history::BadPlace,
 };
+use serde_json::Value;
+use tokio::time::timeout_at;
 
-use crate::{failure::Failure, store::Store};
+use crate::{
+    failure::Failure,
+    function::{Invocation, in_millis},
+    store::Store,
+};
 
 /// Names the bucket, and what its objects begin with: `s3://BUCKET/PREFIX`.
 const VARIABLE: &str = "KEYROTA_FLEET";
@@ -18,6 +27,10 @@ const VARIABLE: &str = "KEYROTA_FLEET";
 pub struct Fleet {
     pub store: Store,
 }
+
+/// A step fails so long before its deadline, in milliseconds, if it has not ended: a state machine tries nothing again that is
+/// killed.
+const TO_FAIL: i64 = 2_000;
 
 impl Fleet {
     /// `None`: runs are not in parts.
@@ -34,16 +47,102 @@ impl Fleet {
         Failure { kind: "NoBucket", message }
     }
 
+    /// What a step yields, as long as there is time.
+    ///
+    /// # Errors
+    /// As the step; or its time is over, because S3 refuses all calls for coming too fast, or for another reason.
+    pub async fn in_time(
+        &self,
+        step: impl Future<Output = Result<Value, Failure>>,
+        invocation: &Invocation,
+    ) -> Result<Value, Failure> {
+        let left = invocation.deadline.saturating_sub(chrono::Utc::now().timestamp_millis());
+        let Some(until) = in_millis(left.saturating_sub(TO_FAIL)) else { return step.await };
+        match timeout_at(until, step).await {
+            Ok(ended) => ended,
+            Err(_) => {
+                let is_refusing = self.store.bucket().await.is_ok_and(Bucket::is_refusing);
+                let message = "the step was given up, for its time was over: what it has done is done".to_owned();
+                Err(Failure { kind: "OutOfTime", message }.throttled_if(is_refusing))
+            }
+        }
+    }
+
     async fn bucket(&self) -> Result<&Bucket, Failure> {
         self.store.bucket().await.map_err(no_bucket)
     }
 }
 
 /// What is in the bucket could not be read or added to.
-fn no_bucket(ArchiveError { message, hint }: ArchiveError) -> Failure {
+fn no_bucket(ArchiveError { message, hint, is_throttled }: ArchiveError) -> Failure {
     let message = match hint {
         Some(hint) => format!("{message}; {hint}"),
         None => message,
     };
-    Failure { kind: "NoBucket", message }
+    Failure { kind: "NoBucket", message }.throttled_if(is_throttled)
+}
+
+/// What a run puts down on its way could not be.
+fn no_room(error: &io::Error) -> Failure {
+    let message = format!(
+        "the parts of the run could not be put down in {}: {error}; give the function more ephemeral storage",
+        std::env::temp_dir().display()
+    );
+    Failure { kind: "NoRoom", message }
+}
+
+/// Adds what was written into a file of this machine.
+async fn add_written(
+    bucket: &Bucket,
+    name: &str,
+    write: impl FnOnce(&mut io::BufWriter<&mut tempfile::NamedTempFile>) -> io::Result<()>,
+) -> Result<(), Failure> {
+    let mut file = tempfile::NamedTempFile::new().map_err(|error| no_room(&error))?;
+    let mut writer = io::BufWriter::new(&mut file);
+    let written = write(&mut writer).and_then(|()| io::Write::flush(&mut writer));
+    drop(writer);
+    written.map_err(|error| no_room(&error))?;
+    let path: &Path = file.path();
+    bucket.add_file(name, path).await.map_err(no_bucket)
+}
+
+/// Each time that a run has listed its accounts, the first one first.
+///
+/// # Errors
+/// One of the lists can't be read, or is none of them.
+async fn lists(bucket: &Bucket, run: &RunId) -> Result<Vec<RunAccounts>, Failure> {
+    let files = bucket.within(&accounts(run));
+    let mut lists = Vec::new();
+    for name in files.names("").await.map_err(no_bucket)? {
+        let text = files.content(&name).await.map_err(no_bucket)?;
+        let list = RunAccounts::parse(&text).map_err(|error| Failure {
+            kind: "BadRun",
+            message: format!(
+                "the list {name} of the run {run} can't be used: {error}; start another execution without `run`"
+            ),
+        })?;
+        lists.push(list);
+    }
+    Ok(lists)
+}
+
+/// What a result says.
+///
+/// # Errors
+/// It could not be read; or, in words, it is none of this account and this invocation.
+async fn attempt(
+    bucket: &Bucket,
+    run: &RunId,
+    listed: &Listed,
+    name: &str,
+    made: &str,
+    is_good: bool,
+) -> Result<Result<Attempt, String>, Failure> {
+    let text = bucket.within(&results(run)).content(name).await.map_err(no_bucket)?;
+    let attempt = Attempt::parse(&text, run, &listed.id, made).and_then(|attempt| match attempt.is_good() == is_good {
+        true => Ok(attempt),
+        false if is_good => Err("it is called done, and says that not everything was".to_owned()),
+        false => Err("it is called failed, and says that nothing did".to_owned()),
+    });
+    Ok(attempt)
 }
