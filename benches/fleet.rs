@@ -54,8 +54,8 @@ const USERS: usize = 500;
 const DUE: usize = 50;
 /// A fleet's invocation, before its first call.
 const START: Duration = Duration::from_millis(200);
-/// Calls of an invocation beside its run: who it is, its role twice, what it has done before, and its result.
-const BESIDE: usize = 5;
+/// Calls of an invocation beside its run: who it is, its role twice, what it has done before, the list twice, its mark and its result.
+const BESIDE: usize = 8;
 /// Results that the merge reads at the same time.
 const READ_AT_A_TIME: usize = 8;
 /// What an invocation is called.

@@ -33,7 +33,10 @@ pub async fn call_all(accounts: usize, gives_back: bool) -> usize {
         .map(|number| {
             let (id, source) = (super::id(number), Source { file: "m".into(), line: 1 });
             let role = Some("keyrota".to_owned());
-            (number.to_string(), DeclaredAccount { source, id, role, region: None, external_id: None, membership: None })
+            (
+                number.to_string(),
+                DeclaredAccount { source, id, role, region: None, external_id: None, membership: None },
+            )
         })
         .collect();
     let declared: Vec<(String, &DeclaredAccount)> = declared.iter().map(|(name, one)| (name.clone(), one)).collect();

@@ -33,7 +33,10 @@ use keyrota::{
 };
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
-use tokio::{sync::Mutex, time::Instant};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout_at},
+};
 
 use crate::{
     event::{Asked, Event, Step, asked},
@@ -52,6 +55,10 @@ const TO_TELL: i64 = 20_000;
 
 /// A message that nobody has taken so long before the deadline is given up, in milliseconds: what was done is recorded then.
 pub const TO_RECORD: i64 = 8_000;
+
+/// A step of a run in parts fails so long before its deadline, in milliseconds, if it has not ended: a state machine tries nothing
+/// again that is killed.
+const TO_FAIL: i64 = 2_000;
 
 /// A report takes no longer than this, in milliseconds.
 const REPORT: i64 = 15_000;
@@ -128,7 +135,7 @@ impl Function {
                         Step::Merge(after) => fleet.merge(self, &run, after, &invocation).await,
                     }
                 };
-                fleet.in_time(work, &invocation).await
+                in_time(fleet, work, &invocation).await
             }
         }
     }
@@ -252,6 +259,27 @@ impl Function {
         let loaded = manifest::load(&self.manifests, now);
         loaded.diagnostics.iter().for_each(warn);
         loaded.manifest.ok_or_else(|| broken(&loaded.diagnostics))
+    }
+}
+
+/// What a step yields, as long as there is time.
+///
+/// # Errors
+/// As the step; or its time is over, because S3 refuses all calls for coming too fast, or for another reason.
+async fn in_time(
+    fleet: &Fleet,
+    step: impl Future<Output = Result<Value, Failure>>,
+    invocation: &Invocation,
+) -> Result<Value, Failure> {
+    let left = invocation.deadline.saturating_sub(Utc::now().timestamp_millis());
+    let Some(until) = in_millis(left.saturating_sub(TO_FAIL)) else { return step.await };
+    match timeout_at(until, step).await {
+        Ok(ended) => ended,
+        Err(_) => {
+            let is_refusing = fleet.store.bucket().await.is_ok_and(aws::Bucket::is_refusing);
+            let message = "the step was given up, for its time was over: what it has done is done".to_owned();
+            Err(Failure { kind: "OutOfTime", message }.throttled_if(is_refusing))
+        }
     }
 }
 

@@ -5,15 +5,19 @@ use std::path::Path;
 use aws_config::SdkConfig;
 use aws_sdk_s3::{
     Client,
-    config::retry::RetryPartition,
+    config::{
+        interceptors::InterceptorContext,
+        retry::{ClassifyRetry, RetryAction, RetryPartition},
+    },
     error::{ProvideErrorMetadata, SdkError},
     primitives::ByteStream,
 };
+use aws_smithy_runtime_api::client::retries::classifiers::RetryClassifierPriority;
 
 use super::{
     answer::Answers,
     client::patiently,
-    connect::{NotThrottled, load},
+    connect::load,
     error::{Failure, malformed},
     meter::Meter,
     profile::Choice,
@@ -51,7 +55,7 @@ impl Bucket {
         let config = load(settings, &choice).await;
         let builder = aws_sdk_s3::config::Builder::from(&config)
             .interceptor(Answers(Meter::default()))
-            .retry_classifier(NotThrottled)
+            .retry_classifier(NotSlowedDown)
             .retry_partition(RetryPartition::custom("s3").build())
             // A name of one's own for the host of each bucket is what emulators have not.
             .force_path_style(has_own_endpoint(&config));
@@ -188,6 +192,32 @@ impl Archive for Bucket {
         let content = answer.body.collect().await;
         let content = content.map_err(|error| Self::failed(format!("{}: {error}", self.place(name))))?;
         Ok(content.to_vec())
+    }
+}
+
+/// Leaves what S3 refuses for coming too fast to [`Throttle`]. It says so by a status that other services have for faults of theirs, and
+/// that the SDK takes for one.
+#[derive(Debug)]
+struct NotSlowedDown;
+
+impl ClassifyRetry for NotSlowedDown {
+    fn name(&self) -> &'static str {
+        "NotSlowedDown"
+    }
+
+    fn classify_retry(&self, _: &InterceptorContext) -> RetryAction {
+        RetryAction::NoActionIndicated
+    }
+
+    fn classify_retry_v2(&self, context: &InterceptorContext, _: &RetryAction) -> RetryAction {
+        match context.response().map(|response| response.status().as_u16()) {
+            Some(429 | 503) => RetryAction::RetryForbidden,
+            _ => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn priority(&self) -> RetryClassifierPriority {
+        RetryClassifierPriority::run_after(RetryClassifierPriority::transient_error_classifier())
     }
 }
 

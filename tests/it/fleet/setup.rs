@@ -248,7 +248,7 @@ impl Fleet {
     pub fn listed(&self, run: &str, account: &str) -> Value {
         let names = self.objects("fleet", &format!("runs/{run}/enforce/accounts/"));
         let all: Value = serde_json::from_str(&self.object("fleet", &names[0])).expect("JSON");
-        all.as_array().expect("a list").iter().find(|one| one["id"] == account).expect("listed").clone()
+        all["accounts"].as_array().expect("a list").iter().find(|one| one["id"] == account).expect("listed").clone()
     }
 
     /// The lines of metrics in the log.

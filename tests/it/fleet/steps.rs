@@ -190,7 +190,7 @@ async fn what_aws_throttles_is_named_so_that_it_is_tried_again() {
     let steps = Steps::new().await;
     let (home, function) = (steps.home(), &steps.function);
     // What is refused to the last is given up a little before.
-    let short = |service: &str| Duration::from_secs(if service == "S3" { 3 } else { 5 });
+    let short = Duration::from_secs(5);
     assert_eq!(steps.list("r", "enforce").expect("a list"), 3);
     let [own, far] = [steps.item("r", 0).await, steps.item("r", 1).await];
     let (list, merge) = (Steps::list_event("r", "enforce"), Steps::merge_event("r", "enforce"));
@@ -213,7 +213,7 @@ async fn what_aws_throttles_is_named_so_that_it_is_tried_again() {
     ] {
         steps.accounts[of].add_fault(fault);
         for (step, event) in steps_of_run {
-            throttled(function.invoke_within(short(service), event), &format!("{service} in the step {step}"));
+            throttled(function.invoke_within(short, event), &format!("{service} in the step {step}"));
         }
         steps.accounts[of].calm();
     }
@@ -231,10 +231,7 @@ async fn what_aws_throttles_is_named_so_that_it_is_tried_again() {
     steps.write("keyrota.toml", &format!("{MANIFEST}{organization}"));
     let refusal = Fault::error("ListAccounts", 400, "TooManyRequestsException", "You have sent too many requests");
     home.add_fault(refusal.forever());
-    throttled(
-        function.invoke_within(short("Organizations"), &Steps::list_event("o", "enforce")),
-        "Organizations in the list",
-    );
+    throttled(function.invoke_within(short, &Steps::list_event("o", "enforce")), "Organizations in the list");
     home.calm();
     // What is refused otherwise is not tried again.
     home.add_fault(Fault::error("ListAccounts", 400, "AccessDeniedException", "No.").forever());

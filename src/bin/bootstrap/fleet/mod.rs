@@ -11,14 +11,8 @@ use keyrota::{
     fleet::{Attempt, Listed, RunAccounts, RunId, accounts, results},
     history::BadPlace,
 };
-use serde_json::Value;
-use tokio::time::timeout_at;
 
-use crate::{
-    failure::Failure,
-    function::{Invocation, in_millis},
-    store::Store,
-};
+use crate::{failure::Failure, store::Store};
 
 /// Names the bucket, and what its objects begin with: `s3://BUCKET/PREFIX`.
 const VARIABLE: &str = "KEYROTA_FLEET";
@@ -27,10 +21,6 @@ const VARIABLE: &str = "KEYROTA_FLEET";
 pub struct Fleet {
     pub store: Store,
 }
-
-/// A step fails so long before its deadline, in milliseconds, if it has not ended: a state machine tries nothing again that is
-/// killed.
-const TO_FAIL: i64 = 2_000;
 
 impl Fleet {
     /// `None`: runs are not in parts.
@@ -45,27 +35,6 @@ impl Fleet {
     pub fn missing() -> Failure {
         let message = format!("a step of a fleet needs a bucket: set {VARIABLE} to s3://BUCKET/PREFIX");
         Failure { kind: "NoBucket", message }
-    }
-
-    /// What a step yields, as long as there is time.
-    ///
-    /// # Errors
-    /// As the step; or its time is over, because S3 refuses all calls for coming too fast, or for another reason.
-    pub async fn in_time(
-        &self,
-        step: impl Future<Output = Result<Value, Failure>>,
-        invocation: &Invocation,
-    ) -> Result<Value, Failure> {
-        let left = invocation.deadline.saturating_sub(chrono::Utc::now().timestamp_millis());
-        let Some(until) = in_millis(left.saturating_sub(TO_FAIL)) else { return step.await };
-        match timeout_at(until, step).await {
-            Ok(ended) => ended,
-            Err(_) => {
-                let is_refusing = self.store.bucket().await.is_ok_and(Bucket::is_refusing);
-                let message = "the step was given up, for its time was over: what it has done is done".to_owned();
-                Err(Failure { kind: "OutOfTime", message }.throttled_if(is_refusing))
-            }
-        }
     }
 
     async fn bucket(&self) -> Result<&Bucket, Failure> {
@@ -115,13 +84,13 @@ async fn lists(bucket: &Bucket, run: &RunId) -> Result<Vec<RunAccounts>, Failure
     let mut lists = Vec::new();
     for name in files.names("").await.map_err(no_bucket)? {
         let text = files.content(&name).await.map_err(no_bucket)?;
-        let list = RunAccounts::parse(&text).map_err(|error| Failure {
+        let all = RunAccounts::parse(&text).map_err(|error| Failure {
             kind: "BadRun",
             message: format!(
                 "the list {name} of the run {run} can't be used: {error}; start another execution without `run`"
             ),
         })?;
-        lists.push(list);
+        lists.push(all);
     }
     Ok(lists)
 }
