@@ -291,7 +291,7 @@ fn no_access(error: ConnectError) -> Failure {
 pub async fn sign_in(manifest: &Manifest, enter_until: Option<Instant>) -> Result<Caller, Failure> {
     let settings = aws::Settings::delivering(&manifest.deliver);
     // Who is refused until the time is over would not know that it was refused.
-    let left = enter_until.map(|until| until.saturating_duration_since(Instant::now()).mul_f64(0.75));
+    let left = enter_until.map(|until| until.saturating_duration_since(Instant::now()).mul_f64(0.5));
     let patience = left.unwrap_or(settings.patience).min(settings.patience);
     let settings = aws::Settings { enter_until, patience, ..settings };
     aws::sign_in(&settings, manifest.region()).await.map_err(no_access)

@@ -5,14 +5,10 @@ use std::path::Path;
 use aws_config::SdkConfig;
 use aws_sdk_s3::{
     Client,
-    config::{
-        interceptors::InterceptorContext,
-        retry::{ClassifyRetry, RetryAction, RetryPartition},
-    },
+    config::retry::RetryPartition,
     error::{ProvideErrorMetadata, SdkError},
     primitives::ByteStream,
 };
-use aws_smithy_runtime_api::client::retries::classifiers::RetryClassifierPriority;
 
 use super::{
     answer::Answers,
@@ -21,6 +17,7 @@ use super::{
     error::{Failure, malformed},
     meter::Meter,
     profile::Choice,
+    retries::NotSlowedDown,
     settings::Settings,
 };
 use crate::{
@@ -192,32 +189,6 @@ impl Archive for Bucket {
         let content = answer.body.collect().await;
         let content = content.map_err(|error| Self::failed(format!("{}: {error}", self.place(name))))?;
         Ok(content.to_vec())
-    }
-}
-
-/// Leaves what S3 refuses for coming too fast to [`Throttle`]. It says so by a status that other services have for faults of theirs, and
-/// that the SDK takes for one.
-#[derive(Debug)]
-struct NotSlowedDown;
-
-impl ClassifyRetry for NotSlowedDown {
-    fn name(&self) -> &'static str {
-        "NotSlowedDown"
-    }
-
-    fn classify_retry(&self, _: &InterceptorContext) -> RetryAction {
-        RetryAction::NoActionIndicated
-    }
-
-    fn classify_retry_v2(&self, context: &InterceptorContext, _: &RetryAction) -> RetryAction {
-        match context.response().map(|response| response.status().as_u16()) {
-            Some(429 | 503) => RetryAction::RetryForbidden,
-            _ => RetryAction::NoActionIndicated,
-        }
-    }
-
-    fn priority(&self) -> RetryClassifierPriority {
-        RetryClassifierPriority::run_after(RetryClassifierPriority::transient_error_classifier())
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use aws_config::SdkConfig;
 use aws_sdk_iam::config::retry::RetryPartition;
 
-use super::{answer::Answers, connect::NotThrottled, meter::Meter};
+use super::{answer::Answers, meter::Meter, retries::NotThrottled};
 
 /// What is needed to call an account's services, and the clients that are there.
 pub(super) struct Clients {

@@ -7,14 +7,7 @@ use aws_config::{
     timeout::TimeoutConfig,
 };
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
-use aws_sdk_iam::config::{
-    interceptors::InterceptorContext,
-    retry::{ClassifyRetry, RetryAction, RetryPartition},
-};
-use aws_smithy_runtime_api::client::retries::{
-    ErrorKind as RetryKind,
-    classifiers::{RetryClassifierPriority, RetryReason},
-};
+use aws_sdk_iam::config::retry::RetryPartition;
 use futures::{StreamExt, stream};
 use secrecy::ExposeSecret;
 use tokio::time::timeout_at;
@@ -29,6 +22,7 @@ use super::{
     meter::Meter,
     origin::Origin,
     profile::{Choice, Fault, Profiles},
+    retries::NotThrottled,
     settings::Settings,
     wire::wire,
 };
@@ -429,34 +423,6 @@ fn sts(config: &SdkConfig, meter: &Meter) -> aws_sdk_sts::Client {
         .retry_classifier(NotThrottled)
         .retry_partition(RetryPartition::custom("sts").build());
     aws_sdk_sts::Client::from_conf(config.build())
-}
-
-/// Leaves what AWS refuses for coming too fast to [`Throttle`]: the SDK gives up after a few attempts, and all calls of a
-/// client together have a quota of them.
-#[derive(Debug)]
-pub(super) struct NotThrottled;
-
-impl ClassifyRetry for NotThrottled {
-    fn name(&self) -> &'static str {
-        "NotThrottled"
-    }
-
-    fn classify_retry(&self, _: &InterceptorContext) -> RetryAction {
-        RetryAction::NoActionIndicated
-    }
-
-    fn classify_retry_v2(&self, _: &InterceptorContext, previous: &RetryAction) -> RetryAction {
-        match previous {
-            RetryAction::RetryIndicated(RetryReason::RetryableError { kind: RetryKind::ThrottlingError, .. }) => {
-                RetryAction::RetryForbidden
-            }
-            _ => RetryAction::NoActionIndicated,
-        }
-    }
-
-    fn priority(&self) -> RetryClassifierPriority {
-        RetryClassifierPriority::run_after(RetryClassifierPriority::transient_error_classifier())
-    }
 }
 
 async fn identify(sts: &aws_sdk_sts::Client, throttle: &Throttle) -> Result<Identity, Failure> {

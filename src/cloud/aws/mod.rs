@@ -20,6 +20,7 @@ mod policies;
 mod probe;
 mod profile;
 mod read;
+mod retries;
 mod secrets;
 mod settings;
 mod webhook;

@@ -16,10 +16,11 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::{
     answer::Answers,
     client::patiently,
-    connect::{Caller, ConnectError, NotThrottled, Problem},
+    connect::{Caller, ConnectError, Problem},
     error::Failure,
     meter::Meter,
     read::pages_or,
+    retries::NotThrottled,
 };
 use crate::{
     cloud::throttle::{Throttle, Unanswered},
