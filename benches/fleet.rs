@@ -209,8 +209,9 @@ async fn invocation(manifest: &Manifest, remote: Remote) -> (Attempt, usize, f64
     let of = clouds[0].account();
     let account = Listed { id: of.id.clone(), name: of.name.clone(), membership: None, unread_since: None };
     let run = run_id();
-    let (began, ended) = (now(), now());
-    let about = AboutAttempt { run: &run, account: &account, made: MADE, manifests: "m", began, ended, commit: None };
+    let (at, manifests) = (now(), "m");
+    let about =
+        AboutAttempt { run: &run, account: &account, made: MADE, manifests, began: at, ended: at, commit: None };
     let attempt = Attempt::new(&about, &planned, Some(&applied), None);
     (attempt, clouds[0].server.count() + BESIDE, began.elapsed().as_secs_f64())
 }

@@ -31,7 +31,7 @@ module "rotation" {
   schedules    = var.schedules
 
   # TO DECIDE: whose keys could ever be rotated, whatever the manifests say, by path or ARN: no administrators.
-  boundary = { users = {boundary} }
+  boundary     = { users = {boundary} }
   alarm_emails = [] # TO DECIDE: who hears of alarms.
 {github}}
 

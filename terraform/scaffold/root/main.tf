@@ -31,7 +31,7 @@ module "rotation" {
   schedules    = var.schedules
 
   # TO DECIDE: whose keys could ever be rotated, whatever the manifests say, by path or ARN: no administrators.
-  boundary = { users = ["/ci/", "/platform/", "arn:aws:iam::111122223333:user/alice", "arn:aws:iam::111122223333:user/svc-billing", "arn:aws:iam::111122223333:user/svc-invoices", "arn:aws:iam::111122223333:user/svc-mailer", "arn:aws:iam::111122223333:user/svc-reports", "arn:aws:iam::111122223333:user/svc-sap"] }
+  boundary     = { users = ["/ci/", "/platform/", "arn:aws:iam::111122223333:user/alice", "arn:aws:iam::111122223333:user/svc-billing", "arn:aws:iam::111122223333:user/svc-invoices", "arn:aws:iam::111122223333:user/svc-mailer", "arn:aws:iam::111122223333:user/svc-reports", "arn:aws:iam::111122223333:user/svc-sap"] }
   alarm_emails = [] # TO DECIDE: who hears of alarms.
 
   github = { repository = "example/access-keys" }

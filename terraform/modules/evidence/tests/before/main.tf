@@ -26,7 +26,11 @@ resource "aws_s3_bucket_ownership_controls" "this" {
 }
 
 resource "aws_s3_bucket_public_access_block" "this" {
-  bucket = aws_s3_bucket.this.id
+  bucket                  = aws_s3_bucket.this.id
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
 }
 
 resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
@@ -50,6 +54,10 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
 
     expiration {
       days = 30
+    }
+
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 1
     }
   }
 }
@@ -81,7 +89,11 @@ resource "aws_s3_bucket_ownership_controls" "log" {
 }
 
 resource "aws_s3_bucket_public_access_block" "log" {
-  bucket = aws_s3_bucket.log.id
+  bucket                  = aws_s3_bucket.log.id
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
 }
 
 resource "aws_s3_bucket_server_side_encryption_configuration" "log" {
@@ -105,6 +117,10 @@ resource "aws_s3_bucket_lifecycle_configuration" "log" {
 
     expiration {
       days = 30
+    }
+
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 1
     }
   }
 }
