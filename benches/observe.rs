@@ -14,9 +14,7 @@ mod remote;
 
 use std::{
     collections::BTreeMap,
-    env,
-    fmt::Write as _,
-    fs,
+    env, fs,
     process::Command,
     time::{Duration, Instant},
 };
@@ -63,17 +61,38 @@ enum What {
     Review(usize),
     /// The planner alone.
     Planner(usize),
-    /// Who is in scope, of so many users and rules.
-    Roster(usize, usize),
+    /// Who is in scope, of so many users and rules of a kind.
+    Roster(Selectors, usize, usize),
+    /// Manifests of so many rules that deliver to GitHub, from two accounts, checked.
+    Check(usize),
     /// What an auditor asks of so many users, after the reads, in every format.
     Evidence(usize),
     /// A simulated account in a file.
     File(usize),
 }
 
+/// What rules select by: each by one of its own.
+#[derive(Clone, Copy)]
+enum Selectors {
+    Exact,
+    Prefix,
+    Suffix,
+    Middle,
+    Within,
+    Question,
+    Tags,
+    TagGlobs,
+    Groups,
+    Paths,
+    /// Everyone, but for so many globs.
+    Except,
+    /// As many globs in one list.
+    List,
+}
+
 /// What it is called, what it measures, and at most how many times as long as the plain loop, or how many seconds or calls, it
 /// may take.
-const LINES: [(&str, What, f64); 20] = [
+const LINES: [(&str, What, f64); 33] = [
     ("plan, 1,000 users", What::Run(Mode::Plan, 1_000, None), 0.125),
     ("plan, 5,000 users", What::Run(Mode::Plan, 5_000, None), 0.125),
     ("plan and apply, 300 users", What::Run(Mode::Enforce, 300, None), 0.2),
@@ -88,9 +107,22 @@ const LINES: [(&str, What, f64); 20] = [
     ("two plans at once, 1,000 users, 10 a second", What::Two(1_000, 10.0), 1.15),
     ("plan, 5,000 users, 10 % refused at random", What::Chance(5_000, 0.1), 1.5),
     ("plan, 5,000 users, 33 % refused at random", What::Chance(5_000, 0.33), 3.0),
+    ("plan, 5,000 users, 50 % refused at random", What::Chance(5_000, 0.5), 4.0),
     ("plan --base, 5,000 rotations caused", What::Review(5_000), 3.0),
     ("the planner alone, 100,000 users", What::Planner(100_000), 0.2),
-    ("who is in scope, 20,000 users, 10,000 globs", What::Roster(20_000, 10_000), 1.0),
+    ("in scope, 20,000 users, 10,000 names", What::Roster(Selectors::Exact, 20_000, 10_000), 1.0),
+    ("in scope, 20,000 users, 10,000 rules `uN-*`", What::Roster(Selectors::Prefix, 20_000, 10_000), 1.0),
+    ("in scope, 20,000 users, 10,000 rules `*-sN`", What::Roster(Selectors::Suffix, 20_000, 10_000), 1.0),
+    ("in scope, 20,000 users, 10,000 rules `u*-sN`", What::Roster(Selectors::Middle, 20_000, 10_000), 1.0),
+    ("in scope, 20,000 users, 10,000 rules `*-mN-*`", What::Roster(Selectors::Within, 20_000, 10_000), 1.0),
+    ("in scope, 20,000 users, 10,000 rules `?N-*s*`", What::Roster(Selectors::Question, 20_000, 10_000), 1.0),
+    ("in scope, 20,000 users, 10,000 rules by tag", What::Roster(Selectors::Tags, 20_000, 10_000), 1.0),
+    ("in scope, 20,000 users, 10,000 globs of a tag", What::Roster(Selectors::TagGlobs, 20_000, 10_000), 1.0),
+    ("in scope, 20,000 users, 10,000 rules by group", What::Roster(Selectors::Groups, 20_000, 10_000), 1.0),
+    ("in scope, 20,000 users, 10,000 rules by path", What::Roster(Selectors::Paths, 20_000, 10_000), 1.0),
+    ("in scope, 20,000 users, 10,000 `except`", What::Roster(Selectors::Except, 20_000, 10_000), 1.0),
+    ("in scope, 20,000 users, 10,000 globs in a rule", What::Roster(Selectors::List, 20_000, 10_000), 1.0),
+    ("checked, 10,000 rules that deliver to GitHub", What::Check(10_000), 5.0),
     ("the report, 5,000 users, in every format", What::Evidence(5_000), 3.0),
     ("a file of 20,000 users, planned", What::File(20_000), 1.0),
     ("a file of 100,000 users, planned", What::File(100_000), 5.0),
@@ -134,7 +166,8 @@ fn measure(what: What) -> Figures {
         }),
         What::Review(users) => of_processor(reviewed(users)),
         What::Planner(users) => of_processor(planner(users)),
-        What::Roster(users, rules) => of_processor(scoped(users, rules)),
+        What::Roster(by, users, rules) => of_processor(scoped(by, users, rules)),
+        What::Check(rules) => of_processor(checked(rules)),
         What::Evidence(users) => of_processor(reported(users)),
         What::File(users) => of_processor(filed(users)),
     }
@@ -152,9 +185,12 @@ fn table() {
         let numbers: Vec<f64> = output.split_whitespace().map(|number| number.parse().expect("a number")).collect();
         let [calls, seconds, plain, memory] = numbers[..] else { panic!("{name}: {output}") };
         let (measured, unit) = match what {
-            What::Review(_) | What::Planner(_) | What::Roster(..) | What::Evidence(_) | What::File(_) => {
-                (seconds, " s")
-            }
+            What::Review(_)
+            | What::Planner(_)
+            | What::Roster(..)
+            | What::Check(_)
+            | What::Evidence(_)
+            | What::File(_) => (seconds, " s"),
             What::Evenly(_) => (calls, " calls"),
             What::Run(..) | What::Silence(..) | What::Two(..) | What::Chance(..) => (seconds / plain, ""),
         };
@@ -271,22 +307,78 @@ fn at_rest(mut world: World) -> World {
     world
 }
 
-/// Resolves so many users against so many rules, each a glob of its own that ends in a team's name.
-fn scoped(users: usize, rules: usize) -> f64 {
-    let globs: String = (0..rules).fold(String::new(), |mut text, rule| {
-        let _ = writeln!(text, "[[rotate]]\nusers = [\"*-team{rule}\"]");
-        text
-    });
-    let text = format!("version = 1\n[defaults]\nnotify = []\n{globs}");
-    let loaded = manifest::load_files(vec![("keyrota.toml".to_owned(), text.into_bytes())], now());
-    let manifest = loaded.manifest.expect("a valid manifest");
-    let known = |number: usize| User { name: format!("svc{number}-team{}", number % rules), ..user(number) };
+/// Resolves so many users against so many rules, each of which selects as many as any other. Returns the seconds that it took.
+fn scoped(by: Selectors, users: usize, rules: usize) -> f64 {
+    let own = |rule: usize| match by {
+        Selectors::Exact => format!("users = [\"u{rule}-x{rule}-m{rule}-s{rule}\"]"),
+        Selectors::Prefix => format!("users = [\"u{rule}-*\"]"),
+        Selectors::Suffix => format!("users = [\"*-s{rule}\"]"),
+        Selectors::Middle => format!("users = [\"u*-s{rule}\"]"),
+        Selectors::Within => format!("users = [\"*-m{rule}-*\"]"),
+        Selectors::Question => format!("users = [\"?{rule}-*s*\"]"),
+        Selectors::Tags => format!("users = [\"u*\"]\ntags = {{ team = \"t{rule}\" }}"),
+        Selectors::TagGlobs => format!("users = [\"*\"]\ntags = {{ team = \"*t{rule}\" }}"),
+        Selectors::Groups => format!("groups = [\"g{rule}\"]\nexcept = [\"*breakglass\"]"),
+        Selectors::Paths => format!("path = \"/p{rule}/*\""),
+        Selectors::Except | Selectors::List => format!("\"u*-s{rule}\""),
+    };
+    let all: Vec<String> = (0..rules).map(own).collect();
+    let tables = match by {
+        Selectors::Except => format!("[[rotate]]\nusers = [\"*\"]\nexcept = [{}]", all.join(", ")),
+        Selectors::List => format!("[[rotate]]\nusers = [{}]", all.join(", ")),
+        _ => all.iter().map(|own| format!("[[rotate]]\n{own}\n")).collect(),
+    };
+    let manifest = loaded(&format!("version = 1\n[defaults]\nnotify = []\n{tables}"));
+    let known = |number: usize| {
+        let rule = number % rules;
+        // Of two with one name, in lower case and in capitals, each is a user.
+        let name = format!("{}{rule}-x{number}-m{rule}-s{rule}", if number < rules { "u" } else { "U" });
+        User {
+            name,
+            path: format!("/p{rule}/x/"),
+            tags: [("Team".to_owned(), format!("t{rule}"))].into(),
+            groups: vec![format!("G{rule}")],
+            ..user(number)
+        }
+    };
     let known: Vec<User> = (0..users).map(known).collect();
     let began = Instant::now();
     let (roster, _) = resolve(&manifest, &account(), &known, now());
     let seconds = began.elapsed().as_secs_f64();
-    assert_eq!(roster.entries.len(), users);
+    let selected = match by {
+        Selectors::Exact => rules,
+        Selectors::Except => 0,
+        _ => users,
+    };
+    assert_eq!(roster.entries.len(), selected);
+    assert!(roster.entries.iter().all(|entry| entry.conflict.is_none()));
     seconds
+}
+
+/// Checks so many rules of two accounts, by turns, each for the users of a team, who deliver to repositories of their own; none of
+/// those may be one.
+fn checked(rules: usize) -> f64 {
+    let rule = |rule: usize| {
+        let account = ["one", "other"][rule % 2];
+        format!(
+            "[[rotate]]\naccounts = [\"{account}\"]\nusers = [\"u*-s{rule}x\"]\ndeliver = [\"github:acme/{{user}}\"]\n"
+        )
+    };
+    let accounts =
+        "[accounts.one]\nid = \"111122223333\"\n[accounts.other]\nid = \"444455556666\"\nrole = \"keyrota\"\n";
+    let tables: String = (0..rules).map(rule).collect();
+    let text = format!(
+        "version = 1\n[defaults]\nnotify = []\n[deliver.github]\nsecret = \"keyrota/github\"\n{accounts}{tables}"
+    );
+    let began = Instant::now();
+    let manifest = loaded(&text);
+    assert_eq!(manifest.rules.len(), rules);
+    began.elapsed().as_secs_f64()
+}
+
+fn loaded(text: &str) -> Manifest {
+    let loaded = manifest::load_files(vec![("keyrota.toml".to_owned(), text.as_bytes().to_vec())], now());
+    loaded.manifest.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics))
 }
 
 /// Reads a simulated account from a file, and plans it.
@@ -401,8 +493,7 @@ fn manifest_with(defaults: &str) -> Manifest {
         "version = 1\n[defaults]\nnotify = [\"owner@example.com\"]\n{defaults}\n[mail]\nfrom = \"keyrota@example.com\"\n\
          [pace]\nmax-rotations = 0\n[[rotate]]\nusers = [\"svc-*\"]\n"
     );
-    let loaded = manifest::load_files(vec![("keyrota.toml".to_owned(), text.as_bytes().to_vec())], now());
-    loaded.manifest.expect("a valid manifest")
+    loaded(&text)
 }
 
 fn account() -> Account {

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::{
     inventory::Account,
-    manifest::{self, DeclaredAccount, Manifest, Pattern, Rule, Source, longest_gap},
+    manifest::{self, DeclaredAccount, Manifest, Pattern, PatternIndex, Rule, Source, longest_gap},
     organization::Question,
     roster::may_hold_in,
 };
@@ -335,18 +335,18 @@ fn access(manifest: &Manifest, declared: Option<(&String, &DeclaredAccount)>) ->
 fn grants(rules: &[&Rule], id: &str) -> Vec<Grant> {
     let mut users: BTreeMap<BTreeMap<String, Vec<String>>, BTreeSet<String>> = BTreeMap::new();
     for rule in rules {
-        let values = |patterns: &Vec<Pattern>| {
+        let values = |patterns: &[Pattern]| {
             let values: BTreeSet<_> = patterns.iter().map(|pattern| pattern.text.clone()).collect();
             values.into_iter().collect()
         };
         let tags = rule.tags.iter().map(|(key, patterns)| (key.clone(), values(patterns))).collect();
         users.entry(tags).or_default().extend(user_arns(&any_if_empty(&rule.users), &rule.paths, id));
     }
-    let unconditional = users.get(&BTreeMap::new()).cloned().unwrap_or_default();
+    let unconditional = Wider::of(&users.get(&BTreeMap::new()).cloned().unwrap_or_default());
     let mut grants = Vec::new();
     for (tags, mut users) in users {
         if !tags.is_empty() {
-            users.retain(|arn| !unconditional.iter().any(|wider| covers(wider, arn)));
+            users.retain(|arn| unconditional.covering(arn).next().is_none());
         }
         if !users.is_empty() {
             grants.push(Grant { users: prune(users), tags });
@@ -359,16 +359,16 @@ fn grants(rules: &[&Rule], id: &str) -> Vec<Grant> {
 fn never(rules: &[&Rule], id: &str) -> Vec<String> {
     let mut arns = BTreeSet::new();
     for except in rules.iter().flat_map(|rule| &rule.except) {
-        let excepts = |rule: &Rule| rule.except.iter().any(|other| other.text.eq_ignore_ascii_case(&except.text));
-        let cannot = |rule: &&&Rule| {
+        let cannot = |rule: &&Rule| {
             // Of two globs it is not known whether a name could match both.
             let names_others = |user: &Pattern| match except.is_exact() {
                 true => !user.matches(&except.text),
                 false => user.is_exact() && !except.matches(&user.text),
             };
-            excepts(rule) || (!rule.users.is_empty() && rule.users.iter().all(names_others))
+            let excepts = rule.except.is_written(&except.text);
+            excepts || (!rule.users.is_empty() && rule.users.iter().all(names_others))
         };
-        if rules.iter().filter(cannot).count() == rules.len() {
+        if rules.iter().all(cannot) {
             arns.extend(user_arns(&[&except.text], &[], id));
         }
     }
@@ -422,14 +422,35 @@ fn parameter_names(rule: &Rule) -> BTreeSet<String> {
 
 /// Without those that another covers.
 fn prune(patterns: BTreeSet<String>) -> Vec<String> {
-    let covered = |one: &String| patterns.iter().any(|other| other != one && covers(other, one));
+    let wider = Wider::of(&patterns);
+    let covered = |one: &String| wider.covering(one).any(|other| other != one);
     patterns.iter().filter(|one| !covered(one)).cloned().collect()
 }
 
+/// Patterns of which it is asked what they cover.
+struct Wider {
+    patterns: Vec<Pattern>,
+    index: PatternIndex<usize>,
+}
+
+impl Wider {
+    fn of(patterns: &BTreeSet<String>) -> Self {
+        let patterns: Vec<Pattern> = patterns.iter().map(|text| Pattern::case_sensitive(text)).collect();
+        let index = patterns.iter().enumerate().map(|(at, pattern)| (pattern, at)).collect();
+        Self { patterns, index }
+    }
+
+    /// Those that cover a pattern, itself among them.
+    fn covering(&self, narrower: &str) -> impl Iterator<Item = &str> {
+        let candidates = self.index.candidates(narrower).into_iter().map(|at| &self.patterns[at]);
+        candidates.filter(move |wider| covers(wider, narrower)).map(|wider| wider.text.as_str())
+    }
+}
+
 /// Whether everything that the narrower pattern matches is matched by the wider one. May say no where it is so.
-fn covers(wider: &str, narrower: &str) -> bool {
+fn covers(wider: &Pattern, narrower: &str) -> bool {
     // A `*` can stand for the other's wildcards, a `?` can't.
-    !wider.contains('?') && Pattern::case_sensitive(wider).matches(narrower)
+    wider.text == narrower || (!wider.text.contains('?') && wider.matches(narrower))
 }
 
 #[cfg(test)]
@@ -457,10 +478,10 @@ mod tests {
 
     #[test]
     fn a_pattern_covers_only_what_it_matches_whatever_the_wildcards_stand_for() {
-        assert!(covers("user/ci-*", "user/ci-a*"));
-        assert!(covers("user/*", "user/*/*"));
-        assert!(!covers("user/ci-?", "user/ci-*"));
-        assert!(!covers("user/ci-a", "user/ci-*"));
+        assert!(covers(&Pattern::case_sensitive("user/ci-*"), "user/ci-a*"));
+        assert!(covers(&Pattern::case_sensitive("user/*"), "user/*/*"));
+        assert!(!covers(&Pattern::case_sensitive("user/ci-?"), "user/ci-*"));
+        assert!(!covers(&Pattern::case_sensitive("user/ci-a"), "user/ci-*"));
     }
 
     #[test]

@@ -62,7 +62,7 @@ pub mod run;
 pub mod spool;
 pub mod template;
 pub mod time;
-mod unread;
+pub mod unread;
 pub mod untrusted;
 pub mod verdict;
 pub mod workload;

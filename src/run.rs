@@ -17,7 +17,8 @@ use crate::{
     names::is_meant,
     notify::notify,
     observe::{
-        AT_A_TIME, AccountState, Depth, NothingRead, Observed, Progress, Reading, Survey, Unmanaged, Whom, observe_all,
+        AT_A_TIME, AccountState, Depth, NothingRead, Observed, Progress, Reading, Survey, Unlisted, Unmanaged, Whom,
+        observe_all,
     },
     plan::{Change, Exceeded, Plan, Rotations, Verb, Viewpoint, Warning, exceeded, plan_for},
     roster::Roster,
@@ -113,13 +114,14 @@ impl<'a, C: Reads> Run<'a, C> {
         let survey = Survey { depth, whom, until: read_until, left_since: None };
         let reading = Reading { manifest, users, survey, viewpoint, unmanaged, earlier };
         let observed = observe_all(clouds, not_entered, &reading, progress).await?;
-        let Observed { mut accounts, unread, warnings, took } = observed;
+        let Observed { mut accounts, unread, unlisted, warnings, took } = observed;
         let missing = keep(&mut accounts, users);
         let mut plan = plan_accounts_for(&accounts, viewpoint, mode.rotations());
         plan.accounts_unread = unread;
         plan.accounts_left_out = left_out.to_vec();
-        let extent = Extent { is_timed: read_until.is_some(), is_partial: !users.is_empty() };
-        Ok(Planned { manifest, mode, accounts, plan, warnings, missing, extent, took })
+        let (is_timed, is_partial) = (read_until.is_some(), !users.is_empty());
+        let extent = Extent { is_timed, is_partial, enforces: mode == Mode::Enforce };
+        Ok(Planned { manifest, clouds, mode, accounts, unlisted, plan, warnings, missing, extent, took })
     }
 }
 
@@ -127,10 +129,14 @@ impl<'a, C: Reads> Run<'a, C> {
 pub struct Planned<'a, C> {
     /// What is wanted.
     pub manifest: &'a Manifest,
+    /// The accounts that could be entered.
+    pub clouds: &'a [C],
     /// What the run may begin.
     pub mode: Mode,
     /// What was observed, account by account.
     pub accounts: Vec<AccountState<'a, C>>,
+    /// Those that could not be listed, where that can be noted.
+    pub unlisted: Vec<Unlisted>,
     /// What is to be done.
     pub plan: Plan,
     /// What the manifests say that is not so in the accounts.
@@ -202,7 +208,7 @@ impl<C: Values> Planned<'_, C> {
     /// The user whose key keyrota itself runs with comes last, for nothing can be done without it: after the mail, too, if
     /// the key stops in this run.
     pub async fn apply(&self, conditions: &Conditions<'_>, before_mail: &dyn Fn(&Applied)) -> Applied {
-        let Self { manifest, mode, accounts, plan, warnings: _, missing: _, extent, took: _ } = self;
+        let Self { manifest, clouds, mode, accounts, unlisted, plan, warnings: _, missing: _, extent, took: _ } = self;
         let is_last = |change: &&Change| {
             plan.warnings.iter().filter_map(|it| it.own_key_of(change)).any(|key| stops(change, key))
         };
@@ -214,6 +220,7 @@ impl<C: Values> Planned<'_, C> {
         };
         let mut applied = self.sending(conditions, work).await;
         unread::note(accounts, plan, &applied, *extent).await;
+        unread::note_unlisted(clouds, unlisted, plan.as_of, *extent).await;
         applied.deferred.extend(last.iter().map(|change| Deferred::new(change, Cause::Last)));
         before_mail(&applied);
         notify(accounts, plan, &mut applied, &manifest.mail, *mode == Mode::Enforce, conditions).await;

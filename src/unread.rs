@@ -3,11 +3,13 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
+
 use crate::{
     apply::{Applied, Cause, Deferred, Failure, Outcome},
     cloud::Writes,
     inventory::{CallError, Fact, Inventory, UNREAD, Unread, tag_value, tags},
-    observe::AccountState,
+    observe::{AccountState, Unlisted},
     plan::Plan,
 };
 
@@ -18,6 +20,9 @@ pub struct Extent {
     pub is_timed: bool,
     /// It looks at some users alone, who were named: it can't tell whether the turn of others came.
     pub is_partial: bool,
+    /// It begins whatever is due. What another would not have begun is not to be caught up with, and the rest of it shows in the
+    /// ledgers.
+    pub enforces: bool,
 }
 
 /// Notes where those begin whose turn did not come, or takes back what an earlier run had noted. Where everyone's came, as
@@ -28,7 +33,11 @@ pub async fn note<C: Writes>(accounts: &[AccountState<'_, C>], plan: &Plan, appl
         let begun: BTreeSet<&str> =
             begun.filter(|change| *change.account == roster.account).map(|change| change.user.as_str()).collect();
         let is_stopped = |deferred: &&Deferred| {
-            let is_over = deferred.cause == Cause::CutOff || (extent.is_timed && deferred.cause == Cause::Stopped);
+            let is_over = match deferred.cause {
+                Cause::CutOff | Cause::NoMail(_) => true,
+                Cause::Stopped => extent.is_timed,
+                Cause::Unread(_) | Cause::Last => false,
+            };
             *deferred.account == roster.account && is_over
         };
         // Whom AWS refused until nobody waited any longer.
@@ -47,8 +56,9 @@ pub async fn note<C: Writes>(accounts: &[AccountState<'_, C>], plan: &Plan, appl
         let users: Vec<(&str, bool)> = inventory.users.keys().map(|user| (user.as_str(), is_left(user))).collect();
         let noted = match (first_left(&users), &inventory.unread) {
             (None, None) => Ok(()),
-            // It stands for others, too.
-            (_, Some(_)) if extent.is_partial => Ok(()),
+            // It stands for others, too. And what is noted anew, would be for all.
+            _ if extent.is_partial => Ok(()),
+            (Some(_), None) if !extent.enforces => Ok(()),
             (None, Some((secret, _))) => cloud.untag_secret(secret, UNREAD).await,
             (Some(first), before) => {
                 // What was due when the first of several runs began is due still.
@@ -66,6 +76,22 @@ pub async fn note<C: Writes>(accounts: &[AccountState<'_, C>], plan: &Plan, appl
         if let Err(error) = noted {
             let account = roster.account.to_string();
             tracing::warn!(account, "the next run that tends does not know whom this one has left: {error}");
+        }
+    }
+}
+
+/// Notes of accounts that could not be listed that everyone there is still to come.
+pub async fn note_unlisted<C: Writes>(clouds: &[C], unlisted: &[Unlisted], as_of: DateTime<Utc>, extent: Extent) {
+    if extent.is_partial || !extent.enforces {
+        return;
+    }
+    for Unlisted { account, secret, before } in unlisted {
+        let Some(cloud) = clouds.iter().find(|cloud| cloud.account().id == *account) else { continue };
+        let since = before.as_ref().map_or(as_of, |before| before.since);
+        let unread = Fact::Unread(Unread { since, first: String::new() });
+        if let Err(error) = cloud.tag_secret(secret, &tags([unread])).await {
+            let account = cloud.account().to_string();
+            tracing::warn!(account, "the next run that tends does not know that this one has not listed it: {error}");
         }
     }
 }

@@ -1,6 +1,8 @@
 //! One change: the order of the calls within each action. Each is cut so that a process that dies between any two calls
 //! leaves a state from which the planner goes on.
 
+use std::{pin::pin, time::Duration};
+
 use super::{
     deliver::{Delivering, From},
     outcome::{Conditions, Failure},
@@ -17,6 +19,31 @@ use crate::{
     },
 };
 use chrono::{DateTime, Utc};
+use futures::future::{Either, select};
+use tokio::time::sleep;
+
+/// Whoever waits for a call looks so often whether the run was stopped.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Why a change was not made.
+pub(super) enum Halt {
+    /// The run was stopped before anything of it was done.
+    Stopped,
+    /// It failed.
+    Failed(Failure),
+}
+
+impl std::convert::From<Failure> for Halt {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl std::convert::From<CallError> for Halt {
+    fn from(error: CallError) -> Self {
+        Self::Failed(error.into())
+    }
+}
 
 /// A key that was created and stored.
 pub(super) struct Stored {
@@ -75,12 +102,12 @@ pub(super) struct Step<'a, C> {
 
 impl<C: Values> Step<'_, C> {
     /// Returns what a creation yields.
-    pub async fn carry_out(&self, memory: &mut Memory, remarks: &mut Remarks) -> Result<Option<Stored>, Failure> {
+    pub async fn carry_out(&self, memory: &mut Memory, remarks: &mut Remarks) -> Result<Option<Stored>, Halt> {
         let Remarks { notes, told } = remarks;
         let Self { cloud, mail, change, conditions, now, .. } = *self;
         let (user, secret) = (change.user.as_str(), change.destination.as_str());
         match &change.action {
-            Action::Create { ledger, expected, resumes: _, made_room, smtp, unseen } => {
+            Action::Create { ledger, expected, resumes, made_room, smtp, unseen } => {
                 let keys = self.as_planned(expected, memory).await?;
                 // Nothing begins that can't be delivered.
                 for target in unseen {
@@ -94,7 +121,14 @@ impl<C: Values> Step<'_, C> {
                 let facts = [Some(Fact::Intent(now)), Some(Fact::Rest(None)), made_room, queue];
                 write_ledger(cloud, user, secret, ledger, facts.into_iter().flatten()).await?;
                 memory.tagged = Some(secret.to_owned());
-                let (new, labels) = create(cloud, user, secret, smtp.as_deref(), &keys, notes).await?;
+                let created = create(cloud, user, secret, smtp.as_deref(), &keys, conditions, notes).await?;
+                let Some((new, labels)) = created else {
+                    // No key was made. Where none was under way before either, none is to be made by the next run.
+                    if !resumes && let Err(error) = cloud.untag_secret(secret, INTENT).await {
+                        tracing::warn!(user, "the next run goes on to create a key: {error}");
+                    }
+                    return Err(Halt::Stopped);
+                };
                 let stored = Stored { key: new.key.clone(), labels };
                 memory.created = Some((new.key.clone(), new.created));
                 memory.issued = Some(new);
@@ -137,6 +171,9 @@ impl<C: Values> Step<'_, C> {
                 if memory.tagged.as_deref() != Some(secret) {
                     write_ledger(cloud, user, secret, &announcement.ledger, []).await?;
                 }
+                if change.action.starts_rotation() && !(conditions.may_start)() {
+                    return Err(Halt::Stopped);
+                }
                 if !announcement.to_nobody {
                     let sending = Sending { mail, as_of: conditions.as_of, outbox: &conditions.outbox };
                     *told = owner(cloud, &sending, change, key, announcement, notes).await?;
@@ -170,7 +207,7 @@ impl<C: Values> Step<'_, C> {
                 let keys = self.as_planned(expected, memory).await?;
                 // The planner deletes inactive keys only. This is the last place that could prevent anything else.
                 if !keys.iter().any(|(id, status)| id == key && *status == Status::Inactive) {
-                    return Err(Failure::Stale(format!("{key} is not inactive")));
+                    return Err(Failure::Stale(format!("{key} is not inactive")).into());
                 }
                 match cloud.delete_access_key(user, key).await {
                     // It was there a moment ago: an earlier try of the same call had succeeded.
@@ -225,7 +262,7 @@ impl<C: Values> Step<'_, C> {
         &self,
         expected: &[(KeyId, Status)],
         memory: &mut Memory,
-    ) -> Result<Vec<(KeyId, Status)>, Failure> {
+    ) -> Result<Vec<(KeyId, Status)>, Halt> {
         let mut expected = expected.to_vec();
         expected.sort_unstable();
         if memory.is_as_planned {
@@ -238,14 +275,29 @@ impl<C: Values> Step<'_, C> {
         };
         let (cloud, user) = (self.cloud, &self.change.user);
         let keys = match self.is_first {
-            true => cloud.access_keys(user).await?,
+            // On the heap: what calls AWS is large, and all that waits for it would be as large.
+            true => self.unless_stopped(Box::pin(cloud.access_keys(user))).await??,
             false => cloud.access_keys_after(user, &|keys| sorted(keys) == expected).await?,
         };
         if sorted(&keys) == expected {
             memory.is_as_planned = true;
             Ok(expected)
         } else {
-            Err(Failure::Stale("the user's keys have changed since the plan".to_owned()))
+            Err(Failure::Stale("the user's keys have changed since the plan".to_owned()).into())
+        }
+    }
+
+    /// Waits for what comes before the first change of a user: when the run is stopped meanwhile, that change is not begun.
+    async fn unless_stopped<T>(&self, read: impl Future<Output = T> + Unpin) -> Result<T, Halt> {
+        let may_start = self.conditions.may_start;
+        let stopped = async {
+            while may_start() {
+                sleep(LOOK).await;
+            }
+        };
+        match select(read, pin!(stopped)).await {
+            Either::Left((read, _)) if may_start() => Ok(read),
+            Either::Left(_) | Either::Right(_) => Err(Halt::Stopped),
         }
     }
 }
@@ -269,17 +321,19 @@ pub(crate) async fn write_ledger(
     cloud.create_secret(&NewSecret { name: secret.to_owned(), description, tags, kms_key, replicate_to }).await
 }
 
-/// Issues a key and stores it. One that was not stored is taken back at once.
+/// Issues a key and stores it. One that was not stored is taken back at once. `None`: the run was stopped before it was issued.
 async fn create(
     cloud: &impl Writes,
     user: &str,
     secret: &str,
     smtp: Option<&str>,
     before: &[(KeyId, Status)],
+    conditions: &Conditions<'_>,
     notes: &mut Vec<String>,
-) -> Result<(Issued, Vec<String>), Failure> {
-    let issued = match cloud.create_access_key(user).await {
-        Ok(issued) => issued,
+) -> Result<Option<(Issued, Vec<String>)>, Failure> {
+    let issued = match cloud.create_access_key_while(user, conditions.may_start).await {
+        Ok(Some(issued)) => issued,
+        Ok(None) => return Ok(None),
         Err(error) => {
             // Where IAM made no key, the intent is withdrawn: a key that someone makes by hand in the next minutes must
             // not pass for what this run left. Not so when there is no free slot any more: a run beside this one may
@@ -293,7 +347,7 @@ async fn create(
     let version = issued.key.version_id();
     let error =
         match cloud.put_secret_value(secret, &version, &credential::written(&issued.key, &issued.secret, smtp)).await {
-            Ok(labels) => return Ok((issued, labels)),
+            Ok(labels) => return Ok(Some((issued, labels))),
             Err(error) => error,
         };
     // The error may have come after the effect. A secret's first version is handed out at once, so that a key must not
@@ -305,7 +359,7 @@ async fn create(
     match stored {
         Ok(Some(labels)) => {
             notes.push(format!("{} was stored, although AWS answered: {error}", issued.key));
-            return Ok((issued, labels));
+            return Ok(Some((issued, labels)));
         }
         Ok(None) => notes.push(match withdraw(cloud, user, &issued.key).await {
             Ok(()) => format!("{} could not be stored and was deleted again", issued.key),

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::{StreamExt, stream};
 use tokio::time::timeout_at;
 
-use self::actions::{Ahead, Memory, Remarks, Step, Stored};
+use self::actions::{Ahead, Halt, Memory, Remarks, Step, Stored};
 use crate::{
     cloud::Values,
     events::Happened,
@@ -116,6 +116,11 @@ async fn settle(
         if !(conditions.may_start)() {
             return Err(Cause::Stopped);
         }
+        if change.action.starts_rotation()
+            && let Some(error) = untold(roster, entry, conditions)
+        {
+            return Err(Cause::NoMail(error));
+        }
         let mut remarks = Remarks::default();
         let now = (conditions.clock)();
         let after = simulate(&change.action, &placed(roster, entry, state, now), now, &KeyId::new(""));
@@ -134,8 +139,11 @@ async fn settle(
         let (result, stored) = match step.carry_out(&mut memory, &mut remarks).await {
             Ok(stored) => (Ok(()), stored),
             // Nobody's change failed: there is no more mail for anyone today.
-            Err(Failure::Failed(error)) if error.kind == ErrorKind::QuotaUsedUp => return Err(Cause::NoMail(error)),
-            Err(failure) => (Err(failure), None),
+            Err(Halt::Failed(Failure::Failed(error))) if error.kind == ErrorKind::QuotaUsedUp => {
+                return Err(Cause::NoMail(error));
+            }
+            Err(Halt::Stopped) => return Err(Cause::Stopped),
+            Err(Halt::Failed(failure)) => (Err(failure), None),
         };
         let refused = match (&change.action, &result) {
             (Action::Deliver(delivery), Err(Failure::Failed(error))) => {
@@ -195,6 +203,17 @@ async fn settle(
             }
         };
     }
+}
+
+/// Why nobody could be told of a new key today: SES takes no more mail, and that is the only way to the owner. What is begun then
+/// would leave two keys that work until somebody is told. A leaked key is replaced all the same.
+fn untold(roster: &Roster, entry: &Entry, conditions: &Conditions<'_>) -> Option<CallError> {
+    if entry.tell_nobody() || entry.policy.reissue_before.value.is_some() {
+        return None;
+    }
+    let to = if entry.recipients.is_empty() { &roster.mail.fallback } else { &entry.recipients };
+    let closed: Vec<CallError> = to.iter().map(|to| conditions.outbox.closed(to)).collect::<Option<_>>()?;
+    closed.into_iter().find(|error| error.kind == ErrorKind::QuotaUsedUp)
 }
 
 /// Puts what happened in the queue for the event bus. `after` is the state that it leaves; `None` if it failed.

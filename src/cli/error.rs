@@ -69,7 +69,7 @@ impl CommandError {
 }
 
 impl From<NothingRead> for CommandError {
-    fn from(NothingRead(accounts): NothingRead) -> Self {
+    fn from(NothingRead(accounts, _): NothingRead) -> Self {
         let problem = |cause: Cause<'_>| Problem { message: cause.to_string(), hint: cause.hint };
         Self::Problems(causes(&accounts).into_iter().map(problem).collect())
     }

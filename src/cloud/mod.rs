@@ -17,7 +17,7 @@ use serde::Deserialize;
 use strum::{EnumString, IntoStaticStr};
 
 use crate::{
-    inventory::{Account, CallError, Key, KeyId, LastUse, SecretRecord, UnmanagedKey, User},
+    inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, SecretRecord, UnmanagedKey, User},
     notice::Sender,
     time::rfc3339,
 };
@@ -245,6 +245,9 @@ pub type Relevant<'a> = &'a (dyn Fn(&str, &str) -> bool + Sync);
 /// Says of a user's keys whether they are as what was just done has left them.
 pub type Shown<'a> = &'a (dyn Fn(&[Key]) -> bool + Sync);
 
+/// Whether a call is still wanted when its turn comes.
+pub type Wanted<'a> = &'a (dyn Fn() -> bool + Sync);
+
 /// What may be read of one AWS account, real or simulated. A plan gets no more than this, so it can change nothing.
 ///
 /// # Errors
@@ -394,8 +397,13 @@ pub trait Writes: Reads {
     /// `UpdateSecretVersionStage`: takes the label off `from` and puts it on `to`. Fails if it is not on `from`.
     async fn move_label(&self, name: &str, label: &str, from: Option<&str>, to: Option<&str>) -> Result<(), CallError>;
 
-    /// `CreateAccessKey`.
-    async fn create_access_key(&self, user: &str) -> Result<Issued, CallError>;
+    /// `CreateAccessKey`, if it is still wanted when its turn comes: that may take minutes. `None`: no key was made.
+    async fn create_access_key_while(&self, user: &str, is_wanted: Wanted<'_>) -> Result<Option<Issued>, CallError>;
+    /// `CreateAccessKey`, whatever happens meanwhile.
+    async fn create_access_key(&self, user: &str) -> Result<Issued, CallError> {
+        let issued = self.create_access_key_while(user, &|| true).await?;
+        issued.ok_or_else(|| CallError::new(ErrorKind::Other, "iam:CreateAccessKey", user, "it was not sent"))
+    }
     /// `sts:GetCallerIdentity` with the new key, again until IAM has propagated it or a minute has passed.
     async fn verify(&self, issued: &Issued) -> Result<(), CallError>;
     /// `UpdateAccessKey` to `Inactive`.

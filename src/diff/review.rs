@@ -267,7 +267,11 @@ fn readable<'a, 'b, C>(
             Err(error) => unread.push(error),
         }
     }
-    if read.is_empty() && !unread.is_empty() { Err(NothingRead(unread)) } else { Ok((read, listed, unread)) }
+    if read.is_empty() && !unread.is_empty() {
+        Err(NothingRead(unread, Vec::new()))
+    } else {
+        Ok((read, listed, unread))
+    }
 }
 
 /// Lists users and secrets of an account, with the details that either version asks for.

@@ -62,7 +62,7 @@ pub(super) fn missing_sender(manifest: &Manifest, shared: &Shared, sources: &Sou
 pub(super) fn credentials_as_own(manifest: &Manifest, sources: &Sources) -> Vec<Diagnostic> {
     let is_of = |rule: &&Rule, name: &str| {
         let all = [Pattern::new("*")];
-        let users = if rule.users.is_empty() { &all[..] } else { &rule.users };
+        let users = if rule.users.is_empty() { &all[..] } else { &*rule.users };
         users.iter().any(|user| {
             let secret = rule.policy.secret.value.replace("{user}", &user.text).replace(',', "_");
             Pattern::new(&secret).matches(name)

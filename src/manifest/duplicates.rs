@@ -20,7 +20,7 @@ pub(super) fn rules(manifest: &Manifest, sources: &Sources) -> Vec<Diagnostic> {
     for rule in manifest.rules.iter().filter(|rule| selects_by_name_alone(rule)) {
         let accounts = known_accounts(rule, &manifest.accounts);
         for user in rule.users.iter().filter(|user| user.is_exact()) {
-            if rule.except.iter().any(|except| except.matches(&user.text)) {
+            if rule.except.matches(&user.text) {
                 continue;
             }
             let named = Named { rule: &rule.source, user };

@@ -19,11 +19,13 @@ mod layers;
 mod limits;
 mod load;
 mod mail;
+mod meeting;
 mod model;
 pub(crate) mod organization;
 mod overlooked;
 mod parse;
 mod pattern;
+mod patterns;
 pub mod policy;
 pub(crate) mod recipients;
 mod rules;
@@ -38,6 +40,7 @@ mod templates;
 mod typecheck;
 pub(crate) mod values;
 
+pub(crate) use self::patterns::{PatternIndex, Shares};
 pub use self::{
     accounts::DeclaredAccount,
     channels::Channels,
@@ -53,6 +56,7 @@ pub use self::{
     model::{Exemption, Manifest, Rule},
     organization::{Organization, UnitName},
     pattern::Pattern,
+    patterns::Patterns,
     policy::{Policy, RotateAhead, WhenFull},
     schedule::{Schedule, longest_gap},
     schema::json_schema,

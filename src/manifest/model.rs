@@ -12,7 +12,7 @@ use super::{
     limits::{Limits, Pace},
     mail::Mail,
     organization::{Organization, UnitName},
-    pattern::Pattern,
+    patterns::Patterns,
     policy::Policy,
     schedule::Schedule,
     source::Source,
@@ -94,21 +94,21 @@ pub struct Rule {
     /// The line of `[[rotate]]`.
     pub source: Source,
     /// Account names or ids; empty: every account.
-    pub accounts: Vec<Pattern>,
+    pub accounts: Patterns,
     /// Organizational units that an account must be below; empty: wherever it is.
     pub units: Vec<UnitName>,
     /// The tags that an account must have, each with one of these values.
-    pub account_tags: BTreeMap<String, Vec<Pattern>>,
+    pub account_tags: BTreeMap<String, Patterns>,
     /// Empty lists select everyone; a rule has at least one of users, tags, groups and paths.
-    pub users: Vec<Pattern>,
+    pub users: Patterns,
     /// The tags that a user must have, each with one of these values.
-    pub tags: BTreeMap<String, Vec<Pattern>>,
+    pub tags: BTreeMap<String, Patterns>,
     /// Of which it must be in one.
-    pub groups: Vec<Pattern>,
+    pub groups: Patterns,
     /// Of which it must be at one.
-    pub paths: Vec<Pattern>,
+    pub paths: Patterns,
     /// Users that it does not select after all.
-    pub except: Vec<Pattern>,
+    pub except: Patterns,
     /// What holds for whom it selects.
     pub policy: Arc<Policy>,
 }

@@ -64,9 +64,9 @@ impl Pattern {
         &self.text[..self.literal]
     }
 
-    /// What follows the last wildcard.
+    /// What follows the last wildcard; all where there is none.
     pub(crate) fn literal_suffix(&self) -> &str {
-        self.text.rfind(['*', '?']).map_or("", |at| &self.text[at + 1..])
+        self.text.rfind(['*', '?']).map_or(&self.text, |at| &self.text[at + 1..])
     }
 
     /// Whether it names one thing, without wildcards.

@@ -16,6 +16,7 @@ use super::{
     model::{Exemption, Rule},
     organization::unit_names,
     pattern::Pattern,
+    patterns::Patterns,
     policy::Policy,
     schema,
     shared::Shared,
@@ -150,7 +151,7 @@ pub(super) fn rule(rule: &Spanned<schema::Rotate>, rejected: &Rejected, layer: &
     let except = patterns(except, Matches::User, context, |_, _, _| ());
     let paths = match (path, paths) {
         (Some(path), Some(paths)) => one_or_many(path, paths, Matches::Path, context),
-        _ => Vec::new(),
+        _ => Patterns::default(),
     };
     let tags = tags.as_ref().map(|tags| tag_patterns("tags", &tags.value, context)).unwrap_or_default();
 
@@ -186,7 +187,7 @@ fn patterns(
     matches: Matches,
     context: &mut Context,
     check: impl Fn(&Spanned<String>, &Pattern, &mut Context),
-) -> Vec<Pattern> {
+) -> Patterns {
     let entries = list.iter().flat_map(|list| &list.value);
     let read = |at: &Spanned<String>| {
         let pattern = context.accept(&at.span, values::pattern(&at.value, matches))?;
@@ -201,7 +202,7 @@ fn one_or_many<T>(
     entries: &[Spanned<String>],
     matches: Matches,
     context: &mut Context,
-) -> Vec<Pattern> {
+) -> Patterns {
     let read = |at: &Spanned<String>| {
         let span = if at.span.is_empty() { &whole.span } else { &at.span };
         context.accept(span, values::pattern(&at.value, matches)).map(|pattern| pattern.at(span))
@@ -213,7 +214,7 @@ fn tag_patterns(
     field: &str,
     tags: &BTreeMap<String, Spanned<OneOrMany>>,
     context: &mut Context,
-) -> BTreeMap<String, Vec<Pattern>> {
+) -> BTreeMap<String, Patterns> {
     let service = if field == "tags" { "IAM" } else { "AWS Organizations" };
     let mut patterns = BTreeMap::new();
     for (key, tag) in tags {

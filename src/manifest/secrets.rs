@@ -8,6 +8,7 @@ use super::{
     code::Code,
     diagnostic::{Diagnostic, Label, Sources, quote},
     duplicates::known_accounts,
+    meeting::Meeting,
     model::{Manifest, Rule},
     pattern::Pattern,
 };
@@ -96,12 +97,12 @@ impl<'a> Reach<'a> {
     }
 
     pub fn excepts(&self, user: &str) -> bool {
-        self.rule.except.iter().any(|except| except.matches(user))
+        self.rule.except.matches(user)
     }
 
     /// The patterns of its users; without `users`, anyone.
     fn users(&self) -> Vec<Option<&'a Pattern>> {
-        match self.rule.users.as_slice() {
+        match &*self.rule.users {
             [] => vec![None],
             users => users.iter().map(Some).collect(),
         }
@@ -170,22 +171,30 @@ fn templates(rules: &[Reach], sources: &Sources) -> Vec<Diagnostic> {
     for reach in rules {
         by_template.entry(reach.template()).or_default().push(reach);
     }
-    // In the order of the text before `{user}`, those that begin with another's stand together behind it.
     let mut templates: Vec<_> =
         by_template.iter().map(|(template, rules)| (around(template), *template, rules)).collect();
     templates.sort_by_key(|((before, _), template, _)| (*before, *template));
+    let mut known: Meeting<(), Filling> = Meeting::new();
     let mut diagnostics = Vec::new();
-    for (position, ((before, after), one, ones)) in templates.iter().enumerate() {
-        let nested = templates[position + 1..].iter().take_while(|((other, _), ..)| other.starts_with(before));
-        for ((_, other_after), other, others) in nested {
-            // Most templates differ at their ends, and that is cheap to see.
-            let may_end_alike = after.ends_with(other_after) || other_after.ends_with(after);
-            if may_end_alike && could_coincide(&tokens(one, None), &tokens(other, None)) {
-                diagnostics.extend(first_collision(one, ones, other, others, sources));
-            }
+    for (at, ((before, after), template, rules)) in templates.into_iter().enumerate() {
+        let own = Filling { at, template, rules, tokens: tokens(template, None) };
+        // Most differ at their starts or ends, and that is cheap to see.
+        let others: BTreeMap<usize, &Filling> =
+            known.may_meet(None, before, after).map(|other| (other.at, other)).collect();
+        for other in others.into_values().filter(|other| could_coincide(&other.tokens, &own.tokens)) {
+            diagnostics.extend(first_collision(other.template, other.rules, template, rules, sources));
         }
+        known.insert(&(), before, after, own);
     }
     diagnostics
+}
+
+/// A template, filled in for anyone.
+struct Filling<'a> {
+    at: usize,
+    template: &'a str,
+    rules: &'a [&'a Reach<'a>],
+    tokens: Vec<Token>,
 }
 
 /// What stands before the first `{user}` and after the last; without any, the whole for both.
@@ -194,6 +203,7 @@ fn around(template: &str) -> (&str, &str) {
     (before, template.rsplit(USER).next().unwrap_or(template))
 }
 
+/// The first two in the order of the rules.
 fn first_collision(
     one: &str,
     ones: &[&Reach],
@@ -201,34 +211,38 @@ fn first_collision(
     others: &[&Reach],
     sources: &Sources,
 ) -> Option<Diagnostic> {
-    let filled = |template: &str, rules: &[&Reach]| -> Vec<Vec<(Option<usize>, Vec<Token>)>> {
-        let patterns = |reach: &&Reach| {
-            let users = reach.users();
-            users.iter().enumerate().map(|(at, user)| (user.map(|_| at), tokens(template, *user))).collect()
-        };
-        rules.iter().map(patterns).collect()
-    };
-    let (filled_ones, filled_others) = (filled(one, ones), filled(other, others));
-    for (first, first_users) in ones.iter().zip(&filled_ones) {
-        for (second, second_users) in others.iter().zip(&filled_others) {
-            if !first.meets(second) {
-                continue;
-            }
-            for (user, first_tokens) in first_users {
-                for (other_user, second_tokens) in second_users {
-                    let (user, other_user) =
-                        (user.map(|at| &first.rule.users[at]), other_user.map(|at| &second.rule.users[at]));
-                    if is_ruled_out(first, one, user, second, other, other_user)
-                        || !could_coincide(first_tokens, second_tokens)
-                    {
-                        continue;
-                    }
-                    return Some(complaint([(first, one, user), (second, other, other_user)], sources));
-                }
-            }
+    let mut known = Meeting::new();
+    for (second, reach) in others.iter().enumerate() {
+        for (at, user) in reach.users().into_iter().enumerate() {
+            let filled = filled(other, user);
+            let place = (second, at, user, tokens(other, user));
+            known.insert(&(), filled.literal_prefix(), filled.literal_suffix(), place);
+        }
+    }
+    for first in ones {
+        let users = first.users();
+        let found = users.iter().enumerate().filter_map(|(at, user)| {
+            let (filled, tokens) = (filled(one, *user), tokens(one, *user));
+            let alike = known.may_meet(None, filled.literal_prefix(), filled.literal_suffix());
+            let met = alike.filter(|(second, _, other_user, other_tokens)| {
+                let second = others[*second];
+                first.meets(second)
+                    && !is_ruled_out(first, one, *user, second, other, *other_user)
+                    && could_coincide(&tokens, other_tokens)
+            });
+            let (second, other_at, other_user, _) = met.min_by_key(|(second, other_at, ..)| (*second, *other_at))?;
+            Some(((*second, at, *other_at), *user, *other_user))
+        });
+        if let Some(((second, ..), user, other_user)) = found.min_by_key(|(order, ..)| *order) {
+            return Some(complaint([(first, one, user), (others[second], other, other_user)], sources));
         }
     }
     None
+}
+
+/// A template with a pattern of users in it; `None`: any user.
+fn filled(template: &str, user: Option<&Pattern>) -> Pattern {
+    Pattern::new(&fill(template, user.map_or("*", |user| &user.text)))
 }
 
 /// Two names are told apart exactly, elsewhere. Where one name stands, the other user is known, and may be excepted.
@@ -304,12 +318,12 @@ fn tokens(template: &str, user: Option<&Pattern>) -> Vec<Token> {
 }
 
 /// Whether there is a name that both describe. The wildcards stand for what names of users may hold, and nothing has a case.
-pub(super) fn could_be_same(one: &str, other: &str) -> bool {
-    let (one, other) = (Pattern::new(one), Pattern::new(other));
-    // Most differ in the first characters, and that is cheap to see.
-    let (start, other_start) = (one.literal_prefix().as_bytes(), other.literal_prefix().as_bytes());
-    start.iter().zip(other_start).all(|(a, b)| a.eq_ignore_ascii_case(b))
-        && could_coincide(&tokens(USER, Some(&one)), &tokens(USER, Some(&other)))
+pub(super) fn could_be_same(one: &Pattern, other: &Pattern) -> bool {
+    // Most differ in the first letters or the last, and that is cheap to see.
+    let starts = one.literal_prefix().bytes().zip(other.literal_prefix().bytes());
+    let ends = one.literal_suffix().bytes().rev().zip(other.literal_suffix().bytes().rev());
+    starts.chain(ends).all(|(a, b)| a.eq_ignore_ascii_case(&b))
+        && could_coincide(&tokens(USER, Some(one)), &tokens(USER, Some(other)))
 }
 
 /// Whether there is a text that both describe. Wildcards stand for what names of users may hold.

@@ -4,7 +4,7 @@
 //! A place of GitHub is the same for all accounts, and a run may look at one of them alone: what another one's run wrote there,
 //! it would take for somebody's mistake. So such a place belongs to one account, and that shows in the manifests.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{
     code::Code,
@@ -12,6 +12,7 @@ use super::{
     deliver::Deliver,
     diagnostic::{Diagnostic, Sources, quote},
     duplicates::{id_of, known_accounts},
+    meeting::Meeting,
     model::{Manifest, Rule},
     pattern::Pattern,
     policy::WrittenPolicy,
@@ -119,7 +120,7 @@ enum HoldsIn {
 
 fn holds_in(rule: &Rule, manifest: &Manifest) -> HoldsIn {
     let declared = &manifest.accounts;
-    if let [only] = rule.accounts.as_slice()
+    if let [only] = &*rule.accounts
         && only.is_exact()
     {
         return HoldsIn::One(id_of(&only.text, declared).to_owned());
@@ -173,20 +174,19 @@ struct Held<'a> {
     user: Option<&'a Pattern>,
     place: &'a Place,
     /// With the wildcards of the user's pattern.
-    name: String,
+    name: Pattern,
     /// Whether it is the same for all users.
     is_fixed: bool,
 }
 
 /// Two rules of different accounts that could write to the same place: one complaint for each two.
 fn rules_that_meet(rules: &[(&Rule, String)], manifest: &Manifest, sources: &Sources) -> Vec<Diagnostic> {
-    let mut exact: BTreeMap<String, Vec<Held<'_>>> = BTreeMap::new();
-    let mut globs: Vec<Held<'_>> = Vec::new();
+    let mut known: Meeting<&str, Held<'_>> = Meeting::new();
     let mut said = HashSet::new();
     let mut diagnostics = Vec::new();
     for (rule, account) in rules {
-        let excepts = |user: &Pattern| rule.except.iter().any(|except| except.matches(&user.text));
-        let users: Vec<Option<&Pattern>> = match rule.users.as_slice() {
+        let excepts = |user: &Pattern| rule.except.matches(&user.text);
+        let users: Vec<Option<&Pattern>> = match &*rule.users {
             [] => vec![None],
             users => users.iter().filter(|user| !(user.is_exact() && excepts(user))).map(Some).collect(),
         };
@@ -199,36 +199,41 @@ fn rules_that_meet(rules: &[(&Rule, String)], manifest: &Manifest, sources: &Sou
             for user in &users {
                 let text = user.map_or("*", |user| user.text.as_str());
                 let held = holds(place, manifest, rule, text).filter(|name| names.insert(name.clone()));
-                let held =
-                    held.map(|name| Held { rule, account, user: *user, place, is_fixed: fixed.contains(&name), name });
-                own.extend(held);
+                own.extend(held.map(|name| {
+                    let is_fixed = fixed.contains(&name);
+                    Held { rule, account, user: *user, place, is_fixed, name: Pattern::new(&name) }
+                }));
             }
         }
         for held in own {
-            let is_glob = held.name.contains(['*', '?']);
-            let same = exact.get(&held.name).into_iter().flatten();
-            let alike = exact.values().flatten().filter(|_| is_glob).chain(&globs);
-            let alike = alike.filter(|other| other.account != held.account && could_be_same(&other.name, &held.name));
-            let other = same.chain(alike).find(|other| other.account != held.account && !is_excepted(other, &held));
+            let (start, end) = (held.name.literal_prefix().to_owned(), held.name.literal_suffix().to_owned());
+            let account = held.account;
+            let mut alike = known.may_meet(Some(&account), &start, &end);
+            let other = alike.find(|other| may_be_same(other, &held) && !is_excepted(other, &held));
             if let Some(other) = other
                 && said.insert((&other.rule.source, &held.rule.source))
             {
                 diagnostics.push(meeting(other, &held, sources));
             }
-            match is_glob {
-                true => globs.push(held),
-                false => exact.entry(held.name.clone()).or_default().push(held),
-            }
+            drop(alike);
+            known.insert(&account, &start, &end, held);
         }
     }
     diagnostics
+}
+
+fn may_be_same(one: &Held<'_>, other: &Held<'_>) -> bool {
+    match one.name.is_exact() && other.name.is_exact() {
+        true => one.name.text == other.name.text,
+        false => could_be_same(&one.name, &other.name),
+    }
 }
 
 /// Whether the user that the one names exactly is none of the other's.
 fn is_excepted(one: &Held<'_>, other: &Held<'_>) -> bool {
     let excepts = |rule: &Rule, user: Option<&Pattern>| {
         let name = user.filter(|user| user.is_exact()).map(|user| &user.text);
-        name.is_some_and(|name| rule.except.iter().any(|except| except.matches(name)))
+        name.is_some_and(|name| rule.except.matches(name))
     };
     !one.is_fixed && !other.is_fixed && (excepts(one.rule, other.user) || excepts(other.rule, one.user))
 }

@@ -13,14 +13,14 @@ use tokio::time::Instant;
 
 use super::{
     account::observe,
-    listing::{Meanwhile, Progress, list_and_read},
+    listing::{self, Meanwhile, Progress, list_and_read},
     survey::{Survey, Whom},
     unmanaged::{Unmanaged, unmanaged},
 };
 use crate::{
     cloud::Reads,
     counted::counted,
-    inventory::{Inventory, UnreadAccount, User},
+    inventory::{Inventory, Unread, UnreadAccount, User},
     manifest::{Code, Diagnostic, Manifest},
     names::is_meant,
     plan::Viewpoint,
@@ -40,7 +40,18 @@ pub struct AccountState<'a, C> {
 
 /// The users or secrets of no account could be listed: nothing is known, and there is no plan.
 #[derive(Debug)]
-pub struct NothingRead(pub Vec<UnreadAccount>);
+pub struct NothingRead(pub Vec<UnreadAccount>, pub Vec<Unlisted>);
+
+/// An account whose users could not be listed while its secrets were: there it can be noted that all are still to come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unlisted {
+    /// The id of the account.
+    pub account: String,
+    /// A secret of keyrota's own there.
+    pub secret: String,
+    /// What an earlier run has noted there.
+    pub before: Option<Unread>,
+}
 
 /// So many accounts are read, or changed, at the same time: the others wait, so that what a run holds in memory and has open at
 /// once does not grow with their number.
@@ -69,6 +80,8 @@ pub struct Observed<'a, C> {
     pub accounts: Vec<AccountState<'a, C>>,
     /// Those that could not.
     pub unread: Vec<UnreadAccount>,
+    /// Those of them of which something can be noted.
+    pub unlisted: Vec<Unlisted>,
     /// What is odd about the manifests, once for all accounts.
     pub warnings: Vec<Diagnostic>,
     /// How long each took, in the same order.
@@ -101,9 +114,9 @@ pub async fn observe_all<'a, C: Reads>(
         let lasts =
             if turn < AT_A_TIME { Duration::ZERO } else { earlier.expected(&cloud.account().id).unwrap_or_default() };
         let result = match survey.until {
-            Some(until) if began + lasts > until => {
+            Some(until) if began + lasts >= until => {
                 let error = earlier.not_begun(&format!("account {}", cloud.account()));
-                Err(UnreadAccount::new(cloud.account(), &error))
+                Err((UnreadAccount::new(cloud.account(), &error), None))
             }
             _ => observe_one(cloud, reading, progress).await,
         };
@@ -115,7 +128,13 @@ pub async fn observe_all<'a, C: Reads>(
     });
     let mut results: Vec<_> = stream::iter(turns).buffer_unordered(AT_A_TIME).collect().await;
     results.sort_by_key(|(place, ..)| *place);
-    let mut observed = Observed { accounts: Vec::new(), unread: Vec::new(), warnings: Vec::new(), took: Vec::new() };
+    let mut observed = Observed {
+        accounts: Vec::new(),
+        unread: Vec::new(),
+        unlisted: Vec::new(),
+        warnings: Vec::new(),
+        took: Vec::new(),
+    };
     let mut warnings = Vec::new();
     for (_, result, took) in results {
         match result {
@@ -124,11 +143,14 @@ pub async fn observe_all<'a, C: Reads>(
                 observed.took.push(took);
                 warnings.push(found);
             }
-            Err(error) => observed.unread.push(error),
+            Err((error, unlisted)) => {
+                observed.unread.push(error);
+                observed.unlisted.extend(unlisted);
+            }
         }
     }
     if observed.accounts.is_empty() && !observed.unread.is_empty() {
-        return Err(NothingRead(observed.unread));
+        return Err(NothingRead(observed.unread, observed.unlisted));
     }
     observed.unread.extend_from_slice(not_entered);
     observed.warnings = merged(warnings, &observed.unread);
@@ -145,7 +167,7 @@ async fn observe_one<'a, C: Reads>(
     cloud: &'a C,
     reading: &Reading<'_>,
     progress: &(dyn Fn(Progress) + Sync),
-) -> Result<(AccountState<'a, C>, Vec<Diagnostic>), UnreadAccount> {
+) -> Result<(AccountState<'a, C>, Vec<Diagnostic>), (UnreadAccount, Option<Unlisted>)> {
     let Reading { manifest, users: meant, survey, viewpoint, unmanaged: of_unmanaged, earlier } = *reading;
     let account = cloud.account();
     let survey = Survey { left_since: earlier.unread_since(&account.id), ..survey };
@@ -159,7 +181,10 @@ async fn observe_one<'a, C: Reads>(
     };
     let meanwhile = Meanwhile { whose, until: survey.until, progress };
     let listing = list_and_read(cloud, &is_relevant, manifest.secret_prefix(), meanwhile).await;
-    let listing = listing.map_err(|error| UnreadAccount::new(account, &error))?;
+    let listing = listing.map_err(|listing::Unlisted { error, secret }| {
+        let unlisted = secret.map(|(secret, before)| Unlisted { account: account.id.clone(), secret, before });
+        (UnreadAccount::new(account, &error), unlisted)
+    })?;
     let (roster, warnings) =
         in_scope.into_inner().unwrap_or_else(|| resolve(manifest, account, &listing.users, viewpoint.at));
     let asked = asked_for(&roster, meant);

@@ -110,7 +110,14 @@ impl Secrets {
 /// Without the users there is nothing to plan, and secrets that are half listed would be taken for absent.
 pub async fn list(cloud: &impl Reads, relevant: Relevant<'_>, prefix: &str) -> Result<Listing, CallError> {
     let nobody = Meanwhile { whose: |_: &[User]| Vec::new(), until: None, progress: &|_| {} };
-    list_and_read(cloud, relevant, prefix, nobody).await
+    list_and_read(cloud, relevant, prefix, nobody).await.map_err(|unlisted| unlisted.error)
+}
+
+/// Why the users of an account could not be listed.
+pub(super) struct Unlisted {
+    pub error: CallError,
+    /// A secret of keyrota's own there, and what an earlier run has noted on it or on another.
+    pub secret: Option<(String, Option<Unread>)>,
 }
 
 /// What is done while secrets are listed, and until when all of it.
@@ -133,17 +140,17 @@ pub(super) async fn list_and_read(
     relevant: Relevant<'_>,
     prefix: &str,
     Meanwhile { whose, until, progress }: Meanwhile<'_, impl FnOnce(&[User]) -> Vec<String>>,
-) -> Result<Listing, CallError> {
+) -> Result<Listing, Unlisted> {
     let are_listed = Cell::new(false);
     let account = format!("account {}", cloud.account());
     let secrets = async {
         let secrets = in_time(until, "secretsmanager:ListSecrets", &account, cloud.secrets_named(prefix)).await;
         are_listed.set(true);
-        secrets.map_err(nothing_noted)?
+        secrets?
     };
     let users_and_keys = async {
         let users = in_time(until, "iam:GetAccountAuthorizationDetails", &account, cloud.users(relevant)).await;
-        let users = users.map_err(nothing_noted)??;
+        let users = users??;
         let whose = whose(&users);
         let announced = whose.len();
         progress(Progress::InScope(announced));
@@ -159,14 +166,26 @@ pub(super) async fn list_and_read(
         Ok((users, keys, announced))
     };
     let (secrets, users_and_keys) = futures::join!(secrets, users_and_keys);
-    let (users, keys, announced) = users_and_keys?;
+    let noted = |record: &SecretRecord| Some((record.name.clone(), record.unread()?));
+    let unread = secrets.iter().flatten().filter_map(noted).max_by_key(|(_, unread)| unread.since);
+    let (users, keys, announced) = match users_and_keys {
+        Ok(read) => read,
+        Err(error) => {
+            let region = &cloud.account().region;
+            let is_own = |record: &&SecretRecord| {
+                let is_primary = record.primary_region.as_ref().is_none_or(|primary| primary == region);
+                record.user().is_some() && record.deleted.is_none() && is_primary
+            };
+            let own = || secrets.iter().flatten().find(is_own).map(|record| (record.name.clone(), None));
+            let secret = unread.map(|(secret, unread)| (secret, Some(unread))).or_else(own);
+            return Err(Unlisted { error: unlisted(error, secret.is_some()), secret });
+        }
+    };
     let secrets = match secrets {
         Ok(secrets) => Some(secrets),
         Err(error) if error.kind == ErrorKind::Denied => None,
-        Err(error) => return Err(error),
+        Err(error) => return Err(Unlisted { error: unlisted(error, false), secret: None }),
     };
-    let noted = |record: &SecretRecord| Some((record.name.clone(), record.unread()?));
-    let unread = secrets.iter().flatten().filter_map(noted).max_by_key(|(_, unread)| unread.since);
     let queued_since = secrets.iter().flatten().filter_map(SecretRecord::queue).max();
     let is_new = secrets.as_ref().is_some_and(|all| !all.iter().any(|record| record.user().is_some()));
     let secrets = secrets.map(|records| Secrets::new(records, &users));
@@ -192,11 +211,16 @@ pub(super) fn ledger_named(
     Ledger::read(name, record, &entry.user.name, &entry.user.arn, region, confirmed)
 }
 
-/// Of an account that was not listed in time, nothing can be noted for the next run that tends.
-fn nothing_noted(error: CallError) -> CallError {
-    let message = "the time for reading was over before it was listed; run it again: what was due is begun by a run that \
-                   enforces, and by none that tends";
-    CallError { message: message.to_owned(), ..error }
+/// Where nothing of keyrota's is listed, nothing can be noted for the next run that tends.
+fn unlisted(error: CallError, can_note: bool) -> CallError {
+    if error.kind != ErrorKind::OutOfTime {
+        return error;
+    }
+    let next = match can_note {
+        true => "the next run begins with it",
+        false => "run it again: what was due is begun by a run that enforces, and by none that tends",
+    };
+    CallError { message: format!("the time for reading was over before it was listed; {next}"), ..error }
 }
 
 /// Waits for what is read until the time for reading is over.

@@ -11,7 +11,7 @@ mod unmanaged;
 pub(crate) use self::accounts::is_absence;
 pub use self::{
     account::{RosterAt, fetch, observe, observe_for},
-    accounts::{AT_A_TIME, AccountState, NothingRead, Observed, Reading, merged, observe_all},
+    accounts::{AT_A_TIME, AccountState, NothingRead, Observed, Reading, Unlisted, merged, observe_all},
     listing::{Listing, Progress, list},
     survey::{Depth, Survey, Whom},
     unmanaged::Unmanaged,

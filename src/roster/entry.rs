@@ -12,7 +12,7 @@ use crate::{
     delivery::{How, Target},
     inventory::{Account, User},
     manifest::{
-        Deliver, Exemption, Manifest, Policy, Rule, Source,
+        Deliver, Exemption, Manifest, Patterns, Policy, Rule, Source,
         recipients::{addresses_in, is_bare_address},
     },
     notice::{Channel, Recipient},
@@ -79,14 +79,14 @@ pub(super) fn exempt_entry(entry: &impl Fn(&Rule, &User) -> Entry, user: &User, 
     let rule = |source: Source| Rule {
         source,
         policy: Arc::clone(&manifest.defaults),
-        accounts: Vec::new(),
+        accounts: Patterns::default(),
         units: Vec::new(),
         account_tags: BTreeMap::new(),
-        users: Vec::new(),
+        users: Patterns::default(),
         tags: BTreeMap::new(),
-        groups: Vec::new(),
-        paths: Vec::new(),
-        except: Vec::new(),
+        groups: Patterns::default(),
+        paths: Patterns::default(),
+        except: Patterns::default(),
     };
     let found = entry(&rule(Source { file: Arc::from(""), line: 0 }), user);
     let source = found.exempt.as_ref()?.source.clone();

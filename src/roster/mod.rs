@@ -120,7 +120,8 @@ pub fn resolve(
     }));
     let matching = index.rules.iter().zip(&matched).filter(|(_, matched)| **matched);
     let known: HashSet<String> = users.iter().map(|user| user.name.to_ascii_lowercase()).collect();
-    warnings.extend(matching.clone().flat_map(|(rule, _)| unmatched_names(manifest, rule, account, users, &known)));
+    let names = matching.clone().map(|(rule, _)| *rule);
+    warnings.extend(unmatched_names(manifest, names, account, users, &known));
     warnings.extend(unmatched_exemptions(manifest, account, users, &known, now));
     let at_home: Vec<_> = matching.filter_map(|(rule, _)| replica_at_home(manifest, rule, &account.region)).collect();
     // What `[defaults]` says is said once.

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     inventory::{Account, User},
     manifest::{
-        Code, Diagnostic, Exemption, Label, Manifest, Pattern, Rule, Source,
+        Code, Diagnostic, Exemption, Label, Manifest, Pattern, Patterns, Rule, Source,
         diagnostic::{nearest, quote},
         shared_places::{self, HELP_ACCOUNTS},
     },
@@ -54,8 +54,10 @@ pub(super) fn place(label: &Label) -> Source {
 
 /// By which of its selectors a rule selects a user, and where the first of them stands.
 pub(super) fn why(rule: &Rule, account: &Account, user: &User) -> (String, Range<usize>) {
-    let first = |key: &str, patterns: &[Pattern], names: &[&str]| {
-        let pattern = patterns.iter().find(|pattern| names.iter().any(|name| pattern.matches(name)))?;
+    let first = |key: &str, patterns: &Patterns, names: &[&str]| {
+        // That stands first of all that match.
+        let found = names.iter().filter_map(|name| patterns.first(name));
+        let pattern = found.min_by_key(|pattern| pattern.span.start)?;
         Some((format!("{key} ({})", quote(&pattern.text)), pattern.span.clone()))
     };
     let groups: Vec<&str> = user.groups.iter().map(String::as_str).collect();
@@ -97,7 +99,7 @@ pub(super) fn shared_secrets(manifest: &Manifest, entries: &mut [Entry]) -> Vec<
     };
     let label = |entry: &Entry| {
         let rule = rules.get(&entry.rule);
-        let span = rule.and_then(|rule| rule.users.iter().find(|user| user.matches(&entry.user.name)));
+        let span = rule.and_then(|rule| rule.users.first(&entry.user.name));
         let span = span.map_or(0..0, |user| user.span.clone());
         manifest.sources.label_part(&entry.rule, &span, format!("selects {}", quote(&entry.user.name)))
     };
@@ -209,17 +211,17 @@ pub(super) fn shared_places(manifest: &Manifest, accounts: &mut [(&Account, &mut
     warnings
 }
 
-/// The names in a rule that are no user's, while others are: most likely a mistake, and nothing else tells.
-pub(super) fn unmatched_names(
+/// The names in rules that are no user's, while others are: most likely a mistake, and nothing else tells.
+pub(super) fn unmatched_names<'a>(
     manifest: &Manifest,
-    rule: &Rule,
+    rules: impl Iterator<Item = &'a Rule>,
     account: &Account,
     users: &[User],
     known: &HashSet<String>,
 ) -> Vec<Diagnostic> {
-    let exact = rule.users.iter().filter(|user| user.is_exact());
-    let unknown = exact.filter(|user| !known.contains(&user.text.to_ascii_lowercase()));
-    let warning = |(position, user): (usize, &Pattern)| {
+    let exact = rules.flat_map(|rule| rule.users.iter().filter(|user| user.is_exact()).map(move |user| (rule, user)));
+    let unknown = exact.filter(|(_, user)| !known.contains(&user.text.to_ascii_lowercase()));
+    let warning = |(position, (rule, user)): (usize, (&Rule, &Pattern))| {
         let near = (position < SUGGESTIONS).then(|| nearest(&user.text, users.iter().map(|user| user.name.as_str())));
         let help = match near.flatten() {
             Some(near) => format!("did you mean {}?", quote(near)),

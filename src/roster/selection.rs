@@ -1,10 +1,10 @@
 //! Which rules select a user.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::OnceLock};
 
 use crate::{
     inventory::{Account, User},
-    manifest::{Manifest, Pattern, Rule, UnitName},
+    manifest::{Manifest, Pattern, PatternIndex, Patterns, Rule, Shares, UnitName},
 };
 
 /// Whom any rule could select in an account, by name and path alone, whatever their tags and groups.
@@ -19,36 +19,41 @@ impl<'a> Relevance<'a> {
     /// Whether any could select a user of this name and path.
     pub fn includes(&self, name: &str, path: &str) -> bool {
         let Self(index) = self;
-        let lower = name.to_ascii_lowercase();
-        let by_name = index.exact.get(&lower).into_iter().flatten().chain(index.by_name(&lower));
-        let others = by_name.chain(&index.others).chain(&index.by_details).chain(index.by_path(path));
-        others
-            .map(|rule| index.rules[*rule])
-            .any(|rule| any_or_empty(&rule.users, name) && any_or_empty(&rule.paths, path) && !any(&rule.except, name))
+        let places = index.by_names();
+        places.of(name, path).into_iter().chain(places.others.iter().copied()).any(|rule| {
+            let rule = index.rules[rule];
+            matches_or_empty(&rule.users, name) && matches_or_empty(&rule.paths, path) && !rule.except.matches(name)
+        })
     }
 }
 
-/// The rules that hold in an account, by what they may select: most rules need not be looked at. A rule stands in one place
-/// for each of its names and globs, or, where those say nothing, for one of its other selectors.
-#[derive(Default)]
+/// The rules that hold in an account, by what they may select: most rules need not be looked at.
 pub(super) struct Index<'a> {
     pub(super) rules: Vec<&'a Rule>,
-    /// By name in lower case: the rules that name it exactly.
-    exact: HashMap<String, Vec<usize>>,
-    /// By what precedes the first wildcard, in lower case: the rules with such a glob.
-    prefixes: HashMap<String, Vec<usize>>,
-    /// By what follows the last wildcard, in lower case, where nothing precedes the first.
-    suffixes: HashMap<String, Vec<usize>>,
-    /// By a tag that they ask for: its key in lower case, and its value.
-    tagged: HashMap<(String, String), Vec<usize>>,
-    /// By a group that they ask for, in lower case.
-    grouped: HashMap<String, Vec<usize>>,
-    /// By what precedes the first wildcard of a path.
-    paths: HashMap<String, Vec<usize>>,
+    places: Places,
+    /// The same by names and paths alone: of a user whose tags and groups could not be read, no more is known.
+    by_names: OnceLock<Places>,
+}
+
+/// Where rules stand: each by that one of its selectors whose patterns the fewest other rules have.
+#[derive(Default)]
+struct Places {
+    users: PatternIndex<usize>,
+    paths: PatternIndex<usize>,
+    /// By the key of the tag in lower case.
+    tags: HashMap<String, PatternIndex<usize>>,
+    groups: PatternIndex<usize>,
     /// Those that may select anyone.
     others: Vec<usize>,
-    /// Those that stand by a tag or a group: whom they select is not known of a user whose details could not be read.
-    by_details: Vec<usize>,
+}
+
+/// A selector of a rule: a list of which one entry must match.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Selector {
+    Users,
+    Paths,
+    Tag(String),
+    Groups,
 }
 
 /// A rule that selects a user.
@@ -69,95 +74,96 @@ pub(super) enum Choice {
 
 impl<'a> Index<'a> {
     pub(super) fn new(manifest: &'a Manifest, account: &Account) -> Self {
-        let rules = manifest.rules.iter().filter(|rule| holds_in(rule, account)).collect();
-        let mut index = Self { rules, ..Self::default() };
-        for (rule, selectors) in index.rules.clone().into_iter().enumerate() {
-            for user in &selectors.users {
-                let (prefix, suffix) = (user.literal_prefix(), user.literal_suffix());
-                let place = match (user.is_exact(), prefix, suffix) {
-                    (true, name, _) => index.exact.entry(name.to_ascii_lowercase()),
-                    (false, "", "") => {
-                        index.add_by_details(rule, selectors);
-                        continue;
-                    }
-                    (false, "", suffix) => index.suffixes.entry(suffix.to_ascii_lowercase()),
-                    (false, prefix, _) => index.prefixes.entry(prefix.to_ascii_lowercase()),
-                };
-                place.or_default().push(rule);
-            }
-            if selectors.users.is_empty() {
-                index.add_by_details(rule, selectors);
-            }
-        }
-        index
+        let rules: Vec<&Rule> = manifest.rules.iter().filter(|rule| holds_in(rule, account)).collect();
+        let places = Places::new(&rules, |_| true);
+        Self { rules, places, by_names: OnceLock::new() }
     }
 
-    /// Those with a glob that may match a name, in lower case.
-    pub(super) fn by_name(&self, name: &str) -> impl Iterator<Item = &usize> {
-        let prefixes = (0..=name.len()).filter_map(move |end| self.prefixes.get(name.get(..end)?));
-        let suffixes = (0..name.len()).filter_map(move |start| self.suffixes.get(name.get(start..)?));
-        prefixes.chain(suffixes).flatten()
-    }
-
-    pub(super) fn by_path(&self, path: &str) -> impl Iterator<Item = &usize> {
-        (0..=path.len()).filter_map(move |end| self.paths.get(path.get(..end)?)).flatten()
-    }
-
-    /// Puts a rule whose names say nothing where its other selectors do.
-    pub(super) fn add_by_details(&mut self, rule: usize, Rule { tags, groups, paths, .. }: &Rule) {
-        let exact = |patterns: &[Pattern]| patterns.iter().all(Pattern::is_exact);
-        if let Some((key, values)) = tags.iter().find(|(_, values)| exact(values)) {
-            for value in values {
-                self.tagged.entry((key.to_ascii_lowercase(), value.text.clone())).or_default().push(rule);
-            }
-            self.by_details.push(rule);
-        } else if !groups.is_empty() && exact(groups) {
-            for group in groups {
-                self.grouped.entry(group.text.to_ascii_lowercase()).or_default().push(rule);
-            }
-            self.by_details.push(rule);
-        } else if !paths.is_empty() {
-            for path in paths {
-                self.paths.entry(path.literal_prefix().to_owned()).or_default().push(rule);
-            }
-        } else {
-            self.others.push(rule);
-        }
+    fn by_names(&self) -> &Places {
+        let is_known = |selector: &Selector| matches!(selector, Selector::Users | Selector::Paths);
+        self.by_names.get_or_init(|| Places::new(&self.rules, is_known))
     }
 
     /// The rules that select a user, or might if its tags or groups are unreadable; in the order of the manifest.
     pub(super) fn candidates(&self, user: &User) -> Vec<Candidate> {
-        let name = user.name.to_ascii_lowercase();
-        let named = self.exact.get(&name).into_iter().flatten().map(|rule| (*rule, true));
-        let tags =
-            user.tags.iter().filter_map(|(key, value)| self.tagged.get(&(key.to_ascii_lowercase(), value.clone())));
-        let groups = user.groups.iter().filter_map(|group| self.grouped.get(&group.to_ascii_lowercase()));
-        let by_details = user.unreadable.as_ref().map(|_| &self.by_details);
-        let by_details = tags.chain(groups).chain(by_details).flatten();
-        let unnamed = self.by_path(&user.path).chain(by_details).chain(&self.others);
-        let others = self.by_name(&name).chain(unnamed).map(|rule| (*rule, false));
-        let mut rules: Vec<(usize, bool)> = named.chain(others).collect();
-        // A rule may be there several times; once is enough, as exact if it is that too.
-        rules.sort_by_key(|(rule, is_exact)| (*rule, !is_exact));
-        rules.dedup_by_key(|(rule, _)| *rule);
-        rules.into_iter().filter_map(|(rule, is_exact)| self.candidate(rule, is_exact, user)).collect()
+        let places = if user.unreadable.is_some() { self.by_names() } else { &self.places };
+        let mut rules = places.of(&user.name, &user.path);
+        for (key, value) in &user.tags {
+            rules.extend(places.tags.get(&key.to_ascii_lowercase()).into_iter().flat_map(|tag| tag.candidates(value)));
+        }
+        rules.extend(user.groups.iter().flat_map(|group| places.groups.candidates(group)));
+        rules.extend(&places.others);
+        rules.sort_unstable();
+        rules.dedup();
+        rules.into_iter().filter_map(|rule| self.candidate(rule, user)).collect()
     }
 
-    pub(super) fn candidate(&self, index: usize, is_exact: bool, user: &User) -> Option<Candidate> {
+    fn candidate(&self, index: usize, user: &User) -> Option<Candidate> {
         let rule = self.rules[index];
-        let is_selected = any_or_empty(&rule.users, &user.name) && any_or_empty(&rule.paths, &user.path);
-        if !is_selected || any(&rule.except, &user.name) {
+        let is_selected = matches_or_empty(&rule.users, &user.name) && matches_or_empty(&rule.paths, &user.path);
+        if !is_selected || rule.except.matches(&user.name) {
             return None;
         }
         let is_unknown = user.unreadable.is_some() && !(rule.tags.is_empty() && rule.groups.is_empty());
+        let is_exact = rule.users.names(&user.name);
         (is_unknown || has_details(rule, user)).then_some(Candidate { rule: index, is_exact, is_certain: !is_unknown })
     }
 }
 
+impl Places {
+    /// By those selectors alone that are known of every user.
+    fn new(rules: &[&Rule], is_known: impl Fn(&Selector) -> bool) -> Self {
+        let mut all: HashMap<Selector, Vec<(usize, &Patterns)>> = HashMap::new();
+        for (rule, selectors) in rules.iter().enumerate() {
+            for (selector, patterns) in selectors_of(selectors).filter(|(selector, _)| is_known(selector)) {
+                all.entry(selector).or_default().push((rule, patterns));
+            }
+        }
+        // For each rule, how many would be tried beside it.
+        let mut best: Vec<Option<(usize, Selector)>> = vec![None; rules.len()];
+        for (selector, lists) in &all {
+            let shares = Shares::of(lists.iter().flat_map(|(_, patterns)| patterns.iter()));
+            for (rule, patterns) in lists {
+                let Some(most) = shares.most(patterns) else { continue };
+                if best[*rule].as_ref().is_none_or(|(least, _)| most < *least) {
+                    best[*rule] = Some((most, selector.clone()));
+                }
+            }
+        }
+        let is_best = |rule: usize, selector: &Selector| best[rule].as_ref().is_some_and(|(_, best)| best == selector);
+        let mut places = Self::default();
+        for (selector, lists) in &all {
+            let here = lists.iter().filter(|(rule, _)| is_best(*rule, selector));
+            let index = here.flat_map(|(rule, patterns)| patterns.iter().map(|pattern| (pattern, *rule))).collect();
+            match selector {
+                Selector::Users => places.users = index,
+                Selector::Paths => places.paths = index,
+                Selector::Tag(key) => drop(places.tags.insert(key.clone(), index)),
+                Selector::Groups => places.groups = index,
+            }
+        }
+        places.others = (0..rules.len()).filter(|rule| best[*rule].is_none()).collect();
+        places
+    }
+
+    /// The rules that stand by a name or a path and may select a user who has them.
+    fn of(&self, name: &str, path: &str) -> Vec<usize> {
+        let mut rules = self.users.candidates(name);
+        rules.extend(self.paths.candidates(path));
+        rules
+    }
+}
+
+fn selectors_of(rule: &Rule) -> impl Iterator<Item = (Selector, &Patterns)> {
+    let lists = [(Selector::Users, &rule.users), (Selector::Paths, &rule.paths), (Selector::Groups, &rule.groups)];
+    let tags = rule.tags.iter().map(|(key, values)| (Selector::Tag(key.to_ascii_lowercase()), values));
+    lists.into_iter().filter(|(_, patterns)| !patterns.is_empty()).chain(tags)
+}
+
 /// Whether the user has the tags and groups that a rule asks for.
 pub(super) fn has_details(rule: &Rule, user: &User) -> bool {
-    let in_group = rule.groups.is_empty() || user.groups.iter().any(|group| any(&rule.groups, group));
-    in_group && rule.tags.iter().all(|(key, values)| tag(user, key).is_some_and(|value| any(values, value)))
+    let in_group = rule.groups.is_empty() || user.groups.iter().any(|group| rule.groups.matches(group));
+    in_group && rule.tags.iter().all(|(key, values)| tag(user, key).is_some_and(|value| values.matches(value)))
 }
 
 pub(super) fn choose(candidates: &[Candidate], user: &User) -> Choice {
@@ -183,11 +189,11 @@ pub(super) fn tag<'a>(user: &'a User, key: &str) -> Option<&'a str> {
 
 /// Whether a rule selects a user whose tags and groups are known: `Some(true)` by its exact name, which beats the rest.
 pub fn selects(rule: &Rule, user: &User) -> Option<bool> {
-    let is_selected = any_or_empty(&rule.users, &user.name) && any_or_empty(&rule.paths, &user.path);
-    if !is_selected || any(&rule.except, &user.name) || !has_details(rule, user) {
+    let is_selected = matches_or_empty(&rule.users, &user.name) && matches_or_empty(&rule.paths, &user.path);
+    if !is_selected || rule.except.matches(&user.name) || !has_details(rule, user) {
         return None;
     }
-    Some(rule.users.iter().any(|pattern| pattern.is_exact() && pattern.matches(&user.name)))
+    Some(rule.users.names(&user.name))
 }
 
 /// Whether a rule's `accounts`, `units` and `account-tags` select this account. Of one that no organisation has, the last two are
@@ -208,15 +214,10 @@ pub(crate) fn may_hold_in(rule: &Rule, account: &Account) -> bool {
 fn is_member(rule: &Rule, account: &Account) -> bool {
     let Some(membership) = &account.membership else { return rule.units.is_empty() && rule.account_tags.is_empty() };
     let is_below = |name: &UnitName| membership.units.iter().any(|unit| name.names(unit));
-    let has =
-        |(key, values): (&String, &Vec<Pattern>)| membership.tags.get(key).is_some_and(|value| any(values, value));
+    let has = |(key, values): (&String, &Patterns)| membership.tags.get(key).is_some_and(|value| values.matches(value));
     (rule.units.is_empty() || rule.units.iter().any(is_below)) && rule.account_tags.iter().all(has)
 }
 
-pub(super) fn any(patterns: &[Pattern], name: &str) -> bool {
-    patterns.iter().any(|pattern| pattern.matches(name))
-}
-
-pub(super) fn any_or_empty(patterns: &[Pattern], name: &str) -> bool {
-    patterns.is_empty() || any(patterns, name)
+fn matches_or_empty(patterns: &Patterns, name: &str) -> bool {
+    patterns.is_empty() || patterns.matches(name)
 }

@@ -166,3 +166,97 @@ fn a_full_account_resolves_against_many_rules() {
     assert_eq!((roster.entries.len(), roster.unmanaged.len(), warnings.len()), (2_001, 3_000, 499));
     assert!(roster.entries.is_sorted_by(|a, b| a.user.name < b.user.name));
 }
+
+/// xorshift: the same in every run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, most: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 33).expect("31 bits") % most
+    }
+
+    /// Letters of this alphabet, some.
+    fn text(&mut self, alphabet: &[u8]) -> String {
+        (0..=self.below(3)).map(|_| char::from(alphabet[self.below(alphabet.len())])).collect()
+    }
+
+    fn list(&mut self, alphabet: &[u8], most: usize) -> String {
+        let texts: Vec<String> = (0..=self.below(most)).map(|_| format!("\"{}\"", self.text(alphabet))).collect();
+        format!("[{}]", texts.join(", "))
+    }
+}
+
+/// Which rules select whom is found without trying each, by whatever selector: that is the same as trying each.
+#[test]
+fn rules_that_are_looked_up_are_those_that_select() {
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let (mut selected, mut conflicts) = (0, 0);
+    for round in 0..60 {
+        let rule = |random: &mut Random| {
+            let mut text = "[[rotate]]\n".to_owned();
+            let kind = 1 + random.below(15);
+            let long = if random.below(4) == 0 { 12 } else { 2 };
+            if kind & 1 > 0 {
+                text += &format!("users = {}\n", random.list(b"abAB*?", long));
+            }
+            if kind & 2 > 0 {
+                let (key, values) = (["k", "K", "l"][random.below(3)], random.list(b"ab*?", long));
+                text += &format!("tags = {{ {key} = {values} }}\n");
+            }
+            if kind & 4 > 0 {
+                text += &format!("groups = {}\n", random.list(b"abB*?", long));
+            }
+            if kind & 8 > 0 {
+                text += &format!("path = [\"/{}/*\", \"*{}/\"]\n", random.text(b"ab"), random.text(b"ab?"));
+            }
+            if random.below(2) == 0 {
+                text += &format!("except = {}\n", random.list(b"abAB*?", long));
+            }
+            text
+        };
+        // Two rules that name a user exactly are an error: those are left out.
+        let texts: Vec<String> = (0..12).map(|_| rule(&mut random)).collect();
+        let texts = texts.iter().fold(Vec::<String>::new(), |mut sound, text| {
+            let all = format!("version = 1\n[defaults]\nnotify = []\n{}{text}", sound.concat());
+            if load_text(&all).manifest.is_some() {
+                sound.push(text.clone());
+            }
+            sound
+        });
+        let manifest = manifest(&texts.concat());
+        let users: Vec<User> = (0..40)
+            .map(|number| User {
+                // Names are unique, without case.
+                name: format!("{}{}", random.text(b"abAB"), ["", "-x"][number % 2]),
+                path: ["/", "/a/", "/ab/b/"][random.below(3)].to_owned(),
+                tags: [("k".to_owned(), random.text(b"ab")), ("L".to_owned(), random.text(b"ab"))].into(),
+                groups: (0..random.below(3)).map(|_| random.text(b"abB")).collect(),
+                ..user("")
+            })
+            .collect();
+        let (roster, _) = roster::resolve(&manifest, &account("111122223333", None), &users, now());
+        let relevance = Relevance::new(&manifest, &roster.account);
+        let mut in_scope = roster.entries.iter().collect::<Vec<_>>();
+        for user in &users {
+            let all = manifest.rules.iter().filter_map(|rule| Some((rule, roster::selects(rule, user)?)));
+            let all: Vec<_> = all.collect();
+            let is_exact = all.iter().any(|(_, is_exact)| *is_exact);
+            let best: Vec<_> =
+                all.iter().filter(|(_, exact)| *exact == is_exact).map(|(rule, _)| &rule.source).collect();
+            assert!(best.is_empty() || relevance.includes(&user.name, &user.path), "round {round}: {user:?}");
+            let at = in_scope.iter().position(|entry| entry.user == *user);
+            let entry = at.map(|at| in_scope.swap_remove(at));
+            assert_eq!(entry.map(|entry| &entry.rule), best.first().copied(), "round {round}: {user:?}");
+            let is_ambiguous =
+                entry.is_some_and(|entry| matches!(entry.conflict, Some(roster::Conflict::AmbiguousRules { .. })));
+            assert_eq!(is_ambiguous, best.len() > 1, "round {round}: {user:?}");
+            selected += best.len().min(1);
+            conflicts += usize::from(is_ambiguous);
+        }
+        assert!(in_scope.is_empty());
+    }
+    assert!(selected > 400 && conflicts > 100, "{selected} users were selected, {conflicts} twice");
+}

@@ -26,7 +26,7 @@ impl Failure {
 }
 
 impl From<NothingRead> for Failure {
-    fn from(NothingRead(accounts): NothingRead) -> Self {
+    fn from(NothingRead(accounts, _): NothingRead) -> Self {
         let accounts = accounts.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
         Self { kind: "Unreadable", message: format!("nothing was changed, {accounts}") }
     }

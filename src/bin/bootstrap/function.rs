@@ -23,11 +23,12 @@ use keyrota::{
     mail::Outbox,
     manifest::{self, DeclaredAccount, Diagnostic, Manifest, shown},
     notice::Channel,
-    observe::Unmanaged,
+    observe::{NothingRead, Unmanaged},
     organization::Found,
     plan::Verb,
     report::{Counts, Report, json, metrics, result_word},
     run::{Mode, Planned, Run},
+    unread::{self, Extent},
     verdict::Verdict,
     workload::Workload,
 };
@@ -352,7 +353,14 @@ pub async fn carry_out<'a>(
     let mode = run.mode;
     let read_until = reading_ends(deadline.saturating_sub(Utc::now().timestamp_millis()));
     let unmanaged = if is_reported { Unmanaged::Ages } else { Unmanaged::Names };
-    let planned = Run { read_until, unmanaged, ..run }.plan(&|_| {}).await?;
+    let planned = match (Run { read_until, unmanaged, ..run }).plan(&|_| {}).await {
+        Ok(planned) => planned,
+        Err(NothingRead(accounts, unlisted)) => {
+            let extent = Extent { is_timed: true, is_partial: false, enforces: mode == Mode::Enforce };
+            unread::note_unlisted(run.clouds, &unlisted, run.viewpoint.at, extent).await;
+            return Err(NothingRead(accounts, unlisted).into());
+        }
+    };
     let plan = &planned.plan;
     for account in &plan.accounts_unread {
         tracing::error!(account = account.id, name = account.name, error = account.error, "account not read");
@@ -453,7 +461,14 @@ pub fn failure(verdict: &Verdict, changes: usize) -> Option<Failure> {
     let more = format!("and {} more, in the report", all.saturating_sub(MOST_REASONS));
     reasons.extend((all > MOST_REASONS).then_some(more.as_str()));
     let reasons = reasons.join("\n");
-    let message = format!("{}; the next run tries again\n{reasons}", parts.collect::<Vec<_>>().join(", "));
+    // Where nothing could be noted, a run that tends begins nothing.
+    let next = match verdict.accounts_unread.is_empty() {
+        true => "the next run tries again",
+        false => {
+            "the next run tries again; to begin what was due in accounts that were not read, invoke `enforce` again"
+        }
+    };
+    let message = format!("{}; {next}\n{reasons}", parts.collect::<Vec<_>>().join(", "));
     let kind = match (verdict.failed.len(), verdict.unfinished.len()) {
         (0, 0) => "Unreadable",
         _ => "ChangesFailed",

@@ -126,7 +126,7 @@ async fn look<C: Probes>(
             run.depth = keyrota::observe::Depth::Everything;
             match run.plan(&|_| {}).await {
                 Ok(planned) => Some(planned),
-                Err(NothingRead(accounts)) => {
+                Err(NothingRead(accounts, _)) => {
                     findings.extend(accounts.iter().map(|it| account::unread("permissions", it)));
                     None
                 }

@@ -8,7 +8,7 @@ use super::{channels, client::Aws, credential_report::credential_report, paramet
 use crate::{
     cloud::{
         BusEvent, ClockReading, Issued, Message, NewParameter, NewSecret, Parameter, Posting, Reads, Relevant,
-        SealedSecret, Shown, Values, Vault, VaultKey, VaultSecret, Writes,
+        SealedSecret, Shown, Values, Vault, VaultKey, VaultSecret, Wanted, Writes,
     },
     inventory::{Account, CallError, Key, KeyId, LastUse, SecretRecord, UnmanagedKey, User},
 };
@@ -121,8 +121,8 @@ impl Writes for Aws {
         write::move_label(self, name, label, from, to).await
     }
 
-    async fn create_access_key(&self, user: &str) -> Result<Issued, CallError> {
-        write::create_access_key(self, user).await
+    async fn create_access_key_while(&self, user: &str, is_wanted: Wanted<'_>) -> Result<Option<Issued>, CallError> {
+        write::create_access_key(self, user, is_wanted).await
     }
 
     async fn verify(&self, issued: &Issued) -> Result<(), CallError> {

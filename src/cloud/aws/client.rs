@@ -9,7 +9,10 @@ use super::{
     settings::Settings,
 };
 use crate::{
-    cloud::throttle::{Throttle, Unanswered},
+    cloud::{
+        Wanted,
+        throttle::{Throttle, Unanswered},
+    },
     inventory::{Account, CallError, ErrorKind, KeyId},
 };
 
@@ -163,8 +166,41 @@ where
     E: ProvideErrorMetadata + std::error::Error + 'static,
     F: Future<Output = Result<T, SdkError<E>>>,
 {
-    let throttle = aws.throttles.of(operation);
-    let answer = patiently(throttle, operation, request).await;
+    let is_refusal = |error: &SdkError<E>| Failure::of(operation, error).kind == ErrorKind::Throttled;
+    // Not by `patiently`: each future within another takes its place on the stack.
+    let answer = aws.throttles.of(operation).call_while(request, is_refusal, &|| true).await;
+    let answer = answer.map(|answer| answer.expect("it is always wanted"));
+    explained(aws, region, operation, subject, answer)
+}
+
+/// The same, as long as the call is wanted when its turn comes; `None`: AWS has taken none of it.
+pub(super) async fn call_while<T, E, F>(
+    aws: &Aws,
+    operation: &'static str,
+    subject: &str,
+    request: impl Fn() -> F,
+    is_wanted: Wanted<'_>,
+) -> Result<Option<T>, CallError>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    F: Future<Output = Result<T, SdkError<E>>>,
+{
+    let is_refusal = |error: &SdkError<E>| Failure::of(operation, error).kind == ErrorKind::Throttled;
+    let answer = aws.throttles.of(operation).call_while(request, is_refusal, is_wanted).await;
+    explained(aws, None, operation, subject, answer)
+}
+
+/// Traces the outcome of a call, and puts its error in keyrota's words.
+fn explained<T, E>(
+    aws: &Aws,
+    region: Option<&str>,
+    operation: &'static str,
+    subject: &str,
+    answer: Result<T, Unanswered<SdkError<E>>>,
+) -> Result<T, CallError>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
     let answer =
         answer.map_err(|unanswered| aws.explained(aws.failure(operation, &unanswered), operation, subject, region));
     match &answer {

@@ -25,14 +25,14 @@ use chrono::DateTime;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    client::{Aws, call, patiently},
+    client::{Aws, call, call_while, patiently},
     connect::fixed,
     error::{Failure, causes, is_daily_quota, is_throttling, is_unknown_key, malformed},
     read,
 };
 use crate::{
     cloud::throttle::Unanswered,
-    cloud::{Issued, Message, NewSecret},
+    cloud::{Issued, Message, NewSecret, Wanted},
     inventory::{CallError, ErrorKind, KeyId, PENDING},
     notice::Sender,
 };
@@ -178,12 +178,16 @@ pub(super) async fn move_label(
     is_about(operation, name, moved.name.as_deref(), moved.arn.as_deref())
 }
 
-pub(super) async fn create_access_key(aws: &Aws, user: &str) -> Result<Issued, CallError> {
+pub(super) async fn create_access_key(
+    aws: &Aws,
+    user: &str,
+    is_wanted: Wanted<'_>,
+) -> Result<Option<Issued>, CallError> {
     let operation = "iam:CreateAccessKey";
     let once = aws_sdk_iam::config::Builder::new().retry_classifier(RetryWithoutEffect);
     let request = aws.clients.iam().create_access_key().user_name(user);
     let attempt = || request.clone().customize().config_override(once.clone()).send();
-    let answer = call(aws, operation, user, attempt).await?;
+    let Some(answer) = call_while(aws, operation, user, attempt, is_wanted).await? else { return Ok(None) };
     let Some(AccessKey { user_name, access_key_id, secret_access_key, create_date, .. }) = answer.access_key else {
         return Err(malformed(operation, user, "it has no key"));
     };
@@ -198,7 +202,7 @@ pub(super) async fn create_access_key(aws: &Aws, user: &str) -> Result<Issued, C
     let Some(created) = created else {
         return Err(malformed(operation, user, format!("it has key {access_key_id} without a date")));
     };
-    Ok(Issued { key: KeyId::new(access_key_id), created, secret })
+    Ok(Some(Issued { key: KeyId::new(access_key_id), created, secret }))
 }
 
 /// Lets `CreateAccessKey` be tried again only where the first try can't have made a key: when AWS answered that it was

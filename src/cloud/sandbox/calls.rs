@@ -9,7 +9,7 @@ use super::{Sandbox, channels, delivery, iam, secrets_manager, ses};
 use crate::{
     cloud::{
         BusEvent, Issued, Message, NewParameter, NewSecret, Parameter, Posting, Reads, Relevant, SealedSecret, Values,
-        Vault, VaultKey, VaultSecret, Writes,
+        Vault, VaultKey, VaultSecret, Wanted, Writes,
     },
     inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, SecretRecord, UnmanagedKey, User},
     notice::POST,
@@ -117,9 +117,12 @@ impl Writes for Sandbox {
         self.call(|world| secrets_manager::move_label(world, name, label, from, to))
     }
 
-    async fn create_access_key(&self, user: &str) -> Result<Issued, CallError> {
+    async fn create_access_key_while(&self, user: &str, is_wanted: Wanted<'_>) -> Result<Option<Issued>, CallError> {
+        if !is_wanted() {
+            return Ok(None);
+        }
         let now = self.time_of("iam:CreateAccessKey", user)?;
-        self.call(|world| iam::create_access_key(world, &self.account, now, user))
+        self.call(|world| iam::create_access_key(world, &self.account, now, user)).map(Some)
     }
 
     async fn verify(&self, issued: &Issued) -> Result<(), CallError> {

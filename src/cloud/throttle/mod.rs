@@ -69,9 +69,30 @@ impl Throttle {
         attempt: impl Fn() -> F,
         is_refusal: impl Fn(&E) -> bool,
     ) -> Result<T, Unanswered<E>> {
+        match self.call_while(attempt, is_refusal, &|| true).await {
+            Ok(answer) => Ok(answer.expect("it is always wanted")),
+            Err(unanswered) => Err(unanswered),
+        }
+    }
+
+    /// The same, as long as the call is wanted: what is not when its turn comes, or comes again, is not sent. `None`: AWS has taken
+    /// none of it.
+    ///
+    /// # Errors
+    /// As [`Self::call`].
+    pub async fn call_while<T, E, F: Future<Output = Result<T, E>>>(
+        &self,
+        attempt: impl Fn() -> F,
+        is_refusal: impl Fn(&E) -> bool,
+        is_wanted: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Option<T>, Unanswered<E>> {
         let mut refusal = None;
         loop {
-            let Ok(place) = self.turn().await else { return Err(Unanswered::Refused(refusal)) };
+            let place = match self.turn(is_wanted).await {
+                Ok(place) => place,
+                Err(NoTurn::Unwanted) => return Ok(None),
+                Err(NoTurn::Hopeless) => return Err(Unanswered::Refused(refusal)),
+            };
             match attempt().await {
                 Err(error) if is_refusal(&error) => {
                     let streak = place.refused();
@@ -83,21 +104,24 @@ impl Throttle {
                 }
                 answer => {
                     place.taken();
-                    return answer.map_err(Unanswered::Failed);
+                    return answer.map(Some).map_err(Unanswered::Failed);
                 }
             }
         }
     }
 
-    async fn turn(&self) -> Result<Place<'_>, Hopeless> {
+    async fn turn(&self, is_wanted: &(dyn Fn() -> bool + Sync)) -> Result<Place<'_>, NoTurn> {
         let queue = &*self.0;
         let _first = queue.first.lock().await;
         loop {
+            if !is_wanted() {
+                return Err(NoTurn::Unwanted);
+            }
             let turn = queue.rate().turn(queue.now());
             match turn {
                 Turn::Now => break,
                 // Who would have to wait does not; now and then a call looks whether it is over.
-                _ if queue.is_hopeless() => return Err(Hopeless),
+                _ if queue.is_hopeless() => return Err(NoTurn::Hopeless),
                 Turn::At(seconds) => {
                     let at = queue.began + Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
                     sleep_until(queue.ends().map_or(at, |ends| at.min(ends))).await;
@@ -113,8 +137,13 @@ impl Throttle {
     }
 }
 
-/// Nothing was taken for as long as there is patience.
-struct Hopeless;
+/// Why a call's turn never comes.
+enum NoTurn {
+    /// Nothing was taken for as long as there is patience.
+    Hopeless,
+    /// Nobody wants it any more.
+    Unwanted,
+}
 
 impl Queue {
     fn rate(&self) -> MutexGuard<'_, Rate> {

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use keyrota::{
     apply::Conditions,
     cloud::sandbox::{IamUser, Sandbox, StoredSecret, StoredVersion, World},
-    inventory::{CURRENT, SmtpUse, TAG_NOTIFIED, TAG_OWNER},
+    inventory::{CURRENT, LastUse, SmtpUse, TAG_NOTIFIED, TAG_OWNER},
     manifest::Manifest,
     run::{Mode, Run},
 };
@@ -85,4 +85,22 @@ async fn over_a_default_life_a_rotation_takes_twenty_one_calls() {
         assert_eq!(notices, 4);
         assert!(all.len() - notices <= 21, "{} calls: {days:#?}", all.len() - notices);
     }
+}
+
+/// Where the old key was used on the day of the rotation, it is in use still when the overlap ends, and that nobody knows without
+/// asking: one call more, a day before it goes.
+#[tokio::test(start_paused = true)]
+async fn a_key_that_was_used_until_its_rotation_takes_one_call_more() {
+    let manifest = manifest("rotate-ahead = \"0d\"");
+    let mut world = due(true);
+    world.users[0].keys[0].last_use = LastUse::At { time: now(), service: None, region: None };
+    let mut days = Vec::new();
+    for day in [0, 3, 7, 8, 10, 22, 23] {
+        days.push(run(&mut world, &manifest, now() + TimeDelta::days(day) + TimeDelta::minutes(day)).await);
+    }
+    assert_eq!(world.users[0].keys.len(), 1, "the old key is gone");
+    assert_eq!(days[2], ["iam:GetAccessKeyLastUsed"], "the look at the end of the overlap");
+    let notices = 2 * (world.mail.len() - 1);
+    let all = days.concat();
+    assert_eq!(all.len() - notices, 22, "{days:#?}");
 }

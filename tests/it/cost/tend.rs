@@ -1,16 +1,22 @@
 //! What a run that tends costs: it grows with the rotations under way, not with the users; and it catches up with what an
 //! earlier run had no time for.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    time::Duration,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use keyrota::{
     apply::{Applied, Cause, Conditions},
     cloud::sandbox::{IamUser, Sandbox, StoredSecret, World},
-    inventory::{SmtpUse, TAG_OWNER, TAG_UNREAD, TAG_USER},
+    inventory::{Account, SmtpUse, TAG_INTENT, TAG_OWNER, TAG_UNREAD, TAG_USER},
     manifest::Manifest,
+    observe::NothingRead,
     plan::Verb,
     run::{Mode, Run},
+    unread::{Extent, note_unlisted},
 };
 use tokio::time::Instant;
 
@@ -211,6 +217,163 @@ async fn whom_aws_refused_in_the_middle_the_next_run_rotates() {
         assert_eq!(left, 0, "{time:?}: {left} users were forgotten");
         assert!(!world.secrets.iter().any(|one| one.tags.contains_key(TAG_UNREAD)));
     }
+}
+
+/// A run that is stopped in the middle of a black-out begins nothing that it has not sent by then, and goes on with what it has
+/// begun until that is safe: no creation that stood in the queue comes through later.
+#[tokio::test(start_paused = true)]
+async fn what_was_not_sent_when_a_run_is_stopped_is_not_begun() {
+    let manifest = manifest(AT_ONCE);
+    for stops in [2.0, 3.0, 4.0, 8.0, 30.0] {
+        let sandbox = Sandbox::new(account(), due());
+        sandbox.set_now(now());
+        let server = Server::new(LATENCY, Limit::of(20.0)).silent(3.5..33.5);
+        let clouds = [Remote::new(sandbox, server.clone())];
+        let planned = Run::new(&manifest, &clouds, Mode::Enforce, now()).plan(&|_| {}).await.expect("listed");
+        let (began, stops) = (Instant::now(), Duration::from_secs_f64(stops));
+        let begun_at_the_stop = AtomicUsize::new(usize::MAX);
+        let may_start = || {
+            let may_start = began.elapsed() < stops;
+            let begun = || server.calls().get("iam:CreateAccessKey").copied().unwrap_or_default();
+            if !may_start && begun_at_the_stop.load(Relaxed) == usize::MAX {
+                begun_at_the_stop.store(begun(), Relaxed);
+            }
+            may_start
+        };
+        let conditions = Conditions { may_start: &may_start, ..Conditions::new(&now) };
+        let applied = planned.apply(&conditions, &|_| {}).await;
+        let asked = server.calls().get("iam:CreateAccessKey").copied().unwrap_or_default();
+        // Those that were on their way may be answered still.
+        let sent = begun_at_the_stop.load(Relaxed);
+        let created = applied.done(Verb::Create);
+        println!(
+            "stopped after {stops:?}: {created} created, {asked} asked for, {sent} by then, {:?}",
+            began.elapsed()
+        );
+        assert!(asked <= sent + 1, "{asked} creations were sent, {sent} of them before the run was stopped");
+        assert!(created < 40 && created + applied.deferred.len() >= 40, "{created} {:?}", applied.deferred);
+        assert!(applied.outcomes.iter().all(|outcome| outcome.result.is_ok()), "{:?}", applied.outcomes);
+        // What was issued is handed out, and nothing else is under way.
+        let world = clouds[0].sandbox.snapshot();
+        let handed_out = world.secrets.iter().filter(|one| !one.versions.is_empty()).count();
+        assert_eq!(handed_out, created);
+        let intents = world.secrets.iter().filter(|one| one.tags.get(TAG_INTENT).is_some_and(|tag| !tag.is_empty()));
+        assert_eq!(intents.count(), 0, "the next run that tends would begin what the person has stopped");
+        let mut world = world;
+        let tend = run(&mut world, &manifest, Mode::Tend, now() + TimeDelta::days(1), CALM).await;
+        assert_eq!(tend.applied.done(Verb::Create), 0);
+        let enforce = run(&mut world, &manifest, Mode::Enforce, now() + TimeDelta::days(2), CALM).await;
+        assert_eq!(created + enforce.applied.done(Verb::Create), 40, "{:?}", enforce.applied.outcomes);
+    }
+}
+
+/// When SES takes no more mail, no more keys are made of which nobody could be told; the next runs begin those, too. What was made
+/// before is told first.
+#[tokio::test(start_paused = true)]
+async fn no_rotation_begins_of_which_nobody_can_be_told() {
+    let manifest = manifest("rotate-ahead = \"0d\"");
+    let (mut world, mut created, mut told) = (sandbox(120, 100).snapshot(), 0, 0);
+    for (day, most) in [(0, 30), (1, 40), (2, 200), (3, 200)] {
+        let at = now() + TimeDelta::days(day);
+        let sandbox = Sandbox::new(account(), world);
+        sandbox.set_now(at);
+        let clouds = [Remote::new(sandbox, Server::new(LATENCY, Limit::Unlimited).mail(most))];
+        let mode = if day == 0 { Mode::Enforce } else { Mode::Tend };
+        let planned = Run::new(&manifest, &clouds, mode, at).plan(&|_| {}).await.expect("listed");
+        let applied = planned.apply(&Conditions::new(&|| at), &|_| {}).await;
+        world = clouds[0].sandbox.snapshot();
+        created += applied.done(Verb::Create);
+        told += applied.done(Verb::Notify);
+        println!("day {day}: {created} created, {told} told, {} left", applied.deferred.len());
+        assert!((told..=told + 16).contains(&created), "{created} created, {told} told");
+        assert_eq!(planned.verdict(Some(&applied)).is_complete(), created == told && told == 100);
+        assert_eq!(told, if day < 2 { (30 + 40 * usize::try_from(day).expect("a day")).min(100) } else { 100 });
+    }
+    assert_eq!((created, told), (100, 100), "everyone who was due");
+    // A leak does not wait for the mail.
+    let manifest = self::manifest("rotate-ahead = \"0d\"\nreissue-before = 2026-11-20");
+    let clouds = [Remote::new(sandbox(60, 40), Server::new(LATENCY, Limit::Unlimited).mail(0))];
+    let planned = Run::new(&manifest, &clouds, Mode::Enforce, now()).plan(&|_| {}).await.expect("listed");
+    let applied = planned.apply(&Conditions::new(&now), &|_| {}).await;
+    assert_eq!((applied.done(Verb::Create), applied.done(Verb::Notify)), (60, 0));
+}
+
+/// An account whose users can't be listed while its secrets are: the next run that tends reads all of it, and begins what was due
+/// when this one began. A run that tends leaves no such note, nor does one for some users: what only they have left was not due.
+#[tokio::test(start_paused = true)]
+async fn an_account_that_was_not_listed_is_caught_up_with() {
+    let manifest = manifest("rotate-ahead = \"0d\"");
+    let mut world = due();
+    // Due three days later.
+    world.users[50].keys[0].created = now() - TimeDelta::days(88);
+    let noted = |world: &World| world.secrets.iter().filter(|one| one.tags.contains_key(TAG_UNREAD)).count();
+    let other = Account { id: "444455556666".to_owned(), ..account() };
+    for (mode, users, expected) in [
+        (Mode::Tend, Vec::new(), 0),
+        (Mode::Enforce, vec![name(3)], 0),
+        (Mode::Plan, Vec::new(), 0),
+        (Mode::Enforce, Vec::new(), 1),
+    ] {
+        for is_alone in [false, true] {
+            let sandbox = Sandbox::new(account(), world.clone());
+            sandbox.set_now(now());
+            let deaf = Remote::new(sandbox, Server::new(LATENCY, Limit::of(20.0)).silent(0.0..1e9));
+            let beside = Sandbox::new(other.clone(), World::default());
+            beside.set_now(now());
+            let beside = Remote::new(beside, Server::new(LATENCY, Limit::Unlimited));
+            let clouds = if is_alone { vec![deaf] } else { vec![deaf, beside] };
+            let run = Run { users: &users, ..Run::new(&manifest, &clouds, mode, now()) };
+            match run.plan(&|_| {}).await {
+                Ok(planned) if mode != Mode::Plan => {
+                    assert_eq!((planned.plan.accounts_unread.len(), is_alone), (1, false));
+                    let applied = planned.apply(&Conditions::new(&now), &|_| {}).await;
+                    assert!(!planned.verdict(Some(&applied)).is_complete());
+                }
+                Ok(_) => {}
+                // As the function does.
+                Err(NothingRead(accounts, unlisted)) => {
+                    assert_eq!((accounts.len(), unlisted.len(), is_alone), (1, 1, true));
+                    let (is_timed, is_partial) = (true, !users.is_empty());
+                    let extent = Extent { is_timed, is_partial, enforces: mode == Mode::Enforce };
+                    note_unlisted(&clouds, &unlisted, now(), extent).await;
+                }
+            }
+            let left = clouds[0].sandbox.snapshot();
+            assert_eq!(noted(&left), expected, "{mode:?} {users:?} {is_alone}");
+            if expected == 0 {
+                assert_eq!(left, world);
+                continue;
+            }
+            let mut left = left;
+            let tend = run_on(&mut left, &manifest, Mode::Tend, 4).await;
+            assert!(tend.is_complete && noted(&left) == 0);
+            assert_eq!((tend.applied.done(Verb::Create), left.users[50].keys.len()), (40, 1), "and no other");
+            let again = run_on(&mut left, &manifest, Mode::Tend, 5).await;
+            assert_eq!(again.applied.done(Verb::Create), 0);
+        }
+    }
+}
+
+async fn run_on(world: &mut World, manifest: &Manifest, mode: Mode, day: i64) -> Ran {
+    run(world, manifest, mode, now() + TimeDelta::days(day), CALM).await
+}
+
+/// A run that tends and does not come to its end leaves nothing to be begun: whom it has not read, the ledgers still tell of.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_tends_leaves_nothing_to_begin() {
+    let manifest = manifest("rotate-ahead = \"0d\"");
+    let mut world = sandbox(300, 100).snapshot();
+    let enforce = run(&mut world, &manifest, Mode::Enforce, now(), CALM).await;
+    assert_eq!((enforce.applied.done(Verb::Create), enforce.is_complete), (100, true));
+    // Another's key is due since yesterday when the overlap of those ends.
+    world.users[250].keys[0].created = now() + TimeDelta::days(8) - TimeDelta::days(91);
+    let slow = (Limit::of(5.0), Some(Duration::from_secs(12)));
+    let tend = run(&mut world, &manifest, Mode::Tend, now() + TimeDelta::days(8), slow).await;
+    assert!(tend.unreadable > 0 && !tend.is_complete, "{} unread", tend.unreadable);
+    let tend = run_on(&mut world, &manifest, Mode::Tend, 9).await;
+    assert!(tend.is_complete && tend.applied.done(Verb::Create) == 0);
+    let stopped = world.users.iter().filter(|user| user.keys.iter().any(|key| !key.is_active())).count();
+    assert_eq!(stopped, 100, "what had begun goes on");
 }
 
 /// Who is named alone is not everybody whom a run has left.

@@ -165,10 +165,9 @@ async fn an_account_that_cannot_be_entered_stops_no_other_and_is_tried_again() {
     let function = fixture.start();
     let Failure { kind, message } = fails(&function, &event("enforce"));
     assert_eq!(kind, "Unreadable");
-    assert!(
-        message.starts_with(&format!("1 account not read; the next run tries again\naccount {id} (other): role ")),
-        "{message}"
-    );
+    let again = "to begin what was due in accounts that were not read, invoke `enforce` again";
+    let expected = format!("1 account not read; the next run tries again; {again}\naccount {id} (other): role ");
+    assert!(message.starts_with(&expected), "{message}");
     assert_eq!(fixture.active_keys("ci-home").await.len(), 2, "the account that can be entered is done");
     assert_eq!(other.take_requests().iter().filter(|request| request.action == "ListAccessKeys").count(), 0);
     let report = function.invoke(&event("enforce")).expect("the role is assumed now");

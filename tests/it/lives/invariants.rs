@@ -144,6 +144,9 @@ pub fn held(world: &World) -> Vec<KeyId> {
         .filter_map(|parameter| parameter.digest)
         .chain(world.vault.iter().filter_map(|secret| secret.digest))
         .collect();
+    if digests.is_empty() {
+        return vec![];
+    }
     let stored =
         world.secrets.iter().flat_map(|secret| &secret.versions).filter_map(|version| KeyId::of_version(&version.id));
     let ids: HashSet<KeyId> =

@@ -9,7 +9,7 @@ use std::{
 use keyrota::{
     cloud::{
         BusEvent, Issued, Message, NewParameter, NewSecret, Parameter, Posting, Reads, Relevant, SealedSecret, Values,
-        Vault, VaultKey, VaultSecret, Writes,
+        Vault, VaultKey, VaultSecret, Wanted, Writes,
         sandbox::{Sandbox, World},
     },
     inventory::{Account, CallError, ErrorKind, Key, KeyId, LastUse, SecretRecord, UnmanagedKey, User},
@@ -232,7 +232,7 @@ impl Writes for Faulty<'_> {
     async fn move_label(&self, name: &str, label: &str, from: Option<&str>, to: Option<&str>) -> Result<(), CallError> {
         self.write("move_label", self.sandbox.move_label(name, label, from, to)).await
     }
-    async fn create_access_key(&self, user: &str) -> Result<Issued, CallError> {
+    async fn create_access_key_while(&self, user: &str, is_wanted: Wanted<'_>) -> Result<Option<Issued>, CallError> {
         if self.denied.contains(&user) {
             let (kind, operation) = (ErrorKind::Denied, "iam:CreateAccessKey");
             let (subject, message) = (user.to_owned(), "denied".to_owned());
@@ -240,7 +240,7 @@ impl Writes for Faulty<'_> {
                 .write("create_access_key", async { Err(CallError { kind, operation, subject, message, hint: None }) })
                 .await;
         }
-        self.write("create_access_key", self.sandbox.create_access_key(user)).await
+        self.write("create_access_key", self.sandbox.create_access_key_while(user, is_wanted)).await
     }
     async fn verify(&self, issued: &Issued) -> Result<(), CallError> {
         self.read("verify", self.sandbox.verify(issued)).await

@@ -11,7 +11,7 @@ use std::{
 use keyrota::{
     cloud::{
         BusEvent, Issued, Message, NewParameter, NewSecret, Parameter, Posting, Reads, Relevant, SealedSecret, Values,
-        Vault, VaultKey, VaultSecret, Writes,
+        Vault, VaultKey, VaultSecret, Wanted, Writes,
         sandbox::Sandbox,
         throttle::{Throttle, Unanswered},
     },
@@ -59,6 +59,7 @@ struct State {
     random: u64,
     calls: BTreeMap<&'static str, usize>,
     refused: usize,
+    mail: usize,
 }
 
 impl Server {
@@ -66,13 +67,28 @@ impl Server {
         let tokens = if let Limit::Bucket { burst, .. } = limit { burst } else { 0.0 };
         let (began, silent, filled) = (Instant::now(), 0.0..0.0, 0.0);
         let (recent, random, calls, refused) = (VecDeque::new(), 0x9e37_79b9_7f4a_7c15, BTreeMap::new(), 0);
-        let state = State { latency, limit, silent, began, tokens, filled, recent, random, calls, refused };
+        let mail = usize::MAX;
+        let state = State { latency, limit, silent, began, tokens, filled, recent, random, calls, refused, mail };
         Self(Arc::new(Mutex::new(state)))
     }
 
     /// Refuses everything in these seconds.
     pub fn silent(self, seconds: Range<f64>) -> Self {
         self.state(|state| state.silent = seconds);
+        self
+    }
+
+    /// Refuses others of those that it refuses at random.
+    #[allow(dead_code, reason = "of the tests")]
+    pub fn seeded(self, seed: u64) -> Self {
+        self.state(|state| state.random ^= seed.wrapping_mul(0x1234_5678_9abc_def1));
+        self
+    }
+
+    /// Takes so many messages, and no more.
+    #[allow(dead_code, reason = "of the tests")]
+    pub fn mail(self, most: usize) -> Self {
+        self.state(|state| state.mail = most);
         self
     }
 
@@ -167,10 +183,19 @@ impl Remote {
     }
 
     async fn call(&self, operation: &'static str, subject: &str) -> Result<(), CallError> {
+        self.call_while(operation, subject, &|| true).await.map(drop)
+    }
+
+    async fn call_while(
+        &self,
+        operation: &'static str,
+        subject: &str,
+        is_wanted: Wanted<'_>,
+    ) -> Result<Option<()>, CallError> {
         let is_refusal = |error: &CallError| error.kind == ErrorKind::Throttled;
         let called = match operation.starts_with("iam:") {
-            true => self.queue.call(|| self.server.ask(operation), is_refusal).await,
-            false => self.server.ask(operation).await.map_err(Unanswered::Failed),
+            true => self.queue.call_while(|| self.server.ask(operation), is_refusal, is_wanted).await,
+            false => self.server.ask(operation).await.map(Some).map_err(Unanswered::Failed),
         };
         called.map_err(|unanswered| match unanswered {
             Unanswered::Failed(error) | Unanswered::Refused(Some(error)) => {
@@ -274,9 +299,11 @@ impl Writes for Remote {
         self.call("secretsmanager:UpdateSecretVersionStage", name).await?;
         self.sandbox.move_label(name, label, from, to).await
     }
-    async fn create_access_key(&self, user: &str) -> Result<Issued, CallError> {
-        self.call("iam:CreateAccessKey", user).await?;
-        self.sandbox.create_access_key(user).await
+    async fn create_access_key_while(&self, user: &str, is_wanted: Wanted<'_>) -> Result<Option<Issued>, CallError> {
+        match self.call_while("iam:CreateAccessKey", user, is_wanted).await? {
+            Some(()) => self.sandbox.create_access_key(user).await.map(Some),
+            None => Ok(None),
+        }
     }
     async fn verify(&self, issued: &Issued) -> Result<(), CallError> {
         self.call("sts:GetCallerIdentity", issued.key.as_str()).await?;
@@ -292,6 +319,13 @@ impl Writes for Remote {
     }
     async fn send_mail(&self, message: &Message) -> Result<(), CallError> {
         self.call("ses:SendEmail", &message.to).await?;
+        self.server.state(|state| match state.mail.checked_sub(1) {
+            Some(left) => {
+                state.mail = left;
+                Ok(())
+            }
+            None => Err(CallError::new(ErrorKind::QuotaUsedUp, "ses:SendEmail", &*message.to, "Daily quota exceeded")),
+        })?;
         self.sandbox.send_mail(message).await
     }
     async fn put_parameter(&self, parameter: &NewParameter, value: &SecretString) -> Result<i64, CallError> {
