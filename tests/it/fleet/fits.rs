@@ -143,8 +143,8 @@ async fn what_an_enforcing_run_could_not_read_is_begun_by_one_that_tends() {
     let day = now() - TimeDelta::days(1);
     // Where everybody is read, an account that keyrota has nothing in is new to it; so the others were done once.
     for cloud in &clouds {
-        let one = [cloud.clone()];
-        let planned = Run::new(&manifest, &one, Mode::Plan, now()).plan(&|_| {}).await.expect("it is read");
+        let one = std::slice::from_ref(cloud);
+        let planned = Run::new(&manifest, one, Mode::Plan, now()).plan(&|_| {}).await.expect("it is read");
         planned.measure(None, &mut earlier);
     }
     for cloud in [&clouds[0], &clouds[2]] {
