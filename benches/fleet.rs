@@ -12,8 +12,16 @@
 #[expect(dead_code, reason = "tests use the rest")]
 mod remote;
 
+#[path = "../tests/it/support/loopback.rs"]
+#[expect(dead_code, reason = "tests use the rest")]
+mod loopback;
+
+#[path = "fleet_parts/clients.rs"]
+mod clients;
+
 use std::{
     env, fs,
+    io::{self, Seek},
     path::Path,
     process::Command,
     time::{Duration, Instant},
@@ -27,6 +35,7 @@ use keyrota::{
         Reads,
         sandbox::{IamUser, Sandbox, StoredSecret, StoredVersion, World},
     },
+    evidence::{self, Look, Merging, Part, Provenance, Subject, calendars, gather},
     fleet::{AboutAttempt, Attempt, Listed, Merge, RunId},
     inventory::{Account, CURRENT, Key, KeyId, LastUse, SmtpUse, Status, TAG_NOTIFIED, TAG_OWNER},
     manifest::{self, Manifest},
@@ -45,10 +54,12 @@ const USERS: usize = 500;
 const DUE: usize = 50;
 /// A fleet's invocation, before its first call.
 const START: Duration = Duration::from_millis(200);
-/// Calls of an invocation beside its run: who it is, its role twice, what it has done before, and its result.
-const BESIDE: usize = 5;
+/// Calls of an invocation beside its run: who it is, its role twice, what it has done before, the list twice, its mark and its result.
+const BESIDE: usize = 8;
 /// Results that the merge reads at the same time.
-const READ_AT_A_TIME: usize = 16;
+const READ_AT_A_TIME: usize = 8;
+/// What an invocation is called.
+const MADE: &str = "20261123T080000000Z-bench";
 
 #[derive(Clone, Copy)]
 enum What {
@@ -60,15 +71,23 @@ enum What {
     Invocation,
     /// What they did, made one.
     Merge,
+    /// The reports of accounts for auditors, made one, as JSON; and as a page.
+    Evidence(bool),
+    /// The clients of all accounts, kept or given back.
+    Clients(bool),
 }
 
-const LINES: [(&str, What); 6] = [
+const LINES: [(&str, What); 10] = [
     ("one function, without an end", What::One(None)),
     ("one function, 15 minutes", What::One(Some(900))),
     ("fleet, 10 at a time", What::Fleet(10)),
     ("fleet, 40 at a time", What::Fleet(40)),
     ("  one of its invocations", What::Invocation),
     ("  its merge", What::Merge),
+    ("  45,000 keys for auditors", What::Evidence(false)),
+    ("  the same with its page", What::Evidence(true)),
+    ("clients, all kept", What::Clients(false)),
+    ("clients, given back", What::Clients(true)),
 ];
 
 fn main() {
@@ -122,6 +141,13 @@ fn measure(what: What) -> Figures {
             Figures { done: 1, calls: attempt.1, seconds: attempt.2, memory: peak() - before, ..Figures::default() }
         }),
         What::Merge => merge(),
+        What::Evidence(has_page) => virtually(evidence(has_page)),
+        What::Clients(gives_back) => {
+            let before = resident();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            let done = runtime.block_on(clients::call_all(ACCOUNTS, gives_back));
+            Figures { done, calls: 4 * done, memory: peak() - before, ..Figures::default() }
+        }
     };
     Figures { processor: began.elapsed().as_secs_f64(), ..figures }
 }
@@ -181,9 +207,11 @@ async fn invocation(manifest: &Manifest, remote: Remote) -> (Attempt, usize, f64
     let applied = planned.apply(&Conditions::new(&now), &|_| {}).await;
     assert!(applied.outcomes.iter().all(|outcome| outcome.result.is_ok()));
     let of = clouds[0].account();
-    let account = Listed { id: of.id.clone(), name: of.name.clone(), membership: None };
+    let account = Listed { id: of.id.clone(), name: of.name.clone(), membership: None, unread_since: None };
     let run = run_id();
-    let about = AboutAttempt { run: &run, account: &account, began: now(), ended: now(), commit: None };
+    let (at, manifests) = (now(), "m");
+    let about =
+        AboutAttempt { run: &run, account: &account, made: MADE, manifests, began: at, ended: at, commit: None };
     let attempt = Attempt::new(&about, &planned, Some(&applied), None);
     (attempt, clouds[0].server.count() + BESIDE, began.elapsed().as_secs_f64())
 }
@@ -197,13 +225,14 @@ fn merge() -> Figures {
     let written = Command::new(own).args(["--write"]).arg(&folder).status();
     assert!(written.is_ok_and(|status| status.success()));
     let before = resident();
-    let mut merge = Merge::new("bench", false, Workload::default(), now());
+    let mut merge = Merge::new("bench", Mode::Enforce, Workload::default());
     for number in 0..ACCOUNTS {
         let id = id(number);
         let text = fs::read(folder.join(&id)).expect("what was written");
-        merge.add(vec![(Attempt::parse(&text, &run_id(), &id).expect("what was written"), false)], now());
+        let attempt = Attempt::parse(&text, &run_id(), &id, MADE).expect("what was written");
+        merge.add(vec![(attempt, false)], now()).expect("there is room");
     }
-    let merged = merge.finish(now());
+    let merged = merge.finish(&manifest(), now()).expect("there is room");
     assert!(!merged.verdict.has_failures() && merged.accounts == ACCOUNTS);
     let whole = Whole {
         revision: None,
@@ -213,12 +242,47 @@ fn merge() -> Figures {
         refused: &merged.refused,
         mail: Vec::new(),
     };
-    let report = merged.report.render(&whole);
+    let mut report = tempfile::tempfile().expect("there is room");
+    merged.report.write(&whole, &mut io::BufWriter::new(&report)).expect("there is room");
+    let mut history = tempfile::tempfile().expect("there is room");
+    merged.history.write(Vec::new(), &mut io::BufWriter::new(&mut history)).expect("there is room");
     let memory = peak() - before;
-    assert!(report.len() > ACCOUNTS);
+    assert!(report.seek(io::SeekFrom::End(0)).expect("a file") > 1_000_000);
     fs::remove_dir_all(&folder).expect("its own folder");
     let seconds = LATENCY.as_secs_f64() * f64::from(u32::try_from(ACCOUNTS.div_ceil(READ_AT_A_TIME)).expect("few"));
     Figures { done: ACCOUNTS, calls: ACCOUNTS + 10, seconds, memory, ..Figures::default() }
+}
+
+/// Makes one report for auditors of those of 90 accounts.
+async fn evidence(has_page: bool) -> Figures {
+    const REPORTED: usize = 90;
+    let text = {
+        let (manifest, clouds) = (manifest(), [account(0)]);
+        let planned =
+            Run::new(&manifest, &clouds, Mode::Enforce, now()).plan(&|_| {}).await.expect("the sandbox lists");
+        let looks: Vec<Look<'_>> = planned.accounts.iter().map(Look::new).collect();
+        let (provenance, viewpoint) = (Provenance::default(), now().into());
+        evidence::json::render(&gather(Subject {
+            manifest: &manifest,
+            provenance: &provenance,
+            accounts: &looks,
+            plan: &planned.plan,
+            viewpoint,
+            calendars: &calendars(&looks, viewpoint),
+            chronicle: None,
+        }))
+    };
+    let before = resident();
+    let parts: Vec<Part> = (0..REPORTED).map(|_| Part::parse(text.as_bytes()).expect("what was rendered")).collect();
+    let provenance = Provenance::default();
+    let merging = Merging { provenance: &provenance, fingerprint: "m", unread: &[], left_out: &[] };
+    let report = evidence::merge(parts, &merging).expect("there are parts");
+    let file = tempfile::tempfile().expect("there is room");
+    evidence::json::write(&report, &mut io::BufWriter::new(&file)).expect("there is room");
+    if has_page {
+        assert!(evidence::html::render(&report).len() > 1_000_000);
+    }
+    Figures { done: REPORTED, memory: peak() - before, ..Figures::default() }
 }
 
 /// Writes what the invocations leave.

@@ -59,6 +59,7 @@ pub mod plan;
 pub mod report;
 pub mod roster;
 pub mod run;
+pub mod spool;
 pub mod template;
 pub mod time;
 pub mod unread;

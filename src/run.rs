@@ -111,7 +111,7 @@ impl<'a, C: Reads> Run<'a, C> {
         let Self { manifest, clouds, not_entered, left_out, mode, depth, unmanaged, users, viewpoint, .. } = *self;
         let Self { read_until, earlier, .. } = *self;
         let whom = if mode == Mode::Tend { Whom::UnderWay } else { Whom::Everyone };
-        let survey = Survey { depth, whom, until: read_until };
+        let survey = Survey { depth, whom, until: read_until, left_since: None };
         let reading = Reading { manifest, users, survey, viewpoint, unmanaged, earlier };
         let observed = observe_all(clouds, not_entered, &reading, progress).await?;
         let Observed { mut accounts, unread, unlisted, warnings, took } = observed;
@@ -190,7 +190,7 @@ impl<C: Reads> Planned<'_, C> {
             workload.note(&roster.account.id, *took, inventory, is_left, at);
         }
         for id in self.plan.accounts_unread.iter().filter_map(|account| account.id.as_deref()) {
-            workload.leave(id, at);
+            workload.leave(id, self.mode == Mode::Enforce, at);
         }
     }
 
@@ -272,7 +272,11 @@ impl<C: Values> Planned<'_, C> {
             accounts.sort_by_key(|(_, account, here)| oldest_key(&account.inventory, here));
             let work =
                 accounts.into_iter().map(|(place, AccountState { cloud, roster, inventory }, here)| async move {
-                    (place, apply(*cloud, roster, inventory, &here, conditions).await)
+                    let applied = apply(*cloud, roster, inventory, &here, conditions).await;
+                    if self.accounts.len() > AT_A_TIME {
+                        cloud.give_back();
+                    }
+                    (place, applied)
                 });
             let mut done: Vec<_> = stream::iter(work).buffer_unordered(AT_A_TIME).collect().await;
             done.sort_by_key(|(place, _)| *place);

@@ -62,7 +62,8 @@ pub async fn note<C: Writes>(accounts: &[AccountState<'_, C>], plan: &Plan, appl
             (None, Some((secret, _))) => cloud.untag_secret(secret, UNREAD).await,
             (Some(first), before) => {
                 // What was due when the first of several runs began is due still.
-                let since = before.as_ref().map_or(plan.as_of, |(_, before)| before.since);
+                let noted = before.as_ref().map(|(_, before)| before.since).or(inventory.left_since);
+                let since = noted.unwrap_or(plan.as_of);
                 let unread = Fact::Unread(Unread { since, first: tag_value(first) });
                 let secret = before.as_ref().map(|(secret, _)| secret.clone());
                 match secret.or_else(|| own_secret(&roster.account.id, inventory, applied)) {

@@ -32,6 +32,10 @@ pub struct Measured {
     pub oldest: Option<DateTime<Utc>>,
     /// Since when runs have left it, or some of it, to the next.
     pub left_since: Option<DateTime<Utc>>,
+    /// When a run that enforces began which could not read it at all, and since which nobody has: the next run, of whatever kind,
+    /// begins what was due then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unread_since: Option<DateTime<Utc>>,
 }
 
 /// The file.
@@ -101,14 +105,31 @@ impl Workload {
             seconds: Some(took.as_secs_f64().max(known)),
             oldest: keys.map(|key| key.created).min(),
             left_since: (is_cut || is_left).then(|| self.left_since(id).unwrap_or(at)),
+            // Of whom the time was over before they were read, the account itself knows, but where keyrota has nothing yet.
+            unread_since: self.unread_since(id).filter(|_| is_cut || is_left),
         };
         self.accounts.insert(id.to_owned(), measured);
     }
 
-    /// Notes that a run did not come to an account, or could not read it.
-    pub fn leave(&mut self, id: &str, at: DateTime<Utc>) {
+    /// Notes that a run did not come to an account, or could not read it. `enforces`: it would have begun what was due.
+    pub fn leave(&mut self, id: &str, enforces: bool, at: DateTime<Utc>) {
         let since = self.left_since(id).unwrap_or(at);
-        self.accounts.entry(id.to_owned()).or_default().left_since = Some(since);
+        let measured = self.accounts.entry(id.to_owned()).or_default();
+        measured.left_since = Some(since);
+        if enforces {
+            measured.unread_since = Some(at);
+        }
+    }
+
+    /// Notes that not everything went well in an account that was read.
+    pub fn revisit(&mut self, id: &str, at: DateTime<Utc>) {
+        self.leave(id, false, at);
+    }
+
+    /// When a run that enforces began which could not read the account at all, if nobody has since.
+    #[must_use]
+    pub fn unread_since(&self, id: &str) -> Option<DateTime<Utc>> {
+        self.accounts.get(id)?.unread_since
     }
 
     fn left_since(&self, id: &str) -> Option<DateTime<Utc>> {
@@ -149,7 +170,7 @@ mod tests {
 
     fn measured(oldest: Option<i64>, left: Option<i64>) -> Measured {
         let ago = |days: i64| now() - TimeDelta::days(days);
-        Measured { seconds: Some(1.5), oldest: oldest.map(ago), left_since: left.map(ago) }
+        Measured { seconds: Some(1.5), oldest: oldest.map(ago), left_since: left.map(ago), unread_since: None }
     }
 
     #[test]
@@ -188,12 +209,16 @@ mod tests {
     #[test]
     fn an_account_that_was_left_stays_so_until_it_is_done() {
         let mut workload = Workload::default();
-        workload.leave("a", now());
-        workload.leave("a", now() + TimeDelta::days(1));
+        workload.leave("a", false, now());
+        assert_eq!(workload.unread_since("a"), None, "a run that tends begins nothing");
+        workload.leave("a", true, now() + TimeDelta::hours(1));
+        workload.leave("a", false, now() + TimeDelta::days(1));
         assert_eq!(workload.accounts["a"].left_since, Some(now()));
+        assert_eq!(workload.unread_since("a"), Some(now() + TimeDelta::hours(1)));
         workload.note("a", Duration::from_secs(3), &Inventory::default(), true, now() + TimeDelta::days(2));
         assert_eq!(workload.accounts["a"].left_since, Some(now()));
         workload.note("a", Duration::from_secs(3), &Inventory::default(), false, now() + TimeDelta::days(3));
         assert_eq!((workload.accounts["a"].left_since, workload.expected("a")), (None, Some(Duration::from_secs(3))));
+        assert_eq!(workload.unread_since("a"), None);
     }
 }

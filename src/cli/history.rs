@@ -27,7 +27,7 @@ pub async fn write<C: Reads>(
         Place::Folder(folder) => Folder::new(folder).add(&name, &text).await,
         Place::Bucket { bucket, prefix } => Bucket::open(bucket, prefix).await.add(&name, &text).await,
     };
-    if let Err(ArchiveError { message, hint }) = added {
+    if let Err(ArchiveError { message, hint, .. }) = added {
         output.warning(format!("the history of this run is not written: {message}"));
         if let Some(hint) = hint {
             output.hint(hint);

@@ -82,7 +82,7 @@ async fn chronicle<C>(context: &Context<'_, C>, args: &ReportArgs) -> Result<Opt
         Place::Folder(folder) => read(&Folder::new(folder), since).await,
         Place::Bucket { bucket, prefix } => read(&Bucket::open(bucket, prefix).await, since).await,
     };
-    let history = read.map_err(|ArchiveError { message, hint }| {
+    let history = read.map_err(|ArchiveError { message, hint, .. }| {
         let error = CommandError::new(format!("the history can't be read: {message}"));
         hint.into_iter().fold(error, CommandError::hint)
     })?;

@@ -257,6 +257,9 @@ pub trait Reads {
     /// The account behind the credentials.
     fn account(&self) -> &Account;
 
+    /// Gives back what is kept for calling: nothing is called here for some time. Whatever is called next is as before.
+    fn give_back(&self) {}
+
     /// AWS's time, as its latest answer told it; `None` where there is no other clock than this machine's.
     fn clock(&self) -> Option<ClockReading> {
         None
@@ -457,4 +460,6 @@ pub struct ArchiveError {
     pub message: String,
     /// What to do about it.
     pub hint: Option<String>,
+    /// Whether it was refused for coming too fast: another try has a chance.
+    pub is_throttled: bool,
 }

@@ -1,5 +1,7 @@
 //! The JSON, its schema, and its own SHA-256.
 
+use std::io::{self, Write};
+
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -14,10 +16,44 @@ pub fn render(evidence: &Evidence) -> String {
     serde_json::to_string_pretty(evidence).expect("no map has keys other than strings") + "\n"
 }
 
-/// Writes the hash into the report: the last thing that is done to it.
+/// Writes what [`render`] renders, no more than a part of which is in memory at a time.
+///
+/// # Errors
+/// It can't be written.
+pub fn write(evidence: &Evidence, to: &mut impl Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *to, evidence)?;
+    to.write_all(b"\n")
+}
+
+/// The field that holds the rows, of which there may be many.
+const ROWS: &str = "keys";
+
+/// Writes the hash into the report: the last thing that is done to it. Rows are hashed one after the other.
 pub(super) fn seal(evidence: &mut Evidence) {
-    let value = serde_json::to_value(&*evidence).expect("no map has keys other than strings");
-    evidence.sha256 = hash_of(value);
+    let rows = std::mem::take(&mut evidence.keys);
+    let mut rest = serde_json::to_value(&*evidence).expect("no map has keys other than strings");
+    rest.sort_all_objects();
+    let mut hash = Sha256::new();
+    let mut separator = "{";
+    for (name, value) in rest.as_object().into_iter().flatten().filter(|(name, _)| *name != HASH) {
+        hash.update(format!("{separator}{}:", Value::from(name.as_str())));
+        separator = ",";
+        if name != ROWS {
+            hash.update(text(value));
+            continue;
+        }
+        hash.update("[");
+        for (at, row) in rows.iter().enumerate() {
+            let mut row = serde_json::to_value(row).expect("no map has keys other than strings");
+            row.sort_all_objects();
+            hash.update(if at == 0 { "" } else { "," });
+            hash.update(text(&row));
+        }
+        hash.update("]");
+    }
+    hash.update("}\n");
+    evidence.keys = rows;
+    evidence.sha256 = hex::encode(hash.finalize());
 }
 
 /// The SHA-256 of what `jq -cS 'del(.sha256)'` makes of a report.
@@ -30,9 +66,12 @@ fn hash_of(mut report: Value) -> String {
         fields.remove(HASH);
     }
     report.sort_all_objects();
-    // The one character that jq escapes and serde_json does not.
-    let text = report.to_string().replace('\u{7f}', "\\u007f") + "\n";
-    hex::encode(Sha256::digest(text.as_bytes()))
+    hex::encode(Sha256::digest((text(&report) + "\n").as_bytes()))
+}
+
+/// As `jq -c` writes it: DEL is the one character that it escapes and serde_json does not.
+fn text(value: &Value) -> String {
+    value.to_string().replace('\u{7f}', "\\u007f")
 }
 
 /// The JSON Schema (draft-07) of the report.

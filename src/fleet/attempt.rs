@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{
+    Value,
+    value::{RawValue, to_raw_value},
+};
 
-use super::{listed::Listed, names::RunId};
+use super::{listed::Listed, names::RunId, remarks::Remark};
 use crate::{
     apply::Applied,
     cloud::Reads,
@@ -14,7 +17,6 @@ use crate::{
     inventory::UnreadAccount,
     manifest::Diagnostic,
     notify::summary,
-    observe::is_absence,
     plan::fingerprint_lines,
     report::{
         Report, json,
@@ -22,6 +24,7 @@ use crate::{
     },
     run::Planned,
     template::content::Digest,
+    untrusted::printable,
     verdict::Verdict,
     workload::{Measured, Workload},
 };
@@ -37,6 +40,10 @@ pub struct Attempt {
     schema: String,
     /// The run that it is part of.
     pub run: String,
+    /// The invocation, as the name of the object has it: a copy under another name is none.
+    pub made: String,
+    /// The fingerprint of the manifests.
+    pub manifests: String,
     /// The account.
     pub account: Listed,
     /// `enforce`, `tend` or `plan`.
@@ -68,8 +75,10 @@ pub struct AttemptFailure {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Done {
-    /// The report.
-    pub report: Value,
+    /// The report, as text: of many accounts no tree is needed.
+    pub report: Box<RawValue>,
+    /// How the account stands among others.
+    pub standing: Value,
     /// What its digest is made of; `None`: something could not be read.
     pub digest_lines: Option<Vec<String>>,
     /// For alarms.
@@ -88,28 +97,6 @@ pub struct Done {
     pub measured: Measured,
 }
 
-/// What is odd about the manifests in one account.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Remark {
-    /// Stable: `KR0007`.
-    pub code: String,
-    /// Where it stands.
-    pub file: String,
-    /// Counted from 1.
-    pub line: usize,
-    /// In characters, counted from 1.
-    pub column: usize,
-    /// What is odd.
-    pub message: String,
-    /// What to do about it.
-    pub help: Option<String>,
-    /// It says that somebody is not there: that is so only where it is so in all accounts.
-    pub is_absence: bool,
-    /// The same, and it is said only where no account is unread.
-    pub is_of_rule: bool,
-}
-
 /// What is known of an invocation beside what it did.
 #[derive(Clone, Debug)]
 pub struct AboutAttempt<'a> {
@@ -117,6 +104,10 @@ pub struct AboutAttempt<'a> {
     pub run: &'a RunId,
     /// The account.
     pub account: &'a Listed,
+    /// Who: the name of what it leaves has it.
+    pub made: &'a str,
+    /// The fingerprint of the manifests.
+    pub manifests: &'a str,
     /// When it began.
     pub began: DateTime<Utc>,
     /// When it ended.
@@ -152,7 +143,8 @@ impl Attempt {
         let known = About { run: &run, by: "function", at, ended, commit };
         let refused = failure.is_some();
         let done = Done {
-            report: json::value(&report),
+            report: to_raw_value(&json::value(&report)).expect("no map has keys other than strings"),
+            standing: json::accounts_of(&planned.plan).into_iter().next().unwrap_or_default(),
             digest_lines: fingerprint_lines(&planned.plan),
             metrics,
             digest: summary(&planned.accounts, &planned.plan, done, ended),
@@ -176,10 +168,12 @@ impl Attempt {
     }
 
     fn blank(about: &AboutAttempt<'_>) -> Self {
-        let AboutAttempt { run, account, began, ended, .. } = *about;
+        let AboutAttempt { run, account, made, manifests, began, ended, commit: _ } = *about;
         Self {
             schema: SCHEMA.to_owned(),
             run: run.to_string(),
+            made: made.to_owned(),
+            manifests: manifests.to_owned(),
             account: account.clone(),
             mode: run.mode().as_str().to_owned(),
             began,
@@ -218,15 +212,22 @@ impl Attempt {
     /// Reads what [`Self::render`] wrote.
     ///
     /// # Errors
-    /// It is something else, or of another run or account.
-    pub fn parse(text: &[u8], run: &RunId, account: &str) -> Result<Self, String> {
+    /// It is something else, or of another run, account or invocation.
+    pub fn parse(text: &[u8], run: &RunId, account: &str, made: &str) -> Result<Self, String> {
         let attempt: Self = serde_json::from_slice(text).map_err(|error| error.to_string())?;
         if attempt.schema != SCHEMA {
             return Err(format!("its `schema` is not {SCHEMA}"));
         }
         let Self { run: of, mode, account: Listed { id, .. }, .. } = &attempt;
         if *of != run.to_string() || mode != run.mode().as_str() || id != account {
+            let (id, of, mode) = (printable(id), printable(of), printable(mode));
             return Err(format!("it is of account {id} in run {of} ({mode})"));
+        }
+        if attempt.made != made {
+            return Err(format!("it is of the invocation {}", printable(&attempt.made)));
+        }
+        if let Some(done) = &attempt.done {
+            json::check_part(&done.report)?;
         }
         Ok(attempt)
     }
@@ -240,8 +241,6 @@ fn remark(diagnostic: &Diagnostic) -> Remark {
         column: diagnostic.column(),
         message: diagnostic.message.clone(),
         help: diagnostic.help.clone(),
-        is_absence: is_absence(diagnostic.code),
-        is_of_rule: diagnostic.code == crate::manifest::Code::RuleUnmatched,
     }
 }
 

@@ -3,42 +3,46 @@
 //! An account may have been tried several times in one run. How it is now, the last try tells; what was done, all of them. What an
 //! earlier merge of the same run has told, is not told again: neither counted nor mailed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{collections::BTreeMap, io};
 
 use chrono::{DateTime, Utc};
 
 use super::{
-    attempt::{Attempt, Done, Remark},
+    attempt::{Attempt, Done},
+    history::History,
     listed::Listed,
+    remarks::{Remark, Remarks},
 };
 use crate::{
     counted::counted,
-    history::{AccountRecord, EndRecord, Record, RunRecord},
     inventory::UnreadAccount,
-    observe::in_all,
-    plan::fingerprint_of_lines,
+    manifest::Manifest,
+    plan::fingerprint_of_sorted,
     report::{
         json,
         metrics::{Metrics, RunMetrics},
         unread::causes,
     },
+    run::Mode,
+    spool::{Piece, Spool},
     template::content::Digest,
     verdict::Verdict,
-    workload::Workload,
+    workload::{Measured, Workload},
 };
 
-/// A merge under way: accounts are added one after the other, and what is not needed of them is not kept.
+/// A merge under way: accounts are added one after the other. What is not needed of them is not kept, and what grows with their
+/// users is not in memory.
 pub struct Merge {
-    run: String,
+    mode: Mode,
     json: json::Merged,
-    digest_lines: Option<Vec<String>>,
+    /// By account, in the order that a digest has. `None`: something could not be read.
+    digest_lines: Option<BTreeMap<String, Piece>>,
+    digest_text: Spool,
     metrics: Metrics,
     digest: Digest,
     is_eventful: bool,
-    records: Vec<Record>,
-    runs: Vec<RunRecord>,
-    ends: EndRecord,
-    remarks: Vec<Vec<Remark>>,
+    history: History,
+    remarks: Remarks,
     verdict: Verdict,
     unread: Vec<UnreadAccount>,
     places: BTreeMap<String, Vec<String>>,
@@ -62,8 +66,8 @@ pub struct Merged {
     pub summary: Digest,
     /// Whether something was done, or tried, that was not told before.
     pub is_eventful: bool,
-    /// The history of what was not told before; empty: there is nothing.
-    pub records: Vec<Record>,
+    /// The history of what was not told before.
+    pub history: History,
     /// What is odd about the manifests.
     pub remarks: Vec<Remark>,
     /// What kept the run from going well.
@@ -81,18 +85,17 @@ pub struct Merged {
 impl Merge {
     /// Nothing was added yet. `earlier` is what the runs before have measured.
     #[must_use]
-    pub fn new(run: &str, is_plan: bool, earlier: Workload, now: DateTime<Utc>) -> Self {
+    pub fn new(run: &str, mode: Mode, earlier: Workload) -> Self {
         Self {
-            run: run.to_owned(),
+            mode,
             json: json::Merged::default(),
-            digest_lines: Some(Vec::new()),
-            metrics: Metrics::of_none(!is_plan),
+            digest_lines: Some(BTreeMap::new()),
+            digest_text: Spool::default(),
+            metrics: Metrics::of_none(mode != Mode::Plan),
             digest: Digest::default(),
             is_eventful: false,
-            records: Vec::new(),
-            runs: Vec::new(),
-            ends: EndRecord { run: run.to_owned(), at: now, done: 0, failed: 0, deferred: 0, unreadable: 0 },
-            remarks: Vec::new(),
+            history: History::new(run),
+            remarks: Remarks::default(),
             verdict: Verdict::default(),
             unread: Vec::new(),
             places: BTreeMap::new(),
@@ -110,10 +113,26 @@ impl Merge {
         self.add_unread(account.unread(format!("no result: {why}"), Some(hint)), now);
     }
 
+    /// Adds that an invocation in an account left nothing that can be used, and what is known of that; and whether an earlier merge
+    /// has told of it. What it changed is in no report.
+    ///
+    /// # Errors
+    /// There is no room for it.
+    pub fn add_lost(&mut self, account: &Listed, what: &str, is_told: bool) -> io::Result<()> {
+        if !is_told {
+            self.history.add_lost(format!("account {account}: {what}"));
+        }
+        self.json.warn("attempt-lost", &account.id, account.name.as_deref(), what)
+    }
+
     /// Adds an account, with all that was tried there in this run, in order, and whether an earlier merge has told of it.
-    pub fn add(&mut self, tries: Vec<(Attempt, bool)>, now: DateTime<Utc>) {
-        let Some((last, _)) = tries.last() else { return };
-        let (last_id, last_is_good, last_unread) = (last.account.id.clone(), last.is_good(), last.unread_account());
+    ///
+    /// # Errors
+    /// There is no room for it.
+    pub fn add(&mut self, tries: Vec<(Attempt, bool)>, now: DateTime<Utc>) -> io::Result<()> {
+        let Some((last, _)) = tries.last() else { return Ok(()) };
+        let (listed, last_is_good, last_unread) = (last.account.clone(), last.is_good(), last.unread_account());
+        let last_id = &listed.id;
         self.accounts += 1;
         self.began = self.began.into_iter().chain(tries.iter().map(|(one, _)| one.began)).min();
         let is_known = tries.iter().any(|(one, _)| one.done.is_some());
@@ -133,12 +152,12 @@ impl Merge {
         for (number, (attempt, is_told)) in tries.into_iter().enumerate() {
             let is_last = number + 1 == count;
             let Some(done) = attempt.done else { continue };
-            self.add_done(done, is_last, is_told, &mut run, &last_id);
+            self.add_done(done, is_last, is_told, &mut run, &listed)?;
         }
         if let Some(unread) = last_unread {
             self.add_unread(unread, now);
         } else if !last_is_good {
-            self.workload.leave(&last_id, now);
+            self.workload.revisit(last_id, now);
         }
         if is_known {
             self.metrics.add(&Metrics {
@@ -147,13 +166,22 @@ impl Merge {
                 ..<_>::default()
             });
         }
+        Ok(())
     }
 
-    fn add_done(&mut self, done: Done, is_last: bool, is_told: bool, run: &mut RunMetrics, id: &str) {
-        let Done { report, digest_lines, metrics, digest, tried, records, remarks, places, measured } = done;
+    fn add_done(
+        &mut self,
+        done: Done,
+        is_last: bool,
+        is_told: bool,
+        run: &mut RunMetrics,
+        of: &Listed,
+    ) -> io::Result<()> {
+        let id = of.id.as_str();
+        let Done { report, standing, digest_lines, metrics, digest, tried, records, remarks, places, measured } = done;
         match is_last {
-            true => self.json.add(&report),
-            false => self.json.add_done(&report),
+            true => self.json.add(&report, standing)?,
+            false => self.json.add_done(&report)?,
         }
         if let (Some(one), false) = (&metrics.run, is_told) {
             run.created += one.created;
@@ -165,11 +193,11 @@ impl Merge {
         }
         if !is_told {
             self.is_eventful |= tried > 0;
-            self.add_records(records);
+            self.history.add(records)?;
             self.add_digest(digest, is_last);
         }
         if !is_last {
-            return;
+            return Ok(());
         }
         if let Some(one) = &metrics.run {
             run.completed = one.completed;
@@ -177,23 +205,26 @@ impl Merge {
         }
         self.metrics.add(&Metrics { run: None, ..metrics });
         match (&mut self.digest_lines, digest_lines) {
-            (Some(all), Some(lines)) => all.extend(lines),
+            (Some(all), Some(mut lines)) => {
+                lines.sort_unstable();
+                all.insert(id.to_owned(), self.digest_text.push(&lines.concat())?);
+            }
             (all, _) => *all = None,
         }
-        self.remarks.push(remarks);
+        self.remarks.add(of.account(), remarks);
         for (place, user) in places {
             self.places.entry(place).or_default().push(format!("{user} of account {id}"));
         }
-        let left_since = match (measured.left_since, self.workload.accounts.get(id)) {
-            (Some(since), Some(before)) => Some(before.left_since.unwrap_or(since)),
-            (since, _) => since,
-        };
-        self.workload.accounts.insert(id.to_owned(), crate::workload::Measured { left_since, ..measured });
+        let before = self.workload.accounts.get(id).filter(|_| measured.left_since.is_some());
+        let left_since = before.and_then(|before| before.left_since).or(measured.left_since);
+        let unread_since = before.and_then(|before| before.unread_since);
+        self.workload.accounts.insert(id.to_owned(), Measured { left_since, unread_since, ..measured });
+        Ok(())
     }
 
     fn add_unread(&mut self, unread: UnreadAccount, now: DateTime<Utc>) {
         if let Some(id) = &unread.id {
-            self.workload.leave(id, now);
+            self.workload.leave(id, self.mode == Mode::Enforce, now);
         }
         self.verdict.accounts_unread.push(unread.to_string());
         self.digest_lines = None;
@@ -201,21 +232,6 @@ impl Merge {
             run.failures += 1;
         }
         self.unread.push(unread);
-    }
-
-    fn add_records(&mut self, records: Vec<Record>) {
-        for record in records {
-            match record {
-                Record::Run(run) => self.runs.push(run),
-                Record::End(EndRecord { run: _, at: _, done, failed, deferred, unreadable }) => {
-                    self.ends.done += done;
-                    self.ends.failed += failed;
-                    self.ends.deferred += deferred;
-                    self.ends.unreadable += unreadable;
-                }
-                other => self.records.push(other),
-            }
-        }
     }
 
     /// What was done by a try that others followed is done; what it left, the last one tells.
@@ -252,8 +268,10 @@ impl Merge {
     }
 
     /// Everything was added.
-    #[must_use]
-    pub fn finish(mut self, now: DateTime<Utc>) -> Merged {
+    ///
+    /// # Errors
+    /// What was put down can't be read any more.
+    pub fn finish(mut self, manifest: &Manifest, now: DateTime<Utc>) -> io::Result<Merged> {
         // One invocation an account does not see what another delivers.
         for (place, mut users) in std::mem::take(&mut self.places) {
             users.sort_unstable();
@@ -270,64 +288,25 @@ impl Merge {
             }
         }
         self.digest.unread.extend(causes(&self.unread).iter().map(ToString::to_string));
-        let records = self.history(now);
-        let remarks = merged_remarks(self.remarks, !self.unread.is_empty());
-        Merged {
+        self.history.finish(&self.unread, self.verdict.has_failures(), now);
+        let text = &mut self.digest_text;
+        let digest = self.digest_lines.map(|lines| fingerprint_of_sorted(lines.into_values().map(|at| text.piece(at))));
+        Ok(Merged {
             report: self.json,
-            digest: self.digest_lines.map(fingerprint_of_lines),
+            digest: digest.transpose()?,
             began: self.began.unwrap_or(now),
             metrics: self.metrics,
             summary: self.digest,
             is_eventful: self.is_eventful,
-            records,
-            remarks,
+            history: self.history,
+            remarks: self.remarks.finish(manifest, &self.unread),
             verdict: self.verdict,
             refused: self.refused,
             unread: self.unread,
             workload: self.workload,
             accounts: self.accounts,
-        }
+        })
     }
-
-    /// One run with all that it did, in order of time.
-    fn history(&mut self, now: DateTime<Utc>) -> Vec<Record> {
-        let mut runs = std::mem::take(&mut self.runs).into_iter();
-        let Some(mut all) = runs.next() else { return Vec::new() };
-        let one_of_all = |own: Option<String>, other: Option<String>| if own == other { own } else { None };
-        for RunRecord { at, accounts, accounts_unread, manifests, commit, caller, verdict, .. } in runs {
-            all.at = all.at.min(at);
-            all.accounts.extend(accounts);
-            all.accounts_unread.extend(accounts_unread);
-            all.manifests = one_of_all(all.manifests, manifests);
-            all.commit = one_of_all(all.commit, commit);
-            all.caller = all.caller.or(caller);
-            let worst = ["failed", "limit-exceeded", "stopped"].into_iter();
-            let worst = worst.clone().find(|word| [&all.verdict, &verdict].into_iter().any(|one| one == word));
-            all.verdict = worst.map_or(all.verdict, str::to_owned);
-        }
-        let mut seen = BTreeSet::new();
-        all.accounts.retain(|AccountRecord { id, .. }| seen.insert(id.clone()));
-        all.accounts_unread.extend(self.unread.iter().map(ToString::to_string));
-        if self.verdict.has_failures() && all.verdict != "limit-exceeded" {
-            "failed".clone_into(&mut all.verdict);
-        }
-        all.run.clone_from(&self.run);
-        let mut records = std::mem::take(&mut self.records);
-        records.sort_by_key(Record::at);
-        let end = EndRecord { at: now, ..self.ends.clone() };
-        let ours = records.into_iter().map(|record| of_run(record, &self.run));
-        [Record::Run(all)].into_iter().chain(ours).chain([Record::End(end)]).collect()
-    }
-}
-
-/// The record as one of this run: each invocation had an id of its own.
-fn of_run(mut record: Record, id: &str) -> Record {
-    match &mut record {
-        Record::Run(RunRecord { run, .. }) | Record::End(EndRecord { run, .. }) => id.clone_into(run),
-        Record::Change(change) => id.clone_into(&mut change.run),
-        Record::Mail(mail) => id.clone_into(&mut mail.run),
-    }
-    record
 }
 
 /// What went wrong, with the account in which it did.
@@ -341,22 +320,6 @@ fn of_account(account: &Listed, verdict: Verdict) -> Verdict {
         unfinished: named(unfinished),
         stopped,
     }
-}
-
-/// As one run says it: who is not in one account may be in another, so that is said only where it is true of all; and of a rule
-/// that selects nobody only where no account is unread.
-fn merged_remarks(accounts: Vec<Vec<Remark>>, is_unread: bool) -> Vec<Remark> {
-    let place = |one: &Remark| (one.code.clone(), one.file.clone(), one.line, one.column);
-    let mut absent = in_all(&accounts, |one| one.is_absence.then(|| place(one)));
-    let mut said = BTreeSet::new();
-    let mut merged = Vec::new();
-    for remark in accounts.into_iter().flatten() {
-        let is_true = !remark.is_absence || absent.remove(&place(&remark));
-        if is_true && !(is_unread && remark.is_of_rule) && said.insert(remark.clone()) {
-            merged.push(remark);
-        }
-    }
-    merged
 }
 
 /// What is said of so many accounts in one line.

@@ -7,16 +7,21 @@
 
 mod attempt;
 mod failures;
+mod history;
 mod listed;
 mod merge;
 mod names;
+mod remarks;
 
 pub use self::{
-    attempt::{AboutAttempt, Attempt, AttemptFailure, Remark},
+    attempt::{AboutAttempt, Attempt, AttemptFailure},
     failures::causes,
-    listed::{Listed, parse_list, render_list},
+    history::History,
+    listed::{Listed, RunAccounts, parse_list, render_list},
     merge::{Merge, Merged},
     names::{
-        BadRunId, Made, RunId, accounts, evidence, left_out, list, made_of, map, merged, reports, result, results,
+        BadRunId, Made, RunId, accounts, begun, begun_by, evidence, list, made_of, map, merged, reports, result,
+        results,
     },
+    remarks::Remark,
 };

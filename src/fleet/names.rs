@@ -17,7 +17,8 @@ pub struct RunId {
 /// What can't be the name of a run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` can't be the name of a run: it has up to 80 letters, digits, `.`, `-` and `_`, and begins with none of the three"
+    "`{0}` can't be the name of a run: it has up to 80 letters, digits and `.-_@+=`, and begins with a letter or a digit; start the \
+     execution with such a name, or with none"
 )]
 pub struct BadRunId(String);
 
@@ -25,7 +26,7 @@ impl RunId {
     /// # Errors
     /// It can't be a name.
     pub fn new(name: &str, mode: Mode) -> Result<Self, BadRunId> {
-        let is_fine = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+        let is_fine = |c: char| c.is_ascii_alphanumeric() || ".-_@+=".contains(c);
         let begins = name.starts_with(|c: char| c.is_ascii_alphanumeric());
         match begins && name.len() <= 80 && name.chars().all(is_fine) {
             true => Ok(Self { name: name.to_owned(), mode }),
@@ -67,16 +68,23 @@ fn of(run: &RunId) -> String {
     format!("runs/{run}/{}/", run.mode.as_str())
 }
 
-/// All accounts of a run, as they were listed.
+/// Which invocations have begun in which accounts.
+#[must_use]
+pub fn begun(run: &RunId) -> String {
+    of(run) + "begun/"
+}
+
+/// The account that an object below [`begun`] is of, and the invocation that has begun there.
+#[must_use]
+pub fn begun_by(name: &str) -> Option<(&str, &str)> {
+    let (account, file) = name.split_once('/')?;
+    Some((account, file.strip_suffix(".json")?))
+}
+
+/// All accounts of a run, as they were listed, and by which manifests.
 #[must_use]
 pub fn accounts(run: &RunId) -> String {
     of(run) + "accounts/"
-}
-
-/// Accounts that nobody looks at, and why.
-#[must_use]
-pub fn left_out(run: &RunId) -> String {
-    of(run) + "left-out/"
 }
 
 /// Those that are to be done, for the state machine.
@@ -153,6 +161,8 @@ mod tests {
         for odd in ["", "111122223333", "111122223333/x.json", "111122223333/x.other.json"] {
             assert_eq!(made_of(odd), None, "{odd}");
         }
+        // As people name executions.
+        assert!(RunId::new("again@2026-11-23+1=x", Mode::Tend).is_ok());
         for bad in ["", "a/b", "..", "-a", "run 1", &"a".repeat(81)] {
             assert!(RunId::new(bad, Mode::Enforce).is_err(), "{bad}");
         }

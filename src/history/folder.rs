@@ -25,7 +25,7 @@ impl Folder {
     }
 
     fn error(&self, name: &str, error: &io::Error) -> ArchiveError {
-        ArchiveError { message: format!("{}: {error}", self.0.join(name).display()), hint: None }
+        ArchiveError { message: format!("{}: {error}", self.0.join(name).display()), hint: None, is_throttled: false }
     }
 }
 

@@ -59,6 +59,14 @@ impl FromStr for Place {
             )));
         }
         let prefix = prefix.trim_matches('/');
+        // Whoever cleans up an address by the rules of paths would be elsewhere; S3 has no such rules.
+        let is_plain = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains(char::is_control);
+        if !prefix.is_empty() && !prefix.split('/').all(is_plain) {
+            return Err(BadPlace(format!(
+                "`{}` is no prefix of a bucket: none of its parts is empty, `.` or `..`",
+                printable(prefix)
+            )));
+        }
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
         Ok(Self::Bucket { bucket: bucket.to_owned(), prefix })
     }
@@ -90,7 +98,17 @@ mod tests {
             assert_eq!(place.to_string(), shown);
             assert_eq!(shown.parse(), Ok(place));
         }
-        for text in ["s3://", "s3://A/b", "s3://ab", "gs://acme/b", "", "s3://under_score/x"] {
+        for text in [
+            "s3://",
+            "s3://A/b",
+            "s3://ab",
+            "gs://acme/b",
+            "",
+            "s3://under_score/x",
+            "s3://acme/../x",
+            "s3://acme/a//b",
+            "s3://acme/.",
+        ] {
             assert!(text.parse::<Place>().is_err(), "{text}");
         }
     }

@@ -53,6 +53,9 @@ pub struct RunRecord {
     pub accounts: Vec<AccountRecord>,
     /// The accounts that it could not read, each with the cause.
     pub accounts_unread: Vec<String>,
+    /// Invocations of a run in parts that were cut off and left nothing: what they changed is in no history.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<String>,
     /// The fingerprint of the manifests.
     pub manifests: Option<String>,
     /// The commit of the manifests, if it is known.

@@ -120,6 +120,8 @@ pub struct Inventory {
     pub resting: BTreeSet<String>,
     /// Since when rotations wait for their turn, as the run noted it that left them last.
     pub queued_since: Option<DateTime<Utc>>,
+    /// When a run that enforces began which could not read the account at all, as the runs have noted outside of it.
+    pub left_since: Option<DateTime<Utc>>,
     /// The secret on which a run has noted that it left users unread, if one did, and when that run began.
     pub unread: Option<(String, Unread)>,
     /// The keys of users that no rule selects.

@@ -55,7 +55,10 @@ pub async fn observe_for(
         }
     }
     let (unread, queued_since) = (listing.unread.clone(), listing.queued_since);
-    let mut inventories = vec![Inventory { unread, queued_since, ..Inventory::default() }; rosters.len()];
+    let mut inventories = {
+        let left_since = survey.left_since;
+        vec![Inventory { unread, queued_since, left_since, ..Inventory::default() }; rosters.len()]
+    };
     let region = &cloud.account().region;
     let urgency = |views: &[(usize, RosterAt, &Entry)]| {
         views.iter().map(|(_, at, entry)| Urgency::of(entry, listing, region, at.viewpoint.at)).min()
@@ -80,7 +83,7 @@ pub async fn observe_for(
             progress();
         }
     };
-    let Survey { depth, whom: _, until } = survey;
+    let Survey { depth, until, .. } = survey;
     let mut observed = stream::iter(in_order)
         .map(|(_, user, views)| async move {
             let reading = observe_user(cloud, &views, listing, depth);

@@ -114,6 +114,10 @@ pub async fn observe_all<'a, C: Reads>(
             }
             _ => observe_one(cloud, reading, progress).await,
         };
+        // Of a thousand accounts, few are called at once.
+        if clouds.len() > AT_A_TIME {
+            cloud.give_back();
+        }
         (place, result, began.elapsed())
     });
     let mut results: Vec<_> = stream::iter(turns).buffer_unordered(AT_A_TIME).collect().await;
@@ -159,8 +163,9 @@ async fn observe_one<'a, C: Reads>(
     reading: &Reading<'_>,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<(AccountState<'a, C>, Vec<Diagnostic>), (UnreadAccount, Option<Unlisted>)> {
-    let Reading { manifest, users: meant, survey, viewpoint, unmanaged: of_unmanaged, .. } = *reading;
+    let Reading { manifest, users: meant, survey, viewpoint, unmanaged: of_unmanaged, earlier } = *reading;
     let account = cloud.account();
+    let survey = Survey { left_since: earlier.unread_since(&account.id), ..survey };
     let relevance = Relevance::new(manifest, account);
     let is_relevant = |name: &str, path: &str| relevance.includes(name, path);
     let in_scope = OnceCell::new();

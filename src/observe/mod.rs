@@ -9,7 +9,7 @@ mod survey;
 mod unmanaged;
 mod warnings;
 
-pub(crate) use self::warnings::{in_all, is_absence};
+pub(crate) use self::warnings::{Place, absent_everywhere, is_absence};
 pub use self::{
     account::{RosterAt, fetch, observe, observe_for},
     accounts::{AT_A_TIME, AccountState, NothingRead, Observed, Reading, Unlisted, observe_all},

@@ -31,6 +31,9 @@ pub struct Survey {
     pub whom: Whom,
     /// Who was not read by then is unreadable; `None`: there is time.
     pub until: Option<Instant>,
+    /// When a run that enforces began which could not read the account at all, and since which nobody has: what was due then is
+    /// due still.
+    pub left_since: Option<DateTime<Utc>>,
 }
 
 /// Whom a run reads.
@@ -45,7 +48,7 @@ pub enum Whom {
 impl From<Depth> for Survey {
     /// Of everyone, in whatever time it takes.
     fn from(depth: Depth) -> Self {
-        Self { depth, whom: Whom::Everyone, until: None }
+        Self { depth, whom: Whom::Everyone, until: None, left_since: None }
     }
 }
 

@@ -1,9 +1,6 @@
 //! What is odd in several accounts, said once for all of them.
 
-use std::{
-    collections::{HashMap, HashSet, hash_map},
-    hash::Hash,
-};
+use std::collections::{BTreeMap, HashMap, HashSet, hash_map};
 
 use crate::{
     counted::counted,
@@ -20,7 +17,9 @@ pub fn merged(
     accounts: Vec<(&Account, Vec<Diagnostic>)>,
     unread: &[UnreadAccount],
 ) -> Vec<Diagnostic> {
-    let absences = Absences::new(manifest, &accounts, unread);
+    let read: Vec<&Account> = accounts.iter().map(|(account, _)| *account).collect();
+    let all = accounts.iter().flat_map(|(_, warnings)| warnings).filter(|warning| is_absence(warning.code));
+    let absences = Absences::new(manifest, &read, all.map(|warning| (place(warning), 1)), unread);
     let (mut merged, mut said) = (Vec::<Diagnostic>::new(), HashMap::<_, Vec<usize>>::new());
     // By the places of both rules: where it was said first, and in how many accounts they select others.
     let mut collisions: HashMap<Vec<_>, (usize, usize)> = HashMap::new();
@@ -28,8 +27,9 @@ pub fn merged(
     let mut absent: HashMap<Absence, usize> = HashMap::new();
     for warning in accounts.into_iter().flat_map(|(_, warnings)| warnings) {
         if is_absence(warning.code) {
-            let Some((absence, count)) = absences.told(&warning) else { continue };
-            let warning = absences.in_all(warning, count);
+            let Some((absence, count)) = absences.told(&place(&warning)) else { continue };
+            let message = absences.in_all(absence, count).unwrap_or(warning.message);
+            let warning = Diagnostic { message, ..warning };
             match absent.entry(absence) {
                 // Of several that say the same the one that knows what may have been meant.
                 hash_map::Entry::Occupied(at) => {
@@ -71,7 +71,7 @@ pub fn merged(
 }
 
 /// Where a warning is. The wording may name the account.
-type Place = (Code, String, usize, usize);
+pub(crate) type Place = (Code, String, usize, usize);
 
 fn place(warning: &Diagnostic) -> Place {
     (warning.code, warning.file().to_owned(), warning.line(), warning.column())
@@ -103,7 +103,13 @@ struct Absences<'a> {
 }
 
 impl<'a> Absences<'a> {
-    fn new(manifest: &'a Manifest, accounts: &[(&Account, Vec<Diagnostic>)], unread: &[UnreadAccount]) -> Self {
+    /// `missing`: where it was said that somebody is not there, and in how many accounts.
+    fn new(
+        manifest: &'a Manifest,
+        accounts: &[&Account],
+        missing: impl IntoIterator<Item = (Place, usize)>,
+        unread: &[UnreadAccount],
+    ) -> Self {
         let mut absences = Self {
             places: HashMap::new(),
             missing: HashMap::new(),
@@ -111,13 +117,15 @@ impl<'a> Absences<'a> {
             is_one: accounts.len() == 1 && unread.is_empty(),
             manifest,
         };
-        let all = || accounts.iter().flat_map(|(_, warnings)| warnings).filter(|warning| is_absence(warning.code));
-        if all().next().is_none() {
+        let mut missing = missing.into_iter().peekable();
+        if missing.peek().is_none() {
             return absences;
         }
         absences.find_places();
-        for absence in all().filter_map(|warning| absences.of(warning)).collect::<Vec<_>>() {
-            *absences.missing.entry(absence).or_default() += 1;
+        for (place, count) in missing {
+            if let Some(absence) = absences.of(&place) {
+                *absences.missing.entry(absence).or_default() += count;
+            }
         }
         let may_be_in = |written: &[&Pattern], one: &UnreadAccount| {
             let names = [&one.name, &one.id].into_iter().flatten();
@@ -135,13 +143,13 @@ impl<'a> Absences<'a> {
                     let exemption = &manifest.exemptions[at];
                     let written: Vec<Pattern> = exemption.account.iter().map(|account| Pattern::new(account)).collect();
                     let written: Vec<&Pattern> = written.iter().collect();
-                    let count = accounts.iter().filter(|(account, _)| is_for(exemption, account)).count();
+                    let count = accounts.iter().filter(|account| is_for(exemption, account)).count();
                     (count, unread.iter().any(|one| may_be_in(&written, one)))
                 }
                 Absence::Rule(at) | Absence::Name(at, _) => {
                     let rule = &manifest.rules[at];
                     let written: Vec<&Pattern> = rule.accounts.iter().collect();
-                    let count = accounts.iter().filter(|(account, _)| holds_in(rule, account)).count();
+                    let count = accounts.iter().filter(|account| holds_in(rule, account)).count();
                     (count, unread.iter().any(|one| may_be_in(&written, one)))
                 }
             };
@@ -165,15 +173,15 @@ impl<'a> Absences<'a> {
         }
     }
 
-    fn of(&self, warning: &Diagnostic) -> Option<Absence> {
-        let found = *self.places.get(&(warning.file().to_owned(), warning.line(), warning.column()))?;
+    fn of(&self, (code, file, line, column): &Place) -> Option<Absence> {
+        let found = *self.places.get(&(file.clone(), *line, *column))?;
         // That a rule selects nobody is said at the name that may have been meant otherwise.
-        Some(if warning.code == Code::RuleUnmatched { found.whole() } else { found })
+        Some(if *code == Code::RuleUnmatched { found.whole() } else { found })
     }
 
     /// What is not there, and in how many accounts, if that is true of each in which it should be.
-    fn told(&self, warning: &Diagnostic) -> Option<(Absence, usize)> {
-        let absence = self.of(warning)?;
+    fn told(&self, place: &Place) -> Option<(Absence, usize)> {
+        let absence = self.of(place)?;
         let holds = (*self.holds.get(&absence.whole())?)?;
         let missing = |absence: &Absence| self.missing.get(absence).copied().unwrap_or_default();
         // Where the rule selects nobody it does not say so of each name.
@@ -181,25 +189,42 @@ impl<'a> Absences<'a> {
         (missing(&absence) + beside >= holds).then_some((absence, holds))
     }
 
-    /// The warning as one of several accounts.
-    fn in_all(&self, warning: Diagnostic, count: usize) -> Diagnostic {
+    /// How it is said of several accounts; `None`: as of the one.
+    fn in_all(&self, absence: Absence, count: usize) -> Option<String> {
         if self.is_one || count < 2 {
-            return warning;
+            return None;
         }
         let which = format!("of the {count} accounts in which it holds");
-        let message = match self.of(&warning) {
-            Some(Absence::Name(rule, name)) => {
+        Some(match absence {
+            Absence::Name(rule, name) => {
                 let name = quote(&self.manifest.rules[rule].users[name].text);
                 format!("the rule selects no user {name} in any {which}")
             }
-            Some(Absence::Exemption(at)) => {
+            Absence::Exemption(at) => {
                 let user = quote(&self.manifest.exemptions[at].user);
                 format!("the exemption matches nobody: there is no user {user} in any {which}")
             }
-            Some(Absence::Rule(_)) | None => format!("the rule selects no user of any {which}"),
-        };
-        Diagnostic { message, ..warning }
+            Absence::Rule(_) => format!("the rule selects no user of any {which}"),
+        })
     }
+}
+
+/// The same where each account was looked at by a run of its own: of the places at which it was said that somebody is not there, with
+/// in how many accounts, those at which that is true of all, each with how it is said of several.
+pub(crate) fn absent_everywhere(
+    manifest: &Manifest,
+    accounts: &[&Account],
+    missing: &BTreeMap<Place, usize>,
+    unread: &[UnreadAccount],
+) -> BTreeMap<Place, Option<String>> {
+    let absences =
+        Absences::new(manifest, accounts, missing.iter().map(|(place, count)| (place.clone(), *count)), unread);
+    let mut told = HashSet::new();
+    let one = |place: &Place| {
+        let (absence, count) = absences.told(place)?;
+        told.insert(absence).then(|| (place.clone(), absences.in_all(absence, count)))
+    };
+    missing.keys().filter_map(one).collect()
 }
 
 impl Absence {
@@ -210,15 +235,6 @@ impl Absence {
             Self::Rule(_) | Self::Exemption(_) => self,
         }
     }
-}
-
-/// Where something is said in every account, of what has a place.
-pub(crate) fn in_all<T, P: Eq + Hash>(accounts: &[Vec<T>], place: impl Fn(&T) -> Option<P>) -> HashSet<P> {
-    let mut counts: HashMap<P, usize> = HashMap::new();
-    for place in accounts.iter().flatten().filter_map(place) {
-        *counts.entry(place).or_default() += 1;
-    }
-    counts.into_iter().filter(|(_, count)| *count == accounts.len()).map(|(place, _)| place).collect()
 }
 
 /// Whether it says that somebody is not there.

@@ -95,12 +95,22 @@ pub fn fingerprint_of(chains: impl IntoIterator<Item = Chain>) -> String {
     fingerprint_of_lines(chains.into_iter().map(line).collect())
 }
 
-/// The same of [`fingerprint_lines`].
-#[must_use]
-pub fn fingerprint_of_lines(mut lines: Vec<String>) -> String {
+fn fingerprint_of_lines(mut lines: Vec<String>) -> String {
     lines.sort_unstable();
     let hash = Sha256::digest(lines.concat());
     format!("{SCHEME}{}", hex::encode(&hash[..6]))
+}
+
+/// The same of lines that come in their order, so many of them at a time.
+///
+/// # Errors
+/// They could not be read.
+pub fn fingerprint_of_sorted<E>(lines: impl IntoIterator<Item = Result<Vec<u8>, E>>) -> Result<String, E> {
+    let mut hash = Sha256::new();
+    for lines in lines {
+        hash.update(lines?);
+    }
+    Ok(format!("{SCHEME}{}", hex::encode(&hash.finalize()[..6])))
 }
 
 /// Neither a name nor an id can hold a tab or a line break, so the fields can't run into each other.

@@ -47,7 +47,7 @@ pub use self::{
     action::{Action, Announcement, Delivery, KeyRef, LedgerWrite, SecretUpdate, Topic, Verb},
     calendar::{Calendar, Cause, DayAhead, Event, Outlook, OverAge, Row, ScheduledRun, calendar, calendar_from_now},
     change::{Change, Overdue, Settled, Step, Tells, Waiting},
-    fingerprint::{Chain, Link, fingerprint, fingerprint_lines, fingerprint_of, fingerprint_of_lines, places},
+    fingerprint::{Chain, Link, fingerprint, fingerprint_lines, fingerprint_of, fingerprint_of_sorted, places},
     kms_key::KmsKeyChange,
     limits::{Exceeded, exceeded, exceeded_by},
     model::{Need, Next, Plan, UnmanagedUser, Viewpoint},

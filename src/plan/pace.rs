@@ -161,7 +161,7 @@ pub fn left_since(roster: &Roster, inventory: &Inventory, now: DateTime<Utc>) ->
     let queued = secrets.filter_map(|secret| secret.queue).chain(inventory.queued_since);
     let is_valid = |since: &DateTime<Utc>| *since <= later(now, SLACK) && !roster.runs.enforces_between(*since, now);
     let queued = queued.filter(|_| roster.pace.is_some()).max().filter(is_valid);
-    queued.max(inventory.unread.as_ref().map(|(_, unread)| unread.since))
+    queued.max(inventory.unread.as_ref().map(|(_, unread)| unread.since)).max(inventory.left_since)
 }
 
 /// What comes when a run that enforces begins it.

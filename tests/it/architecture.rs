@@ -110,7 +110,6 @@ fn the_function_has_nothing_of_a_terminal() {
         "indicatif",
         "tabwriter",
         "tar",
-        "tempfile",
         "ureq",
         "zip",
     ] {

@@ -150,6 +150,15 @@ fn the_boundary_has_room_for_the_policies() {
         STATEMENTS.iter().flat_map(|file| actions(&format!("access/statements/{file}.json.tftpl"))).collect();
     needed.extend(actions("function/main.tf"));
     needed.extend(actions("function/statements/share.json.tftpl"));
+    // What finds the accounts of an organisation, as the export asks for it, and as it is called.
+    let named_in = |path: &str| -> BTreeSet<String> {
+        let code = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(path));
+        let texts = code.split('"').skip(1).step_by(2);
+        texts.filter(|text| text.starts_with("organizations:") && is_action(text)).map(str::to_owned).collect()
+    };
+    let asked_for = named_in("src/organization.rs");
+    assert_eq!(asked_for, named_in("src/cloud/aws/organization.rs"));
+    needed.extend(asked_for);
     assert_eq!(actions("boundary/boundary.json.tftpl"), needed);
 }
 
@@ -157,7 +166,8 @@ fn the_boundary_has_room_for_the_policies() {
 fn is_action(text: &str) -> bool {
     const KEYS: [&str; 4] =
         ["ses:FromAddress", "kms:ViaService", "kms:ResourceAliases", "secretsmanager:AddReplicaRegions"];
-    let services = ["events", "iam", "kms", "logs", "s3", "secretsmanager", "ses", "sns", "sqs", "ssm", "sts"];
+    let services =
+        ["events", "iam", "kms", "logs", "organizations", "s3", "secretsmanager", "ses", "sns", "sqs", "ssm", "sts"];
     text.split_once(':').is_some_and(|(service, action)| {
         services.contains(&service)
             && action.starts_with(|c: char| c.is_ascii_uppercase())

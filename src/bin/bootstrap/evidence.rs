@@ -55,21 +55,17 @@ impl Evidence {
         ended: DateTime<Utc>,
     ) {
         let report = report_after(provenance, planned, applied, ended);
-        self.add_report(&file_name(planned.plan.as_of, run), &report).await;
-    }
-
-    /// Adds a report as a page and as JSON, named like a history. That this failed is logged, and fails no run.
-    pub async fn add_report(&self, name: &str, report: &evidence::Evidence) {
+        let name = file_name(planned.plan.as_of, run);
         let name = name.trim_end_matches(".jsonl");
-        self.add(&format!("reports/{name}.json"), &evidence::json::render(report)).await;
-        self.add(&format!("reports/{name}.html"), &evidence::html::render(report)).await;
+        self.add(&format!("reports/{name}.json"), &evidence::json::render(&report)).await;
+        self.add(&format!("reports/{name}.html"), &evidence::html::render(&report)).await;
     }
 
     /// Adds a file. That this failed is logged, and fails no run.
     pub async fn add(&self, name: &str, content: &str) {
         match self.store.add(name, content).await {
             Ok(()) => tracing::info!(name, place = %self.store, "evidence written"),
-            Err(ArchiveError { message, hint }) => {
+            Err(ArchiveError { message, hint, .. }) => {
                 tracing::error!(name, place = %self.store, error = message, hint, "evidence not written");
             }
         }

@@ -11,6 +11,20 @@ pub struct Failure {
     pub message: String,
 }
 
+/// What a state machine tries again: AWS has refused calls for coming too fast.
+const THROTTLED: &str = "Throttled";
+
+impl Failure {
+    /// The same, under the name that state machines try again, if AWS refused it for coming too fast.
+    pub fn throttled_if(self, is_throttled: bool) -> Self {
+        if is_throttled { Self { kind: THROTTLED, ..self } } else { self }
+    }
+
+    pub fn is_throttled(&self) -> bool {
+        self.kind == THROTTLED
+    }
+}
+
 impl From<NothingRead> for Failure {
     fn from(NothingRead(accounts, _): NothingRead) -> Self {
         let accounts = accounts.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");

@@ -9,7 +9,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use keyrota::{
-    apply::{Applied, Conditions, Outcome, Sent},
+    apply::{self, Applied, Conditions, Outcome, Sent},
     clock::ClockOff,
     cloud::{
         Reads,
@@ -19,7 +19,7 @@ use keyrota::{
     events::{EventQueue, EventsSent},
     evidence::Provenance,
     fleet::Made,
-    inventory::UnreadAccount,
+    inventory::{CallError, ErrorKind, UnreadAccount},
     mail::Outbox,
     manifest::{self, DeclaredAccount, Diagnostic, Manifest, shown},
     notice::Channel,
@@ -34,7 +34,10 @@ use keyrota::{
 };
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
-use tokio::{sync::Mutex, time::Instant};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout_at},
+};
 
 use crate::{
     event::{Asked, Event, Step, asked},
@@ -53,6 +56,10 @@ const TO_TELL: i64 = 20_000;
 
 /// A message that nobody has taken so long before the deadline is given up, in milliseconds: what was done is recorded then.
 pub const TO_RECORD: i64 = 8_000;
+
+/// A step of a run in parts fails so long before its deadline, in milliseconds, if it has not ended: a state machine tries nothing
+/// again that is killed.
+const TO_FAIL: i64 = 2_000;
 
 /// A report takes no longer than this, in milliseconds.
 const REPORT: i64 = 15_000;
@@ -122,11 +129,14 @@ impl Function {
             Asked::Run(mode) => self.run(mode, &invocation).await,
             Asked::Step(run, step) => {
                 let fleet = self.fleet.as_ref().ok_or_else(Fleet::missing)?;
-                match step {
-                    Step::List => fleet.list(self, &run, &invocation).await,
-                    Step::Account(account) => fleet.account(self, &run, account, &invocation).await,
-                    Step::Merge(after) => fleet.merge(self, &run, after, &invocation).await,
-                }
+                let work = async {
+                    match step {
+                        Step::List => fleet.list(self, &run, &invocation).await,
+                        Step::Account(account) => fleet.account(self, &run, account, &invocation).await,
+                        Step::Merge(after) => fleet.merge(self, &run, after, &invocation).await,
+                    }
+                };
+                in_time(fleet, work, &invocation).await
             }
         }
     }
@@ -253,13 +263,38 @@ impl Function {
     }
 }
 
+/// What a step yields, as long as there is time.
+///
+/// # Errors
+/// As the step; or its time is over, because S3 refuses all calls for coming too fast, or for another reason.
+async fn in_time(
+    fleet: &Fleet,
+    step: impl Future<Output = Result<Value, Failure>>,
+    invocation: &Invocation,
+) -> Result<Value, Failure> {
+    let left = invocation.deadline.saturating_sub(Utc::now().timestamp_millis());
+    let Some(until) = in_millis(left.saturating_sub(TO_FAIL)) else { return step.await };
+    match timeout_at(until, step).await {
+        Ok(ended) => ended,
+        Err(_) => {
+            let is_refusing = fleet.store.bucket().await.is_ok_and(aws::Bucket::is_refusing);
+            let message = "the step was given up, for its time was over: what it has done is done".to_owned();
+            Err(Failure { kind: "OutOfTime", message }.throttled_if(is_refusing))
+        }
+    }
+}
+
 fn no_access(error: ConnectError) -> Failure {
-    Failure { kind: "NoAccess", message: error.to_string() }
+    Failure { kind: "NoAccess", message: error.to_string() }.throttled_if(error.is_throttled())
 }
 
 /// Who calls. Nobody waits longer than that for accounts to be listed and entered.
 pub async fn sign_in(manifest: &Manifest, enter_until: Option<Instant>) -> Result<Caller, Failure> {
-    let settings = aws::Settings { enter_until, ..aws::Settings::delivering(&manifest.deliver) };
+    let settings = aws::Settings::delivering(&manifest.deliver);
+    // Who is refused until the time is over would not know that it was refused.
+    let left = enter_until.map(|until| until.saturating_duration_since(Instant::now()).mul_f64(0.5));
+    let patience = left.unwrap_or(settings.patience).min(settings.patience);
+    let settings = aws::Settings { enter_until, patience, ..settings };
     aws::sign_in(&settings, manifest.region()).await.map_err(no_access)
 }
 
@@ -395,6 +430,18 @@ fn finish(report: &Report<'_>) -> Result<Value, Failure> {
             Err(failure)
         }
     }
+}
+
+/// Whether something was not read or not done because AWS refused it for coming too fast.
+pub fn is_throttled(planned: &Planned<'_, Aws>, applied: Option<&Applied>) -> bool {
+    let is_refusal = |error: &CallError| error.kind == ErrorKind::Throttled;
+    let states = planned.accounts.iter().flat_map(|account| account.inventory.users.values());
+    let outcomes = applied.into_iter().flat_map(|applied| &applied.outcomes);
+    states.filter_map(|state| state.as_ref().err()).any(is_refusal)
+        || outcomes.filter_map(|outcome| outcome.result.as_ref().err()).any(|failure| match failure {
+            apply::Failure::Failed(error) => is_refusal(error),
+            _ => false,
+        })
 }
 
 /// Why an invocation fails that tried so many changes; `None`: it does not.

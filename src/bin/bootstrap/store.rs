@@ -32,7 +32,7 @@ impl Store {
     pub async fn bucket(&self) -> Result<&Bucket, ArchiveError> {
         let Place::Bucket { bucket, prefix } = &self.place else {
             let message = format!("{}: it must be a bucket, s3://BUCKET/PREFIX", self.place);
-            return Err(ArchiveError { message, hint: None });
+            return Err(ArchiveError { message, hint: None, is_throttled: false });
         };
         Ok(self.bucket.get_or_init(|| Bucket::open(bucket, prefix)).await)
     }
@@ -81,7 +81,7 @@ impl Memory<'_> {
 
     /// Keeps it for the next run. That this failed is logged, and fails no run.
     pub async fn keep(&self, workload: &Workload, made: &Made) {
-        if let Err(ArchiveError { message, hint }) =
+        if let Err(ArchiveError { message, hint, .. }) =
             self.0.add(&format!("accounts/{made}.json"), &workload.render()).await
         {
             tracing::warn!(place = %self.0, error = message, hint, "what this run measured could not be kept");

@@ -107,7 +107,8 @@ async fn plan(mut common: Common, event: &Event, base: &Base, output: &Output) -
     common.json_into = Some(plan_json.clone());
     common.markdown_into = Some(page.clone());
     common.outputs_into = Some(outputs.clone());
-    let planned = dispatch::with(&common, output, Task::Plan(PlanArgs { base, ..PlanArgs::default() })).await;
+    // A future within a future within another is more than the compiler looks into.
+    let planned = Box::pin(dispatch::with(&common, output, Task::Plan(PlanArgs { base, ..PlanArgs::default() }))).await;
     let exit = planned.unwrap_or_else(|error| {
         error.say(output);
         Exit::Error

@@ -18,6 +18,10 @@ impl Reads for Aws {
         &self.account
     }
 
+    fn give_back(&self) {
+        self.clients.give_back();
+    }
+
     fn clock(&self) -> Option<ClockReading> {
         self.meter.clock()
     }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 
 use super::{
-    channel_clients::Channels, error::Failure, github::GitHub, meter::Meter, origin::Origin, settings::Settings,
+    channel_clients::Channels, clients::Clients, error::Failure, github::GitHub, meter::Meter, origin::Origin,
+    settings::Settings,
 };
 use crate::{
     cloud::{
@@ -19,15 +20,11 @@ use crate::{
 #[derive(Clone)]
 pub struct Aws {
     pub(super) account: Account,
-    pub(super) iam: aws_sdk_iam::Client,
-    pub(super) secrets: aws_sdk_secretsmanager::Client,
-    pub(super) parameters: aws_sdk_ssm::Client,
+    /// Of the account's services, and of the caller's mail.
+    pub(super) clients: Arc<Clients>,
     /// The same for all accounts.
     pub(super) github: Arc<GitHub>,
-    pub(super) sts: aws_sdk_sts::Client,
-    /// With the credentials and the region of the caller: mail leaves from one place, whichever account it is about.
-    pub(super) mail: aws_sdk_sesv2::Client,
-    /// Likewise what goes to channels, and events.
+    /// What goes to channels, and events, from the place that mail leaves from.
     pub(super) channels: Channels,
     pub(super) meter: Meter,
     pub(super) throttles: Throttles,

@@ -7,14 +7,7 @@ use aws_config::{
     timeout::TimeoutConfig,
 };
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
-use aws_sdk_iam::config::{
-    interceptors::InterceptorContext,
-    retry::{ClassifyRetry, RetryAction, RetryPartition},
-};
-use aws_smithy_runtime_api::client::retries::{
-    ErrorKind as RetryKind,
-    classifiers::{RetryClassifierPriority, RetryReason},
-};
+use aws_sdk_iam::config::retry::RetryPartition;
 use futures::{StreamExt, stream};
 use secrecy::ExposeSecret;
 use tokio::time::timeout_at;
@@ -23,11 +16,13 @@ use super::{
     answer::Answers,
     channel_clients::Channels,
     client::{Aws, Throttles, patiently},
+    clients::Clients,
     error::Failure,
     github::GitHub,
     meter::Meter,
     origin::Origin,
     profile::{Choice, Fault, Profiles},
+    retries::NotThrottled,
     settings::Settings,
     wire::wire,
 };
@@ -67,6 +62,8 @@ pub struct Problem {
     pub message: String,
     /// What to do about it.
     pub hint: String,
+    /// Whether AWS has refused it for coming too fast: another try has a chance.
+    pub is_throttled: bool,
 }
 
 /// Who the credentials belong to, as `GetCallerIdentity` tells.
@@ -142,7 +139,8 @@ pub async fn sign_in(settings: &Settings, region: Option<&str>) -> Result<Caller
         let place = origin.place("sts:GetCallerIdentity", &region);
         let message = format!("the AWS credentials could not be checked: {} ({place})", failure.message);
         let hint = origin.hint(&failure, &region);
-        ConnectError { problems: vec![caller(message, hint)] }
+        let is_throttled = failure.kind == ErrorKind::Throttled;
+        ConnectError { problems: vec![Problem { is_throttled, ..caller(message, hint) }] }
     })?;
     let (own_key, mail) = (meter.signed_with(), Throttle::new(settings.patience));
     let (topics, channels) = (Throttle::new(settings.patience), Channels::new(&config));
@@ -201,14 +199,16 @@ impl Caller {
         let entering = declared.iter().map(|(name, account)| async move {
             let entered = self.in_time(connect_declared(self, name, account)).await.unwrap_or_else(|| {
                 let message = "not entered, for the time for that was over".to_owned();
-                Err((message, "AWS refuses calls, or does not answer: the next run tries again".to_owned()))
+                let hint = "AWS refuses calls, or does not answer: the next run tries again".to_owned();
+                Err(NotEntered { message, hint, is_throttled: false })
             });
-            entered.map_err(|(message, hint)| Problem {
+            entered.map_err(|NotEntered { message, hint, is_throttled }| Problem {
                 account: Some((name.clone(), account.source.clone())),
                 id: Some(account.id.clone()),
                 shares_name: account.membership.as_ref().is_some_and(|membership| membership.shares_name),
                 message,
                 hint,
+                is_throttled,
             })
         });
         let results: Vec<_> = stream::iter(entering).buffered(CONCURRENT_ENTRIES).collect().await;
@@ -311,8 +311,15 @@ pub(super) fn fixed(access_key: &str, secret_key: &str) -> Credentials {
     Credentials::new(access_key, secret_key, None, None, "keyrota")
 }
 
-/// The account, or what is wrong with it and the remedy.
-async fn connect_declared(caller: &Caller, name: &str, declared: &DeclaredAccount) -> Result<Aws, (String, String)> {
+/// What is wrong with an account that can't be entered, and the remedy.
+struct NotEntered {
+    message: String,
+    hint: String,
+    is_throttled: bool,
+}
+
+/// The account, or what is wrong with it.
+async fn connect_declared(caller: &Caller, name: &str, declared: &DeclaredAccount) -> Result<Aws, NotEntered> {
     let Caller { identity, config, sts_config, .. } = caller;
     let config = match &declared.region {
         Some(region) => config.to_builder().region(Region::new(region.clone())).build(),
@@ -323,7 +330,7 @@ async fn connect_declared(caller: &Caller, name: &str, declared: &DeclaredAccoun
         if identity.account != *id {
             let message = format!("the AWS credentials are of account {}, not {id}", identity.account);
             let hint = format!("add `role` to [accounts.{name}] to assume one there, or use credentials of {id}");
-            return Err((message, hint));
+            return Err(NotEntered { message, hint, is_throttled: false });
         }
         let own = Aws::new(identity, Some(name), &config, caller);
         return Ok(own.with_membership(declared));
@@ -353,7 +360,7 @@ async fn connect_declared(caller: &Caller, name: &str, declared: &DeclaredAccoun
                 true => "`role` in [organization]".to_owned(),
                 false => format!("`role` or `id` in [accounts.{name}]"),
             };
-            Err((message, format!("correct {place}")))
+            Err(NotEntered { message, hint: format!("correct {place}"), is_throttled: false })
         }
         Err(failure) => {
             let is_management = declared.membership.as_ref().is_some_and(|membership| membership.is_management);
@@ -374,7 +381,8 @@ async fn connect_declared(caller: &Caller, name: &str, declared: &DeclaredAccoun
                 ),
                 _ => caller.origin.hint(&failure, config.region().map(AsRef::as_ref).unwrap_or_default()),
             };
-            Err((format!("role {arn} could not be assumed: {}", failure.message), hint))
+            let message = format!("role {arn} could not be assumed: {}", failure.message);
+            Err(NotEntered { message, hint, is_throttled: failure.kind == ErrorKind::Throttled })
         }
     }
 }
@@ -383,32 +391,10 @@ impl Aws {
     fn new(identity: &Identity, name: Option<&str>, config: &SdkConfig, caller: &Caller) -> Self {
         let account = describe(identity, name, config);
         let meter = Meter::default();
-        // Every client has its own partition: one account's faults must not use up the retries of another. (The SDK's
-        // default is one for each service and region of the process.)
-        let iam = aws_sdk_iam::config::Builder::from(config)
-            .interceptor(Answers(meter.clone()))
-            .retry_classifier(NotThrottled)
-            .retry_partition(RetryPartition::custom("iam").build());
-        let secrets = aws_sdk_secretsmanager::config::Builder::from(config)
-            .interceptor(Answers(meter.clone()))
-            .retry_classifier(NotThrottled)
-            .retry_partition(RetryPartition::custom("secretsmanager").build());
-        let parameters = aws_sdk_ssm::config::Builder::from(config)
-            .interceptor(Answers(meter.clone()))
-            .retry_classifier(NotThrottled)
-            .retry_partition(RetryPartition::custom("ssm").build());
-        let mail = aws_sdk_sesv2::config::Builder::from(&caller.config)
-            .interceptor(Answers(meter.clone()))
-            .retry_classifier(NotThrottled)
-            .retry_partition(RetryPartition::custom("ses").build());
         Self {
             account,
-            iam: aws_sdk_iam::Client::from_conf(iam.build()),
-            secrets: aws_sdk_secretsmanager::Client::from_conf(secrets.build()),
-            parameters: aws_sdk_ssm::Client::from_conf(parameters.build()),
+            clients: Arc::new(Clients::new(config, &caller.config, &meter)),
             github: Arc::clone(&caller.github),
-            sts: sts(config, &meter),
-            mail: aws_sdk_sesv2::Client::from_conf(mail.build()),
             meter,
             channels: caller.channels.clone(),
             throttles: Throttles::new(&caller.settings, caller.mail.clone(), caller.topics.clone()),
@@ -438,34 +424,6 @@ fn sts(config: &SdkConfig, meter: &Meter) -> aws_sdk_sts::Client {
         .retry_classifier(NotThrottled)
         .retry_partition(RetryPartition::custom("sts").build());
     aws_sdk_sts::Client::from_conf(config.build())
-}
-
-/// Leaves what AWS refuses for coming too fast to [`Throttle`]: the SDK gives up after a few attempts, and all calls of a
-/// client together have a quota of them.
-#[derive(Debug)]
-pub(super) struct NotThrottled;
-
-impl ClassifyRetry for NotThrottled {
-    fn name(&self) -> &'static str {
-        "NotThrottled"
-    }
-
-    fn classify_retry(&self, _: &InterceptorContext) -> RetryAction {
-        RetryAction::NoActionIndicated
-    }
-
-    fn classify_retry_v2(&self, _: &InterceptorContext, previous: &RetryAction) -> RetryAction {
-        match previous {
-            RetryAction::RetryIndicated(RetryReason::RetryableError { kind: RetryKind::ThrottlingError, .. }) => {
-                RetryAction::RetryForbidden
-            }
-            _ => RetryAction::NoActionIndicated,
-        }
-    }
-
-    fn priority(&self) -> RetryClassifierPriority {
-        RetryClassifierPriority::run_after(RetryClassifierPriority::transient_error_classifier())
-    }
 }
 
 async fn identify(sts: &aws_sdk_sts::Client, throttle: &Throttle) -> Result<Identity, Failure> {
@@ -516,22 +474,30 @@ impl fmt::Display for ConnectError {
     }
 }
 
+impl ConnectError {
+    /// Whether AWS has refused all of it for coming too fast.
+    #[must_use]
+    pub fn is_throttled(&self) -> bool {
+        self.problems.iter().all(|problem| problem.is_throttled)
+    }
+}
+
 impl Problem {
     /// What is wrong with the caller itself.
     pub(super) fn of_caller(message: String, hint: String) -> Self {
-        Self { account: None, id: None, shares_name: false, message, hint }
+        Self { account: None, id: None, shares_name: false, message, hint, is_throttled: false }
     }
 
     /// The account as one that could not be read.
     pub fn unread(self) -> UnreadAccount {
-        let Self { account, id, shares_name, message, hint } = self;
+        let Self { account, id, shares_name, message, hint, is_throttled: _ } = self;
         UnreadAccount { id, name: account.map(|(name, _)| name), shares_name, error: message, hint: Some(hint) }
     }
 
     /// What went wrong, with the account and where the manifests have it.
     #[must_use]
     pub fn in_its_place(&self) -> String {
-        let Self { account, id, shares_name, message, hint: _ } = self;
+        let Self { account, id, shares_name, message, .. } = self;
         let id = id.as_ref().filter(|_| *shares_name).map_or_else(String::new, |id| format!("{id}, "));
         match account {
             Some((name, source)) => format!("account {name} ({id}{source}): {message}"),

@@ -17,10 +17,10 @@ const NOT_THERE: [&str; 3] = ["ReportNotPresent", "ReportExpired", "ReportInProg
 /// few seconds.
 pub(super) async fn credential_report(aws: &Aws) -> Result<BTreeMap<String, Vec<UnmanagedKey>>, CallError> {
     let (operation, subject) = ("iam:GetCredentialReport", aws.subject());
-    let get = || call(aws, operation, &subject, || aws.iam.get_credential_report().send());
+    let get = || call(aws, operation, &subject, || aws.clients.iam().get_credential_report().send());
     let report = match get().await {
         Err(error) if is_not_there(&error) => {
-            let generate = || aws.iam.generate_credential_report().send();
+            let generate = || aws.clients.iam().generate_credential_report().send();
             call(aws, "iam:GenerateCredentialReport", &subject, generate).await?;
             let waits = ExponentialBuilder::default()
                 .with_min_delay(aws.settings.first_wait)

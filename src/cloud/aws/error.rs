@@ -47,10 +47,15 @@ impl Failure {
         }
         match error {
             SdkError::ServiceError(answer) => match answer.err().code() {
+                Some(code) if is_throttled_status(operation, answer.raw().status().as_u16()) => {
+                    let said = Self::answered(operation, code, answer.err().message());
+                    let kind = if said.kind == ErrorKind::Other { ErrorKind::Throttled } else { said.kind };
+                    Self { kind, ..said }
+                }
                 Some(code) => Self::answered(operation, code, answer.err().message()),
                 // Text that no parser understood might be anything, so it is not repeated.
                 None if answer.raw().status().is_success() => Self::unreadable(),
-                None if answer.raw().status().as_u16() == 429 => Self::throttled(),
+                None if is_throttled_status(operation, answer.raw().status().as_u16()) => Self::throttled(),
                 None => {
                     let status = answer.raw().status().as_u16();
                     Self::new(ErrorKind::Other, "", format!("HTTP status {status} without an error code"))
@@ -190,8 +195,16 @@ fn kms_permission(operation: &str, text: &str) -> Option<&'static str> {
     Some(all.into_iter().find(|permission| text.contains(permission)).unwrap_or(all[0]))
 }
 
+/// Whether a status says that a request came too fast, whatever else stands in the answer. S3 says so by 503 (`SlowDown`,
+/// `ServiceUnavailable`: "reduce your request rate"), and has had no effect then.
+fn is_throttled_status(operation: &str, status: u16) -> bool {
+    status == 429 || (status == 503 && operation.starts_with("s3:"))
+}
+
 /// Whether AWS refused the request for coming too fast: it has had no effect then.
 pub(super) fn is_throttling(code: &str) -> bool {
+    // S3 says of the key that encrypts a bucket: `KMS.ThrottlingException`.
+    let code = code.rsplit('.').next().unwrap_or(code);
     matches!(
         code,
         "Throttling"
@@ -206,6 +219,9 @@ pub(super) fn is_throttling(code: &str) -> bool {
             | "TooManyRequestsException"
             | "SlowDown"
             | "PriorRequestNotComplete"
+            | "BandwidthLimitExceeded"
+            | "EC2ThrottledException"
+            | "ProvisionedThroughputExceededException"
     )
 }
 
@@ -243,6 +259,9 @@ mod tests {
             ("ses:SendEmail", "AccountSuspendedException", ErrorKind::Other),
             ("secretsmanager:TagResource", "BadRequestException", ErrorKind::Other),
             ("iam:ListAccessKeys", "ServiceFailure", ErrorKind::Other),
+            ("s3:PutObject", "KMS.ThrottlingException", ErrorKind::Throttled),
+            ("s3:GetObject", "SlowDown", ErrorKind::Throttled),
+            ("organizations:ListAccounts", "TooManyRequestsException", ErrorKind::Throttled),
         ] {
             assert_eq!(kind(operation, code), expected, "{operation} {code}");
         }

@@ -16,10 +16,11 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::{
     answer::Answers,
     client::patiently,
-    connect::{Caller, ConnectError, NotThrottled, Problem},
+    connect::{Caller, ConnectError, Problem},
     error::Failure,
     meter::Meter,
     read::pages_or,
+    retries::NotThrottled,
 };
 use crate::{
     cloud::throttle::{Throttle, Unanswered},
@@ -277,7 +278,8 @@ impl Organizations {
             },
             _ => general(),
         };
-        Problem::of_caller(refusal.to_string(), hint)
+        let is_throttled = failure.kind == ErrorKind::Throttled;
+        Problem { is_throttled, ..Problem::of_caller(refusal.to_string(), hint) }
     }
 }
 

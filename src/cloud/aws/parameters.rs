@@ -21,7 +21,8 @@ pub(super) async fn parameter(aws: &Aws, name: &str) -> Result<Option<Parameter>
     let filter = filter.map_err(|error| CallError::new(ErrorKind::Other, operation, name, error.to_string()))?;
     let mut next = None;
     let found = loop {
-        let request = aws.parameters.describe_parameters().parameter_filters(filter.clone()).set_next_token(next);
+        let request =
+            aws.clients.parameters().describe_parameters().parameter_filters(filter.clone()).set_next_token(next);
         let page = call(aws, operation, name, || request.clone().send()).await?;
         let found = page.parameters.unwrap_or_default().into_iter().find(|one| one.name.as_deref() == Some(name));
         match (found, page.next_token) {
@@ -41,8 +42,12 @@ pub(super) async fn parameter(aws: &Aws, name: &str) -> Result<Option<Parameter>
 
 async fn tags(aws: &Aws, name: &str) -> Result<BTreeMap<String, String>, CallError> {
     let operation = "ssm:ListTagsForResource";
-    let request =
-        aws.parameters.list_tags_for_resource().resource_type(ResourceTypeForTagging::Parameter).resource_id(name);
+    let request = aws
+        .clients
+        .parameters()
+        .list_tags_for_resource()
+        .resource_type(ResourceTypeForTagging::Parameter)
+        .resource_id(name);
     let answer = call(aws, operation, name, || request.clone().send()).await?;
     Ok(answer.tag_list.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect())
 }
@@ -55,7 +60,8 @@ pub(super) async fn put_parameter(aws: &Aws, parameter: &NewParameter, value: &S
     let tags = tags.iter().map(tag).collect::<Result<Vec<_>, _>>();
     let tags = tags.map_err(|error| CallError::new(ErrorKind::Other, operation, name, error.to_string()))?;
     let request = aws
-        .parameters
+        .clients
+        .parameters()
         .put_parameter()
         .name(name)
         .description(description)
@@ -74,7 +80,7 @@ pub(super) async fn put_parameter(aws: &Aws, parameter: &NewParameter, value: &S
 /// The value of one version of a user's secret.
 pub(super) async fn secret_value(aws: &Aws, name: &str, version: &str) -> Result<SecretString, CallError> {
     let operation = "secretsmanager:GetSecretValue";
-    let request = aws.secrets.get_secret_value().secret_id(name).version_id(version);
+    let request = aws.clients.secrets().get_secret_value().secret_id(name).version_id(version);
     let answer = call(aws, operation, name, || request.clone().send()).await?;
     if answer.version_id.as_deref() != Some(version) {
         return Err(malformed(operation, name, "it is about another version"));

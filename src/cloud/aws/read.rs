@@ -44,7 +44,7 @@ pub(super) async fn users(aws: &Aws, relevant: Relevant<'_>) -> Result<Vec<User>
 async fn users_in_bulk(aws: &Aws) -> Result<Vec<User>, CallError> {
     let (operation, subject) = ("iam:GetAccountAuthorizationDetails", aws.subject());
     let of = Some(vec![EntityType::User, EntityType::Group, EntityType::LocalManagedPolicy]);
-    let request = aws.iam.get_account_authorization_details().set_filter(of).max_items(IAM_PAGE);
+    let request = aws.clients.iam().get_account_authorization_details().set_filter(of).max_items(IAM_PAGE);
     let found = pages(operation, &subject, |marker| async {
         let request = request.clone().set_marker(marker);
         let page = call(aws, operation, &subject, || request.clone().send()).await?;
@@ -73,7 +73,7 @@ async fn users_in_bulk(aws: &Aws) -> Result<Vec<User>, CallError> {
 async fn users_one_by_one(aws: &Aws, relevant: Relevant<'_>) -> Result<Vec<User>, CallError> {
     let (operation, subject) = ("iam:ListUsers", aws.subject());
     let found = pages(operation, &subject, |marker| async {
-        let request = aws.iam.list_users().max_items(IAM_PAGE).set_marker(marker);
+        let request = aws.clients.iam().list_users().max_items(IAM_PAGE).set_marker(marker);
         let page = call(aws, operation, &subject, || request.clone().send()).await?;
         let next = next_marker(operation, &subject, page.is_truncated, page.marker)?;
         Ok((page.users, next))
@@ -99,7 +99,7 @@ async fn users_one_by_one(aws: &Aws, relevant: Relevant<'_>) -> Result<Vec<User>
 async fn user_tags(aws: &Aws, user: &str) -> Result<BTreeMap<String, String>, CallError> {
     let operation = "iam:ListUserTags";
     let tags = pages(operation, user, |marker| async {
-        let request = aws.iam.list_user_tags().user_name(user).set_marker(marker);
+        let request = aws.clients.iam().list_user_tags().user_name(user).set_marker(marker);
         let page = call(aws, operation, user, || request.clone().send()).await?;
         Ok((page.tags, next_marker(operation, user, page.is_truncated, page.marker)?))
     })
@@ -110,7 +110,7 @@ async fn user_tags(aws: &Aws, user: &str) -> Result<BTreeMap<String, String>, Ca
 async fn user_groups(aws: &Aws, user: &str) -> Result<Vec<String>, CallError> {
     let operation = "iam:ListGroupsForUser";
     let groups = pages(operation, user, |marker| async {
-        let request = aws.iam.list_groups_for_user().user_name(user).max_items(IAM_PAGE).set_marker(marker);
+        let request = aws.clients.iam().list_groups_for_user().user_name(user).max_items(IAM_PAGE).set_marker(marker);
         let page = call(aws, operation, user, || request.clone().send()).await?;
         Ok((page.groups, next_marker(operation, user, page.is_truncated, page.marker)?))
     })
@@ -121,7 +121,7 @@ async fn user_groups(aws: &Aws, user: &str) -> Result<Vec<String>, CallError> {
 pub(super) async fn access_keys(aws: &Aws, user: &str) -> Result<Vec<Key>, CallError> {
     let operation = "iam:ListAccessKeys";
     let keys = pages(operation, user, |marker| async {
-        let request = aws.iam.list_access_keys().user_name(user).set_marker(marker);
+        let request = aws.clients.iam().list_access_keys().user_name(user).set_marker(marker);
         let page = call(aws, operation, user, || request.clone().send()).await?;
         Ok((page.access_key_metadata, next_marker(operation, user, page.is_truncated, page.marker)?))
     })
@@ -168,7 +168,7 @@ fn access_key(operation: &'static str, user: &str, key: AccessKeyMetadata) -> Re
 
 pub(super) async fn last_use(aws: &Aws, key: &KeyId) -> Result<LastUse, CallError> {
     let (operation, subject) = ("iam:GetAccessKeyLastUsed", key.as_str());
-    let request = aws.iam.get_access_key_last_used().access_key_id(subject);
+    let request = aws.clients.iam().get_access_key_last_used().access_key_id(subject);
     let answer = call(aws, operation, subject, || request.clone().send()).await?;
     let Some(used) = answer.access_key_last_used else {
         return Err(malformed(operation, subject, "it has no last use"));
@@ -185,7 +185,7 @@ pub(super) async fn last_use(aws: &Aws, key: &KeyId) -> Result<LastUse, CallErro
 
 pub(super) async fn secret(aws: &Aws, name: &str) -> Result<Option<SecretRecord>, CallError> {
     let operation = "secretsmanager:DescribeSecret";
-    let request = aws.secrets.describe_secret().secret_id(name);
+    let request = aws.clients.secrets().describe_secret().secret_id(name);
     let answer = match call(aws, operation, name, || request.clone().send()).await {
         Err(error) if error.kind == ErrorKind::NotFound => return Ok(None),
         answer => answer?,
@@ -236,7 +236,7 @@ pub(super) fn failure(replica: &ReplicationStatusType) -> Option<String> {
 /// A secret without a policy is answered without one, so what must be there is the secret's name.
 pub(super) async fn resource_policy(aws: &Aws, name: &str) -> Result<Option<String>, CallError> {
     let operation = "secretsmanager:GetResourcePolicy";
-    let request = aws.secrets.get_resource_policy().secret_id(name);
+    let request = aws.clients.secrets().get_resource_policy().secret_id(name);
     let answer = call(aws, operation, name, || request.clone().send()).await?;
     let found = present(operation, name, "secret name", answer.name)?;
     if found != name {

@@ -66,7 +66,8 @@ async fn page(
     token: Option<String>,
 ) -> Result<(Vec<SecretListEntry>, Option<String>), CallError> {
     let filters = Some(filters.to_vec()).filter(|filters| !filters.is_empty());
-    let request = aws.secrets.list_secrets().include_planned_deletion(true).max_results(size).set_next_token(token);
+    let request =
+        aws.clients.secrets().list_secrets().include_planned_deletion(true).max_results(size).set_next_token(token);
     let request = request.set_filters(filters);
     let page = call(aws, OPERATION, &aws.subject(), || request.clone().send()).await?;
     Ok((page.secret_list.unwrap_or_default(), page.next_token.filter(|token| !token.is_empty())))

@@ -41,7 +41,8 @@ pub(super) async fn create_secret(aws: &Aws, secret: &NewSecret) -> Result<(), C
     let NewSecret { name, description, tags, kms_key, replicate_to } = secret;
     let replicas = replicas(replicate_to, kms_key.as_deref());
     let request = aws
-        .secrets
+        .clients
+        .secrets()
         .create_secret()
         .name(name)
         .description(description)
@@ -55,7 +56,7 @@ pub(super) async fn create_secret(aws: &Aws, secret: &NewSecret) -> Result<(), C
 
 pub(super) async fn tag_secret(aws: &Aws, name: &str, tags: &BTreeMap<String, String>) -> Result<(), CallError> {
     let operation = "secretsmanager:TagResource";
-    let request = aws.secrets.tag_resource().secret_id(name).set_tags(Some(tag_list(tags)));
+    let request = aws.clients.secrets().tag_resource().secret_id(name).set_tags(Some(tag_list(tags)));
     let answer = call(aws, operation, name, || request.clone().send()).await?;
     let is_done = |found: &BTreeMap<String, String>| tags.iter().all(|(key, value)| found.get(key) == Some(value));
     confirmed(aws, operation, name, answer.request_id(), is_done).await
@@ -64,7 +65,7 @@ pub(super) async fn tag_secret(aws: &Aws, name: &str, tags: &BTreeMap<String, St
 pub(super) async fn untag_secret(aws: &Aws, name: &str, tags: &[&str]) -> Result<(), CallError> {
     let operation = "secretsmanager:UntagResource";
     let keys = tags.iter().map(|&tag| tag.to_owned()).collect();
-    let request = aws.secrets.untag_resource().secret_id(name).set_tag_keys(Some(keys));
+    let request = aws.clients.secrets().untag_resource().secret_id(name).set_tag_keys(Some(keys));
     let answer = call(aws, operation, name, || request.clone().send()).await?;
     let is_done = |found: &BTreeMap<String, String>| !tags.iter().any(|tag| found.contains_key(*tag));
     confirmed(aws, operation, name, answer.request_id(), is_done).await
@@ -107,7 +108,8 @@ pub(super) async fn replicate_secret(
     kms_key: Option<&str>,
 ) -> Result<(), CallError> {
     let replicas = replicas(regions, kms_key);
-    let request = aws.secrets.replicate_secret_to_regions().secret_id(name).set_add_replica_regions(Some(replicas));
+    let request =
+        aws.clients.secrets().replicate_secret_to_regions().secret_id(name).set_add_replica_regions(Some(replicas));
     let operation = "secretsmanager:ReplicateSecretToRegions";
     let replicated =
         call(aws, operation, name, || request.clone().send()).await?.replication_status.unwrap_or_default();
@@ -125,7 +127,7 @@ pub(super) async fn replicate_secret(
 
 pub(super) async fn update_secret(aws: &Aws, name: &str, kms_key: &str) -> Result<(), CallError> {
     let operation = "secretsmanager:UpdateSecret";
-    let request = aws.secrets.update_secret().secret_id(name).kms_key_id(kms_key);
+    let request = aws.clients.secrets().update_secret().secret_id(name).kms_key_id(kms_key);
     let updated = call(aws, operation, name, || request.clone().send()).await?;
     is_about(operation, name, updated.name.as_deref(), updated.arn.as_deref())
 }
@@ -138,7 +140,8 @@ pub(super) async fn put_secret_value(
     value: &SecretString,
 ) -> Result<Vec<String>, CallError> {
     let request = aws
-        .secrets
+        .clients
+        .secrets()
         .put_secret_value()
         .secret_id(name)
         .client_request_token(version)
@@ -163,7 +166,8 @@ pub(super) async fn move_label(
     to: Option<&str>,
 ) -> Result<(), CallError> {
     let request = aws
-        .secrets
+        .clients
+        .secrets()
         .update_secret_version_stage()
         .secret_id(name)
         .version_stage(label)
@@ -181,7 +185,7 @@ pub(super) async fn create_access_key(
 ) -> Result<Option<Issued>, CallError> {
     let operation = "iam:CreateAccessKey";
     let once = aws_sdk_iam::config::Builder::new().retry_classifier(RetryWithoutEffect);
-    let request = aws.iam.create_access_key().user_name(user);
+    let request = aws.clients.iam().create_access_key().user_name(user);
     let attempt = || request.clone().customize().config_override(once.clone()).send();
     let Some(answer) = call_while(aws, operation, user, attempt, is_wanted).await? else { return Ok(None) };
     let Some(AccessKey { user_name, access_key_id, secret_access_key, create_date, .. }) = answer.access_key else {
@@ -239,7 +243,8 @@ pub(super) async fn verify(aws: &Aws, issued: &Issued) -> Result<(), CallError> 
         let credentials = aws_sdk_sts::config::Builder::new()
             .credentials_provider(fixed(subject, issued.secret.expose_secret()))
             .identity_cache(IdentityCache::no_cache());
-        let attempt = || aws.sts.get_caller_identity().customize().config_override(credentials.clone()).send();
+        let attempt =
+            || aws.clients.sts().get_caller_identity().customize().config_override(credentials.clone()).send();
         let answer = patiently(&aws.throttles.sts, operation, attempt).await;
         let outcome = if answer.is_ok() { "ok" } else { "failed" };
         tracing::debug!(target: "keyrota::aws", operation, subject, outcome);
@@ -266,12 +271,13 @@ pub(super) async fn verify(aws: &Aws, issued: &Issued) -> Result<(), CallError> 
 }
 
 pub(super) async fn deactivate_access_key(aws: &Aws, user: &str, key: &KeyId) -> Result<(), CallError> {
-    let request = aws.iam.update_access_key().user_name(user).access_key_id(key.as_str()).status(StatusType::Inactive);
+    let request =
+        aws.clients.iam().update_access_key().user_name(user).access_key_id(key.as_str()).status(StatusType::Inactive);
     call(aws, "iam:UpdateAccessKey", &format!("{user}/{key}"), || request.clone().send()).await.map(drop)
 }
 
 pub(super) async fn delete_access_key(aws: &Aws, user: &str, key: &KeyId) -> Result<(), CallError> {
-    let request = aws.iam.delete_access_key().user_name(user).access_key_id(key.as_str());
+    let request = aws.clients.iam().delete_access_key().user_name(user).access_key_id(key.as_str());
     call(aws, "iam:DeleteAccessKey", &format!("{user}/{key}"), || request.clone().send()).await.map(drop)
 }
 
@@ -294,9 +300,10 @@ pub(super) async fn send_mail(aws: &Aws, message: &Message) -> Result<(), CallEr
         hint: None,
     })?;
     let mut from_where = aws_sdk_sesv2::config::Builder::new().retry_classifier(RetryBelowQuota);
-    from_where.set_region(region.clone().map(Region::new).or_else(|| aws.mail.config().region().cloned()));
+    from_where.set_region(region.clone().map(Region::new).or_else(|| aws.clients.mail().config().region().cloned()));
     let request = aws
-        .mail
+        .clients
+        .mail()
         .send_email()
         .from_email_address(from)
         .set_from_email_address_identity_arn(from_arn.clone())

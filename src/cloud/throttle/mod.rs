@@ -55,6 +55,11 @@ impl Throttle {
         self.0.is_hopeless()
     }
 
+    /// Whether every call has been refused since one was taken last.
+    pub fn is_refusing(&self) -> bool {
+        self.0.rate().silent_since().is_some()
+    }
+
     /// Makes a call when it is its turn, and again when it was refused for coming too fast, as `is_refusal` tells.
     ///
     /// # Errors

@@ -1,11 +1,15 @@
 //! The reports of single accounts, made one: what a run over all of them at once would have written.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+};
 
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::{Value, json, value::RawValue};
 
 use super::plan::unread;
-use crate::{inventory::UnreadAccount, time::rfc3339};
+use crate::{inventory::UnreadAccount, spool::Spool, time::rfc3339};
 
 /// What the reports of single accounts do not say.
 pub struct Whole<'a> {
@@ -35,11 +39,13 @@ const LISTS: [(&str, bool); 8] = [
     ("deferred", false),
 ];
 
-/// Reports as they are added up, one after the other: of each only the text is kept, so that many thousand fit.
+/// Reports as they are added up, one after the other: of each only the text is kept, and that not in memory.
 #[derive(Default)]
 pub struct Merged {
     summary: BTreeMap<String, u64>,
-    lists: BTreeMap<&'static str, String>,
+    /// Each by what it is in the order of, and how it stands.
+    accounts: Vec<((String, String), Value)>,
+    lists: BTreeMap<&'static str, Spool>,
     /// Whether something was to be changed.
     ran: bool,
     events: Option<Events>,
@@ -54,25 +60,100 @@ struct Events {
     error: Value,
 }
 
+/// The report of one account, of which no more is taken apart than is needed.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Part<'a> {
+    summary: BTreeMap<String, u64>,
+    #[serde(borrow)]
+    changes: Vec<&'a RawValue>,
+    #[serde(borrow)]
+    waiting: Vec<&'a RawValue>,
+    #[serde(borrow, default)]
+    unmanaged: Vec<&'a RawValue>,
+    #[serde(borrow, default)]
+    accounts_unread: Vec<&'a RawValue>,
+    #[serde(borrow, default)]
+    warnings: Vec<&'a RawValue>,
+    #[serde(borrow, default)]
+    outcomes: Option<Vec<&'a RawValue>>,
+    #[serde(borrow, default)]
+    mail: Vec<&'a RawValue>,
+    #[serde(default)]
+    events: Option<BTreeMap<String, Value>>,
+    #[serde(borrow, default)]
+    deferred: Vec<&'a RawValue>,
+}
+
+/// Whether this is the report of one account.
+///
+/// # Errors
+/// It is something else.
+pub fn check_part(report: &RawValue) -> Result<(), String> {
+    part(report).map(drop).map_err(|error| format!("its report is none: {error}"))
+}
+
+fn part(report: &RawValue) -> serde_json::Result<Part<'_>> {
+    serde_json::from_str(report.get())
+}
+
 impl Merged {
-    /// Adds the last report of an account.
-    pub fn add(&mut self, report: &Value) {
-        for (name, count) in report["summary"].as_object().into_iter().flatten() {
-            *self.summary.entry(name.clone()).or_default() += count.as_u64().unwrap_or_default();
+    /// Adds the last report of an account, and how it stands among others.
+    ///
+    /// # Errors
+    /// It is no report; or there is no room for it.
+    pub fn add(&mut self, report: &RawValue, standing: Value) -> io::Result<()> {
+        let part = part(report)?;
+        for (name, count) in &part.summary {
+            *self.summary.entry(name.clone()).or_default() += count;
         }
-        for list in ["changes", "waiting", "unmanaged", "accounts-unread", "warnings", "deferred"] {
-            self.extend(list, &report[list]);
+        let text = |field: &str| standing[field].as_str().unwrap_or_default().to_owned();
+        let (id, name) = (text("account"), text("account-name"));
+        let by_name = if name.is_empty() { id.clone() } else { name.to_lowercase() };
+        self.accounts.push(((by_name, id), standing));
+        for (list, items) in [
+            ("changes", &part.changes),
+            ("waiting", &part.waiting),
+            ("unmanaged", &part.unmanaged),
+            ("accounts-unread", &part.accounts_unread),
+            ("warnings", &part.warnings),
+            ("deferred", &part.deferred),
+        ] {
+            self.extend(list, items.iter().map(|item| item.get()))?;
         }
-        self.add_done(report);
+        self.add_part(&part)
     }
 
     /// Adds what an earlier try did in an account: its plan is over.
-    pub fn add_done(&mut self, report: &Value) {
-        self.ran |= report["outcomes"].is_array();
-        self.changes += report["outcomes"].as_array().map_or(0, Vec::len);
-        self.extend("outcomes", &report["outcomes"]);
-        self.extend("mail", &report["mail"]);
-        if let Some(events) = report["events"].as_object() {
+    ///
+    /// # Errors
+    /// As [`Self::add`].
+    pub fn add_done(&mut self, report: &RawValue) -> io::Result<()> {
+        self.add_part(&part(report)?)
+    }
+
+    /// Adds something that is to be said of an account beside its reports.
+    ///
+    /// # Errors
+    /// There is no room for it.
+    pub fn warn(&mut self, code: &str, account: &str, name: Option<&str>, message: &str) -> io::Result<()> {
+        let mut warning = json!({ "code": code, "account": account });
+        if let Some(name) = name {
+            warning["account-name"] = json!(name);
+        }
+        warning["user"] = Value::Null;
+        warning["key"] = Value::Null;
+        warning["message"] = json!(message);
+        self.extend("warnings", [warning.to_string().as_str()])
+    }
+
+    fn add_part(&mut self, part: &Part<'_>) -> io::Result<()> {
+        self.ran |= part.outcomes.is_some();
+        let outcomes = part.outcomes.as_deref().unwrap_or_default();
+        self.changes += outcomes.len();
+        self.extend("outcomes", outcomes.iter().map(|item| item.get()))?;
+        self.extend("mail", part.mail.iter().map(|item| item.get()))?;
+        if let Some(events) = &part.events {
             let all = self.events.get_or_insert_default();
             let count = |name: &str| events.get(name).and_then(Value::as_u64).unwrap_or_default();
             all.sent += count("sent");
@@ -82,17 +163,23 @@ impl Merged {
                 all.error = events.get("error").cloned().unwrap_or_default();
             }
         }
+        Ok(())
     }
 
-    fn extend(&mut self, list: &str, items: &Value) {
-        let Some((name, _)) = LISTS.iter().find(|(name, _)| *name == list) else { return };
+    fn extend<'i>(&mut self, list: &str, items: impl IntoIterator<Item = &'i str>) -> io::Result<()> {
+        let Some((name, _)) = LISTS.iter().find(|(name, _)| *name == list) else { return Ok(()) };
         let all = self.lists.entry(name).or_default();
-        for item in items.as_array().into_iter().flatten() {
-            if !all.is_empty() {
-                all.push(',');
+        let mut text = String::new();
+        for item in items {
+            if !(all.is_empty() && text.is_empty()) {
+                text.push(',');
             }
-            all.push_str(&item.to_string());
+            text.push_str(item);
         }
+        if !text.is_empty() {
+            all.push(&text)?;
+        }
+        Ok(())
     }
 
     /// How many changes were tried.
@@ -101,39 +188,59 @@ impl Merged {
         self.changes
     }
 
-    /// How many there are of what.
+    /// How many there are of what, of which accounts so many could not be read.
     #[must_use]
-    pub fn summary(&self) -> Value {
-        json!(self.summary)
+    pub fn summary(&self, unread: usize) -> Value {
+        let mut summary = json!(self.summary);
+        if self.are_several(unread) {
+            let standing = |word: &str| self.accounts.iter().filter(|(_, one)| one["standing"] == word).count();
+            summary["accounts"] = json!({
+                "changes": standing("changes"),
+                "stuck": standing("stuck"),
+                "quiet": standing("quiet"),
+                "unread": unread,
+            });
+        }
+        summary
     }
 
-    /// The one report: one JSON object.
-    #[must_use]
-    pub fn render(mut self, whole: &Whole<'_>) -> String {
+    fn are_several(&self, unread: usize) -> bool {
+        self.accounts.len() + unread > 1
+    }
+
+    /// Writes the one report: one JSON object.
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub fn write(mut self, whole: &Whole<'_>, to: &mut impl Write) -> io::Result<()> {
         let Whole { revision, as_of, digest, unread: accounts_unread, refused, mail } = whole;
-        let missing = accounts_unread.iter().map(|account| json!(unread(account))).collect();
-        self.extend("accounts-unread", &Value::Array(missing));
-        self.extend("mail", &Value::Array(mail.clone()));
-        let head = json!({ "version": 1, "as-of": rfc3339(*as_of), "revision": revision, "digest": digest });
-        let mut text = head.to_string();
-        text.pop();
-        text.push_str(&format!(r#","summary":{}"#, self.summary()));
+        let missing: Vec<String> = accounts_unread.iter().map(|account| json!(unread(account)).to_string()).collect();
+        self.extend("accounts-unread", missing.iter().map(String::as_str))?;
+        let sent: Vec<String> = mail.iter().map(ToString::to_string).collect();
+        self.extend("mail", sent.iter().map(String::as_str))?;
+        let head =
+            json!({ "version": 1, "as-of": rfc3339(*as_of), "revision": revision, "digest": digest }).to_string();
+        to.write_all(head.trim_end_matches('}').as_bytes())?;
+        write!(to, r#","summary":{}"#, self.summary(accounts_unread.len()))?;
+        if self.are_several(accounts_unread.len()) && !self.accounts.is_empty() {
+            self.accounts.sort_by(|(a, _), (b, _)| a.cmp(b));
+            let accounts: Vec<&Value> = self.accounts.iter().map(|(_, account)| account).collect();
+            write!(to, r#","accounts":{}"#, json!(accounts))?;
+        }
         if !refused.is_empty() {
-            text.push_str(&format!(r#","accounts-refused":{}"#, json!(refused)));
+            write!(to, r#","accounts-refused":{}"#, json!(refused))?;
         }
         for (name, always) in LISTS {
-            let items = self.lists.get(name).map_or("", String::as_str);
-            if always || !items.is_empty() || (name == "outcomes" && self.ran) {
-                text.push_str(&format!(r#","{name}":[{items}]"#));
+            let items = self.lists.get_mut(name).filter(|items| !items.is_empty());
+            if items.is_some() || always || (name == "outcomes" && self.ran) {
+                write!(to, r#","{name}":["#)?;
+                items.map_or(Ok(()), |items| items.copy_to(to))?;
+                to.write_all(b"]")?;
             }
         }
         if let Some(Events { bus, sent, failed, error }) = self.events {
-            text.push_str(&format!(
-                r#","events":{}"#,
-                json!({ "bus": bus, "sent": sent, "failed": failed, "error": error })
-            ));
+            write!(to, r#","events":{}"#, json!({ "bus": bus, "sent": sent, "failed": failed, "error": error }))?;
         }
-        text.push_str("}\n");
-        text
+        to.write_all(b"}\n")
     }
 }

@@ -12,8 +12,8 @@ mod status;
 pub use self::forecast::{FORECAST, forecast, forecast_schema};
 pub use self::{
     change::diagnostic,
-    merged::{Merged, Whole},
-    plan::{mail, render, value},
+    merged::{Merged, Whole, check_part},
+    plan::{accounts_of, mail, render, value},
     rows::unmanaged_users,
     status::{status, status_of},
 };

@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::{
     change::{ChangeDocument, change_document},
     rows::{
-        JsonAccount, JsonChange, JsonUnmanaged, JsonWaiting, Summary, accounts, change, names, summary, unmanaged,
-        waiting,
+        JsonAccount, JsonChange, JsonUnmanaged, JsonWaiting, Summary, account, accounts, change, names, summary,
+        unmanaged, waiting,
     },
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     events::EventsSent,
     inventory::UnreadAccount,
     notice::Channel,
-    plan::{Warning, fingerprint},
+    plan::{Plan, Warning, fingerprint},
     report::{
         accounts::Groups,
         model::{Report, result_word},
@@ -36,6 +36,12 @@ pub fn value(report: &Report<'_>) -> serde_json::Value {
 pub fn mail(all: &[Sent]) -> Vec<serde_json::Value> {
     let one = |one| serde_json::to_value(sent(one)).expect("no map has keys other than strings");
     all.iter().map(one).collect()
+}
+
+/// Each account of a plan, as it stands in the report of several.
+pub fn accounts_of(plan: &Plan) -> Vec<serde_json::Value> {
+    let one = |group| serde_json::to_value(account(group)).expect("no map has keys other than strings");
+    Groups::of(plan).all.iter().map(one).collect()
 }
 
 fn document<'a>(report: &Report<'a>) -> Document<'a> {

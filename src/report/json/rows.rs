@@ -75,22 +75,24 @@ pub fn accounts<'p>(groups: &Groups<'p>) -> Vec<JsonAccount<'p>> {
     if groups.count() < 2 {
         return Vec::new();
     }
-    let one = |group: &Group<'p>| {
-        let (account, account_name) = names(group.account);
-        let membership = group.account.membership.as_ref();
-        JsonAccount {
-            account,
-            account_name,
-            unit: membership.and_then(|membership| membership.units.last()).map(|unit| unit.path.as_str()),
-            standing: group.standing().as_str(),
-            users: group.changes.len() + group.waiting.len() + group.settled.len(),
-            changes: group.changes.len(),
-            waiting: group.waiting.len(),
-            blocked: group.waiting.iter().filter(|waiting| waiting.wait.is_blocked()).count(),
-            settled: group.settled.len(),
-        }
-    };
-    groups.all.iter().map(one).collect()
+    groups.all.iter().map(account).collect()
+}
+
+/// One account, as it stands among others.
+pub fn account<'p>(group: &Group<'p>) -> JsonAccount<'p> {
+    let (account, account_name) = names(group.account);
+    let membership = group.account.membership.as_ref();
+    JsonAccount {
+        account,
+        account_name,
+        unit: membership.and_then(|membership| membership.units.last()).map(|unit| unit.path.as_str()),
+        standing: group.standing().as_str(),
+        users: group.changes.len() + group.waiting.len() + group.settled.len(),
+        changes: group.changes.len(),
+        waiting: group.waiting.len(),
+        blocked: group.waiting.iter().filter(|waiting| waiting.wait.is_blocked()).count(),
+        settled: group.settled.len(),
+    }
 }
 
 /// `None` where there is one.

@@ -118,6 +118,17 @@ variable "mail_identity" {
   default     = "address"
 }
 
+variable "members" {
+  description = "Where the role is laid in the accounts of an organisation: units by their ids, and whose keys could ever be rotated there, by path or ARN. `call_as` is `DELEGATED_ADMIN` where the function's account administers StackSets for the one that manages the organisation."
+  type        = object({ units = set(string), users = list(string), call_as = optional(string, "SELF") })
+  default     = null
+
+  validation {
+    condition     = var.members != null || var.organization == null
+    error_message = "The manifests say `[organization]`: set `members` to the units in whose accounts the role is laid, e.g. `members = { units = [\"ou-ab12-11111111\"], users = [\"/ci/\"] }`."
+  }
+}
+
 variable "name" {
   description = "The name of everything that is created in the function's account. `null`: `application` and `environment`."
   type        = string

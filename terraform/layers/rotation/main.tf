@@ -94,7 +94,7 @@ module "function" {
   package                  = var.package
   revision                 = var.revision
   architecture             = var.architecture
-  memory_size              = coalesce(var.memory_size, var.fleet ? 1024 : 128)
+  memory_size              = coalesce(var.memory_size, var.fleet ? 512 : 128)
   timeout                  = var.timeout
   reserved_concurrency     = local.reserved_concurrency
   maximum_retries          = var.maximum_retries

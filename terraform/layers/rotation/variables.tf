@@ -208,7 +208,7 @@ variable "maximum_retries" {
 }
 
 variable "memory_size" {
-  description = "The function's memory in MB. `null`: 128, or with `fleet` 1024, in which a run of some 150,000 users is merged."
+  description = "The function's memory in MB. `null`: 128, or with `fleet` 512, in which a report of some 65,000 keys has one page for all accounts."
   type        = number
   default     = null
 }

@@ -5,7 +5,7 @@ output "arn" {
 
 output "bucket" {
   description = "The bucket's name."
-  value       = aws_s3_bucket.this.bucket
+  value       = module.bucket.bucket
 }
 
 output "log_arn" {

@@ -37,85 +37,17 @@ resource "aws_iam_role_policy" "this" {
   policy = local.policy
 }
 
-resource "aws_s3_bucket" "this" {
-  # checkov:skip=CKV_AWS_18:what is in it goes after some weeks, and what lasts is in the bucket of the evidence.
-  # checkov:skip=CKV_AWS_144:what is in it goes after some weeks.
-  # checkov:skip=CKV2_AWS_62:the state machine knows when something is in it.
-  bucket = var.bucket
-}
+module "bucket" {
+  source = "../bucket"
 
-resource "aws_s3_bucket_versioning" "this" {
-  bucket = aws_s3_bucket.this.id
-
-  versioning_configuration {
-    status = "Enabled"
-  }
-}
-
-resource "aws_s3_bucket_ownership_controls" "this" {
-  bucket = aws_s3_bucket.this.id
-
-  rule {
-    object_ownership = "BucketOwnerEnforced"
-  }
-}
-
-resource "aws_s3_bucket_public_access_block" "this" {
-  bucket                  = aws_s3_bucket.this.id
-  block_public_acls       = true
-  block_public_policy     = true
-  ignore_public_acls      = true
-  restrict_public_buckets = true
-}
-
-resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
-  bucket = aws_s3_bucket.this.id
-
-  rule {
-    bucket_key_enabled = true
-
-    apply_server_side_encryption_by_default {
-      sse_algorithm     = "aws:kms"
-      kms_master_key_id = var.kms_key_arn
-    }
-  }
-}
-
-resource "aws_s3_bucket_lifecycle_configuration" "this" {
-  bucket = aws_s3_bucket.this.id
-
-  rule {
-    id     = "gone"
-    status = "Enabled"
-
-    filter {}
-
-    expiration {
-      days = var.keep_days
-    }
-
-    noncurrent_version_expiration {
-      noncurrent_days = 1
-    }
-
-    abort_incomplete_multipart_upload {
-      days_after_initiation = 1
-    }
-  }
-
-  depends_on = [aws_s3_bucket_versioning.this]
-}
-
-resource "aws_s3_bucket_policy" "this" {
-  bucket = aws_s3_bucket.this.id
-  policy = local.bucket_policy
-
-  depends_on = [aws_s3_bucket_public_access_block.this]
+  bucket      = var.bucket
+  partition   = var.partition
+  kms_key_arn = var.kms_key_arn
+  rules       = [{ id = "gone", gone_after_days = var.keep_days }]
 }
 
 locals {
-  bucket_arn = "arn:${var.partition}:s3:::${var.bucket}"
-  states     = "arn:${var.partition}:states:${var.region}:${var.account_id}"
+  states = "arn:${var.partition}:states:${var.region}:${var.account_id}"
   # Known before it is made, so that a plan shows the policies that name it.
   arn = "${local.states}:stateMachine:${var.name}"
 
@@ -145,25 +77,13 @@ locals {
     Version = "2012-10-17"
     Statement = jsondecode(templatefile("${path.module}/statements.json.tftpl", {
       functions     = [var.function_arn]
-      lists         = ["${local.bucket_arn}/runs/*/lists/*"]
-      results       = ["${local.bucket_arn}/runs/*/map/*"]
+      lists         = ["${module.bucket.arn}/runs/*/lists/*"]
+      results       = ["${module.bucket.arn}/runs/*/map/*"]
       state_machine = [local.arn]
       # Of itself, and of the map within it.
       executions = ["${local.states}:execution:${var.name}:*", "${local.states}:execution:${var.name}/Accounts:*"]
       kms_key    = [var.kms_key_arn]
       via        = "s3.${var.region}.${var.dns_suffix}"
     })).Statement
-  })
-
-  bucket_policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Sid       = "NeverUnencrypted"
-      Effect    = "Deny"
-      Action    = ["s3:*"]
-      Resource  = [local.bucket_arn, "${local.bucket_arn}/*"]
-      Principal = "*"
-      Condition = { Bool = { "aws:SecureTransport" = "false" } }
-    }]
   })
 }

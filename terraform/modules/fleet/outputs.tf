@@ -5,10 +5,15 @@ output "arn" {
 
 output "bucket_arn" {
   description = "The same, by its ARN."
-  value       = aws_s3_bucket.this.arn
+  value       = module.bucket.arn
 }
 
 output "bucket" {
   description = "Where the parts of a run meet."
-  value       = aws_s3_bucket.this.bucket
+  value       = module.bucket.bucket
+}
+
+output "definition" {
+  description = "What the state machine does, in Amazon States Language."
+  value       = aws_sfn_state_machine.this.definition
 }

@@ -13,6 +13,11 @@ output "log_group_name" {
   value       = aws_cloudwatch_log_group.this.name
 }
 
+output "memory_size" {
+  description = "The function's memory in MB."
+  value       = aws_lambda_function.this.memory_size
+}
+
 output "name" {
   description = "The function's name."
   value       = aws_lambda_function.this.function_name

@@ -180,3 +180,19 @@ async fn the_environment_says_where_and_who() {
     assert!(nowhere.contains("hint: check the network, the region and AWS_ENDPOINT_URL"), "{nowhere}");
     assert_eq!(nowhere.lines().count(), 2, "{nowhere}");
 }
+
+#[tokio::test]
+async fn what_aws_throttles_is_told_from_what_it_refuses() {
+    let (caller, other) = (account(), account());
+    let far = declared(&other.id, Some("keyrota"), None);
+    for (action, code, is_throttled) in [
+        ("AssumeRole", "Throttling", true),
+        ("AssumeRole", "AccessDenied", false),
+        ("GetCallerIdentity", "Throttling", true),
+    ] {
+        caller.add_fault(Fault::error(action, 400, code, "Rate exceeded").forever());
+        let Err(error) = try_connect(&caller, &[("far", &far)]).await else { panic!("{action}: {code}") };
+        assert_eq!(error.is_throttled(), is_throttled, "{action} {code}: {error}");
+        caller.calm();
+    }
+}

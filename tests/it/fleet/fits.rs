@@ -134,3 +134,26 @@ async fn the_oldest_keys_are_rotated_first() {
     assert_eq!(first, oldest);
     assert!(applied.outcomes.iter().map(|outcome| &outcome.change.account.id).is_sorted(), "and told in their order");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_an_enforcing_run_could_not_read_is_begun_by_one_that_tends() {
+    let clouds = [account(0, 1, 95), account(1, 1, 95), account(2, 1, 10)];
+    let manifest = manifest();
+    let mut earlier = Workload { is_kept: true, ..Workload::default() };
+    let day = now() - TimeDelta::days(1);
+    // Where everybody is read, an account that keyrota has nothing in is new to it; so the others were done once.
+    for cloud in &clouds {
+        let one = std::slice::from_ref(cloud);
+        let planned = Run::new(&manifest, one, Mode::Plan, now()).plan(&|_| {}).await.expect("it is read");
+        planned.measure(None, &mut earlier);
+    }
+    for cloud in [&clouds[0], &clouds[2]] {
+        earlier.leave(&cloud.account().id, true, day);
+    }
+    // One that tends and can't read it either begins nothing that was not due then.
+    earlier.leave(&clouds[0].account().id, false, now());
+    let run = Run { earlier: &earlier, ..Run::new(&manifest, &clouds, Mode::Tend, now()) };
+    let planned = run.plan(&|_| {}).await.expect("they are read");
+    let begun: BTreeSet<&str> = planned.plan.changes.iter().map(|change| change.account.id.as_str()).collect();
+    assert_eq!(begun, BTreeSet::from([clouds[0].account().id.as_str()]), "what was due then, and nothing else");
+}

@@ -248,7 +248,7 @@ impl Fleet {
     pub fn listed(&self, run: &str, account: &str) -> Value {
         let names = self.objects("fleet", &format!("runs/{run}/enforce/accounts/"));
         let all: Value = serde_json::from_str(&self.object("fleet", &names[0])).expect("JSON");
-        all.as_array().expect("a list").iter().find(|one| one["id"] == account).expect("listed").clone()
+        all["accounts"].as_array().expect("a list").iter().find(|one| one["id"] == account).expect("listed").clone()
     }
 
     /// The lines of metrics in the log.
@@ -340,13 +340,19 @@ fn statements_of_function() -> Vec<Value> {
 }
 
 /// What Terraform grants to the state machine.
-fn statements_of_map() -> Vec<Value> {
+pub fn statements_of_map() -> Vec<Value> {
     let values = BTreeMap::from([
         ("functions", json!([format!("arn:aws:lambda:eu-west-1:{HOME}:function:keyrota")])),
         ("lists", json!(["arn:aws:s3:::keyrota-fleet/runs/*/lists/*"])),
         ("results", json!(["arn:aws:s3:::keyrota-fleet/runs/*/map/*"])),
         ("state_machine", json!([format!("arn:aws:states:eu-west-1:{HOME}:stateMachine:keyrota")])),
-        ("executions", json!([format!("arn:aws:states:eu-west-1:{HOME}:execution:keyrota:*")])),
+        (
+            "executions",
+            json!([
+                format!("arn:aws:states:eu-west-1:{HOME}:execution:keyrota:*"),
+                format!("arn:aws:states:eu-west-1:{HOME}:execution:keyrota/Accounts:*"),
+            ]),
+        ),
         ("kms_key", json!([])),
         ("via", json!("s3.eu-west-1.amazonaws.com")),
     ]);
@@ -354,10 +360,10 @@ fn statements_of_map() -> Vec<Value> {
 }
 
 /// The state machine as Terraform fills it in.
-fn definition(function: &str) -> String {
+pub fn definition(function: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("terraform/modules/fleet/state-machine.asl.json.tftpl");
     let mut text = fs::read_to_string(path).expect("readable");
-    let retry = json!([{ "ErrorEquals": ["Lambda.TooManyRequestsException", "Throttled"], "IntervalSeconds": 1 }]);
+    let retry = json!([{ "ErrorEquals": ["Lambda.TooManyRequestsException", "Throttled"], "IntervalSeconds": 1, "BackoffRate": 2 }]);
     for (name, value) in [
         ("name", "keyrota"),
         ("partition", "aws"),

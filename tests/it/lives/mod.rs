@@ -371,7 +371,7 @@ fn rests(roster: &Roster, (world, now): &Node) -> bool {
     let sandbox = simulate(world, *now);
     let tend = async {
         let listing = list(&sandbox, &|_, _| true, "").await.expect("the sandbox lists");
-        let survey = Survey { depth: Depth::Plan, whom: Whom::UnderWay, until: None };
+        let survey = Survey { depth: Depth::Plan, whom: Whom::UnderWay, until: None, left_since: None };
         observe(&sandbox, roster, &listing, survey, *now, &|| {}).await.resting.contains(USER)
     };
     tend.now_or_never().expect("the sandbox never waits")

@@ -9,7 +9,8 @@ use keyrota::{
     },
     evidence,
     fleet::{
-        AboutAttempt, Attempt, AttemptFailure, Listed, Made, RunId, evidence as evidence_name, made_of, result, results,
+        AboutAttempt, Attempt, AttemptFailure, Listed, Made, RunId, begun, evidence as evidence_name, made_of, result,
+        results,
     },
     manifest::Manifest,
     run::{Mode, Run},
@@ -17,15 +18,12 @@ use keyrota::{
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{Fleet, merge::listed, no_bucket};
+use super::{Fleet, attempt as attempt_of, lists, no_bucket};
 use crate::{
     evidence::report_after,
     failure::Failure,
-    function::{Function, Invocation, Ran, carry_out, failure, limit_exceeded, sign_in},
+    function::{Function, Invocation, Ran, carry_out, failure, is_throttled, limit_exceeded, sign_in},
 };
-
-/// What a state machine tries again: AWS has refused every call for coming too fast.
-const THROTTLED: &str = "Throttled";
 
 impl Fleet {
     /// Runs in one account. What was done there by this run before is not done again.
@@ -42,24 +40,44 @@ impl Fleet {
         let Invocation { began, id, .. } = invocation;
         let bucket = self.bucket().await?;
         let before = bucket.within(&format!("{}{}/", results(run), account.id)).names("").await.map_err(no_bucket)?;
-        let is_done = |name: &String| made_of(&format!("{}/{name}", account.id)).is_some_and(|(.., is_good)| is_good);
-        if before.iter().any(is_done) {
-            tracing::info!(run = %run, account = account.id, "done already");
-            return Ok(json!({ "run": run.to_string(), "account": account.id, "result": "done", "before": true }));
+        for name in before {
+            let name = format!("{}/{name}", account.id);
+            let Some((_, made, true)) = made_of(&name) else { continue };
+            match attempt_of(bucket, run, &account, &name, made, true).await? {
+                Ok(_) => {
+                    tracing::info!(run = %run, account = account.id, "done already");
+                    let run = run.to_string();
+                    return Ok(json!({ "run": run, "account": account.id, "result": "done", "before": true }));
+                }
+                Err(error) => tracing::warn!(name, error, "no result: the account is done again"),
+            }
         }
         // Whatever calls: only what the run has listed, as it did, is entered.
-        if !listed(bucket, run).await?.contains(&account) {
+        let (lists, mut manifest) = (lists(bucket, run).await?, function.load(*began)?);
+        let Some(list) = lists.iter().find(|list| list.accounts.iter().any(|listed| listed.is(&account))) else {
             let message = format!("the run {run} has not listed the account {account} so");
             return Err(Failure { kind: "BadEvent", message });
-        }
-        let mut manifest = function.load(*began)?;
+        };
         // The merge sends one for all accounts.
         manifest.mail.digest.clear();
         let made = Made { at: *began, by: id.clone() };
-        let name = run.to_string();
-        let about =
-            AboutAttempt { run, account: &account, began: *began, ended: *began, commit: function.revision.as_deref() };
-        let (attempt, changes, why) = self.attempt(function, &manifest, about, &made, invocation).await;
+        let (name, made_name) = (run.to_string(), made.to_string());
+        let about = AboutAttempt {
+            run,
+            account: &account,
+            made: &made_name,
+            manifests: &manifest.fingerprint,
+            began: *began,
+            ended: *began,
+            commit: function.revision.as_deref(),
+        };
+        // Should it be cut off, the merge knows that there was one.
+        let mark = format!("{}{}/{made}.json", begun(run), account.id);
+        bucket.add(&mark, "{}\n").await.map_err(no_bucket)?;
+        let (attempt, changes, why) = match list.changed(run, &manifest, about.commit) {
+            Some(message) => unread(&about, Failure { kind: "ManifestsChanged", message }, None),
+            None => self.attempt(function, &manifest, about, &made, invocation).await,
+        };
         let file = result(run, &account.id, &made, attempt.is_good());
         bucket.add(&file, &attempt.render()).await.map_err(no_bucket)?;
         let failed = why.or_else(|| failure(&attempt.verdict, changes));
@@ -79,29 +97,21 @@ impl Fleet {
         invocation: &Invocation,
     ) -> (Attempt, usize, Option<Failure>) {
         let (run, mode) = (about.run, about.run.mode());
-        let unread = |failure: Failure, hint: Option<String>| {
-            let about = AboutAttempt { ended: Utc::now(), ..about.clone() };
-            let of_attempt = AttemptFailure { kind: failure.kind.to_owned(), message: failure.message.clone(), hint };
-            tracing::error!(
-                account = about.account.id,
-                name = about.account.name,
-                error = failure.message,
-                "account not read"
-            );
-            (Attempt::unread(&about, of_attempt), 0, Some(failure))
-        };
         let clouds = match enter(manifest, about.account, invocation.enter_until()).await {
             Ok(cloud) => [cloud],
-            Err((message, hint)) => return unread(Failure { kind: "NoAccess", message }, hint),
+            Err((failure, hint)) => return unread(&about, failure, hint),
         };
         let is_reported = mode == Mode::Enforce && function.evidence.is_some();
-        let wanted = Run::new(manifest, &clouds, mode, about.began);
+        // What was due when a run began that could not enter is due still.
+        let earlier = about.account.workload();
+        let wanted = Run { earlier: &earlier, ..Run::new(manifest, &clouds, mode, about.began) };
         let ran = carry_out(wanted, is_reported, invocation.deadline, &|_, _| {}).await;
         let is_refused = clouds[0].is_refused();
         let Ran { planned, applied, exceeded } = match ran {
             Ok(ran) => ran,
-            Err(failure) => return unread(throttled(failure, is_refused), None),
+            Err(failure) => return unread(&about, failure.throttled_if(is_refused), None),
         };
+        let is_refused = is_refused || is_throttled(&planned, applied.as_ref());
         let ended = Utc::now();
         let about = AboutAttempt { ended, ..about };
         if is_reported {
@@ -124,22 +134,30 @@ impl Fleet {
         });
         let changes = applied.as_ref().map_or(0, |applied| applied.outcomes.len());
         let attempt = Attempt::new(&about, &planned, applied.as_ref(), of_attempt);
-        let why = why.or_else(|| failure(&attempt.verdict, changes).map(|failure| throttled(failure, is_refused)));
+        let why = why.or_else(|| failure(&attempt.verdict, changes).map(|failure| failure.throttled_if(is_refused)));
         (attempt, changes, why)
     }
 }
 
-/// The failure, under the name that state machines try again, if AWS has refused everything.
-fn throttled(failure: Failure, is_refused: bool) -> Failure {
-    if is_refused { Failure { kind: THROTTLED, ..failure } } else { failure }
+/// Nothing is known of the account.
+fn unread(about: &AboutAttempt<'_>, failure: Failure, hint: Option<String>) -> (Attempt, usize, Option<Failure>) {
+    let about = AboutAttempt { ended: Utc::now(), ..about.clone() };
+    let of_attempt = AttemptFailure { kind: failure.kind.to_owned(), message: failure.message.clone(), hint };
+    tracing::error!(account = about.account.id, name = about.account.name, error = failure.message, "account not read");
+    (Attempt::unread(&about, of_attempt), 0, Some(failure))
 }
 
 /// Enters an account as the list names it.
 ///
 /// # Errors
 /// What is wrong, and what to do about it.
-async fn enter(manifest: &Manifest, account: &Listed, until: Option<Instant>) -> Result<Aws, (String, Option<String>)> {
-    let caller = sign_in(manifest, until).await.map_err(|failure| (failure.message, None))?;
+async fn enter(
+    manifest: &Manifest,
+    account: &Listed,
+    until: Option<Instant>,
+) -> Result<Aws, (Failure, Option<String>)> {
+    let no_access = |message| Failure { kind: "NoAccess", message };
+    let caller = sign_in(manifest, until).await.map_err(|failure| (failure, None))?;
     let connected = match &account.name {
         None if manifest.is_of_caller() => Ok(caller.enter_own()),
         None => return Err(changed(account)),
@@ -152,18 +170,22 @@ async fn enter(manifest: &Manifest, account: &Listed, until: Option<Instant>) ->
         Ok(Connected { accounts, .. }) => match accounts.into_iter().next() {
             Some(cloud) if cloud.account().id == account.id => Ok(cloud),
             Some(cloud) => {
-                Err((format!("the credentials are of account {}, not {}", cloud.account().id, account.id), None))
+                let own = &cloud.account().id;
+                Err((no_access(format!("the credentials are of account {own}, not {}", account.id)), None))
             }
-            None => Err(("it could not be entered".to_owned(), None)),
+            None => Err((no_access("it could not be entered".to_owned()), None)),
         },
         Err(error) => match error.problems.into_iter().next() {
-            Some(Problem { message, hint, .. }) => Err((message, Some(hint))),
-            None => Err(("it could not be entered".to_owned(), None)),
+            Some(Problem { message, hint, is_throttled, .. }) => {
+                Err((no_access(message).throttled_if(is_throttled), Some(hint)))
+            }
+            None => Err((no_access("it could not be entered".to_owned()), None)),
         },
     }
 }
 
-fn changed(account: &Listed) -> (String, Option<String>) {
+fn changed(account: &Listed) -> (Failure, Option<String>) {
     let message = format!("the manifests of this package do not look at account {account}");
-    (message, Some("they have changed since the run began: start another".to_owned()))
+    let failure = Failure { kind: "ManifestsChanged", message };
+    (failure, Some("they have changed since the run began: start another".to_owned()))
 }

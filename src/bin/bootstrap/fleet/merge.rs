@@ -9,13 +9,16 @@ use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 use keyrota::{
     apply::Sent,
-    cloud::{Archive, aws::Bucket},
+    cloud::{
+        Archive,
+        aws::{Bucket, Caller},
+    },
     evidence::{Merging, Part, merge as merge_reports},
     fleet::{
-        Attempt, Listed, Made, Merge, Merged, RunId, accounts, causes, evidence as evidence_name, left_out, made_of,
-        map, merged, parse_list, reports, results,
+        Attempt, History, Listed, Made, Merge, Merged, RunAccounts, RunId, begun, begun_by, causes,
+        evidence as evidence_name, made_of, map, merged as merged_below, reports, results,
     },
-    history::{file_name, mail_record, render},
+    history::{file_name, mail_record},
     inventory::UnreadAccount,
     mail::Outbox,
     manifest::Manifest,
@@ -23,9 +26,10 @@ use keyrota::{
     report::{json, metrics},
     run::Mode,
 };
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Fleet, no_bucket};
+use super::{Fleet, add_written, attempt, lists, no_bucket, no_room};
 use crate::{
     event::After,
     evidence::Evidence,
@@ -34,11 +38,27 @@ use crate::{
     store::Memory,
 };
 
-/// Objects that are read at the same time.
-const AT_A_TIME: usize = 16;
+/// Accounts whose results are read at the same time.
+const AT_A_TIME: usize = 8;
 
-/// A report of all keys takes so many bytes a key while it is made.
-const BYTES_OF_A_ROW: usize = 12 * 1024;
+/// A report of all keys takes so many bytes a key while it is made, and with its page so many: twice what `benches/fleet.rs` measures,
+/// for rows differ.
+const BYTES_OF_A_ROW: usize = 4 * 1024;
+const BYTES_OF_A_ROW_ON_A_PAGE: usize = 8 * 1024;
+
+/// How the report for auditors was left.
+#[derive(Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
+enum Left {
+    /// As JSON and as a page.
+    Whole,
+    /// As JSON; its page would not fit into memory, and there is one an account.
+    PageOfEachAccount,
+    /// One an account, for not even the JSON fits.
+    OfEachAccount,
+    /// Not at all: nothing was read.
+    Nothing,
+}
 
 /// What evidence is made of.
 #[derive(Clone, Copy)]
@@ -48,12 +68,31 @@ struct Leaving<'a> {
     manifest: &'a Manifest,
     run: &'a RunId,
     unread: &'a [UnreadAccount],
+    /// Those that nobody looks at.
+    left_out: &'a [UnreadAccount],
     /// The last try of each account that was read, by who made it.
     last: &'a [(Listed, String)],
 }
 
-/// The results of one account: each with the name of its object and who made it.
-type Tries = Vec<(String, String)>;
+/// The results of one account: each with the name of its object, who made it, and whether it says that everything was done.
+type Tries = Vec<(String, String, bool)>;
+
+/// What was tried in an account.
+struct Tried {
+    /// In order; one that is done has the last word.
+    attempts: Vec<(String, Attempt)>,
+    /// What calls itself a result, and is none: its object, and why.
+    unusable: Vec<(String, String)>,
+}
+
+/// What a merge has told.
+#[derive(Default, Serialize, Deserialize)]
+struct Told {
+    /// The objects whose content it told of.
+    told: BTreeSet<String>,
+    /// What became of the mail that it sent itself.
+    mail: Vec<Value>,
+}
 
 impl Fleet {
     /// Merges what was done in all accounts.
@@ -74,60 +113,113 @@ impl Fleet {
         let (Invocation { began: now, id, .. }, mode) = (invocation, run.mode());
         let manifest = function.load(*now)?;
         let (bucket, made) = (self.bucket().await?, Made { at: *now, by: id.clone() });
-        let all = listed(bucket, run).await?;
-        let mut tries = self.tries(run).await?;
+        let lists = lists(bucket, run).await?;
+        let all = listed(run, &lists)?;
+        // Before anything is told: where it is refused, the whole merge is tried again.
+        let caller = self.caller(&manifest, mode, invocation).await?;
         let (told, before) = told(bucket, run).await?;
-        let causes = why(bucket, run).await;
         let memory = Memory(&self.store);
         // What was not told before is a history of its own.
         let name = if before == 0 { run.to_string() } else { format!("{}of{run}", before + 1) };
-        let mut merge = Merge::new(&name, mode == Mode::Plan, memory.workload(*now).await, *now);
-        let (mut told_now, mut last) = (Vec::new(), Vec::new());
+        let mut merge = Merge::new(&name, mode, memory.workload(*now).await);
+        let reading = self.add_all(run, &all, &told.told, stopped.as_deref(), *now, &mut merge).await?;
+        let merged = merge.finish(&manifest, Utc::now()).map_err(|error| no_room(&error))?;
+        measure(&function.namespace, *now, &merged);
+        let sent = self.tell(&manifest, mode, caller, &merged, invocation).await;
+        sent.iter().for_each(log_mail);
+        if mode != Mode::Plan {
+            memory.keep(&merged.workload, &made).await;
+        }
+        let (unread, began) = (merged.unread.clone(), merged.began);
+        let mut merged = merged;
+        if let (Some(evidence), true) = (&function.evidence, mode != Mode::Plan) {
+            let history = std::mem::replace(&mut merged.history, History::new(&name));
+            leave_history(evidence, history, began, &name, &sent).await;
+        }
+        // From here on nothing is told twice: one that is cut off before this is repeated as a whole.
+        let mail = [told.mail, json::mail(&sent)].concat();
+        let now_told = Told { told: reading.told, mail: json::mail(&sent) };
+        let note = json!(now_told).to_string();
+        bucket.add(&format!("{}{made}.json", merged_below(run)), &note).await.map_err(no_bucket)?;
+        let mut finished = self.finish(function, run, &made, merged, mail).await;
+        // What takes most comes last.
+        if let (Mode::Enforce, Some(evidence)) = (mode, &function.evidence) {
+            let left_out = lists.last().map(|list| &list.left_out[..]).unwrap_or_default();
+            let last = &reading.last[..];
+            let of = Leaving { function, evidence, manifest: &manifest, run, unread: &unread, left_out, last };
+            let left: &str = self.leave_report(&of, &file_name(began, &name)).await.into();
+            match &mut finished {
+                Ok(answer) => answer["evidence"] = json!(left),
+                Err(failure) => failure.message.push_str(&format!("\nthe report for auditors: {left}")),
+            }
+        }
+        finished
+    }
+
+    /// Adds all accounts to the merge, one after the other.
+    async fn add_all(
+        &self,
+        run: &RunId,
+        all: &[Listed],
+        told: &BTreeSet<String>,
+        stopped: Option<&str>,
+        now: DateTime<Utc>,
+        merge: &mut Merge,
+    ) -> Result<Added, Failure> {
+        let bucket = self.bucket().await?;
+        let mut tries = self.tries(run).await?;
+        let mut begun = begun_in(bucket, run).await?;
+        let causes = why(bucket, run).await;
+        let mut added = Added::default();
         let reading = all.iter().map(|account| {
             let tries = tries.remove(account.id.as_str()).unwrap_or_default();
-            async move { (account, read(bucket, run, account, tries).await) }
+            let begun = begun.remove(account.id.as_str()).unwrap_or_default();
+            async move {
+                let lost: Vec<String> =
+                    begun.into_iter().filter(|by| !tries.iter().any(|(_, made, _)| made == by)).collect();
+                (account, lost, read(bucket, run, account, tries).await)
+            }
         });
         let mut reading = stream::iter(reading.collect::<Vec<_>>()).buffered(AT_A_TIME);
-        while let Some((account, attempts)) = reading.next().await {
-            match attempts {
-                Ok(attempts) if attempts.is_empty() => {
-                    let cause = causes.get(&account.id).map(String::as_str).or(stopped.as_deref());
-                    merge.add_missing(account, cause.unwrap_or(NO_CAUSE), *now);
+        while let Some((account, lost, tried)) = reading.next().await {
+            let Tried { attempts, unusable } = match tried {
+                Ok(tried) => tried,
+                Err(failure) if failure.is_throttled() => return Err(failure),
+                Err(Failure { message, .. }) => {
+                    merge.add_missing(account, &message, now);
+                    continue;
                 }
-                Ok(attempts) => {
-                    let known = attempts.iter().rev().find(|(_, _, attempt)| attempt.done.is_some());
-                    last.extend(known.map(|(_, made, _)| (account.clone(), made.clone())));
-                    let is_told = |name: &String| told.contains(name);
-                    told_now.extend(attempts.iter().map(|(name, ..)| name.clone()).filter(|name| !is_told(name)));
-                    let tries = attempts.into_iter().map(|(name, _, attempt)| (attempt, is_told(&name)));
-                    merge.add(tries.collect(), *now);
-                }
-                Err(error) => merge.add_missing(account, &error, *now),
+            };
+            let cut_off = lost.into_iter().map(|by| (begun_name(account, &by), cut_off(&by)));
+            let lost = unusable.iter().map(|(name, error)| (name.clone(), unusable_result(name, error)));
+            for (name, what) in lost.chain(cut_off) {
+                merge.add_lost(account, &what, told.contains(&name)).map_err(|error| no_room(&error))?;
+                tracing::error!(
+                    account = account.id,
+                    name = account.name,
+                    error = what,
+                    "what an invocation did is lost"
+                );
+                added.tell(name, told);
             }
+            if attempts.is_empty() {
+                let unusable = unusable.first().map(|(name, error)| unusable_result(name, error));
+                let cause = unusable.as_deref().or(causes.get(&account.id).map(String::as_str)).or(stopped);
+                merge.add_missing(account, cause.unwrap_or(NO_CAUSE), now);
+                continue;
+            }
+            let known = attempts.iter().rev().find(|(_, attempt)| attempt.done.is_some());
+            added.last.extend(known.map(|(_, attempt)| (account.clone(), attempt.made.clone())));
+            attempts.iter().for_each(|(name, _)| added.tell(name.clone(), told));
+            let tries = attempts.into_iter().map(|(name, attempt)| (attempt, told.contains(&name)));
+            merge.add(tries.collect(), now).map_err(|error| no_room(&error))?;
         }
         drop(reading);
         for id in tries.into_keys() {
             let account = Listed { id, ..Listed::default() };
-            merge.add_missing(&account, "there is one, of an account that the run has not listed", *now);
+            merge.add_missing(&account, "there is one, of an account that the run has not listed", now);
         }
-        let merged = merge.finish(Utc::now());
-        measure(&function.namespace, *now, &merged);
-        let sent = self.tell(&manifest, mode, &merged, invocation).await;
-        sent.iter().for_each(log_mail);
-        if mode != Mode::Plan {
-            memory.keep(&merged.workload, &made).await;
-            if let Some(evidence) = &function.evidence {
-                leave_history(evidence, &merged, &name, &sent).await;
-            }
-        }
-        let (unread, began) = (merged.unread.clone(), merged.began);
-        let finished = self.finish(function, run, &made, merged, &sent, &told_now).await;
-        // What takes most comes last: whatever becomes of it, nothing is told twice.
-        if let (Mode::Enforce, Some(evidence)) = (mode, &function.evidence) {
-            let of = Leaving { function, evidence, manifest: &manifest, run, unread: &unread, last: &last };
-            self.leave_report(&of, &file_name(began, &name)).await;
-        }
-        finished
+        Ok(added)
     }
 
     /// The results of all accounts, in order of time.
@@ -135,26 +227,47 @@ impl Fleet {
         let names = self.bucket().await?.within(&results(run)).names("").await.map_err(no_bucket)?;
         let mut tries = BTreeMap::<String, Tries>::new();
         for name in names {
-            match made_of(&name).map(|(account, made, _)| (account.to_owned(), made.to_owned())) {
-                Some((account, made)) => tries.entry(account).or_default().push((name, made)),
+            match made_of(&name).map(|(account, made, is_good)| (account.to_owned(), made.to_owned(), is_good)) {
+                Some((account, made, is_good)) => tries.entry(account).or_default().push((name, made, is_good)),
                 None => tracing::warn!(name, "not a result, and left alone"),
             }
         }
         Ok(tries)
     }
 
-    /// Sends the one summary, from the function's own account.
-    async fn tell(&self, manifest: &Manifest, mode: Mode, merged: &Merged, invocation: &Invocation) -> Vec<Sent> {
+    /// Who sends the summary, if there may be one; `None`: nobody, and the log says so where one was wanted.
+    ///
+    /// # Errors
+    /// AWS refuses calls for coming too fast: the merge has told nothing yet, and is tried again.
+    async fn caller(
+        &self,
+        manifest: &Manifest,
+        mode: Mode,
+        invocation: &Invocation,
+    ) -> Result<Option<Caller>, Failure> {
         if mode == Mode::Plan || manifest.mail.digest.is_empty() {
-            return Vec::new();
+            return Ok(None);
         }
-        let caller = match sign_in(manifest, invocation.enter_until()).await {
-            Ok(caller) => caller,
+        match sign_in(manifest, invocation.enter_until()).await {
+            Ok(caller) => Ok(Some(caller)),
+            Err(failure) if failure.is_throttled() => Err(failure),
             Err(error) => {
-                tracing::error!(error = error.message, "no summary was sent");
-                return Vec::new();
+                tracing::error!(error = error.message, "no summary can be sent");
+                Ok(None)
             }
-        };
+        }
+    }
+
+    /// Sends the one summary, from the function's own account.
+    async fn tell(
+        &self,
+        manifest: &Manifest,
+        mode: Mode,
+        caller: Option<Caller>,
+        merged: &Merged,
+        invocation: &Invocation,
+    ) -> Vec<Sent> {
+        let Some(caller) = caller else { return Vec::new() };
         let connected = caller.enter_own();
         let Some(own) = connected.accounts.first() else { return Vec::new() };
         let outbox = Outbox::default();
@@ -165,44 +278,47 @@ impl Fleet {
         send_digest(own, &manifest.mail, summary, merged.is_eventful, is_enforcing, &sending).await
     }
 
-    /// Makes one report of those of all accounts. Where they don't fit into memory together, each stays one of its own.
-    async fn leave_report(&self, of: &Leaving<'_>, name: &str) {
-        let Leaving { function, evidence, manifest, run, unread: of_run, last } = *of;
-        let Ok(bucket) = self.bucket().await else { return };
-        let most = most_rows();
+    /// Makes one report of those of all accounts. What does not fit into memory together stays one of each account, and that is
+    /// said.
+    async fn leave_report(&self, of: &Leaving<'_>, name: &str) -> Left {
+        let Leaving { function, evidence, manifest, run, unread: of_run, left_out, last } = *of;
+        let Ok(bucket) = self.bucket().await else { return Left::Nothing };
+        let (most, most_on_a_page) = (most_rows(BYTES_OF_A_ROW), most_rows(BYTES_OF_A_ROW_ON_A_PAGE));
         let (mut parts, mut rows, mut unread) = (Vec::new(), 0, of_run.to_vec());
         for (account, made) in last {
             match part(bucket, run, account, made).await {
                 Ok(part) => {
                     rows += part.rows();
-                    parts.push(part);
+                    // The others are counted all the same.
+                    parts.extend(Some(part).filter(|_| rows <= most));
                 }
                 Err(error) => {
                     tracing::error!(account = account.id, error, "it has no report");
                     unread.push(account.unread(format!("its report could not be read: {error}"), None));
                 }
             }
-            if rows > most {
-                break;
-            }
         }
-        let (provenance, left_out) = (function.provenance(), last_left_out(bucket, run).await);
-        let (fingerprint, left_out) = (manifest.fingerprint.as_str(), &left_out[..]);
+        let (provenance, fingerprint) = (function.provenance(), manifest.fingerprint.as_str());
         let merging = |unread| Merging { provenance: &provenance, fingerprint, unread, left_out };
+        let mut left = Left::OfEachAccount;
         if rows <= most {
-            if let Some(report) = merge_reports(parts, &merging(&unread)) {
-                evidence.add_report(name, &report).await;
-            }
-            return;
+            let Some(report) = merge_reports(parts, &merging(&unread)) else { return Left::Nothing };
+            left = if rows <= most_on_a_page { Left::Whole } else { Left::PageOfEachAccount };
+            add_report(evidence, name, &report, left == Left::Whole).await;
         }
-        drop(parts);
-        tracing::warn!(rows, most, "more keys than fit into memory for one report: there is one an account");
+        if left == Left::Whole {
+            return left;
+        }
+        let how: &str = left.into();
+        tracing::error!(rows, most, most_on_a_page, left = how, "more keys than fit into memory for one report");
         for (account, made) in last {
             let Ok(part) = part(bucket, run, account, made).await else { continue };
             if let Some(report) = merge_reports(vec![part], &merging(&[])) {
-                evidence.add_report(&format!("{}/{}", name.trim_end_matches(".jsonl"), account.id), &report).await;
+                let name = format!("{}/{}", name.trim_end_matches(".jsonl"), account.id);
+                add_report(evidence, &name, &report, true).await;
             }
         }
+        left
     }
 
     /// Leaves the one report, and fails if something failed.
@@ -212,13 +328,12 @@ impl Fleet {
         run: &RunId,
         made: &Made,
         merged_run: Merged,
-        sent: &[Sent],
-        told_now: &[String],
+        mail: Vec<Value>,
     ) -> Result<Value, Failure> {
         let bucket = self.bucket().await?;
         let words = merged_run.in_words();
         let Merged { report, digest, began, verdict, refused, unread, accounts, .. } = merged_run;
-        let summary = report.summary();
+        let summary = report.summary(unread.len());
         let changes = report.changes();
         let whole = json::Whole {
             revision: function.revision.as_deref(),
@@ -226,13 +341,10 @@ impl Fleet {
             digest,
             unread: &unread,
             refused: &refused,
-            mail: json::mail(sent),
+            mail,
         };
         let name = reports(run, made);
-        bucket.add(&name, &report.render(&whole)).await.map_err(no_bucket)?;
-        // Only now, for a merge that is cut off before this is repeated as a whole.
-        let told = json!(told_now).to_string();
-        bucket.add(&format!("{}{made}.json", merged(run)), &told).await.map_err(no_bucket)?;
+        add_written(bucket, &name, |file| report.write(&whole, file)).await?;
         let (bucket, key) = bucket.address(&name);
         let place = format!("s3://{bucket}/{key}");
         tracing::info!(run = %run, accounts, unread = unread.len(), report = place, "run completed");
@@ -253,30 +365,69 @@ impl Fleet {
     }
 }
 
-/// Adds the history of what was not told before.
-async fn leave_history(evidence: &Evidence, merged: &Merged, name: &str, sent: &[Sent]) {
-    let mut records = merged.records.clone();
-    let Some(end) = records.pop() else { return };
-    records.extend(sent.iter().map(|one| mail_record(name, Utc::now(), one)));
-    records.push(end);
-    evidence.add(&format!("history/{}", file_name(merged.began, name)), &render(records)).await;
+/// Adds the history of what was not told before. That this failed is logged, and fails no run.
+async fn leave_history(evidence: &Evidence, history: History, began: DateTime<Utc>, name: &str, sent: &[Sent]) {
+    if history.is_empty() {
+        return;
+    }
+    let file = format!("history/{}", file_name(began, name));
+    let mail = sent.iter().map(|one| mail_record(name, Utc::now(), one)).collect();
+    let added = match evidence.store.bucket().await.map_err(no_bucket) {
+        Ok(bucket) => add_written(bucket, &file, |to| history.write(mail, to)).await,
+        Err(failure) => Err(failure),
+    };
+    match added {
+        Ok(()) => tracing::info!(name = file, place = %evidence.store, "evidence written"),
+        Err(Failure { message, .. }) => {
+            tracing::error!(name = file, place = %evidence.store, error = message, "evidence not written");
+        }
+    }
+}
+
+/// Adds a report as JSON and, where there is one, as a page, named like a history. That this failed is logged, and fails no run.
+async fn add_report(evidence: &Evidence, name: &str, report: &keyrota::evidence::Evidence, has_page: bool) {
+    let name = name.trim_end_matches(".jsonl");
+    let json = format!("reports/{name}.json");
+    let added = match evidence.store.bucket().await.map_err(no_bucket) {
+        Ok(bucket) => add_written(bucket, &json, |to| keyrota::evidence::json::write(report, to)).await,
+        Err(failure) => Err(failure),
+    };
+    match added {
+        Ok(()) => tracing::info!(name = json, place = %evidence.store, "evidence written"),
+        Err(Failure { message, .. }) => {
+            tracing::error!(name = json, place = %evidence.store, error = message, "evidence not written");
+        }
+    }
+    if has_page {
+        evidence.add(&format!("reports/{name}.html"), &keyrota::evidence::html::render(report)).await;
+    }
+}
+
+/// What a merge has added.
+#[derive(Default)]
+struct Added {
+    /// The objects that are told of now, and were not before.
+    told: BTreeSet<String>,
+    /// The last try of each account that was read, by who made it.
+    last: Vec<(Listed, String)>,
+}
+
+impl Added {
+    fn tell(&mut self, name: String, told: &BTreeSet<String>) {
+        if !told.contains(&name) {
+            self.told.insert(name);
+        }
+    }
 }
 
 const NO_CAUSE: &str = "its invocation was cut off, or could not be begun; its log may say more";
 
 /// All accounts that the run has listed, as it did last; what is gone since was begun, perhaps.
-pub(super) async fn listed(bucket: &Bucket, run: &RunId) -> Result<Vec<Listed>, Failure> {
-    let lists = bucket.within(&accounts(run));
-    let names = lists.names("").await.map_err(no_bucket)?;
+fn listed(run: &RunId, lists: &[RunAccounts]) -> Result<Vec<Listed>, Failure> {
     let mut all: Vec<Listed> = Vec::new();
-    for name in names.iter().rev() {
-        let text = lists.content(name).await.map_err(no_bucket)?;
-        let listed = parse_list(&text).map_err(|error| Failure {
-            kind: "NoBucket",
-            message: format!("the list {name} can't be used: {error}"),
-        })?;
-        let known: BTreeSet<String> = all.iter().map(|account| account.id.clone()).collect();
-        all.extend(listed.into_iter().filter(|account| !known.contains(&account.id)));
+    let mut known = BTreeSet::new();
+    for list in lists.iter().rev() {
+        all.extend(list.accounts.iter().filter(|account| known.insert(account.id.clone())).cloned());
     }
     match all.is_empty() {
         true => Err(Failure { kind: "BadEvent", message: format!("there is no run {run}: it has listed no accounts") }),
@@ -284,61 +435,70 @@ pub(super) async fn listed(bucket: &Bucket, run: &RunId) -> Result<Vec<Listed>, 
     }
 }
 
-/// The accounts that nobody looks at, as the run has noted them last. Where that can't be read, the log says so.
-async fn last_left_out(bucket: &Bucket, run: &RunId) -> Vec<UnreadAccount> {
-    let files = bucket.within(&left_out(run));
-    let last = async {
-        let names = files.names("").await.map_err(|error| error.message)?;
-        let Some(last) = names.last() else { return Ok(Vec::new()) };
-        let text = files.content(last).await.map_err(|error| error.message)?;
-        serde_json::from_slice(&text).map_err(|error| format!("{last}: {error}"))
-    };
-    last.await.unwrap_or_else(|error| {
-        tracing::error!(error, "the accounts that nobody looks at could not be read");
-        Vec::new()
-    })
-}
-
-/// What was tried in an account: the name of each object, who made it, and what it holds.
+/// What was tried in an account.
 ///
 /// # Errors
-/// One of them can't be used.
-async fn read(
-    bucket: &Bucket,
-    run: &RunId,
-    account: &Listed,
-    tries: Tries,
-) -> Result<Vec<(String, String, Attempt)>, String> {
-    let results = bucket.within(&results(run));
-    let mut attempts = Vec::new();
-    for (name, made) in tries {
-        let text = results.content(&name).await.map_err(|error| error.message)?;
-        let attempt = Attempt::parse(&text, run, &account.id).map_err(|error| {
-            format!("its result {name} can't be used: {error}; a run of another name reads it again")
-        })?;
-        if made_of(&name).is_some_and(|(.., is_good)| is_good) && !attempt.is_good() {
-            return Err(format!("its result {name} can't be used: it is called done, and says that nothing was"));
+/// It could not be read.
+async fn read(bucket: &Bucket, run: &RunId, account: &Listed, tries: Tries) -> Result<Tried, Failure> {
+    let (mut attempts, mut unusable) = (Vec::new(), Vec::new());
+    for (name, made, is_good) in tries {
+        match attempt(bucket, run, account, &name, &made, is_good).await? {
+            Ok(attempt) => attempts.push((name, attempt)),
+            Err(error) => unusable.push((name, error)),
         }
-        attempts.push((name, made, attempt));
     }
     // One that is done is not done again: it has the last word, whoever failed beside it.
-    attempts.sort_by_key(|(.., attempt)| attempt.is_good());
-    Ok(attempts)
+    attempts.sort_by_key(|(_, attempt)| attempt.is_good());
+    Ok(Tried { attempts, unusable })
 }
 
-/// The results that earlier merges of the run have told of, and how many merges there were.
-async fn told(bucket: &Bucket, run: &RunId) -> Result<(BTreeSet<String>, usize), Failure> {
-    let files = bucket.within(&merged(run));
-    let mut told = BTreeSet::new();
+fn unusable_result(name: &str, error: &str) -> String {
+    format!("its result {name} can't be used: {error}")
+}
+
+fn cut_off(by: &str) -> String {
+    format!(
+        "the invocation {by} began there and left no result: it was cut off, or is still at it. What it changed is in no report and no \
+         history; its log and the ledgers of the account tell"
+    )
+}
+
+/// What the mark of an invocation is called among what was told.
+fn begun_name(account: &Listed, by: &str) -> String {
+    format!("begun/{}/{by}", account.id)
+}
+
+/// The invocations that have begun, by account.
+async fn begun_in(bucket: &Bucket, run: &RunId) -> Result<BTreeMap<String, Vec<String>>, Failure> {
+    let mut all = BTreeMap::<String, Vec<String>>::new();
+    for name in bucket.within(&begun(run)).names("").await.map_err(no_bucket)? {
+        if let Some((account, by)) = begun_by(&name) {
+            all.entry(account.to_owned()).or_default().push(by.to_owned());
+        }
+    }
+    Ok(all)
+}
+
+/// What earlier merges of the run have told, and how many merges there were. What can't be used is told again: better than never.
+async fn told(bucket: &Bucket, run: &RunId) -> Result<(Told, usize), Failure> {
+    let files = bucket.within(&merged_below(run));
+    let mut all = Told::default();
     let names = files.names("").await.map_err(no_bucket)?;
     let count = names.len();
     for name in names {
         let text = files.content(&name).await.map_err(no_bucket)?;
-        let names: Vec<String> = serde_json::from_slice(&text)
-            .map_err(|error| Failure { kind: "NoBucket", message: format!("{name} can't be used: {error}") })?;
-        told.extend(names);
+        match serde_json::from_slice::<Told>(&text) {
+            Ok(Told { told, mail }) => {
+                all.told.extend(told);
+                all.mail.extend(mail);
+            }
+            Err(error) => {
+                let error = error.to_string();
+                tracing::error!(name, error, "what a merge has told can't be used, and is told again");
+            }
+        }
     }
-    Ok((told, count))
+    Ok((all, count))
 }
 
 /// Why accounts have no result, as far as the state machine has noted that. Where that can't be read, nobody knows why: the
@@ -367,9 +527,9 @@ async fn part(bucket: &Bucket, run: &RunId, account: &Listed, made: &str) -> Res
 }
 
 /// How many keys one report may have: it is made in memory.
-fn most_rows() -> usize {
+fn most_rows(bytes_of_a_row: usize) -> usize {
     let megabytes = std::env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").ok().and_then(|size| size.parse::<usize>().ok());
-    megabytes.unwrap_or(1024) * (1 << 20) / BYTES_OF_A_ROW
+    megabytes.unwrap_or(1024) * (1 << 20) / bytes_of_a_row
 }
 
 /// One set of metrics for all accounts; what was odd, once.

@@ -4,8 +4,11 @@ mod account;
 mod list;
 mod merge;
 
+use std::{io, path::Path};
+
 use keyrota::{
-    cloud::{ArchiveError, aws::Bucket},
+    cloud::{Archive, ArchiveError, aws::Bucket},
+    fleet::{Attempt, Listed, RunAccounts, RunId, accounts, results},
     history::BadPlace,
 };
 
@@ -40,10 +43,75 @@ impl Fleet {
 }
 
 /// What is in the bucket could not be read or added to.
-fn no_bucket(ArchiveError { message, hint }: ArchiveError) -> Failure {
+fn no_bucket(ArchiveError { message, hint, is_throttled }: ArchiveError) -> Failure {
     let message = match hint {
         Some(hint) => format!("{message}; {hint}"),
         None => message,
     };
-    Failure { kind: "NoBucket", message }
+    Failure { kind: "NoBucket", message }.throttled_if(is_throttled)
+}
+
+/// What a run puts down on its way could not be.
+fn no_room(error: &io::Error) -> Failure {
+    let message = format!(
+        "the parts of the run could not be put down in {}: {error}; give the function more ephemeral storage",
+        std::env::temp_dir().display()
+    );
+    Failure { kind: "NoRoom", message }
+}
+
+/// Adds what was written into a file of this machine.
+async fn add_written(
+    bucket: &Bucket,
+    name: &str,
+    write: impl FnOnce(&mut io::BufWriter<&mut tempfile::NamedTempFile>) -> io::Result<()>,
+) -> Result<(), Failure> {
+    let mut file = tempfile::NamedTempFile::new().map_err(|error| no_room(&error))?;
+    let mut writer = io::BufWriter::new(&mut file);
+    let written = write(&mut writer).and_then(|()| io::Write::flush(&mut writer));
+    drop(writer);
+    written.map_err(|error| no_room(&error))?;
+    let path: &Path = file.path();
+    bucket.add_file(name, path).await.map_err(no_bucket)
+}
+
+/// Each time that a run has listed its accounts, the first one first.
+///
+/// # Errors
+/// One of the lists can't be read, or is none of them.
+async fn lists(bucket: &Bucket, run: &RunId) -> Result<Vec<RunAccounts>, Failure> {
+    let files = bucket.within(&accounts(run));
+    let mut lists = Vec::new();
+    for name in files.names("").await.map_err(no_bucket)? {
+        let text = files.content(&name).await.map_err(no_bucket)?;
+        let all = RunAccounts::parse(&text).map_err(|error| Failure {
+            kind: "BadRun",
+            message: format!(
+                "the list {name} of the run {run} can't be used: {error}; start another execution without `run`"
+            ),
+        })?;
+        lists.push(all);
+    }
+    Ok(lists)
+}
+
+/// What a result says.
+///
+/// # Errors
+/// It could not be read; or, in words, it is none of this account and this invocation.
+async fn attempt(
+    bucket: &Bucket,
+    run: &RunId,
+    listed: &Listed,
+    name: &str,
+    made: &str,
+    is_good: bool,
+) -> Result<Result<Attempt, String>, Failure> {
+    let text = bucket.within(&results(run)).content(name).await.map_err(no_bucket)?;
+    let attempt = Attempt::parse(&text, run, &listed.id, made).and_then(|attempt| match attempt.is_good() == is_good {
+        true => Ok(attempt),
+        false if is_good => Err("it is called done, and says that not everything was".to_owned()),
+        false => Err("it is called failed, and says that nothing did".to_owned()),
+    });
+    Ok(attempt)
 }

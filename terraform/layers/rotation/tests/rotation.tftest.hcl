@@ -318,6 +318,28 @@ run "gives_each_account_an_invocation_of_its_own" {
   }
 }
 
+run "gives_a_large_fleet_what_it_asks_for" {
+  variables {
+    fleet                              = true
+    fleet_concurrency                  = 40
+    fleet_timeout                      = 172800
+    fleet_tolerated_failure_percentage = 20
+    memory_size                        = 2048
+  }
+  assert {
+    condition = (
+      jsondecode(module.fleet[0].definition).TimeoutSeconds == 172800 &&
+      jsondecode(module.fleet[0].definition).States.Accounts.MaxConcurrency == 40 &&
+      jsondecode(module.fleet[0].definition).States.Accounts.ToleratedFailurePercentage == 20
+    )
+    error_message = "the state machine has what the layer was given"
+  }
+  assert {
+    condition     = local.reserved_concurrency == 82 && module.function.memory_size == 2048
+    error_message = "and so has the function"
+  }
+}
+
 run "has_no_fleet_that_was_not_asked_for" {
   assert {
     condition     = output.state_machine_arn == null && output.fleet_bucket == null && local.reserved_concurrency == 1

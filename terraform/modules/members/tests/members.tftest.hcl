@@ -86,3 +86,13 @@ run "refuses_a_unit_by_its_name" {
   }
   expect_failures = [var.units]
 }
+
+run "is_laid_by_a_delegated_administrator" {
+  variables {
+    call_as = "DELEGATED_ADMIN"
+  }
+  assert {
+    condition     = aws_cloudformation_stack_set.this.call_as == "DELEGATED_ADMIN" && aws_cloudformation_stack_set_instance.this.call_as == "DELEGATED_ADMIN"
+    error_message = "CloudFormation would look for a StackSet of the account itself"
+  }
+}

@@ -1,0 +1,27 @@
+# Buckets that were made before the module `bucket` was: their resources have other addresses now, and stay the same ones.
+
+mock_provider "aws" {}
+
+variables {
+  name         = "keyrota"
+  account_id   = "111122223333"
+  region       = "eu-west-1"
+  function_arn = "arn:aws:lambda:eu-west-1:111122223333:function:keyrota"
+  bucket       = "keyrota-fleet-111122223333"
+  kms_key_arn  = "arn:aws:kms:eu-west-1:111122223333:key/11111111-2222-3333-4444-555555555555"
+}
+
+run "before" {
+  state_key = "kept"
+  module {
+    source = "./tests/before"
+  }
+}
+
+run "only_moves" {
+  state_key = "kept"
+  assert {
+    condition     = { bucket = module.bucket.ids } == run.before.ids
+    error_message = "what is replaced would have other ids, and no execution loses its parts"
+  }
+}
