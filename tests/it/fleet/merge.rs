@@ -26,8 +26,7 @@ fn manifest(more: &str) -> Manifest {
     let text = format!(
         "version = 1\n{more}[defaults]\nnotify = [\"owner@example.com\"]\n[mail]\nfrom = \"keyrota@example.com\"\n\
          [[rotate]]\nusers = [\"svc-*\"]\n[[rotate]]\nusers = [\"nobody\"]\n\
-         [[rotate]]\naccounts = [\"Team-99\", \"Team-98\"]\nusers = [\"not-there\"]\n\
-         [[rotate]]\nunits = [\"Elsewhere\"]\nusers = [\"hidden-*\"]\n"
+         [[rotate]]\naccounts = [\"100000000000\", \"100000000001\"]\nusers = [\"not-there\"]\n"
     );
     let loaded = manifest::load_files(vec![("keyrota.toml".to_owned(), text.into_bytes())], now());
     loaded.manifest.expect("a valid manifest")
