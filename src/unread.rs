@@ -1,4 +1,4 @@
-//! Whom a run has left because its time was over: it is noted on one secret of the account, so that the next run, of whatever
+//! Whom a run has left, because it could not read or begin them, or because its time was over: it is noted on one secret of the account, so that the next run, of whatever
 //! kind, begins with them, and catches up with what was due.
 
 use std::collections::BTreeSet;
@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use crate::{
     apply::{Applied, Cause, Deferred, Failure, Outcome},
     cloud::Writes,
-    inventory::{CallError, Fact, Inventory, UNREAD, Unread, tag_value, tags},
+    inventory::{Fact, Inventory, UNREAD, Unread, tag_value, tags},
     observe::{AccountState, Unlisted},
     plan::Plan,
 };
@@ -34,23 +34,22 @@ pub async fn note<C: Writes>(accounts: &[AccountState<'_, C>], plan: &Plan, appl
             begun.filter(|change| *change.account == roster.account).map(|change| change.user.as_str()).collect();
         let is_stopped = |deferred: &&Deferred| {
             let is_over = match deferred.cause {
-                Cause::CutOff | Cause::NoMail(_) => true,
+                Cause::CutOff | Cause::NoMail(_) | Cause::Unread(_) => true,
                 Cause::Stopped => extent.is_timed,
-                Cause::Unread(_) | Cause::Last => false,
+                Cause::Last => false,
             };
             *deferred.account == roster.account && is_over
         };
-        // Whom AWS refused until nobody waited any longer.
-        let is_refused = |outcome: &&Outcome| {
-            let may_be_over = matches!(&outcome.result, Err(Failure::Failed(error)) if error.may_be_over());
-            *outcome.change.account == roster.account && may_be_over
+        // Whatever kept it from beginning: a creation that had begun shows in the ledger, one that had not shows nowhere.
+        let has_failed = |outcome: &&Outcome| {
+            *outcome.change.account == roster.account && matches!(outcome.result, Err(Failure::Failed(_)))
         };
         let stopped = applied.deferred.iter().filter(is_stopped).map(|one| one.user.as_str());
-        let refused = applied.outcomes.iter().filter(is_refused).map(|one| one.change.user.as_str());
-        let stopped: BTreeSet<&str> = stopped.chain(refused).collect();
+        let failed = applied.outcomes.iter().filter(has_failed).map(|one| one.change.user.as_str());
+        let stopped: BTreeSet<&str> = stopped.chain(failed).collect();
         let is_left = |user: &str| {
-            let is_unread =
-                inventory.users.get(user).is_some_and(|read| read.as_ref().is_err_and(CallError::may_be_over));
+            // Whatever the cause: what would be due there, nobody knows.
+            let is_unread = inventory.users.get(user).is_some_and(Result::is_err);
             is_unread || (stopped.contains(user) && begun.contains(user))
         };
         let users: Vec<(&str, bool)> = inventory.users.keys().map(|user| (user.as_str(), is_left(user))).collect();

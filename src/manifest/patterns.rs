@@ -44,6 +44,7 @@ impl Patterns {
     }
 
     /// Whether one is written like this, without case.
+    #[cfg(feature = "cli")]
     pub(crate) fn is_written(&self, text: &str) -> bool {
         self.candidates(text).any(|pattern| pattern.text.eq_ignore_ascii_case(text))
     }

@@ -150,6 +150,37 @@ async fn a_user_that_cannot_be_read_is_held_and_counted_as_a_failure() {
     assert!(report.contains("unreadable"), "{report}");
 }
 
+/// Whatever the cause, and however often it takes: who was due is begun as soon as that can be read and done.
+#[tokio::test]
+async fn whom_an_enforcing_run_could_not_read_or_begin_the_next_one_rotates() {
+    let fixture = Fixture::new().await;
+    for user in ["ci-a", "ci-b", "ci-c"] {
+        fixture.user(user, 95).await;
+    }
+    let fault = |action: &str, field: &str, value: &str| {
+        Fault::error(action, 403, "AccessDenied", "No.").only(field, value).forever()
+    };
+    let a_is_not_read = fault("ListAccessKeys", "user", "ci-a");
+    fixture.account.add_fault(a_is_not_read.clone());
+    fixture.account.add_fault(fault("CreateSecret", "secret", "/aws/iam/credentials/ci-c"));
+    let function = fixture.start();
+    fails(&function, &event("enforce"));
+    assert_eq!(fixture.active_keys("ci-b").await.len(), 2, "the other user is rotated");
+    // The one is still not read, and stays owed.
+    fixture.account.calm();
+    fixture.account.add_fault(a_is_not_read);
+    assert_eq!(fails(&function, &event("tend")).kind, "Unreadable");
+    assert_eq!(fixture.active_keys("ci-c").await.len(), 2, "what could not be begun is begun");
+    fixture.account.calm();
+    function.invoke(&event("tend")).expect("a run");
+    assert_eq!(fixture.active_keys("ci-a").await.len(), 2, "who could not be read is rotated");
+    // And that is all that was owed.
+    fixture.account.take_requests();
+    function.invoke(&event("tend")).expect("a run");
+    let counts = fixture.account.count_requests();
+    assert_eq!(counts.get("TagResource").or(counts.get("UntagResource")), None, "{counts:?}");
+}
+
 #[tokio::test]
 async fn an_account_that_cannot_be_entered_stops_no_other_and_is_tried_again() {
     let fixture = Fixture::new().await;
