@@ -307,11 +307,22 @@ fn mistakes(
         let Some(account) = &exemption.account else { continue };
         let user = quote(&exemption.user);
         if known.matches(&Pattern::new(account)) {
-            // An exemption is of one account.
-            let owners = known.names.get(&account.to_lowercase()).filter(|owners| owners.len() > 1);
-            let Some(owners) = owners.filter(|_| !known.ids.contains(account.as_str())) else { continue };
-            let mut ids: Vec<&str> = owners.iter().copied().collect();
+            // An exemption is of one account, and of one that is looked at.
+            let named = known.names.get(&account.to_lowercase()).into_iter().flatten();
+            let mut ids: Vec<&str> = named.chain(known.ids.get(account.as_str())).copied().collect();
+            ids.retain(|id| looked_at.iter().any(|account| account.id == *id));
             ids.sort_unstable();
+            ids.dedup();
+            if ids.is_empty() {
+                let message = format!("the exemption of {user} holds nowhere: {} is not looked at", quote(account));
+                let help = "`units` and `except` of [organization] leave it out, or it is not active";
+                let label = manifest.sources.label(&exemption.source, "");
+                mistakes.push(Diagnostic::warning(Code::UnknownAccount, message, label).help(help));
+                continue;
+            }
+            if ids.len() < 2 || known.ids.contains(account.as_str()) {
+                continue;
+            }
             let message = format!(
                 "the exemption of {user} holds in {} accounts, for so many are called {}",
                 ids.len(),

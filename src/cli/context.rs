@@ -11,6 +11,7 @@ use indicatif::ProgressBar;
 use keyrota::{
     clock::{self, ClockOff},
     cloud::Reads,
+    counted::counted,
     inventory::UnreadAccount,
     manifest::Manifest,
     observe::{Depth, Progress, Unmanaged},
@@ -118,7 +119,8 @@ impl<'a, C: Reads> Context<'a, C> {
         'a: 'b,
     {
         let planned = self.observe_users(users, mode, depth, unmanaged).await?;
-        match planned.missing.iter().map(not_in_scope).reduce(CommandError::and) {
+        let unread = &planned.plan.accounts_unread;
+        match planned.missing.iter().map(|missing| not_in_scope(missing, unread)).reduce(CommandError::and) {
             Some(error) => Err(error),
             None => Ok(planned),
         }
@@ -160,9 +162,16 @@ impl<'a, C: Reads> Context<'a, C> {
 }
 
 /// Why a user that was asked for is not planned.
-pub fn not_in_scope(missing: &Missing) -> CommandError {
+pub fn not_in_scope(missing: &Missing, unread: &[UnreadAccount]) -> CommandError {
     let Missing { user, is_unmanaged, near } = missing;
     let user = printable(user);
+    if !unread.is_empty() {
+        let where_ = format!("in any account that could be read; {} could not be", counted(unread.len(), "account"));
+        return match is_unmanaged {
+            true => CommandError::new(format!("no rule selects `{user}` {where_}")),
+            false => CommandError::new(format!("there is no IAM user `{user}` {where_}")),
+        };
+    }
     match (is_unmanaged, near) {
         (true, _) => CommandError::new(format!("no rule selects `{user}`"))
             .hint("name it in the `users` of a rule; `keyrota status --unmanaged` lists all that no rule selects"),

@@ -1,9 +1,9 @@
 //! `keyrota explain USER`: its keys, what comes next and why, what the next year brings, and the effective policy with the
 //! place of each value.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::BTreeMap};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use keyrota::{
     cloud::Reads,
     counted::counted,
@@ -44,21 +44,34 @@ pub async fn run<C: Reads>(context: &Context<'_, C>, user: &str) -> Result<Exit,
     if let Some(missing) = planned.missing.first() {
         let Missing { user, is_unmanaged, .. } = missing;
         if !is_unmanaged {
-            return Err(not_in_scope(missing));
+            return Err(not_in_scope(missing, &planned.plan.accounts_unread));
         }
         context.output.data(&match context.output.format {
             Format::Json => {
                 let keys = json::unmanaged_users(&planned.plan);
-                format!("{:#}\n", json!({ "version": 1, "users": [], "unmanaged": [user], "unmanaged-users": keys }))
+                let unread: Vec<_> = planned.plan.accounts_unread.iter().map(json::unread).collect();
+                let mut answer = json!({ "version": 1, "users": [], "unmanaged": [user], "unmanaged-users": keys });
+                if !unread.is_empty() {
+                    answer["accounts-unread"] = json!(unread);
+                }
+                format!("{answer:#}\n")
             }
             _ => {
                 let keys = text::unmanaged(&planned.plan);
                 let hint = "keyrota never touches it; name it in a `[[rotate]]`, or in an `[[exempt]]` with a reason";
                 let user = printable(user);
-                context.as_of() + &context.masked(format!("{keys}{user}: unmanaged, no rule selects it: {hint}\n"))
+                let unread = &planned.plan.accounts_unread;
+                let known = match unread.len() {
+                    0 => String::new(),
+                    count => format!(" as far as is known: {} could not be read", counted(count, "account")),
+                };
+                let unread: String = text::unread(unread).iter().map(|line| format!("\n{line}\n")).collect();
+                let text = format!("{keys}{user}: unmanaged, no rule selects it{known}: {hint}\n{unread}");
+                context.as_of() + &context.masked(text)
             }
         });
         let is_known = planned.plan.unmanaged.iter().all(|one| one.keys.is_some());
+        let is_known = is_known && planned.plan.accounts_unread.is_empty();
         return Ok(if is_known { Exit::Done } else { Exit::Failed });
     }
     // Whose turn it is rests on everyone who waits for one.
@@ -140,10 +153,20 @@ fn as_text_of_many<C: Reads>(
     }
     let ahead = all.iter().map(|(one, _)| ahead(one, viewpoint).of(|name| is_meant(name, users)));
     let ahead: Vec<Calendar> = ahead.collect();
-    let (coming, calm): (Vec<&Calendar>, Vec<&Calendar>) =
+    let (coming, mut calm): (Vec<&Calendar>, Vec<&Calendar>) =
         ahead.iter().partition(|calendar| calendar.users.iter().any(|row| !row.events.is_empty()));
+    // By what stands in the way there, and from when on.
+    let mut stuck: BTreeMap<String, usize> = BTreeMap::new();
+    for (since, words) in ahead.iter().flat_map(|calendar| &calendar.users).filter_map(outlook) {
+        let since = since.map_or_else(String::new, |since| format!("{} ", Day(*since)));
+        *stuck.entry(since + &words).or_default() += 1;
+    }
+    calm.retain(|calendar| calendar.users.iter().all(|row| outlook(row).is_none()));
     out += &format!("\n{AHEAD}:\n");
     out += text::beginnings(&coming).trim_start_matches('\n');
+    for (words, count) in &stuck {
+        out += &format!("  {}: {words}\n", counted(*count, "account"));
+    }
     if !calm.is_empty() {
         out += &format!("  {}: nothing in the next year\n", counted(calm.len(), "account"));
     }
@@ -182,6 +205,20 @@ fn ahead<C: Reads>(account: &AccountState<'_, C>, viewpoint: Viewpoint) -> Calen
     calendar_from_now(&account.roster, &account.inventory, viewpoint, TimeDelta::days(365))
 }
 
+/// What stands in the way of telling more, and from when on.
+fn outlook(row: &Row) -> Option<(Option<&DateTime<Utc>>, String)> {
+    match &row.outlook {
+        Outlook::Known => None,
+        Outlook::Exempt { reason, until } => {
+            let until =
+                until.map_or_else(String::new, |until| format!(" until {}", Day(until - TimeDelta::seconds(1))));
+            Some((None, format!("exempt{until}: {}", printable(reason))))
+        }
+        Outlook::Blocked { since, wait } => Some((Some(since), format!("blocked: {}", printable(&wait.to_string())))),
+        Outlook::Unknown { since, why } => Some((Some(since), format!("not known: {}", printable(why)))),
+    }
+}
+
 /// What the next year brings, a line a run.
 fn year_text(row: &Row) -> String {
     let mut lines: Vec<(String, Vec<String>)> = Vec::new();
@@ -194,17 +231,7 @@ fn year_text(row: &Row) -> String {
             _ => lines.push((day, vec![step])),
         }
     }
-    let ends = match &row.outlook {
-        Outlook::Known => None,
-        Outlook::Exempt { reason, until } => {
-            let until =
-                until.map_or_else(String::new, |until| format!(" until {}", Day(until - TimeDelta::seconds(1))));
-            Some((None, format!("exempt{until}: {}", printable(reason))))
-        }
-        Outlook::Blocked { since, wait } => Some((Some(since), format!("blocked: {}", printable(&wait.to_string())))),
-        Outlook::Unknown { since, why } => Some((Some(since), format!("not known: {}", printable(why)))),
-    };
-    if let Some((since, words)) = ends {
+    if let Some((since, words)) = outlook(row) {
         lines.push((since.map_or_else(String::new, |since| Day(*since).to_string()), vec![words]));
     }
     if lines.is_empty() {

@@ -21,7 +21,12 @@ use super::{
 pub async fn run<C: Reads>(context: &Context<'_, C>, args: &ForecastArgs) -> Result<Exit, CommandError> {
     let viewpoint = context.viewpoint();
     let planned = context.plan(Mode::Plan, Depth::Everything, Unmanaged::Names).await?;
-    if let Some(error) = planned.not_in_scope(&args.users).iter().map(not_in_scope).reduce(CommandError::and) {
+    if let Some(error) = planned
+        .not_in_scope(&args.users)
+        .iter()
+        .map(|missing| not_in_scope(missing, &planned.plan.accounts_unread))
+        .reduce(CommandError::and)
+    {
         return Err(error);
     }
     let lasts = TimeDelta::days(i64::from(args.days));

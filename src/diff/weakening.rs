@@ -226,7 +226,7 @@ pub fn of_setting(name: &str, before: &Manifest, after: &Manifest, now: DateTime
                     .collect(),
                 ..Manifest::default()
             };
-            (row.is_weaker)(&one(before), &one(after), now) || evades_external_id(name, row.field, before, after)
+            (row.is_weaker)(&one(before), &one(after), now) || evades_organization(name, row.field, before, after)
         }
         _ => (row.is_weaker)(before, after, now),
     })
@@ -258,14 +258,20 @@ fn enters_otherwise(before: &Entering<'_>, after: &Entering<'_>) -> bool {
         || before.region != after.region
 }
 
-/// Whether an account that an organisation enters with its external id is entered by a role of its own without one from now on.
-fn evades_external_id(name: &str, prefix: &str, before: &Manifest, after: &Manifest) -> bool {
-    let asks = |manifest: &Manifest| manifest.organization.as_ref().is_some_and(|it| it.external_id.is_some());
-    let own = |manifest: &'_ Manifest| {
-        let account = manifest.accounts.get(&name[prefix.len()..])?;
-        Some(account.role.is_some() && account.external_id.is_none())
-    };
-    asks(before) && own(after) == Some(true) && own(before) != Some(true)
+/// Whether an account that an organisation may have is entered otherwise from now on: by a role of its own without an external id, or by
+/// another role or with secrets in another region than the organisation says.
+fn evades_organization(name: &str, prefix: &str, before: &Manifest, after: &Manifest) -> bool {
+    let Some(organization) = &before.organization else { return false };
+    fn own<'a>(manifest: &'a Manifest, name: &str) -> Option<&'a DeclaredAccount> {
+        manifest.accounts.get(name)
+    }
+    let name = &name[prefix.len()..];
+    let (had, Some(has)) = (own(before, name), own(after, name)) else { return false };
+    let is_open = |account: &DeclaredAccount| account.role.is_some() && account.external_id.is_none();
+    let is_elsewhere = had.is_none()
+        && (has.role.as_ref().is_some_and(|role| *role != organization.role)
+            || (has.region.is_some() && has.region != organization.region));
+    is_elsewhere || (organization.external_id.is_some() && is_open(has) && !had.is_some_and(is_open))
 }
 
 /// Whether accounts may be left out by it: a unit that is gone, but for one that is below another.

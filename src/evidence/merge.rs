@@ -66,6 +66,14 @@ impl Part {
         Ok(part)
     }
 
+    /// Whether it is about this account, and about no other.
+    #[must_use]
+    pub fn is_of(&self, account: &str) -> bool {
+        let of_rows = self.keys.iter().map(|row| &row.account).chain(self.unmanaged.iter().map(|row| &row.account));
+        !self.accounts.is_empty()
+            && self.accounts.iter().map(|facts| &facts.account).chain(of_rows).all(|id| id == account)
+    }
+
     /// Tells of each row again what it is by each criterion: the verdicts have that the other way round.
     fn judge(&mut self) -> Result<(), String> {
         let odd = || "its criteria and its rows do not fit together".to_owned();

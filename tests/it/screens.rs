@@ -72,7 +72,7 @@ fn explain_tells_of_a_user_of_many_accounts_once() {
         "\nPolicy in 37 accounts (team-00, shop (111100000001), shop (111100000002), shop (111100000003), team-04 and 32 more)\n",
         "\nPolicy in 1 account (team-20), as above but for\n  exempt  by hand  manifests/team.toml:6\n",
         "  from 2026-11-26  2 accounts  ",
-        "  1 account: nothing in the next year",
+        "  1 account: exempt: by hand",
         "! not read: 2 accounts: role arn:aws:iam::<account>:role/keyrota: no (Request ID: <id>): shop (111100000030), team-31",
     ]);
     assert_eq!(explain.stdout.matches("max-age").count(), 1, "{}", explain.stdout);
@@ -83,6 +83,18 @@ fn explain_tells_of_a_user_of_many_accounts_once() {
         .shows(&["ci, account 111100000005 (team-05)", "max-age"]);
     let json = run(&folder, &["explain", "ci", "--format", "json"]).exits(5).json();
     assert_eq!(json["users"].as_array().map(Vec::len), Some(38));
+    // Who is in no account that could be read may be in another.
+    run(&folder, &["explain", "people"]).exits(5).shows(&[
+        "people: unmanaged, no rule selects it as far as is known: 2 accounts could not be read",
+        "! not read: 2",
+    ]);
+    let json = run(&folder, &["explain", "people", "--format", "json"]).exits(5).json();
+    assert_eq!(json["accounts-unread"].as_array().map(Vec::len), Some(2), "{json:#}");
+    for command in [&["explain", "nobody"][..], &["plan", "--user", "nobody"]] {
+        run(&folder, command)
+            .exits(1)
+            .says(&["there is no IAM user `nobody` in any account that could be read; 2 accounts could not be"]);
+    }
 }
 
 #[test]

@@ -254,6 +254,17 @@ const OTHER_SETTINGS: &[(&str, &str, &str)] = &[
         "[organization]\nrole = \"keyrota\"\nexternal-id = \"keyrota-4f1c\"\n[accounts.a]\nid = \"111122223333\"",
         "[organization]\nrole = \"keyrota\"\nexternal-id = \"keyrota-4f1c\"\n[accounts.a]\nid = \"111122223333\"\nrole = \"own\"",
     ),
+    // It was where the organisation says.
+    (
+        "accounts.",
+        "[organization]\nrole = \"keyrota\"\nregion = \"eu-west-1\"",
+        "[organization]\nrole = \"keyrota\"\nregion = \"eu-west-1\"\n[accounts.a]\nid = \"111122223333\"\nregion = \"us-east-1\"",
+    ),
+    (
+        "accounts.",
+        "[organization]\nrole = \"keyrota\"",
+        "[organization]\nrole = \"keyrota\"\n[accounts.a]\nid = \"111122223333\"\nrole = \"own\"",
+    ),
     // The caller's may be another one.
     ("accounts.", "[accounts.a]\nid = \"111122223333\"", "[accounts.a]\nid = \"111122223333\"\nregion = \"us-east-1\""),
     ("organization", "[organization]\nrole = \"keyrota\"", "[organization]\nrole = \"other\""),

@@ -112,6 +112,11 @@ impl Failure {
     /// No answer: no credentials, or no connection.
     fn unsent(error: &(dyn Error + 'static)) -> Self {
         let causes = || causes(error);
+        // With its status, which may be all that there is of it.
+        let refused = causes().find_map(|cause| cause.downcast_ref::<SdkError<AssumeRoleError>>());
+        if let Some(refused @ SdkError::ServiceError(_)) = refused {
+            return Self { is_role: true, ..Self::of("sts:AssumeRole", refused) };
+        }
         if let Some(refusal) = causes().find_map(|cause| cause.downcast_ref::<AssumeRoleError>())
             && let Some(code) = refusal.code()
         {
@@ -216,6 +221,7 @@ pub(super) fn is_throttling(code: &str) -> bool {
             | "RequestThrottled"
             | "RequestThrottledException"
             | "RequestLimitExceeded"
+            | "TooManyRequests"
             | "TooManyRequestsException"
             | "SlowDown"
             | "PriorRequestNotComplete"

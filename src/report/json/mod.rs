@@ -13,7 +13,7 @@ pub use self::forecast::{FORECAST, forecast, forecast_schema};
 pub use self::{
     change::diagnostic,
     merged::{Merged, Whole, check_part},
-    plan::{accounts_of, mail, render, value},
+    plan::{accounts_of, mail, render, unread, value},
     rows::unmanaged_users,
     status::{status, status_of},
 };

@@ -197,6 +197,7 @@ fn deferred(deferred: &Deferred) -> JsonDeferred<'_> {
     JsonDeferred { account, account_name, user, cause: cause.to_string() }
 }
 
+/// An entry of `accounts-unread`.
 pub fn unread(unread: &UnreadAccount) -> JsonUnread<'_> {
     let UnreadAccount { id, name, error, .. } = unread;
     JsonUnread { account: id.as_deref(), account_name: name.as_deref(), error }

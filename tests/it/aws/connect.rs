@@ -195,4 +195,14 @@ async fn what_aws_throttles_is_told_from_what_it_refuses() {
         assert_eq!(error.is_throttled(), is_throttled, "{action} {code}: {error}");
         caller.calm();
     }
+    // By the status, whatever else is said.
+    for fault in [
+        Fault::error("AssumeRole", 429, "TooManyRequests", "slow"),
+        Fault::body("AssumeRole", 429, "<html><body>slow</body></html>"),
+    ] {
+        caller.add_fault(fault.clone().forever());
+        let Err(error) = try_connect(&caller, &[("far", &far)]).await else { panic!("{fault:?}") };
+        assert!(error.is_throttled(), "{fault:?}: {error}");
+        caller.calm();
+    }
 }

@@ -496,3 +496,28 @@ async fn what_a_limit_stopped_is_told_by_mail_and_report() {
     let summary = steps.home().sent_mail().into_iter().find(|mail| mail.text.contains("limit was exceeded"));
     assert!(summary.expect("a mail").text.contains(b));
 }
+
+/// A part of the report that is about another account tells nothing of this one.
+#[tokio::test]
+async fn a_part_of_the_report_that_is_of_another_account_counts_as_none() {
+    let steps = Steps::new().await;
+    steps.list("r", "enforce").expect("a list");
+    for item in steps.items("r", "enforce").await {
+        steps.function.invoke(&item).expect("it is open");
+    }
+    let part = async |account: usize| {
+        let below = format!("runs/r/enforce/evidence/{}/", steps.accounts[account].id);
+        steps.objects("fleet", &below).await.pop().expect("a part")
+    };
+    let of_another = steps.object("fleet", &part(2).await).await;
+    steps.put(&part(1).await, &of_another).await;
+    steps.merge("r", "enforce").expect("every account was done");
+    let names = steps.objects("evidence", "reports/").await;
+    let name = names.iter().find(|name| name.ends_with(".json")).expect("a report");
+    let report: Value = serde_json::from_str(&steps.object("evidence", name).await).expect("JSON");
+    let completeness = &report["completeness"];
+    assert_eq!(completeness["complete"], false, "{completeness:#}");
+    assert_eq!(completeness["accounts-unread"][0]["account"], json!(steps.accounts[1].id), "{completeness:#}");
+    let accounts = report["accounts"].as_array().expect("a list").iter().map(|one| &one["account"]);
+    assert_eq!(accounts.filter(|id| **id == json!(steps.accounts[2].id)).count(), 1, "{report:#}");
+}

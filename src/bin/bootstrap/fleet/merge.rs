@@ -523,7 +523,8 @@ async fn why(bucket: &Bucket, run: &RunId) -> BTreeMap<String, String> {
 
 async fn part(bucket: &Bucket, run: &RunId, account: &Listed, made: &str) -> Result<Part, String> {
     let text = bucket.content(&evidence_name(run, &account.id, made)).await.map_err(|error| error.message)?;
-    Part::parse(&text)
+    let part = Part::parse(&text)?;
+    if part.is_of(&account.id) { Ok(part) } else { Err("it is about another account".to_owned()) }
 }
 
 /// How many keys one report may have: it is made in memory.
