@@ -31,6 +31,8 @@ pub const MOST_FOLDED: usize = 12_000;
 /// The accounts that the page is about: one is named once, several are named in each row.
 pub struct Accounts {
     all: BTreeSet<Account>,
+    /// In how many somebody is in scope.
+    inside: usize,
     /// The instant of the plan.
     now: DateTime<Utc>,
 }
@@ -41,13 +43,15 @@ impl Accounts {
         let waiting = plan.waiting.iter().map(|waiting| (*waiting.account).clone());
         let settled = plan.settled.iter().map(|settled| (*settled.account).clone());
         let left = compared.into_iter().flat_map(|compared| &compared.now.left).map(|member| member.account.clone());
-        Self { all: planned.chain(waiting).chain(settled).chain(left).collect(), now: plan.as_of }
+        let inside: BTreeSet<Account> = planned.chain(waiting).chain(settled).collect();
+        let (count, all) = (inside.len(), inside.into_iter().chain(left).collect());
+        Self { all, inside: count, now: plan.as_of }
     }
 
     pub fn only(&self) -> String {
         match self.all.first() {
             Some(only) if self.all.len() == 1 => format!(" of account {}", code(&only.to_string())),
-            _ => format!(" of {} accounts", self.all.len()),
+            _ => format!(" of {}", counted(self.inside, "account")),
         }
     }
 

@@ -117,7 +117,8 @@ fn total(statuses: &[AccountStatus<'_>]) -> String {
     let unmanaged: usize = statuses.iter().map(|status| status.roster.unmanaged.len()).sum();
     let overdue: usize = statuses.iter().flat_map(AccountStatus::users).filter(|user| user.overdue.is_some()).count();
     let overdue = if overdue == 0 { String::new() } else { format!(", {overdue} overdue") };
-    let accounts = counted(statuses.len(), "account");
+    let inside = statuses.iter().filter(|status| !status.roster.entries.is_empty()).count();
+    let accounts = counted(inside, "account");
     format!("{in_scope} in scope of {accounts}, {unmanaged} unmanaged{overdue}.\n")
 }
 
