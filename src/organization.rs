@@ -4,7 +4,7 @@
 mod meant;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -206,13 +206,18 @@ fn left_out(member: &Member, name: &str, error: String) -> UnreadAccount {
 
 /// The accounts that have each name, by the name in lower case: that of the organisation, and that of the manifests.
 fn owners<'a>(manifest: &'a Manifest, listed: &'a Listed) -> HashMap<String, HashSet<&'a str>> {
-    let listed = listed.members.iter().map(|member| (&member.name, member.id.as_str()));
-    let declared = manifest.accounts.iter().map(|(name, account)| (name, account.id.as_str()));
-    let mut owners: HashMap<String, HashSet<&str>> = HashMap::new();
-    for (name, id) in listed.chain(declared) {
-        owners.entry(name.to_lowercase()).or_default().insert(id);
+    let listed = listed.members.iter().map(|member| (member.name.as_str(), member.id.as_str()));
+    let declared = manifest.accounts.iter().map(|(name, account)| (name.as_str(), account.id.as_str()));
+    ids_by_name(listed.chain(declared))
+}
+
+/// Of names and ids: the ids of each name in lower case.
+fn ids_by_name<'a>(accounts: impl Iterator<Item = (&'a str, &'a str)>) -> HashMap<String, HashSet<&'a str>> {
+    let mut ids: HashMap<String, HashSet<&str>> = HashMap::new();
+    for (name, id) in accounts {
+        ids.entry(name.to_lowercase()).or_default().insert(id);
     }
-    owners
+    ids
 }
 
 fn is_within(organization: &Organization, member: &Member) -> bool {
@@ -306,6 +311,7 @@ fn mistakes(
     for exemption in &manifest.exemptions {
         let Some(account) = &exemption.account else { continue };
         let user = quote(&exemption.user);
+        let label = manifest.sources.label(&exemption.source, "");
         if known.matches(&Pattern::new(account)) {
             // An exemption is of one account, and of one that is looked at.
             let named = known.names.get(&account.to_lowercase()).into_iter().flatten();
@@ -316,7 +322,6 @@ fn mistakes(
             if ids.is_empty() {
                 let message = format!("the exemption of {user} holds nowhere: {} is not looked at", quote(account));
                 let help = "`units` and `except` of [organization] leave it out, or it is not active";
-                let label = manifest.sources.label(&exemption.source, "");
                 mistakes.push(Diagnostic::warning(Code::UnknownAccount, message, label).help(help));
                 continue;
             }
@@ -328,14 +333,12 @@ fn mistakes(
                 ids.len(),
                 quote(account)
             );
-            let label = manifest.sources.label(&exemption.source, "");
             let help = format!("name the one that is meant by its id: {}", any_of(ids.iter().take(10)));
             mistakes.push(Diagnostic::warning(Code::UnknownAccount, message, label).help(help));
             continue;
         }
         let message =
             format!("the exemption of {user} holds nowhere: no account that is looked at is called {}", quote(account));
-        let label = manifest.sources.label(&exemption.source, "");
         mistakes.push(known.help(Diagnostic::warning(Code::UnknownAccount, message, label), account));
     }
     mistakes.sort_by(|a, b| a.position().cmp(&b.position()));
@@ -399,7 +402,7 @@ fn meant(written: &str, units: &[Unit]) -> String {
 struct Names<'a> {
     all: Vec<(&'a str, &'a str)>,
     /// By the name in lower case.
-    names: BTreeMap<String, HashSet<&'a str>>,
+    names: HashMap<String, HashSet<&'a str>>,
     ids: HashSet<&'a str>,
 }
 
@@ -410,11 +413,7 @@ impl<'a> Names<'a> {
         let mut all: Vec<(&str, &str)> = members.chain(declared).collect();
         all.sort_unstable();
         all.dedup();
-        let mut names: BTreeMap<String, HashSet<&str>> = BTreeMap::new();
-        for (name, id) in &all {
-            names.entry(name.to_lowercase()).or_default().insert(id);
-        }
-        Self { names, ids: all.iter().map(|(_, id)| *id).collect(), all }
+        Self { names: ids_by_name(all.iter().copied()), ids: all.iter().map(|(_, id)| *id).collect(), all }
     }
 
     fn matches(&self, pattern: &Pattern) -> bool {

@@ -1,5 +1,5 @@
-//! Whom a run has left, because it could not read or begin them, or because its time was over: it is noted on one secret of the account, so that the next run, of whatever
-//! kind, begins with them, and catches up with what was due.
+//! Whom a run has left, because it could not read or begin them, or because its time was over: it is noted on one secret of the
+//! account, so that the next run, of whatever kind, begins with them, and catches up with what was due.
 
 use std::collections::BTreeSet;
 

@@ -153,22 +153,23 @@ fn as_text_of_many<C: Reads>(
     }
     let ahead = all.iter().map(|(one, _)| ahead(one, viewpoint).of(|name| is_meant(name, users)));
     let ahead: Vec<Calendar> = ahead.collect();
-    let (coming, mut calm): (Vec<&Calendar>, Vec<&Calendar>) =
-        ahead.iter().partition(|calendar| calendar.users.iter().any(|row| !row.events.is_empty()));
+    let coming = ahead.iter().filter(|calendar| calendar.users.iter().any(|row| !row.events.is_empty()));
+    let coming: Vec<&Calendar> = coming.collect();
+    let is_calm = |row: &Row| row.events.is_empty() && outlook(row).is_none();
+    let calm = ahead.iter().filter(|calendar| calendar.users.iter().all(is_calm)).count();
     // By what stands in the way there, and from when on.
     let mut stuck: BTreeMap<String, usize> = BTreeMap::new();
     for (since, words) in ahead.iter().flat_map(|calendar| &calendar.users).filter_map(outlook) {
         let since = since.map_or_else(String::new, |since| format!("{} ", Day(*since)));
         *stuck.entry(since + &words).or_default() += 1;
     }
-    calm.retain(|calendar| calendar.users.iter().all(|row| outlook(row).is_none()));
     out += &format!("\n{AHEAD}:\n");
     out += text::beginnings(&coming).trim_start_matches('\n');
     for (words, count) in &stuck {
         out += &format!("  {}: {words}\n", counted(*count, "account"));
     }
-    if !calm.is_empty() {
-        out += &format!("  {}: nothing in the next year\n", counted(calm.len(), "account"));
+    if calm > 0 {
+        out += &format!("  {}: nothing in the next year\n", counted(calm, "account"));
     }
     for line in text::unread(&planned.plan.accounts_unread) {
         out += &format!("\n{line}\n");

@@ -160,21 +160,19 @@ pub fn named(accounts: &[(String, DeclaredAccount)], word: impl Fn(&str) -> Stri
         let shares_name = account.membership.as_ref().is_some_and(|place| place.shares_name);
         if shares_name { format!("{} ({})", word(name), account.id) } else { word(name) }
     };
-    let mut words: Vec<String> = accounts.iter().take(SHOWN).map(short).collect();
-    if let Some(more) = accounts.len().checked_sub(SHOWN).filter(|more| *more > 0) {
-        words.push(format!("{more} more"));
-    }
-    words.join(", ")
+    shortened(accounts.iter().map(short))
+}
+
+/// So many of them as can be read, and how many more there are.
+fn shortened(words: impl ExactSizeIterator<Item = String>) -> String {
+    let more = words.len().saturating_sub(SHOWN);
+    let more = (more > 0).then(|| format!("{more} more"));
+    words.take(SHOWN).chain(more).collect::<Vec<_>>().join(", ")
 }
 
 /// The same with their ids.
 fn named_with_ids(accounts: &[(String, DeclaredAccount)]) -> String {
-    let mut words: Vec<String> =
-        accounts.iter().take(SHOWN).map(|(name, account)| format!("{} ({name})", account.id)).collect();
-    if let Some(more) = accounts.len().checked_sub(SHOWN).filter(|more| *more > 0) {
-        words.push(format!("{more} more"));
-    }
-    words.join(", ")
+    shortened(accounts.iter().map(|(name, account)| format!("{} ({name})", account.id)))
 }
 
 /// Where no sandbox is: the caller.

@@ -262,11 +262,8 @@ fn enters_otherwise(before: &Entering<'_>, after: &Entering<'_>) -> bool {
 /// another role or with secrets in another region than the organisation says.
 fn evades_organization(name: &str, prefix: &str, before: &Manifest, after: &Manifest) -> bool {
     let Some(organization) = &before.organization else { return false };
-    fn own<'a>(manifest: &'a Manifest, name: &str) -> Option<&'a DeclaredAccount> {
-        manifest.accounts.get(name)
-    }
     let name = &name[prefix.len()..];
-    let (had, Some(has)) = (own(before, name), own(after, name)) else { return false };
+    let (had, Some(has)) = (before.accounts.get(name), after.accounts.get(name)) else { return false };
     let is_open = |account: &DeclaredAccount| account.role.is_some() && account.external_id.is_none();
     let is_elsewhere = had.is_none()
         && (has.role.as_ref().is_some_and(|role| *role != organization.role)
