@@ -36,7 +36,7 @@ use keyrota::{
         sandbox::{IamUser, Sandbox, StoredSecret, StoredVersion, World},
     },
     evidence::{self, Look, Merging, Part, Provenance, Subject, calendars, gather},
-    fleet::{AboutAttempt, Attempt, Listed, Merge, RunId},
+    fleet::{AboutAttempt, Attempt, Expected, Listed, Merge, RunId},
     inventory::{Account, CURRENT, Key, KeyId, LastUse, SmtpUse, Status, TAG_NOTIFIED, TAG_OWNER},
     manifest::{self, Manifest},
     report::json::Whole,
@@ -229,7 +229,9 @@ fn merge() -> Figures {
     for number in 0..ACCOUNTS {
         let id = id(number);
         let text = fs::read(folder.join(&id)).expect("what was written");
-        let attempt = Attempt::parse(&text, &run_id(), &id, MADE).expect("what was written");
+        let run = run_id();
+        let expected = Expected { run: &run, account: &id, made: MADE, manifests: "m", now: now() };
+        let attempt = Attempt::parse(&text, &expected).expect("what was written");
         merge.add(vec![(attempt, false)], now()).expect("there is room");
     }
     let merged = merge.finish(&manifest(), now()).expect("there is room");

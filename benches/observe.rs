@@ -24,7 +24,7 @@ use keyrota::{
     apply::Conditions,
     cloud::Reads,
     cloud::sandbox::{IamUser, Sandbox, StoredSecret, StoredVersion, World},
-    diff::review::{AccountPair, Review, review},
+    diff::review::{AccountPair, Accounts, Review, review},
     evidence::{self, Look, Provenance, Subject},
     inventory::{
         Account, CURRENT, Destination, Elsewhere, Fact, Inventory, Key, KeyId, LastUse, Ledger, Readers, Secret,
@@ -447,7 +447,7 @@ fn reviewed(users: usize) -> f64 {
     let later = Some(now() + TimeDelta::days(8));
     let began = Instant::now();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-    let reviewed = runtime.block_on(review(&places, &[], Ok(&before), &after, now().into(), later, &|_| {}));
+    let reviewed = runtime.block_on(review(Accounts::of(&places), Ok(&before), &after, now().into(), later, &|_| {}));
     let Review { plan, comparison, .. } = reviewed.expect("the sandbox lists");
     let since = Some(Since { revision: "main", commit: "0123456789", comparison: &comparison, notes: &[] });
     let report = Report { plan: &plan, revision: None, since, applied: None };

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// How far the clock may be off AWS's before nothing is changed any more. AWS refuses signatures beyond that as well.
-const TOLERANCE: TimeDelta = TimeDelta::minutes(5);
+pub const TOLERANCE: TimeDelta = TimeDelta::minutes(5);
 
 /// This machine's clock and AWS's tell different times.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

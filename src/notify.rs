@@ -451,6 +451,7 @@ pub fn summary<C>(accounts: &[AccountState<'_, C>], plan: &Plan, applied: &Appli
             })
             .collect(),
         unread: causes(&plan.accounts_unread).iter().map(ToString::to_string).collect(),
+        lost: Vec::new(),
     }
 }
 

@@ -105,6 +105,10 @@ pub struct Found {
     pub inactive: Vec<UnreadAccount>,
     /// Accounts that `except` leaves out.
     pub excepted: Vec<UnreadAccount>,
+    /// Accounts that are left out because they are below none of the `units`, as far as they were listed.
+    pub outside: Vec<UnreadAccount>,
+    /// Whether accounts of some units only are looked at: others were perhaps not listed.
+    pub is_of_units: bool,
     /// Accounts that are left out because others were asked for.
     pub not_asked_for: Vec<UnreadAccount>,
     /// Whether none are meant but the caller's.
@@ -128,7 +132,7 @@ impl Found {
             manifest.accounts.iter().map(|(name, account)| (account.id.as_str(), (name, account))).collect();
         let owners = owners(manifest, listed);
         let mut accounts = Vec::new();
-        let (mut inactive, mut excepted) = (Vec::new(), Vec::new());
+        let (mut inactive, mut excepted, mut outside) = (Vec::new(), Vec::new(), Vec::new());
         let mut met = HashSet::new();
         for member in &listed.members {
             let declared = by_id.get(member.id.as_str());
@@ -140,9 +144,12 @@ impl Found {
                 || organization.except.iter().any(|except| names(except, member, name));
             // One that the manifests declare is looked at as if there were no organisation.
             if is_left_out {
-                if declared.is_none() && is_within(organization, member) {
-                    let why = "left out by `except` of `[organization]`".to_owned();
-                    excepted.push(UnreadAccount { shares_name, ..left_out(member, name, why) });
+                let (list, why) = match is_within(organization, member) {
+                    true => (&mut excepted, "left out by `except` of `[organization]`"),
+                    false => (&mut outside, "below none of the `units` of `[organization]`"),
+                };
+                if declared.is_none() {
+                    list.push(UnreadAccount { shares_name, ..left_out(member, name, why.to_owned()) });
                 }
                 continue;
             }
@@ -163,10 +170,11 @@ impl Found {
         inactive.sort_by(|a: &UnreadAccount, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
         let diagnostics =
             if listed.is_whole { mistakes(manifest, organization, listed, &accounts) } else { Vec::new() };
-        Self { accounts, diagnostics, inactive, excepted, not_asked_for: Vec::new(), is_of_caller: false }
+        let (is_of_units, not_asked_for) = (!organization.units.is_empty(), Vec::new());
+        Self { accounts, diagnostics, inactive, excepted, outside, is_of_units, not_asked_for, is_of_caller: false }
     }
 
-    /// The accounts that nobody looks at, and why.
+    /// The accounts that nobody looks at, and why; those below none of the units are no business of the manifests.
     pub fn left_out(&self) -> Vec<UnreadAccount> {
         self.inactive.iter().chain(&self.excepted).chain(&self.not_asked_for).cloned().collect()
     }
@@ -220,12 +228,14 @@ fn ids_by_name<'a>(accounts: impl Iterator<Item = (&'a str, &'a str)>) -> HashMa
     ids
 }
 
-fn is_within(organization: &Organization, member: &Member) -> bool {
+/// Whether the account is below one of the units that are looked at.
+pub(crate) fn is_within(organization: &Organization, member: &Member) -> bool {
     let is_in = |name: &UnitName| member.membership.units.iter().any(|unit| name.names(unit));
     organization.units.is_empty() || organization.units.iter().any(is_in)
 }
 
-fn names(pattern: &Pattern, member: &Member, name: &str) -> bool {
+/// Whether the account is meant, by its id, as its organisation calls it, or by another name.
+pub(crate) fn names(pattern: &Pattern, member: &Member, name: &str) -> bool {
     pattern.matches(&member.id) || pattern.matches(&member.name) || pattern.matches(name)
 }
 

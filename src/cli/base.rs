@@ -30,6 +30,8 @@ pub struct BaseAccounts<C> {
     pub clouds: Vec<C>,
     /// All that they look at.
     pub found: Found,
+    /// What the organisation has, as far as either version asks for it.
+    pub listed: Option<Listed>,
     /// The account of the caller, where one of the two versions declares none.
     pub caller: Option<String>,
     pub notes: Vec<String>,
@@ -70,7 +72,8 @@ pub async fn connect_base(
     caller: &Caller,
     common: &Common,
 ) -> BaseAccounts<Aws> {
-    let mut accounts = BaseAccounts { clouds: Vec::new(), found: Found::default(), caller: None, notes: Vec::new() };
+    let mut accounts =
+        BaseAccounts { clouds: Vec::new(), found: Found::default(), listed: None, caller: None, notes: Vec::new() };
     let Ok(before) = &base.manifest else { return accounts };
     let listed = match (listed, Question::of([before])) {
         (None, Some(question)) => {
@@ -88,6 +91,7 @@ pub async fn connect_base(
         Some(listed) => Found::within(before, listed, Some(caller.account())),
         None => Found::declared(before),
     };
+    accounts.listed = listed;
     // Nobody was in scope, or the rest is left out on purpose.
     if before.rules.is_empty() || !common.accounts.is_empty() {
         return accounts;

@@ -72,7 +72,8 @@ pub async fn with(common: &Common, output: &Output, task: Task) -> Result<Exit, 
                     base.manifest.as_ref().map(|base| Found::within(base, &listed, None)).unwrap_or_default();
                 let clouds =
                     if common.accounts.is_empty() { open::only_in(&kept, &found_before, &found) } else { Vec::new() };
-                (base, BaseAccounts { clouds, found: found_before, caller: None, notes: Vec::new() })
+                let listed = Some(listed.clone());
+                (base, BaseAccounts { clouds, found: found_before, listed, caller: None, notes: Vec::new() })
             });
             let (kept, unread) = enter_sandboxes(kept, &manifest, &found)?;
             causes(&unread).iter().for_each(|cause| output.failure(cause, cause.hint.as_deref()));

@@ -1,7 +1,10 @@
 //! `keyrota explain USER`: its keys, what comes next and why, what the next year brings, and the effective policy with the
 //! place of each value.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, btree_map},
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use keyrota::{
@@ -15,6 +18,7 @@ use keyrota::{
     plan::{Calendar, Event, Outlook, Row, Viewpoint, calendar_from_now},
     report::{
         accounts::FEW,
+        alike::Alike,
         json,
         text::{self, columns},
     },
@@ -157,16 +161,33 @@ fn as_text_of_many<C: Reads>(
     let coming: Vec<&Calendar> = coming.collect();
     let is_calm = |row: &Row| row.events.is_empty() && outlook(row).is_none();
     let calm = ahead.iter().filter(|calendar| calendar.users.iter().all(is_calm)).count();
-    // By what stands in the way there, and from when on.
-    let mut stuck: BTreeMap<String, usize> = BTreeMap::new();
+    // By what stands in the way there, and from when on: each account has its own keys.
+    let mut stuck: BTreeMap<String, Stuck> = BTreeMap::new();
     for (since, words) in ahead.iter().flat_map(|calendar| &calendar.users).filter_map(outlook) {
-        let since = since.map_or_else(String::new, |since| format!("{} ", Day(*since)));
-        *stuck.entry(since + &words).or_default() += 1;
+        let (since, words) = (since.map(|since| Day(*since).to_string()), Alike::new(&words, None));
+        match stuck.entry(words.key()) {
+            btree_map::Entry::Vacant(new) => {
+                new.insert(Stuck { words, since: since.into_iter().collect(), count: 1 });
+            }
+            btree_map::Entry::Occupied(mut known) => {
+                let known = known.get_mut();
+                known.words.add(&words);
+                known.since.extend(since);
+                known.count += 1;
+            }
+        }
     }
+    let mut stuck: Vec<Stuck> = stuck.into_values().collect();
+    stuck.sort_by_key(|one| Reverse(one.count));
     out += &format!("\n{AHEAD}:\n");
     out += text::beginnings(&coming).trim_start_matches('\n');
-    for (words, count) in &stuck {
-        out += &format!("  {}: {words}\n", counted(*count, "account"));
+    for Stuck { words, since, count } in &stuck {
+        let since = match (since.first(), since.len()) {
+            (None, _) => String::new(),
+            (Some(only), 1) => format!("{only} "),
+            (Some(first), _) => format!("{first} or later "),
+        };
+        out += &format!("  {}: {since}{}\n", counted(*count, "account"), words.text());
     }
     if calm > 0 {
         out += &format!("  {}: nothing in the next year\n", counted(calm, "account"));
@@ -175,6 +196,14 @@ fn as_text_of_many<C: Reads>(
         out += &format!("\n{line}\n");
     }
     out
+}
+
+/// Accounts in which the same stands in the way of a user.
+struct Stuck {
+    words: Alike,
+    /// From which days on.
+    since: BTreeSet<String>,
+    count: usize,
 }
 
 /// How many accounts, and which.

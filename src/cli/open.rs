@@ -11,6 +11,7 @@ use keyrota::{
     },
     inventory::UnreadAccount,
     manifest::{DeclaredAccount, Manifest, Pattern, schedule::next_after},
+    names::is_account_id,
     organization::{Found, Listed, Question, meant_account},
     report::unread::causes,
     untrusted::printable,
@@ -111,13 +112,14 @@ fn no_account(wanted: &str, found: &Found) -> CommandError {
     let is_it = |one: &&UnreadAccount| [&one.name, &one.id].into_iter().flatten().any(|name| pattern.matches(name));
     let left_out = found.left_out();
     let asked = printable(wanted);
-    match left_out.iter().filter(is_it).collect::<Vec<_>>()[..] {
+    let outside = found.outside.iter().filter(is_it).collect::<Vec<_>>();
+    match left_out.iter().filter(is_it).chain(outside).collect::<Vec<_>>()[..] {
         [] => {}
         [UnreadAccount { error, .. }] => {
             return CommandError::new(format!("`--account {asked}`: the account is not looked at: {error}"));
         }
         [first, .., last] => {
-            let all = left_out.iter().filter(is_it).count();
+            let all = left_out.iter().chain(&found.outside).filter(is_it).count();
             let why = if first.error == last.error { &first.error } else { "closed, suspended or left out" };
             return CommandError::new(format!("`--account {asked}`: none of the {all} accounts is looked at: {why}"));
         }
@@ -136,6 +138,12 @@ fn no_account(wanted: &str, found: &Found) -> CommandError {
     if found.accounts.iter().any(is_unit) {
         let message = format!("`--account {asked}`: that is a unit, and no account");
         return CommandError::new(message).hint("name accounts, by name, id or glob; rules select by `units`");
+    }
+    // What stands elsewhere in the organisation was not listed; an id next to this one says nothing.
+    if found.is_of_units && is_account_id(wanted) {
+        let message = format!("`--account {asked}`: no account of this id is below the `units` of `[organization]`");
+        return CommandError::new(message)
+            .hint("look at its digits, name a unit above it in `units`, or declare it as `[accounts.NAME]`");
     }
     let known = named(&found.accounts, |name| format!("`{}`", printable(name)));
     let hint = match found.accounts.is_empty() {
@@ -312,6 +320,7 @@ pub fn enter_sandboxes(
             }
             None => {
                 let sandbox = sandbox.named(Some(own.clone())).placed(declared.membership.clone());
+                let sandbox = sandbox.in_region(declared.region.as_deref());
                 entered.push(Kept { path, name, sandbox });
             }
         }
@@ -347,7 +356,8 @@ pub fn only_in(kept: &[Kept], before: &Found, after: &Found) -> Vec<Sandbox> {
     let gone = kept.iter().filter(|one| one.sandbox.refuses().is_none()).filter_map(|one| {
         let id = &one.sandbox.account().id;
         let (name, declared) = find(before, id).filter(|_| find(after, id).is_none())?;
-        Some(one.sandbox.clone().named(Some(name)).placed(declared.membership))
+        let sandbox = one.sandbox.clone().named(Some(name)).placed(declared.membership);
+        Some(sandbox.in_region(declared.region.as_deref()))
     });
     gone.collect()
 }

@@ -2,7 +2,7 @@
 
 use keyrota::{
     cloud::Reads,
-    diff::review::{AccountPair, Base, Review, review},
+    diff::review::{AccountPair, Accounts, Base, Review, review},
     git,
     inventory::Account,
     manifest::schedule::next_after,
@@ -78,7 +78,8 @@ async fn make_review<C: Reads>(
     let bar = output.progress("Reading keys");
     let viewpoint = Viewpoint { observed, at: now };
     let base = manifest_before.clone();
-    let reviewed = review(&pairs, not_entered, base, manifest, viewpoint, next_run, &counting(&bar)).await;
+    let looked_at = Accounts { places: &pairs, not_entered, listed: accounts.listed.as_ref() };
+    let reviewed = review(looked_at, base, manifest, viewpoint, next_run, &counting(&bar)).await;
     bar.finish_and_clear();
     Ok(reviewed?)
 }

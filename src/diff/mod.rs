@@ -1,6 +1,7 @@
 //! What a change of the manifests changes (`plan --base`): the rosters before and after it, planned at one instant on one
 //! observation. Pure, as the planner is; [`review`] observes.
 
+mod entering;
 pub mod review;
 pub mod weakening;
 

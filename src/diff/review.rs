@@ -10,9 +10,10 @@ use crate::{
     cloud::Reads,
     diff::{Comparison, Deletion, Field, Side, compare, fields, weakening},
     explain::{Line, settings},
-    inventory::{Account, Inventory, UnreadAccount},
+    inventory::{Account, Inventory, UnmanagedKeys, UnreadAccount},
     manifest::{Diagnostic, Manifest},
-    observe::{Depth, Listing, NothingRead, Progress, RosterAt, list, merged, observe_for},
+    observe::{Depth, Listing, NothingRead, Progress, RosterAt, Unmanaged, list, merged, observe_for, unmanaged},
+    organization::Listed,
     plan::{Plan, Viewpoint},
     roster::{Relevance, Roster, resolve, shared_between_accounts},
     template::Templates,
@@ -26,6 +27,23 @@ pub struct AccountPair<'a, C> {
     pub before: Option<Account>,
     /// The same for the version after the change.
     pub after: Option<Account>,
+}
+
+/// What a review looks at.
+pub struct Accounts<'a, C> {
+    /// The accounts that either version looks at, as far as they could be entered.
+    pub places: &'a [AccountPair<'a, C>],
+    /// Those that could not.
+    pub not_entered: &'a [UnreadAccount],
+    /// What the organisation has, as far as it was listed.
+    pub listed: Option<&'a Listed>,
+}
+
+impl<'a, C> Accounts<'a, C> {
+    /// These, and no others.
+    pub fn of(places: &'a [AccountPair<'a, C>]) -> Self {
+        Self { places, not_entered: &[], listed: None }
+    }
 }
 
 /// The manifests before a change: valid, or what is wrong with them.
@@ -124,20 +142,19 @@ impl Compared {
 const NOT_ASKED: &str =
     "the change names another GitHub, or something else to sign in with: it is not asked before that is merged";
 
-/// Observes all accounts once and compares, as of `viewpoint`. `next_run` is when rotations start next, `not_entered` are
-/// the accounts that could not even be entered.
+/// Observes all accounts once and compares, as of `viewpoint`. `next_run` is when rotations start next.
 ///
 /// # Errors
 /// An account that can't be listed.
 pub async fn review<C: Reads>(
-    places: &[AccountPair<'_, C>],
-    not_entered: &[UnreadAccount],
+    accounts: Accounts<'_, C>,
     base: Base<'_>,
     head: &Manifest,
     viewpoint: Viewpoint,
     next_run: Option<DateTime<Utc>>,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Review, NothingRead> {
+    let Accounts { places, not_entered, listed: in_organization } = accounts;
     let later = next_run.map(|at| Viewpoint { at, ..viewpoint });
     let instants: Vec<Viewpoint> = std::iter::once(viewpoint).chain(later).collect();
     // Whoever writes the change would choose what is read and sent, and where to: with the permissions of whoever reviews it.
@@ -207,7 +224,7 @@ pub async fn review<C: Reads>(
     let comparison = match base {
         Ok(base) => Ok(Compared {
             now: comparison,
-            settings: changed_settings(base, head, viewpoint.at),
+            settings: changed_settings(base, head, viewpoint.at, in_organization),
             templates: changed_templates(base, head),
             next_run: later.map(|(plan, comparison)| NextRun { plan, comparison }),
         }),
@@ -223,8 +240,13 @@ fn without_asking(manifest: &Manifest) -> Manifest {
     manifest
 }
 
-/// The settings of whole runs that differ; the weaker ones first.
-pub fn changed_settings(before: &Manifest, after: &Manifest, now: DateTime<Utc>) -> Vec<Field> {
+/// The settings of whole runs that differ; the weaker ones first. `listed` is what the organisation has, where that is known.
+pub fn changed_settings(
+    before: &Manifest,
+    after: &Manifest,
+    now: DateTime<Utc>,
+    listed: Option<&Listed>,
+) -> Vec<Field> {
     let mut settings = fields(&settings(before), &settings(after));
     // What nobody wrote, and what is not used on one side, is no change of a setting.
     let is_written = |line: &Option<Line>| line.as_ref().is_some_and(|line| line.source.is_some());
@@ -232,7 +254,7 @@ pub fn changed_settings(before: &Manifest, after: &Manifest, now: DateTime<Utc>)
         (field.before.is_some() && field.after.is_some()) || is_written(&field.before) || is_written(&field.after)
     });
     for field in &mut settings {
-        field.weaker = weakening::of_setting(&field.name, before, after, now);
+        field.weaker = weakening::of_setting(&field.name, before, after, now, listed);
     }
     settings.sort_by_key(|field| !field.weaker);
     settings
@@ -335,7 +357,16 @@ async fn observe_both<C: Reads>(
         rosters_at.iter().flat_map(|one| &one.roster.entries).map(|entry| &entry.user.name).collect();
     progress(Progress::InScope(users.len()));
     let read = || progress(Progress::Read);
-    let mut inventories = observe_for(place.cloud, &rosters_at, listing, Depth::Plan.into(), &read).await;
-    let inventories_after = inventories.split_off(before.len());
+    // As a plan asks for them: whom the change leaves to no rule must not go unseen.
+    let unmanaged = async {
+        match after.first() {
+            Some(roster) => unmanaged(place.cloud, roster, Unmanaged::Ages).await,
+            None => UnmanagedKeys::default(),
+        }
+    };
+    let reading = observe_for(place.cloud, &rosters_at, listing, Depth::Plan.into(), &read);
+    let (mut inventories, unmanaged) = futures::join!(reading, unmanaged);
+    let mut inventories_after = inventories.split_off(before.len());
+    inventories_after.iter_mut().for_each(|inventory| inventory.unmanaged = unmanaged.clone());
     [inventories, inventories_after]
 }

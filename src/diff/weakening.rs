@@ -4,16 +4,20 @@
 //! Weaker is what lets keys get older, gives people less time or fewer words, lets more happen at once, or sends
 //! credentials and mail elsewhere. It need not be wrong; it must not go unseen.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::entering::{account_is_weaker, organization_is_weaker};
 use crate::{
     cloud::Visibility,
     manifest::{
-        DeclaredAccount, Exemption, GitHub, Limits, Manifest, Organization, Sourced, UnitName,
+        Exemption, GitHub, Limits, Manifest, Sourced,
         policy::WEAKENINGS,
         schedule::{next_after, rate},
     },
     notice::Channel,
+    organization::Listed,
     roster::Entry,
 };
 
@@ -170,25 +174,14 @@ pub const SETTINGS: &[SettingRow] = &[
     SettingRow {
         field: "organization",
         weaker: "removed, fewer units, more accounts left out, no external id, another role, or secrets in another region",
-        is_weaker: |before, after, _| match (&before.organization, &after.organization) {
-            (None, _) => false,
-            (Some(_), None) => true,
-            (Some(before), Some(after)) => {
-                fewer_units(&before.units, &after.units)
-                    || after.except.iter().any(|except| !before.except.iter().any(|one| one.includes(except)))
-                    || enters_otherwise(&Entering::of(before), &Entering::of(after))
-            }
-        },
+        is_weaker: |before, after, _| organization_is_weaker(before, after, None),
     },
     SettingRow {
         field: "accounts.",
         weaker: "removed, another id, no external id, another role, or secrets in another region",
         is_weaker: |before, after, _| {
-            before.accounts.iter().any(|(name, account)| {
-                let of = Entering::of_declared;
-                let other = after.accounts.get(name);
-                other.is_none_or(|other| other.id != account.id || enters_otherwise(&of(account), &of(other)))
-            })
+            let names: BTreeSet<&String> = before.accounts.keys().chain(after.accounts.keys()).collect();
+            names.into_iter().any(|name| account_is_weaker(name, before, after, None))
         },
     },
 ];
@@ -212,72 +205,20 @@ pub fn of_policy(before: &Entry, after: Option<&Entry>) -> Vec<&'static str> {
     of_users.map(|row| row.field).chain(of_policy.map(|row| row.field)).collect()
 }
 
-/// Whether a setting, by its name, gets weaker.
-pub fn of_setting(name: &str, before: &Manifest, after: &Manifest, now: DateTime<Utc>) -> bool {
+/// Whether a setting, by its name, gets weaker; `listed` is what the organisation has, where that is known.
+pub fn of_setting(
+    name: &str,
+    before: &Manifest,
+    after: &Manifest,
+    now: DateTime<Utc>,
+    listed: Option<&Listed>,
+) -> bool {
     row_of(name).is_some_and(|row| match row.field {
         // Of several accounts each is looked at by itself.
-        "accounts." => {
-            let one = |manifest: &Manifest| Manifest {
-                accounts: manifest
-                    .accounts
-                    .iter()
-                    .filter(|(own, _)| name[row.field.len()..] == ***own)
-                    .map(|(name, account)| (name.clone(), account.clone()))
-                    .collect(),
-                ..Manifest::default()
-            };
-            (row.is_weaker)(&one(before), &one(after), now) || evades_organization(name, row.field, before, after)
-        }
+        "accounts." => account_is_weaker(&name[row.field.len()..], before, after, listed),
+        "organization" => organization_is_weaker(before, after, listed),
         _ => (row.is_weaker)(before, after, now),
     })
-}
-
-/// How accounts are entered, and where their secrets are.
-struct Entering<'a> {
-    role: Option<&'a str>,
-    external_id: Option<&'a str>,
-    region: Option<&'a str>,
-}
-
-impl<'a> Entering<'a> {
-    fn of(Organization { role, external_id, region, .. }: &'a Organization) -> Self {
-        Self { role: Some(role), external_id: external_id.as_deref(), region: region.as_deref() }
-    }
-
-    fn of_declared(DeclaredAccount { role, external_id, region, .. }: &'a DeclaredAccount) -> Self {
-        Self { role: role.as_deref(), external_id: external_id.as_deref(), region: region.as_deref() }
-    }
-}
-
-/// Another role may do other things, and whoever guessed its name gets in without an external id; in another region there is
-/// neither the secret that clients read nor what it says of the keys. A role where there was none, or another external id, lets
-/// nobody in who was not.
-fn enters_otherwise(before: &Entering<'_>, after: &Entering<'_>) -> bool {
-    (before.role.is_some() && before.role != after.role)
-        || (before.external_id.is_some() && after.external_id.is_none())
-        || before.region != after.region
-}
-
-/// Whether an account that an organisation may have is entered otherwise from now on: by a role of its own without an external id, or by
-/// another role or with secrets in another region than the organisation says.
-fn evades_organization(name: &str, prefix: &str, before: &Manifest, after: &Manifest) -> bool {
-    let Some(organization) = &before.organization else { return false };
-    let name = &name[prefix.len()..];
-    let (had, Some(has)) = (before.accounts.get(name), after.accounts.get(name)) else { return false };
-    let is_open = |account: &DeclaredAccount| account.role.is_some() && account.external_id.is_none();
-    let is_elsewhere = had.is_none()
-        && (has.role.as_ref().is_some_and(|role| *role != organization.role)
-            || (has.region.is_some() && has.region != organization.region));
-    is_elsewhere || (organization.external_id.is_some() && is_open(has) && !had.is_some_and(is_open))
-}
-
-/// Whether accounts may be left out by it: a unit that is gone, but for one that is below another.
-fn fewer_units(before: &[UnitName], after: &[UnitName]) -> bool {
-    let is_below = |unit: &UnitName, above: &UnitName| {
-        unit == above || unit.text.strip_prefix(&above.text).is_some_and(|rest| rest.starts_with('/'))
-    };
-    !after.is_empty()
-        && (before.is_empty() || before.iter().any(|unit| !after.iter().any(|above| is_below(unit, above))))
 }
 
 /// The row of a setting: its name, or how its name begins.

@@ -66,7 +66,20 @@ pub fn render(evidence: &Evidence) -> String {
         let unknown = CONTROLS.iter().map(|_| Verdict::Unknown.as_str().to_owned());
         COLUMNS.into_iter().map(value).chain(unknown).collect::<Vec<_>>()
     });
-    table(&header, rows.chain(unread))
+    // Nobody was to look there, and so no control is said to be met or not.
+    let left_out = evidence.completeness.accounts_left_out.iter().filter_map(|account| {
+        let reason = account.reason.as_ref()?;
+        let value = |column: &str| match column {
+            "as-of" => evidence.as_of.clone(),
+            "account" => account.account.clone(),
+            "account-name" => account.account_name.clone(),
+            "state" => "left-out".to_owned(),
+            "message" => format!("{reason}: nothing here tells of the keys there"),
+            _ => String::new(),
+        };
+        Some(COLUMNS.into_iter().map(value).chain(CONTROLS.iter().map(|_| String::new())).collect::<Vec<_>>())
+    });
+    table(&header, rows.chain(unread).chain(left_out))
 }
 
 fn fields(as_of: &str, row: &KeyRow) -> [String; COLUMNS.len()] {

@@ -236,11 +236,14 @@ fn completeness(manifest: &Manifest, accounts: &[Look<'_>], plan: &Plan) -> Comp
         accounts.iter().any(|look| look.roster.account.id == id)
             || accounts_unread.iter().any(|unread| unread.account.as_deref() == Some(id))
     };
-    let left_out = plan.accounts_left_out.iter().filter_map(|one| Some((one.id.clone()?, one.name.clone()?)));
-    let declared = manifest.accounts.iter().map(|(name, account)| (account.id.clone(), name.clone()));
-    let left_out: BTreeMap<String, String> = declared.chain(left_out).filter(|(id, _)| !is_told(id)).collect();
-    let left_out = left_out.into_iter().map(|(account, account_name)| AccountName { account, account_name });
-    let mut accounts_left_out: Vec<AccountName> = left_out.collect();
+    let declared = manifest.accounts.iter().map(|(name, account)| AccountName {
+        account: account.id.clone(),
+        account_name: name.clone(),
+        reason: None,
+    });
+    let left_out = declared.chain(plan.accounts_left_out.iter().filter_map(AccountName::of));
+    let left_out = left_out.filter(|one| !is_told(&one.account)).map(|one| (one.account.clone(), one));
+    let mut accounts_left_out: Vec<AccountName> = left_out.collect::<BTreeMap<_, _>>().into_values().collect();
     accounts_left_out.sort_by(|a, b| a.account_name.cmp(&b.account_name));
     let complete = accounts_unread.is_empty() && unreadable.is_empty() && unmanaged_unread.is_empty();
     Completeness { complete, accounts_unread, accounts_left_out, unreadable, unmanaged_unread }

@@ -143,11 +143,11 @@ pub fn merge(parts: Vec<Part>, merging: &Merging<'_>) -> Option<Evidence> {
         .chain(completeness.accounts_unread.iter().filter_map(|unread| unread.account.as_deref()))
         .collect();
     let mut left_out = std::mem::take(&mut completeness.accounts_left_out);
-    let others = others.iter().filter_map(|one| Some((one.id.clone()?, one.name.clone()?)));
-    left_out.extend(others.map(|(account, account_name)| AccountName { account, account_name }));
+    left_out.extend(others.iter().filter_map(AccountName::of));
     let mut left_out: Vec<AccountName> =
         left_out.into_iter().filter(|name| !told.contains(name.account.as_str())).collect();
-    left_out.sort_by(|a, b| (&a.account, &a.account_name).cmp(&(&b.account, &b.account_name)));
+    // What one account's part says of another knows no reason.
+    left_out.sort_by(|a, b| (&a.account, a.reason.is_none()).cmp(&(&b.account, b.reason.is_none())));
     left_out.dedup_by(|a, b| a.account == b.account);
     completeness.accounts_left_out = left_out;
     let is_whole = completeness.accounts_unread.is_empty();

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::model::{Completeness, Evidence, KeyRow, LastUseFacts, Place, ToldTo, Unread, Verdict};
+use super::model::{Completeness, Evidence, Exception, KeyRow, LastUseFacts, Place, ToldTo, Unread, Verdict};
 use crate::{inventory::UnreadAccount, untrusted::printable};
 
 /// The day of an instant.
@@ -109,6 +109,21 @@ impl<'a> AccountNames<'a> {
     /// A user; with its account where there are several.
     pub fn user(&self, user: &str, id: &str, name: Option<&str>) -> String {
         if self.are_many { format!("{user} in {}", self.short(id, name)) } else { user.to_owned() }
+    }
+
+    /// The account of an exemption as it is written; with the ids of all in which it holds, where several have that name. `None`: it
+    /// holds in each.
+    pub fn exempted(&self, exception: &Exception) -> Option<String> {
+        let name = exception.account.as_ref()?;
+        let read = self.evidence.accounts.iter().map(|it| (it.account_name.as_deref(), Some(it.account.as_str())));
+        let unread = &self.evidence.completeness.accounts_unread;
+        let unread = unread.iter().map(|it| (it.account_name.as_deref(), it.account.as_deref()));
+        let is_it = |own: Option<&str>| own.is_some_and(|own| own.to_lowercase() == name.to_lowercase());
+        let ids: Vec<&str> = read.chain(unread).filter(|(own, _)| is_it(*own)).filter_map(|(_, id)| id).collect();
+        Some(match self.is_shared(name) && !ids.is_empty() {
+            true => format!("{name} ({})", ids.join(", ")),
+            false => name.clone(),
+        })
     }
 
     /// The name of an account that was read, by its id.

@@ -102,7 +102,7 @@ pub fn render(evidence: &Evidence) -> String {
     }
     if !exceptions.is_empty() {
         text += "\nExemptions\n";
-        text += &aligned(exceptions.iter().take(MOST_EXEMPTIONS).map(exception));
+        text += &aligned(exceptions.iter().take(MOST_EXEMPTIONS).map(|it| exception(it, &names_of)));
         if exceptions.len() > MOST_EXEMPTIONS {
             let _ =
                 writeln!(text, "  and {} more, which the JSON and the HTML name", exceptions.len() - MOST_EXEMPTIONS);
@@ -179,12 +179,9 @@ fn accounts_by_verdict(evidence: &Evidence) -> Option<String> {
     Some(format!("Accounts: {}", parts.join(", ")))
 }
 
-fn exception(exception: &Exception) -> String {
-    let Exception { account, user, reason, until, in_force, author, authored, note, place: at, .. } = exception;
-    let user = match account {
-        Some(account) => format!("{user} in {account}"),
-        None => user.clone(),
-    };
+fn exception(exception: &Exception, names: &AccountNames<'_>) -> String {
+    let Exception { user, reason, until, in_force, author, authored, note, place: at, .. } = exception;
+    let user = names.exempted(exception).map_or_else(|| user.clone(), |account| format!("{user} in {account}"));
     let until = match until {
         Some(until) if *in_force => format!("until {until}"),
         Some(until) => format!("ended {until}"),

@@ -24,20 +24,19 @@ use crate::{
     },
     run::Planned,
     template::content::Digest,
-    untrusted::printable,
     verdict::Verdict,
     workload::{Measured, Workload},
 };
 
 /// What each file says it is; fields are only added.
-const SCHEMA: &str = "keyrota/fleet/v1";
+pub(super) const SCHEMA: &str = "keyrota/fleet/v1";
 
 /// One invocation in one account.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Attempt {
     /// `keyrota/fleet/v1`.
-    schema: String,
+    pub(super) schema: String,
     /// The run that it is part of.
     pub run: String,
     /// The invocation, as the name of the object has it: a copy under another name is none.
@@ -207,29 +206,6 @@ impl Attempt {
     #[must_use]
     pub fn render(&self) -> String {
         serde_json::to_string(self).expect("no map has keys other than strings") + "\n"
-    }
-
-    /// Reads what [`Self::render`] wrote.
-    ///
-    /// # Errors
-    /// It is something else, or of another run, account or invocation.
-    pub fn parse(text: &[u8], run: &RunId, account: &str, made: &str) -> Result<Self, String> {
-        let attempt: Self = serde_json::from_slice(text).map_err(|error| error.to_string())?;
-        if attempt.schema != SCHEMA {
-            return Err(format!("its `schema` is not {SCHEMA}"));
-        }
-        let Self { run: of, mode, account: Listed { id, .. }, .. } = &attempt;
-        if *of != run.to_string() || mode != run.mode().as_str() || id != account {
-            let (id, of, mode) = (printable(id), printable(of), printable(mode));
-            return Err(format!("it is of account {id} in run {of} ({mode})"));
-        }
-        if attempt.made != made {
-            return Err(format!("it is of the invocation {}", printable(&attempt.made)));
-        }
-        if let Some(done) = &attempt.done {
-            json::check_part(&done.report)?;
-        }
-        Ok(attempt)
     }
 }
 

@@ -86,12 +86,16 @@ impl Merge {
     /// Nothing was added yet. `earlier` is what the runs before have measured.
     #[must_use]
     pub fn new(run: &str, mode: Mode, earlier: Workload) -> Self {
+        let mut metrics = Metrics::of_none(mode != Mode::Plan);
+        if let Some(run) = &mut metrics.run {
+            run.attempts_lost = Some(0);
+        }
         Self {
             mode,
             json: json::Merged::default(),
             digest_lines: Some(BTreeMap::new()),
             digest_text: Spool::default(),
-            metrics: Metrics::of_none(mode != Mode::Plan),
+            metrics,
             digest: Digest::default(),
             is_eventful: false,
             history: History::new(run),
@@ -106,11 +110,10 @@ impl Merge {
         }
     }
 
-    /// Adds an account that left nothing, and why.
-    pub fn add_missing(&mut self, account: &Listed, why: &str, now: DateTime<Utc>) {
+    /// Adds an account that left nothing, why, and what to do about it.
+    pub fn add_missing(&mut self, account: &Listed, why: &str, hint: &str, now: DateTime<Utc>) {
         self.accounts += 1;
-        let hint = "start the run again: it does only what is left".to_owned();
-        self.add_unread(account.unread(format!("no result: {why}"), Some(hint)), now);
+        self.add_unread(account.unread(format!("no result: {why}"), Some(hint.to_owned())), now);
     }
 
     /// Adds that an invocation in an account left nothing that can be used, and what is known of that; and whether an earlier merge
@@ -120,7 +123,13 @@ impl Merge {
     /// There is no room for it.
     pub fn add_lost(&mut self, account: &Listed, what: &str, is_told: bool) -> io::Result<()> {
         if !is_told {
-            self.history.add_lost(format!("account {account}: {what}"));
+            let lost = format!("account {account}: {what}");
+            self.history.add_lost(lost.clone());
+            self.digest.lost.push(lost);
+            self.is_eventful = true;
+            if let Some(run) = &mut self.metrics.run {
+                *run.attempts_lost.get_or_insert_default() += 1;
+            }
         }
         self.json.warn("attempt-lost", &account.id, account.name.as_deref(), what)
     }

@@ -1,10 +1,11 @@
 //! A run in parts: one invocation an account, and what they did made one again, as if one run had been over all of them.
 //!
 //! The parts meet in a bucket alone ([`names`]): the list of accounts that a run begins with ([`listed`]), what each invocation did
-//! in its account ([`attempt`]), and what the state machine says of those that left nothing ([`failures`]). Each object has a
+//! in its account ([`attempt`], which must agree with the run and with itself: [`agreement`]), and what the state machine says of those that left nothing ([`failures`]). Each object has a
 //! name of its own and is never written over, so that whatever is cut off or done twice, nothing of it is lost. [`merge`] is
 //! pure.
 
+mod agreement;
 mod attempt;
 mod failures;
 mod history;
@@ -14,6 +15,7 @@ mod names;
 mod remarks;
 
 pub use self::{
+    agreement::Expected,
     attempt::{AboutAttempt, Attempt, AttemptFailure},
     failures::causes,
     history::History,

@@ -80,7 +80,12 @@ impl fmt::Display for Organization {
         let Self { source: _, role, external_id, region, units, except } = self;
         write!(f, "role {role}, region {}", region.as_deref().unwrap_or("none"))?;
         f.write_str(&external_id_words(external_id.as_deref()))?;
-        let listed = |texts: Vec<&str>| if texts.is_empty() { "none".to_owned() } else { texts.join(", ") };
+        // In whichever order they are written.
+        let listed = |mut texts: Vec<&str>| {
+            texts.sort_unstable();
+            texts.dedup();
+            if texts.is_empty() { "none".to_owned() } else { texts.join(", ") }
+        };
         let units: Vec<&str> = units.iter().map(|unit| unit.text.as_str()).collect();
         let units = if units.is_empty() { "all".to_owned() } else { listed(units) };
         write!(f, ", units {units}, except {}", listed(except.iter().map(|one| one.text.as_str()).collect()))

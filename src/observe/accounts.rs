@@ -7,14 +7,14 @@ use tokio::time::Instant;
 
 use super::{
     account::observe,
-    listing::{self, Meanwhile, Progress, list_and_read},
+    listing::{Meanwhile, Progress, Unlisted, list_and_read},
     survey::{Survey, Whom},
     unmanaged::{Unmanaged, unmanaged},
     warnings::merged,
 };
 use crate::{
     cloud::Reads,
-    inventory::{Inventory, Unread, UnreadAccount, User},
+    inventory::{Inventory, UnreadAccount, User},
     manifest::{Diagnostic, Manifest},
     names::is_meant,
     plan::Viewpoint,
@@ -35,17 +35,6 @@ pub struct AccountState<'a, C> {
 /// The users or secrets of no account could be listed: nothing is known, and there is no plan.
 #[derive(Debug)]
 pub struct NothingRead(pub Vec<UnreadAccount>, pub Vec<Unlisted>);
-
-/// An account whose users could not be listed while its secrets were: there it can be noted that all are still to come.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unlisted {
-    /// The id of the account.
-    pub account: String,
-    /// A secret of keyrota's own there.
-    pub secret: String,
-    /// What an earlier run has noted there.
-    pub before: Option<Unread>,
-}
 
 /// So many accounts are read, or changed, at the same time: the others wait, so that what a run holds in memory and has open at
 /// once does not grow with their number.
@@ -176,10 +165,7 @@ async fn observe_one<'a, C: Reads>(
     };
     let meanwhile = Meanwhile { whose, until: survey.until, progress };
     let listing = list_and_read(cloud, &is_relevant, manifest.secret_prefix(), meanwhile).await;
-    let listing = listing.map_err(|listing::Unlisted { error, secret }| {
-        let unlisted = secret.map(|(secret, before)| Unlisted { account: account.id.clone(), secret, before });
-        (UnreadAccount::new(account, &error), unlisted)
-    })?;
+    let listing = listing.map_err(|(error, unlisted)| (UnreadAccount::new(account, &error), unlisted))?;
     let (roster, warnings) =
         in_scope.into_inner().unwrap_or_else(|| resolve(manifest, account, &listing.users, viewpoint.at));
     let asked = asked_for(&roster, meant);

@@ -110,14 +110,18 @@ impl Secrets {
 /// Without the users there is nothing to plan, and secrets that are half listed would be taken for absent.
 pub async fn list(cloud: &impl Reads, relevant: Relevant<'_>, prefix: &str) -> Result<Listing, CallError> {
     let nobody = Meanwhile { whose: |_: &[User]| Vec::new(), until: None, progress: &|_| {} };
-    list_and_read(cloud, relevant, prefix, nobody).await.map_err(|unlisted| unlisted.error)
+    list_and_read(cloud, relevant, prefix, nobody).await.map_err(|(error, _)| error)
 }
 
-/// Why the users of an account could not be listed.
-pub(super) struct Unlisted {
-    pub error: CallError,
-    /// A secret of keyrota's own there, and what an earlier run has noted on it or on another.
-    pub secret: Option<(String, Option<Unread>)>,
+/// An account whose users could not be listed while its secrets were: there it can be noted that all are still to come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unlisted {
+    /// The id of the account.
+    pub account: String,
+    /// A secret of keyrota's own there.
+    pub secret: String,
+    /// What an earlier run has noted there.
+    pub before: Option<Unread>,
 }
 
 /// What is done while secrets are listed, and until when all of it.
@@ -134,13 +138,13 @@ pub(super) struct Meanwhile<'a, F> {
 /// nothing should wait for them.
 ///
 /// # Errors
-/// As [`list`]; or the time is over. Whose keys can't be read in time is no error of the others.
+/// As [`list`], with where that can be noted; or the time is over. Whose keys can't be read in time is no error of the others.
 pub(super) async fn list_and_read(
     cloud: &impl Reads,
     relevant: Relevant<'_>,
     prefix: &str,
     Meanwhile { whose, until, progress }: Meanwhile<'_, impl FnOnce(&[User]) -> Vec<String>>,
-) -> Result<Listing, Unlisted> {
+) -> Result<Listing, (CallError, Option<Unlisted>)> {
     let are_listed = Cell::new(false);
     let account = format!("account {}", cloud.account());
     let secrets = async {
@@ -178,13 +182,15 @@ pub(super) async fn list_and_read(
             };
             let own = || secrets.iter().flatten().find(is_own).map(|record| (record.name.clone(), None));
             let secret = unread.map(|(secret, unread)| (secret, Some(unread))).or_else(own);
-            return Err(Unlisted { error: unlisted(error, secret.is_some()), secret });
+            let account = cloud.account().id.clone();
+            let noted = secret.map(|(secret, before)| Unlisted { account, secret, before });
+            return Err((unlisted(error, noted.is_some()), noted));
         }
     };
     let secrets = match secrets {
         Ok(secrets) => Some(secrets),
         Err(error) if error.kind == ErrorKind::Denied => None,
-        Err(error) => return Err(Unlisted { error: unlisted(error, false), secret: None }),
+        Err(error) => return Err((unlisted(error, false), None)),
     };
     let queued_since = secrets.iter().flatten().filter_map(SecretRecord::queue).max();
     let is_new = secrets.as_ref().is_some_and(|all| !all.iter().any(|record| record.user().is_some()));

@@ -160,11 +160,15 @@ impl<'p> Groups<'p> {
     }
 }
 
-/// What is to be said of a plan beside its changes: each warning, or, of many accounts, those of one kind as one, by an example.
+/// What is to be said of a plan beside its changes: each warning, with its account where there are several, or, of many accounts,
+/// those of one kind as one, by an example.
 pub fn warnings(plan: &Plan) -> Vec<String> {
     const NAMED: usize = 5;
-    if plan.accounts.len() + plan.accounts_unread.len() <= FEW {
-        return plan.warnings.iter().map(ToString::to_string).collect();
+    let located = |warning: &Warning| format!("in {}: {warning}", warning.about().0.short_name());
+    match plan.accounts.len() + plan.accounts_unread.len() {
+        0 | 1 => return plan.warnings.iter().map(ToString::to_string).collect(),
+        count if count <= FEW => return plan.warnings.iter().map(located).collect(),
+        _ => {}
     }
     let mut kinds: Vec<(&str, Vec<&Warning>)> = Vec::new();
     for warning in &plan.warnings {
@@ -178,8 +182,7 @@ pub fn warnings(plan: &Plan) -> Vec<String> {
         let named: Vec<&str> = names.iter().take(NAMED).map(String::as_str).collect();
         let more = names.len().saturating_sub(NAMED);
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-        let example = all.first().map(|warning| format!("in {}: {warning}", warning.about().0.short_name()));
-        let example = example.unwrap_or_default();
+        let example = all.first().map(|warning| located(warning)).unwrap_or_default();
         match all.len() {
             1 => example,
             count => {

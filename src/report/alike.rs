@@ -1,5 +1,7 @@
-//! Texts that differ only by whom or which call they are about: of a thousand accounts that lack a role, AWS writes a thousand
-//! messages, each with another account and another request id, and they are one cause.
+//! Texts that differ only by whom, which key or which call they are about, or by how long something took: of a thousand accounts that
+//! lack a role, AWS writes a thousand messages, each with another account and another request id, and they are one cause.
+
+use std::collections::HashMap;
 
 use crate::names::is_account_id;
 
@@ -29,6 +31,12 @@ enum Kind {
     Request,
     /// An instant.
     Time,
+    /// A date.
+    Day,
+    /// How long something took, or how old it is.
+    Duration,
+    /// The id of an access key.
+    Key,
 }
 
 impl Kind {
@@ -39,6 +47,9 @@ impl Kind {
             Self::Name => "NAME",
             Self::Request => "<id>",
             Self::Time => "<time>",
+            Self::Day => "<date>",
+            Self::Duration => "<duration>",
+            Self::Key => "<key>",
         }
     }
 }
@@ -103,6 +114,45 @@ impl Alike {
     }
 }
 
+/// What is the same, but for what varies.
+pub struct AlikeGroup<T> {
+    /// Each with its own text.
+    pub all: Vec<(T, String)>,
+    common: Alike,
+}
+
+impl<T> AlikeGroup<T> {
+    /// Of so few each is shown with what only it has: a person is to do something with just that key.
+    const FEW: usize = 3;
+
+    /// The groups, in the order of their first texts; each text with the name of the account that it is about.
+    pub fn of<'t>(texts: impl IntoIterator<Item = (T, String, Option<&'t str>)>) -> Vec<Self> {
+        let mut places: HashMap<String, usize> = HashMap::new();
+        let mut groups: Vec<Self> = Vec::new();
+        for (of, text, own) in texts {
+            let one = Alike::new(&text, own);
+            let place = *places.entry(one.key()).or_insert(groups.len());
+            match groups.get_mut(place) {
+                Some(group) => {
+                    group.common.add(&one);
+                    group.all.push((of, text));
+                }
+                None => groups.push(Self { all: vec![(of, text)], common: one }),
+            }
+        }
+        groups
+    }
+
+    /// What is shown of the group: the text of all with whom it is about, or, of a few that differ, each with its own.
+    pub fn shown(&self) -> Vec<(Vec<&T>, String)> {
+        let are_same = self.all.iter().all(|(_, text)| self.all.first().is_some_and(|(_, first)| first == text));
+        match are_same || self.all.len() > Self::FEW {
+            true => vec![(self.all.iter().map(|(of, _)| of).collect(), self.common.text())],
+            false => self.all.iter().map(|(of, text)| (vec![of], text.clone())).collect(),
+        }
+    }
+}
+
 fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
@@ -121,6 +171,10 @@ fn varying(text: &str, before: &str, own: Option<&str>) -> Option<(Kind, usize)>
         .or_else(|| token_after(text, before))
         .map(|length| (Kind::Request, length))
         .or_else(|| instant(text).map(|length| (Kind::Time, length)))
+        .or_else(|| day(text).map(|length| (Kind::Day, length)))
+        .or_else(|| key(&text[..word]).map(|length| (Kind::Key, length)))
+        .or_else(|| duration(text, before).map(|length| (Kind::Duration, length)))
+        .or_else(|| trace(text).or_else(|| token(&text[..word])).map(|length| (Kind::Request, length)))
         .or_else(|| opaque(text).map(|length| (Kind::Request, length)))
 }
 
@@ -156,6 +210,67 @@ fn instant(text: &str) -> Option<usize> {
     let (date, _) = candidate.split_once('T')?;
     (date.len() >= 8 && digits >= 14 && candidate.ends_with(|c: char| c == 'Z' || c.is_ascii_digit()))
         .then_some(candidate.len())
+}
+
+/// `2026-12-01`
+fn day(text: &str) -> Option<usize> {
+    const LENGTH: usize = 10;
+    let date = text.get(..LENGTH)?.parse::<chrono::NaiveDate>();
+    (date.is_ok() && !text[LENGTH..].starts_with(|c| is_word(c) || c == '-')).then_some(LENGTH)
+}
+
+/// `AKIAIOSFODNN7EXAMPLE`
+fn key(word: &str) -> Option<usize> {
+    let is_key = word.len() >= 16 && ["AKIA", "ASIA"].iter().any(|prefix| word.starts_with(prefix));
+    (is_key && word.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())).then_some(word.len())
+}
+
+/// `95d`, `30.2s`, `900.00 seconds`. Colours of a terminal are written alike.
+fn duration(text: &str, before: &str) -> Option<usize> {
+    const UNITS: [&str; 7] = ["ms", "s", "m", "min", "h", "d", "w"];
+    const WORDS: [&str; 6] = ["millisecond", "second", "minute", "hour", "day", "week"];
+    if before.ends_with('[') {
+        return None;
+    }
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let number = text[..digits].trim_end_matches('.');
+    if number.is_empty() || !number.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    let rest = &text[number.len()..];
+    let unit = rest.strip_prefix(' ').unwrap_or(rest);
+    let word = &unit[..unit.find(|c| !is_word(c)).unwrap_or(unit.len())];
+    let is_unit = match rest.starts_with(' ') {
+        true => WORDS.contains(&word.strip_suffix('s').unwrap_or(word)) || word == "ms",
+        false => UNITS.contains(&word),
+    };
+    is_unit.then(|| text.len() - unit.len() + word.len())
+}
+
+/// `1-5759e988-bd862e3fe1be46a994272793`, as X-Ray and the API gateways of AWS write it.
+fn trace(text: &str) -> Option<usize> {
+    const LENGTHS: [usize; 3] = [1, 8, 24];
+    let length = text.find(|c: char| !is_word(c) && c != '-').unwrap_or(text.len());
+    let parts: Vec<&str> = text[..length].split('-').collect();
+    let is_part = |(part, length): (&&str, usize)| part.len() == length && part.bytes().all(|b| b.is_ascii_hexdigit());
+    (parts.len() == LENGTHS.len() && parts.iter().zip(LENGTHS).all(is_part)).then_some(length)
+}
+
+/// A word that nobody reads: many hexadecimal digits, many capitals and digits, or a longer mixture with small letters.
+fn token(word: &str) -> Option<usize> {
+    const SHORTEST: usize = 16;
+    const SHORTEST_OF_ALL: usize = 20;
+    let count = |of: fn(&u8) -> bool| word.bytes().filter(of).count();
+    let (digits, small) = (count(u8::is_ascii_digit), count(u8::is_ascii_lowercase));
+    let capitals = count(u8::is_ascii_uppercase);
+    let is_hexadecimal = count(u8::is_ascii_hexdigit) == word.len();
+    let is_mixed = match (small, capitals) {
+        (0, _) => true,
+        (_, 0) => false,
+        _ => word.len() >= SHORTEST_OF_ALL,
+    };
+    let is_token = digits >= 2 && digits + small + capitals == word.len() && (is_hexadecimal || is_mixed);
+    (is_token && word.len() >= SHORTEST).then_some(word.len())
 }
 
 /// A long run of letters and digits, as AWS encodes what only it reads.
@@ -206,6 +321,18 @@ mod tests {
                 "Signature expired: 20261126T080001Z is now earlier than 20261126T075500Z",
                 "Signature expired: <time> is now earlier than 20261126T075500Z",
             ),
+            ("no answer in 30.2s", "no answer in 31s", "no answer in <duration>"),
+            ("timed out after 900.00 seconds.", "timed out after 899.98 seconds.", "timed out after <duration>."),
+            ("held until 2026-12-01: 95d old", "held until 2026-12-02: 95d old", "held until <date>: 95d old"),
+            (
+                "AKIAIOSFODNN7EXAMPLE and AKIAI44QH8DHBEXAMPLE work",
+                "AKIAIOSFODNN7EXAMPLE and AKIAEXAMPLE0SECOND00 work",
+                "AKIAIOSFODNN7EXAMPLE and <key> work",
+            ),
+            ("no (4442587FB7D0A2F9)", "no (TX234S0F24A06C7R)", "no (<id>)"),
+            ("ref 0af7651916cd43dd8448eb211c80319c", "ref b7ad6b7169203331b7ad6b7169203331", "ref <id>"),
+            ("Root=1-5759e988-bd862e3fe1be46a994272793", "Root=1-67e0a1b2-0123456789abcdef01234567", "Root=<id>"),
+            ("id eFgSpE8XoAMEJXw1a2b3, no", "id aBcDe0987654321xyzQw, no", "id <id>, no"),
             ("111122220001 (shop) was", "111122220002 (other) was", "<account> was"),
             ("correct [accounts.shop]", "correct [accounts.other]", "correct [accounts.NAME]"),
             ("ünï 111122220001", "ünï 111122220002", "ünï <account>"),
@@ -217,6 +344,11 @@ mod tests {
             ("HTTP status 500", "HTTP status 503"),
             ("role/keyrota", "role/keyrota2"),
             ("no connection", "no answer in time"),
+            ("svc-payments-reader", "svc-payments-writer"),
+            ("Unauthorized4Operation", "Unauthorized5Operation"),
+            ("attempt 3 of 8", "attempt 4 of 8"),
+            ("keyrota-apply-2026", "keyrota-apply-2027"),
+            ("\u{1b}[31m!", "\u{1b}[32m!"),
             ("in eu-west-1 of x111122220001", "in eu-west-1 of x111122220002"),
         ] {
             assert_eq!(common(&[(one, None), (other, None)]), None, "{one} | {other}");

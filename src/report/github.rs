@@ -24,10 +24,12 @@ pub fn diagnostics(diagnostics: &[Diagnostic]) -> String {
 
 /// Each user that waits for a person, at the rule that selects it.
 pub fn blocked(plan: &Plan) -> String {
+    let are_many = plan.accounts.len() + plan.accounts_unread.len() > 1;
     let blocked = plan.waiting.iter().filter(|waiting| waiting.wait.is_blocked());
     let annotation = |waiting: &crate::plan::Waiting| {
         let place = (&*waiting.source.file, waiting.source.line, None);
-        annotate("warning", place, "blocked", &format!("{}: {}", waiting.user, waiting.wait))
+        let user = waiting.account.user_named(&waiting.user, are_many);
+        annotate("warning", place, "blocked", &format!("{user}: {}", waiting.wait))
     };
     blocked.map(annotation).collect()
 }

@@ -67,6 +67,9 @@ pub struct RunMetrics {
     pub failures: usize,
     /// Events that the bus did not take, of all accounts together; `None`: there were none.
     pub events_failed: Option<usize>,
+    /// Invocations that left nothing of what they did; `None`: the run was not in parts.
+    #[serde(default)]
+    pub attempts_lost: Option<usize>,
 }
 
 /// [`lines_in`] the namespace `keyrota`.
@@ -137,6 +140,7 @@ pub fn measure(roster: &Roster, inventory: &Inventory, plan: &Plan, applied: Opt
             deleted: done(Verb::Delete),
             failures: verdict.failures(),
             events_failed: None,
+            attempts_lost: None,
         }
     });
     metrics
@@ -208,9 +212,12 @@ impl Metrics {
         self.blocked += blocked;
         self.paced += paced;
         if let (Some(all), Some(one)) = (&mut self.run, run) {
-            let RunMetrics { completed, created, deactivated, deleted, failures, events_failed } = one;
+            let RunMetrics { completed, created, deactivated, deleted, failures, events_failed, attempts_lost } = one;
             if let Some(failed) = events_failed {
                 *all.events_failed.get_or_insert_default() += failed;
+            }
+            if let Some(lost) = attempts_lost {
+                *all.attempts_lost.get_or_insert_default() += lost;
             }
             all.completed &= completed;
             all.created += created;
@@ -237,7 +244,7 @@ pub fn line(namespace: &str, time: DateTime<Utc>, account: Option<&Account>, met
     if let Some(DeliveryMetrics { delivered, undelivered }) = delivery {
         values.extend([("Delivered", json!(delivered)), ("Undelivered", json!(undelivered))]);
     }
-    if let Some(RunMetrics { completed, created, deactivated, deleted, failures, events_failed }) = run {
+    if let Some(RunMetrics { completed, created, deactivated, deleted, failures, events_failed, attempts_lost }) = run {
         values.extend([
             ("RunsCompleted", json!(u8::from(*completed))),
             ("Created", json!(created)),
@@ -246,6 +253,7 @@ pub fn line(namespace: &str, time: DateTime<Utc>, account: Option<&Account>, met
             ("Failures", json!(failures)),
         ]);
         values.extend(events_failed.map(|failed| ("EventsFailed", json!(failed))));
+        values.extend(attempts_lost.map(|lost| ("AttemptsLost", json!(lost))));
     }
     let unit = |name: &str| if name == "OldestKeyAgeDays" { "None" } else { "Count" };
     let metrics: Vec<Value> = values.iter().map(|(name, _)| json!({ "Name": name, "Unit": unit(name) })).collect();

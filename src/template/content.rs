@@ -136,6 +136,9 @@ pub struct Digest {
     pub unfinished: Vec<String>,
     /// Accounts of which nothing could be read, and why.
     pub unread: Vec<String>,
+    /// Invocations of a run in parts that left nothing of what they did, each with its account.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<String>,
     /// The users that no rule selects, by account.
     pub unmanaged: Vec<(String, Vec<String>)>,
 }
@@ -245,6 +248,7 @@ impl Digest {
             accounts,
             unfinished,
             unread,
+            lost,
             unmanaged,
         } = self;
         // Of a thousand accounts, those in which something needs a person come first, and those that are not named are counted.
@@ -271,6 +275,7 @@ impl Digest {
                 more => users.len().saturating_sub(MOST_ENTRIES),
             }).collect::<Vec<_>>(),
             unread => unread.iter().map(|account| untrusted::mail(account)).collect::<Vec<_>>(),
+            lost => lost.iter().map(|what| untrusted::mail(what)).collect::<Vec<_>>(),
         }
     }
 }

@@ -199,6 +199,7 @@ fn digest_examples(account: &Arc<Account>, now: DateTime<Utc>) -> Vec<Content> {
         accounts: vec![of(done.clone(), failed, all.clone()), of(vec![], vec![], all)],
         unfinished: vec![text("svc-late (the run was stopped before its turn)")],
         unread: vec![text("account 444455556666 (search): role keyrota could not be assumed: AccessDenied")],
+        lost: vec![text("account 777788889999 (shop): the invocation 20261201T080000000Z-1 left no result")],
         unmanaged: vec![
             ("payments-prod".to_owned(), vec![text("jane"), text("old-backup")]),
             ("search".to_owned(), (0..=MOST_ENTRIES).map(|n| format!("svc-{n}")).collect()),

@@ -27,6 +27,7 @@ mod lambda;
 mod lives;
 mod mail;
 mod manifest;
+mod many;
 mod markdown;
 mod metrics;
 mod moto;

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::{command::Folder, manifest::now};
 
-const ORGANIZATION: &str = "[organization]\nrole = \"keyrota\"\nexternal-id = \"keyrota-4f1c\"\n";
+pub const ORGANIZATION: &str = "[organization]\nrole = \"keyrota\"\nexternal-id = \"keyrota-4f1c\"\n";
 
 fn manifest(shared: &str, rules: &str) -> Manifest {
     let shared = format!("version = 1\n[defaults]\nnotify = []\n{shared}");
@@ -199,7 +199,7 @@ fn no_more_is_asked_than_the_manifests_need() {
 }
 
 /// A sandbox of one account: a key so many days old for each of these users.
-fn account(number: usize, more: &str, users: &[(&str, i64)]) -> String {
+pub fn account(number: usize, more: &str, users: &[(&str, i64)]) -> String {
     let mut text =
         format!("now = 2026-11-26T08:00:00Z\naccount = \"1111{number:08}\"\nregion = \"eu-west-1\"\n{more}\n");
     for (position, (user, days)) in users.iter().enumerate() {
@@ -214,14 +214,14 @@ fn account(number: usize, more: &str, users: &[(&str, i64)]) -> String {
     text
 }
 
-fn folder(rules: &str) -> Folder {
+pub fn folder(rules: &str) -> Folder {
     Folder::new(&[
         ("manifests/keyrota.toml", &format!("version = 1\n\n[defaults]\nnotify = []\n\n{ORGANIZATION}")),
         ("manifests/team.toml", &format!("version = 1\n{rules}")),
     ])
 }
 
-const EVERYONE: &str = "\n[[rotate]]\nusers = [\"*\"]\n";
+pub const EVERYONE: &str = "\n[[rotate]]\nusers = [\"*\"]\n";
 
 /// A thousand accounts: in three something is due, in two something is blocked, ten can't be entered, one is suspended.
 fn thousand() -> Folder {

@@ -7,7 +7,7 @@ use futures::FutureExt;
 use keyrota::{
     clock,
     cloud::{ClockReading, Parameter, Reads, Relevant, Vault, VaultKey, VaultSecret, sandbox::Sandbox},
-    diff::review::{AccountPair, review},
+    diff::review::{AccountPair, Accounts, review},
     inventory::{Account, CallError, Key, KeyId, LastUse, SecretRecord, UnmanagedKey, User},
     manifest::load_files,
     run::{Mode, Run},
@@ -85,7 +85,8 @@ fn a_plan_and_a_review_need_no_writes() {
     let (planned, reviewed) = async {
         let planned = Run::new(&manifest, &clouds, Mode::Enforce, now).plan(&|_| {}).await.expect("planned");
         let pair = [AccountPair { cloud: &clouds[0], before: account.clone(), after: account }];
-        let reviewed = review(&pair, &[], Ok(&manifest), &manifest, now.into(), None, &|_| {}).await.expect("reviewed");
+        let reviewed =
+            review(Accounts::of(&pair), Ok(&manifest), &manifest, now.into(), None, &|_| {}).await.expect("reviewed");
         (planned, reviewed)
     }
     .now_or_never()

@@ -7,8 +7,9 @@ use keyrota::{
         weakening::{SETTINGS, USERS, of_policy, row_of},
     },
     explain,
-    inventory::{Account, SmtpUse, User},
+    inventory::{Account, Membership, SmtpUse, Unit, User},
     manifest::{self, Manifest, policy::WEAKENINGS},
+    organization::{Listed, Member},
     report::template_diff,
     roster::{Roster, resolve},
 };
@@ -308,7 +309,7 @@ fn each_setting_of_whole_runs() {
         manifest(&[("keyrota.toml", &text)])
     };
     let flags = |before: &str, after: &str| -> Vec<(String, bool)> {
-        let fields = changed_settings(&shared(before), &shared(after), now());
+        let fields = changed_settings(&shared(before), &shared(after), now(), None);
         fields.into_iter().map(|field| (field.name, field.weaker)).collect()
     };
     let is = |flags: &[(String, bool)], name: &str, weaker: bool| {
@@ -337,6 +338,101 @@ fn each_setting_of_whole_runs() {
     }
 }
 
+/// The same written otherwise is the same: accounts and units are judged by what holds for them, and what can't be told is weaker.
+#[test]
+fn accounts_are_judged_by_what_holds_for_them() {
+    const ORGANIZATION: &str =
+        "[organization]\nrole = \"keyrota\"\nexternal-id = \"keyrota-4f1c\"\nregion = \"eu-west-1\"\n";
+    let shared = |text: &str| manifest(&[("keyrota.toml", &format!("version = 1\n{text}\n"))]);
+    let unit = |id: &str, path: &str| Unit { id: id.to_owned(), path: path.to_owned() };
+    let units = [
+        unit("r-ab12", "Root"),
+        unit("ou-ab12-workload", "Workloads"),
+        unit("ou-ab12-prodprod", "Workloads/Prod"),
+        unit("ou-ab12-twintwin", "Twin"),
+        unit("ou-ab12-twinagai", "Twin"),
+        unit("ou-ab12-twinbelo", "Twin/Below"),
+    ];
+    let member = |id: &str, name: &str| {
+        let membership = Membership { units: units[..2].to_vec(), ..Membership::default() };
+        Member { id: id.to_owned(), name: name.to_owned(), inactive: None, membership: membership.into() }
+    };
+    let members = vec![member("111122223333", "shop"), member("444455556666", "lab"), member("777788889999", "labs")];
+    let listed = Listed { units: units.to_vec(), members, is_whole: true };
+    let flags = |before: &str, after: &str, listed: Option<&Listed>| -> Vec<(String, bool)> {
+        let fields = changed_settings(&shared(before), &shared(after), now(), listed);
+        fields.into_iter().map(|field| (field.name, field.weaker)).collect()
+    };
+    let with = |more: &str| format!("{ORGANIZATION}{more}");
+    let account = |name: &str, more: &str| format!("[accounts.{name}]\nid = \"111122223333\"\n{more}");
+    let role = "role = \"keyrota\"\n";
+
+    // Another order is no change at all.
+    for (before, after) in [
+        ("units = [\"A\", \"B\"]", "units = [\"B\", \"A\"]"),
+        ("except = [\"a\", \"b\"]", "except = [\"b\", \"a\", \"b\"]"),
+    ] {
+        assert_eq!(flags(&with(before), &with(after), None), [], "{before} -> {after}");
+    }
+    // Changed and not weaker, with what the organisation has (`true`), or by the manifests alone as well.
+    for (before, after, needs_list) in [
+        // Another name for an account.
+        (account("a", role), account("b", role), false),
+        (with(&account("a", "region = \"eu-west-2\"\n")), with(&account("b", "region = \"eu-west-2\"\n")), false),
+        // The same role by its ARN.
+        (account("a", role), account("a", "role = \"arn:aws:iam::111122223333:role/keyrota\"\n"), false),
+        // What the organisation says of it anyway.
+        (with(""), with(&account("a", "")), false),
+        (with(&account("a", "")), with(""), true),
+        (
+            with(&account("a", "role = \"keyrota\"\nexternal-id = \"keyrota-4f1c\"\nregion = \"eu-west-1\"\n")),
+            with(""),
+            true,
+        ),
+        // Those that are left out already.
+        (with("except = [\"lab\"]"), with("except = [\"444455556666\"]"), true),
+        (with("except = [\"lab*\"]"), with("except = [\"444455556666\", \"labs\"]"), true),
+        // The same units, or one above.
+        (with("units = [\"Workloads\"]"), with("units = [\"ou-ab12-workload\"]"), true),
+        (with("units = [\"ou-ab12-prodprod\"]"), with("units = [\"Workloads\"]"), true),
+        (with("units = [\"Workloads/Prod\"]"), with("units = [\"r-ab12\"]"), true),
+    ] {
+        let known = flags(&before, &after, Some(&listed));
+        assert!(!known.is_empty() && known.iter().all(|(_, weaker)| !weaker), "{before} -> {after}: {known:?}");
+        // In doubt, it is weaker.
+        let unknown = flags(&before, &after, None);
+        assert_eq!(unknown.iter().any(|(_, weaker)| *weaker), needs_list, "{before} -> {after}: {unknown:?}");
+    }
+    // Weaker, whatever is known.
+    for (before, after) in [
+        (account("a", role), account("b", "role = \"other\"\n")),
+        (account("a", role), account("b", "")),
+        (account("a", role), account("a", "role = \"arn:aws:iam::444455556666:role/keyrota\"\n")),
+        (account("a", "region = \"eu-west-1\"\n"), account("b", "region = \"eu-west-2\"\n")),
+        (account("a", role), format!("[accounts.a]\nid = \"444455556666\"\n{role}")),
+        (with(""), with(&account("a", "role = \"keyrota\"\n"))),
+        (with(""), with(&account("a", "region = \"eu-west-2\"\n"))),
+        (with(&account("a", "")), with(&account("b", "region = \"eu-west-2\"\n"))),
+        // What joins later may be called so.
+        (with("except = [\"444455556666\"]"), with("except = [\"lab\"]")),
+        (with("except = [\"lab\", \"labs\"]"), with("except = [\"lab*\"]")),
+        (with("except = [\"lab\"]"), with("except = [\"777788889999\"]")),
+        (with("except = [\"lab\"]"), with("except = [\"999999999999\"]")),
+        // What is left out by the organisation, and declared no more.
+        (with(&format!("except = [\"shop\"]\n{}", account("a", role))), with("except = [\"shop\"]")),
+        // One of two units of a path, and what is below one of them.
+        (with("units = [\"ou-ab12-twintwin\"]"), with("units = [\"ou-ab12-twinagai\"]")),
+        (with("units = [\"Twin/Below\"]"), with("units = [\"ou-ab12-twintwin\"]")),
+        (with("units = [\"Workloads\"]"), with("units = [\"ou-ab12-prodprod\"]")),
+        (with(""), with("units = [\"r-zz99\"]")),
+    ] {
+        for known in [Some(&listed), None] {
+            let flags = flags(&before, &after, known);
+            assert!(flags.iter().any(|(_, weaker)| *weaker), "{before} -> {after}: {flags:?}");
+        }
+    }
+}
+
 /// Who delivers to GitHub no more has lost no setting that anybody wrote; one that was written is said.
 #[test]
 fn settings_that_nobody_wrote_are_no_difference() {
@@ -345,14 +441,14 @@ fn settings_that_nobody_wrote_are_no_difference() {
             let rule = format!("version = 1\n[[rotate]]\nusers = [\"ci\"]\nnotify = []\ndeliver = [{deliver}]\n");
             manifest(&[("keyrota.toml", &format!("version = 1\n{shared}\n")), ("team.toml", &rule)])
         };
-        changed_settings(&with(before), &with(after), now()).into_iter().map(|field| field.name).collect()
+        changed_settings(&with(before), &with(after), now(), None).into_iter().map(|field| field.name).collect()
     };
     assert_eq!(names("", "\"github:acme/payments\"", ""), [] as [&str; 0]);
     assert_eq!(names("", "", "\"github:acme/payments\""), [] as [&str; 0]);
     let shared = |text: &str| manifest(&[("keyrota.toml", &format!("version = 1\n{text}\n"))]);
     let table = shared("[deliver.github]\nurl = \"https://github.example.com/api/v3\"");
     for (before, after) in [(&table, &shared("")), (&shared(""), &table)] {
-        let fields = changed_settings(before, after, now());
+        let fields = changed_settings(before, after, now(), None);
         assert_eq!(fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>(), ["deliver.github.url"]);
         assert!(fields[0].weaker);
     }
@@ -364,7 +460,7 @@ fn a_template_is_shown_as_a_difference() {
     let with = |text: &str| manifest(&[shared, ("manifests/templates/deleted.en.jinja", text)]);
     let (none, one, other) =
         (manifest(&[shared]), with("Subject: Gone\n\nAsk us.\n"), with("Subject: Gone\n\nAsk someone.\n"));
-    let fields = changed_settings(&one, &other, now());
+    let fields = changed_settings(&one, &other, now(), None);
     let [field] = &fields[..] else { panic!("{fields:?}") };
     assert_eq!((field.name.as_str(), field.weaker), ("templates/deleted.en.jinja", false));
     let place = field.after.as_ref().and_then(|line| line.source.as_ref()).map(ToString::to_string);
@@ -375,8 +471,8 @@ fn a_template_is_shown_as_a_difference() {
     let diff = template_diff(&changed_templates(&none, &other));
     assert!(diff.contains("--- a/templates/deleted.en.jinja") && diff.contains("+Ask someone.\n"), "{diff}");
     assert_eq!(
-        changed_settings(&none, &other, now())[0].before.as_ref().map(|line| line.value.as_str()),
+        changed_settings(&none, &other, now(), None)[0].before.as_ref().map(|line| line.value.as_str()),
         Some("keyrota's own")
     );
-    assert!(changed_settings(&one, &one, now()).is_empty() && changed_templates(&one, &one).is_empty());
+    assert!(changed_settings(&one, &one, now(), None).is_empty() && changed_templates(&one, &one).is_empty());
 }

@@ -365,7 +365,9 @@ pub async fn carry_out<'a>(
     for account in &plan.accounts_unread {
         tracing::error!(account = account.id, name = account.name, error = account.error, "account not read");
     }
-    plan.warnings.iter().for_each(|warning| tracing::warn!(code = warning.code(), "{warning}"));
+    for warning in &plan.warnings {
+        tracing::warn!(code = warning.code(), account = warning.about().0.id, "{warning}");
+    }
     let exceeded: Vec<String> = planned.exceeded().iter().map(ToString::to_string).collect();
     if mode == Mode::Plan || !exceeded.is_empty() {
         measured(&planned, None);

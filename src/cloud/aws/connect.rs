@@ -197,10 +197,13 @@ impl Caller {
             return Err(ConnectError { problems: vec![Problem::of_caller(message, hint)] });
         }
         let entering = declared.iter().map(|(name, account)| async move {
-            let entered = self.in_time(connect_declared(self, name, account)).await.unwrap_or_else(|| {
-                let message = "not entered, for the time for that was over".to_owned();
-                let hint = "AWS refuses calls, or does not answer: the next run tries again".to_owned();
-                Err(NotEntered { message, hint, is_throttled: false })
+            let throttle = Throttle::new(self.settings.patience);
+            let entered = self.in_time(connect_declared(self, name, account, &throttle)).await.unwrap_or_else(|| {
+                let is_throttled = throttle.is_refusing();
+                let why =
+                    if is_throttled { "AWS has refused each call for coming too fast" } else { "AWS did not answer" };
+                let message = format!("not entered, for the time for that was over: {why}");
+                Err(NotEntered { message, hint: "the next run tries again".to_owned(), is_throttled })
             });
             entered.map_err(|NotEntered { message, hint, is_throttled }| Problem {
                 account: Some((name.clone(), account.source.clone())),
@@ -319,7 +322,12 @@ struct NotEntered {
 }
 
 /// The account, or what is wrong with it.
-async fn connect_declared(caller: &Caller, name: &str, declared: &DeclaredAccount) -> Result<Aws, NotEntered> {
+async fn connect_declared(
+    caller: &Caller,
+    name: &str,
+    declared: &DeclaredAccount,
+    throttle: &Throttle,
+) -> Result<Aws, NotEntered> {
     let Caller { identity, config, sts_config, .. } = caller;
     let config = match &declared.region {
         Some(region) => config.to_builder().region(Region::new(region.clone())).build(),
@@ -340,7 +348,10 @@ async fn connect_declared(caller: &Caller, name: &str, declared: &DeclaredAccoun
         false => format!("arn:{}:iam::{id}:role/{role}", partition(identity)),
     };
     let provider = config.credentials_provider().expect("the loader always sets a chain of providers");
-    let role_provider = AssumeRoleProvider::builder(&arn).session_name("keyrota").configure(sts_config);
+    // What the SDK tries again by itself within one call, nobody knows of: what is refused comes back to the queue soon.
+    let soon = retries(&caller.settings).with_max_attempts(caller.settings.attempts.min(2));
+    let entering = sts_config.to_builder().retry_config(soon).build();
+    let role_provider = AssumeRoleProvider::builder(&arn).session_name("keyrota").configure(&entering);
     let role_provider = match &declared.external_id {
         Some(external_id) => role_provider.external_id(external_id),
         None => role_provider,
@@ -348,8 +359,7 @@ async fn connect_declared(caller: &Caller, name: &str, declared: &DeclaredAccoun
     let role_provider = role_provider.build_from_provider(provider).await;
     let role_provider = SharedCredentialsProvider::new(role_provider);
     let sts_config = sts_config.to_builder().credentials_provider(role_provider.clone()).build();
-    let throttle = Throttle::new(caller.settings.patience);
-    match identify(&sts(&sts_config, &Meter::default()), &throttle).await {
+    match identify(&sts(&sts_config, &Meter::default()), throttle).await {
         Ok(assumed) if assumed.account == *id => {
             let config = config.to_builder().credentials_provider(role_provider).build();
             Ok(Aws::new(&assumed, Some(name), &config, caller).with_membership(declared))
@@ -380,6 +390,15 @@ async fn connect_declared(caller: &Caller, name: &str, declared: &DeclaredAccoun
                     identity.arn
                 ),
                 _ => caller.origin.hint(&failure, config.region().map(AsRef::as_ref).unwrap_or_default()),
+            };
+            // STS says the same of a role that is not there and of an account that is closed.
+            let hint = match (failure.kind, declared.membership.is_some()) {
+                (ErrorKind::Denied, true) => {
+                    format!(
+                        "{hint}; or the account has been closed, or has left the organisation, since that was listed"
+                    )
+                }
+                _ => hint,
             };
             let message = format!("role {arn} could not be assumed: {}", failure.message);
             Err(NotEntered { message, hint, is_throttled: failure.kind == ErrorKind::Throttled })

@@ -204,10 +204,10 @@ impl Sandbox {
         let own_key = written.called_with.as_ref();
         own_key.map_or(Ok(()), |own_key| reader.check(own_key, rules::key_id))?;
         let own_key = own_key.map(|own_key| KeyId::new(own_key.get_ref()));
-        let seat = reader.seat(&written)?;
+        let (seat, has_no_region) = (reader.seat(&written)?, written.region.is_none());
         let world = reader.world(written)?;
         let mut sandbox = Self::new(account, world).called_with(own_key).seated(seat);
-        sandbox.header = Arc::from(header(text));
+        (sandbox.header, sandbox.has_no_region) = (Arc::from(header(text)), has_no_region);
         Ok(sandbox)
     }
 }

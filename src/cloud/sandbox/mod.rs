@@ -7,7 +7,7 @@
 //! ```toml
 //! now = 2026-11-23T08:00:00Z          # optional: pins the clock
 //! account = "111122223333"
-//! region = "eu-west-1"                # default "us-east-1"
+//! region = "eu-west-1"                # default: that of the manifests, else "us-east-1"
 //! partition = "aws"                   # default
 //! refuse-mail-to = ["gone@example.com"]   # optional: addresses that SES refuses; `sns:ARN`, `slack:NAME`, and event buses likewise
 //! refuse-delivery-to = ["github:acme/x"]  # optional: places of GitHub that keyrota may not write to
@@ -119,6 +119,8 @@ pub struct Sandbox {
     account: Arc<Account>,
     /// Where an organisation has it.
     seat: Arc<Seat>,
+    /// Whether its file leaves the region to the manifests.
+    has_no_region: bool,
     /// The comments that the file starts with.
     header: Arc<str>,
     /// The access key with which keyrota calls, if it is one of a user.
@@ -343,7 +345,8 @@ impl Sandbox {
     pub fn new(account: Account, world: World) -> Self {
         let clock = world.now;
         let state = Mutex::new(State { world: Located::new(world), clock });
-        Self { account: Arc::new(account), seat: Arc::default(), header: Arc::from(""), own_key: None, state }
+        let (account, header) = (Arc::new(account), Arc::from(""));
+        Self { account, seat: Arc::default(), has_no_region: false, header, own_key: None, state }
     }
 
     /// The same account, called with this access key.
@@ -414,6 +417,7 @@ impl Clone for Sandbox {
         Self {
             account: Arc::clone(&self.account),
             seat: Arc::clone(&self.seat),
+            has_no_region: self.has_no_region,
             header: Arc::clone(&self.header),
             own_key: self.own_key.clone(),
             state: Mutex::new(self.state().clone()),

@@ -41,6 +41,15 @@ impl Sandbox {
         self
     }
 
+    /// The same account with its secrets in the region that the manifests give it, where its file names none.
+    #[must_use]
+    pub fn in_region(mut self, region: Option<&str>) -> Self {
+        if let Some(region) = region.filter(|_| self.has_no_region) {
+            region.clone_into(&mut Arc::make_mut(&mut self.account).region);
+        }
+        self
+    }
+
     /// Why the account can't be entered, where its file says so.
     pub fn refuses(&self) -> Option<&str> {
         self.seat.refuses.as_deref()

@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::inventory::UnreadAccount;
+
 pub use self::figures::{AgeClass, Calendar, CalendarDay, Late, Oldest, OldestDay};
 pub use self::happened::{ChangeRow, Happened, MailRow, RunRow};
 pub use self::rows::{Exception, KeyRow, KeyStatus, LastUseFacts, NextStep, Place, Told, ToldTo, UnmanagedRow};
@@ -105,7 +107,7 @@ pub struct Completeness {
     pub complete: bool,
     /// Accounts that could not be entered or listed: no row tells of their keys.
     pub accounts_unread: Vec<Unread>,
-    /// Accounts that the manifests declare and that the report was not made for.
+    /// Accounts of the manifests that the report was not made for.
     pub accounts_left_out: Vec<AccountName>,
     /// Users in scope of whom something could not be read.
     pub unreadable: Vec<Unread>,
@@ -113,7 +115,7 @@ pub struct Completeness {
     pub unmanaged_unread: Vec<Unread>,
 }
 
-/// A declared account.
+/// An account that is left out.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct AccountName {
@@ -121,6 +123,17 @@ pub struct AccountName {
     pub account: String,
     /// The name that the manifests give it.
     pub account_name: String,
+    /// Why nobody looks there; absent where a single simulated account is looked at, and the manifests declare others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl AccountName {
+    /// One that nobody looks at; `None`: it has no id or no name.
+    pub(super) fn of(left_out: &UnreadAccount) -> Option<Self> {
+        let UnreadAccount { id, name, error, .. } = left_out;
+        Some(Self { account: id.clone()?, account_name: name.clone()?, reason: Some(error.clone()) })
+    }
 }
 
 /// One of them.

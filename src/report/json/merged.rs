@@ -1,7 +1,8 @@
 //! The reports of single accounts, made one: what a run over all of them at once would have written.
 
 use std::{
-    collections::BTreeMap,
+    borrow::Cow,
+    collections::{BTreeMap, HashSet},
     io::{self, Write},
 };
 
@@ -9,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
 use super::plan::unread;
-use crate::{inventory::UnreadAccount, spool::Spool, time::rfc3339};
+use crate::{inventory::UnreadAccount, spool::Spool, time::rfc3339, untrusted::printable};
 
 /// What the reports of single accounts do not say.
 pub struct Whole<'a> {
@@ -85,12 +86,59 @@ struct Part<'a> {
     deferred: Vec<&'a RawValue>,
 }
 
-/// Whether this is the report of one account.
+/// What a report tells of the changes that were tried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tried {
+    /// How many were.
+    pub tried: usize,
+    /// How many took effect.
+    pub done: usize,
+    /// Of those, how many made, stopped or deleted a key.
+    pub keys: usize,
+}
+
+/// Whom an entry of a list is about, as far as the lists have it.
+#[derive(Deserialize)]
+struct Entry<'a> {
+    #[serde(borrow)]
+    account: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    action: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    result: Option<Cow<'a, str>>,
+}
+
+/// Whether this is the report of one account, and of no other; and what it tells of what was tried.
 ///
 /// # Errors
-/// It is something else.
-pub fn check_part(report: &RawValue) -> Result<(), String> {
-    part(report).map(drop).map_err(|error| format!("its report is none: {error}"))
+/// It is something else, or says the same twice.
+pub fn check_part(report: &RawValue, account: &str) -> Result<Tried, String> {
+    let none = |error: serde_json::Error| format!("its report is none: {error}");
+    let Part { changes, waiting, unmanaged, accounts_unread, warnings, outcomes, deferred, .. } =
+        part(report).map_err(none)?;
+    let outcomes = outcomes.unwrap_or_default();
+    let lists = [&changes, &waiting, &unmanaged, &accounts_unread, &warnings, &outcomes, &deferred];
+    for item in lists.into_iter().flatten() {
+        let entry: Entry<'_> = serde_json::from_str(item.get()).map_err(none)?;
+        if entry.account.as_deref().is_some_and(|of| of != account) {
+            let of = entry.account.unwrap_or_default();
+            return Err(format!("a row of its report is about account {}", printable(&of)));
+        }
+    }
+    let mut seen = HashSet::new();
+    let mut all = Tried { tried: outcomes.len(), ..Tried::default() };
+    for outcome in outcomes {
+        // A run does nothing to a user twice.
+        if !seen.insert(outcome.get()) {
+            return Err("its report tells of one change twice".to_owned());
+        }
+        let Entry { action, result, .. } = serde_json::from_str(outcome.get()).map_err(none)?;
+        if result.as_deref() == Some("done") {
+            all.done += 1;
+            all.keys += usize::from(matches!(action.as_deref(), Some("create" | "deactivate" | "delete")));
+        }
+    }
+    Ok(all)
 }
 
 fn part(report: &RawValue) -> serde_json::Result<Part<'_>> {

@@ -12,7 +12,7 @@ mod status;
 pub use self::forecast::{FORECAST, forecast, forecast_schema};
 pub use self::{
     change::diagnostic,
-    merged::{Merged, Whole, check_part},
+    merged::{Merged, Tried, Whole, check_part},
     plan::{accounts_of, mail, render, unread, value},
     rows::unmanaged_users,
     status::{status, status_of},

@@ -35,13 +35,13 @@ pub fn render(report: &Report<'_>, mask: bool) -> String {
         None => {
             page.push(&format!("### keyrota: {}{}\n\n", accounts_first(&groups), title_of_plan(plan)));
             page.push(&remarks(plan, &groups));
-            page.push(&deletions_of_plan(plan));
+            page.push(&deletions_of_plan(plan, &accounts));
             whole_plan(&mut page, plan, &accounts);
         }
         Some((since, Err(Broken(errors)))) => {
             page.push(&format!("### keyrota: {}{}\n\n", accounts_first(&groups), title_of_plan(plan)));
             page.push(&remarks(plan, &groups));
-            page.push(&deletions_of_plan(plan));
+            page.push(&deletions_of_plan(plan, &accounts));
             page.push(&format!(
                 "The manifests at {} have errors, so that this plan is compared with nothing:\n\n",
                 code(&since.to_string())
@@ -140,7 +140,7 @@ fn title_of_change(compared: &Compared, plan: &Plan) -> String {
 }
 
 fn whole_plan(page: &mut Page, plan: &Plan, accounts: &Accounts) {
-    page.push(&could_not_be_read(plan));
+    page.push(&could_not_be_read(plan, accounts));
     let mut changes: Vec<&Change> = plan.changes.iter().collect();
     changes.sort_by_key(|change| gravity(change));
     let mut waiting: Vec<&Waiting> = readable(&plan.waiting).collect();
@@ -179,7 +179,7 @@ pub fn comparison(
     }
     let later = compared.later().map(|run| (run.plan.as_of, run.comparison.beyond(now)));
     page.push(&deletions(&compared.deletions(), accounts));
-    page.push(&could_not_be_read(plan));
+    page.push(&could_not_be_read(plan, accounts));
 
     let weaker: Vec<&Field> = settings.iter().filter(|field| field.weaker).collect();
     let mut sections = vec![
@@ -229,17 +229,17 @@ fn compared_with(since: &Since<'_>, compared: &Compared) -> String {
 }
 
 /// How many could not be read, why, and who.
-fn could_not_be_read(plan: &Plan) -> String {
+fn could_not_be_read(plan: &Plan, accounts: &Accounts) -> String {
     let Some(sentence) = unknown(plan) else { return String::new() };
-    let users: Vec<String> = plan.unreadable().map(|waiting| code(&waiting.user)).collect();
+    let users: Vec<String> = plan.unreadable().map(|one| accounts.user(&one.account, &one.user)).collect();
     format!("**Not known:** {} {}\n\n", words(&sentence), named(&users))
 }
 
 /// Deletions can't be taken back: they are named before anything else.
-fn deletions_of_plan(plan: &Plan) -> String {
+fn deletions_of_plan(plan: &Plan, accounts: &Accounts) -> String {
     let of = |change: &Change| {
         let deleted = change.in_run().filter(|(verb, _)| *verb == Verb::Delete);
-        let user = code(&change.user);
+        let user = accounts.user(&change.account, &change.user);
         deleted.map(|(_, key)| format!("{} of {user}", key_words(&key, false))).collect::<Vec<_>>()
     };
     let all: Vec<String> = plan.changes.iter().flat_map(of).collect();

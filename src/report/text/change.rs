@@ -2,9 +2,12 @@
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
+use chrono::{DateTime, Utc};
+
 use super::{
+    grouped::{Accounts, UserLine, few},
     plan,
-    words::{BOLD, DIM, GREEN, RED, YELLOW, about, aligned, change_line, day, unread, waiting_line},
+    words::{BOLD, DIM, GREEN, RED, YELLOW, about, aligned, change_line, day, waiting_line},
 };
 use crate::{
     diff::{
@@ -12,7 +15,6 @@ use crate::{
         review::{Broken, Compared},
     },
     explain::Line,
-    inventory::Account,
     plan::{Change, Plan, Verb, Waiting},
     report::{accounts::Groups, model::Since, roster_diff::template_diff},
     untrusted::printable,
@@ -47,50 +49,44 @@ fn comparison(since: &Since<'_>, compared: &Compared, plan: &Plan) -> String {
     let Compared { now, settings, templates, next_run: _ } = compared;
     let later = compared.later().map(|run| (run.plan.as_of, run.comparison.beyond(now)));
     let groups = Groups::of(plan);
-    // Of several accounts, each line says of which it is.
-    let located = |account: &Account, line: String| match groups.count() {
-        0 | 1 => line,
-        _ => line.replacen('\t', &format!(" in {}\t", printable(&account.short_name())), 1),
-    };
-    let section = |title: &str, lines: Vec<String>| section(title, few(lines, groups.are_many()).into_iter());
+    // Those that the change leaves out as well: who leaves the scope is in them.
+    let left = now.left.iter().map(|member| member.account.id.as_str());
+    let read = groups.all.iter().map(|group| group.account.id.as_str());
+    let accounts = Accounts::of(read.chain(left).collect::<BTreeSet<_>>().len() + groups.unread);
+    let section = |title: &str, lines: Vec<UserLine<'_>>| section(title, accounts.lines(lines).into_iter());
+    let plain_section = |title: &str, lines: Vec<String>| self::section(title, lines.into_iter());
     let mut out = plan::accounts_line(&groups) + &headline(&since.to_string(), compared) + "\n";
-    let change = |change: &Change| located(&change.account, change_line(change));
-    let plain = |change: &Change| located(&change.account, plain_line(change));
-    let waiting = |waiting: &Waiting| located(&waiting.account, waiting_line(waiting, plan.as_of));
-    let changed = |changed: &Changed| -> Vec<String> {
-        let mut lines = changed_lines(changed);
-        if let Some(first) = lines.first_mut() {
-            *first = located(&changed.account, std::mem::take(first));
-        }
-        lines
+    let fields = |is_weaker: bool| -> Vec<UserLine<'_>> {
+        let changed = now.changed.iter().filter(|changed| changed.weaker.is_empty() != is_weaker);
+        changed.flat_map(|changed| changed_lines(changed, accounts)).collect()
     };
-    out += &section("Deletes for good:", compared.deletions().iter().map(deletion_line).collect());
-    let weaker = now.changed.iter().filter(|changed| !changed.weaker.is_empty());
-    out += &section("Leave the scope:", now.left.iter().map(|user| member_line('-', user)).collect());
-    out += &section("Weaker policy:", weaker.flat_map(changed).collect());
+    let members = |glyph: char, members: &'_ [Member]| -> Vec<String> {
+        accounts.lines(members.iter().map(|member| member_line(glyph, member, accounts)).collect())
+    };
+    let deletions = compared.deletions();
+    let deletions: Vec<String> = deletions.iter().map(deletion_line).collect();
+    out += &plain_section("Deletes for good:", if accounts == Accounts::Many { few(deletions) } else { deletions });
+    out += &plain_section("Leave the scope:", members('-', &now.left));
+    out += &section("Weaker policy:", fields(true));
     let settings_lines = |weaker: bool| -> Vec<String> {
         settings.iter().filter(|field| field.weaker == weaker).map(|field| field_line("", field)).collect()
     };
-    out += &section("Weaker settings:", settings_lines(true));
-    out += &section("Caused by this change:", effects(now, &located).collect());
-    out += &section("No longer planned:", now.averted.iter().map(plain).collect());
+    out += &plain_section("Weaker settings:", settings_lines(true));
+    out += &section("Caused by this change:", effects(now));
+    out += &section("No longer planned:", now.averted.iter().map(plain_line).collect());
     if let Some((at, beyond)) = &later {
         let at = at.format("%Y-%m-%d %H:%M");
-        out += &section(&format!("Caused by the next scheduled run, {at} UTC:"), effects(beyond, &located).collect());
-        out += &section(&format!("No longer planned by then, {at} UTC:"), beyond.averted.iter().map(plain).collect());
+        out += &section(&format!("Caused by the next scheduled run, {at} UTC:"), effects(beyond));
+        let averted = beyond.averted.iter().map(plain_line).collect();
+        out += &section(&format!("No longer planned by then, {at} UTC:"), averted);
     }
-    let other = now.changed.iter().filter(|changed| changed.weaker.is_empty());
-    out += &section("Enter the scope:", now.entered.iter().map(|user| member_line('+', user)).collect());
-    out += &section("Other policy:", other.flat_map(changed).collect());
-    out += &section("Other settings:", settings_lines(false));
-    out += &section("Templates of mails:", bounded(&template_diff(templates)));
-    out += &section("Pending anyway:", now.pending.iter().map(change).collect());
-    out += &section("Waiting anyway:", now.waiting.iter().map(waiting).collect());
-    out += &section("Could not be read:", plan.unreadable().map(waiting).collect());
-    let unread = unread(&plan.accounts_unread);
-    if !unread.is_empty() {
-        out += &format!("\n{}\n", unread.join("\n"));
-    }
+    out += &plain_section("Enter the scope:", members('+', &now.entered));
+    out += &section("Other policy:", fields(false));
+    out += &plain_section("Other settings:", settings_lines(false));
+    out += &plain_section("Templates of mails:", bounded(&template_diff(templates)));
+    out += &section("Pending anyway:", now.pending.iter().map(planned_line).collect());
+    out += &section("Waiting anyway:", now.waiting.iter().map(|waiting| waits_line(waiting, plan.as_of)).collect());
+    out += &section("Could not be read:", plan.unreadable().map(|waiting| waits_line(waiting, plan.as_of)).collect());
     let summary = plan::summary(plan);
     // A run now is calm; the change is not.
     let summary = match (summary.strip_prefix("No changes. "), compared.rescheduled()) {
@@ -101,6 +97,30 @@ fn comparison(since: &Since<'_>, compared: &Compared, plan: &Plan) -> String {
         _ => summary,
     };
     out + "\n" + &plan::remarks(plan) + &summary + "\n"
+}
+
+/// A change, as a plan shows it.
+fn planned_line(change: &Change) -> UserLine<'_> {
+    UserLine::new(&change.account, &change.user, kind_of_change(change), change_line(change))
+}
+
+/// Who waits, as a plan shows it.
+fn waits_line(waiting: &Waiting, now: DateTime<Utc>) -> UserLine<'_> {
+    UserLine::new(&waiting.account, &waiting.user, kind_of_wait(waiting), waiting_line(waiting, now))
+}
+
+/// What is done and why, and what follows, whenever that is and to whichever key.
+fn kind_of_change(change: &Change) -> String {
+    let Change { action, reason, then, .. } = change;
+    let steps = std::iter::once(action.verb()).chain(then.iter().map(|step| step.verb));
+    steps.fold(reason.code().to_owned(), |kind, verb| kind + " " + verb.as_str())
+}
+
+/// What is waited for, and what follows. A key that is too old meanwhile is another matter.
+fn kind_of_wait(waiting: &Waiting) -> String {
+    let Waiting { wait, then, overdue, .. } = waiting;
+    let overdue = if overdue.is_some() { " overdue" } else { "" };
+    then.iter().fold(wait.code().to_owned() + overdue, |kind, step| kind + " " + step.verb.as_str())
 }
 
 /// One line that a tired person can stop at.
@@ -187,40 +207,28 @@ pub fn before_text(steps: &[Dated]) -> Option<String> {
     (!steps.is_empty()).then(|| format!("before: {}", steps.join(", ")))
 }
 
-fn effects<'a>(
-    comparison: &'a Comparison,
-    located: &'a dyn Fn(&Account, String) -> String,
-) -> impl Iterator<Item = String> + 'a {
+fn effects(comparison: &Comparison) -> Vec<UserLine<'_>> {
     let with_before = |line: String, steps: &[Dated]| match before_text(steps) {
         Some(before) => format!("{line}; {DIM}{before}{DIM:#}"),
         None => line,
     };
-    let caused = move |Caused { change, before }: &Caused| {
-        with_before(located(&change.account, change_line(change)), &before.steps(comparison.at))
+    let after = |kind: String, steps: &[Dated]| {
+        steps.iter().fold(kind + " after", |kind, step| kind + " " + step.verb.as_str())
     };
-    let waits = move |wait: &CausedWait| {
-        let CausedWait { waiting, is_new: _, before } = wait;
+    let caused = comparison.caused.iter().map(|Caused { change, before }| {
+        let steps = before.steps(comparison.at);
+        let line = with_before(change_line(change), &steps);
+        UserLine::new(&change.account, &change.user, after(kind_of_change(change), &steps), line)
+    });
+    let waits = comparison.waits.iter().map(|CausedWait { waiting, is_new: _, before }| {
         let then: Vec<String> =
             waiting.then.iter().map(|step| format!("{} {}", step.verb, day(step.not_before))).collect();
         let then = if then.is_empty() { String::new() } else { format!("; {DIM}then {}{DIM:#}", then.join(", ")) };
-        with_before(
-            located(&waiting.account, waiting_line(waiting, comparison.at)) + &then,
-            &before.steps(comparison.at),
-        )
-    };
-    comparison.caused.iter().map(caused).chain(comparison.waits.iter().map(waits))
-}
-
-/// So many lines of a section are shown where there are many accounts.
-const MOST_SHOWN: usize = 200;
-
-/// The lines that are shown, and how many are not.
-fn few(mut lines: Vec<String>, are_many: bool) -> Vec<String> {
-    if are_many && lines.len() > MOST_SHOWN {
-        let more = lines.split_off(MOST_SHOWN).len();
-        lines.push(format!("  … {more} more lines: `--format json` has them all"));
-    }
-    lines
+        let steps = before.steps(comparison.at);
+        let line = with_before(waiting_line(waiting, comparison.at) + &then, &steps);
+        UserLine::new(&waiting.account, &waiting.user, after(kind_of_wait(waiting), &steps), line)
+    });
+    caused.chain(waits).collect()
 }
 
 fn section(title: &str, lines: impl Iterator<Item = String>) -> String {
@@ -236,26 +244,45 @@ fn deletion_line(deletion: &Deletion) -> String {
     format!("{RED}-{RED:#} {user}\t{account}\t{key}\t{when}\t{was}")
 }
 
-fn member_line(glyph: char, member: &Member) -> String {
+/// Of many accounts only those are named that stand for others.
+fn member_line(glyph: char, member: &Member, accounts: Accounts) -> UserLine<'_> {
     let Member { account, user, rule, policy: _, outlook } = member;
     let (style, next) = match glyph {
         '+' => (GREEN, outlook.to_string()),
         _ => (RED, format!("was: {outlook}")),
     };
-    let (user, account) = (printable(user), printable(&account.to_string()));
-    format!("{style}{glyph}{style:#} {user}\t{account}\t{next}\t{DIM}{rule}{DIM:#}")
+    let name = printable(user);
+    match accounts {
+        Accounts::Many => {
+            let line = format!("{style}{glyph}{style:#} {name}\t{next}\t{DIM}{rule}{DIM:#}");
+            UserLine::new(account, user, rule.to_string(), line)
+        }
+        Accounts::One | Accounts::Few => {
+            let account = printable(&account.to_string());
+            UserLine::more(format!("{style}{glyph}{style:#} {name}\t{account}\t{next}\t{DIM}{rule}{DIM:#}"))
+        }
+    }
 }
 
-fn changed_lines(changed: &Changed) -> Vec<String> {
-    let Changed { user, outlook_before, outlook_after, .. } = changed;
-    let user = printable(user);
-    let fields = changed.fields();
-    let mut lines: Vec<String> = Vec::new();
-    for (position, field) in fields.iter().enumerate() {
-        lines.push(field_line(if position == 0 { &user } else { "" }, field));
+/// The fields that differ. Of many accounts each is a line of its own: others have the same.
+fn changed_lines(changed: &Changed, accounts: Accounts) -> Vec<UserLine<'_>> {
+    let Changed { account, user, outlook_before, outlook_after, .. } = changed;
+    let name = printable(user);
+    let mut lines: Vec<UserLine<'_>> = Vec::new();
+    for field in &changed.fields() {
+        lines.push(match lines.is_empty() || accounts == Accounts::Many {
+            true => UserLine::new(account, user, field.name.clone(), field_line(&name, field)),
+            false => UserLine::more(field_line("", field)),
+        });
     }
     if outlook_before != outlook_after {
-        lines.push(format!("  \tnext\t{outlook_before} -> {outlook_after}"));
+        let next = format!("next\t{outlook_before} -> {outlook_after}");
+        lines.push(match accounts {
+            Accounts::Many => {
+                UserLine::new(account, user, "next".to_owned(), format!("{YELLOW}~{YELLOW:#} {name}\t{next}"))
+            }
+            Accounts::One | Accounts::Few => UserLine::more(format!("  \t{next}")),
+        });
     }
     lines
 }
@@ -278,8 +305,8 @@ fn bounded(text: &str) -> Vec<String> {
 }
 
 /// A change that is not made needs no dates.
-fn plain_line(change: &Change) -> String {
-    let key = about(change);
-    let verb = change.action.verb();
-    format!("  {}\t{verb}\t{key}\t{}", printable(&change.user), printable(&change.reason.to_string()))
+fn plain_line(change: &Change) -> UserLine<'_> {
+    let (key, verb) = (about(change), change.action.verb());
+    let line = format!("  {}\t{verb}\t{key}\t{}", printable(&change.user), printable(&change.reason.to_string()));
+    UserLine::new(&change.account, &change.user, kind_of_change(change), line)
 }

@@ -4,6 +4,7 @@ mod change;
 mod columns;
 mod excerpt;
 mod forecast;
+mod grouped;
 mod measure;
 mod plan;
 mod status;

@@ -10,11 +10,11 @@ use crate::{
     apply::{Applied, Failure, Outcome, Sent},
     counted::counted,
     events::EventsSent,
-    inventory::Account,
     notice::Channel,
     plan::{Change, Plan, Verb, WaitingOn},
     report::{
         accounts::{Group, Groups, Standing, warnings},
+        alike::AlikeGroup,
         model::{Counts, Report, result_word},
     },
     untrusted::printable,
@@ -25,7 +25,7 @@ pub fn plan(plan: &Plan) -> String {
     let groups = Groups::of(plan);
     let mut text = accounts_line(&groups);
     // Of many accounts, those where the same is stuck and nothing else are shown as one.
-    let mut stuck: Vec<(Vec<&Account>, String)> = Vec::new();
+    let mut stuck = Vec::new();
     for group in groups.shown() {
         let Group { account, changes, waiting, settled: _ } = group;
         if changes.is_empty() && waiting.is_empty() {
@@ -34,21 +34,18 @@ pub fn plan(plan: &Plan) -> String {
         let mut waiting = waiting.clone();
         waiting.sort_by_key(|waiting| waiting.overdue.is_none());
         let changes = changes.iter().copied().map(change_line);
-        let lines = aligned(changes.chain(waiting.into_iter().map(|waiting| waiting_line(waiting, plan.as_of))));
+        let lines = changes.chain(waiting.into_iter().map(|waiting| waiting_line(waiting, plan.as_of)));
         if groups.are_many() && group.standing() == Standing::Stuck {
-            match stuck.iter_mut().find(|(_, same)| *same == lines) {
-                Some((accounts, _)) => accounts.push(account),
-                None => stuck.push((vec![account], lines)),
-            }
+            stuck.push((*account, lines.collect::<Vec<_>>().join("\n"), account.name.as_deref()));
             continue;
         }
         text += &heading(account);
-        text += &lines;
+        text += &aligned(lines);
         text.push('\n');
     }
-    for (accounts, lines) in stuck {
-        text += &heading_of(&accounts);
-        text += &lines;
+    for (accounts, lines) in AlikeGroup::of(stuck).iter().flat_map(AlikeGroup::shown) {
+        text += &heading_of(&accounts.into_iter().copied().collect::<Vec<_>>());
+        text += &aligned(lines.lines().map(str::to_owned));
         text.push('\n');
     }
     text + &quiet_line(&groups) + &remarks(plan) + &summary(plan) + "\n"
@@ -216,7 +213,9 @@ pub fn known(plan: &Plan) -> Option<String> {
     let readable = plan.users() - counts.unreadable;
     if plan.changes.is_empty() {
         let next = plan.next_rotation().map_or_else(String::new, |(at, settled)| {
-            format!(", next rotation {} ({})", day(at), printable(&settled.user))
+            let are_many = plan.accounts.len() + plan.accounts_unread.len() > 1;
+            let user = settled.account.user_named(&settled.user, are_many);
+            format!(", next rotation {} ({})", day(at), printable(&user))
         });
         let waiting = waiting.map_or_else(String::new, |waiting| format!("{waiting}. "));
         return match counts.unreadable {

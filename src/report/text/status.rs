@@ -10,10 +10,11 @@ use super::{
 };
 use crate::{
     counted::counted,
-    inventory::{Inventory, Key, LastUse},
+    inventory::{Account, Inventory, Key, LastUse},
     plan::{Change, Viewpoint, WaitingOn},
     report::{
         accounts::{Groups, by_name},
+        alike::AlikeGroup,
         status::{AccountStatus, Row, UserStatus},
     },
     roster::Roster,
@@ -69,13 +70,23 @@ pub fn status_in_accounts(
     if !shown.is_empty() {
         let title = ["account", "key", "status", "age", "last used", "next"].join("\t");
         let title = format!("  {BOLD}{title}{BOLD:#}");
-        let lines = shown.iter().take(SHOWN).flat_map(|status| {
-            let name = printable(&status.roster.account.short_name());
+        // What is alike in many of them but for the keys is one row.
+        let rows = shown.iter().map(|status| {
             let users = status.users();
-            users.iter().flat_map(|user| status_lines(user, &name, viewpoint.at)).collect::<Vec<_>>()
+            let lines = users.iter().flat_map(|user| status_lines(user, "", viewpoint.at));
+            let account = &status.roster.account;
+            (account, lines.collect::<Vec<_>>().join("\n"), account.name.as_deref())
+        });
+        let groups = AlikeGroup::of(rows);
+        let rows: Vec<_> = groups.iter().flat_map(AlikeGroup::shown).collect();
+        let lines = rows.iter().take(SHOWN).flat_map(|(accounts, lines)| {
+            let who = named(accounts);
+            let line = move |line: &str| format!("  {who}{}", line.trim_start_matches(' '));
+            lines.lines().map(line).collect::<Vec<_>>()
         });
         text += &aligned(std::iter::once(title).chain(lines));
-        if let Some(more) = shown.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        let more: usize = rows.iter().skip(SHOWN).map(|(accounts, _)| accounts.len()).sum();
+        if more > 0 {
             let _ = writeln!(text, "  and {}, which `keyrota status` shows", counted(more, "more account"));
         }
         text.push('\n');
@@ -87,6 +98,21 @@ pub fn status_in_accounts(
         text += &(unknown + "\n");
     }
     text
+}
+
+/// An account, or how many with some of their names.
+fn named(accounts: &[&&Account]) -> String {
+    const NAMED: usize = 3;
+    let names =
+        |count: usize| accounts.iter().take(count).map(|account| account.short_name()).collect::<Vec<_>>().join(", ");
+    let more = match accounts.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    match accounts.len() {
+        1 => printable(&names(1)),
+        count => format!("{} ({}{more})", counted(count, "account"), printable(&names(NAMED))),
+    }
 }
 
 type Statuses<'s, 'a> = Vec<&'s AccountStatus<'a>>;

@@ -5,7 +5,7 @@ use keyrota::{
     apply::{Conditions, apply},
     capture::anonymize,
     cloud::sandbox::Sandbox,
-    diff::review::{AccountPair, review},
+    diff::review::{AccountPair, Accounts, review},
     export::terraform,
     inventory::Account,
     manifest::load_files,
@@ -144,7 +144,7 @@ fn a_review_sees_places_that_users_of_several_accounts_share() {
         .zip(["one", "two"])
         .map(|(cloud, name)| AccountPair { cloud, before: named(cloud, name), after: named(cloud, name) })
         .collect();
-    let reviewed = review(&pairs, &[], Ok(&base), &head, day(0).into(), None, &|_| {}).now_or_never();
+    let reviewed = review(Accounts::of(&pairs), Ok(&base), &head, day(0).into(), None, &|_| {}).now_or_never();
     let reviewed = reviewed.expect("the sandbox never waits").expect("read");
     let blocked: Vec<_> =
         reviewed.plan.waiting.iter().map(|wait| (wait.account.id.as_str(), wait.wait.code())).collect();
@@ -166,7 +166,7 @@ fn a_review_asks_no_other_github_than_the_one_before_the_change() {
         let faulty = Faulty { delivers: true, ..Faulty::new(&sandbox, None, |_, _| {}) };
         let own = keyrota::cloud::Reads::account(&sandbox).clone();
         let pairs = [AccountPair { cloud: &faulty, before: Some(own.clone()), after: Some(own) }];
-        let reviewed = review(&pairs, &[], base, &with(head), day(0).into(), None, &|_| {}).now_or_never();
+        let reviewed = review(Accounts::of(&pairs), base, &with(head), day(0).into(), None, &|_| {}).now_or_never();
         let reviewed = reviewed.expect("the sandbox never waits").expect("read");
         let warnings: Vec<String> = reviewed.plan.warnings.iter().map(ToString::to_string).collect();
         let calls = faulty.calls.take();

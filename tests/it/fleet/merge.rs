@@ -8,7 +8,7 @@ use keyrota::{
         Reads,
         sandbox::{IamUser, Sandbox, World},
     },
-    fleet::{AboutAttempt, Attempt, AttemptFailure, Listed, Merge, Merged, RunId},
+    fleet::{AboutAttempt, Attempt, AttemptFailure, Expected, Listed, Merge, Merged, RunId},
     inventory::{Account, Key, KeyId, LastUse, Membership, SmtpUse, Status, Unit},
     manifest::{self, Manifest},
     report::{Report, json},
@@ -88,10 +88,16 @@ async fn attempt(manifest: &Manifest, run: &RunId, cloud: Sandbox) -> Attempt {
     let membership = of.membership.as_deref().cloned();
     let listed = Listed { id: of.id.clone(), name: of.name.clone(), membership, ..Listed::default() };
     let (began, ended) = (now(), now());
-    let about = AboutAttempt { run, account: &listed, made: "made", manifests: "m", began, ended, commit: None };
+    let about = AboutAttempt { run, account: &listed, made: MADE, manifests: "m", began, ended, commit: None };
     let attempt = Attempt::new(&about, &planned, applied.as_ref(), failure);
     // As it is kept, and read again.
-    Attempt::parse(attempt.render().as_bytes(), run, &of.id, "made").expect("what was rendered")
+    Attempt::parse(attempt.render().as_bytes(), &expected(run, &of.id)).expect("what was rendered")
+}
+
+const MADE: &str = "20261123T080000000Z-1";
+
+fn expected<'a>(run: &'a RunId, account: &'a str) -> Expected<'a> {
+    Expected { run, account, made: MADE, manifests: "m", now: now() }
 }
 
 async fn merged(manifest: &Manifest, clouds: Vec<Sandbox>) -> Merged {
@@ -188,7 +194,20 @@ async fn a_history_is_in_order_of_time_whatever_order_accounts_come_in() {
         merge.add(vec![(tried, false)], now()).expect("room");
     }
     merge.add_lost(&Listed { id: id(7), ..Listed::default() }, "it was cut off", false).expect("room");
+    // What an earlier merge has told of is in the report alone.
+    merge.add_lost(&Listed { id: id(8), ..Listed::default() }, "it was cut off", true).expect("room");
     let merged = merge.finish(&manifest, now()).expect("room");
+    assert_eq!(merged.metrics.run.as_ref().and_then(|run| run.attempts_lost), Some(1));
+    assert!(!merged.verdict.has_failures(), "what was done there since, its last try tells");
+    let summary = Content::Digest(merged.summary.clone());
+    for (language, words) in
+        [(Language::English, "were lost"), (Language::Spanish, "se perdieron"), (Language::Portuguese, "se perderam")]
+    {
+        let (mail, error) = template::render(&Templates::default(), language, &summary);
+        let text = mail.text;
+        assert!(error.is_none() && text.contains(words) && text.contains(&id(7)) && !text.contains(&id(8)), "{text}");
+        assert!(mail.subject.contains("incomplet"), "{}", mail.subject);
+    }
     let mut text = Vec::new();
     merged.history.write(Vec::new(), &mut text).expect("memory");
     let text = String::from_utf8(text).expect("text");
@@ -212,4 +231,80 @@ async fn of_many_accounts_the_summary_names_fifty_and_counts_the_others() {
     let named = (0..60).filter(|number| text.contains(&id(*number))).count();
     assert_eq!(named, 50, "{text}");
     assert!(text.contains("and in 10 more accounts"), "{text}");
+}
+
+/// What is wrong with a result is found wherever it is: the rows of another account, a change that is told twice, another version of the
+/// manifests, another time.
+#[tokio::test(start_paused = true)]
+async fn a_result_that_does_not_agree_with_its_run_or_with_itself_is_none() {
+    let manifest = manifest("");
+    let run = RunId::new("r", Mode::Enforce).expect("a name");
+    let good: Value =
+        serde_json::from_str(&attempt(&manifest, &run, account(1, &[95, 95])).await.render()).expect("JSON");
+    let other: Value =
+        serde_json::from_str(&attempt(&manifest, &run, account(2, &[95, 95])).await.render()).expect("JSON");
+    let own = id(1);
+    let refused = |change: &dyn Fn(&mut Value)| {
+        let mut changed = good.clone();
+        change(&mut changed);
+        assert_ne!(changed, good);
+        Attempt::parse(changed.to_string().as_bytes(), &expected(&run, &own)).expect_err("it is none")
+    };
+    for part in ["changes", "waiting", "outcomes", "unmanaged", "warnings", "deferred"] {
+        let error = refused(&|it| {
+            let mut rows = it["done"]["report"][part].as_array().cloned().unwrap_or_default();
+            rows.push(json!({ "account": id(2), "user": "svc-000" }));
+            it["done"]["report"][part] = json!(rows);
+        });
+        assert!(error.contains(&id(2)), "{part}: {error}");
+    }
+    for part in ["standing", "digest-lines", "records"] {
+        let error = refused(&|it| it["done"][part] = other["done"][part].clone());
+        assert!(error.contains(&id(2)), "{part}: {error}");
+    }
+    let error = refused(&|it| it["done"]["digest"]["accounts"] = other["done"]["digest"]["accounts"].clone());
+    assert!(error.contains(&id(2)), "{error}");
+    let error = refused(&|it| it["done"]["report"] = other["done"]["report"].clone());
+    assert!(error.contains(&id(2)), "{error}");
+
+    let doubled = |it: &mut Value| {
+        let rows = it["done"]["report"]["outcomes"].as_array_mut().expect("a list");
+        let all = [&rows[..], &rows[..]].concat();
+        *rows = all;
+    };
+    assert!(refused(&doubled).contains("twice"));
+    for (what, change) in [
+        ("tried", &(|it: &mut Value| it["done"]["tried"] = json!(99)) as &dyn Fn(&mut Value)),
+        ("metrics", &|it: &mut Value| it["done"]["metrics"]["run"]["created"] = json!(99)),
+        ("digest", &|it: &mut Value| it["done"]["digest"]["created"] = json!(99)),
+        ("records", &|it: &mut Value| drop(it["done"]["records"].as_array_mut().expect("a list").remove(1))),
+        ("outcomes", &|it: &mut Value| drop(it["done"]["report"]["outcomes"].as_array_mut().expect("a list").pop())),
+    ] {
+        let error = refused(change);
+        assert!(error.contains("another part of it"), "{what}: {error}");
+    }
+
+    assert!(refused(&|it| it["manifests"] = json!("other")).contains("by the manifests other"));
+    for (field, time, why) in [
+        ("began", "2099-01-01T00:00:00Z", "its name says otherwise"),
+        ("began", "2026-11-22T08:00:00Z", "its name says otherwise"),
+        ("ended", "2026-11-23T07:00:00Z", "before it began"),
+        ("ended", "2099-01-01T00:00:00Z", "still to come"),
+    ] {
+        let error = refused(&|it| it[field] = json!(time));
+        assert!(error.contains(why), "{field} {time}: {error}");
+    }
+    // One whose name tells the same time is of the future all the same.
+    let mut later = good.clone();
+    for field in ["began", "ended"] {
+        later[field] = json!("2099-01-01T00:00:00Z");
+    }
+    later["made"] = json!("20990101T000000000Z-1");
+    let of_later = Expected { made: "20990101T000000000Z-1", ..expected(&run, &own) };
+    assert!(Attempt::parse(later.to_string().as_bytes(), &of_later).expect_err("it is none").contains("still to come"));
+    // Who could do nothing may have had other manifests: that is what it says.
+    let mut none = good.clone();
+    (none["manifests"], none["done"]) = (json!("other"), Value::Null);
+    none["failure"] = json!({ "kind": "ManifestsChanged", "message": "by two versions", "hint": null });
+    assert!(Attempt::parse(none.to_string().as_bytes(), &expected(&run, &own)).is_ok());
 }

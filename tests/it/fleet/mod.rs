@@ -8,6 +8,7 @@
 
 mod fits;
 mod machine;
+mod meanwhile;
 mod merge;
 mod setup;
 mod steps;

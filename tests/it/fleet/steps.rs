@@ -10,12 +10,16 @@ use std::{
 
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use chrono::{TimeDelta, Utc};
+use keyrota::fleet::Made;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
     emulator::{Fault, TestAccount, account},
-    support::runtime_api::{Failure, Function},
+    support::{
+        organizations::{Member, Organizations, State},
+        runtime_api::{Failure, Function},
+    },
 };
 
 const MANIFEST: &str = r#"
@@ -27,17 +31,41 @@ from = "security@example.com"
 digest = ["security@example.com"]
 "#;
 
+const FOUND: &str = "[organization]\nrole = \"keyrota\"\n";
+
 const RULE: &str = "version = 1\n[[rotate]]\nusers = [\"ci-*\"]\n";
 
 /// Three accounts, each with a user whose key is 95 days old: the function's own, and two with a role.
-struct Steps {
-    accounts: [TestAccount; 3],
-    package: TempDir,
-    function: Function,
+pub struct Steps {
+    pub accounts: [TestAccount; 3],
+    pub package: TempDir,
+    pub function: Function,
 }
 
 impl Steps {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
+        Self::with(|_| None).await.0
+    }
+
+    /// The same accounts, found by an organisation that the function's own manages.
+    pub async fn in_organization() -> (Self, Organizations) {
+        let (steps, organization) = Self::with(|accounts| {
+            let units = [("r-ab12".to_owned(), (None, "Root".to_owned()))].into();
+            let member = |account: &TestAccount, name: &str| {
+                let (name, unit) = (name.to_owned(), "r-ab12".to_owned());
+                (account.id.clone(), Member { name, unit, state: "ACTIVE", tags: Vec::new() })
+            };
+            let members = accounts.iter().zip(["a", "b", "c"]).map(|(account, name)| member(account, name));
+            let management = accounts[0].id.clone();
+            Some(Organizations::start(State { management, units, accounts: members.collect(), ..State::default() }))
+        })
+        .await;
+        (steps, organization.expect("it was made"))
+    }
+
+    async fn with(
+        organization_of: impl FnOnce(&[TestAccount; 3]) -> Option<Organizations>,
+    ) -> (Self, Option<Organizations>) {
         let accounts = [account(), account(), account()];
         let home = &accounts[0];
         home.allow_sender("security@example.com").await;
@@ -61,17 +89,22 @@ impl Steps {
             format!("[accounts.{}]\nid = \"{}\"\n{role}", ["a", "b", "c"][number], accounts[number].id)
         };
         let declared = [of(0, ""), of(1, "role = \"keyrota\"\n"), of(2, "role = \"keyrota\"\n")].concat();
-        fs::write(package.path().join("manifests/keyrota.toml"), format!("{MANIFEST}{declared}")).expect("written");
+        let organization = organization_of(&accounts);
+        if let Some(organization) = &organization {
+            environment.push(("AWS_ENDPOINT_URL_ORGANIZATIONS", organization.url.clone()));
+        }
+        let found = if organization.is_some() { FOUND } else { &declared };
+        fs::write(package.path().join("manifests/keyrota.toml"), format!("{MANIFEST}{found}")).expect("written");
         fs::write(package.path().join("manifests/rules.toml"), RULE).expect("written");
         let function = Function::start(env!("CARGO_BIN_EXE_bootstrap").as_ref(), package.path(), environment);
-        Self { accounts, package, function }
+        (Self { accounts, package, function }, organization)
     }
 
-    fn home(&self) -> &TestAccount {
+    pub fn home(&self) -> &TestAccount {
         &self.accounts[0]
     }
 
-    fn write(&self, manifest: &str, text: &str) {
+    pub fn write(&self, manifest: &str, text: &str) {
         fs::write(self.package.path().join("manifests").join(manifest), text).expect("written");
     }
 
@@ -84,12 +117,12 @@ impl Steps {
     }
 
     /// Lists the accounts, and tells how many are to be done.
-    fn list(&self, run: &str, mode: &str) -> Result<u64, Failure> {
+    pub fn list(&self, run: &str, mode: &str) -> Result<u64, Failure> {
         self.function.invoke(&Self::list_event(run, mode)).map(|answer| answer["todo"].as_u64().expect("a number"))
     }
 
     /// What the map hands to the function: the items of the last list.
-    async fn items(&self, run: &str, mode: &str) -> Vec<Value> {
+    pub async fn items(&self, run: &str, mode: &str) -> Vec<Value> {
         let names = self.objects("fleet", &format!("runs/{run}/{mode}/lists/")).await;
         let last = names.last().expect("a list");
         let items: Vec<Value> = serde_json::from_str(&self.object("fleet", last).await).expect("JSON");
@@ -98,7 +131,7 @@ impl Steps {
     }
 
     /// One account of the run.
-    async fn item(&self, run: &str, account: usize) -> Value {
+    pub async fn item(&self, run: &str, account: usize) -> Value {
         let items = self.items(run, "enforce").await;
         let is_it = |item: &Value| item["account"]["id"] == self.accounts[account].id;
         items.into_iter().find(is_it).expect("it is listed")
@@ -111,12 +144,12 @@ impl Steps {
         })
     }
 
-    fn merge(&self, run: &str, mode: &str) -> Result<Value, Failure> {
+    pub fn merge(&self, run: &str, mode: &str) -> Result<Value, Failure> {
         self.function.invoke(&Self::merge_event(run, mode))
     }
 
     /// All of it: the list, each account of it, and the merge.
-    async fn run(&self, run: &str, mode: &str) -> Result<Value, Failure> {
+    pub async fn run(&self, run: &str, mode: &str) -> Result<Value, Failure> {
         self.list(run, mode)?;
         for item in self.items(run, mode).await {
             // The map goes on, and the merge tells.
@@ -147,13 +180,13 @@ impl Steps {
         self.objects("fleet", &format!("runs/{run}/enforce/results/{}/", self.accounts[account].id)).await
     }
 
-    async fn report(&self, run: &str) -> Value {
+    pub async fn report(&self, run: &str) -> Value {
         let names = self.objects("fleet", &format!("runs/{run}/enforce/report/")).await;
         serde_json::from_str(&self.object("fleet", names.last().expect("a report")).await).expect("JSON")
     }
 
     /// How many keys of each account work.
-    async fn keys(&self) -> [usize; 3] {
+    pub async fn keys(&self) -> [usize; 3] {
         let mut all = [0; 3];
         for (count, account) in all.iter_mut().zip(&self.accounts) {
             let keys = account.iam().list_access_keys().user_name("ci-a").send().await.expect("keys");
@@ -199,6 +232,7 @@ async fn what_aws_throttles_is_named_so_that_it_is_tried_again() {
     // Of each service, in each step that calls it; of the account that is entered, where that is another one.
     for (service, fault, of, steps_of_run) in [
         ("STS", throttling("GetCallerIdentity"), 0, vec![("list", &list), ("account", &own), ("merge", &merge)]),
+        ("STS", throttling("AssumeRole"), 0, vec![("account", &far)]),
         ("IAM", throttling("GetAccountAuthorizationDetails"), 1, vec![("account", &far)]),
         ("IAM", throttling("ListAccessKeys"), 0, vec![("account", &own)]),
         (
@@ -251,14 +285,19 @@ async fn what_only_calls_itself_a_result_is_worked_off_again_and_told_of() {
     let c = steps.results("r", 2).await.pop().expect("a result");
     let other = text.replace("\"run\":\"r\"", "\"run\":\"q\"");
     let undone = text.replacen("\"failed\":[]", "\"failed\":[\"create ci-a: no\"]", 1);
+    let by_others = text.replacen("\"manifests\":\"", "\"manifests\":\"f", 1);
+    let began = text.split_once("\"began\":\"").and_then(|(_, rest)| rest.split_once('"')).expect("a time").0;
+    let to_come = text.replacen(began, "2099-01-01T00:00:00Z", 1);
     let of_c = steps.object("fleet", &c).await;
-    assert!(other != text && undone != text);
+    assert!([&other, &undone, &by_others, &to_come].into_iter().all(|garbage| *garbage != text));
     for (what, garbage) in [
         ("cut short", &text[..text.len() / 2]),
         ("empty", ""),
         ("of another run", &other),
         ("of another account", &of_c),
         ("not good", &undone),
+        ("by other manifests", &by_others),
+        ("of another time", &to_come),
     ] {
         steps.put(&good, garbage).await;
         assert_eq!(steps.list("r", "enforce").expect("a list"), 1, "{what}: it is to be done again");
@@ -357,6 +396,8 @@ async fn what_was_cut_off_is_told_wherever_it_was() {
     let lost = lost.expect("and that is said");
     assert!(lost["account"] == json!(steps.accounts[1].id), "{lost:#}");
     assert!(lost["message"].as_str().is_some_and(|text| text.contains("is in no report and no history")), "{lost:#}");
+    let summary = home.sent_mail().into_iter().rev().find(|mail| mail.text.contains("that were lost"));
+    assert!(summary.expect("the summary tells of it, too").text.contains(&steps.accounts[1].id));
     assert!(report["mail"].as_array().is_some_and(|mail| mail.iter().any(|one| one["kind"] == "digest")), "{report:#}");
     let summaries = home.sent_mail();
     assert!(!summaries.is_empty());
@@ -432,12 +473,15 @@ async fn one_that_is_done_has_the_last_word_beside_one_that_failed_later() {
     }
     // As if another execution had failed there after that.
     let made = failed.rsplit_once('/').and_then(|(_, file)| file.strip_suffix(".failed.json")).expect("a name");
-    let later = made.replacen("20", "30", 1);
-    let text = steps.object("fleet", &failed).await.replace(made, &later);
-    steps.put(&failed.replace(made, &later), &text).await;
+    let at = Utc::now() + TimeDelta::minutes(2);
+    let later = Made { at, by: "later".to_owned() }.to_string();
+    let mut text: Value = serde_json::from_str(&steps.object("fleet", &failed).await).expect("JSON");
+    (text["began"], text["ended"], text["made"]) = (json!(at), json!(at), json!(later));
+    steps.put(&failed.replace(made, &later), &text.to_string()).await;
     assert_eq!(steps.results("r", 1).await.len(), 3);
     steps.merge("r", "enforce").expect("it is done");
-    assert!(steps.report("r").await.get("accounts-unread").is_none());
+    let report = steps.report("r").await;
+    assert!(report.get("accounts-unread").is_none() && report.get("warnings").is_none(), "{report:#}");
     assert_eq!(steps.list("r", "enforce").expect("a list"), 0);
 }
 

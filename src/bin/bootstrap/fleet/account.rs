@@ -9,8 +9,8 @@ use keyrota::{
     },
     evidence,
     fleet::{
-        AboutAttempt, Attempt, AttemptFailure, Listed, Made, RunId, begun, evidence as evidence_name, made_of, result,
-        results,
+        AboutAttempt, Attempt, AttemptFailure, Expected, Listed, Made, RunId, begun, evidence as evidence_name,
+        made_of, result, results,
     },
     manifest::Manifest,
     run::{Mode, Run},
@@ -39,11 +39,18 @@ impl Fleet {
     ) -> Result<Value, Failure> {
         let Invocation { began, id, .. } = invocation;
         let bucket = self.bucket().await?;
+        // Whatever calls: only what the run has listed, as it did, is entered.
+        let lists = lists(bucket, run).await?;
+        let Some(list) = lists.iter().find(|list| list.accounts.iter().any(|listed| listed.is(&account))) else {
+            let message = format!("the run {run} has not listed the account {account} so");
+            return Err(Failure { kind: "BadEvent", message });
+        };
         let before = bucket.within(&format!("{}{}/", results(run), account.id)).names("").await.map_err(no_bucket)?;
         for name in before {
             let name = format!("{}/{name}", account.id);
             let Some((_, made, true)) = made_of(&name) else { continue };
-            match attempt_of(bucket, run, &account, &name, made, true).await? {
+            let expected = Expected { run, account: &account.id, made, manifests: &list.manifests, now: *began };
+            match attempt_of(bucket, &name, &expected, true).await? {
                 Ok(_) => {
                     tracing::info!(run = %run, account = account.id, "done already");
                     let run = run.to_string();
@@ -52,12 +59,7 @@ impl Fleet {
                 Err(error) => tracing::warn!(name, error, "no result: the account is done again"),
             }
         }
-        // Whatever calls: only what the run has listed, as it did, is entered.
-        let (lists, mut manifest) = (lists(bucket, run).await?, function.load(*began)?);
-        let Some(list) = lists.iter().find(|list| list.accounts.iter().any(|listed| listed.is(&account))) else {
-            let message = format!("the run {run} has not listed the account {account} so");
-            return Err(Failure { kind: "BadEvent", message });
-        };
+        let mut manifest = function.load(*began)?;
         // The merge sends one for all accounts.
         manifest.mail.digest.clear();
         let made = Made { at: *began, by: id.clone() };

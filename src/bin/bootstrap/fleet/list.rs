@@ -3,10 +3,11 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt, stream};
 use keyrota::{
     cloud::{Archive, aws::Bucket},
-    fleet::{Listed, Made, RunAccounts, RunId, accounts, list, made_of, render_list, results},
+    fleet::{Expected, Listed, Made, RunAccounts, RunId, accounts, list, made_of, render_list, results},
 };
 use serde_json::{Value, json};
 
@@ -46,7 +47,7 @@ impl Fleet {
         all.iter_mut().for_each(|account| account.unread_since = workload.unread_since(&account.id));
         let ids: Vec<&str> = all.iter().map(|account| account.id.as_str()).collect();
         let in_order: Vec<Listed> = workload.order(&ids, *now).into_iter().map(|place| all[place].clone()).collect();
-        let done = done(bucket, run, &all).await?;
+        let done = done(bucket, run, &all, &manifest.fingerprint, *now).await?;
         let to_do: Vec<Listed> = in_order.into_iter().filter(|account| !done.contains(&account.id)).collect();
         let made = Made { at: *now, by: id.clone() };
         let (count, left) = (all.len(), to_do.len());
@@ -62,12 +63,19 @@ impl Fleet {
 }
 
 /// The accounts that the run has done. What only calls itself a result is none: that account is done again.
-async fn done(bucket: &Bucket, run: &RunId, all: &[Listed]) -> Result<BTreeSet<String>, Failure> {
+async fn done(
+    bucket: &Bucket,
+    run: &RunId,
+    all: &[Listed],
+    manifests: &str,
+    now: DateTime<Utc>,
+) -> Result<BTreeSet<String>, Failure> {
     let names = bucket.within(&results(run)).names("").await.map_err(no_bucket)?;
     let looking = names.iter().filter_map(|name| {
         let (id, made, is_good) = made_of(name)?;
         let account = all.iter().find(|account| account.id == id).filter(|_| is_good)?;
-        Some(async move { Ok::<_, Failure>((account, name, attempt(bucket, run, account, name, made, true).await?)) })
+        let expected = Expected { run, account: id, made, manifests, now };
+        Some(async move { Ok::<_, Failure>((account, name, attempt(bucket, name, &expected, true).await?)) })
     });
     let looking = stream::iter(looking.collect::<Vec<_>>()).buffered(AT_A_TIME);
     let is_done = |(account, name, attempt): (&Listed, &String, Result<_, String>)| match attempt {

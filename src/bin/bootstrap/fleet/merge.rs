@@ -15,7 +15,7 @@ use keyrota::{
     },
     evidence::{Merging, Part, merge as merge_reports},
     fleet::{
-        Attempt, History, Listed, Made, Merge, Merged, RunAccounts, RunId, begun, begun_by, causes,
+        Attempt, Expected, History, Listed, Made, Merge, Merged, RunAccounts, RunId, begun, begun_by, causes,
         evidence as evidence_name, made_of, map, merged as merged_below, reports, results,
     },
     history::{file_name, mail_record},
@@ -34,7 +34,7 @@ use crate::{
     event::After,
     evidence::Evidence,
     failure::Failure,
-    function::{Function, Invocation, TO_RECORD, failure, in_millis, log_mail, sign_in},
+    function::{Function, Invocation, TO_RECORD, failure, find, in_millis, log_mail, sign_in},
     store::Memory,
 };
 
@@ -122,7 +122,16 @@ impl Fleet {
         // What was not told before is a history of its own.
         let name = if before == 0 { run.to_string() } else { format!("{}of{run}", before + 1) };
         let mut merge = Merge::new(&name, mode, memory.workload(*now).await);
-        let reading = self.add_all(run, &all, &told.told, stopped.as_deref(), *now, &mut merge).await?;
+        let tries = self.tries(run).await?;
+        let of = Adding {
+            run,
+            manifests: lists.last().map(|list| list.manifests.as_str()).unwrap_or_default(),
+            told: &told.told,
+            stopped: stopped.as_deref(),
+            gone: &self.gone(&manifest, &all, &tries, invocation).await,
+            now: *now,
+        };
+        let reading = self.add_all(&of, &all, tries, &mut merge).await?;
         let merged = merge.finish(&manifest, Utc::now()).map_err(|error| no_room(&error))?;
         measure(&function.namespace, *now, &merged);
         let sent = self.tell(&manifest, mode, caller, &merged, invocation).await;
@@ -159,15 +168,13 @@ impl Fleet {
     /// Adds all accounts to the merge, one after the other.
     async fn add_all(
         &self,
-        run: &RunId,
+        of: &Adding<'_>,
         all: &[Listed],
-        told: &BTreeSet<String>,
-        stopped: Option<&str>,
-        now: DateTime<Utc>,
+        mut tries: BTreeMap<String, Tries>,
         merge: &mut Merge,
     ) -> Result<Added, Failure> {
+        let Adding { run, told, stopped, gone, now, .. } = *of;
         let bucket = self.bucket().await?;
-        let mut tries = self.tries(run).await?;
         let mut begun = begun_in(bucket, run).await?;
         let causes = why(bucket, run).await;
         let mut added = Added::default();
@@ -177,7 +184,7 @@ impl Fleet {
             async move {
                 let lost: Vec<String> =
                     begun.into_iter().filter(|by| !tries.iter().any(|(_, made, _)| made == by)).collect();
-                (account, lost, read(bucket, run, account, tries).await)
+                (account, lost, read(bucket, of, account, tries).await)
             }
         });
         let mut reading = stream::iter(reading.collect::<Vec<_>>()).buffered(AT_A_TIME);
@@ -186,7 +193,7 @@ impl Fleet {
                 Ok(tried) => tried,
                 Err(failure) if failure.is_throttled() => return Err(failure),
                 Err(Failure { message, .. }) => {
-                    merge.add_missing(account, &message, now);
+                    merge.add_missing(account, &message, AGAIN, now);
                     continue;
                 }
             };
@@ -205,21 +212,61 @@ impl Fleet {
             if attempts.is_empty() {
                 let unusable = unusable.first().map(|(name, error)| unusable_result(name, error));
                 let cause = unusable.as_deref().or(causes.get(&account.id).map(String::as_str)).or(stopped);
-                merge.add_missing(account, cause.unwrap_or(NO_CAUSE), now);
+                let hint = if gone.contains_key(&account.id) { ANEW } else { AGAIN };
+                merge.add_missing(account, &since(gone, account, cause.unwrap_or(NO_CAUSE)), hint, now);
                 continue;
             }
             let known = attempts.iter().rev().find(|(_, attempt)| attempt.done.is_some());
             added.last.extend(known.map(|(_, attempt)| (account.clone(), attempt.made.clone())));
             attempts.iter().for_each(|(name, _)| added.tell(name.clone(), told));
-            let tries = attempts.into_iter().map(|(name, attempt)| (attempt, told.contains(&name)));
+            let tries = attempts.into_iter().map(|(name, mut attempt)| {
+                let failure = attempt.failure.as_mut().filter(|_| attempt.done.is_none());
+                if let Some(failure) = failure.filter(|_| gone.contains_key(&account.id)) {
+                    (failure.message, failure.hint) = (since(gone, account, &failure.message), Some(ANEW.to_owned()));
+                }
+                (attempt, told.contains(&name))
+            });
             merge.add(tries.collect(), now).map_err(|error| no_room(&error))?;
         }
         drop(reading);
         for id in tries.into_keys() {
             let account = Listed { id, ..Listed::default() };
-            merge.add_missing(&account, "there is one, of an account that the run has not listed", now);
+            merge.add_missing(&account, "there is one, of an account that the run has not listed", AGAIN, now);
         }
         Ok(added)
+    }
+
+    /// What AWS Organizations says by now of accounts that it had when the run listed them and that nobody could read: they may have
+    /// been closed meanwhile, and then the cause that an invocation was told is none. It is asked once, and only if there are any.
+    async fn gone(
+        &self,
+        manifest: &Manifest,
+        all: &[Listed],
+        tries: &BTreeMap<String, Tries>,
+        invocation: &Invocation,
+    ) -> BTreeMap<String, String> {
+        let is_done =
+            |account: &Listed| tries.get(&account.id).is_some_and(|all| all.iter().any(|(.., is_good)| *is_good));
+        let is_unread = |account: &&Listed| account.membership.is_some() && !is_done(account);
+        let unread: Vec<&Listed> = all.iter().filter(is_unread).collect();
+        if unread.is_empty() {
+            return BTreeMap::new();
+        }
+        let found = match find(manifest, invocation.enter_until()).await {
+            Ok((_, found)) => found,
+            Err(error) => {
+                tracing::warn!(error = error.message, "whether accounts have been closed meanwhile is not known");
+                return BTreeMap::new();
+            }
+        };
+        let is_there = |id: &str| found.accounts.iter().any(|(_, account)| account.id == id);
+        let left_out = found.left_out();
+        let state = |id: &str| {
+            let known = left_out.iter().chain(&found.outside).find(|one| one.id.as_deref() == Some(id));
+            known.map_or_else(|| "no more among the accounts that are looked at".to_owned(), |one| one.error.clone())
+        };
+        let gone = unread.into_iter().filter(|account| !is_there(&account.id));
+        gone.map(|account| (account.id.clone(), state(&account.id))).collect()
     }
 
     /// The results of all accounts, in order of time.
@@ -403,6 +450,21 @@ async fn add_report(evidence: &Evidence, name: &str, report: &keyrota::evidence:
     }
 }
 
+/// What a merge adds accounts with.
+#[derive(Clone, Copy)]
+struct Adding<'a> {
+    run: &'a RunId,
+    /// The fingerprint of the manifests that the run began with.
+    manifests: &'a str,
+    /// The objects that were told of before.
+    told: &'a BTreeSet<String>,
+    /// Why the map ended before its time, if it did.
+    stopped: Option<&'a str>,
+    /// What became of accounts since they were listed, by their ids.
+    gone: &'a BTreeMap<String, String>,
+    now: DateTime<Utc>,
+}
+
 /// What a merge has added.
 #[derive(Default)]
 struct Added {
@@ -417,6 +479,20 @@ impl Added {
         if !told.contains(&name) {
             self.told.insert(name);
         }
+    }
+}
+
+/// What to do about an account that has no result.
+const AGAIN: &str = "start the run again: it does only what is left";
+
+/// What to do about an account that is gone.
+const ANEW: &str = "nothing, if that was meant: the next run lists the accounts anew";
+
+/// Why an account could not be read, after what became of it since it was listed.
+fn since(gone: &BTreeMap<String, String>, account: &Listed, cause: &str) -> String {
+    match gone.get(&account.id) {
+        Some(state) => format!("since the run listed it, it is {state}: {cause}"),
+        None => cause.to_owned(),
     }
 }
 
@@ -439,10 +515,12 @@ fn listed(run: &RunId, lists: &[RunAccounts]) -> Result<Vec<Listed>, Failure> {
 ///
 /// # Errors
 /// It could not be read.
-async fn read(bucket: &Bucket, run: &RunId, account: &Listed, tries: Tries) -> Result<Tried, Failure> {
+async fn read(bucket: &Bucket, of: &Adding<'_>, account: &Listed, tries: Tries) -> Result<Tried, Failure> {
+    let Adding { run, manifests, now, .. } = *of;
     let (mut attempts, mut unusable) = (Vec::new(), Vec::new());
     for (name, made, is_good) in tries {
-        match attempt(bucket, run, account, &name, &made, is_good).await? {
+        let expected = Expected { run, account: &account.id, made: &made, manifests, now };
+        match attempt(bucket, &name, &expected, is_good).await? {
             Ok(attempt) => attempts.push((name, attempt)),
             Err(error) => unusable.push((name, error)),
         }

@@ -8,7 +8,7 @@ use std::{io, path::Path};
 
 use keyrota::{
     cloud::{Archive, ArchiveError, aws::Bucket},
-    fleet::{Attempt, Listed, RunAccounts, RunId, accounts, results},
+    fleet::{Attempt, Expected, RunAccounts, RunId, accounts, results},
     history::BadPlace,
 };
 
@@ -98,17 +98,15 @@ async fn lists(bucket: &Bucket, run: &RunId) -> Result<Vec<RunAccounts>, Failure
 /// What a result says.
 ///
 /// # Errors
-/// It could not be read; or, in words, it is none of this account and this invocation.
+/// It could not be read; or, in words, it is none of this account and this invocation, or does not agree with itself.
 async fn attempt(
     bucket: &Bucket,
-    run: &RunId,
-    listed: &Listed,
     name: &str,
-    made: &str,
+    expected: &Expected<'_>,
     is_good: bool,
 ) -> Result<Result<Attempt, String>, Failure> {
-    let text = bucket.within(&results(run)).content(name).await.map_err(no_bucket)?;
-    let attempt = Attempt::parse(&text, run, &listed.id, made).and_then(|attempt| match attempt.is_good() == is_good {
+    let text = bucket.within(&results(expected.run)).content(name).await.map_err(no_bucket)?;
+    let attempt = Attempt::parse(&text, expected).and_then(|attempt| match attempt.is_good() == is_good {
         true => Ok(attempt),
         false if is_good => Err("it is called done, and says that not everything was".to_owned()),
         false => Err("it is called failed, and says that nothing did".to_owned()),

@@ -10,7 +10,7 @@ use crate::evidence::{
 
 #[derive(Serialize)]
 pub struct ExceptionView<'a> {
-    account: &'a str,
+    account: String,
     user: &'a str,
     reason: &'a str,
     until: String,
@@ -36,7 +36,7 @@ pub struct UnmanagedView<'a> {
 }
 
 pub fn exception<'a>(exception: &'a Exception, keys: &[KeyRow], names: &AccountNames<'_>) -> ExceptionView<'a> {
-    let Exception { account, user, reason, until, in_force, place: at, commit, author, authored, note, rows } =
+    let Exception { account: _, user, reason, until, in_force, place: at, commit, author, authored, note, rows } =
         exception;
     let state = match (in_force, rows.is_empty()) {
         (false, _) => "ended",
@@ -44,7 +44,7 @@ pub fn exception<'a>(exception: &'a Exception, keys: &[KeyRow], names: &AccountN
         (true, false) => "in force",
     };
     ExceptionView {
-        account: account.as_deref().unwrap_or("every account"),
+        account: names.exempted(exception).unwrap_or_else(|| "every account".to_owned()),
         user,
         reason,
         until: until.clone().unwrap_or_else(|| "no end".to_owned()),
