@@ -36,8 +36,9 @@ enum Form {
 }
 
 /// The operations that keyrota calls.
-const FORMS: [(&str, Form); 44] = [
+const FORMS: [(&str, Form); 45] = [
     ("GetCallerIdentity", Form::Xml(&["Account", "Arn"])),
+    ("AssumeRole", Form::Xml(&["Credentials"])),
     ("GetAccountAuthorizationDetails", Form::Xml(&["UserDetailList"])),
     ("ListUsers", Form::Xml(&["Users"])),
     ("ListUserTags", Form::Xml(&["Tags"])),

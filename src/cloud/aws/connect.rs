@@ -3,8 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use aws_config::{
-    AppName, BehaviorVersion, Region, SdkConfig, identity::IdentityCache, retry::RetryConfig, sts::AssumeRoleProvider,
-    timeout::TimeoutConfig,
+    AppName, BehaviorVersion, Region, SdkConfig, identity::IdentityCache, retry::RetryConfig, timeout::TimeoutConfig,
 };
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_iam::config::retry::RetryPartition;
@@ -23,6 +22,7 @@ use super::{
     origin::Origin,
     profile::{Choice, Fault, Profiles},
     retries::NotThrottled,
+    role::Role,
     settings::Settings,
     wire::wire,
 };
@@ -148,8 +148,8 @@ pub async fn sign_in(settings: &Settings, region: Option<&str>) -> Result<Caller
     let own_secrets = aws_sdk_secretsmanager::Client::from_conf(own_secrets.build());
     let patience = Patience { first_wait: settings.first_wait, longest_wait: settings.github_patience };
     let github = Arc::new(GitHub::new(settings.github.clone(), patience, own_secrets));
-    let settings = settings.clone();
-    Ok(Caller { identity, origin, config, sts_config, own_key, settings, mail, topics, channels, github })
+    let (settings, sts) = (settings.clone(), sts(&sts_config, &Meter::default()));
+    Ok(Caller { identity, origin, config, sts_config, sts, own_key, settings, mail, topics, channels, github })
 }
 
 /// So many accounts are entered at a time.
@@ -243,6 +243,8 @@ pub struct Caller {
     pub(super) config: SdkConfig,
     /// The same in the region whose STS is asked.
     sts_config: SdkConfig,
+    /// Assumes roles.
+    sts: aws_sdk_sts::Client,
     /// The access key that signs.
     own_key: Option<KeyId>,
     pub(super) settings: Settings,
@@ -347,17 +349,8 @@ async fn connect_declared(
         true => role.clone(),
         false => format!("arn:{}:iam::{id}:role/{role}", partition(identity)),
     };
-    let provider = config.credentials_provider().expect("the loader always sets a chain of providers");
-    // What the SDK tries again by itself within one call, nobody knows of: what is refused comes back to the queue soon.
-    let soon = retries(&caller.settings).with_max_attempts(caller.settings.attempts.min(2));
-    let entering = sts_config.to_builder().retry_config(soon).build();
-    let role_provider = AssumeRoleProvider::builder(&arn).session_name("keyrota").configure(&entering);
-    let role_provider = match &declared.external_id {
-        Some(external_id) => role_provider.external_id(external_id),
-        None => role_provider,
-    };
-    let role_provider = role_provider.build_from_provider(provider).await;
-    let role_provider = SharedCredentialsProvider::new(role_provider);
+    let role = Role { sts: caller.sts.clone(), arn: arn.clone(), external_id: declared.external_id.clone() };
+    let role_provider = SharedCredentialsProvider::new(role);
     let sts_config = sts_config.to_builder().credentials_provider(role_provider.clone()).build();
     match identify(&sts(&sts_config, &Meter::default()), throttle).await {
         Ok(assumed) if assumed.account == *id => {

@@ -21,6 +21,7 @@ mod probe;
 mod profile;
 mod read;
 mod retries;
+mod role;
 mod secrets;
 mod settings;
 mod webhook;
