@@ -221,6 +221,7 @@ impl<C: Values> Planned<'_, C> {
         let mut applied = self.sending(conditions, work).await;
         unread::note(accounts, plan, &applied, *extent).await;
         unread::note_unlisted(clouds, unlisted, plan.as_of, *extent).await;
+        unread::end_queues(accounts, plan, &applied, *extent).await;
         applied.deferred.extend(last.iter().map(|change| Deferred::new(change, Cause::Last)));
         before_mail(&applied);
         notify(accounts, plan, &mut applied, &manifest.mail, *mode == Mode::Enforce, conditions).await;

@@ -15,7 +15,7 @@ use self::actions::{Ahead, Halt, Memory, Remarks, Step, Stored};
 use crate::{
     cloud::Values,
     events::Happened,
-    inventory::{CallError, Destination, ErrorKind, Found, Inventory, KeyId, State},
+    inventory::{CallError, Destination, ErrorKind, Found, Inventory, KeyId, Known, State},
     mail::run_id,
     observe::fetch,
     plan::{Action, Change, Need, Next, Topic, Verb, next, placed, rest, simulate},
@@ -110,6 +110,16 @@ async fn settle(
     user_outcome: &mut UserOutcome,
 ) -> Result<(), Cause> {
     let UserOutcome { outcomes, state, .. } = user_outcome;
+    if state.ledger.known == Known::Provisional
+        && let Err(failure) = confirm(cloud, roster, entry, first, conditions, state).await?
+    {
+        let (change, at, result) = (first.clone(), (conditions.clock)(), Err(failure));
+        let outcome = Outcome { change, at, result, issued: None, notes: Vec::new(), told: Vec::new() };
+        (conditions.progress)(&outcome);
+        note(conditions, roster, entry, None, &outcome);
+        outcomes.push(outcome);
+        return Ok(());
+    }
     let mut change = first.clone();
     let mut memory = Memory::default();
     loop {
@@ -203,6 +213,34 @@ async fn settle(
             }
         };
     }
+}
+
+/// Reads the ledger that a plan knows from a listing alone, which may be older than what somebody has just done.
+///
+/// # Errors
+/// The outer: it can't be read, or the run is stopped. The inner: with what it says now, something else would come next.
+async fn confirm(
+    cloud: &impl Values,
+    roster: &Roster,
+    entry: &Entry,
+    first: &Change,
+    conditions: &Conditions<'_>,
+    state: &mut State,
+) -> Result<Result<(), Failure>, Cause> {
+    if !(conditions.may_start)() {
+        return Err(Cause::Stopped);
+    }
+    let (mut described, now) = (state.clone(), conditions.as_of);
+    fetch(cloud, entry, &mut described, Need::Ledger).await.map_err(Cause::Unread)?;
+    let is_same = matches!(
+        next(roster, entry, &placed(roster, entry, &described, now), now),
+        Next::Change(action, _) if action == first.action
+    );
+    if !is_same {
+        return Ok(Err(Failure::Stale("the user's secret has changed since it was listed".to_owned())));
+    }
+    *state = described;
+    Ok(Ok(()))
 }
 
 /// Why nobody could be told of a new key today: SES takes no more mail, and that is the only way to the owner. What is begun then

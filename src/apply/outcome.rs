@@ -96,7 +96,7 @@ impl Deferred {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Cause {
     /// The run was interrupted, or its time was over.
-    #[error("the run was stopped before its turn")]
+    #[error("the run was stopped before this was done")]
     Stopped,
     /// The time of the run was over in the middle of it. How far it came, the next run sees.
     #[error("the time of the run was over in the middle of it")]

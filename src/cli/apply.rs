@@ -159,7 +159,8 @@ async fn watch(interrupted: Arc<AtomicBool>, bar: ProgressBar) {
             std::process::exit(130);
         }
         interrupted.store(true, Ordering::Relaxed);
-        let text = "\nFinishing the changes under way and starting no others. Once more to stop at once.\n";
+        let text = "\nFinishing the changes under way and starting no others: seconds, or up to four minutes while AWS refuses calls.\n\
+                    Once more to stop at once; the next run carries on from there.\n";
         bar.suspend(|| {
             let _ = io::stderr().write_all(text.as_bytes());
         });

@@ -19,7 +19,7 @@ pub enum Exit {
     Failed = 5,
     /// The arguments make no sense.
     Usage = 64,
-    /// Ctrl-C, before anything was changed.
+    /// Ctrl-C, before anything was changed, or a second time.
     Interrupted = 130,
 }
 

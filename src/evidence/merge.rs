@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::{
@@ -15,7 +16,7 @@ use super::{
     },
     provenance::Provenance,
 };
-use crate::inventory::UnreadAccount;
+use crate::{clock, inventory::UnreadAccount, untrusted::printable};
 
 /// What is read back of a report, all of it but what follows from the rows.
 #[derive(Clone, Debug, Deserialize)]
@@ -23,6 +24,7 @@ use crate::inventory::UnreadAccount;
 pub struct Part {
     schema: String,
     as_of: String,
+    manifests: Manifests,
     accounts: Vec<AccountFacts>,
     completeness: Completeness,
     summary: Summary,
@@ -66,12 +68,26 @@ impl Part {
         Ok(part)
     }
 
-    /// Whether it is about this account, and about no other.
-    #[must_use]
-    pub fn is_of(&self, account: &str) -> bool {
+    /// That it is about this account and about no other, by these manifests, and that its time has come.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn check(&self, account: &str, manifests: &str, now: DateTime<Utc>) -> Result<(), String> {
+        let Completeness { accounts_unread, unreadable, unmanaged_unread, .. } = &self.completeness;
+        let unread = [accounts_unread, unreadable, unmanaged_unread].into_iter().flatten();
         let of_rows = self.keys.iter().map(|row| &row.account).chain(self.unmanaged.iter().map(|row| &row.account));
-        !self.accounts.is_empty()
-            && self.accounts.iter().map(|facts| &facts.account).chain(of_rows).all(|id| id == account)
+        let of_rows = of_rows.chain(unread.filter_map(|one| one.account.as_ref()));
+        let is_of_it = self.accounts.iter().map(|facts| &facts.account).chain(of_rows).all(|id| id == account);
+        if self.accounts.is_empty() || !is_of_it {
+            return Err("it is about another account".to_owned());
+        }
+        if self.manifests.fingerprint != manifests {
+            return Err(format!("it is by other manifests, {}", printable(&self.manifests.fingerprint)));
+        }
+        match self.as_of.parse::<DateTime<Utc>>() {
+            Ok(as_of) if as_of <= now + clock::TOLERANCE => Ok(()),
+            _ => Err(format!("it is as of {}, which is still to come", printable(&self.as_of))),
+        }
     }
 
     /// Tells of each row again what it is by each criterion: the verdicts have that the other way round.

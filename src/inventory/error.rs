@@ -84,7 +84,8 @@ impl fmt::Display for CallError {
             ErrorKind::Throttled => write!(f, "{operation} for {subject} is still throttled: {message}"),
             ErrorKind::OutOfTime => write!(f, "{subject} was not read: {message}"),
             ErrorKind::QuotaUsedUp => {
-                write!(f, "{operation} for {subject} failed, the daily quota of SES is used up: {message}")
+                // It is said of everyone who waits for it, and was answered to one.
+                write!(f, "{operation} failed, the daily quota of SES is used up: {message}")
             }
             ErrorKind::Malformed if is_write(operation) => {
                 write!(f, "could not tell whether {operation} for {subject} took effect: {message}")

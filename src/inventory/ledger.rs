@@ -1,16 +1,17 @@
 //! The ledger: the user's secret in Secrets Manager, with its version labels and tags. It is the only state that keyrota
 //! keeps, and this is the only file that knows how it is written. Values are read elsewhere, if at all.
 
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
 use super::{
     error::{CallError, ErrorKind},
     key::KeyId,
+    noted::{Held, KeyAt, Queue, Reminder, Rest, Undelivered, Unread, time},
     place::UNFINISHED,
 };
-use crate::{notice::Kind, time::rfc3339};
+use crate::time::rfc3339;
 
 /// Prefix of the secret-version id (`ClientRequestToken`) that stores an access key; the key's id follows.
 const VERSION_PREFIX: &str = "keyrota-1-access-key-";
@@ -40,7 +41,7 @@ pub const TAG_NEXT: &str = "keyrota:next";
 pub const TAG_UNREAD: &str = "keyrota:unread";
 /// Tag that names the keys that went because nobody used them, and were not replaced: what the secret hands out, and the last one.
 pub const TAG_UNUSED: &str = "keyrota:unused";
-/// Tag that says since when rotations of the account wait for their turn, on the secrets of those that had theirs (RFC 3339).
+/// Tag that says since when rotations of the account wait for their turn, on the secrets of those that had theirs: see [`Queue`].
 pub const TAG_QUEUE: &str = "keyrota:queue";
 /// Tag that names the key that every place of delivery has taken, and those places: `<key id>/<hash of the places>`.
 pub const TAG_DELIVERED: &str = "keyrota:delivered";
@@ -68,12 +69,6 @@ pub const INTENT: &[&str] = &[TAG_INTENT];
 pub const UNREAD: &[&str] = &[TAG_UNREAD];
 /// What says that a deactivation took place.
 pub const DEACTIVATED: &[&str] = &[TAG_DEACTIVATED];
-
-/// So much of a place's name goes into a tag of 256 characters, beside the rest.
-const MOST_OF_PLACE: usize = 160;
-
-/// The end of a [`Rest`] that a rotation ends.
-const BEGINS: &str = "/begins";
 
 /// A secret as `ListSecrets` and `DescribeSecret` tell of it; its value is never read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,8 +124,8 @@ impl SecretRecord {
     }
 
     /// Since when rotations wait for their turn, as noted there.
-    pub fn queue(&self) -> Option<DateTime<Utc>> {
-        time(self.tags.get(TAG_QUEUE)?)
+    pub fn queue(&self) -> Option<Queue> {
+        Queue::read(self.tags.get(TAG_QUEUE)?)
     }
 
     /// What a run has noted there that left users of the account unread.
@@ -188,13 +183,24 @@ pub struct Version {
     pub labels: Vec<String>,
 }
 
+/// How a ledger is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Known {
+    /// As `ListSecrets` has it, which may lag five minutes: nothing is done on its word.
+    Listed,
+    /// As listed; what ends an old key is planned all the same, and `apply` asks before it does that.
+    Provisional,
+    /// As `DescribeSecret` has it.
+    Described,
+}
+
 /// The user's secret: the only state that keyrota keeps.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Ledger {
     /// The secret's name.
     pub secret: String,
-    /// `false` while it is known from `ListSecrets` only, which may lag five minutes: nothing is done on its word.
-    pub confirmed: bool,
+    /// How it is known.
+    pub known: Known,
     /// What stands at that name.
     pub destination: Destination,
 }
@@ -211,7 +217,7 @@ impl Ledger {
         user: &str,
         arn: &str,
         region: &str,
-        confirmed: bool,
+        known: Known,
     ) -> Result<Self, CallError> {
         let primary = record.and_then(|record| record.primary_region.clone()).filter(|primary| primary != region);
         let destination = match record {
@@ -223,7 +229,7 @@ impl Ledger {
                 None => Destination::Own(Secret::read(record)?),
             },
         };
-        Ok(Self { secret: name.to_owned(), confirmed, destination })
+        Ok(Self { secret: name.to_owned(), known, destination })
     }
 
     /// The key that the secret hands out, whether it works or not; `None` also for what keyrota did not store.
@@ -285,7 +291,7 @@ pub struct Secret {
     /// The keys that went because nobody used them.
     pub unused: Vec<KeyId>,
     /// Since when rotations wait that the run which began this one has left to the next.
-    pub queue: Option<DateTime<Utc>>,
+    pub queue: Option<Queue>,
     /// The key that every place has taken, and a hash of those places.
     pub delivered: Option<(KeyId, String)>,
     /// When the last of them took it.
@@ -316,40 +322,6 @@ pub enum Readers {
     Outside(String),
 }
 
-/// A key and an instant: the value of `keyrota:deactivated`, `keyrota:deactivating` and `keyrota:announced`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct KeyAt {
-    /// The key.
-    pub key: KeyId,
-    /// The instant.
-    pub at: DateTime<Utc>,
-}
-
-/// The value of `keyrota:reminded`: `<kind of mail>/<key id>@<RFC 3339>`, and `/<RFC 3339>` where it began earlier.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Reminder {
-    /// What the mail was about.
-    pub kind: Kind,
-    /// The key that it was about.
-    pub key: KeyId,
-    /// When the owner was told last.
-    pub at: DateTime<Utc>,
-    /// When the owner was told first.
-    pub first: DateTime<Utc>,
-}
-
-/// The value of `keyrota:next`: `<RFC 3339>/<policy>`, and `/begins` where what comes then begins a rotation. A run that
-/// tends reads nobody of whom it says that nothing is due yet, as long as the policy is the same.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Rest {
-    /// Nothing is due before.
-    pub until: DateTime<Utc>,
-    /// A fingerprint of the policy by which that was planned.
-    pub policy: String,
-    /// Whether that begins a rotation: then it is no matter of runs that tend.
-    pub begins: bool,
-}
-
 /// What goes on in a ledger, and since when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnderWay {
@@ -357,42 +329,6 @@ pub enum UnderWay {
     Overlap(DateTime<Utc>),
     /// A key is inactive.
     Hold(DateTime<Utc>),
-}
-
-/// The value of `keyrota:unread`: `<RFC 3339>/<user>`. The next run, of whatever kind, begins with those, and with what was
-/// due then.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Unread {
-    /// When the run began that left them.
-    pub since: DateTime<Utc>,
-    /// The first of them, as tags write names.
-    pub first: String,
-}
-
-/// The value of `keyrota:place-<number>`: `<id> <key id>@<mark> <place>`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Held {
-    /// The number, from 1.
-    pub slot: usize,
-    /// Of the place: see [`crate::delivery::Target::id`].
-    pub id: String,
-    /// The key that was delivered there last.
-    pub key: KeyId,
-    /// What is the same as long as nobody else writes there.
-    pub mark: String,
-    /// The place, as far as tags can spell it.
-    pub place: String,
-}
-
-/// The value of `keyrota:undelivered`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Undelivered {
-    /// The key that was to be delivered.
-    pub key: KeyId,
-    /// When the last run began that a place refused.
-    pub at: DateTime<Utc>,
-    /// When the first one did.
-    pub first: DateTime<Utc>,
 }
 
 /// How a version of the secret names the key that it stores.
@@ -442,8 +378,8 @@ pub enum Fact {
     Unread(Unread),
     /// These keys go, or went, because nobody uses them.
     Unused(Vec<KeyId>),
-    /// Rotations wait for their turn since then.
-    Queue(DateTime<Utc>),
+    /// Rotations wait for their turn, or not any more.
+    Queue(Queue),
     /// A place has taken the key.
     Holds(Held),
     /// Every place has; a hash of them follows.
@@ -483,7 +419,7 @@ impl Fact {
             Self::Unused(keys) => {
                 vec![tag(TAG_UNUSED, keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))]
             }
-            Self::Queue(since) => vec![tag(TAG_QUEUE, rfc3339(*since))],
+            Self::Queue(queue) => vec![tag(TAG_QUEUE, queue.to_string())],
             Self::Holds(held) => vec![tag(&format!("{TAG_PLACE}{}", held.slot), held.to_string())],
             Self::Delivered(KeyAt { key, at }, places) => vec![
                 tag(TAG_DELIVERED, format!("{key}/{places}")),
@@ -523,11 +459,8 @@ impl Secret {
             text.map(|text| time(text).ok_or_else(|| bad(name))).transpose()
         };
         let key_at = |name: &str| {
-            let parse = |text: &str| {
-                let (key, at) = text.split_once('@')?;
-                Some(KeyAt { key: KeyId::new(key), at: time(at)? })
-            };
-            tag(name).filter(|text| !text.is_empty()).map(|text| parse(text).ok_or_else(|| bad(name))).transpose()
+            let text = tag(name).filter(|text| !text.is_empty());
+            text.map(|text| KeyAt::read(text).ok_or_else(|| bad(name))).transpose()
         };
         Ok(Self {
             versions: record.versions.clone(),
@@ -544,7 +477,7 @@ impl Secret {
             unread: tag(TAG_UNREAD).and_then(Unread::read),
             unused: tag(TAG_UNUSED).into_iter().flat_map(str::split_whitespace).map(KeyId::new).collect(),
             // As much here: the next run that enforces begins the rest all the same.
-            queue: tag(TAG_QUEUE).and_then(time),
+            queue: tag(TAG_QUEUE).and_then(Queue::read),
             // What can't be read counts as not delivered: it is delivered again.
             delivered: tag(TAG_DELIVERED)
                 .and_then(|text| text.split_once('/'))
@@ -620,7 +553,7 @@ impl Secret {
             Fact::Rest(rest) => self.rest = rest,
             Fact::Unread(unread) => self.unread = Some(unread),
             Fact::Unused(keys) => self.unused = keys,
-            Fact::Queue(since) => self.queue = Some(since),
+            Fact::Queue(queue) => self.queue = Some(queue),
             Fact::Holds(held) => {
                 self.held.retain(|other| other.slot != held.slot && other.id != held.id);
                 self.held.push(held);
@@ -770,129 +703,4 @@ pub fn renamed(tags: &BTreeMap<String, String>, names: &mut dyn Rename) -> BTree
         Some((tag.clone(), value))
     };
     tags.iter().filter_map(renamed).collect()
-}
-
-/// As tags write it.
-impl fmt::Display for KeyAt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{}", self.key, rfc3339(self.at))
-    }
-}
-
-/// As tags write it.
-impl fmt::Display for Undelivered {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, at, first } = self;
-        write!(f, "{key}@{}/{}", rfc3339(*at), rfc3339(*first))
-    }
-}
-
-/// As tags write it.
-impl fmt::Display for Held {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { slot: _, id, key, mark, place } = self;
-        write!(f, "{id} {key}@{mark} {place}")
-    }
-}
-
-/// As tags write it.
-impl fmt::Display for Reminder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kind, key, at, first } = self;
-        write!(f, "{kind}/{key}@{}", rfc3339(*at))?;
-        if first == at { Ok(()) } else { write!(f, "/{}", rfc3339(*first)) }
-    }
-}
-
-/// As tags write it.
-impl fmt::Display for Rest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { until, policy, begins } = self;
-        write!(f, "{}/{policy}{}", rfc3339(*until), if *begins { BEGINS } else { "" })
-    }
-}
-
-/// As tags write it.
-impl fmt::Display for Unread {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", rfc3339(self.since), self.first)
-    }
-}
-
-impl Rest {
-    fn read(text: &str) -> Option<Self> {
-        let (until, policy) = text.split_once('/')?;
-        let begins = policy.ends_with(BEGINS);
-        let policy = policy.strip_suffix(BEGINS).unwrap_or(policy).to_owned();
-        Some(Self { until: time(until)?, policy, begins })
-    }
-}
-
-impl Undelivered {
-    fn read(text: &str) -> Option<Self> {
-        let (key, times) = text.split_once('@')?;
-        let (at, first) = times.split_once('/')?;
-        Some(Self { key: KeyId::new(key), at: time(at)?, first: time(first)? })
-    }
-}
-
-impl Held {
-    /// What is noted of a place that has taken a key. What tags can't hold is left out of its name.
-    pub fn new(slot: usize, id: &str, key: &KeyId, mark: &str, place: &str) -> Self {
-        let place = Self::as_tag(place);
-        Self { slot, id: id.to_owned(), key: key.clone(), mark: mark.to_owned(), place }
-    }
-
-    fn as_tag(place: &str) -> String {
-        let is_fine = |c: char| c.is_ascii_alphanumeric() || " +-=._:/@".contains(c);
-        let place: String = place.chars().map(|c| if is_fine(c) { c } else { '_' }).take(MOST_OF_PLACE).collect();
-        place.trim_end().to_owned()
-    }
-
-    /// One spelling for each place: GitHub compares names without case.
-    #[must_use]
-    pub fn spelled(place: &str) -> String {
-        let place = Self::as_tag(place);
-        if place.starts_with("github") { place.to_lowercase() } else { place }
-    }
-
-    /// Whether it is about this place.
-    #[must_use]
-    pub fn is_at(&self, place: &str) -> bool {
-        Self::spelled(&self.place) == Self::spelled(place)
-    }
-
-    /// Whether it is known that all of the key was written there.
-    #[must_use]
-    pub fn is_whole(&self) -> bool {
-        self.mark != UNFINISHED
-    }
-
-    fn read(slot: usize, text: &str) -> Option<Self> {
-        let (id, rest) = text.split_once(' ')?;
-        let (key, rest) = rest.split_once('@')?;
-        let (mark, place) = rest.split_once(' ')?;
-        let (id, mark, place) = (id.to_owned(), mark.to_owned(), place.to_owned());
-        Some(Self { slot, id, key: KeyId::new(key), mark, place })
-    }
-}
-
-impl Unread {
-    fn read(text: &str) -> Option<Self> {
-        let (since, first) = text.split_once('/')?;
-        Some(Self { since: time(since)?, first: first.to_owned() })
-    }
-}
-
-impl Reminder {
-    fn read(text: &str) -> Option<Self> {
-        let (kind, rest) = text.split_once('/')?;
-        let (key, times) = rest.split_once('@')?;
-        let (last, first) = times.split_once('/').unwrap_or((times, times));
-        Some(Self { kind: Kind::named(kind)?, key: KeyId::new(key), at: time(last)?, first: time(first)? })
-    }
-}
-
-fn time(text: &str) -> Option<DateTime<Utc>> {
-    Some(DateTime::parse_from_rfc3339(text).ok()?.to_utc())
 }

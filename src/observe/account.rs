@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     cloud::Reads,
-    inventory::{CallError, Destination, Elsewhere, ErrorKind, Inventory, Key, LastUse, Ledger, State},
+    inventory::{CallError, Destination, Elsewhere, ErrorKind, Inventory, Key, Known, LastUse, Ledger, State},
     plan::{Need, Viewpoint, arranged, left_since, need},
     roster::{Entry, Roster},
 };
@@ -54,10 +54,10 @@ pub async fn observe_for(
             users.entry(&entry.user.name).or_default().push((position, *roster_at, entry));
         }
     }
-    let (unread, queued_since) = (listing.unread.clone(), listing.queued_since);
+    let (unread, listed_queue) = (listing.unread.clone(), listing.queue.clone());
     let mut inventories = {
         let left_since = survey.left_since;
-        vec![Inventory { unread, queued_since, left_since, ..Inventory::default() }; rosters.len()]
+        vec![Inventory { unread, listed_queue, left_since, ..Inventory::default() }; rosters.len()]
     };
     let region = &cloud.account().region;
     let urgency = |views: &[(usize, RosterAt, &Entry)]| {
@@ -83,10 +83,10 @@ pub async fn observe_for(
             progress();
         }
     };
-    let Survey { depth, until, .. } = survey;
+    let until = survey.until;
     let mut observed = stream::iter(in_order)
         .map(|(_, user, views)| async move {
-            let reading = observe_user(cloud, &views, listing, depth);
+            let reading = observe_user(cloud, &views, listing, survey);
             let states = in_time(until, "iam:ListAccessKeys", user, reading).await.unwrap_or_else(|error| {
                 views.iter().map(|(position, _, _)| (*position, Err(error.clone()), None)).collect()
             });
@@ -112,14 +112,14 @@ async fn observe_user(
     cloud: &impl Reads,
     views: &[(usize, RosterAt<'_>, &Entry)],
     listing: &Listing,
-    depth: Depth,
+    survey: Survey,
 ) -> Vec<(usize, Observed, Option<Vec<Key>>)> {
     let mut seen: BTreeMap<&str, Observed> = BTreeMap::new();
     let mut keys = None;
     for (_, _, entry) in views {
         if !seen.contains_key(entry.secret.as_str()) {
             let sharing: Vec<_> = views.iter().filter(|(_, _, other)| other.secret == entry.secret).collect();
-            let state = observe_state(cloud, &sharing, seen.values().next(), listing, depth, &mut keys).await;
+            let state = observe_state(cloud, &sharing, seen.values().next(), listing, survey, &mut keys).await;
             seen.insert(&entry.secret, state);
         }
     }
@@ -133,7 +133,7 @@ async fn observe_state(
     views: &[&(usize, RosterAt<'_>, &Entry)],
     seen: Option<&Observed>,
     listing: &Listing,
-    depth: Depth,
+    survey: Survey,
     read: &mut Option<Vec<Key>>,
 ) -> Observed {
     let entry = views[0].2;
@@ -146,12 +146,13 @@ async fn observe_state(
     };
     read.get_or_insert_with(|| keys.clone());
     let region = &cloud.account().region;
+    let listed = survey.whom.listed();
     let ledger = match &listing.secrets {
         // The secret may be another user's, and nothing is done to this one. Nor is anything ever due without keys.
-        _ if entry.conflict.is_some() => ledger(None, entry, region, true)?,
-        Some(secrets) => ledger(secrets.by_name.get(&entry.secret), entry, region, false)?,
-        None if keys.is_empty() => ledger(None, entry, region, false)?,
-        None => ledger(cloud.describe_secret(&entry.secret).await?.as_ref(), entry, region, true)?,
+        _ if entry.conflict.is_some() => ledger(None, entry, region, Known::Described)?,
+        Some(secrets) => ledger(secrets.by_name.get(&entry.secret), entry, region, listed)?,
+        None if keys.is_empty() => ledger(None, entry, region, Known::Listed)?,
+        None => ledger(cloud.describe_secret(&entry.secret).await?.as_ref(), entry, region, Known::Described)?,
     };
     // Without keys nothing is under way anywhere.
     let former = match &listing.secrets {
@@ -159,7 +160,7 @@ async fn observe_state(
         _ => Vec::new(),
     };
     let mut state = arranged(keys, ledger, former);
-    if depth == Depth::Everything {
+    if survey.depth == Depth::Everything {
         for key in state.keys.iter_mut().filter(|key| key.last_use == LastUse::Unread) {
             key.last_use = cloud.last_use(&key.id).await?;
             read.iter_mut().flatten().filter(|known| known.id == key.id).for_each(|known| known.clone_from(key));
@@ -202,7 +203,7 @@ pub async fn fetch(cloud: &impl Reads, entry: &Entry, state: &mut State, need: N
             let leading = described(cloud, entry, &state.ledger.secret).await?;
             let (own, former) = match state.elsewhere.clone() {
                 Elsewhere::Nowhere => (leading, Vec::new()),
-                Elsewhere::MovesTo(to) if to.confirmed => (*to, vec![leading]),
+                Elsewhere::MovesTo(to) if to.known == Known::Described => (*to, vec![leading]),
                 Elsewhere::MovesTo(to) => (described(cloud, entry, &to.secret).await?, vec![leading]),
                 // Of what was left for good nothing needs to be known for certain.
                 Elsewhere::MovedFrom(former) if hands_out_a_key(&leading, &state.keys) => (leading, former),
@@ -254,7 +255,7 @@ fn hands_out_a_key(ledger: &Ledger, keys: &[Key]) -> bool {
 /// The ledger as `DescribeSecret` tells of it.
 async fn described(cloud: &impl Reads, entry: &Entry, secret: &str) -> Result<Ledger, CallError> {
     let record = cloud.describe_secret(secret).await?;
-    ledger_named(secret, record.as_ref(), entry, &cloud.account().region, true)
+    ledger_named(secret, record.as_ref(), entry, &cloud.account().region, Known::Described)
 }
 
 async fn all_described(

@@ -5,13 +5,12 @@ use std::{
     collections::{HashMap, HashSet},
 };
 
-use chrono::{DateTime, Utc};
 use futures::{StreamExt, future, stream};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
     cloud::{Reads, Relevant},
-    inventory::{CallError, ErrorKind, Key, Ledger, SecretRecord, Unread, User, tag_value},
+    inventory::{CallError, ErrorKind, Key, Known, Ledger, Queue, SecretRecord, Unread, User, tag_value},
     roster::Entry,
 };
 
@@ -42,8 +41,8 @@ pub struct Listing {
     pub(super) secrets: Option<Secrets>,
     /// Whether no secret of keyrota's own is among them: then nobody can have noted anything.
     pub(super) is_new: bool,
-    /// Since when rotations wait for their turn, as noted last.
-    pub(super) queued_since: Option<DateTime<Utc>>,
+    /// The secret on which a run has noted last that rotations wait for their turn, and what it noted.
+    pub(super) queue: Option<(String, Queue)>,
     /// The secret on which a run has noted that it left users unread, and what it noted.
     pub(super) unread: Option<(String, Unread)>,
 }
@@ -52,7 +51,7 @@ impl Listing {
     /// The user's ledger as far as it was listed; `None`: secrets were not.
     pub(super) fn ledger(&self, entry: &Entry, region: &str) -> Option<Result<Ledger, CallError>> {
         let secrets = self.secrets.as_ref()?;
-        Some(ledger(secrets.by_name.get(&entry.secret), entry, region, false))
+        Some(ledger(secrets.by_name.get(&entry.secret), entry, region, Known::Listed))
     }
 
     /// Whether there are secrets of the user's of other names.
@@ -97,7 +96,7 @@ impl Secrets {
         let records = names.into_iter().flatten().filter_map(|name| self.by_name.get(name));
         let ledgers = records
             .filter(|record| record.name != entry.secret && (!is_ambiguous || stores_one(record)))
-            .map(|record| ledger_named(&record.name, Some(record), entry, region, false));
+            .map(|record| ledger_named(&record.name, Some(record), entry, region, Known::Listed));
         let is_own =
             |found: &Result<Ledger, _>| found.as_ref().map_or(true, |ledger| ledger.destination.own().is_some());
         ledgers.filter(is_own).collect()
@@ -192,19 +191,20 @@ pub(super) async fn list_and_read(
         Err(error) if error.kind == ErrorKind::Denied => None,
         Err(error) => return Err((unlisted(error, false), None)),
     };
-    let queued_since = secrets.iter().flatten().filter_map(SecretRecord::queue).max();
+    let queued = |record: &SecretRecord| Some((record.name.clone(), record.queue()?));
+    let queue = secrets.iter().flatten().filter_map(queued).max_by_key(|(_, queue)| *queue);
     let is_new = secrets.as_ref().is_some_and(|all| !all.iter().any(|record| record.user().is_some()));
     let secrets = secrets.map(|records| Secrets::new(records, &users));
-    Ok(Listing { users, keys, announced, is_new, queued_since, secrets, unread })
+    Ok(Listing { users, keys, announced, is_new, queue, secrets, unread })
 }
 
 pub(super) fn ledger(
     record: Option<&SecretRecord>,
     entry: &Entry,
     region: &str,
-    confirmed: bool,
+    known: Known,
 ) -> Result<Ledger, CallError> {
-    ledger_named(&entry.secret, record, entry, region, confirmed)
+    ledger_named(&entry.secret, record, entry, region, known)
 }
 
 pub(super) fn ledger_named(
@@ -212,9 +212,9 @@ pub(super) fn ledger_named(
     record: Option<&SecretRecord>,
     entry: &Entry,
     region: &str,
-    confirmed: bool,
+    known: Known,
 ) -> Result<Ledger, CallError> {
-    Ledger::read(name, record, &entry.user.name, &entry.user.arn, region, confirmed)
+    Ledger::read(name, record, &entry.user.name, &entry.user.arn, region, known)
 }
 
 /// Where nothing of keyrota's is listed, nothing can be noted for the next run that tends.

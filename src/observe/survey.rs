@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 use super::listing::Listing;
 use crate::{
-    inventory::{Destination, UnderWay, tag_value},
+    inventory::{Destination, Known, UnderWay, tag_value},
     plan::policy_fingerprint,
     roster::Entry,
 };
@@ -43,6 +43,17 @@ pub enum Whom {
     Everyone,
     /// Those of whom the ledger says that something is due now, and whom an earlier run has left.
     UnderWay,
+}
+
+impl Whom {
+    /// How a ledger is known that was listed. Nobody looks at what a run that tends has planned before it is done: so what it
+    /// ends is asked for once, as late as can be.
+    pub(super) fn listed(self) -> Known {
+        match self {
+            Self::Everyone => Known::Listed,
+            Self::UnderWay => Known::Provisional,
+        }
+    }
 }
 
 impl From<Depth> for Survey {

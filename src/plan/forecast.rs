@@ -18,7 +18,7 @@ use super::{
     waiting_on::WaitingOn,
 };
 use crate::{
-    inventory::{Destination, Elsewhere, Found, KeyId, LastUse, Readers, State},
+    inventory::{Destination, Elsewhere, Found, KeyId, Known, LastUse, Readers, State},
     roster::{Entry, Roster},
 };
 
@@ -278,10 +278,10 @@ impl<'a> Walk<'a> {
 
     /// From here on what the listing says is taken for certain.
     fn confirmed(&mut self) {
-        self.state.ledger.confirmed = true;
+        self.state.ledger.known = Known::Described;
         match &mut self.state.elsewhere {
-            Elsewhere::MovesTo(to) => to.confirmed = true,
-            Elsewhere::MovedFrom(former) => former.iter_mut().for_each(|ledger| ledger.confirmed = true),
+            Elsewhere::MovesTo(to) => to.known = Known::Described,
+            Elsewhere::MovedFrom(former) => former.iter_mut().for_each(|ledger| ledger.known = Known::Described),
             Elsewhere::Nowhere | Elsewhere::Several(_) => {}
         }
     }

@@ -20,7 +20,7 @@ use super::{
     waiting_on::{WaitingKind, WaitingOn},
 };
 use crate::{
-    inventory::{Account, Destination, KeyId, LastUse, Reminder, Secret, State},
+    inventory::{Account, Destination, KeyId, Known, LastUse, Reminder, Secret, State},
     notice::{Channel, Kind},
     roster::{Entry, Roster},
     template::Language,
@@ -146,7 +146,7 @@ pub fn due_notices<'a>(
                 recipients: entry.recipients.clone(),
                 fallback: roster.mail.fallback.clone(),
                 language: entry.policy.language.value,
-                confirmed: state.ledger.confirmed,
+                confirmed: state.ledger.known == Known::Described,
                 ledger: ledger.clone(),
             }
         }));

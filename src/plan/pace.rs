@@ -19,7 +19,7 @@ use super::{
     warning::Warning,
 };
 use crate::{
-    inventory::{Inventory, LastUse, State},
+    inventory::{Inventory, LastUse, Queue, State},
     roster::{Entry, Roster},
     time::Duration,
 };
@@ -116,7 +116,7 @@ pub(super) fn spread(
     rotations: Rotations,
 ) {
     let now = plan.as_of;
-    let queue = left_since(roster, inventory, now);
+    let left = left_since(roster, inventory, now);
     let mut turns = Vec::new();
     for candidate in candidates {
         let is_queued = |since: DateTime<Utc>| candidate.was_due(since);
@@ -127,7 +127,7 @@ pub(super) fn spread(
             Rotations::Due => turns.push(candidate),
             Rotations::Queued if !is_reissue && candidate.resumes() => turns.push(candidate),
             Rotations::Queued if candidate.resumes() => plan.changes.push(candidate.change),
-            Rotations::Queued if !is_reissue && queue.is_some_and(is_queued) => turns.push(candidate),
+            Rotations::Queued if !is_reissue && left.is_some_and(is_queued) => turns.push(candidate),
             Rotations::Queued => pause(plan, candidate, roster),
         }
     }
@@ -144,7 +144,7 @@ pub(super) fn spread(
     let later = turns.split_off(roster.pace.unwrap_or(turns.len()).min(turns.len()));
     let left_since = (!later.is_empty()).then(|| match rotations {
         Rotations::Due => now,
-        Rotations::Queued => queue.unwrap_or(now),
+        Rotations::Queued => left.unwrap_or(now),
     });
     plan.changes.extend(turns.into_iter().map(|turn| Change { queue: left_since, ..turn.change }));
     plan.warnings.extend(too_slow(roster, inventory, &later, now));
@@ -157,11 +157,27 @@ pub(super) fn spread(
 /// time. The next run that enforces begins anew.
 #[must_use]
 pub fn left_since(roster: &Roster, inventory: &Inventory, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let secrets = inventory.users.values().flatten().filter_map(|state| state.ledger.destination.own());
-    let queued = secrets.filter_map(|secret| secret.queue).chain(inventory.queued_since);
-    let is_valid = |since: &DateTime<Utc>| *since <= later(now, SLACK) && !roster.runs.enforces_between(*since, now);
-    let queued = queued.filter(|_| roster.pace.is_some()).max().filter(is_valid);
+    let queued = open_queue(roster, inventory, now).map(|(_, since)| since);
     queued.max(inventory.unread.as_ref().map(|(_, unread)| unread.since)).max(inventory.left_since)
+}
+
+/// Since when rotations wait for their turn, and the secret on which that is noted; `None` where nobody does, or the next run
+/// that enforces has begun anew.
+#[must_use]
+pub fn open_queue<'a>(
+    roster: &Roster,
+    inventory: &'a Inventory,
+    now: DateTime<Utc>,
+) -> Option<(&'a str, DateTime<Utc>)> {
+    let (secret, Queue { since, is_over }) = inventory.queue().filter(|_| roster.pace.is_some())?;
+    let is_valid = since <= later(now, SLACK) && !roster.runs.enforces_between(since, now);
+    (is_valid && !is_over).then_some((secret, since))
+}
+
+/// Whether time alone keeps a rotation from its turn: once a hold or an exemption is over, it begins.
+#[must_use]
+pub fn comes_later(roster: &Roster, entry: &Entry, state: &State, now: DateTime<Utc>) -> bool {
+    Outset { roster, entry, now }.after_wait(state).iter().any(|step| step.starts_rotation)
 }
 
 /// What comes when a run that enforces begins it.

@@ -65,7 +65,7 @@ pub(super) fn decide(roster: &Roster, entry: &Entry, state: &State, now: DateTim
         let next = match decided {
             Ok(None) => continue,
             // What ListSecrets says may be five minutes old: nothing is done, and nobody called, on its word.
-            Ok(Some(Next::Change(..))) if !view.is_confirmed() => Next::Need(Need::Ledger),
+            Ok(Some(Next::Change(action, _))) if !view.is_enough_for(&action) => Next::Need(Need::Ledger),
             // A secret that was there before may be one that others read.
             Ok(Some(Next::Change(Action::Create { .. }, _)))
                 if view.secret.is_some_and(|secret| secret.readers == Readers::Unread) =>

@@ -13,7 +13,7 @@ use super::{
     waiting_on::WaitingOn,
     warning::Warning,
 };
-use crate::inventory::{Elsewhere, Key, KeyId, Replica, State};
+use crate::inventory::{Elsewhere, Key, KeyId, Known, Replica, State};
 
 /// The secret is not as the manifest says. Comes before a new key is stored in it, and waits while a key works that is to be
 /// reissued: the answer to a leak comes first.
@@ -86,7 +86,9 @@ fn replicas<'a>(view: &View<'a>) -> Result<Option<&'a [Replica]>, Need> {
     let Some(secret) = view.secret.filter(|_| !is_to_be_left(view.state)) else { return Ok(None) };
     match &secret.replicas {
         Some(replicas) => Ok(Some(replicas)),
-        None if view.replicate_to().next().is_some() && !view.state.ledger.confirmed => Err(Need::Ledger),
+        None if view.replicate_to().next().is_some() && view.state.ledger.known != Known::Described => {
+            Err(Need::Ledger)
+        }
         None => Ok(Some(&[])),
     }
 }

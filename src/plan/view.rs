@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     delivery::Target,
-    inventory::{Elsewhere, Found, Key, KeyAt, KeyId, LastUse, Ledger, Secret, State, Version},
+    inventory::{Elsewhere, Found, Key, KeyAt, KeyId, Known, LastUse, Ledger, Secret, State, Version},
     manifest::Policy,
     roster::{Entry, Roster},
 };
@@ -74,12 +74,23 @@ impl<'a> View<'a> {
 
     /// Whether all that the rules rest on is known from more than the listing.
     pub fn is_confirmed(&self) -> bool {
-        let others = match &self.state.elsewhere {
-            Elsewhere::MovesTo(to) => to.confirmed,
-            Elsewhere::MovedFrom(_) => self.hands_out_itself || self.former.is_none_or(|ledger| ledger.confirmed),
+        self.state.ledger.known == Known::Described && self.are_others_confirmed()
+    }
+
+    /// Whether this may be planned by what is known. What ends an old key may rest on a listing where `apply` asks again.
+    pub fn is_enough_for(&self, action: &Action) -> bool {
+        let ends = matches!(action, Action::Deactivate { .. } | Action::Delete { .. });
+        let is_provisional = self.state.ledger.known == Known::Provisional && self.are_others_confirmed();
+        self.is_confirmed() || (ends && is_provisional)
+    }
+
+    fn are_others_confirmed(&self) -> bool {
+        let is_described = |ledger: &Ledger| ledger.known == Known::Described;
+        match &self.state.elsewhere {
+            Elsewhere::MovesTo(to) => is_described(to),
+            Elsewhere::MovedFrom(_) => self.hands_out_itself || self.former.is_none_or(is_described),
             Elsewhere::Nowhere | Elsewhere::Several(_) => true,
-        };
-        self.state.ledger.confirmed && others
+        }
     }
 
     // What the ledger says.

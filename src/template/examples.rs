@@ -197,7 +197,7 @@ fn digest_examples(account: &Arc<Account>, now: DateTime<Utc>) -> Vec<Content> {
     let shown = Digest { accounts: vec![of(done.clone(), failed.clone(), some)], ..counted(1) };
     let full = Digest {
         accounts: vec![of(done.clone(), failed, all.clone()), of(vec![], vec![], all)],
-        unfinished: vec![text("svc-late (the run was stopped before its turn)")],
+        unfinished: vec![text("svc-late (the run was stopped before this was done)")],
         unread: vec![text("account 444455556666 (search): role keyrota could not be assumed: AccessDenied")],
         lost: vec![text("account 777788889999 (shop): the invocation 20261201T080000000Z-1 left no result")],
         unmanaged: vec![

@@ -74,7 +74,8 @@ impl Aws {
         match unanswered {
             Unanswered::Failed(error) | Unanswered::Refused(Some(error)) => Failure::of(operation, error),
             Unanswered::Refused(None) => {
-                let message = format!("AWS has refused every call for {} s", self.settings.patience.as_secs());
+                let message =
+                    format!("AWS has taken no call to this service for {} s", self.settings.patience.as_secs());
                 Failure::new(ErrorKind::Throttled, "", message)
             }
         }

@@ -64,7 +64,7 @@ pub struct Evidence {
 }
 
 /// Where the manifests come from.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Manifests {
     /// Their folder.

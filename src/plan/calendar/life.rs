@@ -7,7 +7,7 @@ use super::{
     model::{Event, Outlook, Row},
 };
 use crate::{
-    inventory::{Destination, Elsewhere, Found, Key, KeyId, LastUse, Readers, State},
+    inventory::{Destination, Elsewhere, Found, Key, KeyId, Known, LastUse, Readers, State},
     plan::{
         action::{Action, Verb},
         forecast::in_use_for,
@@ -340,10 +340,10 @@ fn last_use(key: &Key) -> Option<DateTime<Utc>> {
 
 /// From here on what the listing says is taken for certain.
 fn confirm(state: &mut State) {
-    state.ledger.confirmed = true;
+    state.ledger.known = Known::Described;
     match &mut state.elsewhere {
-        Elsewhere::MovesTo(to) => to.confirmed = true,
-        Elsewhere::MovedFrom(former) => former.iter_mut().for_each(|ledger| ledger.confirmed = true),
+        Elsewhere::MovesTo(to) => to.known = Known::Described,
+        Elsewhere::MovedFrom(former) => former.iter_mut().for_each(|ledger| ledger.known = Known::Described),
         Elsewhere::Nowhere | Elsewhere::Several(_) => {}
     }
 }

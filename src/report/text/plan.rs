@@ -8,7 +8,7 @@ use super::words::{
 };
 use crate::{
     apply::{Applied, Failure, Outcome, Sent},
-    counted::counted,
+    counted::{counted, first_of},
     events::EventsSent,
     notice::Channel,
     plan::{Change, Plan, Verb, WaitingOn},
@@ -19,6 +19,12 @@ use crate::{
     },
     untrusted::printable,
 };
+
+/// From so many users on whom a run has left for one cause, they are counted first.
+const MANY_LEFT: usize = 4;
+
+/// So many of them are named.
+const MOST_NAMED: usize = 20;
 
 /// The plan: changes, then what waits, by account; then one line that counts.
 pub fn plan(plan: &Plan) -> String {
@@ -79,8 +85,13 @@ pub fn applied(report: &Report<'_>) -> String {
     let are_many = report.plan.accounts.len() > 1;
     let left = applied.left(are_many);
     let left = left.iter().map(|(cause, users)| {
-        let (users, cause) = (printable(&users.join(", ")), printable(cause));
-        format!("{YELLOW}!{YELLOW:#} {users}\t\t\t{YELLOW}not finished: {cause}{YELLOW:#}")
+        // Many would make the column of names as wide as all of them.
+        let (who, named) = match users.len() {
+            1..MANY_LEFT => (users.join(", "), String::new()),
+            many => (counted(many, "user"), format!(": {}", first_of(users, MOST_NAMED))),
+        };
+        let (who, why) = (printable(&who), printable(&format!("{cause}{named}")));
+        format!("{YELLOW}!{YELLOW:#} {who}\t\t\t{YELLOW}not finished: {why}{YELLOW:#}")
     });
     let mut text = aligned(
         outcomes

@@ -19,7 +19,7 @@ const READING: [&str; 3] =
     ["iam:GetAccountAuthorizationDetails", "secretsmanager:ListSecrets", "iam:ListAccessKeys of the survey"];
 
 /// One user whose key is due, and whose secret handed that key out already, if it `is_known`.
-fn due(is_known: bool) -> World {
+pub fn due(is_known: bool) -> World {
     let old = key(0, now() - TimeDelta::days(95));
     let version = StoredVersion { id: old.id.version_id(), labels: vec![CURRENT.to_owned()], digest: None };
     let tags = [(TAG_OWNER.to_owned(), name(0)), (TAG_NOTIFIED.to_owned(), old.id.to_string())];

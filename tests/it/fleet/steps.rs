@@ -2,7 +2,7 @@
 //! tried again, what calls itself a result and is none is not taken for one, and what is cut off anywhere is told.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     sync::Mutex,
     time::{Duration, Instant},
@@ -554,11 +554,28 @@ async fn a_part_of_the_report_that_is_of_another_account_counts_as_none() {
         steps.objects("fleet", &below).await.pop().expect("a part")
     };
     let of_another = steps.object("fleet", &part(2).await).await;
-    steps.put(&part(1).await, &of_another).await;
-    steps.merge("r", "enforce").expect("every account was done");
-    let names = steps.objects("evidence", "reports/").await;
-    let name = names.iter().find(|name| name.ends_with(".json")).expect("a report");
-    let report: Value = serde_json::from_str(&steps.object("evidence", name).await).expect("JSON");
+    let own = steps.object("fleet", &part(1).await).await;
+    // Nor does one by other manifests, or of a time that is still to come.
+    let odd = |change: &dyn Fn(&mut Value)| {
+        let mut part: Value = serde_json::from_str(&own).expect("JSON");
+        change(&mut part);
+        part.to_string()
+    };
+    let by_others = odd(&|part| part["manifests"]["fingerprint"] = json!("other"));
+    let to_come = odd(&|part| part["as-of"] = json!("2099-01-01T00:00:00Z"));
+    let (mut seen, mut report) = (BTreeSet::new(), Value::Null);
+    for (garbage, why) in
+        [(by_others, "by other manifests"), (to_come, "still to come"), (of_another, "about another account")]
+    {
+        steps.put(&part(1).await, &garbage).await;
+        steps.merge("r", "enforce").expect("every account was done");
+        let mut names = steps.objects("evidence", "reports/").await;
+        names.retain(|name| name.ends_with(".json") && seen.insert(name.clone()));
+        let [name] = &names[..] else { panic!("one report a merge: {names:?}") };
+        report = serde_json::from_str(&steps.object("evidence", name).await).expect("JSON");
+        let error = report["completeness"]["accounts-unread"][0]["error"].as_str().expect("why");
+        assert!(error.contains(why), "{error}");
+    }
     let completeness = &report["completeness"];
     assert_eq!(completeness["complete"], false, "{completeness:#}");
     assert_eq!(completeness["accounts-unread"][0]["account"], json!(steps.accounts[1].id), "{completeness:#}");

@@ -188,8 +188,8 @@ async fn close_to_the_deadline_nobody_is_begun() {
     assert_eq!(
         report["deferred"],
         json!([
-            { "account": id, "user": "ci-a", "cause": "the run was stopped before its turn" },
-            { "account": id, "user": "ci-b", "cause": "the run was stopped before its turn" },
+            { "account": id, "user": "ci-a", "cause": "the run was stopped before this was done" },
+            { "account": id, "user": "ci-b", "cause": "the run was stopped before this was done" },
         ])
     );
     assert_eq!(fixture.writes(), [""; 0]);

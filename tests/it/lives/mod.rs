@@ -301,7 +301,13 @@ fn live(roster: &Roster, node: &Node, mut first: Option<&After>, seen: &Seen, qu
         if let Some((_, plan)) = &after.planned {
             // Who is not read by a run that tends never needs it: what comes next begins a rotation, if anything does.
             let carries_on = plan.changes.iter().any(|change| !change.action.starts_rotation());
-            assert!(!carries_on || !rests(roster, &here), "tend would not read it\n{:#?}\n{plan:#?}", here.0);
+            if carries_on {
+                // What it ends it plans by the listing.
+                let tended = tended(roster, &here);
+                assert!(tended.resting.is_empty(), "tend would not read it\n{:#?}\n{plan:#?}", here.0);
+                let actions = |plan: &Plan| plan.changes.iter().map(|change| change.action.clone()).collect::<Vec<_>>();
+                assert_eq!(actions(&keyrota::plan::plan(roster, &tended, here.1)), actions(plan), "{:#?}", here.0);
+            }
         }
         let (world, now) = (after.world.clone(), here.1);
         // A run right after it sees everything anew, and does nothing. Where nothing was to be done, that was this run.
@@ -366,13 +372,13 @@ fn run_again(
     again
 }
 
-/// Whether a run that tends leaves the user unread.
-fn rests(roster: &Roster, (world, now): &Node) -> bool {
+/// What a run that tends reads.
+fn tended(roster: &Roster, (world, now): &Node) -> Inventory {
     let sandbox = simulate(world, *now);
     let tend = async {
         let listing = list(&sandbox, &|_, _| true, "").await.expect("the sandbox lists");
         let survey = Survey { depth: Depth::Plan, whom: Whom::UnderWay, until: None, left_since: None };
-        observe(&sandbox, roster, &listing, survey, *now, &|| {}).await.resting.contains(USER)
+        observe(&sandbox, roster, &listing, survey, *now, &|| {}).await
     };
     tend.now_or_never().expect("the sandbox never waits")
 }
@@ -485,7 +491,7 @@ fn assert_is_read_again(ledger: &Ledger) {
         replicas: secret.replicas.clone(),
         primary_region: None,
     };
-    let read = Ledger::read(&ledger.secret, Some(&record), USER, &arn(), &account().region, ledger.confirmed);
+    let read = Ledger::read(&ledger.secret, Some(&record), USER, &arn(), &account().region, ledger.known);
     // Who may read it is no matter of tags.
     let destination = Destination::Own(Secret { readers: Readers::Unread, ..secret.clone() });
     assert_eq!(read, Ok(Ledger { destination, ..ledger.clone() }));

@@ -67,6 +67,9 @@ struct Leaving<'a> {
     evidence: &'a Evidence,
     manifest: &'a Manifest,
     run: &'a RunId,
+    /// The fingerprint of the manifests that the run began with.
+    manifests: &'a str,
+    now: DateTime<Utc>,
     unread: &'a [UnreadAccount],
     /// Those that nobody looks at.
     left_out: &'a [UnreadAccount],
@@ -123,9 +126,10 @@ impl Fleet {
         let name = if before == 0 { run.to_string() } else { format!("{}of{run}", before + 1) };
         let mut merge = Merge::new(&name, mode, memory.workload(*now).await);
         let tries = self.tries(run).await?;
+        let manifests = lists.last().map(|list| list.manifests.as_str()).unwrap_or_default();
         let of = Adding {
             run,
-            manifests: lists.last().map(|list| list.manifests.as_str()).unwrap_or_default(),
+            manifests,
             told: &told.told,
             stopped: stopped.as_deref(),
             gone: &self.gone(&manifest, &all, &tries, invocation).await,
@@ -155,7 +159,17 @@ impl Fleet {
         if let (Mode::Enforce, Some(evidence)) = (mode, &function.evidence) {
             let left_out = lists.last().map(|list| &list.left_out[..]).unwrap_or_default();
             let last = &reading.last[..];
-            let of = Leaving { function, evidence, manifest: &manifest, run, unread: &unread, left_out, last };
+            let of = Leaving {
+                function,
+                evidence,
+                manifest: &manifest,
+                run,
+                manifests,
+                now: *now,
+                unread: &unread,
+                left_out,
+                last,
+            };
             let left: &str = self.leave_report(&of, &file_name(began, &name)).await.into();
             match &mut finished {
                 Ok(answer) => answer["evidence"] = json!(left),
@@ -328,12 +342,12 @@ impl Fleet {
     /// Makes one report of those of all accounts. What does not fit into memory together stays one of each account, and that is
     /// said.
     async fn leave_report(&self, of: &Leaving<'_>, name: &str) -> Left {
-        let Leaving { function, evidence, manifest, run, unread: of_run, left_out, last } = *of;
+        let Leaving { function, evidence, manifest, unread: of_run, left_out, last, .. } = *of;
         let Ok(bucket) = self.bucket().await else { return Left::Nothing };
         let (most, most_on_a_page) = (most_rows(BYTES_OF_A_ROW), most_rows(BYTES_OF_A_ROW_ON_A_PAGE));
         let (mut parts, mut rows, mut unread) = (Vec::new(), 0, of_run.to_vec());
         for (account, made) in last {
-            match part(bucket, run, account, made).await {
+            match part(bucket, of, account, made).await {
                 Ok(part) => {
                     rows += part.rows();
                     // The others are counted all the same.
@@ -359,7 +373,7 @@ impl Fleet {
         let how: &str = left.into();
         tracing::error!(rows, most, most_on_a_page, left = how, "more keys than fit into memory for one report");
         for (account, made) in last {
-            let Ok(part) = part(bucket, run, account, made).await else { continue };
+            let Ok(part) = part(bucket, of, account, made).await else { continue };
             if let Some(report) = merge_reports(vec![part], &merging(&[])) {
                 let name = format!("{}/{}", name.trim_end_matches(".jsonl"), account.id);
                 add_report(evidence, &name, &report, true).await;
@@ -599,10 +613,13 @@ async fn why(bucket: &Bucket, run: &RunId) -> BTreeMap<String, String> {
     all
 }
 
-async fn part(bucket: &Bucket, run: &RunId, account: &Listed, made: &str) -> Result<Part, String> {
-    let text = bucket.content(&evidence_name(run, &account.id, made)).await.map_err(|error| error.message)?;
+/// The report of one account, by the invocation that made it.
+async fn part(bucket: &Bucket, of: &Leaving<'_>, account: &Listed, made: &str) -> Result<Part, String> {
+    let name = evidence_name(of.run, &account.id, made);
+    let text = bucket.content(&name).await.map_err(|error| error.message)?;
     let part = Part::parse(&text)?;
-    if part.is_of(&account.id) { Ok(part) } else { Err("it is about another account".to_owned()) }
+    part.check(&account.id, of.manifests, of.now)?;
+    Ok(part)
 }
 
 /// How many keys one report may have: it is made in memory.
