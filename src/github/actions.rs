@@ -3,9 +3,8 @@
 
 use std::{
     collections::BTreeMap,
-    fmt,
     sync::{Mutex, PoisonError},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime},
 };
 
 use backon::{ExponentialBuilder, Retryable};
@@ -20,25 +19,23 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
+pub use super::sign_in::Credentials;
+use super::{
+    answer::{Answer, Refusal},
+    sign_in::assertion,
+};
 use crate::{
     cloud::{SealedSecret, Vault, VaultKey, VaultSecret, Visibility},
     inventory::{CallError, ErrorKind},
-    untrusted::{printable, quoted, without_credentials},
+    untrusted::without_credentials,
 };
 
 /// What stands in a path as it is.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 /// Calls under way at a time: GitHub counts those as well.
 const AT_A_TIME: usize = 8;
-/// How much of what GitHub says is repeated.
-const SAID_SHOWN: usize = 200;
-/// How long an App's assertion holds: GitHub allows ten minutes, and clocks differ.
-const ASSERTION: Duration = Duration::from_secs(9 * 60);
-const CLOCK_DIFFERENCE: Duration = Duration::from_secs(60);
 /// A token that ends sooner than this is not used any more.
 const FRESH: Duration = Duration::from_secs(120);
-/// How long to wait where GitHub refuses for a while and does not say for how long.
-const UNSAID: Duration = Duration::from_secs(60);
 
 /// Carries a request, and brings the answer, whatever it says.
 pub trait Web {
@@ -47,21 +44,6 @@ pub trait Web {
     /// # Errors
     /// No answer came, in words.
     fn send(&self, request: Request<String>) -> impl Future<Output = Result<Response<Vec<u8>>, String>> + Send;
-}
-
-/// As whom GitHub is called.
-pub enum Credentials {
-    /// With a token of somebody's.
-    Token(SecretString),
-    /// As an App, with its private key.
-    App {
-        /// Its id.
-        id: u64,
-        /// Its installation; `None`: that of each place's owner.
-        installation: Option<u64>,
-        /// The key, as PEM.
-        key: SecretString,
-    },
 }
 
 /// How patiently GitHub is called.
@@ -94,72 +76,6 @@ struct Token {
     text: SecretString,
     ends: SystemTime,
     permissions: Value,
-}
-
-/// An answer of GitHub's.
-struct Answer {
-    code: u16,
-    headers: HeaderMap,
-    value: Option<Value>,
-}
-
-/// Why a call yields nothing, before it is known whom to tell.
-#[derive(Debug)]
-enum Refusal {
-    Unreachable(String),
-    Limited(Duration),
-    /// A fault of GitHub's, or an answer that is none.
-    Garbled(u16),
-}
-
-impl Credentials {
-    /// What the secret part says: the App's private key or the token, alone or as the only member of a JSON object.
-    ///
-    /// # Errors
-    /// In words, and without a word of it.
-    pub fn read(text: &SecretString, app: Option<(u64, Option<u64>)>) -> Result<Self, &'static str> {
-        let exposed = text.expose_secret().trim();
-        let json = serde_json::from_str::<Value>(exposed);
-        let member = match &json {
-            Ok(Value::Object(members)) => {
-                let only = members.values().next().filter(|_| members.len() == 1).and_then(Value::as_str);
-                only.ok_or("it is a JSON object that is more than one text by one name: which is meant is not known")?
-            }
-            Ok(_) => return Err("it is JSON, and no object with one text"),
-            Err(_) => exposed,
-        };
-        let exposed = member.trim();
-        let is_key = exposed.starts_with("-----BEGIN");
-        match app {
-            _ if exposed.is_empty() => Err("it is empty"),
-            Some((id, installation)) if is_key => {
-                // In a variable, line breaks are often written so.
-                let key = SecretString::from(exposed.replace("\\n", "\n"));
-                signing_key(&key)?;
-                Ok(Self::App { id, installation, key })
-            }
-            Some(_) => Err("it is no private key as GitHub gives it for an App (PEM)"),
-            None if is_key => Err("it is the private key of an App, and `app-id` does not say of which"),
-            None if has_key_id(exposed) => Err("it holds an access key of AWS"),
-            None if !exposed.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c)) => Err("it is no token"),
-            None => Ok(Self::Token(SecretString::from(exposed))),
-        }
-    }
-}
-
-/// Whether the id of an access key stands in it: then it is a credential of another kind, whatever is around it.
-fn has_key_id(text: &str) -> bool {
-    const LENGTH: usize = 20;
-    let is_id = |start: usize| {
-        let id = text.get(start..start + LENGTH).unwrap_or_default();
-        !id.is_empty() && id.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
-    };
-    ["AKIA", "ASIA"].iter().any(|prefix| text.match_indices(prefix).any(|(start, _)| is_id(start)))
-}
-
-fn signing_key(pem: &SecretString) -> Result<jsonwebtoken::EncodingKey, &'static str> {
-    jsonwebtoken::EncodingKey::from_rsa_pem(pem.expose_secret().as_bytes())
-        .map_err(|_| "it is no RSA private key (PEM): download a new one from the App's settings")
 }
 
 impl<W: Web> Actions<W> {
@@ -443,81 +359,8 @@ impl<W: Web> Actions<W> {
     }
 }
 
-impl Answer {
-    /// How long to wait, if a limit was met. See "Rate limits for the REST API".
-    fn limit(&self) -> Option<Duration> {
-        if !matches!(self.code, 403 | 429) {
-            return None;
-        }
-        let number = |name: &str| self.headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
-        if let Some(seconds) = number("retry-after") {
-            return Some(Duration::from_secs(seconds));
-        }
-        if number("x-ratelimit-remaining") == Some(0) {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            let reset = number("x-ratelimit-reset").map(Duration::from_secs);
-            return Some(reset.map_or(UNSAID, |reset| reset.saturating_sub(now)));
-        }
-        let is_limit = self.code == 429 || self.said().to_lowercase().contains("rate limit");
-        is_limit.then_some(UNSAID)
-    }
-
-    fn said(&self) -> &str {
-        self.value.as_ref().and_then(|value| value["message"].as_str()).unwrap_or_default()
-    }
-
-    /// What it holds, if it is one of those that this call has when it worked.
-    fn expected(self, operation: &'static str, vault: &Vault, codes: &[u16]) -> Result<Option<Value>, CallError> {
-        if codes.contains(&self.code) {
-            return Ok(self.value);
-        }
-        let said = self.said();
-        let said = if said.is_empty() { String::new() } else { format!(", {}", quoted(said, SAID_SHOWN)) };
-        let answers = format!("GitHub answers {}{said}", self.code);
-        let (kind, why) = match self.code {
-            200..=299 => (ErrorKind::Malformed, "which is no answer to that".to_owned()),
-            301 | 302 | 307 | 308 => (ErrorKind::Denied, "it was renamed or moved: write its new name".to_owned()),
-            401 => (ErrorKind::Denied, "what `[deliver.github]` signs in with is not valid, or no longer".to_owned()),
-            403 => (ErrorKind::Denied, format!("what `[deliver.github]` signs in with may not do that at {vault}")),
-            404 => {
-                let why =
-                    format!("there is no {vault}, or what `[deliver.github]` signs in with may not see its secrets");
-                (ErrorKind::Denied, why)
-            }
-            400 | 409 | 413 | 422 => {
-                return Err(CallError::new(ErrorKind::Refused, operation, vault.to_string(), answers));
-            }
-            _ => return Err(CallError::new(ErrorKind::Other, operation, vault.to_string(), answers)),
-        };
-        Err(CallError::new(kind, operation, vault.to_string(), format!("{answers}: {why}")))
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unreachable(why) => write!(f, "GitHub can't be reached: {}", printable(why)),
-            Self::Limited(wait) => write!(f, "GitHub's rate limit is used up for another {} s", wait.as_secs().max(1)),
-            Self::Garbled(code) => write!(f, "the answer ({code}) is none of GitHub's, or GitHub has a fault"),
-        }
-    }
-}
-
 fn owner(vault: &Vault) -> String {
     vault.owner().to_lowercase()
-}
-
-/// Says that this is the App, for a few minutes.
-fn assertion(id: u64, key: &SecretString) -> Result<SecretString, &'static str> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let claims = json!({
-        "iat": now.saturating_sub(CLOCK_DIFFERENCE).as_secs(),
-        "exp": (now + ASSERTION).as_secs(),
-        "iss": id.to_string(),
-    });
-    let header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::RS256);
-    let signed = jsonwebtoken::encode(&header, &claims, &signing_key(key)?);
-    signed.map(SecretString::from).map_err(|_| "the App's private key can't sign")
 }
 
 /// Where the secrets of a vault are.

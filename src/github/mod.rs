@@ -2,6 +2,7 @@
 //! files of a release.
 
 pub mod actions;
+mod answer;
 #[cfg(feature = "cli")]
 pub mod api;
 #[cfg(feature = "cli")]
@@ -10,3 +11,4 @@ pub mod comment;
 pub mod event;
 #[cfg(feature = "cli")]
 pub mod release;
+mod sign_in;

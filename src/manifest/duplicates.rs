@@ -10,6 +10,7 @@ use super::{
     pattern::Pattern,
     source::Source,
 };
+use crate::counted::first_of;
 
 /// Two rules that name one user exactly, in the same account. Each rule is looked at once, however many there are.
 pub(super) fn rules(manifest: &Manifest, sources: &Sources) -> Vec<Diagnostic> {
@@ -53,11 +54,7 @@ const MOST_NAMED: usize = 10;
 
 /// Names, each as it stands, and how many more there are.
 pub(crate) fn listed(names: &[&str]) -> String {
-    let named = names.iter().take(MOST_NAMED).map(|name| quote(name)).collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(MOST_NAMED) {
-        0 => named,
-        more => format!("{named} and {more} more"),
-    }
+    first_of(names.iter().map(|name| quote(name)), MOST_NAMED)
 }
 
 /// Two exemptions of one user in one account.

@@ -18,7 +18,10 @@ use super::{
     policy::WrittenPolicy,
     secrets::{Reach, could_be_same},
 };
-use crate::delivery::{GitHubNames, How, Place, Target};
+use crate::{
+    counted::first_of,
+    delivery::{GitHubNames, How, Place, Target},
+};
 
 /// What to do about a place that users of several accounts would share.
 pub(crate) const HELP_ACCOUNTS: &str = "a place of GitHub belongs to one account: give the users of one of the accounts a rule with \
@@ -145,14 +148,10 @@ fn several(rule: &Rule, accounts: &[String], sources: &Sources) -> Diagnostic {
     let place = rule.policy.deliver.value.iter().find(|place| place.is_of_github());
     let place = quote(&place.map(ToString::to_string).unwrap_or_default());
     let message = format!("users of several accounts could deliver to {place}, which is the same for all accounts");
-    let named = accounts.iter().take(SHOWN).map(|name| quote(name)).collect::<Vec<_>>().join(", ");
-    let more = match accounts.len().saturating_sub(SHOWN) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
+    let named = first_of(accounts.iter().map(|name| quote(name)), SHOWN);
     let text = match accounts.is_empty() {
         true => "this rule can hold in several".to_owned(),
-        false => format!("this rule holds in {named}{more}"),
+        false => format!("this rule holds in {named}"),
     };
     let label = sources.label(&rule.source, text);
     let mut diagnostic = Diagnostic::error(Code::SharedPlace, message, label);

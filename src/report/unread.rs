@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::alike::Alike;
-use crate::{counted::counted, inventory::UnreadAccount};
+use crate::{
+    counted::{counted, first_of},
+    inventory::UnreadAccount,
+};
 
 /// How many accounts of one cause are named in a line.
 const SHOWN: usize = 50;
@@ -67,12 +70,7 @@ impl fmt::Display for Cause<'_> {
         if let [only] = accounts[..] {
             return only.fmt(f);
         }
-        let shown: Vec<String> = self.names().take(SHOWN).collect();
-        let more = match accounts.len().saturating_sub(SHOWN) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        write!(f, "{}: {error}: {}{more}", counted(accounts.len(), "account"), shown.join(", "))
+        write!(f, "{}: {error}: {}", counted(accounts.len(), "account"), first_of(self.names(), SHOWN))
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use keyrota::{
     cloud::Probes,
+    counted::first_of,
     delivery::Target,
     inventory::{CallError, Found},
     observe::AccountState,
@@ -55,13 +56,13 @@ pub async fn places<C: Probes>(planned: &Planned<'_, C>) -> Vec<Finding> {
         }
         if !open.is_empty() {
             // Of some tokens only the first delivery tells whether they may write.
-            findings.push(Finding::fine(CHECK, format!("{} can be looked at", listed(&open))));
+            findings.push(Finding::fine(CHECK, format!("{} can be looked at", first_of(&open, SHOWN))));
         }
         for ((why, is_asked), places) in unknown {
             let refused = if is_asked { None } else { cloud.github().await.err() };
             findings.push(match refused {
-                Some(error) => not_signed_in(&listed(&places), &error),
-                None => not_known(&listed(&places), &why, is_asked),
+                Some(error) => not_signed_in(&first_of(&places, SHOWN), &error),
+                None => not_known(&first_of(&places, SHOWN), &why, is_asked),
             });
         }
         findings.extend(permissions(*cloud, entry, places.values().map(|(_, target)| *target)).await);
@@ -121,12 +122,4 @@ async fn permissions<'a, C: Probes>(
     let message = format!("this caller may not {} in {account}", refused.join(", "));
     let fix = "as it should be for who only plans; `keyrota apply` needs it, and `keyrota export terraform` names it for the function";
     (!refused.is_empty()).then(|| Finding::doubt(CHECK, message, fix))
-}
-
-fn listed(places: &[&str]) -> String {
-    let shown = places.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
-    match places.len().saturating_sub(SHOWN) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
 }

@@ -9,177 +9,20 @@ use std::{
 };
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
-use serde::Deserialize;
 use toml::{Spanned, value::Datetime};
 
 use super::{
     IamUser, Posted, PutEvent, Sandbox, SandboxError, Seat, SentMail, StoredParameter, StoredSecret, StoredVaultSecret,
     StoredVersion, World, iam, rules,
+    written::{
+        WrittenEvent, WrittenKey, WrittenMail, WrittenParameter, WrittenPosting, WrittenSecret, WrittenStatus,
+        WrittenUser, WrittenVaultSecret, WrittenVersion, WrittenWorld,
+    },
 };
 use crate::{
-    cloud::Visibility,
     delivery::{self, Place},
     inventory::{Account, Key, KeyId, LastUse, SmtpUse, Status},
 };
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct WrittenWorld {
-    now: Option<Spanned<Datetime>>,
-    account: Spanned<String>,
-    region: Option<Spanned<String>>,
-    partition: Option<Spanned<String>>,
-    called_with: Option<Spanned<String>>,
-    account_name: Option<Spanned<String>>,
-    account_state: Option<Spanned<String>>,
-    #[serde(default)]
-    units: Vec<Spanned<String>>,
-    account_tags: Option<Spanned<BTreeMap<String, String>>>,
-    refuse_entry: Option<String>,
-    #[serde(default)]
-    refuse_mail_to: Vec<String>,
-    #[serde(default)]
-    keys_issued: u64,
-    #[serde(default)]
-    users: Vec<WrittenUser>,
-    #[serde(default)]
-    secrets: Vec<WrittenSecret>,
-    #[serde(default)]
-    mail: Vec<WrittenMail>,
-    #[serde(default)]
-    refuse_delivery_to: Vec<Spanned<String>>,
-    #[serde(default)]
-    parameters: Vec<WrittenParameter>,
-    #[serde(default)]
-    github: Vec<WrittenVaultSecret>,
-    #[serde(default)]
-    posted: Vec<WrittenPosting>,
-    #[serde(default)]
-    events: Vec<WrittenEvent>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct WrittenParameter {
-    name: Spanned<String>,
-    #[serde(default)]
-    description: String,
-    tags: Option<Spanned<BTreeMap<String, String>>>,
-    kms_key: Option<String>,
-    version: Spanned<i64>,
-    modified: Option<Spanned<Datetime>>,
-    digest: Option<Spanned<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct WrittenVaultSecret {
-    place: Spanned<String>,
-    name: Spanned<String>,
-    updated: Spanned<Datetime>,
-    visibility: Option<Spanned<Visibility>>,
-    #[serde(default)]
-    repositories: Vec<u64>,
-    digest: Option<Spanned<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct WrittenUser {
-    name: Spanned<String>,
-    path: Option<Spanned<String>>,
-    #[serde(default)]
-    groups: Vec<Spanned<String>>,
-    tags: Option<Spanned<BTreeMap<String, String>>>,
-    smtp: Option<String>,
-    #[serde(default)]
-    policies_unread: bool,
-    #[serde(default)]
-    keys: Vec<WrittenKey>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct WrittenKey {
-    id: Spanned<String>,
-    created: Spanned<Datetime>,
-    status: Option<WrittenStatus>,
-    last_used: Option<Spanned<Datetime>>,
-    last_used_service: Option<Spanned<String>>,
-    last_used_region: Option<Spanned<String>>,
-}
-
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum WrittenStatus {
-    #[default]
-    Active,
-    Inactive,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct WrittenSecret {
-    name: Spanned<String>,
-    #[serde(default)]
-    description: String,
-    tags: Option<Spanned<BTreeMap<String, String>>>,
-    kms_key: Option<String>,
-    #[serde(default)]
-    replicas: Vec<Spanned<String>>,
-    #[serde(default)]
-    replica_failures: BTreeMap<Spanned<String>, String>,
-    deleted: Option<Spanned<Datetime>>,
-    policy: Option<Spanned<String>>,
-    primary_region: Option<Spanned<String>>,
-    #[serde(default)]
-    versions: Vec<WrittenVersion>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct WrittenVersion {
-    id: Spanned<String>,
-    #[serde(default)]
-    labels: Vec<Spanned<String>>,
-    digest: Option<Spanned<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct WrittenMail {
-    sent: Spanned<Datetime>,
-    from: String,
-    from_arn: Option<String>,
-    reply_to: Option<String>,
-    configuration_set: Option<String>,
-    #[serde(default)]
-    tags: BTreeMap<String, String>,
-    to: String,
-    subject: String,
-    text: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct WrittenPosting {
-    sent: Spanned<Datetime>,
-    to: String,
-    #[serde(default)]
-    subject: String,
-    text: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct WrittenEvent {
-    time: Spanned<Datetime>,
-    bus: String,
-    detail_type: String,
-    #[serde(default)]
-    resources: Vec<String>,
-    detail: String,
-}
 
 impl Sandbox {
     /// Reads and checks a sandbox file.

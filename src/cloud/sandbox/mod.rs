@@ -99,6 +99,7 @@ mod save;
 mod seat;
 mod secrets_manager;
 mod ses;
+mod written;
 
 use std::{
     collections::{BTreeMap, HashMap},

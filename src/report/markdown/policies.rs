@@ -5,6 +5,7 @@ use super::{
     rows::{Accounts, MOST_IN_ROW},
 };
 use crate::{
+    counted::first_of,
     diff::{Comparison, Field},
     explain::Line,
     untrusted::cell,
@@ -73,10 +74,8 @@ impl Rows {
 
     fn render(self) -> Vec<String> {
         let row = |([what, change, place], who): ([String; 3], Vec<String>)| {
-            let more = who.len().saturating_sub(MOST_IN_ROW);
-            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-            let who = who[..who.len().min(MOST_IN_ROW)].join(", ");
-            format!("| {who}{more} | {what} | {change} | {place} |\n")
+            let who = first_of(who, MOST_IN_ROW);
+            format!("| {who} | {what} | {change} | {place} |\n")
         };
         self.0.into_iter().map(row).collect()
     }

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::words::{BOLD, Causes, DIM, GREEN, RED, YELLOW, aligned, day, heading, users};
 use crate::{
-    counted::counted,
+    counted::{counted, first_of},
     plan::{Calendar, Cause, Exceeded, Outlook, Row, Verb},
     report::{
         accounts::{FEW, by_name},
@@ -84,15 +84,11 @@ pub fn beginnings(calendars: &[&Calendar]) -> String {
         days.entry(first.map(day).unwrap_or_default()).or_default().push(calendar);
     }
     let line = |(day, accounts): (&String, &Vec<&Calendar>)| {
-        let named: Vec<String> = accounts.iter().take(NAMED).map(|calendar| calendar.account.short_name()).collect();
-        let more = match accounts.len().saturating_sub(NAMED) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
+        let named = first_of(accounts.iter().map(|calendar| calendar.account.short_name()), NAMED);
         let rotations = accounts.iter().flat_map(|calendar| &calendar.users).flat_map(|row| &row.events);
         let rotations = rotations.filter(|event| event.verb == Verb::Create).count();
         let (count, rotations) = (counted(accounts.len(), "account"), counted(rotations, "rotation"));
-        format!("  from {day}\t{count}\t{rotations}\t{}{more}", printable(&named.join(", ")))
+        format!("  from {day}\t{count}\t{rotations}\t{}", printable(&named))
     };
     if days.is_empty() {
         return String::new();
@@ -217,7 +213,7 @@ fn worries(forecast: &Forecast<'_>) -> String {
         lines.push(format!(
             "{RED}! limit{RED:#}\t{count} would change nothing: on {} {first}; the forecast goes on as if {it} did: {}",
             runs[0],
-            named(runs.clone())
+            first_of(&runs, NAMED)
         ));
     }
     let mut causes = BTreeMap::<(bool, bool, &str), (&Cause, Vec<String>)>::new();
@@ -239,21 +235,12 @@ fn worries(forecast: &Forecast<'_>) -> String {
     for (cause, names) in causes.into_values() {
         let keys = counted(names.len(), "key");
         let (because, fix) = words(cause);
-        lines.push(format!("{RED}! over age{RED:#}\t{keys}: {because}; {fix}: {}", named(names)));
+        lines.push(format!("{RED}! over age{RED:#}\t{keys}: {because}; {fix}: {}", first_of(names, NAMED)));
     }
     for cause in causes_of(forecast.unread) {
         lines.push(format!("{RED}! not read{RED:#}\t{}", printable(&cause.to_string())));
     }
     if lines.is_empty() { String::new() } else { "\n".to_owned() + &aligned(lines.into_iter()) }
-}
-
-/// The first of them.
-fn named(names: Vec<String>) -> String {
-    let more = match names.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    names.into_iter().take(NAMED).collect::<Vec<_>>().join(", ") + &more
 }
 
 /// Why keys get older than `max-age`, and what helps.

@@ -12,7 +12,7 @@ use tabwriter::TabWriter;
 
 use super::measure::{CELL, COLUMN, GAP, unmarked};
 use crate::{
-    counted::counted,
+    counted::{counted, first_of},
     inventory::{Account, UnreadAccount},
     plan::{Change, KeyRef, Overdue, Reason, Step, Tells, Verb, Waiting, WaitingOn},
     report::{
@@ -45,12 +45,8 @@ pub fn heading_of(accounts: &[&Account]) -> String {
     if let [only] = accounts {
         return heading(only);
     }
-    let named: Vec<String> = accounts.iter().take(NAMED).map(|account| account.short_name()).collect();
-    let more = match accounts.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    format!("{BOLD}{}{BOLD:#}: {}{more}\n", counted(accounts.len(), "account"), printable(&named.join(", ")))
+    let named = first_of(accounts.iter().map(|account| account.short_name()), NAMED);
+    format!("{BOLD}{}{BOLD:#}: {}\n", counted(accounts.len(), "account"), printable(&named))
 }
 
 pub fn change_line(change: &Change) -> String {
