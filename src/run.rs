@@ -111,7 +111,7 @@ impl<'a, C: Reads> Run<'a, C> {
         let Self { manifest, clouds, not_entered, left_out, mode, depth, unmanaged, users, viewpoint, .. } = *self;
         let Self { read_until, earlier, .. } = *self;
         let whom = if mode == Mode::Tend { Whom::UnderWay } else { Whom::Everyone };
-        let survey = Survey { depth, whom, until: read_until, left_since: None };
+        let survey = Survey { depth, whom, acts: mode != Mode::Plan, until: read_until, left_since: None };
         let reading = Reading { manifest, users, survey, viewpoint, unmanaged, earlier };
         let observed = observe_all(clouds, not_entered, &reading, progress).await?;
         let Observed { mut accounts, unread, unlisted, warnings, took } = observed;
@@ -221,7 +221,6 @@ impl<C: Values> Planned<'_, C> {
         let mut applied = self.sending(conditions, work).await;
         unread::note(accounts, plan, &applied, *extent).await;
         unread::note_unlisted(clouds, unlisted, plan.as_of, *extent).await;
-        unread::end_queues(accounts, plan, &applied, *extent).await;
         applied.deferred.extend(last.iter().map(|change| Deferred::new(change, Cause::Last)));
         before_mail(&applied);
         notify(accounts, plan, &mut applied, &manifest.mail, *mode == Mode::Enforce, conditions).await;
@@ -319,6 +318,8 @@ fn keep<C>(accounts: &mut [AccountState<'_, C>], users: &[String]) -> Vec<Missin
     }
     let missing = not_in_scope(accounts.iter().map(|account| &account.roster), users);
     for AccountState { roster, .. } in accounts {
+        // Who is named is begun: a queue would be one of the whole account.
+        roster.pace = None;
         roster.entries.retain(|entry| is_meant(&entry.user.name, users));
         roster.unmanaged.retain(|user| is_meant(&user.name, users));
     }

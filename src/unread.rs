@@ -8,10 +8,9 @@ use chrono::{DateTime, Utc};
 use crate::{
     apply::{Applied, Cause, Deferred, Failure, Outcome},
     cloud::Writes,
-    inventory::{Fact, Inventory, Queue, UNREAD, Unread, tag_value, tags},
+    inventory::{Fact, Inventory, UNREAD, Unread, tag_value, tags},
     observe::{AccountState, Unlisted},
-    plan::{Change, Plan, comes_later, open_queue},
-    roster::Entry,
+    plan::Plan,
 };
 
 /// How far a run goes.
@@ -76,42 +75,6 @@ pub async fn note<C: Writes>(accounts: &[AccountState<'_, C>], plan: &Plan, appl
         if let Err(error) = noted {
             let account = roster.account.to_string();
             tracing::warn!(account, "the next run that tends does not know whom this one has left: {error}");
-        }
-    }
-}
-
-/// Notes where nobody waits any more whom earlier runs had left to their turn: else every run that tends would go on reading
-/// whoever might. Only a run that has read everyone, and in which nothing failed, can tell.
-pub async fn end_queues<C: Writes>(accounts: &[AccountState<'_, C>], plan: &Plan, applied: &Applied, extent: Extent) {
-    for AccountState { cloud, roster, inventory } in accounts {
-        let Some((secret, since)) = open_queue(roster, inventory, plan.as_of).filter(|_| !extent.is_partial) else {
-            continue;
-        };
-        let is_here = |change: &Change| *change.account == roster.account;
-        let has_failed = |change: &Change| {
-            let mut outcomes =
-                applied.outcomes.iter().filter(|one| is_here(&one.change) && one.change.user == change.user);
-            outcomes.clone().next().is_none() || outcomes.any(|one| one.result.is_err())
-        };
-        let is_read = inventory.users.values().all(Result::is_ok);
-        let is_left =
-            plan.queue.iter().any(is_here) || applied.deferred.iter().any(|one| *one.account == roster.account);
-        let comes_later = |entry: &Entry| {
-            let state = inventory.users.get(&entry.user.name).and_then(|state| state.as_ref().ok());
-            let state = applied.after.get(&(roster.account.id.clone(), entry.user.name.clone())).or(state);
-            state.is_some_and(|state| comes_later(roster, entry, state, plan.as_of))
-        };
-        let is_left = is_left || roster.entries.iter().any(comes_later);
-        if !is_read || is_left || plan.changes.iter().any(|change| is_here(change) && has_failed(change)) {
-            continue;
-        }
-        let over = Fact::Queue(Queue { since, is_over: true });
-        if let Err(error) = cloud.tag_secret(secret, &tags([over])).await {
-            let account = roster.account.to_string();
-            tracing::warn!(
-                account,
-                "the next run that tends reads more than it needs, as if rotations waited still: {error}"
-            );
         }
     }
 }

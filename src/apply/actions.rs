@@ -10,9 +10,7 @@ use super::{
 use crate::{
     cloud::{Issued, NewSecret, Values, Writes},
     credential,
-    inventory::{
-        CURRENT, CallError, ErrorKind, Fact, Found, INTENT, Key, KeyAt, KeyId, PENDING, Queue, Rest, Status, tags,
-    },
+    inventory::{CURRENT, CallError, ErrorKind, Fact, Found, INTENT, Key, KeyAt, KeyId, PENDING, Rest, Status, tags},
     mail::{Sending, owner},
     manifest::Mail,
     plan::{
@@ -26,11 +24,6 @@ use tokio::time::sleep;
 
 /// Whoever waits for a call looks so often whether the run was stopped.
 const LOOK: Duration = Duration::from_secs(1);
-
-/// That rotations wait since then, which this run has left to the next.
-fn queued(since: DateTime<Utc>) -> Fact {
-    Fact::Queue(Queue { since, is_over: false })
-}
 
 /// Why a change was not made.
 pub(super) enum Halt {
@@ -72,6 +65,8 @@ pub(super) struct Memory {
     pub created: Option<(KeyId, DateTime<Utc>)>,
     /// Whether this run has seen that the user's keys are as planned. From then on it knows what they are.
     is_as_planned: bool,
+    /// Whether this run knows what the secret hands out: it has seen it, or made it so.
+    pub is_confirmed: bool,
 }
 
 /// What comes after a change, as far as its calls depend on that.
@@ -123,7 +118,7 @@ impl<C: Values> Step<'_, C> {
                         return Err(CallError::new(ErrorKind::Other, operation, place, why).into());
                     }
                 }
-                let queue = change.queue.map(queued);
+                let queue = change.queue.map(Fact::Queue);
                 let made_room = made_room.then_some(Fact::RoomMade);
                 let facts = [Some(Fact::Intent(now)), Some(Fact::Rest(None)), made_room, queue];
                 write_ledger(cloud, user, secret, ledger, facts.into_iter().flatten()).await?;
@@ -191,7 +186,7 @@ impl<C: Values> Step<'_, C> {
                     Topic::Retiring { .. } => vec![Fact::Announced(told), self.rest()],
                 };
                 let is_begun = matches!(announcement.topic, Topic::Retiring { .. });
-                let queue = change.queue.filter(|_| is_begun).map(queued);
+                let queue = change.queue.filter(|_| is_begun).map(Fact::Queue);
                 cloud.tag_secret(secret, &tags(facts.into_iter().chain(queue))).await?;
                 memory.tagged = Some(secret.to_owned());
             }

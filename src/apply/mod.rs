@@ -8,6 +8,7 @@ mod outcome;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 use tokio::time::timeout_at;
 
@@ -110,16 +111,6 @@ async fn settle(
     user_outcome: &mut UserOutcome,
 ) -> Result<(), Cause> {
     let UserOutcome { outcomes, state, .. } = user_outcome;
-    if state.ledger.known == Known::Provisional
-        && let Err(failure) = confirm(cloud, roster, entry, first, conditions, state).await?
-    {
-        let (change, at, result) = (first.clone(), (conditions.clock)(), Err(failure));
-        let outcome = Outcome { change, at, result, issued: None, notes: Vec::new(), told: Vec::new() };
-        (conditions.progress)(&outcome);
-        note(conditions, roster, entry, None, &outcome);
-        outcomes.push(outcome);
-        return Ok(());
-    }
     let mut change = first.clone();
     let mut memory = Memory::default();
     loop {
@@ -133,6 +124,19 @@ async fn settle(
         }
         let mut remarks = Remarks::default();
         let now = (conditions.clock)();
+        let ends = matches!(change.action, Action::Deactivate { .. } | Action::Delete { .. });
+        if ends && !memory.is_confirmed {
+            let planned_at = if outcomes.is_empty() { conditions.as_of } else { now };
+            if let Err(failure) = confirm(cloud, roster, entry, &change, planned_at, state).await? {
+                let result = Err(failure);
+                let outcome = Outcome { change, at: now, result, issued: None, notes: Vec::new(), told: Vec::new() };
+                (conditions.progress)(&outcome);
+                note(conditions, roster, entry, None, &outcome);
+                outcomes.push(outcome);
+                return Ok(());
+            }
+            memory.is_confirmed = true;
+        }
         let after = simulate(&change.action, &placed(roster, entry, state, now), now, &KeyId::new(""));
         let follows = next(roster, entry, &after, now);
         let ahead = Ahead {
@@ -172,6 +176,7 @@ async fn settle(
         };
         (conditions.progress)(&outcome);
         let is_done = outcome.result.is_ok();
+        memory.is_confirmed |= is_done && change.action.verb() == Verb::Promote;
         if !is_done {
             note(conditions, roster, entry, None, &outcome);
         }
@@ -215,31 +220,30 @@ async fn settle(
     }
 }
 
-/// Reads the ledger that a plan knows from a listing alone, which may be older than what somebody has just done.
+/// Reads the secret before an old key ends: the plan may be older than what somebody has done since, as a listing always may.
 ///
 /// # Errors
-/// The outer: it can't be read, or the run is stopped. The inner: with what it says now, something else would come next.
+/// The outer: it can't be read. The inner: with what it says now, something else would come next.
 async fn confirm(
     cloud: &impl Values,
     roster: &Roster,
     entry: &Entry,
-    first: &Change,
-    conditions: &Conditions<'_>,
+    change: &Change,
+    now: DateTime<Utc>,
     state: &mut State,
 ) -> Result<Result<(), Failure>, Cause> {
-    if !(conditions.may_start)() {
-        return Err(Cause::Stopped);
-    }
-    let (mut described, now) = (state.clone(), conditions.as_of);
+    let mut described = state.clone();
     fetch(cloud, entry, &mut described, Need::Ledger).await.map_err(Cause::Unread)?;
     let is_same = matches!(
         next(roster, entry, &placed(roster, entry, &described, now), now),
-        Next::Change(action, _) if action == first.action
+        Next::Change(action, _) if action == change.action
     );
     if !is_same {
-        return Ok(Err(Failure::Stale("the user's secret has changed since it was listed".to_owned())));
+        return Ok(Err(Failure::Stale("the user's secret has changed since the plan".to_owned())));
     }
-    *state = described;
+    if state.ledger.known == Known::Provisional {
+        *state = described;
+    }
     Ok(Ok(()))
 }
 

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::{
     error::{CallError, ErrorKind},
     key::KeyId,
-    noted::{Held, KeyAt, Queue, Reminder, Rest, Undelivered, Unread, time},
+    noted::{Held, KeyAt, Reminder, Rest, Undelivered, Unread, time},
     place::UNFINISHED,
 };
 use crate::time::rfc3339;
@@ -41,7 +41,7 @@ pub const TAG_NEXT: &str = "keyrota:next";
 pub const TAG_UNREAD: &str = "keyrota:unread";
 /// Tag that names the keys that went because nobody used them, and were not replaced: what the secret hands out, and the last one.
 pub const TAG_UNUSED: &str = "keyrota:unused";
-/// Tag that says since when rotations of the account wait for their turn, on the secrets of those that had theirs: see [`Queue`].
+/// Tag that says since when rotations of the account wait for their turn, on the secrets of those that had theirs (RFC 3339).
 pub const TAG_QUEUE: &str = "keyrota:queue";
 /// Tag that names the key that every place of delivery has taken, and those places: `<key id>/<hash of the places>`.
 pub const TAG_DELIVERED: &str = "keyrota:delivered";
@@ -124,8 +124,8 @@ impl SecretRecord {
     }
 
     /// Since when rotations wait for their turn, as noted there.
-    pub fn queue(&self) -> Option<Queue> {
-        Queue::read(self.tags.get(TAG_QUEUE)?)
+    pub fn queue(&self) -> Option<DateTime<Utc>> {
+        time(self.tags.get(TAG_QUEUE)?)
     }
 
     /// What a run has noted there that left users of the account unread.
@@ -291,7 +291,7 @@ pub struct Secret {
     /// The keys that went because nobody used them.
     pub unused: Vec<KeyId>,
     /// Since when rotations wait that the run which began this one has left to the next.
-    pub queue: Option<Queue>,
+    pub queue: Option<DateTime<Utc>>,
     /// The key that every place has taken, and a hash of those places.
     pub delivered: Option<(KeyId, String)>,
     /// When the last of them took it.
@@ -378,8 +378,8 @@ pub enum Fact {
     Unread(Unread),
     /// These keys go, or went, because nobody uses them.
     Unused(Vec<KeyId>),
-    /// Rotations wait for their turn, or not any more.
-    Queue(Queue),
+    /// Rotations wait for their turn since then.
+    Queue(DateTime<Utc>),
     /// A place has taken the key.
     Holds(Held),
     /// Every place has; a hash of them follows.
@@ -419,7 +419,7 @@ impl Fact {
             Self::Unused(keys) => {
                 vec![tag(TAG_UNUSED, keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))]
             }
-            Self::Queue(queue) => vec![tag(TAG_QUEUE, queue.to_string())],
+            Self::Queue(since) => vec![tag(TAG_QUEUE, rfc3339(*since))],
             Self::Holds(held) => vec![tag(&format!("{TAG_PLACE}{}", held.slot), held.to_string())],
             Self::Delivered(KeyAt { key, at }, places) => vec![
                 tag(TAG_DELIVERED, format!("{key}/{places}")),
@@ -477,7 +477,7 @@ impl Secret {
             unread: tag(TAG_UNREAD).and_then(Unread::read),
             unused: tag(TAG_UNUSED).into_iter().flat_map(str::split_whitespace).map(KeyId::new).collect(),
             // As much here: the next run that enforces begins the rest all the same.
-            queue: tag(TAG_QUEUE).and_then(Queue::read),
+            queue: tag(TAG_QUEUE).and_then(time),
             // What can't be read counts as not delivered: it is delivered again.
             delivered: tag(TAG_DELIVERED)
                 .and_then(|text| text.split_once('/'))
@@ -553,7 +553,7 @@ impl Secret {
             Fact::Rest(rest) => self.rest = rest,
             Fact::Unread(unread) => self.unread = Some(unread),
             Fact::Unused(keys) => self.unused = keys,
-            Fact::Queue(queue) => self.queue = Some(queue),
+            Fact::Queue(since) => self.queue = Some(since),
             Fact::Holds(held) => {
                 self.held.retain(|other| other.slot != held.slot && other.id != held.id);
                 self.held.push(held);
@@ -582,11 +582,19 @@ impl Secret {
         self.version_with(CURRENT)
     }
 
-    /// The version that is stored and not handed out yet. The label stays there afterwards, and means nothing any more; but
-    /// for a secret's first version, which is handed out by itself.
+    /// The version that is stored and not handed out yet. The label stays there afterwards, and means nothing any more, also
+    /// when somebody has gone back to the version before; but for a secret's first version, which is handed out by itself.
     pub fn pending(&self) -> Option<&Version> {
         let is_first = self.version_with(PREVIOUS).is_none();
-        self.version_with(PENDING).filter(|version| !version.has(CURRENT) || (is_first && self.intent.is_some()))
+        let is_new = |version: &Version| {
+            let is_told = self.notified.is_some() && self.notified == KeyId::of_version(&version.id);
+            !version.has(PREVIOUS) && !(is_told && self.intent.is_none())
+        };
+        let is_pending = |version: &&Version| match version.has(CURRENT) {
+            true => is_first && self.intent.is_some(),
+            false => is_new(version),
+        };
+        self.version_with(PENDING).filter(is_pending)
     }
 
     /// Until when nothing is due by this policy, if nothing that is noted here says otherwise: what was begun and not

@@ -120,25 +120,14 @@ pub struct Inventory {
     pub keys_of_unread: BTreeMap<String, Vec<Key>>,
     /// The users of whom nothing was read, because nothing of theirs is due: see [`Rest`].
     pub resting: BTreeSet<String>,
-    /// The secret on which a run has noted last that rotations wait for their turn, and what it noted: as listed.
-    pub listed_queue: Option<(String, Queue)>,
+    /// Since when rotations wait for their turn, as the run noted it that left them last.
+    pub queued_since: Option<DateTime<Utc>>,
     /// When a run that enforces began which could not read the account at all, as the runs have noted outside of it.
     pub left_since: Option<DateTime<Utc>>,
     /// The secret on which a run has noted that it left users unread, if one did, and when that run began.
     pub unread: Option<(String, Unread)>,
     /// The keys of users that no rule selects.
     pub unmanaged: UnmanagedKeys,
-}
-
-impl Inventory {
-    /// What was noted last of rotations that wait for their turn, and on which secret.
-    pub fn queue(&self) -> Option<(&str, Queue)> {
-        let states = self.users.values().flatten();
-        let noted =
-            states.filter_map(|state| Some((state.ledger.secret.as_str(), state.ledger.destination.own()?.queue?)));
-        let listed = self.listed_queue.as_ref().map(|(secret, queue)| (secret.as_str(), *queue));
-        noted.chain(listed).max_by_key(|(_, queue)| *queue)
-    }
 }
 
 /// An account that could not be entered, or whose users could not be listed: nothing is known of them.

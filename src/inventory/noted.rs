@@ -13,9 +13,6 @@ const MOST_OF_PLACE: usize = 160;
 /// The end of a [`Rest`] that a rotation ends.
 const BEGINS: &str = "/begins";
 
-/// The end of a [`Queue`] in which nobody waits.
-const OVER: &str = "/over";
-
 /// A key and an instant: the value of `keyrota:deactivated`, `keyrota:deactivating` and `keyrota:announced`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct KeyAt {
@@ -86,15 +83,6 @@ pub struct Undelivered {
     pub first: DateTime<Utc>,
 }
 
-/// The value of `keyrota:queue`: `<RFC 3339>`, and `/over` once everyone's turn has come. The latest of an account holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Queue {
-    /// When the run began that left rotations to the next.
-    pub since: DateTime<Utc>,
-    /// Whether nobody waits any more.
-    pub is_over: bool,
-}
-
 /// As tags write it.
 impl fmt::Display for KeyAt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -142,25 +130,10 @@ impl fmt::Display for Unread {
     }
 }
 
-/// As tags write it.
-impl fmt::Display for Queue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { since, is_over } = self;
-        write!(f, "{}{}", rfc3339(*since), if *is_over { OVER } else { "" })
-    }
-}
-
 impl KeyAt {
     pub(super) fn read(text: &str) -> Option<Self> {
         let (key, at) = text.split_once('@')?;
         Some(Self { key: KeyId::new(key), at: time(at)? })
-    }
-}
-
-impl Queue {
-    pub(super) fn read(text: &str) -> Option<Self> {
-        let (since, is_over) = text.strip_suffix(OVER).map_or((text, false), |since| (since, true));
-        Some(Self { since: time(since)?, is_over })
     }
 }
 

@@ -54,10 +54,10 @@ pub async fn observe_for(
             users.entry(&entry.user.name).or_default().push((position, *roster_at, entry));
         }
     }
-    let (unread, listed_queue) = (listing.unread.clone(), listing.queue.clone());
+    let (unread, queued_since) = (listing.unread.clone(), listing.queued_since);
     let mut inventories = {
         let left_since = survey.left_since;
-        vec![Inventory { unread, listed_queue, left_since, ..Inventory::default() }; rosters.len()]
+        vec![Inventory { unread, queued_since, left_since, ..Inventory::default() }; rosters.len()]
     };
     let region = &cloud.account().region;
     let urgency = |views: &[(usize, RosterAt, &Entry)]| {
@@ -146,7 +146,7 @@ async fn observe_state(
     };
     read.get_or_insert_with(|| keys.clone());
     let region = &cloud.account().region;
-    let listed = survey.whom.listed();
+    let listed = survey.listed();
     let ledger = match &listing.secrets {
         // The secret may be another user's, and nothing is done to this one. Nor is anything ever due without keys.
         _ if entry.conflict.is_some() => ledger(None, entry, region, Known::Described)?,

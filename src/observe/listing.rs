@@ -5,12 +5,13 @@ use std::{
     collections::{HashMap, HashSet},
 };
 
+use chrono::{DateTime, Utc};
 use futures::{StreamExt, future, stream};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
     cloud::{Reads, Relevant},
-    inventory::{CallError, ErrorKind, Key, Known, Ledger, Queue, SecretRecord, Unread, User, tag_value},
+    inventory::{CallError, ErrorKind, Key, Known, Ledger, SecretRecord, Unread, User, tag_value},
     roster::Entry,
 };
 
@@ -41,8 +42,8 @@ pub struct Listing {
     pub(super) secrets: Option<Secrets>,
     /// Whether no secret of keyrota's own is among them: then nobody can have noted anything.
     pub(super) is_new: bool,
-    /// The secret on which a run has noted last that rotations wait for their turn, and what it noted.
-    pub(super) queue: Option<(String, Queue)>,
+    /// Since when rotations wait for their turn, as noted last.
+    pub(super) queued_since: Option<DateTime<Utc>>,
     /// The secret on which a run has noted that it left users unread, and what it noted.
     pub(super) unread: Option<(String, Unread)>,
 }
@@ -191,11 +192,10 @@ pub(super) async fn list_and_read(
         Err(error) if error.kind == ErrorKind::Denied => None,
         Err(error) => return Err((unlisted(error, false), None)),
     };
-    let queued = |record: &SecretRecord| Some((record.name.clone(), record.queue()?));
-    let queue = secrets.iter().flatten().filter_map(queued).max_by_key(|(_, queue)| *queue);
+    let queued_since = secrets.iter().flatten().filter_map(SecretRecord::queue).max();
     let is_new = secrets.as_ref().is_some_and(|all| !all.iter().any(|record| record.user().is_some()));
     let secrets = secrets.map(|records| Secrets::new(records, &users));
-    Ok(Listing { users, keys, announced, is_new, queue, secrets, unread })
+    Ok(Listing { users, keys, announced, is_new, queued_since, secrets, unread })
 }
 
 pub(super) fn ledger(

@@ -29,6 +29,8 @@ pub struct Survey {
     pub depth: Depth,
     /// Of whom.
     pub whom: Whom,
+    /// Whether what is planned is done right away: then the ledgers of keys that end are asked for once, as late as can be.
+    pub acts: bool,
     /// Who was not read by then is unreadable; `None`: there is time.
     pub until: Option<Instant>,
     /// When a run that enforces began which could not read the account at all, and since which nobody has: what was due then is
@@ -45,21 +47,17 @@ pub enum Whom {
     UnderWay,
 }
 
-impl Whom {
-    /// How a ledger is known that was listed. Nobody looks at what a run that tends has planned before it is done: so what it
-    /// ends is asked for once, as late as can be.
-    pub(super) fn listed(self) -> Known {
-        match self {
-            Self::Everyone => Known::Listed,
-            Self::UnderWay => Known::Provisional,
-        }
+impl Survey {
+    /// How a ledger is known that was listed.
+    pub(super) fn listed(&self) -> Known {
+        if self.acts { Known::Provisional } else { Known::Listed }
     }
 }
 
 impl From<Depth> for Survey {
     /// Of everyone, in whatever time it takes.
     fn from(depth: Depth) -> Self {
-        Self { depth, whom: Whom::Everyone, until: None, left_since: None }
+        Self { depth, whom: Whom::Everyone, acts: false, until: None, left_since: None }
     }
 }
 

@@ -53,7 +53,7 @@ pub use self::{
     model::{Need, Next, Plan, UnmanagedUser, Viewpoint},
     moving::{arranged, decide, next, placed},
     notices::{Batch, Notice, batches, due_notices},
-    pace::{Rotations, comes_later, left_since, open_queue},
+    pace::{Rotations, left_since},
     reason::{Origin, Reason, Retirement, Undeliverable},
     rest::{policy_fingerprint, rest},
     rules::{RULES, Rule},

@@ -19,7 +19,7 @@ use super::{
     warning::Warning,
 };
 use crate::{
-    inventory::{Inventory, LastUse, Queue, State},
+    inventory::{Elsewhere, Inventory, LastUse, State},
     roster::{Entry, Roster},
     time::Duration,
 };
@@ -104,7 +104,12 @@ pub(super) fn was_due(action: &Action, entry: &Entry, state: &State, then: DateT
     };
     let active = state.keys.iter().filter(|key| key.is_active());
     let due = active.map(|key| due_at(key, &entry.policy)).min();
-    is_unused || due.is_some_and(|due| later(due, -SLACK) <= then)
+    // When the manifests gave the secret another name can't be told.
+    let own = state.ledger.handed_out().and_then(|key| state.key(&key));
+    let is_elsewhere = matches!(action, Action::Create { .. })
+        && matches!(state.elsewhere, Elsewhere::MovedFrom(_))
+        && own.is_none_or(|key| !key.is_active());
+    is_unused || is_elsewhere || state.moves_to().is_some() || due.is_some_and(|due| later(due, -SLACK) <= then)
 }
 
 /// Lets those begin whose turn it is, and the others wait.
@@ -157,27 +162,11 @@ pub(super) fn spread(
 /// time. The next run that enforces begins anew.
 #[must_use]
 pub fn left_since(roster: &Roster, inventory: &Inventory, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let queued = open_queue(roster, inventory, now).map(|(_, since)| since);
+    let secrets = inventory.users.values().flatten().filter_map(|state| state.ledger.destination.own());
+    let queued = secrets.filter_map(|secret| secret.queue).chain(inventory.queued_since);
+    let is_valid = |since: &DateTime<Utc>| *since <= later(now, SLACK) && !roster.runs.enforces_between(*since, now);
+    let queued = queued.filter(|_| roster.pace.is_some()).max().filter(is_valid);
     queued.max(inventory.unread.as_ref().map(|(_, unread)| unread.since)).max(inventory.left_since)
-}
-
-/// Since when rotations wait for their turn, and the secret on which that is noted; `None` where nobody does, or the next run
-/// that enforces has begun anew.
-#[must_use]
-pub fn open_queue<'a>(
-    roster: &Roster,
-    inventory: &'a Inventory,
-    now: DateTime<Utc>,
-) -> Option<(&'a str, DateTime<Utc>)> {
-    let (secret, Queue { since, is_over }) = inventory.queue().filter(|_| roster.pace.is_some())?;
-    let is_valid = since <= later(now, SLACK) && !roster.runs.enforces_between(since, now);
-    (is_valid && !is_over).then_some((secret, since))
-}
-
-/// Whether time alone keeps a rotation from its turn: once a hold or an exemption is over, it begins.
-#[must_use]
-pub fn comes_later(roster: &Roster, entry: &Entry, state: &State, now: DateTime<Utc>) -> bool {
-    Outset { roster, entry, now }.after_wait(state).iter().any(|step| step.starts_rotation)
 }
 
 /// What comes when a run that enforces begins it.

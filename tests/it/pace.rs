@@ -29,8 +29,12 @@ fn start() -> DateTime<Utc> {
 }
 
 fn manifest(more: &str) -> Manifest {
+    manifest_with("", more)
+}
+
+fn manifest_with(defaults: &str, more: &str) -> Manifest {
     let text = format!(
-        "version = 1\n[defaults]\nnotify = [\"owner@example.com\"]\n[mail]\nfrom = \"security@example.com\"\n\
+        "version = 1\n[defaults]\nnotify = [\"owner@example.com\"]\n{defaults}\n[mail]\nfrom = \"security@example.com\"\n\
          digest = [\"security@example.com\"]\n{more}\n[[rotate]]\nusers = [\"svc-*\"]\n[[rotate]]\nusers = [\"leak-*\"]\n\
          reissue-before = 2026-10-31\n"
     );
@@ -146,6 +150,48 @@ fn zero_is_no_bound_and_the_default_is_twenty_five() {
         assert_eq!(begun(&planned.plan).len(), expected, "{pace}");
         assert_eq!(turns(&planned.plan).len(), 60 - expected, "{pace}");
     }
+}
+
+/// The secrets of users get another name: each moves with a rotation, and those have their turns as well.
+#[test]
+fn a_queue_of_users_whose_secret_moves_goes_on_day_after_day() {
+    let sandbox = account((0..6).map(|n| (format!("svc-{n}"), 100)));
+    let clouds = std::slice::from_ref(&sandbox);
+    let mut created = Vec::new();
+    for day in 0..33 {
+        let now = start() + TimeDelta::days(day);
+        sandbox.set_now(now);
+        let (mode, manifest) = match day {
+            0 => (Mode::Enforce, manifest("")),
+            ..30 => (Mode::Tend, manifest("")),
+            _ => {
+                let moved = manifest_with("secret = \"/team/{user}\"", "[pace]\nmax-rotations = 2");
+                (if now.day() == 1 { Mode::Enforce } else { Mode::Tend }, moved)
+            }
+        };
+        let (_, applied) = run::run(clouds, &manifest, now, mode);
+        assert_eq!(applied.failures(), 0, "{applied:#?}");
+        created.push(applied.done(Verb::Create));
+    }
+    assert_eq!(created.iter().sum::<usize>(), 12);
+    assert_eq!((created[0], &created[30..]), (6, &[2, 2, 2][..]));
+}
+
+/// Who is named is begun, and nobody else has to wait or comes for that.
+#[test]
+fn users_who_are_named_start_no_queue() {
+    let sandbox = account((0..6).map(|n| (format!("svc-{n}"), 100)));
+    let manifest = manifest("[pace]\nmax-rotations = 2");
+    let clouds = std::slice::from_ref(&sandbox);
+    let names = ["svc-0", "svc-1", "svc-2"].map(str::to_owned);
+    let named = Run { users: &names, ..Run::new(&manifest, clouds, Mode::Enforce, start()) };
+    let planned = named.plan(&|_| {}).now_or_never().expect("at once").expect("listed");
+    let applied = run::apply(&planned, &Conditions::new(&start));
+    assert_eq!((applied.done(Verb::Create), applied.failures()), (3, 0));
+    let next = start() + TimeDelta::days(1);
+    sandbox.set_now(next);
+    let (_, applied) = run::run(clouds, &manifest, next, Mode::Tend);
+    assert_eq!(applied.outcomes.len(), 0, "{applied:#?}");
 }
 
 /// A run that tends begins what an earlier run has left for the pace, and nothing else: neither without a queue, nor who became

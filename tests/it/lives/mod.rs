@@ -377,7 +377,7 @@ fn tended(roster: &Roster, (world, now): &Node) -> Inventory {
     let sandbox = simulate(world, *now);
     let tend = async {
         let listing = list(&sandbox, &|_, _| true, "").await.expect("the sandbox lists");
-        let survey = Survey { depth: Depth::Plan, whom: Whom::UnderWay, until: None, left_since: None };
+        let survey = Survey { depth: Depth::Plan, whom: Whom::UnderWay, acts: true, until: None, left_since: None };
         observe(&sandbox, roster, &listing, survey, *now, &|| {}).await
     };
     tend.now_or_never().expect("the sandbox never waits")
