@@ -46,8 +46,8 @@ fn a_review_of_a_thousand_accounts_is_readable() {
     let ran = run(&folder, &["plan", "--base", "HEAD"]).exits(5).shows(&[
         "\nCompared with HEAD",
         "1200 users of 300 accounts leave the scope",
-        "- 600 users of 300 accounts: due in team-0700, soon in team-0700, due in team-0701, 597 more",
-        "~ 2760 users of 690 accounts: due in team-0000, new in team-0000, soon in team-0000, 2757 more",
+        "- 600 users of 300 accounts: due in team-0700, soon in team-0700, due in team-0701 and 597 more",
+        "~ 2760 users of 690 accounts: due in team-0000, new in team-0000, soon in team-0000 and 2757 more",
         "+ 82 users of 82 accounts, e.g. young in team-0015  create  new key  AKIA000000150002 reaches",
         "  … 62 more lines: `--format json` has them all",
         "Pending anyway:\n+ 1380 users of 690 accounts, e.g. due in team-0000  create",

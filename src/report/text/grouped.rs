@@ -3,7 +3,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::{counted::counted, inventory::Account, report::accounts::FEW, untrusted::printable};
+use crate::{
+    counted::{counted, first_of},
+    inventory::Account,
+    report::accounts::FEW,
+    untrusted::printable,
+};
 
 /// So many users are named in a line that is about many.
 const NAMED: usize = 3;
@@ -132,10 +137,8 @@ fn written(group: &Group<'_, '_>) -> String {
     let named = match are_same {
         false => format!(", e.g. {}", who(account, user)),
         true => {
-            let mut names: Vec<String> =
-                group.iter().filter_map(|line| line.of).take(NAMED).map(|(account, user)| who(account, user)).collect();
-            names.extend(users.len().checked_sub(NAMED).filter(|more| *more > 0).map(|more| format!("{more} more")));
-            format!(": {}", names.join(", "))
+            let all = group.iter().filter_map(|line| line.of).map(|(account, user)| who(account, user));
+            format!(": {}", first_of(all, NAMED))
         }
     };
     format!("{mark}{count}{named}\t{rest}")
@@ -169,7 +172,7 @@ mod tests {
         assert_eq!(Accounts::Few.lines(lines(&same))[7], "+ ci in team-07\tcreate\tdue");
         assert_eq!(
             Accounts::Many.lines(lines(&same)),
-            ["+ 40 users of 40 accounts: ci in team-00, ci in team-01, ci in team-02, 37 more\tcreate\tdue"]
+            ["+ 40 users of 40 accounts: ci in team-00, ci in team-01, ci in team-02 and 37 more\tcreate\tdue"]
         );
         // So few that they can be read are shown, whatever differs.
         let halves = |number: usize| format!("{}d old", 90 + number / 20);

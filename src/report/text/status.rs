@@ -9,7 +9,7 @@ use super::{
     words::{BOLD, Causes, aligned, assumption, day, heading, last_day, mark, moves, moves_later, users, why},
 };
 use crate::{
-    counted::counted,
+    counted::{counted, first_of},
     inventory::{Account, Inventory, Key, LastUse},
     plan::{Change, Viewpoint, WaitingOn},
     report::{
@@ -103,15 +103,10 @@ pub fn status_in_accounts(
 /// An account, or how many with some of their names.
 fn named(accounts: &[&&Account]) -> String {
     const NAMED: usize = 3;
-    let names =
-        |count: usize| accounts.iter().take(count).map(|account| account.short_name()).collect::<Vec<_>>().join(", ");
-    let more = match accounts.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
+    let names = printable(&first_of(accounts.iter().map(|account| account.short_name()), NAMED));
     match accounts.len() {
-        1 => printable(&names(1)),
-        count => format!("{} ({}{more})", counted(count, "account"), printable(&names(NAMED))),
+        1 => names,
+        count => format!("{} ({names})", counted(count, "account")),
     }
 }
 
