@@ -126,7 +126,7 @@ async fn settle(
         let now = (conditions.clock)();
         let ends = matches!(change.action, Action::Deactivate { .. } | Action::Delete { .. });
         if ends && !memory.is_confirmed {
-            let planned_at = if outcomes.is_empty() { conditions.as_of } else { now };
+            let planned_at = outcomes.is_empty().then_some(conditions.as_of);
             if let Err(failure) = confirm(cloud, roster, entry, &change, planned_at, state).await? {
                 let result = Err(failure);
                 let outcome = Outcome { change, at: now, result, issued: None, notes: Vec::new(), told: Vec::new() };
@@ -223,21 +223,25 @@ async fn settle(
 /// Reads the secret before an old key ends: the plan may be older than what somebody has done since, as a listing always may.
 ///
 /// # Errors
-/// The outer: it can't be read. The inner: with what it says now, something else would come next.
+/// The outer: it can't be read. The inner: with what it says now, something else would come next. What this run has written itself it
+/// knows (`planned_at` is `None`): then it is about the keys that are handed out.
 async fn confirm(
     cloud: &impl Values,
     roster: &Roster,
     entry: &Entry,
     change: &Change,
-    now: DateTime<Utc>,
+    planned_at: Option<DateTime<Utc>>,
     state: &mut State,
 ) -> Result<Result<(), Failure>, Cause> {
     let mut described = state.clone();
     fetch(cloud, entry, &mut described, Need::Ledger).await.map_err(Cause::Unread)?;
-    let is_same = matches!(
-        next(roster, entry, &placed(roster, entry, &described, now), now),
-        Next::Change(action, _) if action == change.action
-    );
+    let is_same = match planned_at {
+        Some(now) => matches!(
+            next(roster, entry, &placed(roster, entry, &described, now), now),
+            Next::Change(action, _) if action == change.action
+        ),
+        None => described.handed_out() == state.handed_out(),
+    };
     if !is_same {
         return Ok(Err(Failure::Stale("the user's secret has changed since the plan".to_owned())));
     }

@@ -597,10 +597,9 @@ impl Secret {
         self.version_with(PENDING).filter(is_pending)
     }
 
-    /// Until when nothing is due by this policy, if nothing that is noted here says otherwise: what was begun and not
-    /// finished, and who was not told (`is_told_anyway`: nobody is to be), must be looked at. The policy's name is computed
-    /// where something is noted at all.
-    pub fn rests(&self, policy: impl FnOnce() -> String, is_told_anyway: bool) -> Option<&Rest> {
+    /// Until when nothing is due by the policy of then, if nothing that is noted here says otherwise: what was begun and not
+    /// finished, and who was not told (`is_told_anyway`: nobody is to be), must be looked at.
+    pub fn rests(&self, is_told_anyway: bool) -> Option<&Rest> {
         let rest = self.rest.as_ref()?;
         let current = self.current()?;
         let is_told = is_told_anyway || self.notified == KeyId::of_version(&current.id);
@@ -613,7 +612,7 @@ impl Secret {
         let took = |refused: &Undelivered| self.delivered.as_ref().is_some_and(|(key, _)| *key == refused.key);
         let is_delivered = self.undelivered.as_ref().is_none_or(took);
         let is_at_rest = is_told && is_stored && is_deactivated && is_delivered && self.intent.is_none();
-        (is_at_rest && rest.policy == policy()).then_some(rest)
+        is_at_rest.then_some(rest)
     }
 
     /// When something that is noted here began that takes a while: the latest of it, and what it is.

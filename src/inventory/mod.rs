@@ -105,6 +105,16 @@ impl State {
         }
     }
 
+    /// The keys that the user's secrets hand out, whatever their names.
+    pub fn handed_out(&self) -> BTreeSet<KeyId> {
+        let others = match &self.elsewhere {
+            Elsewhere::MovesTo(to) => std::slice::from_ref(&**to),
+            Elsewhere::MovedFrom(former) => &former[..],
+            Elsewhere::Nowhere | Elsewhere::Several(_) => &[],
+        };
+        std::iter::once(&self.ledger).chain(others).filter_map(Ledger::handed_out).collect()
+    }
+
     /// The user's key of this id.
     pub fn key(&self, id: &KeyId) -> Option<&Key> {
         self.keys.iter().find(|key| key.id == *id)

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use super::listing::Listing;
 use crate::{
     inventory::{Destination, Known, UnderWay, tag_value},
-    plan::policy_fingerprint,
+    plan::{is_same_at_rest, policy_fingerprint},
     roster::Entry,
 };
 
@@ -68,6 +68,8 @@ pub(super) enum Urgency {
     Due,
     /// Nothing is known: there is no secret of the user's. First those whom an earlier run has left.
     Unknown { was_read: bool },
+    /// What comes next begins a rotation. When, another policy says than the one that this was planned by.
+    Outdated,
     /// The key is due for rotation from then on.
     Rotates(DateTime<Utc>),
     /// Nothing is due before.
@@ -85,7 +87,10 @@ impl Urgency {
             return Self::Due;
         };
         match ledger.map(|ledger| ledger.destination) {
-            Ok(Destination::Own(secret)) => match secret.rests(|| policy_fingerprint(entry), entry.tell_nobody()) {
+            Ok(Destination::Own(secret)) => match secret.rests(entry.tell_nobody()) {
+                Some(rest) if rest.policy != policy_fingerprint(entry) => {
+                    if rest.begins && is_same_at_rest(&rest.policy, entry) { Self::Outdated } else { Self::Due }
+                }
                 Some(rest) if rest.begins => Self::Rotates(rest.until),
                 Some(rest) => {
                     // What else is noted has the last word.
@@ -116,6 +121,7 @@ impl Urgency {
             Self::Due => true,
             Self::Rotates(due) => left_since.is_some_and(|since| due - SLACK <= since),
             Self::Unknown { .. } => is_new || left_since.is_some(),
+            Self::Outdated => left_since.is_some(),
             Self::Rests(_) | Self::Stuck => false,
         }
     }

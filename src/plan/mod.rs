@@ -55,7 +55,7 @@ pub use self::{
     notices::{Batch, Notice, batches, due_notices},
     pace::{Rotations, left_since},
     reason::{Origin, Reason, Retirement, Undeliverable},
-    rest::{policy_fingerprint, rest},
+    rest::{is_same_at_rest, policy_fingerprint, rest},
     rules::{RULES, Rule},
     simulate::simulate,
     view::{due_at, overdue},

@@ -73,12 +73,32 @@ fn unused_at(entry: &Entry, state: &State) -> Option<DateTime<Utc>> {
     state.keys.iter().filter(|key| key.is_active()).map(|key| later(since(key), unused)).min()
 }
 
-/// Tells whether the policy by which something was planned is still the same.
+/// What says when a rotation begins, how long its parts take, and who hears of them: no matter of a user at whom none is under way.
+const OF_ROTATIONS: [&str; 9] =
+    ["max-age", "rotate-ahead", "overlap", "quiet", "patience", "hold", "when-full", "notify", "language"];
+
+/// Tells whether the policy by which something was planned is still the same. It begins with what tells the same of all that may
+/// concern a user at whom no rotation is under way.
 pub fn policy_fingerprint(entry: &Entry) -> String {
-    let fields = entry.policy.fields().map(|(name, words, _)| format!("{name}={words}\n"));
     let reissue_before = entry.policy.reissue_before.value.map(rfc3339).unwrap_or_default();
     // What else says where it goes stands in no field of the policy.
     let places = if entry.deliver.is_empty() { String::new() } else { fingerprint(&entry.deliver) };
-    let all: String = fields.chain([reissue_before, entry.secret.clone(), places]).collect();
-    hex::encode(&Sha256::digest(all.as_bytes())[..5])
+    let fields = |of_rotations: bool| {
+        let fields = entry.policy.fields().filter(move |(name, ..)| OF_ROTATIONS.contains(name) == of_rotations);
+        fields.map(|(name, words, _)| format!("{name}={words}\n"))
+    };
+    let at_rest: String = fields(false).chain([entry.secret.clone(), places]).collect();
+    let rotations: String = fields(true).chain([reissue_before]).collect();
+    let digest = |text: String| hex::encode(&Sha256::digest(text.as_bytes())[..PART / 2]);
+    digest(at_rest) + &digest(rotations)
+}
+
+/// So many characters has each of the two parts of a fingerprint.
+const PART: usize = 10;
+
+/// Whether a change from one policy to the other is no matter of a user at whom no rotation is under way. A key that nobody uses, and
+/// what is told before a rotation, go by its dates.
+pub fn is_same_at_rest(before: &str, entry: &Entry) -> bool {
+    let goes_by_dates = entry.policy.unused.value.is_some() || entry.policy.remind.value.is_some();
+    !goes_by_dates && before.len() == 2 * PART && before.get(..PART) == policy_fingerprint(entry).get(..PART)
 }

@@ -131,6 +131,37 @@ async fn users_that_rotate_evenly_are_read_when_their_dates_come() {
     assert_eq!(planning, 30 * 2 + 2 * acted);
 }
 
+/// Another policy for rotations concerns nobody at whom none is under way; what is to be done with their keys or secrets does.
+#[tokio::test(start_paused = true)]
+async fn another_policy_for_rotations_is_read_by_the_run_that_begins_them() {
+    let at = |day| now() + TimeDelta::days(day) + TimeDelta::minutes(1);
+    let before = manifest("rotate-ahead = \"0d\"");
+    let mut world = sandbox(20, 20).snapshot();
+    run(&mut world, &before, Mode::Enforce, now(), CALM).await;
+    // In the middle of the rotation everyone is looked at: another overlap may be over.
+    let middle = manifest("rotate-ahead = \"0d\"\noverlap = \"20d\"");
+    assert_eq!(run(&mut world.clone(), &middle, Mode::Tend, at(3), CALM).await.read(), 20);
+    for day in [8, 23] {
+        assert_eq!(run(&mut world, &before, Mode::Tend, at(day), CALM).await.applied.outcomes.len(), 20);
+    }
+    for (defaults, read) in [
+        ("rotate-ahead = \"0d\"\npatience = \"20d\"\nmax-age = \"60d\"", 0),
+        ("rotate-ahead = \"0d\"\nunused = \"45d\"", 20),
+        ("rotate-ahead = \"0d\"\nreplicate-to = [\"eu-central-1\"]", 20),
+        ("rotate-ahead = \"0d\"\nsecret = \"/team/{user}\"", 20),
+    ] {
+        let tend = run(&mut world.clone(), &manifest(defaults), Mode::Tend, at(30), CALM).await;
+        assert_eq!(tend.read() >= 20, read == 20, "{defaults}: {:?}", tend.planning);
+    }
+    // Whom an enforcing run had left, the next one reads whatever their policy was.
+    let shorter = manifest("rotate-ahead = \"0d\"\nmax-age = \"20d\"");
+    let left = run(&mut world, &shorter, Mode::Enforce, at(30), (Limit::of(2.0), Some(Duration::from_secs(5)))).await;
+    assert!(left.unreadable > 5, "{} unread", left.unreadable);
+    let begun = left.applied.done(Verb::Create)
+        + run(&mut world, &shorter, Mode::Tend, at(31), CALM).await.applied.done(Verb::Create);
+    assert_eq!(begun, 20);
+}
+
 /// Somebody goes back to the old key. While `ListSecrets` does not know it yet, and after the plan, what would end that key is
 /// planned, and not done; and nobody hands out again what was gone back from.
 #[tokio::test(start_paused = true)]
