@@ -586,13 +586,13 @@ impl Secret {
     /// when somebody has gone back to the version before; but for a secret's first version, which is handed out by itself.
     pub fn pending(&self) -> Option<&Version> {
         let is_first = self.version_with(PREVIOUS).is_none();
-        let is_new = |version: &Version| {
+        let was_handed_out = |version: &Version| {
             let is_told = self.notified.is_some() && self.notified == KeyId::of_version(&version.id);
-            !version.has(PREVIOUS) && !(is_told && self.intent.is_none())
+            version.has(PREVIOUS) || (is_told && self.intent.is_none())
         };
         let is_pending = |version: &&Version| match version.has(CURRENT) {
             true => is_first && self.intent.is_some(),
-            false => is_new(version),
+            false => !was_handed_out(version),
         };
         self.version_with(PENDING).filter(is_pending)
     }
