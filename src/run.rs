@@ -356,7 +356,7 @@ const MOST_LOST_TURNS: usize = 100;
 
 /// Whether carrying the change out, with what follows at once, stops this key.
 fn stops(change: &Change, key: &KeyId) -> bool {
-    let is_it = |verb: Verb, of: Option<&KeyId>| matches!(verb, Verb::Deactivate | Verb::Delete) && of == Some(key);
+    let is_it = |verb: Verb, of: Option<&KeyId>| verb.ends_a_key() && of == Some(key);
     is_it(change.action.verb(), change.action.key())
         || change.then.iter().any(|step| step.same_run && is_it(step.verb, step.key.existing()))
 }

@@ -124,19 +124,12 @@ async fn settle(
         }
         let mut remarks = Remarks::default();
         let now = (conditions.clock)();
-        let ends = matches!(change.action, Action::Deactivate { .. } | Action::Delete { .. });
-        if ends && !memory.is_confirmed {
+        let is_as_planned = if change.action.verb().ends_a_key() && !memory.is_confirmed {
             let planned_at = outcomes.is_empty().then_some(conditions.as_of);
-            if let Err(failure) = confirm(cloud, roster, entry, &change, planned_at, state).await? {
-                let result = Err(failure);
-                let outcome = Outcome { change, at: now, result, issued: None, notes: Vec::new(), told: Vec::new() };
-                (conditions.progress)(&outcome);
-                note(conditions, roster, entry, None, &outcome);
-                outcomes.push(outcome);
-                return Ok(());
-            }
-            memory.is_confirmed = true;
-        }
+            confirm(cloud, roster, entry, &change, planned_at, state).await?
+        } else {
+            Ok(())
+        };
         let after = simulate(&change.action, &placed(roster, entry, state, now), now, &KeyId::new(""));
         let follows = next(roster, entry, &after, now);
         let ahead = Ahead {
@@ -150,7 +143,11 @@ async fn settle(
         };
         let is_first = outcomes.is_empty();
         let step = Step { cloud, mail: &roster.mail, change: &change, conditions, now, is_first, ahead };
-        let (result, stored) = match step.carry_out(&mut memory, &mut remarks).await {
+        let carried_out = match is_as_planned {
+            Ok(()) => step.carry_out(&mut memory, &mut remarks).await,
+            Err(failure) => Err(failure.into()),
+        };
+        let (result, stored) = match carried_out {
             Ok(stored) => (Ok(()), stored),
             // Nobody's change failed: there is no more mail for anyone today.
             Err(Halt::Failed(Failure::Failed(error))) if error.kind == ErrorKind::QuotaUsedUp => {
@@ -176,7 +173,7 @@ async fn settle(
         };
         (conditions.progress)(&outcome);
         let is_done = outcome.result.is_ok();
-        memory.is_confirmed |= is_done && change.action.verb() == Verb::Promote;
+        memory.is_confirmed |= is_done && (change.action.verb() == Verb::Promote || change.action.verb().ends_a_key());
         if !is_done {
             note(conditions, roster, entry, None, &outcome);
         }

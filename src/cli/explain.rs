@@ -9,7 +9,7 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use keyrota::{
     cloud::Reads,
-    counted::counted,
+    counted::{counted, first_of},
     explain::{Line, policy, settings},
     inventory::KeyId,
     manifest::{Manifest, RotateAhead, Source},
@@ -209,12 +209,8 @@ struct Stuck {
 /// How many accounts, and which.
 fn named<C>(accounts: &[&AccountState<'_, C>]) -> String {
     const NAMED: usize = 5;
-    let names: Vec<String> = accounts.iter().take(NAMED).map(|one| one.roster.account.short_name()).collect();
-    let more = match accounts.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    format!("{} ({}{more})", counted(accounts.len(), "account"), printable(&names.join(", ")))
+    let names = first_of(accounts.iter().map(|one| one.roster.account.short_name()), NAMED);
+    format!("{} ({})", counted(accounts.len(), "account"), printable(&names))
 }
 
 /// The users of these names, account by account.

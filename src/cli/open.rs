@@ -9,6 +9,7 @@ use keyrota::{
         aws::{self, Aws, Caller, ConnectError, Connected},
         sandbox::Sandbox,
     },
+    counted::first_of,
     inventory::UnreadAccount,
     manifest::{DeclaredAccount, Manifest, Pattern, schedule::next_after},
     names::is_account_id,
@@ -76,10 +77,8 @@ pub fn selected(mut found: Found, common: &Common) -> Result<Found, CommandError
                 [_, _, ..] if pattern.is_exact() => {
                     let ids: Vec<&str> = matching.iter().map(|at| found.accounts[*at].1.id.as_str()).collect();
                     let message = format!("`--account {}`: {} accounts have this name", printable(wanted), ids.len());
-                    let more = ids.len().saturating_sub(SHOWN);
-                    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-                    let ids = ids[..ids.len().min(SHOWN)].join(", ");
-                    return Err(CommandError::new(message).hint(format!("name one by its id: {ids}{more}")));
+                    let ids = first_of(ids, SHOWN);
+                    return Err(CommandError::new(message).hint(format!("name one by its id: {ids}")));
                 }
                 _ => matching.into_iter().for_each(|at| is_wanted[at] = true),
             }

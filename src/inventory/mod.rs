@@ -105,6 +105,16 @@ impl State {
         }
     }
 
+    /// From here on what a listing says of the user's secrets is taken for certain.
+    pub fn take_for_described(&mut self) {
+        let others = match &mut self.elsewhere {
+            Elsewhere::MovesTo(to) => std::slice::from_mut(&mut **to),
+            Elsewhere::MovedFrom(former) => &mut former[..],
+            Elsewhere::Nowhere | Elsewhere::Several(_) => &mut [],
+        };
+        std::iter::once(&mut self.ledger).chain(others).for_each(|ledger| ledger.known = Known::Described);
+    }
+
     /// The keys that the user's secrets hand out, whatever their names.
     pub fn handed_out(&self) -> BTreeSet<KeyId> {
         let others = match &self.elsewhere {

@@ -78,6 +78,11 @@ pub enum Verb {
 }
 
 impl Verb {
+    /// Whether it ends a key: makes it stop, or takes it away.
+    pub fn ends_a_key(self) -> bool {
+        matches!(self, Self::Deactivate | Self::Delete)
+    }
+
     /// As plans, JSON and logs write it.
     pub fn as_str(self) -> &'static str {
         self.into()

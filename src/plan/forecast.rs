@@ -18,7 +18,7 @@ use super::{
     waiting_on::WaitingOn,
 };
 use crate::{
-    inventory::{Destination, Elsewhere, Found, KeyId, Known, LastUse, Readers, State},
+    inventory::{Destination, Found, KeyId, LastUse, Readers, State},
     roster::{Entry, Roster},
 };
 
@@ -178,7 +178,7 @@ impl<'a> Walk<'a> {
                     self.at = until;
                 }
                 Next::Need(Need::LastUse(key)) => self.rest(&key),
-                Next::Need(Need::Ledger) => self.confirmed(),
+                Next::Need(Need::Ledger) => self.state.take_for_described(),
                 Next::Need(Need::ResourcePolicy(_)) => self.unexposed(),
                 // Whatever it holds, it takes the key.
                 Next::Need(Need::Place(target)) => {
@@ -273,16 +273,6 @@ impl<'a> Walk<'a> {
         let idle = self.at.checked_sub_signed(self.outset.entry.policy.quiet.value).unwrap_or(DateTime::<Utc>::MIN_UTC);
         for held in self.state.keys.iter_mut().filter(|held| held.id == *key) {
             held.last_use = LastUse::At { time: held.created.min(idle), service: None, region: None };
-        }
-    }
-
-    /// From here on what the listing says is taken for certain.
-    fn confirmed(&mut self) {
-        self.state.ledger.known = Known::Described;
-        match &mut self.state.elsewhere {
-            Elsewhere::MovesTo(to) => to.known = Known::Described,
-            Elsewhere::MovedFrom(former) => former.iter_mut().for_each(|ledger| ledger.known = Known::Described),
-            Elsewhere::Nowhere | Elsewhere::Several(_) => {}
         }
     }
 

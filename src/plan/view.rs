@@ -79,9 +79,8 @@ impl<'a> View<'a> {
 
     /// Whether this may be planned by what is known. What ends an old key may rest on a listing where `apply` asks again.
     pub fn is_enough_for(&self, action: &Action) -> bool {
-        let ends = matches!(action, Action::Deactivate { .. } | Action::Delete { .. });
         let is_provisional = self.state.ledger.known == Known::Provisional && self.are_others_confirmed();
-        self.is_confirmed() || (ends && is_provisional)
+        self.is_confirmed() || (action.verb().ends_a_key() && is_provisional)
     }
 
     fn are_others_confirmed(&self) -> bool {

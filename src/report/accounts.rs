@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    counted::counted,
+    counted::{counted, first_of},
     inventory::Account,
     plan::{Change, Plan, Settled, Waiting, Warning},
 };
@@ -179,16 +179,14 @@ pub fn warnings(plan: &Plan) -> Vec<String> {
     }
     let sentence = |(code, all): (&str, Vec<&Warning>)| {
         let names: BTreeSet<String> = all.iter().map(|warning| warning.about().0.short_name()).collect();
-        let named: Vec<&str> = names.iter().take(NAMED).map(String::as_str).collect();
-        let more = names.len().saturating_sub(NAMED);
-        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        let named = first_of(&names, NAMED);
         let example = all.first().map(|warning| located(warning)).unwrap_or_default();
         match all.len() {
             1 => example,
             count => {
                 let accounts = counted(names.len(), "account");
                 let times = if count == names.len() { String::new() } else { format!("{count} times ") };
-                format!("{code}, {times}in {accounts} ({}{more}), e.g. {example}", named.join(", "))
+                format!("{code}, {times}in {accounts} ({named}), e.g. {example}")
             }
         }
     };

@@ -7,7 +7,7 @@ use super::{
     model::{Event, Outlook, Row},
 };
 use crate::{
-    inventory::{Destination, Elsewhere, Found, Key, KeyId, Known, LastUse, Readers, State},
+    inventory::{Destination, Elsewhere, Found, Key, KeyId, LastUse, Readers, State},
     plan::{
         action::{Action, Verb},
         forecast::in_use_for,
@@ -140,7 +140,7 @@ impl<'a> Life<'a> {
                     let of = is_creation.then(|| reason.key().cloned()).flatten();
                     steps.push(Taken { action, key, of, after });
                 }
-                Next::Need(Need::Ledger) => confirm(state),
+                Next::Need(Need::Ledger) => state.take_for_described(),
                 Next::Need(Need::ResourcePolicy(_)) => unexpose(state),
                 // Whatever it holds, it takes the keys.
                 Next::Need(Need::Place(target)) => {
@@ -164,7 +164,7 @@ impl<'a> Life<'a> {
             if !matches!(verb, Verb::Update | Verb::Deliver) {
                 self.changed = Some(at);
             }
-            let ends = matches!(verb, Verb::Deactivate | Verb::Delete);
+            let ends = verb.ends_a_key();
             let may_be_used = |key: &KeyId| self.used.contains(key) || is_unborn(key);
             let is_assumed = self.is_assumed || (ends && key.as_ref().is_some_and(may_be_used));
             let earliest = key.as_ref().filter(|_| verb == Verb::Deactivate).and_then(|key| self.late.could_stop(key));
@@ -335,16 +335,6 @@ fn last_use(key: &Key) -> Option<DateTime<Utc>> {
     match key.last_use {
         LastUse::At { time, .. } => Some(time),
         LastUse::Never | LastUse::Unread => None,
-    }
-}
-
-/// From here on what the listing says is taken for certain.
-fn confirm(state: &mut State) {
-    state.ledger.known = Known::Described;
-    match &mut state.elsewhere {
-        Elsewhere::MovesTo(to) => to.known = Known::Described,
-        Elsewhere::MovedFrom(former) => former.iter_mut().for_each(|ledger| ledger.known = Known::Described),
-        Elsewhere::Nowhere | Elsewhere::Several(_) => {}
     }
 }
 
