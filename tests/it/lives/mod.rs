@@ -3,9 +3,12 @@
 //!
 //! A node is a simulated account at an instant. Its successors are the account after a run, after a run with each
 //! fault, and later, with and without the keys being used meanwhile. Each is run once without a fault. Every call goes
-//! wrong once in each seed, and wherever keys were used meanwhile; a life has one fault.
+//! wrong once in each seed, and wherever keys were used meanwhile; a life has one fault. Seeds that differ in the last
+//! use of keys alone, and in which the same is planned for the whole life, are lived once: see [`Twins`].
 
 mod invariants;
+mod rehearsal;
+mod seen;
 mod states;
 
 use std::{
@@ -33,14 +36,14 @@ use keyrota::{
     manifest::{Mail, Policy, RotateAhead, Schedule, Source, Sourced, WhenFull, schedule::Runs},
     notice::Recipient,
     observe::{Depth, Survey, Whom, list, observe},
-    plan::{Plan, WaitingOn, plan},
+    plan::{Change, Plan, Settled, Waiting, WaitingOn, plan},
     roster::{Entry, Roster},
     time::rfc3339,
 };
 use secrecy::ExposeSecret;
 use sha2::{Digest as _, Sha256};
 
-use self::{invariants::*, states::*};
+use self::{invariants::*, rehearsal::*, seen::*, states::*};
 use crate::faulty::{Attempt, Faulty, Mode};
 
 const USER: &str = "ci-deployer";
@@ -69,9 +72,12 @@ const MOST_CREATIONS: u64 = 1;
 /// Every so many-th fault is lived through as a whole; see [`Rehearsal::after`].
 const SAMPLE: usize = 200;
 
+/// Every so many-th seed that has a twin is lived all the same; see [`Twins`].
+const TWIN_SAMPLE: usize = 50;
+
 /// What each policy's enumeration must at least visit, so that it does not shrink unnoticed.
-const FEWEST_STATES: usize = 20_000;
-const FEWEST_FAULTS: usize = 100_000;
+const FEWEST_STATES: usize = 7_000;
+const FEWEST_FAULTS: usize = 50_000;
 /// The same where keys are delivered: each delivery to GitHub is sealed, which takes longer than all the rest.
 const FEWEST_DELIVERED: (usize, usize) = (5_000, 8_000);
 
@@ -132,74 +138,10 @@ fn retiring_what_nobody_uses() {
     explore("unused", Policy { unused, ..policy(7, 8, 14, 14, WhenFull::Block) });
 }
 
-/// How a life ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum End {
-    Settled,
-    /// The secret hands out a key that went because nobody used it.
-    Unused,
-    /// Waits for a person.
-    Blocked(&'static str),
-}
-
-/// What is known of a state.
-#[derive(Clone)]
-struct Known {
-    /// How a life that goes on from it ends.
-    end: End,
-    /// Whether a run there changes nothing.
-    is_calm: bool,
-}
-
-/// All states seen so far, by their names. All threads share them, so that each state is visited once.
-#[derive(Default)]
-struct Seen {
-    known: Mutex<HashMap<Name, Known>>,
-    /// The states that some thread has taken on to let every call there go wrong.
-    taken: Mutex<HashSet<Name>>,
-    runs: AtomicUsize,
-    faults: AtomicUsize,
-}
-
-/// A state's hash: states are large, and 64 bits tell them apart.
-type Name = u64;
-
-impl Seen {
-    fn known(&self, name: Name) -> Option<Known> {
-        self.known.lock().expect("no thread has failed").get(&name).cloned()
-    }
-
-    /// Whether nobody has taken this state on yet.
-    fn take(&self, name: Name) -> bool {
-        self.taken.lock().expect("no thread has failed").insert(name)
-    }
-}
-
-/// A simulated account at an instant.
-type Node = (World, DateTime<Utc>);
-
-fn name(node: &Node) -> Name {
-    /// Everything that is hashed, in one piece: this is compiled without inlining, and SHA-256 is.
-    #[derive(Default)]
-    struct Whole(Vec<u8>);
-    impl Hasher for Whole {
-        fn write(&mut self, bytes: &[u8]) {
-            self.0.extend_from_slice(bytes);
-        }
-        fn finish(&self) -> Name {
-            let digest = Sha256::digest(&self.0);
-            Name::from_le_bytes(*digest.first_chunk().expect("a digest has more bytes"))
-        }
-    }
-    let mut hasher = Whole(Vec::with_capacity(2048));
-    node.hash(&mut hasher);
-    hasher.finish()
-}
-
 /// Visits everything that can be reached from the seeds, on all cores.
 fn explore(policy_name: &str, policy: Policy) {
     let roster = roster(policy);
-    let seen = Seen::default();
+    let (seen, twins) = (Seen::default(), Twins::default());
     let mut all = seeds();
     if roster.entries[0].secret != SECRET {
         // What stores no key of the user's is as good as no secret: those lives are the same as with any policy.
@@ -223,28 +165,30 @@ fn explore(policy_name: &str, policy: Policy) {
             scope.spawn(|| {
                 let next = || seeds.lock().expect("no thread has failed").pop();
                 while let Some(seed) = next() {
-                    explore_from(&roster, (seed, t0()), &seen);
+                    twins.explore(&roster, (seed, t0()), &seen);
                 }
             });
         }
     });
     let (runs, faults) = (seen.runs.into_inner(), seen.faults.into_inner());
     let states = seen.known.into_inner().expect("no thread has failed").len();
-    eprintln!("{policy_name}: {} seeds, {states} states, {runs} runs, {faults} faults", all.len());
+    let lived = all.len() - twins.skipped.into_inner();
+    eprintln!("{policy_name}: {} seeds, {lived} lived, {states} states, {runs} runs, {faults} faults", all.len());
     let delivers = !roster.entries[0].deliver.is_empty();
     let (fewest_states, fewest_faults) = if delivers { FEWEST_DELIVERED } else { (FEWEST_STATES, FEWEST_FAULTS) };
     assert!(states > fewest_states, "{policy_name}: the enumeration has shrunk to {states} states");
     assert!(faults > fewest_faults, "{policy_name}: the enumeration has shrunk to {faults} faults");
 }
 
-fn explore_from(roster: &Roster, seed: Node, seen: &Seen) {
-    let mut queue = vec![seed];
+/// `first` is the first run of the seed.
+fn explore_from(roster: &Roster, seed: Node, first: After, seen: &Seen) {
+    let (mut queue, mut first) = (vec![seed], Some(first));
     while let Some(node) = queue.pop() {
-        let named = name(&node);
+        let (named, first) = (name(&node), first.take());
         if !seen.take(named) || seen.known(named).is_some_and(|known| known.is_calm) {
             continue;
         }
-        let first = run(roster, &node.0, node.1, None);
+        let first = first.unwrap_or_else(|| run(roster, &node.0, node.1, None));
         let Known { end, is_calm } = live(roster, &node, Some(&first), seen, &mut queue);
         // Without a change there is no call that could do harm. A third creation that is cut short is the second one at
         // another date.
@@ -372,106 +316,6 @@ fn run_again(
     again
 }
 
-/// What a run that tends reads.
-fn tended(roster: &Roster, (world, now): &Node) -> Inventory {
-    let sandbox = simulate(world, *now);
-    let tend = async {
-        let listing = list(&sandbox, &|_, _| true, "").await.expect("the sandbox lists");
-        let survey = Survey { depth: Depth::Plan, whom: Whom::UnderWay, acts: true, until: None, left_since: None };
-        observe(&sandbox, roster, &listing, survey, *now, &|| {}).await
-    };
-    tend.now_or_never().expect("the sandbox never waits")
-}
-
-/// A run without a fault, with what it takes to let each of its calls go wrong and not live through the rest again.
-struct Rehearsal {
-    calls: Vec<&'static str>,
-    /// So many of them observe.
-    reads: usize,
-    inventory: Inventory,
-    plan: Plan,
-    /// The account after each call that changed it.
-    worlds: BTreeMap<usize, World>,
-}
-
-impl Rehearsal {
-    fn of(run: After) -> Self {
-        let After { calls, reads, planned, worlds, .. } = run;
-        let (inventory, plan) = planned.expect("a run without a fault has planned");
-        Self { calls, reads, inventory, plan, worlds }
-    }
-
-    /// The account after a run in which a call goes wrong. What the run observes and plans before that call is what it
-    /// observed and planned without a fault; and who dies after a call leaves the account as it was then. That both are so
-    /// is seen in samples, which live through everything.
-    fn after(&self, roster: &Roster, (world, now): &Node, fault: (usize, Mode), is_sample: bool) -> World {
-        let (call, mode) = fault;
-        let after = match self.worlds.get(&call) {
-            Some(after) if mode == Mode::CutAfter => {
-                assert_alive(roster, world, after);
-                after.clone()
-            }
-            _ if call < self.reads => return run(roster, world, *now, Some(fault)).world,
-            _ => {
-                let (sandbox, begun) = (simulate(world, *now), self.calls[..self.reads].to_vec());
-                let (calls, delivers) = (RefCell::new(begun), delivers(roster));
-                let faulty = Faulty { calls, delivers, ..Faulty::new(&sandbox, Some(fault), watch_of(roster)) };
-                let ended = carry_out(&faulty, roster, &self.inventory, &self.plan, *now).now_or_never();
-                assert!(ended.is_some() || mode == Mode::CutAfter, "only who dies does not come to an end");
-                let after = left(&sandbox);
-                assert_alive(roster, world, &after);
-                after
-            }
-        };
-        assert!(!is_sample || run(roster, world, *now, Some(fault)).world == after, "{fault:?}\n{world:#?}");
-        after
-    }
-}
-
-/// What a run left.
-struct After {
-    world: World,
-    calls: Vec<&'static str>,
-    writes: usize,
-    /// How many of the calls observed.
-    reads: usize,
-    /// What the run saw and was about to do, if it came so far.
-    planned: Option<(Inventory, Plan)>,
-    worlds: BTreeMap<usize, World>,
-}
-
-/// Whether a credential may be read: only where one is to be delivered.
-fn delivers(roster: &Roster) -> bool {
-    !roster.entries[0].deliver.is_empty()
-}
-
-/// Observes, plans and applies, as the command does.
-fn run(roster: &Roster, world: &World, now: DateTime<Utc>, fault: Option<(usize, Mode)>) -> After {
-    let sandbox = simulate(world, now);
-    let worlds: RefCell<BTreeMap<usize, World>> = RefCell::default();
-    let keep = |call, after: &World| drop(worlds.borrow_mut().insert(call, World { mail: vec![], ..after.clone() }));
-    let faulty = Faulty { delivers: delivers(roster), ..Faulty::new(&sandbox, fault, watch_of(roster)) };
-    let faulty = if fault.is_none() { Faulty { changed: Some(&keep), ..faulty } } else { faulty };
-    let reads = Cell::new(0);
-    // A future that is not ready when it is first polled is one that was cut off.
-    let ended = async {
-        let listing = list(&faulty, &|_, _| true, "").await.ok()?;
-        let inventory = observe(&faulty, roster, &listing, Depth::Plan, now, &|| {}).await;
-        let plan = plan(roster, &inventory, now);
-        reads.set(faulty.calls.borrow().len());
-        let applied = carry_out(&faulty, roster, &inventory, &plan, now).await;
-        assert!(fault.is_some() || applied.outcomes.iter().all(|outcome| outcome.result.is_ok()), "{applied:#?}");
-        Some((inventory, plan))
-    }
-    .now_or_never();
-    assert!(ended.is_some() || fault.is_some_and(|(_, mode)| matches!(mode, Mode::CutBefore | Mode::CutAfter)));
-    let (calls, writes) = (faulty.calls.take(), faulty.writes.get());
-    let after = left(&sandbox);
-    assert_alive(roster, world, &after);
-    let worlds = worlds.take();
-    After { world: after, calls, writes, reads: reads.get(), planned: ended.flatten(), worlds }
-}
-
 /// What the secret says that a run has read is the same when it is written and read again.
 fn assert_is_written_as_read(run: &After) {
     let (inventory, _) = run.planned.as_ref().expect("a run without a fault has planned");
@@ -495,25 +339,4 @@ fn assert_is_read_again(ledger: &Ledger) {
     // Who may read it is no matter of tags.
     let destination = Destination::Own(Secret { readers: Readers::Unread, ..secret.clone() });
     assert_eq!(read, Ok(Ledger { destination, ..ledger.clone() }));
-}
-
-async fn carry_out(
-    faulty: &Faulty<'_>,
-    roster: &Roster,
-    inventory: &Inventory,
-    plan: &Plan,
-    now: DateTime<Utc>,
-) -> Applied {
-    apply(faulty, roster, inventory, &plan.changes, &Conditions::new(&|| now)).await
-}
-
-fn simulate(world: &World, now: DateTime<Utc>) -> Sandbox {
-    let sandbox = Sandbox::new(account(), world.clone());
-    sandbox.set_now(now);
-    sandbox
-}
-
-/// The account without the mail that went out: no run looks at it.
-fn left(sandbox: &Sandbox) -> World {
-    World { mail: vec![], ..sandbox.snapshot() }
 }
