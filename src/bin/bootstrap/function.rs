@@ -1,32 +1,24 @@
 //! One invocation: loads the manifests, connects, runs, and logs what was done.
 
-use std::{
-    env,
-    io::{self, Write},
-    path::PathBuf,
-    time::Duration,
-};
+use std::{env, path::PathBuf, time::Duration};
 
 use chrono::{DateTime, Utc};
 use keyrota::{
-    apply::{self, Applied, Conditions, Outcome, Sent},
+    apply::{self, Applied, Conditions},
     clock::ClockOff,
     cloud::{
         Reads,
         aws::{self, Aws, Caller, ConnectError, Connected, Problem},
     },
-    counted::counted,
-    events::{EventQueue, EventsSent},
+    events::EventQueue,
     evidence::Provenance,
     fleet::Made,
     inventory::{CallError, ErrorKind, UnreadAccount},
     mail::Outbox,
-    manifest::{self, DeclaredAccount, Diagnostic, Manifest, shown},
-    notice::Channel,
+    manifest::{self, DeclaredAccount, Diagnostic, Manifest},
     observe::{NothingRead, Unmanaged},
     organization::Found,
-    plan::Verb,
-    report::{Counts, Report, json, metrics, result_word},
+    report::{Counts, Report, json, metrics},
     run::{Mode, Planned, Run},
     unread::{self, Extent},
     verdict::Verdict,
@@ -44,6 +36,7 @@ use crate::{
     evidence::Evidence,
     failure::Failure,
     fleet::Fleet,
+    log,
     store::Memory,
 };
 
@@ -63,9 +56,6 @@ const TO_FAIL: i64 = 2_000;
 
 /// A report takes no longer than this, in milliseconds.
 const REPORT: i64 = 15_000;
-
-/// An error has no more reasons than this: what is longer than 256 KiB is lost, and nobody reads it.
-const MOST_REASONS: usize = 200;
 
 /// An account that was entered, and what was said of it; `None`: the caller's own.
 type Known = (Option<(String, DeclaredAccount)>, Aws);
@@ -158,10 +148,14 @@ impl Function {
         let run = Run { not_entered, left_out, earlier: &earlier, ..Run::new(&manifest, &clouds, mode, *now) };
         // What was done is measured before the mail, whatever becomes of that.
         let measured = |planned: &Planned<'_, Aws>, applied: Option<&Applied>| {
-            measure(&self.namespace, planned, &Report { plan: &planned.plan, revision: None, since: None, applied });
+            log::metrics(
+                &self.namespace,
+                planned,
+                &Report { plan: &planned.plan, revision: None, since: None, applied },
+            );
         };
         let Ran { planned, applied, exceeded } = carry_out(run, is_reported, *deadline, &measured).await?;
-        planned.warnings.iter().for_each(warn);
+        planned.warnings.iter().for_each(log::diagnostic);
         if let (2.., Some(memory), true) = (clouds.len(), self.memory(), mode != Mode::Plan) {
             planned.measure(applied.as_ref(), &mut workload);
             memory.keep(&workload, &Made { at: *now, by: id.clone() }).await;
@@ -171,11 +165,11 @@ impl Function {
         match &applied {
             Some(applied) => {
                 self.write_evidence(id, &planned, Some(applied), is_reported.then_some(*deadline)).await;
-                summarize(mode, &report);
+                log::run(mode, &report);
             }
             None if mode != Mode::Plan => {
                 self.write_evidence(id, &planned, None, is_reported.then_some(*deadline)).await;
-                return Err(limit_exceeded(&exceeded));
+                return Err(Failure::limit_exceeded(&exceeded));
             }
             None => {}
         }
@@ -247,7 +241,7 @@ impl Function {
                     known.extend(accounts.into_iter().map(|cloud| (which(&cloud), cloud)));
                     problems = not_entered;
                 }
-                Err(error) if known.is_empty() => return Err(no_access(error)),
+                Err(error) if known.is_empty() => return Err(Failure::no_access(error)),
                 Err(ConnectError { problems: not_entered }) => problems = not_entered,
             }
         }
@@ -258,8 +252,8 @@ impl Function {
 
     pub fn load(&self, now: DateTime<Utc>) -> Result<Manifest, Failure> {
         let loaded = manifest::load(&self.manifests, now);
-        loaded.diagnostics.iter().for_each(warn);
-        loaded.manifest.ok_or_else(|| broken(&loaded.diagnostics))
+        loaded.diagnostics.iter().for_each(log::diagnostic);
+        loaded.manifest.ok_or_else(|| Failure::bad_manifest(&loaded.diagnostics))
     }
 }
 
@@ -284,10 +278,6 @@ async fn in_time(
     }
 }
 
-fn no_access(error: ConnectError) -> Failure {
-    Failure { kind: "NoAccess", message: error.to_string() }.throttled_if(error.is_throttled())
-}
-
 /// Who calls. Nobody waits longer than that for accounts to be listed and entered.
 pub async fn sign_in(manifest: &Manifest, enter_until: Option<Instant>) -> Result<Caller, Failure> {
     let settings = aws::Settings::delivering(&manifest.deliver);
@@ -295,7 +285,7 @@ pub async fn sign_in(manifest: &Manifest, enter_until: Option<Instant>) -> Resul
     let left = enter_until.map(|until| until.saturating_duration_since(Instant::now()).mul_f64(0.5));
     let patience = left.unwrap_or(settings.patience).min(settings.patience);
     let settings = aws::Settings { enter_until, patience, ..settings };
-    aws::sign_in(&settings, manifest.region()).await.map_err(no_access)
+    aws::sign_in(&settings, manifest.region()).await.map_err(Failure::no_access)
 }
 
 /// The accounts that the manifests look at, and who enters them.
@@ -304,10 +294,10 @@ pub async fn sign_in(manifest: &Manifest, enter_until: Option<Instant>) -> Resul
 /// They can't be listed, or the manifests name what the organisation has not.
 pub async fn find(manifest: &Manifest, until: Option<Instant>) -> Result<(Caller, Found), Failure> {
     let caller = sign_in(manifest, until).await?;
-    let found = caller.accounts(manifest).await.map_err(no_access)?;
-    found.diagnostics.iter().for_each(warn);
+    let found = caller.accounts(manifest).await.map_err(Failure::no_access)?;
+    found.diagnostics.iter().for_each(log::diagnostic);
     if found.diagnostics.iter().any(Diagnostic::stops_a_run) {
-        return Err(broken(&found.diagnostics));
+        return Err(Failure::bad_manifest(&found.diagnostics));
     }
     found.note().into_iter().for_each(|note| tracing::warn!("{note}"));
     Ok((caller, found))
@@ -391,20 +381,14 @@ pub async fn carry_out<'a>(
         may_start: &|| Utc::now().timestamp_millis().saturating_add(RESERVE) <= deadline,
         ends: in_millis(left.saturating_sub(TO_TELL)),
         told_by: in_millis(left.saturating_sub(TO_RECORD)),
-        progress: &log_outcome,
+        progress: &log::outcome,
         outbox: Outbox::default(),
         events: EventQueue::default(),
     };
     let applied = planned.apply(&conditions, &|applied| measured(&planned, Some(applied))).await;
-    applied.mail.iter().for_each(log_mail);
-    applied.events.iter().for_each(log_events);
+    applied.mail.iter().for_each(log::mail);
+    applied.events.iter().for_each(log::events);
     Ok(Ran { planned, applied: Some(applied), exceeded })
-}
-
-/// A limit kept a run from changing anything.
-pub fn limit_exceeded(exceeded: &[String]) -> Failure {
-    let message = format!("nothing was changed, a limit was exceeded: {}", exceeded.join("; "));
-    Failure { kind: "LimitExceeded", message }
 }
 
 /// When the time for reading is over, of an invocation that has so many milliseconds: that leaves some to apply.
@@ -425,7 +409,7 @@ pub fn in_millis(millis: i64) -> Option<Instant> {
 /// The report, or the failure of the invocation if something was not read or not done because something failed.
 fn finish(report: &Report<'_>) -> Result<Value, Failure> {
     let changes = report.applied.map_or(0, |applied| applied.outcomes.len());
-    match failure(&Verdict::of(report.plan, report.applied), changes) {
+    match Failure::of(&Verdict::of(report.plan, report.applied), changes) {
         None => Ok(json::value(report)),
         Some(failure) => {
             tracing::error!(report = %json::value(report), "the report of the run");
@@ -444,133 +428,4 @@ pub fn is_throttled(planned: &Planned<'_, Aws>, applied: Option<&Applied>) -> bo
             apply::Failure::Failed(error) => is_refusal(error),
             _ => false,
         })
-}
-
-/// Why an invocation fails that tried so many changes; `None`: it does not.
-pub fn failure(verdict: &Verdict, changes: usize) -> Option<Failure> {
-    if !verdict.has_failures() {
-        return None;
-    }
-    let parts = [
-        (verdict.failed.len(), format!("{} of {} failed", verdict.failed.len(), counted(changes, "change"))),
-        (verdict.unfinished.len(), counted(verdict.unfinished.len(), "user") + " not finished"),
-        (verdict.unreadable.len(), counted(verdict.unreadable.len(), "user") + " not read"),
-        (verdict.accounts_unread.len(), counted(verdict.accounts_unread.len(), "account") + " not read"),
-    ];
-    let parts = parts.into_iter().filter(|(count, _)| *count > 0).map(|(_, what)| what);
-    let all = verdict.reasons().count();
-    let mut reasons: Vec<&str> = verdict.reasons().take(MOST_REASONS).collect();
-    let more = format!("and {} more, in the report", all.saturating_sub(MOST_REASONS));
-    reasons.extend((all > MOST_REASONS).then_some(more.as_str()));
-    let reasons = reasons.join("\n");
-    // Where nothing could be noted, a run that tends begins nothing.
-    let next = match verdict.accounts_unread.is_empty() {
-        true => "the next run tries again",
-        false => {
-            "the next run tries again; to begin what was due in accounts that were not read, invoke `enforce` again"
-        }
-    };
-    let message = format!("{}; {next}\n{reasons}", parts.collect::<Vec<_>>().join(", "));
-    let kind = match (verdict.failed.len(), verdict.unfinished.len()) {
-        (0, 0) => "Unreadable",
-        _ => "ChangesFailed",
-    };
-    Some(Failure { kind, message })
-}
-
-fn broken(diagnostics: &[Diagnostic]) -> Failure {
-    let errors: Vec<_> = diagnostics.iter().filter(|diagnostic| diagnostic.stops_a_run()).cloned().collect();
-    let texts = shown(&errors).0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
-    let (count, s) = (errors.len(), if errors.len() == 1 { "" } else { "s" });
-    Failure {
-        kind: "BadManifest",
-        message: format!("nothing was changed, the manifests have {count} error{s}\n{texts}"),
-    }
-}
-
-/// What does not stop a run, but someone should see to.
-fn warn(diagnostic: &Diagnostic) {
-    if diagnostic.stops_a_run() {
-        // The invocation's error shows it.
-        return;
-    }
-    let Diagnostic { code, severity: _, message, labels: _, help } = diagnostic;
-    let (file, line) = (diagnostic.file(), diagnostic.line());
-    tracing::warn!(code = code.as_str(), file, line, help, "{message}");
-}
-
-fn log_outcome(outcome: &Outcome) {
-    let Outcome { change, at: _, result, issued, notes, told: _ } = outcome;
-    let (account, user, action) = (change.account.to_string(), &change.user, change.action.verb().as_str());
-    let key = change.action.key().or(issued.as_ref()).map(ToString::to_string);
-    let reason = change.reason.to_string();
-    let notes = (!notes.is_empty()).then(|| notes.join("; "));
-    match result {
-        Ok(()) => tracing::info!(account, user, action, key, reason, notes, "{action} done"),
-        Err(error) => {
-            let (error, word) = (error.to_string(), result_word(result));
-            tracing::error!(account, user, action, key, reason, notes, error, "{action} {word}");
-        }
-    }
-}
-
-pub fn log_mail(sent: &Sent) {
-    let Sent { kind, to, users, result, notes } = sent;
-    let (kind, users, by) = (kind.as_str(), users.join(", "), Channel::of(to).as_str());
-    let notes = (!notes.is_empty()).then(|| notes.join("; "));
-    match result {
-        Ok(()) => tracing::info!(kind, to, by, users, notes, "{by} sent"),
-        Err(error) => tracing::warn!(kind, to, by, users, notes, error = error.to_string(), "{by} not sent"),
-    }
-}
-
-/// A bus that fails, fails nothing: the log and the metric `EventsFailed` tell.
-fn log_events(events: &EventsSent) {
-    let EventsSent { bus, sent, failed, failure } = events;
-    match failure {
-        None => tracing::info!(bus, sent, "events sent"),
-        Some(error) => tracing::warn!(bus, sent, failed, error = error.to_string(), "events not sent"),
-    }
-}
-
-/// One line for the whole run.
-fn summarize(mode: Mode, report: &Report<'_>) {
-    let Some(applied) = report.applied else { return };
-    let Counts { blocked, held, .. } = Counts::of(report.plan);
-    let verdict = Verdict::of(report.plan, report.applied);
-    for (cause, users) in applied.left(report.plan.accounts.len() > 1) {
-        tracing::warn!(users = users.join(", "), cause, "not finished");
-    }
-    let message = match verdict.stopped {
-        0 if verdict.unfinished.is_empty() => "run completed",
-        0 => "run completed, but for what could not be finished; the next run carries on",
-        _ => "run stopped before its deadline; the next run carries on",
-    };
-    tracing::info!(
-        mode = mode.as_str(),
-        revision = report.revision,
-        users = report.plan.users(),
-        created = applied.done(Verb::Create),
-        promoted = applied.done(Verb::Promote),
-        notified = applied.done(Verb::Notify),
-        deactivated = applied.done(Verb::Deactivate),
-        deleted = applied.done(Verb::Delete),
-        updated = applied.done(Verb::Update),
-        failed = applied.failures(),
-        unreadable = verdict.unreadable.len(),
-        accounts_unread = verdict.accounts_unread.len(),
-        deferred = applied.deferred.len(),
-        blocked,
-        held,
-        "{message}"
-    );
-}
-
-/// Prints the metrics bare: CloudWatch looks for `_aws` at the root of a line.
-fn measure(namespace: &str, planned: &Planned<'_, Aws>, report: &Report<'_>) {
-    let accounts: Vec<_> = planned.accounts.iter().map(|one| (&one.roster, &one.inventory)).collect();
-    for line in metrics::lines_in(namespace, &accounts, report.plan, report.applied) {
-        // Without a log there is nobody to tell either.
-        let _ = writeln!(io::stdout().lock(), "{line}");
-    }
 }

@@ -1,7 +1,22 @@
 //! The log: a JSON object a line on stdout, where Lambda expects it, or text if the function is configured so.
 
-use std::{env, io, str::FromStr};
+use std::{
+    env,
+    io::{self, Write},
+    str::FromStr,
+};
 
+use keyrota::{
+    apply::{Outcome, Sent},
+    cloud::aws::Aws,
+    events::EventsSent,
+    manifest::Diagnostic,
+    notice::Channel,
+    plan::Verb,
+    report::{Counts, Report, metrics::lines_in, result_word},
+    run::{Mode, Planned},
+    verdict::Verdict,
+};
 use tracing_subscriber::{
     Layer,
     filter::{LevelFilter, Targets},
@@ -33,4 +48,93 @@ pub fn init() {
         false => lines.json().flatten_event(true).with_span_list(false).boxed(),
     };
     registry().with(lines.with_filter(filter)).init();
+}
+
+/// What does not stop a run, but someone should see to.
+pub fn diagnostic(diagnostic: &Diagnostic) {
+    if diagnostic.stops_a_run() {
+        // The invocation's error shows it.
+        return;
+    }
+    let Diagnostic { code, severity: _, message, labels: _, help } = diagnostic;
+    let (file, line) = (diagnostic.file(), diagnostic.line());
+    tracing::warn!(code = code.as_str(), file, line, help, "{message}");
+}
+
+/// What became of a change.
+pub fn outcome(outcome: &Outcome) {
+    let Outcome { change, at: _, result, issued, notes, told: _ } = outcome;
+    let (account, user, action) = (change.account.to_string(), &change.user, change.action.verb().as_str());
+    let key = change.action.key().or(issued.as_ref()).map(ToString::to_string);
+    let reason = change.reason.to_string();
+    let notes = (!notes.is_empty()).then(|| notes.join("; "));
+    match result {
+        Ok(()) => tracing::info!(account, user, action, key, reason, notes, "{action} done"),
+        Err(error) => {
+            let (error, word) = (error.to_string(), result_word(result));
+            tracing::error!(account, user, action, key, reason, notes, error, "{action} {word}");
+        }
+    }
+}
+
+/// What became of a message.
+pub fn mail(sent: &Sent) {
+    let Sent { kind, to, users, result, notes } = sent;
+    let (kind, users, by) = (kind.as_str(), users.join(", "), Channel::of(to).as_str());
+    let notes = (!notes.is_empty()).then(|| notes.join("; "));
+    match result {
+        Ok(()) => tracing::info!(kind, to, by, users, notes, "{by} sent"),
+        Err(error) => tracing::warn!(kind, to, by, users, notes, error = error.to_string(), "{by} not sent"),
+    }
+}
+
+/// A bus that fails, fails nothing: the log and the metric `EventsFailed` tell.
+pub fn events(events: &EventsSent) {
+    let EventsSent { bus, sent, failed, failure } = events;
+    match failure {
+        None => tracing::info!(bus, sent, "events sent"),
+        Some(error) => tracing::warn!(bus, sent, failed, error = error.to_string(), "events not sent"),
+    }
+}
+
+/// One line for the whole run.
+pub fn run(mode: Mode, report: &Report<'_>) {
+    let Some(applied) = report.applied else { return };
+    let Counts { blocked, held, .. } = Counts::of(report.plan);
+    let verdict = Verdict::of(report.plan, report.applied);
+    for (cause, users) in applied.left(report.plan.accounts.len() > 1) {
+        tracing::warn!(users = users.join(", "), cause, "not finished");
+    }
+    let message = match verdict.stopped {
+        0 if verdict.unfinished.is_empty() => "run completed",
+        0 => "run completed, but for what could not be finished; the next run carries on",
+        _ => "run stopped before its deadline; the next run carries on",
+    };
+    tracing::info!(
+        mode = mode.as_str(),
+        revision = report.revision,
+        users = report.plan.users(),
+        created = applied.done(Verb::Create),
+        promoted = applied.done(Verb::Promote),
+        notified = applied.done(Verb::Notify),
+        deactivated = applied.done(Verb::Deactivate),
+        deleted = applied.done(Verb::Delete),
+        updated = applied.done(Verb::Update),
+        failed = applied.failures(),
+        unreadable = verdict.unreadable.len(),
+        accounts_unread = verdict.accounts_unread.len(),
+        deferred = applied.deferred.len(),
+        blocked,
+        held,
+        "{message}"
+    );
+}
+
+/// Prints the metrics bare: CloudWatch looks for `_aws` at the root of a line.
+pub fn metrics(namespace: &str, planned: &Planned<'_, Aws>, report: &Report<'_>) {
+    let accounts: Vec<_> = planned.accounts.iter().map(|one| (&one.roster, &one.inventory)).collect();
+    for line in lines_in(namespace, &accounts, report.plan, report.applied) {
+        // Without a log there is nobody to tell either.
+        let _ = writeln!(io::stdout().lock(), "{line}");
+    }
 }

@@ -22,7 +22,7 @@ use super::{Fleet, attempt as attempt_of, lists, no_bucket};
 use crate::{
     evidence::report_after,
     failure::Failure,
-    function::{Function, Invocation, Ran, carry_out, failure, is_throttled, limit_exceeded, sign_in},
+    function::{Function, Invocation, Ran, carry_out, is_throttled, sign_in},
 };
 
 impl Fleet {
@@ -82,7 +82,7 @@ impl Fleet {
         };
         let file = result(run, &account.id, &made, attempt.is_good());
         bucket.add(&file, &attempt.render()).await.map_err(no_bucket)?;
-        let failed = why.or_else(|| failure(&attempt.verdict, changes));
+        let failed = why.or_else(|| Failure::of(&attempt.verdict, changes));
         match failed {
             Some(failure) => Err(failure),
             None => Ok(json!({ "run": name, "account": account.id, "result": "done", "changes": changes })),
@@ -128,7 +128,7 @@ impl Fleet {
                 tracing::error!(name, error = error.message, "evidence not written");
             }
         }
-        let why = (applied.is_none() && mode != Mode::Plan).then(|| limit_exceeded(&exceeded));
+        let why = (applied.is_none() && mode != Mode::Plan).then(|| Failure::limit_exceeded(&exceeded));
         let of_attempt = why.as_ref().map(|failure| AttemptFailure {
             kind: failure.kind.to_owned(),
             message: failure.message.clone(),
@@ -136,7 +136,8 @@ impl Fleet {
         });
         let changes = applied.as_ref().map_or(0, |applied| applied.outcomes.len());
         let attempt = Attempt::new(&about, &planned, applied.as_ref(), of_attempt);
-        let why = why.or_else(|| failure(&attempt.verdict, changes).map(|failure| failure.throttled_if(is_refused)));
+        let why =
+            why.or_else(|| Failure::of(&attempt.verdict, changes).map(|failure| failure.throttled_if(is_refused)));
         (attempt, changes, why)
     }
 }
