@@ -1,8 +1,11 @@
 //! The binary from outside, on the sandbox: what it prints, how it exits, and what it leaves alone.
 
 mod apply;
+mod check;
+mod explain;
 mod forecast;
 mod output;
+mod plan;
 
 use crate::command::Folder;
 
