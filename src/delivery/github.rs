@@ -35,6 +35,9 @@ pub struct Organization {
 impl Kind for Repository {
     const SCHEME: &'static str = "github";
     const FORM: &'static str = "github:OWNER/REPO[:ENVIRONMENT]";
+    const IS_OF_GITHUB: bool = true;
+    const WHEN_SHARED: &'static str = "let `{user}` stand in the place or in `names` of `[deliver.github]`, or give one of the users a \
+                                       rule with another `deliver`";
 
     fn parse(rest: &str) -> Result<Self, Misnamed> {
         let no = |message: &str, help: &str| Err(Misnamed { message: message.to_owned(), help: help.to_owned() });
@@ -89,6 +92,9 @@ impl Kind for Repository {
 impl Kind for Organization {
     const SCHEME: &'static str = "github-org";
     const FORM: &'static str = "github-org:ORG";
+    const IS_OF_GITHUB: bool = true;
+    const WHEN_SHARED: &'static str =
+        "let `{user}` stand in `names` of `[deliver.github]`, or give one of the users a rule with another `deliver`";
 
     fn parse(name: &str) -> Result<Self, Misnamed> {
         if is_owner(name) {

@@ -18,6 +18,10 @@ pub(super) trait Kind: Sized + fmt::Display {
     const SCHEME: &'static str;
     /// How it is written, for whoever wrote something else.
     const FORM: &'static str;
+    /// Whether GitHub has it.
+    const IS_OF_GITHUB: bool = false;
+    /// What to do where two users would share one.
+    const WHEN_SHARED: &'static str;
 
     /// Reads what stands after the colon; `{user}` may stand in it.
     fn parse(rest: &str) -> Result<Self, Misnamed>;

@@ -51,6 +51,20 @@ macro_rules! places {
                 None
             }
 
+            /// Whether GitHub has it.
+            pub fn is_of_github(&self) -> bool {
+                match self {
+                    $(Self::$place(_) => <$module::$place as Kind>::IS_OF_GITHUB,)+
+                }
+            }
+
+            /// What to do where two users would share it.
+            pub(crate) fn when_shared(&self) -> &'static str {
+                match self {
+                    $(Self::$place(_) => <$module::$place as Kind>::WHEN_SHARED,)+
+                }
+            }
+
             /// The same with the name of a user in it.
             pub(crate) fn of_user(&self, user: &str) -> Self {
                 match self {
@@ -133,19 +147,11 @@ impl FromStr for Place {
 }
 
 impl Place {
-    /// Whether GitHub has it.
-    pub fn is_of_github(&self) -> bool {
-        match self {
-            Self::Repository(_) | Self::Organization(_) => true,
-            Self::Parameter(_) => false,
-        }
-    }
-
     /// The name of a parameter of Systems Manager, with the name of a user or a pattern in it; `None` for any other place.
     pub fn parameter(&self, user: &str) -> Option<String> {
         match self.of_user(user) {
             Self::Parameter(parameter) => Some(parameter.to_string()),
-            Self::Repository(_) | Self::Organization(_) => None,
+            _ => None,
         }
     }
 

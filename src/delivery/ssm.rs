@@ -28,6 +28,8 @@ pub struct Parameter {
 impl Kind for Parameter {
     const SCHEME: &'static str = "ssm";
     const FORM: &'static str = "ssm:NAME";
+    const WHEN_SHARED: &'static str =
+        "let `{user}` stand in the place, or give one of the users a rule with another `deliver`";
 
     fn parse(name: &str) -> Result<Self, Misnamed> {
         let no = |message: &str, help: String| Err(Misnamed { message: message.to_owned(), help });

@@ -29,21 +29,10 @@ pub(crate) const HELP_ACCOUNTS: &str = "a place of GitHub belongs to one account
 
 /// What to do about a place that two users of one account would share.
 pub(crate) fn help(place: &Place, names: &GitHubNames) -> &'static str {
-    match place {
-        _ if place.is_per_user(names) => {
-            "their names differ only in what can't stand there: give one of the users a rule with another `deliver`"
-        }
-        Place::Parameter(_) => {
-            "let `{user}` stand in the place, or give one of the users a rule with another `deliver`"
-        }
-        Place::Repository(_) => {
-            "let `{user}` stand in the place or in `names` of `[deliver.github]`, or give one of the users a rule with \
-             another `deliver`"
-        }
-        Place::Organization(_) => {
-            "let `{user}` stand in `names` of `[deliver.github]`, or give one of the users a rule with another `deliver`"
-        }
+    if place.is_per_user(names) {
+        return "their names differ only in what can't stand there: give one of the users a rule with another `deliver`";
     }
+    place.when_shared()
 }
 
 /// Places in `[defaults]` that are the same for all users.
