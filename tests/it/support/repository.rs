@@ -4,9 +4,12 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
+    sync::LazyLock,
 };
 
 use tempfile::TempDir;
+
+use crate::system::path_of;
 
 /// The users of every case that needs some: keys are as old on 2026-11-23 as their user's name says. `spare` and
 /// `spare-busy` have two.
@@ -139,7 +142,8 @@ pub fn git(folder: &Path, arguments: &[&str]) -> String {
 }
 
 fn git_command(folder: &Path) -> Command {
-    let mut command = Command::new("git");
+    static GIT: LazyLock<PathBuf> = LazyLock::new(|| path_of("git"));
+    let mut command = Command::new(&*GIT);
     command.current_dir(folder).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).envs([
         ("HOME", "/nonexistent"),
         ("GIT_CONFIG_NOSYSTEM", "1"),
