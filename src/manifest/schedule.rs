@@ -1,10 +1,6 @@
 //! Schedule expressions as EventBridge reads them, in UTC.
 
-use std::{
-    cell::RefCell,
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use croner::{
@@ -20,6 +16,7 @@ use super::{
     diagnostic::{Diagnostic, quote},
     source::Sourced,
     spanned::Spanned,
+    upcoming::{Upcoming, upcoming},
     values::Invalid,
 };
 
@@ -140,9 +137,6 @@ struct Series {
     upcoming: Upcoming,
 }
 
-/// When runs come, in order.
-type Upcoming = Arc<[DateTime<Utc>]>;
-
 impl Runs {
     /// The runs of a schedule from `now` on.
     pub fn new(schedule: &Schedule, now: DateTime<Utc>) -> Self {
@@ -214,19 +208,7 @@ impl Runs {
 
 impl Series {
     fn new(expression: &str, now: DateTime<Utc>) -> Self {
-        thread_local! {
-            // Every account of a run asks for the same.
-            static COMPUTED: RefCell<VecDeque<(String, DateTime<Utc>, Upcoming)>> = RefCell::default();
-        }
-        COMPUTED.with_borrow_mut(|computed| {
-            if let Some((.., upcoming)) = computed.iter().find(|(of, at, _)| *at == now && of == expression) {
-                return Self { expression: expression.to_owned(), upcoming: Arc::clone(upcoming) };
-            }
-            let series = Self { expression: expression.to_owned(), upcoming: upcoming(expression, now).into() };
-            computed.truncate(MOST_COMPUTED - 1);
-            computed.push_front((series.expression.clone(), now, Arc::clone(&series.upcoming)));
-            series
-        })
+        Self { expression: expression.to_owned(), upcoming: upcoming(expression, parsed, now) }
     }
 
     /// The first run after `now` for which something is due: within the hour counts, or within a 24th of a shorter time.
@@ -242,28 +224,8 @@ impl Series {
     }
 }
 
-/// The runs from `now` on, so far as they are computed ahead.
-fn upcoming(expression: &str, now: DateTime<Utc>) -> Vec<DateTime<Utc>> {
-    let cron = parsed(expression);
-    let (mut upcoming, mut at, horizon) = (Vec::new(), now - TimeDelta::seconds(1), now + TimeDelta::days(400));
-    while let Some(next) = cron.as_ref().and_then(|cron| cron.find_next_occurrence(&at, false).ok()) {
-        if upcoming.len() >= MOST_UPCOMING || next > horizon {
-            break;
-        }
-        upcoming.push(next);
-        at = next;
-    }
-    upcoming
-}
-
 /// So many runs are looked ahead at most: more would be one a minute for two years.
 const MOST_AHEAD: usize = 1_000_000;
-
-/// How many runs are computed ahead.
-const MOST_UPCOMING: usize = 1000;
-
-/// Of how many expressions and instants they are kept.
-const MOST_COMPUTED: usize = 16;
 
 /// More runs than this in a row tell all gaps within a few days.
 const MOST_RUNS: u32 = 500;
