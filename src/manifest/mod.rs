@@ -38,6 +38,7 @@ mod source;
 mod spanned;
 mod templates;
 mod typecheck;
+mod upcoming;
 pub(crate) mod values;
 
 pub(crate) use self::patterns::{PatternIndex, Shares};

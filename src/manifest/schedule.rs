@@ -16,6 +16,7 @@ use super::{
     diagnostic::{Diagnostic, quote},
     source::Sourced,
     spanned::Spanned,
+    upcoming::{Upcoming, upcoming},
     values::Invalid,
 };
 
@@ -133,7 +134,7 @@ pub struct Runs {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Series {
     expression: String,
-    upcoming: Vec<DateTime<Utc>>,
+    upcoming: Upcoming,
 }
 
 impl Runs {
@@ -207,16 +208,7 @@ impl Runs {
 
 impl Series {
     fn new(expression: &str, now: DateTime<Utc>) -> Self {
-        let cron = parsed(expression);
-        let (mut upcoming, mut at, horizon) = (Vec::new(), now - TimeDelta::seconds(1), now + TimeDelta::days(400));
-        while let Some(next) = cron.as_ref().and_then(|cron| cron.find_next_occurrence(&at, false).ok()) {
-            if upcoming.len() >= MOST_UPCOMING || next > horizon {
-                break;
-            }
-            upcoming.push(next);
-            at = next;
-        }
-        Self { expression: expression.to_owned(), upcoming }
+        Self { expression: expression.to_owned(), upcoming: upcoming(expression, parsed, now) }
     }
 
     /// The first run after `now` for which something is due: within the hour counts, or within a 24th of a shorter time.
@@ -234,9 +226,6 @@ impl Series {
 
 /// So many runs are looked ahead at most: more would be one a minute for two years.
 const MOST_AHEAD: usize = 1_000_000;
-
-/// How many runs are computed ahead.
-const MOST_UPCOMING: usize = 1000;
 
 /// More runs than this in a row tell all gaps within a few days.
 const MOST_RUNS: u32 = 500;

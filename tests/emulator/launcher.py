@@ -13,6 +13,7 @@ Control API, POST with JSON; every body names the `account`:
   fault     a Fault, below.
   last-use  key, time, service, region: as if the key had been used.
   release   lets the calls go on that a fault holds.
+  still     waits a moment for a call that a fault holds, and answers whether one stands still.
   requests  the calls of this account since last asked, in order of arrival, without values. A call that a fault holds
             adds an entry `Held` when it stands still.
   mail      the mail that was accepted.
@@ -29,13 +30,15 @@ import socket
 import sys
 import threading
 import time
+import traceback
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import formatdate
 from urllib.parse import parse_qs
 
+import lookups
 import strict
-from moto.iam.models import AccessKeyLastUsed, get_account_id_from
+from moto.iam.models import AccessKeyLastUsed
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 from werkzeug.test import run_wsgi_app
@@ -97,10 +100,11 @@ class Account:
     mail: list = field(default_factory=list)
     watched: dict | None = None
     released: threading.Event = field(default_factory=threading.Event)
+    still: threading.Event = field(default_factory=threading.Event)
 
 
 class Launcher:
-    """The WSGI application."""
+    """Answers requests: those of the control API itself, the others as moto does, which is a WSGI application."""
 
     def __init__(self):
         self.moto = DomainDispatcherApplication(create_backend_app)
@@ -108,13 +112,18 @@ class Launcher:
         # moto is not written for threads, so it answers one call at a time. Latency is spent outside.
         self.lock = threading.Lock()
 
-    def __call__(self, environ, start_response):
+    def __call__(self, environ):
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         if environ["PATH_INFO"].startswith("/_keyrota/"):
-            with self.lock:
-                answer = self.control(environ["PATH_INFO"].removeprefix("/_keyrota/"), json.loads(body))
-            return Response(json.dumps(answer), content_type="application/json")(environ, start_response)
-        return self.serve(environ, body)(environ, start_response)
+            verb, given = environ["PATH_INFO"].removeprefix("/_keyrota/"), json.loads(body)
+            if verb == "still":
+                # Not under the lock: the call that is waited for needs it.
+                answer = self.account(given["account"]).still.wait(0.1)
+            else:
+                with self.lock:
+                    answer = self.control(verb, given)
+            return Response(json.dumps(answer), content_type="application/json")
+        return self.serve(environ, body)
 
     def account(self, number):
         return self.accounts.setdefault(number, Account())
@@ -136,7 +145,7 @@ class Launcher:
             case "release":
                 account.released.set()
             case "last-use":
-                key = strict.access_key(given["key"])
+                key = lookups.access_key(given["key"])
                 key.last_used = AccessKeyLastUsed(parse_time(given["time"]), given["service"], given["region"])
             case "requests":
                 told, account.requests = account.requests, []
@@ -155,7 +164,7 @@ class Launcher:
     def serve(self, environ, body):
         """The answer to one AWS call."""
         caller = read_credential(environ)
-        number = caller if re.fullmatch(r"\d{12}", caller) else get_account_id_from(caller)
+        number = caller if re.fullmatch(r"\d{12}", caller) else lookups.account_of(caller)
         entry = describe(environ, body) | {"caller": caller}
         if scope := environ.get("keyrota.credential"):
             entry["region"] = scope.split("/")[2]
@@ -165,7 +174,8 @@ class Launcher:
             fault = next((fault for fault in account.faults if fault.strikes(entry)), None)
             if fault is not None:
                 entry["struck"] = True
-        time.sleep(account.latency)
+        if account.latency:
+            time.sleep(account.latency)
         if fault is not None and fault.delay:
             time.sleep(fault.delay / 1000)
             fault = None
@@ -197,6 +207,7 @@ class Launcher:
     def hold(self, account):
         with self.lock:
             account.requests.append({"action": "Held"})
+            account.still.set()
         account.released.wait()
 
     def ask_moto(self, environ, body, number, caller):
@@ -298,16 +309,34 @@ def parse_time(text):
 
 
 class Handler(MotoRequestHandler):
-    # Headers and body are two writes: without this, a kept-alive connection stalls 40 ms between them.
+    """Keeps connections, as AWS does. With werkzeug's own handler each call has a connection and a thread of its own."""
+
+    protocol_version = "HTTP/1.1"
+    # Headers and body are one write, and wait for no acknowledgement of the one before.
+    wbufsize = -1
     disable_nagle_algorithm = True
 
-    def send_response(self, code, message=None):
+    def run_wsgi(self):
+        try:
+            reply = self.server.app(self.make_environ())
+        except ConnectionResetError:
+            self.close_connection = True
+            return
+        except Exception:
+            traceback.print_exc()
+            reply = Response("the launcher failed; its errors are above", status=500)
         # Without the server's own `Date`: the launcher says one.
-        self.send_response_only(code, message)
+        self.send_response_only(reply.status_code)
+        for name, value in reply.headers:
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(reply.get_data())
 
 
 def main():
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    lookups.install()
     strict.install()
     server = make_server("127.0.0.1", 0, Launcher(), threaded=True, request_handler=Handler)
     print(server.server_port, flush=True)

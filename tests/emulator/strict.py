@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from urllib.parse import parse_qsl, quote
 
+import lookups
 from moto.core.responses import ActionResult
 from moto.iam import models as iam_models
 from moto.iam.responses import IamResponse
@@ -171,15 +172,6 @@ def _guard_secrets():
         refuse_deleted(method)
 
 
-def access_key(key_id):
-    """The access key with this id in any account, or None."""
-    for account in list(iam_models.iam_backends.values()):
-        for backend in list(account.values()):
-            if key_id in backend.access_keys:
-                return backend.access_keys[key_id]
-    return None
-
-
 def state(account_id, user, secret, region):
     """A user's keys and secret as they are, with the secret parts of the keys."""
     keys = iam_models.iam_backends[account_id]["aws"].get_user(user).access_keys
@@ -208,7 +200,7 @@ def authenticate(environ, body, key_id):
     the tests' own and pass."""
     if not key_id.startswith(("AKIA", "ASIA")):
         return
-    key = access_key(key_id)
+    key = lookups.access_key(key_id)
     if key is None or key.status != "Active":
         raise Refused(
             "InvalidClientTokenId", "UnrecognizedClientException", "The security token included in the request is invalid."

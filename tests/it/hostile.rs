@@ -14,7 +14,10 @@ use keyrota::{
     untrusted,
 };
 
-use crate::repository::{Ran, Repository, SHARED, binary, ran};
+use crate::{
+    repository::{Ran, Repository, SHARED, binary, ran},
+    system::path_of,
+};
 
 const RULE: &str = "[[rotate]]\nusers = [\"day-100\"]\n";
 /// What a link leads to, and must never be seen.
@@ -221,7 +224,7 @@ fn names_of_files() {
 /// Runs a command with little memory and little time.
 fn confined(repository: &Repository, arguments: &[&str]) -> Ran {
     let script = "ulimit -v 1500000; exec timeout 20 \"$0\" \"$@\"";
-    let mut command = Command::new("bash");
+    let mut command = Command::new(path_of("bash"));
     command.arg("-c").arg(script).arg(binary()).args(arguments).current_dir(repository.path());
     ran(&command.env_clear().env("HOME", "/nonexistent").output().expect("bash"))
 }

@@ -48,7 +48,7 @@ fn kill_some(fleet: &Fleet, execution: &Execution, after: &str, count: usize) {
             kill(victim);
             killed.insert(victim);
         }
-        thread::sleep(Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(60));
     }
 }
 

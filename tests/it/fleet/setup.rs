@@ -184,7 +184,7 @@ impl Fleet {
         let began = Instant::now();
         while self.is_running(execution) {
             assert!(began.elapsed() < patience, "it does not end: {:#?}", self.deployment.log(HOME, "keyrota"));
-            thread::sleep(Duration::from_millis(50));
+            thread::sleep(Duration::from_millis(200));
         }
         self.described(execution)
     }

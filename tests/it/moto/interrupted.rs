@@ -3,7 +3,6 @@
 use std::{
     io::{BufRead, BufReader, Read},
     process::{Child, Command},
-    thread,
 };
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
@@ -27,16 +26,14 @@ pub async fn due() -> (TestAccount, Folder, KeyId) {
 }
 
 /// Starts an apply, and returns once the call stands still that a fault holds.
-pub fn started(account: &TestAccount, folder: &Folder) -> (Child, Vec<Request>) {
+fn started(account: &TestAccount, folder: &Folder) -> (Child, Vec<Request>) {
     let mut child = folder.command_in(account, &APPLY).spawn().expect("the binary runs");
-    let mut requests = Vec::new();
-    while !requests.iter().any(|request: &Request| request.action == "Held") {
-        requests.extend(account.take_requests());
+    while !account.stands_still() {
         if let Some(status) = child.try_wait().expect("a child") {
-            panic!("it ended before the call that was to be held: {status}, {requests:?}");
+            panic!("it ended before the call that was to be held: {status}, {:?}", account.take_requests());
         }
-        thread::yield_now();
     }
+    let requests = account.take_requests();
     (child, requests)
 }
 

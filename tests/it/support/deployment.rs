@@ -4,8 +4,9 @@ use std::{
     collections::BTreeMap,
     fs,
     io::{BufRead, BufReader, Write},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    sync::{LazyLock, Mutex, PoisonError},
     time::SystemTime,
 };
 
@@ -17,7 +18,7 @@ use aws_sigv4::{
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::emulator::{REGION, python};
+use super::emulator::{REGION, ROOTS, python};
 
 /// A running ministack. Ends when dropped, with the functions that it runs.
 pub struct Deployment {
@@ -36,6 +37,7 @@ impl Deployment {
             .arg(&launcher)
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("AUTH", enforces.to_string())
+            .env("SSL_CERT_FILE", ROOTS)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -103,13 +105,32 @@ impl Drop for Deployment {
 
 /// The zip file of a function: the program, and the folder `manifests` in `folder`.
 pub fn package(program: &Path, folder: &Path) -> Vec<u8> {
-    fs::copy(program, folder.join("bootstrap")).expect("a writable package");
-    let output = Command::new(python("ministack.txt"))
-        .args(["-m", "zipfile", "-c", "keyrota.zip", "bootstrap", "manifests/"])
-        .current_dir(folder)
-        .output();
-    assert!(output.expect("python starts").status.success());
+    // To compress a program takes seconds, and more than half of it only tells of its lines.
+    static PROGRAMS: LazyLock<Mutex<BTreeMap<PathBuf, Vec<u8>>>> = LazyLock::new(Mutex::default);
+    let mut programs = PROGRAMS.lock().unwrap_or_else(PoisonError::into_inner);
+    let packed = programs.entry(program.to_owned()).or_insert_with(|| {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let output = Command::new("strip").arg("-o").arg(folder.path().join("bootstrap")).arg(program).output();
+        assert!(output.expect("strip, which comes with a linker").status.success(), "{}", program.display());
+        zip(folder.path(), "bootstrap");
+        fs::read(folder.path().join("keyrota.zip")).expect("a zip file")
+    });
+    fs::write(folder.join("keyrota.zip"), packed).expect("a writable package");
+    zip(folder, "manifests");
     fs::read(folder.join("keyrota.zip")).expect("a zip file")
+}
+
+/// Adds a file or a folder to `keyrota.zip`, with its mode.
+fn zip(folder: &Path, name: &str) {
+    const ZIP: &str = "
+import os, sys, zipfile
+with zipfile.ZipFile('keyrota.zip', 'a', zipfile.ZIP_DEFLATED, compresslevel=1) as file:
+    for name in [sys.argv[1], *(f'{at}/{name}' for at, _, names in os.walk(sys.argv[1]) for name in names)]:
+        file.write(name)
+";
+    let output = Command::new(python("ministack.txt")).args(["-c", ZIP, name]).current_dir(folder).output();
+    let output = output.expect("python starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// Somebody who calls APIs for which these tests have no client.

@@ -29,6 +29,9 @@ use sha2::{Digest, Sha256};
 /// The region of every account unless a test says otherwise.
 pub const REGION: &str = "eu-west-1";
 
+/// One certificate, of nobody: emulators speak without TLS, and to read those of the system is a fifth of a short process.
+pub const ROOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/emulator/root.pem");
+
 /// A running server; ends when dropped, and by itself when this process ends.
 pub struct Emulator {
     process: Child,
@@ -306,6 +309,7 @@ impl TestAccount {
             // No profile of the person who runs the tests.
             ("HOME", "/nonexistent".to_owned()),
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+            ("SSL_CERT_FILE", ROOTS.to_owned()),
             ("AWS_ENDPOINT_URL", self.url.clone()),
             ("AWS_REGION", self.region.clone()),
             ("AWS_ACCESS_KEY_ID", self.id.clone()),
@@ -374,6 +378,11 @@ impl TestAccount {
     /// Lets the calls go on that [`Fault::hold`] holds.
     pub fn release(&self) {
         self.control("release", json!({}))
+    }
+
+    /// Waits a moment for a call that [`Fault::hold`] holds, and tells whether one stands still.
+    pub fn stands_still(&self) -> bool {
+        self.control("still", json!({}))
     }
 
     pub fn set_last_use(&self, key: &KeyId, time: DateTime<Utc>, service: &str) {

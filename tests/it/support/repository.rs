@@ -1,12 +1,16 @@
 //! A git repository for tests, with the command beside it.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
+    sync::{LazyLock, Mutex, PoisonError},
 };
 
 use tempfile::TempDir;
+
+use crate::system::path_of;
 
 /// The users of every case that needs some: keys are as old on 2026-11-23 as their user's name says. `spare` and
 /// `spare-busy` have two.
@@ -79,10 +83,24 @@ impl Repository {
 
     /// [`Self::new`] with one commit: [`SHARED`] and a rule.
     pub fn with_rule(rule: &str) -> Self {
-        let repository = Self::new();
-        repository.write("manifests/keyrota.toml", SHARED);
-        repository.write("manifests/team.toml", &format!("version = 1\n\n{rule}"));
-        repository.commit();
+        // Copies of one for each rule: git starts four times for it, and tests make hundreds.
+        static MADE: Mutex<BTreeMap<String, Vec<Entry>>> = Mutex::new(BTreeMap::new());
+        let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+        let entries = made.entry(rule.to_owned()).or_insert_with(|| {
+            let first = Self::new();
+            first.write("manifests/keyrota.toml", SHARED);
+            first.write("manifests/team.toml", &format!("version = 1\n\n{rule}"));
+            first.commit();
+            let mut entries = Vec::new();
+            collect(first.path(), Path::new(""), &mut entries);
+            entries
+        });
+        let repository = Self { folder: tempfile::tempdir().expect("a temporary folder") };
+        for (path, content) in entries {
+            let path = repository.path().join(path);
+            let made = content.as_ref().map_or_else(|| fs::create_dir(&path), |content| fs::write(&path, content));
+            made.expect("a writable folder");
+        }
         repository
     }
 
@@ -130,6 +148,21 @@ impl Repository {
     }
 }
 
+/// A path, and what the file holds; `None`: it is a folder.
+type Entry = (PathBuf, Option<Vec<u8>>);
+
+/// What is below a folder, parents first.
+fn collect(root: &Path, below: &Path, entries: &mut Vec<Entry>) {
+    for entry in fs::read_dir(root.join(below)).expect("a folder") {
+        let path = below.join(entry.expect("an entry").file_name());
+        let is_folder = root.join(&path).is_dir();
+        entries.push((path.clone(), (!is_folder).then(|| fs::read(root.join(&path)).expect("a file"))));
+        if is_folder {
+            collect(root, &path, entries);
+        }
+    }
+}
+
 /// Runs git without anyone's configuration; it must succeed.
 #[track_caller]
 pub fn git(folder: &Path, arguments: &[&str]) -> String {
@@ -139,7 +172,8 @@ pub fn git(folder: &Path, arguments: &[&str]) -> String {
 }
 
 fn git_command(folder: &Path) -> Command {
-    let mut command = Command::new("git");
+    static GIT: LazyLock<PathBuf> = LazyLock::new(|| path_of("git"));
+    let mut command = Command::new(&*GIT);
     command.current_dir(folder).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).envs([
         ("HOME", "/nonexistent"),
         ("GIT_CONFIG_NOSYSTEM", "1"),
