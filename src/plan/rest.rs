@@ -83,12 +83,13 @@ pub fn policy_fingerprint(entry: &Entry) -> String {
     let reissue_before = entry.policy.reissue_before.value.map(rfc3339).unwrap_or_default();
     // What else says where it goes stands in no field of the policy.
     let places = if entry.deliver.is_empty() { String::new() } else { fingerprint(&entry.deliver) };
-    let fields = |of_rotations: bool| {
-        let fields = entry.policy.fields().filter(move |(name, ..)| OF_ROTATIONS.contains(name) == of_rotations);
-        fields.map(|(name, words, _)| format!("{name}={words}\n"))
-    };
-    let at_rest: String = fields(false).chain([entry.secret.clone(), places]).collect();
-    let rotations: String = fields(true).chain([reissue_before]).collect();
+    let (mut at_rest, mut rotations) = (String::new(), String::new());
+    for (name, words, _) in entry.policy.fields() {
+        let part = if OF_ROTATIONS.contains(&name) { &mut rotations } else { &mut at_rest };
+        part.extend([name, "=", &words, "\n"]);
+    }
+    at_rest.extend([entry.secret.as_str(), &places]);
+    rotations.push_str(&reissue_before);
     let digest = |text: String| hex::encode(&Sha256::digest(text.as_bytes())[..PART / 2]);
     digest(at_rest) + &digest(rotations)
 }
