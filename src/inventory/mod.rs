@@ -115,6 +115,13 @@ impl State {
         std::iter::once(&mut self.ledger).chain(others).for_each(|ledger| ledger.known = Known::Described);
     }
 
+    /// From here on nobody outside the account reads the secret, as far as is known.
+    pub fn take_for_unshared(&mut self) {
+        if let Destination::Own(secret) = &mut self.ledger.destination {
+            secret.readers = Readers::Inside;
+        }
+    }
+
     /// The keys that the user's secrets hand out, whatever their names.
     pub fn handed_out(&self) -> BTreeSet<KeyId> {
         let others = match &self.elsewhere {

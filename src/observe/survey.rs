@@ -87,23 +87,26 @@ impl Urgency {
             return Self::Due;
         };
         match ledger.map(|ledger| ledger.destination) {
-            Ok(Destination::Own(secret)) => match secret.rests(entry.tell_nobody()) {
-                Some(rest) if rest.policy != policy_fingerprint(entry) => {
-                    if rest.begins && is_same_at_rest(&rest.policy, entry) { Self::Outdated } else { Self::Due }
+            Ok(Destination::Own(secret)) => {
+                match secret.rests(entry.tell_nobody()).map(|rest| (rest, policy_fingerprint(entry))) {
+                    Some((rest, policy)) if rest.policy != policy => {
+                        let is_at_rest = rest.begins && is_same_at_rest(&rest.policy, &policy, entry);
+                        if is_at_rest { Self::Outdated } else { Self::Due }
+                    }
+                    Some((rest, _)) if rest.begins => Self::Rotates(rest.until),
+                    Some((rest, _)) => {
+                        // What else is noted has the last word.
+                        let policy = &entry.policy;
+                        let ends = secret.under_way().and_then(|under_way| match under_way {
+                            UnderWay::Overlap(since) => since.checked_add_signed(policy.overlap.value),
+                            UnderWay::Hold(since) => since.checked_add_signed(policy.hold.value),
+                        });
+                        let until = ends.map_or(rest.until, |ends| ends.min(rest.until));
+                        if now < until - SLACK { Self::Rests(until) } else { Self::Due }
+                    }
+                    None => Self::Due,
                 }
-                Some(rest) if rest.begins => Self::Rotates(rest.until),
-                Some(rest) => {
-                    // What else is noted has the last word.
-                    let policy = &entry.policy;
-                    let ends = secret.under_way().and_then(|under_way| match under_way {
-                        UnderWay::Overlap(since) => since.checked_add_signed(policy.overlap.value),
-                        UnderWay::Hold(since) => since.checked_add_signed(policy.hold.value),
-                    });
-                    let until = ends.map_or(rest.until, |ends| ends.min(rest.until));
-                    if now < until - SLACK { Self::Rests(until) } else { Self::Due }
-                }
-                None => Self::Due,
-            },
+            }
             Ok(Destination::Absent) if listing.has_former(entry) => Self::Due,
             Ok(Destination::Absent) => {
                 let first = listing.unread.as_ref().map_or("", |(_, unread)| &unread.first);

@@ -18,7 +18,7 @@ use super::{
     waiting_on::WaitingOn,
 };
 use crate::{
-    inventory::{Destination, Found, KeyId, LastUse, Readers, State},
+    inventory::{Found, KeyId, LastUse, State},
     roster::{Entry, Roster},
 };
 
@@ -179,7 +179,7 @@ impl<'a> Walk<'a> {
                 }
                 Next::Need(Need::LastUse(key)) => self.rest(&key),
                 Next::Need(Need::Ledger) => self.state.take_for_described(),
-                Next::Need(Need::ResourcePolicy(_)) => self.unexposed(),
+                Next::Need(Need::ResourcePolicy(_)) => self.state.take_for_unshared(),
                 // Whatever it holds, it takes the key.
                 Next::Need(Need::Place(target)) => {
                     let unseen = Found::Unknown { why: String::new(), asked: false };
@@ -273,13 +273,6 @@ impl<'a> Walk<'a> {
         let idle = self.at.checked_sub_signed(self.outset.entry.policy.quiet.value).unwrap_or(DateTime::<Utc>::MIN_UTC);
         for held in self.state.keys.iter_mut().filter(|held| held.id == *key) {
             held.last_use = LastUse::At { time: held.created.min(idle), service: None, region: None };
-        }
-    }
-
-    /// From here on nobody outside the account reads the secret, as far as is known.
-    fn unexposed(&mut self) {
-        if let Destination::Own(secret) = &mut self.state.ledger.destination {
-            secret.readers = Readers::Inside;
         }
     }
 

@@ -97,9 +97,9 @@ pub fn policy_fingerprint(entry: &Entry) -> String {
 /// So many characters has each of the two parts of a fingerprint.
 const PART: usize = 10;
 
-/// Whether a change from one policy to the other is no matter of a user at whom no rotation is under way. A key that nobody uses, and
-/// what is told before a rotation, go by its dates.
-pub fn is_same_at_rest(before: &str, entry: &Entry) -> bool {
+/// Whether a change from one policy to that of now, by their fingerprints, is no matter of a user at whom no rotation is under way. A key
+/// that nobody uses, and what is told before a rotation, go by its dates.
+pub fn is_same_at_rest(before: &str, now: &str, entry: &Entry) -> bool {
     let goes_by_dates = entry.policy.unused.value.is_some() || entry.policy.remind.value.is_some();
-    !goes_by_dates && before.len() == 2 * PART && before.get(..PART) == policy_fingerprint(entry).get(..PART)
+    !goes_by_dates && before.len() == 2 * PART && before.get(..PART) == now.get(..PART)
 }

@@ -16,7 +16,7 @@ use keyrota::{
 
 use crate::{
     repository::{Ran, Repository, SHARED, binary, ran},
-    system::path_of,
+    system::program,
 };
 
 const RULE: &str = "[[rotate]]\nusers = [\"day-100\"]\n";
@@ -224,7 +224,7 @@ fn names_of_files() {
 /// Runs a command with little memory and little time.
 fn confined(repository: &Repository, arguments: &[&str]) -> Ran {
     let script = "ulimit -v 1500000; exec timeout 20 \"$0\" \"$@\"";
-    let mut command = Command::new(path_of("bash"));
+    let mut command = Command::new(program(&["bash"], "bash"));
     command.arg("-c").arg(script).arg(binary()).args(arguments).current_dir(repository.path());
     ran(&command.env_clear().env("HOME", "/nonexistent").output().expect("bash"))
 }

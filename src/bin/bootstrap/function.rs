@@ -352,9 +352,7 @@ pub async fn carry_out<'a>(
         }
     };
     let plan = &planned.plan;
-    for account in &plan.accounts_unread {
-        tracing::error!(account = account.id, name = account.name, error = account.error, "account not read");
-    }
+    plan.accounts_unread.iter().for_each(log::account_unread);
     for warning in &plan.warnings {
         tracing::warn!(code = warning.code(), account = warning.about().0.id, "{warning}");
     }

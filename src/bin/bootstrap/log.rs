@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    fmt::Display,
     io::{self, Write},
     str::FromStr,
 };
@@ -10,6 +11,7 @@ use keyrota::{
     apply::{Outcome, Sent},
     cloud::aws::Aws,
     events::EventsSent,
+    inventory::UnreadAccount,
     manifest::Diagnostic,
     notice::Channel,
     plan::Verb,
@@ -133,8 +135,15 @@ pub fn run(mode: Mode, report: &Report<'_>) {
 /// Prints the metrics bare: CloudWatch looks for `_aws` at the root of a line.
 pub fn metrics(namespace: &str, planned: &Planned<'_, Aws>, report: &Report<'_>) {
     let accounts: Vec<_> = planned.accounts.iter().map(|one| (&one.roster, &one.inventory)).collect();
-    for line in lines_in(namespace, &accounts, report.plan, report.applied) {
-        // Without a log there is nobody to tell either.
-        let _ = writeln!(io::stdout().lock(), "{line}");
-    }
+    lines_in(namespace, &accounts, report.plan, report.applied).into_iter().for_each(bare);
+}
+
+/// A line as it is.
+pub fn bare(line: impl Display) {
+    // Without a log there is nobody to tell either.
+    let _ = writeln!(io::stdout().lock(), "{line}");
+}
+
+pub fn account_unread(account: &UnreadAccount) {
+    tracing::error!(account = account.id, name = account.name, error = account.error, "account not read");
 }

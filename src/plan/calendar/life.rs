@@ -7,7 +7,7 @@ use super::{
     model::{Event, Outlook, Row},
 };
 use crate::{
-    inventory::{Destination, Elsewhere, Found, Key, KeyId, LastUse, Readers, State},
+    inventory::{Elsewhere, Found, Key, KeyId, LastUse, State},
     plan::{
         action::{Action, Verb},
         forecast::in_use_for,
@@ -141,7 +141,7 @@ impl<'a> Life<'a> {
                     steps.push(Taken { action, key, of, after });
                 }
                 Next::Need(Need::Ledger) => state.take_for_described(),
-                Next::Need(Need::ResourcePolicy(_)) => unexpose(state),
+                Next::Need(Need::ResourcePolicy(_)) => state.take_for_unshared(),
                 // Whatever it holds, it takes the keys.
                 Next::Need(Need::Place(target)) => {
                     let unseen = Found::Unknown { why: String::new(), asked: false };
@@ -335,12 +335,5 @@ fn last_use(key: &Key) -> Option<DateTime<Utc>> {
     match key.last_use {
         LastUse::At { time, .. } => Some(time),
         LastUse::Never | LastUse::Unread => None,
-    }
-}
-
-/// From here on nobody outside the account reads the secret, as far as is known.
-fn unexpose(state: &mut State) {
-    if let Destination::Own(secret) = &mut state.ledger.destination {
-        secret.readers = Readers::Inside;
     }
 }

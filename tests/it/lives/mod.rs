@@ -172,8 +172,11 @@ fn explore(policy_name: &str, policy: Policy) {
     });
     let (runs, faults) = (seen.runs.into_inner(), seen.faults.into_inner());
     let states = seen.known.into_inner().expect("no thread has failed").len();
-    let lived = all.len() - twins.skipped.into_inner();
-    eprintln!("{policy_name}: {} seeds, {lived} lived, {states} states, {runs} runs, {faults} faults", all.len());
+    let twins = twins.found.into_inner();
+    eprintln!(
+        "{policy_name}: {} seeds, {twins} of them twins, {states} states, {runs} runs, {faults} faults",
+        all.len()
+    );
     let delivers = !roster.entries[0].deliver.is_empty();
     let (fewest_states, fewest_faults) = if delivers { FEWEST_DELIVERED } else { (FEWEST_STATES, FEWEST_FAULTS) };
     assert!(states > fewest_states, "{policy_name}: the enumeration has shrunk to {states} states");

@@ -6,11 +6,11 @@ use super::*;
 pub struct Rehearsal {
     pub calls: Vec<&'static str>,
     /// So many of them observe.
-    pub reads: usize,
-    pub inventory: Inventory,
-    pub plan: Plan,
+    reads: usize,
+    inventory: Inventory,
+    plan: Plan,
     /// The account after each call that changed it.
-    pub worlds: BTreeMap<usize, World>,
+    worlds: BTreeMap<usize, World>,
 }
 
 impl Rehearsal {
@@ -50,17 +50,17 @@ impl Rehearsal {
 /// What a run left.
 pub struct After {
     pub world: World,
-    pub calls: Vec<&'static str>,
+    calls: Vec<&'static str>,
     pub writes: usize,
     /// How many of the calls observed.
-    pub reads: usize,
+    reads: usize,
     /// What the run saw and was about to do, if it came so far.
     pub planned: Option<(Inventory, Plan)>,
-    pub worlds: BTreeMap<usize, World>,
+    worlds: BTreeMap<usize, World>,
 }
 
 /// Whether a credential may be read: only where one is to be delivered.
-pub fn delivers(roster: &Roster) -> bool {
+fn delivers(roster: &Roster) -> bool {
     !roster.entries[0].deliver.is_empty()
 }
 
@@ -92,22 +92,17 @@ pub fn run(roster: &Roster, world: &World, now: DateTime<Utc>, fault: Option<(us
 }
 
 /// What a run that tends reads.
-pub fn tended(roster: &Roster, node: &Node) -> Inventory {
-    let tend = Survey { depth: Depth::Plan, whom: Whom::UnderWay, acts: true, until: None, left_since: None };
-    survey(roster, node, tend)
-}
-
-/// What a run sees that reads so.
-pub fn survey(roster: &Roster, (world, now): &Node, how: Survey) -> Inventory {
+pub fn tended(roster: &Roster, (world, now): &Node) -> Inventory {
     let sandbox = simulate(world, *now);
-    let seen = async {
+    let tend = async {
         let listing = list(&sandbox, &|_, _| true, "").await.expect("the sandbox lists");
-        observe(&sandbox, roster, &listing, how, *now, &|| {}).await
+        let survey = Survey { depth: Depth::Plan, whom: Whom::UnderWay, acts: true, until: None, left_since: None };
+        observe(&sandbox, roster, &listing, survey, *now, &|| {}).await
     };
-    seen.now_or_never().expect("the sandbox never waits")
+    tend.now_or_never().expect("the sandbox never waits")
 }
 
-pub async fn carry_out(
+async fn carry_out(
     faulty: &Faulty<'_>,
     roster: &Roster,
     inventory: &Inventory,
@@ -117,13 +112,13 @@ pub async fn carry_out(
     apply(faulty, roster, inventory, &plan.changes, &Conditions::new(&|| now)).await
 }
 
-pub fn simulate(world: &World, now: DateTime<Utc>) -> Sandbox {
+fn simulate(world: &World, now: DateTime<Utc>) -> Sandbox {
     let sandbox = Sandbox::new(account(), world.clone());
     sandbox.set_now(now);
     sandbox
 }
 
 /// The account without the mail that went out: no run looks at it.
-pub fn left(sandbox: &Sandbox) -> World {
+fn left(sandbox: &Sandbox) -> World {
     World { mail: vec![], ..sandbox.snapshot() }
 }

@@ -49,16 +49,16 @@ impl Seen {
 /// to where the next rotation begins. The first run of each is watched; one of them is lived to the end, and with faults.
 #[derive(Default)]
 pub struct Twins {
-    pub planned: Mutex<HashMap<Name, Vec<(Planned, Name)>>>,
-    pub skipped: AtomicUsize,
+    planned: Mutex<HashMap<Name, Vec<(Planned, Name)>>>,
+    /// How many seeds have one.
+    pub found: AtomicUsize,
 }
 
-pub type Planned = (Vec<Change>, Vec<Waiting>, Vec<Settled>);
+type Planned = (Vec<Change>, Vec<Waiting>, Vec<Settled>);
 
 impl Twins {
     /// The seed with the same life, if one was seen before.
-    pub fn of(&self, seed: &Node, first: &After) -> Option<Name> {
-        let (world, now) = seed;
+    fn of(&self, (world, now): &Node, named: Name, first: &After) -> Option<Name> {
         let (_, plan) = first.planned.as_ref().expect("a run without a fault has planned");
         let planned = (plan.changes.clone(), plan.waiting.clone(), plan.settled.clone());
         let mut unused = world.clone();
@@ -67,7 +67,7 @@ impl Twins {
         let alike = all.entry(name(&(unused, *now))).or_default();
         let twin = alike.iter().find(|(other, _)| *other == planned).map(|(_, twin)| *twin);
         if twin.is_none() {
-            alike.push((planned, name(seed)));
+            alike.push((planned, named));
         }
         twin
     }
@@ -75,8 +75,9 @@ impl Twins {
     /// Explores the seed, after its first run, unless its twin is enough. Some are lived all the same, to see that they end alike.
     pub fn explore(&self, roster: &Roster, seed: Node, seen: &Seen) {
         let first = run(roster, &seed.0, seed.1, None);
-        let (twin, named) = (self.of(&seed, &first), name(&seed));
-        if twin.is_some() && !self.skipped.fetch_add(1, Ordering::Relaxed).is_multiple_of(TWIN_SAMPLE) {
+        let named = name(&seed);
+        let twin = self.of(&seed, named, &first);
+        if twin.is_some() && !self.found.fetch_add(1, Ordering::Relaxed).is_multiple_of(TWIN_SAMPLE) {
             return;
         }
         explore_from(roster, seed, first, seen);

@@ -10,7 +10,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::system::path_of;
+use crate::system::program;
 
 /// The users of every case that needs some: keys are as old on 2026-11-23 as their user's name says. `spare` and
 /// `spare-busy` have two.
@@ -172,7 +172,8 @@ pub fn git(folder: &Path, arguments: &[&str]) -> String {
 }
 
 fn git_command(folder: &Path) -> Command {
-    static GIT: LazyLock<PathBuf> = LazyLock::new(|| path_of("git"));
+    // By its path: with an environment of its own, a command that is to be looked up starts as a copy of this whole process.
+    static GIT: LazyLock<PathBuf> = LazyLock::new(|| program(&["git"], "git"));
     let mut command = Command::new(&*GIT);
     command.current_dir(folder).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).envs([
         ("HOME", "/nonexistent"),

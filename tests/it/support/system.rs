@@ -31,12 +31,6 @@ pub fn program(names: &[&str], package: &str) -> PathBuf {
     find(names).unwrap_or_else(|| panic!("{} is needed: install it (Debian: `apt-get install {package}`)", names[0]))
 }
 
-/// Where a program is. With an environment of its own, a command that is to be looked up starts as a copy of this whole process,
-/// whose pages take longer to copy than many a command runs.
-pub fn path_of(name: &str) -> PathBuf {
-    find(&[name]).unwrap_or_else(|| panic!("{name} is needed: install it"))
-}
-
 fn find(names: &[&str]) -> Option<PathBuf> {
     let folders: Vec<PathBuf> = env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect();
     names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name))).find(|path| path.is_file())

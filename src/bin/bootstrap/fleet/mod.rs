@@ -60,11 +60,14 @@ fn no_room(error: &io::Error) -> Failure {
     Failure { kind: "NoRoom", message }
 }
 
+/// A file on its way to a bucket.
+type Written<'a> = io::BufWriter<&'a mut tempfile::NamedTempFile>;
+
 /// Adds what was written into a file of this machine.
 async fn add_written(
     bucket: &Bucket,
     name: &str,
-    write: impl FnOnce(&mut io::BufWriter<&mut tempfile::NamedTempFile>) -> io::Result<()>,
+    write: impl FnOnce(&mut Written<'_>) -> io::Result<()>,
 ) -> Result<(), Failure> {
     let mut file = tempfile::NamedTempFile::new().map_err(|error| no_room(&error))?;
     let mut writer = io::BufWriter::new(&mut file);

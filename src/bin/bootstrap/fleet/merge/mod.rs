@@ -3,10 +3,7 @@
 mod report;
 mod results;
 
-use std::{
-    collections::BTreeSet,
-    io::{self, Write},
-};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use keyrota::{
@@ -255,8 +252,7 @@ async fn told(bucket: &Bucket, run: &RunId) -> Result<(Told, usize), Failure> {
 /// One set of metrics for all accounts; what was odd, once.
 fn measure(namespace: &str, now: DateTime<Utc>, merged: &Merged) {
     let Merged { metrics, remarks, unread, .. } = merged;
-    // Without a log there is nobody to tell either.
-    let _ = writeln!(io::stdout().lock(), "{}", metrics::line(namespace, now, None, metrics));
+    log::bare(metrics::line(namespace, now, None, metrics));
     for remark in remarks {
         tracing::warn!(
             code = remark.code,
@@ -267,7 +263,5 @@ fn measure(namespace: &str, now: DateTime<Utc>, merged: &Merged) {
             remark.message
         );
     }
-    for account in unread {
-        tracing::error!(account = account.id, name = account.name, error = account.error, "account not read");
-    }
+    unread.iter().for_each(log::account_unread);
 }

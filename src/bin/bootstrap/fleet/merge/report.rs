@@ -1,5 +1,7 @@
 //! The one report for auditors of all accounts, and the history.
 
+use std::io;
+
 use chrono::{DateTime, Utc};
 use keyrota::{
     apply::Sent,
@@ -14,7 +16,7 @@ use keyrota::{
 use crate::{
     evidence::Evidence,
     failure::Failure,
-    fleet::{Fleet, add_written, no_bucket},
+    fleet::{Fleet, Written, add_written, no_bucket},
     function::Function,
 };
 
@@ -99,39 +101,34 @@ impl Fleet {
     }
 }
 
-/// Adds the history of what was not told before. That this failed is logged, and fails no run.
+/// Adds the history of what was not told before.
 pub async fn leave_history(evidence: &Evidence, history: History, began: DateTime<Utc>, name: &str, sent: &[Sent]) {
     if history.is_empty() {
         return;
     }
     let file = format!("history/{}", file_name(began, name));
     let mail = sent.iter().map(|one| mail_record(name, Utc::now(), one)).collect();
+    add(evidence, &file, |to| history.write(mail, to)).await;
+}
+
+/// Adds what is too large for memory. That this failed is logged, and fails no run.
+async fn add(evidence: &Evidence, name: &str, write: impl FnOnce(&mut Written<'_>) -> io::Result<()>) {
     let added = match evidence.store.bucket().await.map_err(no_bucket) {
-        Ok(bucket) => add_written(bucket, &file, |to| history.write(mail, to)).await,
+        Ok(bucket) => add_written(bucket, name, write).await,
         Err(failure) => Err(failure),
     };
     match added {
-        Ok(()) => tracing::info!(name = file, place = %evidence.store, "evidence written"),
+        Ok(()) => tracing::info!(name, place = %evidence.store, "evidence written"),
         Err(Failure { message, .. }) => {
-            tracing::error!(name = file, place = %evidence.store, error = message, "evidence not written");
+            tracing::error!(name, place = %evidence.store, error = message, "evidence not written");
         }
     }
 }
 
-/// Adds a report as JSON and, where there is one, as a page, named like a history. That this failed is logged, and fails no run.
+/// Adds a report as JSON and, where there is one, as a page, named like a history.
 async fn add_report(evidence: &Evidence, name: &str, report: &keyrota::evidence::Evidence, has_page: bool) {
     let name = name.trim_end_matches(".jsonl");
-    let json = format!("reports/{name}.json");
-    let added = match evidence.store.bucket().await.map_err(no_bucket) {
-        Ok(bucket) => add_written(bucket, &json, |to| keyrota::evidence::json::write(report, to)).await,
-        Err(failure) => Err(failure),
-    };
-    match added {
-        Ok(()) => tracing::info!(name = json, place = %evidence.store, "evidence written"),
-        Err(Failure { message, .. }) => {
-            tracing::error!(name = json, place = %evidence.store, error = message, "evidence not written");
-        }
-    }
+    add(evidence, &format!("reports/{name}.json"), |to| keyrota::evidence::json::write(report, to)).await;
     if has_page {
         evidence.add(&format!("reports/{name}.html"), &keyrota::evidence::html::render(report)).await;
     }
