@@ -16,12 +16,13 @@ use crate::{
     mail::{Delivery, Outbox, of_notice, reason, unsent},
     manifest::Mail,
     notice::{Kind, Sender},
-    observe::{AccountState, fetch},
+    observe::{AccountView, fetch},
     plan::{
         self, Action, Need, Next, Notice, Origin, Plan, Reason, Topic, Verb, Waiting, WaitingOn, batches, due_notices,
         next_observed, placed, rest,
     },
     report::unread::causes,
+    roster::Roster,
     template::content::{AccountDigest, Content, Digest},
 };
 
@@ -35,8 +36,8 @@ const NOTED_AT_A_TIME: usize = 32;
 /// that a run without changes is worth a digest if something is blocked: daily runs must not repeat it daily.
 ///
 /// What was sent, and what failed, is added to `applied`.
-pub async fn notify<C: Writes>(
-    accounts: &[AccountState<'_, C>],
+pub async fn notify(
+    accounts: &[AccountView<'_, dyn Writes>],
     plan: &Plan,
     applied: &mut Applied,
     mail: &Mail,
@@ -54,15 +55,15 @@ pub async fn notify<C: Writes>(
 }
 
 /// What sending needs all the time.
-struct Notifier<'a, 'c, C> {
-    accounts: &'a [AccountState<'c, C>],
+struct Notifier<'a> {
+    accounts: &'a [AccountView<'a, dyn Writes>],
     mail: &'a Mail,
     /// `None` where nobody is told by mail.
     sender: Option<Sender>,
     conditions: &'a Conditions<'a>,
 }
 
-impl<C: Writes> Notifier<'_, '_, C> {
+impl Notifier<'_> {
     /// What is to be told, by ledgers that were described: `ListSecrets` may lag behind what the run before noted. Beside
     /// it, what can't be told now, because that failed.
     async fn due(&self, applied: &mut Applied) -> (Vec<Notice>, Vec<Sent>) {
@@ -70,7 +71,7 @@ impl<C: Writes> Notifier<'_, '_, C> {
         let users: BTreeSet<_> = doubtful.iter().map(|one| (&one.account, &one.user)).collect();
         let described = stream::iter(users)
             .map(|(account, user)| async move {
-                let AccountState { cloud, roster, inventory } = self.account(account)?;
+                let AccountView { cloud, roster, inventory } = self.account(account)?;
                 let entry = roster.entries.iter().find(|entry| entry.user.name == *user)?;
                 let mut state = inventory.users.get(user)?.clone().ok()?;
                 let described = fetch(*cloud, entry, &mut state, Need::Ledger).await;
@@ -153,7 +154,7 @@ impl<C: Writes> Notifier<'_, '_, C> {
     fn notices(&self, applied: &Applied) -> Vec<Notice> {
         let now = (self.conditions.clock)();
         let mut all = Vec::new();
-        for AccountState { roster, inventory, .. } in self.accounts {
+        for AccountView { roster, inventory, .. } in self.accounts {
             let mut deleted: BTreeMap<&str, Vec<(&KeyId, Origin)>> = BTreeMap::new();
             for Outcome { change, result, .. } in &applied.outcomes {
                 let Action::Delete { key, .. } = &change.action else { continue };
@@ -221,7 +222,7 @@ impl<C: Writes> Notifier<'_, '_, C> {
         applied: &Applied,
         now: DateTime<Utc>,
     ) -> Option<Fact> {
-        let AccountState { roster, inventory, .. } = self.account(account)?;
+        let AccountView { roster, inventory, .. } = self.account(account)?;
         let entry = roster.entries.iter().find(|entry| entry.user.name == user)?;
         let after = applied.after.get(&(account.id.clone(), user.to_owned()));
         let state = after.or_else(|| inventory.users.get(user)?.as_ref().ok())?;
@@ -307,7 +308,8 @@ impl<C: Writes> Notifier<'_, '_, C> {
 
     async fn digest(&self, plan: &Plan, applied: &mut Applied, is_enforcing: bool) {
         let Some(first) = self.accounts.first() else { return };
-        let digest = summary(self.accounts, plan, applied, (self.conditions.clock)());
+        let rosters: Vec<&Roster> = self.accounts.iter().map(|account| account.roster).collect();
+        let digest = summary(&rosters, plan, applied, (self.conditions.clock)());
         let Conditions { as_of, outbox, told_by, .. } = self.conditions;
         let sending = Sending { as_of: *as_of, outbox, until: *told_by };
         let is_eventful = !applied.outcomes.is_empty();
@@ -319,12 +321,17 @@ impl<C: Writes> Notifier<'_, '_, C> {
     ///
     /// # Errors
     /// The time is over, and it was not tried.
-    async fn send_one(&self, delivery: &Delivery, cloud: &C, to: &str) -> Result<Result<(), CallError>, CallError> {
+    async fn send_one(
+        &self,
+        delivery: &Delivery,
+        cloud: &dyn Writes,
+        to: &str,
+    ) -> Result<Result<(), CallError>, CallError> {
         let Conditions { as_of, outbox, told_by, .. } = self.conditions;
         send_one(delivery, cloud, to, &Sending { as_of: *as_of, outbox, until: *told_by }).await
     }
 
-    fn account(&self, account: &Account) -> Option<&AccountState<'_, C>> {
+    fn account(&self, account: &Account) -> Option<&AccountView<'_, dyn Writes>> {
         self.accounts.iter().find(|accounts| accounts.roster.account == *account)
     }
 }
@@ -342,8 +349,8 @@ pub struct Sending<'a> {
 
 /// Sends a digest, if it has something to tell: something was done or is left to do; in runs that enforce, also if something is
 /// blocked or could not be read, which daily runs must not repeat daily.
-pub async fn send_digest<C: Writes>(
-    cloud: &C,
+pub async fn send_digest(
+    cloud: &dyn Writes,
     mail: &Mail,
     digest: Digest,
     is_eventful: bool,
@@ -369,9 +376,9 @@ pub async fn send_digest<C: Writes>(
 ///
 /// # Errors
 /// The time is over, and it was not tried.
-async fn send_one<C: Writes>(
+async fn send_one(
     delivery: &Delivery,
-    cloud: &C,
+    cloud: &dyn Writes,
     to: &str,
     Sending { outbox, until, .. }: &Sending<'_>,
 ) -> Result<Result<(), CallError>, CallError> {
@@ -385,9 +392,9 @@ async fn send_one<C: Writes>(
 
 /// What a run did, and what it could not do, for its digest.
 #[must_use]
-pub fn summary<C>(accounts: &[AccountState<'_, C>], plan: &Plan, applied: &Applied, now: DateTime<Utc>) -> Digest {
+pub fn summary(rosters: &[&Roster], plan: &Plan, applied: &Applied, now: DateTime<Utc>) -> Digest {
     let mut digests = Vec::new();
-    for AccountState { roster, .. } in accounts {
+    for roster in rosters {
         let account = roster.account.clone();
         let mut one = AccountDigest { account, done: Vec::new(), failed: Vec::new(), blocked: Vec::new() };
         for Outcome { change, result, .. } in applied.outcomes.iter().filter(|o| *o.change.account == roster.account) {
@@ -439,16 +446,14 @@ pub fn summary<C>(accounts: &[AccountState<'_, C>], plan: &Plan, applied: &Appli
         paced_until: paced().filter_map(|waiting| waiting.until).max(),
         accounts: digests,
         unfinished: applied
-            .left(accounts.len() > 1)
+            .left(rosters.len() > 1)
             .into_iter()
             .map(|(cause, users)| format!("{} ({cause})", users.join(", ")))
             .collect(),
-        unmanaged: accounts
+        unmanaged: rosters
             .iter()
-            .filter(|one| !one.roster.unmanaged.is_empty())
-            .map(|one| {
-                (one.roster.account.to_string(), one.roster.unmanaged.iter().map(|user| user.name.clone()).collect())
-            })
+            .filter(|roster| !roster.unmanaged.is_empty())
+            .map(|roster| (roster.account.to_string(), roster.unmanaged.iter().map(|user| user.name.clone()).collect()))
             .collect(),
         unread: causes(&plan.accounts_unread).iter().map(ToString::to_string).collect(),
         lost: Vec::new(),

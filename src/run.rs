@@ -4,21 +4,21 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use futures::{StreamExt, stream};
+use futures::{StreamExt, future::LocalBoxFuture, stream};
 use tokio::time::Instant;
 
 use crate::{
     apply::{Applied, Cause, Conditions, Deferred, apply},
     clock::{self, ClockOff},
-    cloud::{Reads, Values},
+    cloud::{Reads, Values, Writes},
     events::sending,
     inventory::{Inventory, KeyId, UnreadAccount},
     manifest::{Diagnostic, Manifest, diagnostic::nearest},
     names::is_meant,
     notify::notify,
     observe::{
-        AT_A_TIME, AccountState, Depth, NothingRead, Observed, Progress, Reading, Survey, Unlisted, Unmanaged, Whom,
-        observe_all,
+        AT_A_TIME, AccountState, AccountView, Depth, NothingRead, Observed, ObservedAccount, Progress, Reading, Survey,
+        Unlisted, Unmanaged, Whom, observe_all,
     },
     plan::{Change, Exceeded, Plan, Rotations, Verb, Viewpoint, Warning, exceeded, plan_for},
     roster::Roster,
@@ -113,8 +113,12 @@ impl<'a, C: Reads> Run<'a, C> {
         let whom = if mode == Mode::Tend { Whom::UnderWay } else { Whom::Everyone };
         let survey = Survey { depth, whom, acts: mode != Mode::Plan, until: read_until, left_since: None };
         let reading = Reading { manifest, users, survey, viewpoint, unmanaged, earlier };
-        let observed = observe_all(clouds, not_entered, &reading, progress).await?;
-        let Observed { mut accounts, unread, unlisted, warnings, took } = observed;
+        let lent: Vec<&dyn Reads> = clouds.iter().map(|cloud| cloud as &dyn Reads).collect();
+        let observed = observe_all(&lent, not_entered, &reading, progress).await?;
+        let Observed { accounts, unread, unlisted, warnings, took } = observed;
+        let with_cloud =
+            |ObservedAccount { place, roster, inventory }| AccountState { cloud: &clouds[place], roster, inventory };
+        let mut accounts: Vec<_> = accounts.into_iter().map(with_cloud).collect();
         let missing = keep(&mut accounts, users);
         let mut plan = plan_accounts_for(&accounts, viewpoint, mode.rotations());
         plan.accounts_unread = unread;
@@ -161,6 +165,11 @@ pub struct Missing {
 }
 
 impl<C: Reads> Planned<'_, C> {
+    /// Who is in scope of each account.
+    pub fn rosters(&self) -> Vec<&Roster> {
+        self.accounts.iter().map(|account| &account.roster).collect()
+    }
+
     /// The limits that the plan exceeds: then nothing may be changed.
     pub fn exceeded(&self) -> Vec<Exceeded> {
         exceeded(&self.plan, &self.manifest.limits)
@@ -207,38 +216,77 @@ impl<C: Values> Planned<'_, C> {
     ///
     /// The user whose key keyrota itself runs with comes last, for nothing can be done without it: after the mail, too, if
     /// the key stops in this run.
-    pub async fn apply(&self, conditions: &Conditions<'_>, before_mail: &dyn Fn(&Applied)) -> Applied {
+    pub fn apply<'a>(
+        &'a self,
+        conditions: &'a Conditions<'_>,
+        before_mail: &'a dyn Fn(&Applied),
+    ) -> LocalBoxFuture<'a, Applied> {
         let Self { manifest, clouds, mode, accounts, unlisted, plan, warnings: _, missing: _, extent, took: _ } = self;
-        let is_last = |change: &&Change| {
-            plan.warnings.iter().filter_map(|it| it.own_key_of(change)).any(|key| stops(change, key))
+        let clouds = clouds.iter().map(|cloud| cloud as &dyn Writes).collect();
+        let lent = |AccountState { cloud, roster, inventory }: &'a AccountState<'_, C>| AccountView {
+            cloud: *cloud as &dyn Values,
+            roster,
+            inventory,
         };
-        let (last, others): (Vec<_>, Vec<_>) = plan.changes.iter().partition(is_last);
-        let work = async {
-            let mut applied = self.apply_only(&others, conditions).await;
-            self.take_turns(conditions, &mut applied).await;
+        let accounts = accounts.iter().map(lent).collect();
+        let (is_enforcing, extent) = (*mode == Mode::Enforce, *extent);
+        Work { manifest, clouds, accounts, unlisted, plan, is_enforcing, extent, conditions }.carry_out(before_mail)
+    }
+}
+
+/// A plan that is carried out.
+struct Work<'a> {
+    manifest: &'a Manifest,
+    clouds: Vec<&'a dyn Writes>,
+    accounts: Vec<AccountView<'a, dyn Values>>,
+    unlisted: &'a [Unlisted],
+    plan: &'a Plan,
+    is_enforcing: bool,
+    extent: Extent,
+    conditions: &'a Conditions<'a>,
+}
+
+impl<'a> Work<'a> {
+    fn carry_out(self, before_mail: &'a dyn Fn(&Applied)) -> LocalBoxFuture<'a, Applied> {
+        Box::pin(async move {
+            let Self { manifest, clouds, accounts, unlisted, plan, is_enforcing, extent, conditions } = &self;
+            let is_last = |change: &&Change| {
+                plan.warnings.iter().filter_map(|it| it.own_key_of(change)).any(|key| stops(change, key))
+            };
+            let (last, others): (Vec<_>, Vec<_>) = plan.changes.iter().partition(is_last);
+            let work = async {
+                let mut applied = self.apply_only(&others).await;
+                self.take_turns(&mut applied).await;
+                applied
+            };
+            let mut applied = self.sending(work).await;
+            // Who tells people reads no credential.
+            let lent = |&AccountView { cloud, roster, inventory }: &AccountView<'a, dyn Values>| {
+                let cloud: &dyn Writes = cloud;
+                AccountView { cloud, roster, inventory }
+            };
+            let told: Vec<_> = accounts.iter().map(lent).collect();
+            unread::note(&told, plan, &applied, *extent).await;
+            unread::note_unlisted(clouds, unlisted, plan.as_of, *extent).await;
+            applied.deferred.extend(last.iter().map(|change| Deferred::new(change, Cause::Last)));
+            before_mail(&applied);
+            notify(&told, plan, &mut applied, &manifest.mail, *is_enforcing, conditions).await;
+            applied.deferred.retain(|deferred| deferred.cause != Cause::Last);
+            applied.extend(self.sending(self.apply_only(&last)).await);
             applied
-        };
-        let mut applied = self.sending(conditions, work).await;
-        unread::note(accounts, plan, &applied, *extent).await;
-        unread::note_unlisted(clouds, unlisted, plan.as_of, *extent).await;
-        applied.deferred.extend(last.iter().map(|change| Deferred::new(change, Cause::Last)));
-        before_mail(&applied);
-        notify(accounts, plan, &mut applied, &manifest.mail, *mode == Mode::Enforce, conditions).await;
-        applied.deferred.retain(|deferred| deferred.cause != Cause::Last);
-        applied.extend(self.sending(conditions, self.apply_only(&last, conditions)).await);
-        applied
+        })
     }
 
     /// Sends what is done as events meanwhile, if the manifests name a bus: from one place, whichever account it is about.
-    async fn sending(&self, conditions: &Conditions<'_>, work: impl Future<Output = Applied>) -> Applied {
-        let cloud = self.accounts.first().map(|account| account.cloud);
-        let (applied, events) = sending(cloud, self.manifest.events.bus(), &conditions.events, work).await;
+    async fn sending(&self, work: impl Future<Output = Applied>) -> Applied {
+        let cloud = self.accounts.first().map(|account| account.cloud as &dyn Writes);
+        let (applied, events) = sending(cloud, self.manifest.events.bus(), &self.conditions.events, work).await;
         Applied { events, ..applied }
     }
 
     /// Lets the next rotations in the queue begin in place of those that could not: else a few users of whom nothing can be
     /// begun would hold up all others for good.
-    async fn take_turns(&self, conditions: &Conditions<'_>, applied: &mut Applied) {
+    async fn take_turns(&self, applied: &mut Applied) {
         let mut queue: Vec<&Change> = self.plan.queue.iter().take(MOST_LOST_TURNS).collect();
         let mut counted = 0;
         loop {
@@ -251,14 +299,14 @@ impl<C: Values> Planned<'_, C> {
                 turns.extend(next.map(|next| queue.remove(next)));
             }
             counted = applied.outcomes.len();
-            if turns.is_empty() || !(conditions.may_start)() {
+            if turns.is_empty() || !(self.conditions.may_start)() {
                 return;
             }
-            applied.extend(self.apply_only(&turns, conditions).await);
+            applied.extend(self.apply_only(&turns).await);
         }
     }
 
-    async fn apply_only(&self, changes: &[&Change], conditions: &Conditions<'_>) -> Applied {
+    async fn apply_only(&self, changes: &[&Change]) -> Applied {
         let is_own = |change: &&&Change| self.plan.warnings.iter().any(|warning| warning.own_key_of(change).is_some());
         let (own, others): (Vec<&Change>, Vec<&Change>) = changes.iter().partition(is_own);
         let mut all = Applied::default();
@@ -269,15 +317,14 @@ impl<C: Values> Planned<'_, C> {
             });
             let mut accounts: Vec<_> = accounts.filter(|(_, _, here)| !here.is_empty()).collect();
             // Those come last for which there may be no time.
-            accounts.sort_by_key(|(_, account, here)| oldest_key(&account.inventory, here));
-            let work =
-                accounts.into_iter().map(|(place, AccountState { cloud, roster, inventory }, here)| async move {
-                    let applied = apply(*cloud, roster, inventory, &here, conditions).await;
-                    if self.accounts.len() > AT_A_TIME {
-                        cloud.give_back();
-                    }
-                    (place, applied)
-                });
+            accounts.sort_by_key(|(_, account, here)| oldest_key(account.inventory, here));
+            let work = accounts.into_iter().map(|(place, AccountView { cloud, roster, inventory }, here)| async move {
+                let applied = apply(*cloud, roster, inventory, &here, self.conditions).await;
+                if self.accounts.len() > AT_A_TIME {
+                    cloud.give_back();
+                }
+                (place, applied)
+            });
             let mut done: Vec<_> = stream::iter(work).buffer_unordered(AT_A_TIME).collect().await;
             done.sort_by_key(|(place, _)| *place);
             done.into_iter().for_each(|(_, applied)| all.extend(applied));

@@ -9,7 +9,7 @@ use crate::{
     apply::{Applied, Cause, Deferred, Failure, Outcome},
     cloud::Writes,
     inventory::{Fact, Inventory, UNREAD, Unread, tag_value, tags},
-    observe::{AccountState, Unlisted},
+    observe::{AccountView, Unlisted},
     plan::Plan,
 };
 
@@ -27,8 +27,8 @@ pub struct Extent {
 
 /// Notes where those begin whose turn did not come, or takes back what an earlier run had noted. Where everyone's came, as
 /// nearly always, it makes no call.
-pub async fn note<C: Writes>(accounts: &[AccountState<'_, C>], plan: &Plan, applied: &Applied, extent: Extent) {
-    for AccountState { cloud, roster, inventory } in accounts {
+pub async fn note(accounts: &[AccountView<'_, dyn Writes>], plan: &Plan, applied: &Applied, extent: Extent) {
+    for AccountView { cloud, roster, inventory } in accounts {
         let begun = plan.changes.iter().filter(|change| change.action.starts_rotation());
         let begun: BTreeSet<&str> =
             begun.filter(|change| *change.account == roster.account).map(|change| change.user.as_str()).collect();
@@ -80,7 +80,7 @@ pub async fn note<C: Writes>(accounts: &[AccountState<'_, C>], plan: &Plan, appl
 }
 
 /// Notes of accounts that could not be listed that everyone there is still to come.
-pub async fn note_unlisted<C: Writes>(clouds: &[C], unlisted: &[Unlisted], as_of: DateTime<Utc>, extent: Extent) {
+pub async fn note_unlisted(clouds: &[&dyn Writes], unlisted: &[Unlisted], as_of: DateTime<Utc>, extent: Extent) {
     if extent.is_partial || !extent.enforces {
         return;
     }

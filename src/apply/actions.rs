@@ -91,8 +91,8 @@ pub(super) struct Remarks {
 }
 
 /// One change, about to be made.
-pub(super) struct Step<'a, C> {
-    pub cloud: &'a C,
+pub(super) struct Step<'a> {
+    pub cloud: &'a dyn Values,
     pub mail: &'a Mail,
     pub change: &'a Change,
     pub conditions: &'a Conditions<'a>,
@@ -102,7 +102,7 @@ pub(super) struct Step<'a, C> {
     pub ahead: Ahead,
 }
 
-impl<C: Values> Step<'_, C> {
+impl Step<'_> {
     /// Returns what a creation yields.
     pub async fn carry_out(&self, memory: &mut Memory, remarks: &mut Remarks) -> Result<Option<Stored>, Halt> {
         let Remarks { notes, told } = remarks;
@@ -306,7 +306,7 @@ impl<C: Values> Step<'_, C> {
 
 /// Tags the user's secret, or creates it empty with the tags.
 pub(crate) async fn write_ledger(
-    cloud: &impl Writes,
+    cloud: &dyn Writes,
     user: &str,
     secret: &str,
     ledger: &LedgerWrite,
@@ -325,7 +325,7 @@ pub(crate) async fn write_ledger(
 
 /// Issues a key and stores it. One that was not stored is taken back at once. `None`: the run was stopped before it was issued.
 async fn create(
-    cloud: &impl Writes,
+    cloud: &dyn Writes,
     user: &str,
     secret: &str,
     smtp: Option<&str>,
@@ -374,7 +374,7 @@ async fn create(
 
 /// Clears the intent of a creation that was refused, if indeed no key came of it: a refusal may come from a proxy, after
 /// the call took effect. Returns what is left for the next run, and why.
-async fn withdraw_intent(cloud: &impl Writes, user: &str, secret: &str, before: &[(KeyId, Status)]) -> Option<String> {
+async fn withdraw_intent(cloud: &dyn Writes, user: &str, secret: &str, before: &[(KeyId, Status)]) -> Option<String> {
     match cloud.access_keys(user).await {
         // A user that is gone has no keys either.
         Err(error) if error.kind == ErrorKind::NotFound => {}
@@ -390,7 +390,7 @@ async fn withdraw_intent(cloud: &impl Writes, user: &str, secret: &str, before: 
 
 /// Takes back a key whose secret nobody has. Deactivates it first: keyrota deletes inactive keys only. The intent stays,
 /// so that the next run, of whatever kind, tries again.
-async fn withdraw(cloud: &impl Writes, user: &str, key: &KeyId) -> Result<(), CallError> {
+async fn withdraw(cloud: &dyn Writes, user: &str, key: &KeyId) -> Result<(), CallError> {
     cloud.deactivate_access_key(user, key).await?;
     cloud.delete_access_key(user, key).await
 }

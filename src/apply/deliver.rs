@@ -22,8 +22,8 @@ pub(super) struct Delivering {
 }
 
 /// Whose key goes somewhere, and when.
-pub(super) struct From<'a, C> {
-    pub cloud: &'a C,
+pub(super) struct From<'a> {
+    pub cloud: &'a dyn Values,
     /// The name of the user's secret.
     pub secret: &'a str,
     pub conditions: &'a Conditions<'a>,
@@ -35,7 +35,7 @@ pub(super) struct From<'a, C> {
 /// A key that one of several runs wrote over another's is written over again, so often.
 const MOST_TRIES: usize = 3;
 
-impl<C: Values> From<'_, C> {
+impl From<'_> {
     /// Delivers, and notes it. That a place refused is noted, too: its owner hears of the second run.
     pub async fn deliver(
         &self,

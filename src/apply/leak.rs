@@ -14,7 +14,7 @@ use crate::{
 /// Re-reads the keys of a user for whom this run stopped keys from before `leaked_before`. Where one works all the same,
 /// or nobody can tell, the changes that stopped it have failed; the state is as the next run will find it.
 pub(super) async fn check(
-    cloud: &impl Writes,
+    cloud: &dyn Writes,
     entry: &Entry,
     leaked_before: DateTime<Utc>,
     conditions: &Conditions<'_>,
@@ -64,7 +64,7 @@ fn fail(outcomes: &mut [Outcome], conditions: &Conditions<'_>, error: &CallError
 
 /// The ledger must not say that a working key was deactivated: the next run would take it for a person's decision to
 /// activate it again. Returns why it says so all the same.
-async fn put_back(cloud: &impl Writes, key: &Key, state: &mut State) -> Option<String> {
+async fn put_back(cloud: &dyn Writes, key: &Key, state: &mut State) -> Option<String> {
     match state.keys.iter_mut().find(|held| held.id == key.id) {
         Some(held) => held.status = Status::Active,
         None => state.keys.push(key.clone()),

@@ -9,7 +9,7 @@ mod outcome;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use futures::{StreamExt, stream};
+use futures::{StreamExt, future::LocalBoxFuture, stream};
 use tokio::time::timeout_at;
 
 use self::actions::{Ahead, Halt, Memory, Remarks, Step, Stored};
@@ -31,8 +31,18 @@ const CONCURRENCY: usize = 16;
 
 /// Carries each user through its changes until it is settled or must wait; many users at a time. One user's failure
 /// stops no other.
-pub async fn apply(
-    cloud: &impl Values,
+pub fn apply<'a>(
+    cloud: &'a dyn Values,
+    roster: &'a Roster,
+    inventory: &'a Inventory,
+    changes: &'a [Change],
+    conditions: &'a Conditions<'_>,
+) -> LocalBoxFuture<'a, Applied> {
+    Box::pin(apply_each(cloud, roster, inventory, changes, conditions))
+}
+
+async fn apply_each(
+    cloud: &dyn Values,
     roster: &Roster,
     inventory: &Inventory,
     changes: &[Change],
@@ -72,7 +82,7 @@ struct UserOutcome {
 }
 
 async fn apply_user(
-    cloud: &impl Values,
+    cloud: &dyn Values,
     roster: &Roster,
     entry: &Entry,
     state: State,
@@ -103,7 +113,7 @@ async fn apply_user(
 /// # Errors
 /// Why it ended although something is left to do, other than that a change failed.
 async fn settle(
-    cloud: &impl Values,
+    cloud: &dyn Values,
     roster: &Roster,
     entry: &Entry,
     first: &Change,
@@ -223,7 +233,7 @@ async fn settle(
 /// The outer: it can't be read. The inner: with what it says now, something else would come next. What this run has written itself it
 /// knows (`planned_at` is `None`): then it is about the keys that are handed out.
 async fn confirm(
-    cloud: &impl Values,
+    cloud: &dyn Values,
     roster: &Roster,
     entry: &Entry,
     change: &Change,
@@ -281,7 +291,7 @@ fn as_created(state: &State, memory: &Memory) -> State {
 
 /// Corrects the simulated labels where AWS answered others: only a secret's first version is `AWSCURRENT` at once, and
 /// the promotion must know where that label is. `DescribeSecret` does not lag, other than the listings.
-async fn learn_labels(cloud: &impl Values, entry: &Entry, state: &mut State, stored: &Stored) -> Result<(), CallError> {
+async fn learn_labels(cloud: &dyn Values, entry: &Entry, state: &mut State, stored: &Stored) -> Result<(), CallError> {
     let version = stored.key.version_id();
     let labels = |state: &State| {
         let Destination::Own(secret) = &state.ledger.destination else { return None };

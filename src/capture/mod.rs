@@ -7,7 +7,7 @@ mod renaming;
 use std::collections::{BTreeSet, HashSet};
 
 use chrono::{DateTime, SubsecRound, Utc};
-use futures::{StreamExt, stream};
+use futures::{StreamExt, future::LocalBoxFuture, stream};
 
 use crate::{
     cloud::{
@@ -40,8 +40,17 @@ pub type Destinations<'a> = &'a (dyn Fn(&[User]) -> BTreeSet<String> + Sync);
 ///
 /// # Errors
 /// Every read that failed: half an account would pass for a whole one.
-pub async fn capture(
-    cloud: &impl Reads,
+pub fn capture<'a>(
+    cloud: &'a dyn Reads,
+    destinations: Destinations<'a>,
+    clock: &'a (dyn Fn() -> DateTime<Utc> + Sync),
+    progress: &'a (dyn Fn(Progress) + Sync),
+) -> LocalBoxFuture<'a, Result<Sandbox, Vec<CallError>>> {
+    Box::pin(read_account(cloud, destinations, clock, progress))
+}
+
+async fn read_account(
+    cloud: &dyn Reads,
     destinations: Destinations<'_>,
     clock: &(dyn Fn() -> DateTime<Utc> + Sync),
     progress: &(dyn Fn(Progress) + Sync),
@@ -100,7 +109,7 @@ pub async fn capture(
     Ok(Sandbox::new(account, world).called_with(own_key).seated(seat))
 }
 
-async fn read_user(cloud: &impl Reads, user: User) -> Result<IamUser, CallError> {
+async fn read_user(cloud: &dyn Reads, user: User) -> Result<IamUser, CallError> {
     let User { name, arn: _, path, tags, groups, smtp, unreadable } = user;
     if let Some(error) = unreadable {
         return Err(error);
@@ -115,7 +124,7 @@ async fn read_user(cloud: &impl Reads, user: User) -> Result<IamUser, CallError>
 }
 
 /// `None` if there is no such secret.
-async fn read_secret(cloud: &impl Reads, name: &str) -> Result<Option<StoredSecret>, CallError> {
+async fn read_secret(cloud: &dyn Reads, name: &str) -> Result<Option<StoredSecret>, CallError> {
     let Some(record) = cloud.describe_secret(name).await? else { return Ok(None) };
     // The planner asks for the policy of what is a user's own and there to stay.
     let policy = match (record.claimed_by(), record.deleted) {

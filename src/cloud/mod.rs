@@ -2,6 +2,9 @@
 //!
 //! Two implementations exist: [`crate::cloud::aws`], and the strict simulated account of [`crate::cloud::sandbox`]. Each method is
 //! one AWS API call (reads follow their pages), so that whoever sequences calls can be cut off between any two.
+//!
+//! What works with an account takes `&dyn` one of them: it is compiled once, not for each implementation and again in each program.
+//! Calls stay on the thread that makes them; both programs have one.
 
 pub mod aws;
 #[cfg(feature = "cli")]
@@ -10,6 +13,7 @@ pub mod throttle;
 
 use std::{collections::BTreeMap, fmt};
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use secrecy::SecretString;
@@ -252,7 +256,7 @@ pub type Wanted<'a> = &'a (dyn Fn() -> bool + Sync);
 ///
 /// # Errors
 /// Every method fails with the [`CallError`] of the call it names, after the retries that are safe for that call.
-#[expect(async_fn_in_trait, reason = "used through generics only, where the compiler sees whether futures are Send")]
+#[async_trait(?Send)]
 pub trait Reads {
     /// The account behind the credentials.
     fn account(&self) -> &Account;
@@ -349,7 +353,7 @@ pub struct Function {
 /// # Errors
 /// As those of [`Reads`].
 #[cfg(feature = "cli")]
-#[expect(async_fn_in_trait, reason = "used through generics only, where the compiler sees whether futures are Send")]
+#[async_trait(?Send)]
 pub trait Probes: Reads {
     /// `sts:GetCallerIdentity` in this region, which nobody can be denied: it works wherever a region is enabled.
     async fn reach(&self, region: &str) -> Result<(), CallError>;
@@ -378,7 +382,7 @@ pub trait Probes: Reads {
 ///
 /// # Errors
 /// As those of [`Reads`].
-#[expect(async_fn_in_trait, reason = "used through generics only, where the compiler sees whether futures are Send")]
+#[async_trait(?Send)]
 pub trait Writes: Reads {
     /// `CreateSecret` without a value.
     async fn create_secret(&self, secret: &NewSecret) -> Result<(), CallError>;
@@ -432,7 +436,7 @@ pub trait Writes: Reads {
 ///
 /// # Errors
 /// As those of [`Reads`].
-#[expect(async_fn_in_trait, reason = "used through generics only, where the compiler sees whether futures are Send")]
+#[async_trait(?Send)]
 pub trait Values: Writes {
     /// `GetSecretValue` of one version of a user's secret.
     async fn secret_value(&self, name: &str, version: &str) -> Result<SecretString, CallError>;
@@ -442,7 +446,7 @@ pub trait Values: Writes {
 ///
 /// # Errors
 /// Every method says in words why it failed.
-#[expect(async_fn_in_trait, reason = "used through generics only, where the compiler sees whether futures are Send")]
+#[async_trait(?Send)]
 pub trait Archive {
     /// Adds a file. One of that name is never written over.
     async fn add(&self, name: &str, content: &str) -> Result<(), ArchiveError>;

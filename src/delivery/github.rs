@@ -80,11 +80,11 @@ impl Kind for Repository {
         rules(&self.vault(), how)
     }
 
-    async fn look(&self, how: &How, cloud: &impl Reads) -> Result<Found, CallError> {
+    async fn look(&self, how: &How, cloud: &dyn Reads) -> Result<Found, CallError> {
         look(&self.vault(), how, cloud).await
     }
 
-    async fn take(&self, how: &How, credential: &Credential, _: bool, cloud: &impl Writes) -> Result<String, NotTaken> {
+    async fn take(&self, how: &How, credential: &Credential, _: bool, cloud: &dyn Writes) -> Result<String, NotTaken> {
         take(&self.vault(), how, credential, cloud).await
     }
 }
@@ -115,11 +115,11 @@ impl Kind for Organization {
         rules(&self.vault(), how)
     }
 
-    async fn look(&self, how: &How, cloud: &impl Reads) -> Result<Found, CallError> {
+    async fn look(&self, how: &How, cloud: &dyn Reads) -> Result<Found, CallError> {
         look(&self.vault(), how, cloud).await
     }
 
-    async fn take(&self, how: &How, credential: &Credential, _: bool, cloud: &impl Writes) -> Result<String, NotTaken> {
+    async fn take(&self, how: &How, credential: &Credential, _: bool, cloud: &dyn Writes) -> Result<String, NotTaken> {
         take(&self.vault(), how, credential, cloud).await
     }
 }
@@ -167,7 +167,7 @@ fn rules(vault: &Vault, how: &How) -> Rules {
 }
 
 /// GitHub tells of a secret when it was written, and nothing else. What is refused for good is no error, but an answer.
-async fn look(vault: &Vault, how: &How, cloud: &impl Reads) -> Result<Found, CallError> {
+async fn look(vault: &Vault, how: &How, cloud: &dyn Reads) -> Result<Found, CallError> {
     // Whoever can't read the key to seal to can't write either.
     let secrets = async {
         cloud.vault_key(vault).await?;
@@ -183,7 +183,7 @@ async fn look(vault: &Vault, how: &How, cloud: &impl Reads) -> Result<Found, Cal
     }
 }
 
-async fn all_secrets(vault: &Vault, how: &How, cloud: &impl Reads) -> Result<Vec<Option<VaultSecret>>, CallError> {
+async fn all_secrets(vault: &Vault, how: &How, cloud: &dyn Reads) -> Result<Vec<Option<VaultSecret>>, CallError> {
     let mut secrets = Vec::new();
     for name in how.github_names.of(how.smtp) {
         secrets.push(cloud.vault_secret(vault, name).await?);
@@ -201,7 +201,7 @@ fn found(secrets: &[Option<VaultSecret>]) -> Found {
     }
 }
 
-async fn take(vault: &Vault, how: &How, credential: &Credential, cloud: &impl Writes) -> Result<String, NotTaken> {
+async fn take(vault: &Vault, how: &How, credential: &Credential, cloud: &dyn Writes) -> Result<String, NotTaken> {
     let key = cloud.vault_key(vault).await.map_err(NotTaken::before)?;
     let seal = |value: &str| {
         let sealed = PublicKey::from(key.key).seal(&mut OsRng, value.as_bytes());
@@ -244,7 +244,7 @@ async fn take(vault: &Vault, how: &How, credential: &Credential, cloud: &impl Wr
 }
 
 /// Who sees a secret of an organization: as it is, or as the manifests say of one that is made.
-async fn access(vault: &Vault, name: &str, how: &How, cloud: &impl Reads) -> Result<(Visibility, Vec<u64>), CallError> {
+async fn access(vault: &Vault, name: &str, how: &How, cloud: &dyn Reads) -> Result<(Visibility, Vec<u64>), CallError> {
     match cloud.vault_secret(vault, name).await?.map(|secret| secret.visibility) {
         None => Ok((how.visibility, Vec::new())),
         Some(Some(Visibility::Selected)) => Ok((Visibility::Selected, cloud.vault_repositories(vault, name).await?)),

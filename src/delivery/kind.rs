@@ -33,7 +33,7 @@ pub(super) trait Kind: Sized + fmt::Display {
     fn rules(&self, how: &How) -> Rules;
 
     /// What it holds, without a value. A place that answers that it can't be used is no error.
-    async fn look(&self, how: &How, cloud: &impl Reads) -> Result<Found, CallError>;
+    async fn look(&self, how: &How, cloud: &dyn Reads) -> Result<Found, CallError>;
 
     /// Lets it take the credential. Yields what tells later whether someone else has written there since. Repeated, it
     /// does the same.
@@ -42,7 +42,7 @@ pub(super) trait Kind: Sized + fmt::Display {
         how: &How,
         credential: &Credential,
         exists: bool,
-        cloud: &impl Writes,
+        cloud: &dyn Writes,
     ) -> Result<String, NotTaken>;
 }
 

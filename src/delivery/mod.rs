@@ -78,7 +78,7 @@ macro_rules! places {
                 }
             }
 
-            async fn look(&self, how: &How, cloud: &impl Reads) -> Result<Found, CallError> {
+            async fn look(&self, how: &How, cloud: &dyn Reads) -> Result<Found, CallError> {
                 match self {
                     $(Self::$place(place) => place.look(how, cloud).await,)+
                 }
@@ -89,7 +89,7 @@ macro_rules! places {
                 how: &How,
                 credential: &Credential,
                 exists: bool,
-                cloud: &impl Writes,
+                cloud: &dyn Writes,
             ) -> Result<String, NotTaken> {
                 match self {
                     $(Self::$place(place) => place.take(how, credential, exists, cloud).await,)+
@@ -225,7 +225,7 @@ impl Target {
     ///
     /// # Errors
     /// A call to AWS failed: as of any other read, what the user needs is not known then.
-    pub async fn look(&self, cloud: &impl Reads) -> Result<Found, CallError> {
+    pub async fn look(&self, cloud: &dyn Reads) -> Result<Found, CallError> {
         if let Some(why) = self.misnamed() {
             return Ok(Found::Closed { why });
         }
@@ -240,7 +240,7 @@ impl Target {
     ///
     /// # Errors
     /// The call that failed, and whether the place holds what it held.
-    pub async fn take(&self, credential: &Credential, exists: bool, cloud: &impl Writes) -> Result<String, NotTaken> {
+    pub async fn take(&self, credential: &Credential, exists: bool, cloud: &dyn Writes) -> Result<String, NotTaken> {
         self.place.take(&self.how, credential, exists, cloud).await
     }
 }

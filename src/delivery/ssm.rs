@@ -90,7 +90,7 @@ impl Kind for Parameter {
         }
     }
 
-    async fn look(&self, how: &How, cloud: &impl Reads) -> Result<Found, CallError> {
+    async fn look(&self, how: &How, cloud: &dyn Reads) -> Result<Found, CallError> {
         let Some(parameter) = cloud.parameter(&self.name).await? else { return Ok(Found::Nothing) };
         if !is_owned(&parameter.tags, &how.user, &how.arn) {
             return Ok(Found::Foreign);
@@ -103,7 +103,7 @@ impl Kind for Parameter {
         how: &How,
         credential: &Credential,
         exists: bool,
-        cloud: &impl Writes,
+        cloud: &dyn Writes,
     ) -> Result<String, NotTaken> {
         let bytes = credential.text().expose_secret().len();
         if bytes > MOST_BYTES {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use futures::future::join_all;
+use futures::future::{LocalBoxFuture, join_all};
 
 use crate::{
     cloud::Reads,
@@ -20,9 +20,9 @@ use crate::{
 };
 
 /// An account that either version of the manifests looks at.
-pub struct AccountPair<'a, C> {
+pub struct AccountPair<'a> {
     /// Where the account is.
-    pub cloud: &'a C,
+    pub cloud: &'a dyn Reads,
     /// The account under the name that this version gives it; `None` where this version does not look at it.
     pub before: Option<Account>,
     /// The same for the version after the change.
@@ -30,18 +30,18 @@ pub struct AccountPair<'a, C> {
 }
 
 /// What a review looks at.
-pub struct Accounts<'a, C> {
+pub struct Accounts<'a> {
     /// The accounts that either version looks at, as far as they could be entered.
-    pub places: &'a [AccountPair<'a, C>],
+    pub places: &'a [AccountPair<'a>],
     /// Those that could not.
     pub not_entered: &'a [UnreadAccount],
     /// What the organisation has, as far as it was listed.
     pub listed: Option<&'a Listed>,
 }
 
-impl<'a, C> Accounts<'a, C> {
+impl<'a> Accounts<'a> {
     /// These, and no others.
-    pub fn of(places: &'a [AccountPair<'a, C>]) -> Self {
+    pub fn of(places: &'a [AccountPair<'a>]) -> Self {
         Self { places, not_entered: &[], listed: None }
     }
 }
@@ -146,8 +146,19 @@ const NOT_ASKED: &str =
 ///
 /// # Errors
 /// An account that can't be listed.
-pub async fn review<C: Reads>(
-    accounts: Accounts<'_, C>,
+pub fn review<'a>(
+    accounts: Accounts<'a>,
+    base: Base<'a>,
+    head: &'a Manifest,
+    viewpoint: Viewpoint,
+    next_run: Option<DateTime<Utc>>,
+    progress: &'a (dyn Fn(Progress) + Sync),
+) -> LocalBoxFuture<'a, Result<Review, NothingRead>> {
+    Box::pin(observe_and_compare(accounts, base, head, viewpoint, next_run, progress))
+}
+
+async fn observe_and_compare(
+    accounts: Accounts<'_>,
     base: Base<'_>,
     head: &Manifest,
     viewpoint: Viewpoint,
@@ -188,7 +199,7 @@ pub async fn review<C: Reads>(
     }
     let shared = shared_places(head, &mut after);
     let before = base.map(|base| {
-        let resolved = |(place, listing): (&AccountPair<'_, C>, &Listing)| {
+        let resolved = |(place, listing): (&AccountPair<'_>, &Listing)| {
             let account = place.before.as_ref();
             account.map(|account| resolve_for(base, account, listing, &instants).0).unwrap_or_default()
         };
@@ -269,16 +280,16 @@ pub fn changed_templates(before: &Manifest, after: &Manifest) -> Vec<Template> {
         .collect()
 }
 
-type Readable<'a, 'b, C> = (Vec<&'a AccountPair<'b, C>>, Vec<Listing>, Vec<UnreadAccount>);
+type Readable<'a, 'b> = (Vec<&'a AccountPair<'b>>, Vec<Listing>, Vec<UnreadAccount>);
 
 /// The accounts that could be listed, and those that could not.
 ///
 /// # Errors
 /// None could be listed.
-fn readable<'a, 'b, C>(
-    places: &'a [AccountPair<'b, C>],
+fn readable<'a, 'b>(
+    places: &'a [AccountPair<'b>],
     listing: Vec<Result<Listing, UnreadAccount>>,
-) -> Result<Readable<'a, 'b, C>, NothingRead> {
+) -> Result<Readable<'a, 'b>, NothingRead> {
     let (mut read, mut listed, mut unread) = (Vec::new(), Vec::new(), Vec::new());
     for (place, result) in places.iter().zip(listing) {
         match result {
@@ -297,8 +308,8 @@ fn readable<'a, 'b, C>(
 }
 
 /// Lists users and secrets of an account, with the details that either version asks for.
-async fn list_pair<C: Reads>(
-    place: &AccountPair<'_, C>,
+async fn list_pair(
+    place: &AccountPair<'_>,
     base: Option<&Manifest>,
     head: &Manifest,
 ) -> Result<Listing, UnreadAccount> {
@@ -341,8 +352,8 @@ fn shared_places(manifest: &Manifest, rosters: &mut [Vec<Roster>]) -> Vec<Diagno
 }
 
 /// The inventories that belong to the rosters of an account: before and after, one for each instant.
-async fn observe_both<C: Reads>(
-    place: &AccountPair<'_, C>,
+async fn observe_both(
+    place: &AccountPair<'_>,
     [before, after]: &[Vec<Roster>; 2],
     listing: &Listing,
     instants: &[Viewpoint],

@@ -101,8 +101,8 @@ impl EventQueue {
 
 /// Does the work, and sends what it notes in the queue meanwhile; ends when both are done. A bus that fails is reported, and
 /// fails nothing.
-pub async fn sending<C: Writes, T>(
-    cloud: Option<&C>,
+pub async fn sending<T>(
+    cloud: Option<&dyn Writes>,
     bus: Option<&str>,
     queue: &EventQueue,
     work: impl Future<Output = T>,
@@ -140,14 +140,14 @@ pub async fn sending<C: Writes, T>(
     (done, (sent + failed > 0).then_some(sender.sent))
 }
 
-struct Sender<'a, C> {
-    cloud: &'a C,
+struct Sender<'a> {
+    cloud: &'a dyn Writes,
     sent: EventsSent,
     /// In a row.
     failures: usize,
 }
 
-impl<C: Writes> Sender<'_, C> {
+impl Sender<'_> {
     async fn send(&mut self, events: &[BusEvent]) {
         if self.failures >= MOST_FAILURES {
             self.sent.failed += events.len();

@@ -146,7 +146,7 @@ impl Attempt {
             standing: json::accounts_of(&planned.plan).into_iter().next().unwrap_or_default(),
             digest_lines: fingerprint_lines(&planned.plan),
             metrics,
-            digest: summary(&planned.accounts, &planned.plan, done, ended),
+            digest: summary(&planned.rosters(), &planned.plan, done, ended),
             tried: done.outcomes.len(),
             records: match applied.is_some() || refused {
                 true => records(&known, planned, applied),

@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use async_trait::async_trait;
+
 use crate::cloud::{Archive, ArchiveError};
 
 /// What is larger is no history.
@@ -29,6 +31,7 @@ impl Folder {
     }
 }
 
+#[async_trait(?Send)]
 impl Archive for Folder {
     async fn add(&self, name: &str, content: &str) -> Result<(), ArchiveError> {
         let path = self.0.join(name);

@@ -1,6 +1,7 @@
 //! What earlier runs have written, and what of it could not be used.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use futures::future::LocalBoxFuture;
 use serde::Deserialize;
 
 use super::record::{Line, Record, SCHEMA};
@@ -29,7 +30,11 @@ pub struct Unusable {
 ///
 /// # Errors
 /// The place itself can't be read.
-pub async fn read(archive: &impl Archive, since: Option<DateTime<Utc>>) -> Result<History, ArchiveError> {
+pub fn read(archive: &dyn Archive, since: Option<DateTime<Utc>>) -> LocalBoxFuture<'_, Result<History, ArchiveError>> {
+    Box::pin(read_all(archive, since))
+}
+
+async fn read_all(archive: &dyn Archive, since: Option<DateTime<Utc>>) -> Result<History, ArchiveError> {
     // A run that began the day before may have gone on.
     let from = since.map_or_else(String::new, |since| {
         let day = since.date_naive().pred_opt().unwrap_or(since.date_naive());

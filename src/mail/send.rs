@@ -66,7 +66,7 @@ pub struct Sending<'a> {
 /// # Errors
 /// Nobody was told: the next run tries again.
 pub async fn owner(
-    cloud: &impl Writes,
+    cloud: &dyn Writes,
     sending: &Sending<'_>,
     change: &Change,
     key: &KeyId,
@@ -161,7 +161,7 @@ impl Delivery {
     }
 
     /// Sends it to one recipient, unless an earlier answer said that nothing more can be sent there.
-    pub async fn send(&self, cloud: &impl Writes, outbox: &Outbox, to: &str) -> Result<(), CallError> {
+    pub async fn send(&self, cloud: &dyn Writes, outbox: &Outbox, to: &str) -> Result<(), CallError> {
         if let Some(error) = outbox.closed(to) {
             return Err(error);
         }
@@ -191,7 +191,7 @@ impl Delivery {
     /// A failure that is not about the recipient, if no message was accepted.
     async fn send_each(
         &self,
-        cloud: &impl Writes,
+        cloud: &dyn Writes,
         outbox: &Outbox,
         to: &[String],
         notes: &mut Vec<String>,

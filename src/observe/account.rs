@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use futures::{StreamExt, stream};
+use futures::{StreamExt, future::LocalBoxFuture, stream};
 
 use super::{
     listing::{CONCURRENCY, Listing, in_time, ledger, ledger_named},
@@ -27,7 +27,7 @@ pub struct RosterAt<'a> {
 
 /// Reads the users of the roster, many at a time. `progress` is called once for each.
 pub async fn observe(
-    cloud: &impl Reads,
+    cloud: &dyn Reads,
     roster: &Roster,
     listing: &Listing,
     survey: impl Into<Survey>,
@@ -41,8 +41,18 @@ pub async fn observe(
 /// Reads the users of several rosters of one account, each user once: what one look needs is not read again for another.
 /// Returns an inventory for each look; they differ only where the rosters name different secrets for a user. The most urgent
 /// come first, and those whom an earlier run has left.
-pub async fn observe_for(
-    cloud: &impl Reads,
+pub fn observe_for<'a>(
+    cloud: &'a dyn Reads,
+    rosters: &'a [RosterAt<'a>],
+    listing: &'a Listing,
+    survey: Survey,
+    progress: &'a (dyn Fn() + Sync),
+) -> LocalBoxFuture<'a, Vec<Inventory>> {
+    Box::pin(observe_in_order(cloud, rosters, listing, survey, progress))
+}
+
+async fn observe_in_order(
+    cloud: &dyn Reads,
     rosters: &[RosterAt<'_>],
     listing: &Listing,
     survey: Survey,
@@ -109,7 +119,7 @@ type Observed = Result<State, CallError>;
 
 /// The state for each look at one user, and its keys as far as they were read. The rosters whose secret is the same share it; all share the keys.
 async fn observe_user(
-    cloud: &impl Reads,
+    cloud: &dyn Reads,
     views: &[(usize, RosterAt<'_>, &Entry)],
     listing: &Listing,
     survey: Survey,
@@ -129,7 +139,7 @@ async fn observe_user(
 /// The state of one user with one secret: everything that any of the rosters asks for. `read` takes the keys as soon as they are
 /// known, whatever fails then.
 async fn observe_state(
-    cloud: &impl Reads,
+    cloud: &dyn Reads,
     views: &[&(usize, RosterAt<'_>, &Entry)],
     seen: Option<&Observed>,
     listing: &Listing,
@@ -197,7 +207,7 @@ async fn observe_state(
 ///
 /// # Errors
 /// The failed call; the state is as it was.
-pub async fn fetch(cloud: &impl Reads, entry: &Entry, state: &mut State, need: Need) -> Result<(), CallError> {
+pub async fn fetch(cloud: &dyn Reads, entry: &Entry, state: &mut State, need: Need) -> Result<(), CallError> {
     match need {
         Need::Ledger => {
             let leading = described(cloud, entry, &state.ledger.secret).await?;
@@ -253,13 +263,13 @@ fn hands_out_a_key(ledger: &Ledger, keys: &[Key]) -> bool {
 }
 
 /// The ledger as `DescribeSecret` tells of it.
-async fn described(cloud: &impl Reads, entry: &Entry, secret: &str) -> Result<Ledger, CallError> {
+async fn described(cloud: &dyn Reads, entry: &Entry, secret: &str) -> Result<Ledger, CallError> {
     let record = cloud.describe_secret(secret).await?;
     ledger_named(secret, record.as_ref(), entry, &cloud.account().region, Known::Described)
 }
 
 async fn all_described(
-    cloud: &impl Reads,
+    cloud: &dyn Reads,
     entry: &Entry,
     secrets: impl IntoIterator<Item = String>,
 ) -> Result<Vec<Ledger>, CallError> {

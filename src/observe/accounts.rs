@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, cell::OnceCell, time::Duration};
 
-use futures::{StreamExt, stream};
+use futures::{StreamExt, future::LocalBoxFuture, stream};
 use tokio::time::Instant;
 
 use super::{
@@ -32,6 +32,16 @@ pub struct AccountState<'a, C> {
     pub inventory: Inventory,
 }
 
+/// The same for whoever works on it: one kind of cloud for all that there are, so that what works is compiled once.
+pub struct AccountView<'a, C: ?Sized + 'a> {
+    /// Where the account is.
+    pub cloud: &'a C,
+    /// Who is in scope there.
+    pub roster: &'a Roster,
+    /// What was observed there.
+    pub inventory: &'a Inventory,
+}
+
 /// The users or secrets of no account could be listed: nothing is known, and there is no plan.
 #[derive(Debug)]
 pub struct NothingRead(pub Vec<UnreadAccount>, pub Vec<Unlisted>);
@@ -57,10 +67,20 @@ pub struct Reading<'a> {
     pub earlier: &'a Workload,
 }
 
+/// What was observed of one account.
+pub struct ObservedAccount {
+    /// Its place among those that were to be read.
+    pub place: usize,
+    /// Everyone in scope there, whoever was asked for.
+    pub roster: Roster,
+    /// What was observed there.
+    pub inventory: Inventory,
+}
+
 /// The accounts that could be read, and what is to be said.
-pub struct Observed<'a, C> {
-    /// Those that could be read, with everyone in scope, whoever was asked for.
-    pub accounts: Vec<AccountState<'a, C>>,
+pub struct Observed {
+    /// Those that could be read.
+    pub accounts: Vec<ObservedAccount>,
     /// Those that could not.
     pub unread: Vec<UnreadAccount>,
     /// Those of them of which something can be noted.
@@ -77,12 +97,21 @@ pub struct Observed<'a, C> {
 ///
 /// # Errors
 /// No account can be listed.
-pub async fn observe_all<'a, C: Reads>(
-    clouds: &'a [C],
+pub fn observe_all<'a>(
+    clouds: &'a [&'a dyn Reads],
+    not_entered: &'a [UnreadAccount],
+    reading: &'a Reading<'a>,
+    progress: &'a (dyn Fn(Progress) + Sync),
+) -> LocalBoxFuture<'a, Result<Observed, NothingRead>> {
+    Box::pin(observe_in_turn(clouds, not_entered, reading, progress))
+}
+
+async fn observe_in_turn(
+    clouds: &[&dyn Reads],
     not_entered: &[UnreadAccount],
     reading: &Reading<'_>,
     progress: &(dyn Fn(Progress) + Sync),
-) -> Result<Observed<'a, C>, NothingRead> {
+) -> Result<Observed, NothingRead> {
     let Reading { earlier, viewpoint, survey, manifest, .. } = *reading;
     let ids: Vec<&str> = clouds.iter().map(|cloud| cloud.account().id.as_str()).collect();
     let order = match survey.until {
@@ -91,7 +120,7 @@ pub async fn observe_all<'a, C: Reads>(
         None => (0..ids.len()).collect(),
     };
     let turns = order.into_iter().enumerate().map(|(turn, place)| async move {
-        let cloud = &clouds[place];
+        let cloud = clouds[place];
         let began = Instant::now();
         // Whatever it takes, the first ones are begun: else one that takes longer than there is would never be.
         let lasts =
@@ -119,10 +148,10 @@ pub async fn observe_all<'a, C: Reads>(
         took: Vec::new(),
     };
     let mut warnings = Vec::new();
-    for (_, result, took) in results {
+    for (place, result, took) in results {
         match result {
-            Ok((account, found)) => {
-                observed.accounts.push(account);
+            Ok((roster, inventory, found)) => {
+                observed.accounts.push(ObservedAccount { place, roster, inventory });
                 observed.took.push(took);
                 warnings.push(found);
             }
@@ -147,11 +176,11 @@ pub async fn observe_all<'a, C: Reads>(
 ///
 /// # Errors
 /// It can't be listed.
-async fn observe_one<'a, C: Reads>(
-    cloud: &'a C,
+async fn observe_one(
+    cloud: &dyn Reads,
     reading: &Reading<'_>,
     progress: &(dyn Fn(Progress) + Sync),
-) -> Result<(AccountState<'a, C>, Vec<Diagnostic>), (UnreadAccount, Option<Unlisted>)> {
+) -> Result<(Roster, Inventory, Vec<Diagnostic>), (UnreadAccount, Option<Unlisted>)> {
     let Reading { manifest, users: meant, survey, viewpoint, unmanaged: of_unmanaged, earlier } = *reading;
     let account = cloud.account();
     let survey = Survey { left_since: earlier.unread_since(&account.id), ..survey };
@@ -163,7 +192,7 @@ async fn observe_one<'a, C: Reads>(
         let names = roster.entries.iter().map(|entry| entry.user.name.clone());
         names.filter(|name| survey.whom == Whom::Everyone && is_meant(name, meant)).collect()
     };
-    let meanwhile = Meanwhile { whose, until: survey.until, progress };
+    let meanwhile = Meanwhile { whose: &whose, until: survey.until, progress };
     let listing = list_and_read(cloud, &is_relevant, manifest.secret_prefix(), meanwhile).await;
     let listing = listing.map_err(|(error, unlisted)| (UnreadAccount::new(account, &error), unlisted))?;
     let (roster, warnings) =
@@ -176,7 +205,7 @@ async fn observe_one<'a, C: Reads>(
         unmanaged(cloud, &asked, of_unmanaged)
     );
     let inventory = Inventory { unmanaged, ..inventory };
-    Ok((AccountState { cloud, roster, inventory }, warnings))
+    Ok((roster, inventory, warnings))
 }
 
 /// Those of an account who were asked for.

@@ -6,7 +6,11 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use futures::{StreamExt, future, stream};
+use futures::{
+    StreamExt,
+    future::{self, LocalBoxFuture},
+    stream,
+};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
@@ -108,9 +112,15 @@ impl Secrets {
 ///
 /// # Errors
 /// Without the users there is nothing to plan, and secrets that are half listed would be taken for absent.
-pub async fn list(cloud: &impl Reads, relevant: Relevant<'_>, prefix: &str) -> Result<Listing, CallError> {
-    let nobody = Meanwhile { whose: |_: &[User]| Vec::new(), until: None, progress: &|_| {} };
-    list_and_read(cloud, relevant, prefix, nobody).await.map_err(|(error, _)| error)
+pub fn list<'a>(
+    cloud: &'a dyn Reads,
+    relevant: Relevant<'a>,
+    prefix: &'a str,
+) -> LocalBoxFuture<'a, Result<Listing, CallError>> {
+    Box::pin(async move {
+        let nobody = Meanwhile { whose: &|_| Vec::new(), until: None, progress: &|_| {} };
+        list_and_read(cloud, relevant, prefix, nobody).await.map_err(|(error, _)| error)
+    })
 }
 
 /// An account whose users could not be listed while its secrets were: there it can be noted that all are still to come.
@@ -125,9 +135,9 @@ pub struct Unlisted {
 }
 
 /// What is done while secrets are listed, and until when all of it.
-pub(super) struct Meanwhile<'a, F> {
+pub(super) struct Meanwhile<'a> {
     /// Whose keys may be read.
-    pub whose: F,
+    pub whose: &'a dyn Fn(&[User]) -> Vec<String>,
     /// Nothing is waited for any longer than until then.
     pub until: Option<Instant>,
     /// Hears of that.
@@ -140,10 +150,10 @@ pub(super) struct Meanwhile<'a, F> {
 /// # Errors
 /// As [`list`], with where that can be noted; or the time is over. Whose keys can't be read in time is no error of the others.
 pub(super) async fn list_and_read(
-    cloud: &impl Reads,
+    cloud: &dyn Reads,
     relevant: Relevant<'_>,
     prefix: &str,
-    Meanwhile { whose, until, progress }: Meanwhile<'_, impl FnOnce(&[User]) -> Vec<String>>,
+    Meanwhile { whose, until, progress }: Meanwhile<'_>,
 ) -> Result<Listing, (CallError, Option<Unlisted>)> {
     let are_listed = Cell::new(false);
     let account = format!("account {}", cloud.account());

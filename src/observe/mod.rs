@@ -12,7 +12,7 @@ mod warnings;
 pub(crate) use self::warnings::{Place, absent_everywhere, is_absence};
 pub use self::{
     account::{RosterAt, fetch, observe, observe_for},
-    accounts::{AT_A_TIME, AccountState, NothingRead, Observed, Reading, observe_all},
+    accounts::{AT_A_TIME, AccountState, AccountView, NothingRead, Observed, ObservedAccount, Reading, observe_all},
     listing::{Listing, Progress, Unlisted, list},
     survey::{Depth, Survey, Whom},
     unmanaged::{Unmanaged, unmanaged},

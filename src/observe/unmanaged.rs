@@ -24,7 +24,7 @@ pub enum Unmanaged {
 }
 
 /// Reads the keys of the users of the account that no rule selects. What fails is said, and stops nothing.
-pub async fn unmanaged(cloud: &impl Reads, roster: &Roster, depth: Unmanaged) -> UnmanagedKeys {
+pub async fn unmanaged(cloud: &dyn Reads, roster: &Roster, depth: Unmanaged) -> UnmanagedKeys {
     let mut found = UnmanagedKeys::default();
     if roster.unmanaged.is_empty() {
         return found;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use async_trait::async_trait;
 use futures::FutureExt;
 use keyrota::{
     clock,
@@ -16,6 +17,7 @@ use keyrota::{
 /// What may only be looked at.
 struct ReadOnly(Sandbox);
 
+#[async_trait(?Send)]
 impl Reads for ReadOnly {
     fn account(&self) -> &Account {
         self.0.account()

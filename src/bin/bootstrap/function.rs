@@ -7,7 +7,7 @@ use keyrota::{
     apply::{self, Applied, Conditions},
     clock::ClockOff,
     cloud::{
-        Reads,
+        Reads, Writes,
         aws::{self, Aws, Caller, ConnectError, Connected, Problem},
     },
     events::EventQueue,
@@ -347,7 +347,8 @@ pub async fn carry_out<'a>(
         Ok(planned) => planned,
         Err(NothingRead(accounts, unlisted)) => {
             let extent = Extent { is_timed: true, is_partial: false, enforces: mode == Mode::Enforce };
-            unread::note_unlisted(run.clouds, &unlisted, run.viewpoint.at, extent).await;
+            let clouds: Vec<&dyn Writes> = run.clouds.iter().map(|cloud| cloud as &dyn Writes).collect();
+            unread::note_unlisted(&clouds, &unlisted, run.viewpoint.at, extent).await;
             return Err(NothingRead(accounts, unlisted).into());
         }
     };

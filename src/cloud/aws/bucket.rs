@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_s3::{
     Client,
@@ -9,6 +10,7 @@ use aws_sdk_s3::{
     error::{ProvideErrorMetadata, SdkError},
     primitives::ByteStream,
 };
+use futures::future::LocalBoxFuture;
 
 use super::{
     answer::Answers,
@@ -47,7 +49,11 @@ impl Bucket {
     }
 
     /// [`Self::open`] with other patience, or in an emulator.
-    pub async fn open_with(settings: &Settings, name: &str, prefix: &str) -> Self {
+    pub fn open_with<'a>(settings: &'a Settings, name: &'a str, prefix: &'a str) -> LocalBoxFuture<'a, Self> {
+        Box::pin(Self::opened(settings, name, prefix))
+    }
+
+    async fn opened(settings: &Settings, name: &str, prefix: &str) -> Self {
         let choice = if settings.target.is_some() { Choice::default() } else { Choice::of_environment() };
         let config = load(settings, &choice).await;
         let builder = aws_sdk_s3::config::Builder::from(&config)
@@ -86,12 +92,11 @@ impl Bucket {
     ///
     /// # Errors
     /// As [`Archive::add`]; or the file can't be read.
-    pub async fn add_file(&self, name: &str, file: &Path) -> Result<(), ArchiveError> {
-        self.put(name, || async {
+    pub fn add_file<'a>(&'a self, name: &'a str, file: &'a Path) -> LocalBoxFuture<'a, Result<(), ArchiveError>> {
+        Box::pin(self.put(name, move || async move {
             let body = ByteStream::from_path(file).await;
             body.map_err(|error| Self::failed(format!("{} could not be read: {error}", file.display())))
-        })
-        .await
+        }))
     }
 
     async fn put<F: Future<Output = Result<ByteStream, ArchiveError>>>(
@@ -141,6 +146,7 @@ impl Bucket {
     }
 }
 
+#[async_trait(?Send)]
 impl Archive for Bucket {
     async fn add(&self, name: &str, content: &str) -> Result<(), ArchiveError> {
         self.put(name, || async { Ok(ByteStream::from(content.as_bytes().to_vec())) }).await

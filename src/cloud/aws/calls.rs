@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use async_trait::async_trait;
 use secrecy::SecretString;
 
 use super::{channels, client::Aws, credential_report::credential_report, parameters, read, secrets, write};
@@ -13,6 +14,7 @@ use crate::{
     inventory::{Account, CallError, Key, KeyId, LastUse, SecretRecord, UnmanagedKey, User},
 };
 
+#[async_trait(?Send)]
 impl Reads for Aws {
     fn account(&self) -> &Account {
         &self.account
@@ -87,6 +89,7 @@ impl Reads for Aws {
     }
 }
 
+#[async_trait(?Send)]
 impl Writes for Aws {
     async fn create_secret(&self, secret: &NewSecret) -> Result<(), CallError> {
         write::create_secret(self, secret).await
@@ -162,6 +165,7 @@ impl Writes for Aws {
     }
 }
 
+#[async_trait(?Send)]
 impl Values for Aws {
     async fn secret_value(&self, name: &str, version: &str) -> Result<SecretString, CallError> {
         parameters::secret_value(self, name, version).await

@@ -7,7 +7,7 @@ use aws_config::{
 };
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_iam::config::retry::RetryPartition;
-use futures::{StreamExt, stream};
+use futures::{StreamExt, future::LocalBoxFuture, stream};
 use secrecy::ExposeSecret;
 use tokio::time::timeout_at;
 
@@ -100,7 +100,14 @@ pub async fn connect_with(
 ///
 /// # Errors
 /// There are none, or AWS does not take them.
-pub async fn sign_in(settings: &Settings, region: Option<&str>) -> Result<Caller, ConnectError> {
+pub fn sign_in<'a>(
+    settings: &'a Settings,
+    region: Option<&'a str>,
+) -> LocalBoxFuture<'a, Result<Caller, ConnectError>> {
+    Box::pin(find_and_check(settings, region))
+}
+
+async fn find_and_check(settings: &Settings, region: Option<&str>) -> Result<Caller, ConnectError> {
     let caller = Problem::of_caller;
     let choice = if settings.target.is_some() { Choice::default() } else { Choice::of_environment() };
     let profiles = match &settings.target {
@@ -188,7 +195,14 @@ impl Caller {
     ///
     /// # Errors
     /// The problems of all accounts, if none could be entered; or that there are none.
-    pub async fn enter(&self, declared: &[(String, &DeclaredAccount)]) -> Result<Connected, ConnectError> {
+    pub fn enter<'a>(
+        &'a self,
+        declared: &'a [(String, &DeclaredAccount)],
+    ) -> LocalBoxFuture<'a, Result<Connected, ConnectError>> {
+        Box::pin(self.enter_each(declared))
+    }
+
+    async fn enter_each(&self, declared: &[(String, &DeclaredAccount)]) -> Result<Connected, ConnectError> {
         if declared.is_empty() {
             // Nothing to do would be believed.
             let message = "no account is left to look at".to_owned();

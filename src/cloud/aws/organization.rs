@@ -11,7 +11,7 @@ use aws_sdk_organizations::{
     config::retry::RetryPartition,
     types::{Account, OrganizationalUnit, Root, Tag},
 };
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, TryStreamExt, future::LocalBoxFuture, stream};
 
 use super::{
     answer::Answers,
@@ -39,24 +39,28 @@ impl Caller {
     ///
     /// # Errors
     /// Not all of them could be listed: then nothing is known, for who is missing would be taken for gone.
-    pub async fn organization(&self, question: &Question) -> Result<Listed, ConnectError> {
-        let organizations = Organizations::new(self);
-        match organizations.list(question).await {
-            Ok(listed) => Ok(listed),
-            Err(refusal) => Err(ConnectError { problems: vec![organizations.problem(self, refusal).await] }),
-        }
+    pub fn organization<'a>(&'a self, question: &'a Question) -> LocalBoxFuture<'a, Result<Listed, ConnectError>> {
+        Box::pin(async move {
+            let organizations = Organizations::new(self);
+            match organizations.list(question).await {
+                Ok(listed) => Ok(listed),
+                Err(refusal) => Err(ConnectError { problems: vec![organizations.problem(self, refusal).await] }),
+            }
+        })
     }
 
     /// The 12 digits of the account that manages the organisation.
     ///
     /// # Errors
     /// There is none, or it may not be described.
-    pub async fn management_account(&self) -> Result<String, ConnectError> {
-        let organizations = Organizations::new(self);
-        match organizations.management_account().await {
-            Ok(account) => Ok(account),
-            Err(refusal) => Err(ConnectError { problems: vec![organizations.problem(self, refusal).await] }),
-        }
+    pub fn management_account(&self) -> LocalBoxFuture<'_, Result<String, ConnectError>> {
+        Box::pin(async move {
+            let organizations = Organizations::new(self);
+            match organizations.management_account().await {
+                Ok(account) => Ok(account),
+                Err(refusal) => Err(ConnectError { problems: vec![organizations.problem(self, refusal).await] }),
+            }
+        })
     }
 }
 

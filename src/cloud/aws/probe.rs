@@ -1,5 +1,6 @@
 //! What only `doctor` asks. No policy of `terraform/` has to allow any of it.
 
+use async_trait::async_trait;
 use aws_config::Region;
 use aws_sdk_iam::types::PolicyEvaluationDecisionType;
 
@@ -27,6 +28,7 @@ impl Aws {
     }
 }
 
+#[async_trait(?Send)]
 impl Probes for Aws {
     async fn reach(&self, region: &str) -> Result<(), CallError> {
         let config = aws_sdk_sts::config::Builder::from(&self.configs.account)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
@@ -25,6 +26,7 @@ impl Sandbox {
     }
 }
 
+#[async_trait(?Send)]
 impl Reads for Sandbox {
     fn account(&self) -> &Account {
         &self.account
@@ -83,6 +85,7 @@ impl Reads for Sandbox {
     }
 }
 
+#[async_trait(?Send)]
 impl Writes for Sandbox {
     async fn create_secret(&self, secret: &NewSecret) -> Result<(), CallError> {
         self.call(|world| secrets_manager::create_secret(world, &self.account, secret))
@@ -168,6 +171,7 @@ impl Writes for Sandbox {
     }
 }
 
+#[async_trait(?Send)]
 impl Values for Sandbox {
     async fn secret_value(&self, name: &str, version: &str) -> Result<SecretString, CallError> {
         self.call(|world| delivery::secret_value(world, &self.account, name, version))

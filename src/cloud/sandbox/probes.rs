@@ -1,5 +1,7 @@
 //! What `doctor` asks, of an account that has neither SES nor KMS, functions or channels.
 
+use async_trait::async_trait;
+
 use super::Sandbox;
 use crate::{
     cloud::{Function, MailAccount, Probes},
@@ -11,6 +13,7 @@ fn none<T>(operation: &'static str, subject: &str) -> Result<T, CallError> {
     Err(CallError { kind: ErrorKind::Other, operation, subject: subject.to_owned(), message, hint: None })
 }
 
+#[async_trait(?Send)]
 impl Probes for Sandbox {
     async fn reach(&self, _region: &str) -> Result<(), CallError> {
         Ok(())

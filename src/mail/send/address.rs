@@ -10,7 +10,7 @@ use crate::{
 };
 
 pub(super) async fn send(
-    cloud: &impl Writes,
+    cloud: &dyn Writes,
     sender: &Sender,
     tags: &BTreeMap<String, String>,
     text: &Text,

@@ -17,7 +17,7 @@ use crate::{
 const LONGEST: usize = 40_000;
 
 pub(super) async fn send(
-    cloud: &impl Writes,
+    cloud: &dyn Writes,
     tags: &BTreeMap<String, String>,
     text: &Text,
     secret: &str,

@@ -18,7 +18,7 @@ const LONGEST_SUBJECT: usize = 99;
 const LONGEST_TEXT: usize = 255 * 1024;
 
 pub(super) async fn send(
-    cloud: &impl Writes,
+    cloud: &dyn Writes,
     tags: &BTreeMap<String, String>,
     text: &Text,
     arn: &str,

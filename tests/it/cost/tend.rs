@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use keyrota::{
     apply::{Applied, Cause, Conditions, Failure, Outcome},
     cloud::{
-        Reads,
+        Reads, Writes,
         sandbox::{IamUser, Sandbox, StoredSecret, World},
     },
     inventory::{Account, CURRENT, PREVIOUS, SmtpUse, TAG_INTENT, TAG_OWNER, TAG_UNREAD, TAG_USER},
@@ -429,6 +429,7 @@ async fn an_account_that_was_not_listed_is_caught_up_with() {
                     assert_eq!((accounts.len(), unlisted.len(), is_alone), (1, 1, true));
                     let (is_timed, is_partial) = (true, !users.is_empty());
                     let extent = Extent { is_timed, is_partial, enforces: mode == Mode::Enforce };
+                    let clouds: Vec<&dyn Writes> = clouds.iter().map(|cloud| cloud as &dyn Writes).collect();
                     note_unlisted(&clouds, &unlisted, now(), extent).await;
                 }
             }

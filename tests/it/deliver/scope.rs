@@ -139,7 +139,7 @@ fn a_review_sees_places_that_users_of_several_accounts_share() {
     let named = |cloud: &Sandbox, name: &str| {
         Some(Account { name: Some(name.to_owned()), ..keyrota::cloud::Reads::account(cloud).clone() })
     };
-    let pairs: Vec<AccountPair<'_, Sandbox>> = clouds
+    let pairs: Vec<AccountPair<'_>> = clouds
         .iter()
         .zip(["one", "two"])
         .map(|(cloud, name)| AccountPair { cloud, before: named(cloud, name), after: named(cloud, name) })

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use keyrota::{
@@ -177,6 +178,7 @@ fn denied<T>(operation: &'static str, subject: &str) -> Result<T, CallError> {
     Err(CallError::new(ErrorKind::Denied, operation, subject, "AccessDenied: not for you"))
 }
 
+#[async_trait(?Send)]
 impl Reads for Reluctant<'_> {
     fn account(&self) -> &Account {
         self.sandbox.account()

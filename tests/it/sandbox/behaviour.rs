@@ -125,16 +125,6 @@ fn a_life_is_the_same_ten_thousand_times_over() {
 }
 
 #[test]
-fn futures_can_cross_threads() {
-    fn is_send<T: Send>(value: T) -> T {
-        value
-    }
-    let sandbox = with(vec![user("bob", &[])], vec![]);
-    assert_eq!(ready(is_send(sandbox.users(&|_, _| true))).unwrap().len(), 1);
-    assert!(ready(is_send(sandbox.create_access_key("bob"))).is_ok());
-}
-
-#[test]
 fn secret_access_keys_appear_nowhere() {
     let sandbox = with(vec![user("bob", &[])], vec![secret(NAME)]);
     let issued = ready(sandbox.create_access_key("bob")).unwrap();

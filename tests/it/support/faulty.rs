@@ -6,6 +6,7 @@ use std::{
     future::{Future, pending},
 };
 
+use async_trait::async_trait;
 use keyrota::{
     cloud::{
         BusEvent, Issued, Message, NewParameter, NewSecret, Parameter, Posting, Reads, Relevant, SealedSecret, Values,
@@ -160,6 +161,7 @@ impl<'a> Faulty<'a> {
     }
 }
 
+#[async_trait(?Send)]
 impl Reads for Faulty<'_> {
     fn account(&self) -> &Account {
         self.sandbox.account()
@@ -205,6 +207,7 @@ impl Reads for Faulty<'_> {
     }
 }
 
+#[async_trait(?Send)]
 impl Writes for Faulty<'_> {
     async fn create_secret(&self, secret: &NewSecret) -> Result<(), CallError> {
         self.write("create_secret", self.sandbox.create_secret(secret)).await
@@ -274,6 +277,7 @@ impl Writes for Faulty<'_> {
     }
 }
 
+#[async_trait(?Send)]
 impl Values for Faulty<'_> {
     async fn secret_value(&self, name: &str, version: &str) -> Result<SecretString, CallError> {
         assert!(self.delivers, "a credential is read although nothing is to be delivered");

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use async_trait::async_trait;
 use keyrota::{
     cloud::{
         BusEvent, Issued, Message, NewParameter, NewSecret, Parameter, Posting, Reads, Relevant, SealedSecret, Values,
@@ -217,6 +218,7 @@ impl Remote {
     }
 }
 
+#[async_trait(?Send)]
 impl Reads for Remote {
     fn account(&self) -> &Account {
         self.sandbox.account()
@@ -265,6 +267,7 @@ impl Reads for Remote {
     }
 }
 
+#[async_trait(?Send)]
 impl Writes for Remote {
     async fn create_secret(&self, secret: &NewSecret) -> Result<(), CallError> {
         self.call("secretsmanager:CreateSecret", &secret.name).await?;
@@ -348,6 +351,7 @@ impl Writes for Remote {
     }
 }
 
+#[async_trait(?Send)]
 impl Values for Remote {
     async fn secret_value(&self, name: &str, version: &str) -> Result<SecretString, CallError> {
         self.call("secretsmanager:GetSecretValue", name).await?;
