@@ -21,6 +21,7 @@ Control API, POST with JSON; every body names the `account`:
   watch     user, secret: from now on each entry of `requests` holds their state right after the call. Answers that state.
 """
 
+import gc
 import io
 import json
 import logging
@@ -338,6 +339,8 @@ def main():
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     lookups.install()
     strict.install()
+    # What is loaded stays: there is nothing to collect of it.
+    gc.freeze()
     server = make_server("127.0.0.1", 0, Launcher(), threaded=True, request_handler=Handler)
     print(server.server_port, flush=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()

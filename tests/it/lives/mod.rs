@@ -257,12 +257,18 @@ fn live(roster: &Roster, node: &Node, mut first: Option<&After>, seen: &Seen, qu
             }
         }
         let (world, now) = (after.world.clone(), here.1);
-        // A run right after it sees everything anew, and does nothing. Where nothing was to be done, that was this run.
+        // A run right after it sees everything anew, and does nothing. Where nothing was to be done, that was this run; and where
+        // another life came to the same, its run was.
+        let left = name(&(world.clone(), now));
+        if let Some(known) = seen.known(left).filter(|known| known.is_calm) {
+            break known.end;
+        }
         let again;
         let last = if after.writes == 0 && world == here.0 {
             after
         } else {
-            again = run_again(roster, (&world, now), seen, &mut path);
+            again = run_again(roster, (&world, now), seen);
+            path.push((left, true));
             &again
         };
         let (_, plan) = last.planned.as_ref().expect("a run without a fault has planned");
@@ -305,17 +311,11 @@ fn live(roster: &Roster, node: &Node, mut first: Option<&After>, seen: &Seen, qu
     known[&begin].clone()
 }
 
-/// The second run, which changes nothing. So a fault after which the account is the same is known, too.
-fn run_again(
-    roster: &Roster,
-    (world, now): (&World, DateTime<Utc>),
-    seen: &Seen,
-    path: &mut Vec<(Name, bool)>,
-) -> After {
+/// The second run, which changes nothing.
+fn run_again(roster: &Roster, (world, now): (&World, DateTime<Utc>), seen: &Seen) -> After {
     let again = run(roster, world, now, None);
     seen.runs.fetch_add(1, Ordering::Relaxed);
     assert!(again.writes == 0, "the second run right after does something\n{world:#?}");
-    path.push((name(&(world.clone(), now)), true));
     again
 }
 
