@@ -3,6 +3,10 @@
 #![expect(clippy::print_stderr, clippy::print_stdout, reason = "long tests say how much they visited")]
 #![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
+/// The enumerations make and drop millions of small things, which takes them a sixth of the time less with this one.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 mod action;
 mod ahead;
 mod architecture;
