@@ -15,6 +15,7 @@ use serde::Serialize;
 use crate::{
     inventory::Account,
     manifest::{self, DeclaredAccount, Manifest, Pattern, PatternIndex, Rule, Source, longest_gap},
+    notice::ChannelKind,
     organization::Question,
     roster::may_hold_in,
 };
@@ -183,14 +184,10 @@ fn channels(manifest: &Manifest) -> Option<Channels> {
         true => bus.to_owned(),
         false => format!("arn:{{partition}}:events:{{region}}:{{account}}:event-bus/{bus}"),
     };
-    let manifest::Channels { topics, webhooks } = manifest.channels();
-    let event_bus = manifest.events.bus().map(bus);
-    let is_used = event_bus.is_some() || !topics.is_empty() || !webhooks.is_empty();
-    is_used.then(|| Channels {
-        event_bus,
-        topics: topics.into_keys().collect(),
-        webhooks: webhooks.into_keys().collect(),
-    })
+    let (named, event_bus) = (manifest.channels(), manifest.events.bus().map(bus));
+    let of = |kind| named.of(kind).map(|(name, _)| name.to_owned()).collect();
+    let is_used = event_bus.is_some() || !named.is_empty();
+    is_used.then(|| Channels { event_bus, topics: of(ChannelKind::Sns), webhooks: of(ChannelKind::Slack) })
 }
 
 /// `Name <name@example.com>` or `name@example.com`.

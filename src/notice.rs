@@ -1,6 +1,11 @@
 //! What people can be told: the kinds of notices, their recipients and their sender.
 
+mod channel;
+
 use std::fmt;
+
+pub use self::channel::ChannelKind;
+pub(crate) use self::channel::{NO_URL, NoChannel, POST};
 
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
@@ -53,10 +58,8 @@ pub enum Recipient {
     Tag(String),
     /// The user's name, which is an address.
     UserName,
-    /// The SNS topic of this ARN.
-    Topic(String),
-    /// The Slack webhook whose URL the secret of this name holds.
-    Webhook(String),
+    /// The channel of this name.
+    Channel(ChannelKind, String),
 }
 
 impl Recipient {
@@ -64,7 +67,7 @@ impl Recipient {
     pub fn takes_mail(&self) -> bool {
         match self {
             Self::Address(_) | Self::Tag(_) | Self::UserName => true,
-            Self::Topic(_) | Self::Webhook(_) => false,
+            Self::Channel(..) => false,
         }
     }
 }
@@ -75,28 +78,22 @@ impl Recipient {
 pub enum Channel<'a> {
     /// A mail to this address.
     Mail(&'a str),
-    /// The SNS topic of this ARN.
-    Topic(&'a str),
-    /// The Slack webhook whose URL the secret of this name holds.
-    Webhook(&'a str),
+    /// The channel of this name.
+    Of(ChannelKind, &'a str),
 }
 
 impl<'a> Channel<'a> {
     /// The way to this recipient.
     pub fn of(recipient: &'a str) -> Self {
-        match recipient.split_once(':') {
-            Some((SNS, arn)) => Self::Topic(arn),
-            Some((SLACK, name)) => Self::Webhook(name),
-            _ => Self::Mail(recipient),
-        }
+        let channel = recipient.split_once(':').and_then(|(kind, name)| Some(Self::Of(kind.parse().ok()?, name)));
+        channel.unwrap_or(Self::Mail(recipient))
     }
 
     /// Stable: what reports say of who was told.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Mail(_) => "mail",
-            Self::Topic(_) => SNS,
-            Self::Webhook(_) => SLACK,
+            Self::Of(kind, _) => kind.as_str(),
         }
     }
 
@@ -104,8 +101,7 @@ impl<'a> Channel<'a> {
     pub fn operation(self) -> &'static str {
         match self {
             Self::Mail(_) => "ses:SendEmail",
-            Self::Topic(_) => "sns:Publish",
-            Self::Webhook(_) => POST,
+            Self::Of(kind, _) => kind.operation(),
         }
     }
 
@@ -113,20 +109,10 @@ impl<'a> Channel<'a> {
     pub fn identity(self) -> String {
         match self {
             Self::Mail(address) => address.to_lowercase(),
-            Self::Topic(arn) => format!("{SNS}:{arn}"),
-            Self::Webhook(name) => format!("{SLACK}:{name}"),
+            Self::Of(kind, name) => format!("{}:{name}", kind.as_str()),
         }
     }
 }
-
-/// In manifests, in front of the ARN of a topic.
-pub(crate) const SNS: &str = "sns";
-
-/// In manifests, in front of the name of the secret that holds a webhook's URL.
-pub(crate) const SLACK: &str = "slack";
-
-/// What a message to a webhook is called where calls of AWS have the names of operations.
-pub(crate) const POST: &str = "the message";
 
 /// In manifests: the user's name, which is an address.
 pub(crate) const USER_NAME: &str = "user-name";
@@ -138,8 +124,7 @@ impl fmt::Display for Recipient {
             Self::Address(address) => f.write_str(address),
             Self::Tag(tag) => write!(f, "tag:{tag}"),
             Self::UserName => f.write_str(USER_NAME),
-            Self::Topic(arn) => write!(f, "{SNS}:{arn}"),
-            Self::Webhook(name) => write!(f, "{SLACK}:{name}"),
+            Self::Channel(kind, name) => write!(f, "{}:{name}", kind.as_str()),
         }
     }
 }

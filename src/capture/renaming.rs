@@ -9,7 +9,7 @@ use crate::{
         UnitName,
         recipients::{addresses_in, is_bare_address},
     },
-    notice::{SLACK, SNS, USER_NAME},
+    notice::{ChannelKind, USER_NAME},
 };
 
 /// Where credentials go by default: that says nothing of anybody.
@@ -178,11 +178,14 @@ impl Names {
     }
 
     pub fn recipient(&mut self, written: &str) -> String {
+        let is_channel = |kind: &str| kind.parse::<ChannelKind>().is_ok();
         match written.split_once(':') {
             _ if written == USER_NAME => USER_NAME.to_owned(),
             Some(("tag", key)) => format!("tag:{}", self.tag(key)),
-            Some((SNS, arn)) => format!("{SNS}:{}", self.arn_of(arn, "topic")),
-            Some((SLACK, name)) => format!("{SLACK}:{}", self.other("webhook", name)),
+            Some((kind, arn)) if is_channel(kind) && arn.starts_with("arn:") => {
+                format!("{kind}:{}", self.arn_of(arn, "topic"))
+            }
+            Some((kind, name)) if is_channel(kind) => format!("{kind}:{}", self.other("webhook", name)),
             _ => self.address(written),
         }
     }

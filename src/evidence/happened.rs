@@ -131,9 +131,8 @@ fn word(outcome: Outcome) -> &'static str {
 fn told_to(told: &ToldRecord) -> ToldTo {
     let by = match told.by {
         Means::Mail => "mail",
-        Means::Sns => "sns",
-        Means::Slack => "slack",
         Means::Fallback => "fallback",
+        Means::Channel(kind) => kind.as_str(),
     };
     ToldTo { address: told.address.clone(), by: by.to_owned() }
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::time::rfc3339;
+use crate::{notice::ChannelKind, time::rfc3339};
 
 /// What each line says it is; fields are only added.
 pub const SCHEMA: &str = "keyrota/history/v1";
@@ -141,12 +141,11 @@ pub struct ToldRecord {
 pub enum Means {
     /// At an address of the owner.
     Mail,
-    /// By an SNS topic.
-    Sns,
-    /// By a Slack webhook.
-    Slack,
     /// By `[mail] fallback`, as the owner's was refused, or has none.
     Fallback,
+    /// By a channel of this kind.
+    #[serde(untagged)]
+    Channel(ChannelKind),
 }
 
 /// What became of one mail.

@@ -98,8 +98,7 @@ fn change<C: Reads>(about: &About<'_>, planned: &Planned<'_, C>, outcome: &apply
     let means = |address: &str| match Channel::of(address) {
         _ if !is_owner(address) => Means::Fallback,
         Channel::Mail(_) => Means::Mail,
-        Channel::Topic(_) => Means::Sns,
-        Channel::Webhook(_) => Means::Slack,
+        Channel::Of(kind, _) => Means::Channel(kind),
     };
     let told = |address: &String| ToldRecord { address: address.clone(), by: means(address) };
     ChangeRecord {

@@ -19,7 +19,7 @@ use crate::{
     cloud::Writes,
     inventory::{CallError, ErrorKind, KeyId},
     manifest::Mail,
-    notice::{Channel, NO_ADDRESS, Sender},
+    notice::{Channel, ChannelKind, NO_ADDRESS, Sender},
     plan::{Announcement, Change},
     template::{Language, Text, content::Content, render},
 };
@@ -171,8 +171,13 @@ impl Delivery {
                 // `check` refuses manifests that tell an address and have none.
                 None => Err(unsent(address, "`[mail] from` is missing")),
             },
-            Channel::Topic(arn) => topic::send(cloud, &self.tags, &self.text, arn).await.map_err(refused_for_good),
-            Channel::Webhook(name) => slack::send(cloud, &self.tags, &self.text, name).await.map_err(refused_for_good),
+            Channel::Of(kind, name) => {
+                let sent = match kind {
+                    ChannelKind::Sns => topic::send(cloud, &self.tags, &self.text, name).await,
+                    ChannelKind::Slack => slack::send(cloud, &self.tags, &self.text, name).await,
+                };
+                sent.map_err(refused_for_good)
+            }
         };
         if let Err(error) = &sent {
             let is_for_all = match way(to) {

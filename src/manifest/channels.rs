@@ -10,25 +10,32 @@ use super::{
     shared::Shared,
     source::Source,
 };
-use crate::notice::{Channel, Recipient};
+use crate::notice::{Channel, ChannelKind, Recipient};
 
 /// The channels that a manifest names, each with a place where it does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Channels<'a> {
-    /// By the ARN of the topic.
-    pub topics: BTreeMap<String, Option<&'a Source>>,
-    /// By the name of the secret that holds the URL.
-    pub webhooks: BTreeMap<String, Option<&'a Source>>,
+pub struct Channels<'a>(BTreeMap<(ChannelKind, String), Option<&'a Source>>);
+
+impl<'a> Channels<'a> {
+    /// Whether it names none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Those of a kind, by name.
+    pub fn of(&self, kind: ChannelKind) -> impl Iterator<Item = (&str, Option<&'a Source>)> {
+        self.0.iter().filter(move |((of, _), _)| *of == kind).map(|((_, name), source)| (name.as_str(), *source))
+    }
 }
 
 impl Manifest {
-    /// The topics and webhooks that anyone is told by.
+    /// The channels that anyone is told by.
     pub fn channels(&self) -> Channels<'_> {
         let mut channels = Channels::default();
-        let mut add = |recipient: &str, source| match Channel::of(recipient) {
-            Channel::Mail(_) => {}
-            Channel::Topic(arn) => drop(channels.topics.entry(arn.to_owned()).or_insert(source)),
-            Channel::Webhook(name) => drop(channels.webhooks.entry(name.to_owned()).or_insert(source)),
+        let mut add = |recipient: &str, source| {
+            if let Channel::Of(kind, name) = Channel::of(recipient) {
+                channels.0.entry((kind, name.to_owned())).or_insert(source);
+            }
         };
         for (key, recipients) in [("fallback", &self.mail.fallback), ("digest", &self.mail.digest)] {
             recipients.iter().for_each(|recipient| add(recipient, self.mail.places.get(key)));
@@ -69,13 +76,18 @@ pub(super) fn credentials_as_own(manifest: &Manifest, sources: &Sources) -> Vec<
         })
     };
     let channels = manifest.channels();
-    let webhooks = channels.webhooks.iter().map(|(name, source)| {
+    let webhooks = channels.of(ChannelKind::Slack).map(|(name, source)| {
         let help = "keep the URL in a secret of another name, and write that one's: `slack:NAME`";
-        (name, *source, "is to hold the URL of a webhook", help)
+        (name, source, "is to hold the URL of a webhook", help)
     });
     let github = manifest.deliver.github.secret.as_ref().map(|name| {
         let help = "keep that in a secret of another name, and write that one's: `secret = \"NAME\"`";
-        (name, manifest.deliver.github.places.get("secret"), "is to hold what GitHub is signed in to with", help)
+        (
+            name.as_str(),
+            manifest.deliver.github.places.get("secret"),
+            "is to hold what GitHub is signed in to with",
+            help,
+        )
     });
     let wrong = webhooks.chain(github).filter_map(|(name, source, holds, help)| {
         let rule = manifest.rules.iter().find(|rule| is_of(rule, name))?;

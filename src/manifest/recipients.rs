@@ -1,25 +1,13 @@
 //! Whom to tell, as it may stand within the quotes: mail addresses, tags that hold some, and channels.
 
+use strum::VariantArray;
+
 use super::{
     code::Code,
     diagnostic::quote,
     values::{Invalid, wrong},
 };
-use crate::{
-    names,
-    notice::{Recipient, SLACK, SNS, USER_NAME},
-};
-
-/// What stands in front of a channel, or was meant to.
-const CHANNELS: [&str; 2] = [SNS, SLACK];
-
-/// What people write who mean a channel, and the channel. None of it can begin an address.
-const MEANT: [(&str, &str); 6] =
-    [("arn", SNS), ("topic", SNS), ("aws-sns", SNS), ("slack-webhook", SLACK), ("webhook", SLACK), ("chat", SLACK)];
-
-/// What to do instead of writing a webhook's URL, or a part of it, into a manifest.
-const NO_URL: &str = "put the URL into a secret of Secrets Manager, and write that one's name: `slack:NAME`; a URL that was \
-                      committed is no secret any more, so make another webhook";
+use crate::notice::{Channel, ChannelKind, NO_URL, NoChannel, Recipient, USER_NAME};
 
 /// A mail address, `tag:NAME`, `user-name`, or a channel.
 pub(super) fn recipient(text: &str) -> Result<Recipient, Invalid> {
@@ -47,28 +35,36 @@ pub(super) fn named(text: &str) -> Result<Recipient, Invalid> {
     if is_url {
         return wrong(Code::Channel, "a URL stands where a recipient is named", NO_URL);
     }
+    if let Channel::Of(kind, name) = Channel::of(text) {
+        return match kind.check(name) {
+            Ok(()) => Ok(Recipient::Channel(kind, name.to_owned())),
+            Err(NoChannel { message, help }) => wrong(Code::Channel, message, help),
+        };
+    }
     match text.split_once(':') {
-        Some((SNS, arn)) => topic(arn).map(Recipient::Topic),
-        Some((SLACK, name)) => webhook(name).map(Recipient::Webhook),
         // A tag is of a user, and here there is none.
         Some((prefix, _)) if prefix.trim().eq_ignore_ascii_case("tag") => address(text).map(Recipient::Address),
         Some((prefix, rest)) if !prefix.contains(['@', '<', ' ']) => {
             let plain = prefix.trim().to_ascii_lowercase().replace('_', "-");
-            let meant = CHANNELS.into_iter().find(|channel| *channel == plain);
-            let meant = meant.or_else(|| MEANT.iter().find(|(written, _)| *written == plain).map(|(_, meant)| *meant));
-            let meant = meant.or_else(|| {
-                let near = |channel: &&str| strsim::damerau_levenshtein(channel, &plain) == 1;
-                CHANNELS.into_iter().find(near)
-            });
+            let kind = |is_it: &dyn Fn(&ChannelKind) -> bool| ChannelKind::VARIANTS.iter().copied().find(is_it);
+            let meant = kind(&|kind| kind.as_str() == plain)
+                .or_else(|| kind(&|kind| kind.meant_by().contains(&plain.as_str())))
+                .or_else(|| kind(&|kind| strsim::damerau_levenshtein(kind.as_str(), &plain) == 1));
             match meant {
                 Some(channel) => {
                     let rest = if plain == "arn" { text } else { rest.trim() };
-                    let help = format!("did you mean {}?", quote(&format!("{channel}:{rest}")));
+                    let help = format!("did you mean {}?", quote(&format!("{}:{rest}", channel.as_str())));
                     wrong(Code::Channel, format!("{} is no recipient", quote(text)), help)
                 }
                 None => {
-                    let help = "write a mail address, `tag:NAME`, `sns:ARN` or `slack:NAME`; other chats and tools hang on \
-                                a topic, or on an event (`[events]`)";
+                    let forms: Vec<String> =
+                        ChannelKind::VARIANTS.iter().map(|kind| format!("`{}`", kind.form())).collect();
+                    let (last, others) = forms.split_last().expect("there are channels");
+                    let help = format!(
+                        "write a mail address, `tag:NAME`, {} or {last}; other chats and tools hang on a topic, or on an event \
+                         (`[events]`)",
+                        others.join(", ")
+                    );
                     wrong(Code::Channel, format!("there is no channel {}", quote(prefix)), help)
                 }
             }
@@ -80,60 +76,6 @@ pub(super) fn named(text: &str) -> Result<Recipient, Invalid> {
         }
         _ => address(text).map(Recipient::Address),
     }
-}
-
-/// The ARN of an SNS topic.
-fn topic(arn: &str) -> Result<String, Invalid> {
-    let no = |message: String, help: &str| wrong(Code::Channel, message, help);
-    let name = match arn.split(':').collect::<Vec<_>>()[..] {
-        ["arn", partition, "sns", region, account, name]
-            if names::is_partition(partition) && names::is_region(region) && names::is_account_id(account) =>
-        {
-            name
-        }
-        _ => {
-            let help = "write the ARN of the topic, e.g. `sns:arn:aws:sns:eu-west-1:111122223333:keyrota`";
-            return no(format!("{} is not the ARN of an SNS topic", quote(arn)), help);
-        }
-    };
-    let is_fine = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    match name.strip_suffix(".fifo") {
-        Some(_) => {
-            no(format!("{} is a FIFO topic, which reaches queues and no people", quote(arn)), "name a standard topic")
-        }
-        None if name.is_empty() || name.len() > 256 || !name.chars().all(is_fine) => no(
-            format!("{} is not the ARN of an SNS topic: {} can't be its name", quote(arn), quote(name)),
-            "names of topics have up to 256 letters, digits, `_` and `-`",
-        ),
-        None => Ok(arn.to_owned()),
-    }
-}
-
-/// The name of the secret that holds the URL of a Slack webhook.
-fn webhook(name: &str) -> Result<String, Invalid> {
-    let no = |message: String, help: &str| wrong(Code::Channel, message, help);
-    if is_path_of_webhook(name) {
-        return no("a part of a webhook's URL stands where the name of a secret is meant".to_owned(), NO_URL);
-    }
-    if names::is_secret_name(name) {
-        return Ok(name.to_owned());
-    }
-    let help = "write the name of the secret that holds the URL of an incoming webhook, e.g. `slack:keyrota/slack`";
-    match name.starts_with('#') {
-        true => no(format!("{} is a channel, and not the name of a secret", quote(name)), help),
-        false => no(format!("{} can't be the name of a secret", quote(name)), help),
-    }
-}
-
-/// Whether it looks like a webhook's URL without its beginning: `…/T0000/B0000/…`.
-fn is_path_of_webhook(name: &str) -> bool {
-    let is_id = |part: &str, letter: char| {
-        let rest = part.strip_prefix(letter);
-        rest.is_some_and(|rest| !rest.is_empty() && rest.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit()))
-    };
-    let parts: Vec<&str> = name.split('/').collect();
-    name.to_ascii_lowercase().starts_with("hooks.")
-        || parts.windows(2).any(|two| is_id(two[0], 'T') && is_id(two[1], 'B'))
 }
 
 /// `name@example.com` or `Name <name@example.com>`.
@@ -245,8 +187,11 @@ mod tests {
     #[test]
     fn channels_are_named_and_what_was_meant_is_said() {
         let arn = "arn:aws:sns:eu-west-1:111122223333:keyrota";
-        assert_eq!(recipient(&format!("sns:{arn}")), Ok(Recipient::Topic(arn.to_owned())));
-        assert_eq!(recipient("slack:keyrota/slack"), Ok(Recipient::Webhook("keyrota/slack".to_owned())));
+        assert_eq!(recipient(&format!("sns:{arn}")), Ok(Recipient::Channel(ChannelKind::Sns, arn.to_owned())));
+        assert_eq!(
+            recipient("slack:keyrota/slack"),
+            Ok(Recipient::Channel(ChannelKind::Slack, "keyrota/slack".to_owned()))
+        );
         for channel in [format!("sns:{arn}"), "slack:keyrota/slack".to_owned()] {
             assert_eq!(recipient(&channel).map(|one| one.to_string()), Ok(channel.clone()), "as it was written");
         }

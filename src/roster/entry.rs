@@ -99,7 +99,7 @@ pub(super) fn recipients(notify: &[Recipient], user: &User) -> (Vec<String>, Vec
         let channel = recipient.to_string();
         let addresses = match recipient {
             Recipient::Address(address) => Ok(vec![address.as_str()]),
-            Recipient::Topic(_) | Recipient::Webhook(_) => Ok(vec![channel.as_str()]),
+            Recipient::Channel(..) => Ok(vec![channel.as_str()]),
             Recipient::UserName if is_bare_address(&user.name) => Ok(vec![user.name.as_str()]),
             Recipient::UserName => Err(WithoutAddress::UserName),
             Recipient::Tag(key) => match tag(user, key).map(addresses_in) {

@@ -3,7 +3,8 @@
 use keyrota::{
     cloud::Probes,
     inventory::{CallError, ErrorKind},
-    manifest::{Channels, Manifest, Source},
+    manifest::{Manifest, Source},
+    notice::ChannelKind,
 };
 
 use super::finding::Finding;
@@ -23,19 +24,19 @@ pub async fn all<C: Probes>(cloud: &C, manifest: &Manifest) -> Vec<Finding> {
             Err(error) => Finding::unknown("events", &format!("whether the event bus {bus} is there"), &error),
         });
     }
-    let Channels { topics, webhooks } = manifest.channels();
-    for (arn, source) in topics {
+    let channels = manifest.channels();
+    for (arn, source) in channels.of(ChannelKind::Sns) {
         let fix = format!("make it, or correct the ARN{}", place(source));
-        findings.push(match cloud.topic(&arn).await {
+        findings.push(match cloud.topic(arn).await {
             Ok(true) => Finding::fine("sns", format!("the topic {arn} is there")),
             Ok(false) => Finding::wrong("sns", format!("there is no topic {arn}"), fix),
             Err(error) => Finding::unknown("sns", &format!("whether the topic {arn} is there"), &error),
         });
     }
-    for (secret, source) in webhooks {
-        findings.push(match cloud.webhook(&secret).await {
+    for (secret, source) in channels.of(ChannelKind::Slack) {
+        findings.push(match cloud.webhook(secret).await {
             Ok(()) => Finding::fine("slack", format!("the secret {secret} holds the URL of a webhook")),
-            Err(error) => webhook(&secret, &place(source), &error),
+            Err(error) => webhook(secret, &place(source), &error),
         });
     }
     findings

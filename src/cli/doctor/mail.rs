@@ -3,7 +3,7 @@
 use keyrota::{
     cloud::{MailAccount, Probes},
     counted::counted,
-    manifest::{Channels, Manifest},
+    manifest::Manifest,
     plan::{Plan, WaitingOn},
 };
 
@@ -16,7 +16,7 @@ const SHOWN: usize = 5;
 pub async fn sender<C: Probes>(cloud: &C, manifest: &Manifest, plan: Option<&Plan>) -> Vec<Finding> {
     let mail = &manifest.mail;
     let Some(from) = &mail.from else {
-        if manifest.channels() != Channels::default() {
+        if !manifest.channels().is_empty() {
             return vec![Finding::fine("ses identity", "none is needed: people are told by channels alone")];
         }
         let message = "nobody is told of anything: `[mail] from` is not set";

@@ -6,7 +6,7 @@ use super::{Located, Posted, PutEvent};
 use crate::{
     cloud::{BusEvent, Posting},
     inventory::{CallError, ErrorKind},
-    notice::{Channel, POST},
+    notice::{Channel, ChannelKind, POST},
 };
 
 /// `PutEvents` takes no more at once.
@@ -28,10 +28,10 @@ pub(super) fn publish(world: &mut Located, now: DateTime<Utc>, posting: &Posting
     if text.is_empty() || text.len() > 256 * 1024 {
         return refuse("Invalid parameter: Message (InvalidParameter)");
     }
-    if refuses(world, Channel::Topic(to)) {
+    if refuses(world, Channel::Of(ChannelKind::Sns, to)) {
         return refuse("Topic does not exist (NotFound)");
     }
-    keep(world, now, Channel::Topic(to), posting);
+    keep(world, now, Channel::Of(ChannelKind::Sns, to), posting);
     Ok(())
 }
 
@@ -44,10 +44,10 @@ pub(super) fn post_to_webhook(world: &mut Located, now: DateTime<Utc>, posting: 
     if !is_payload {
         return refuse("Slack answers 400, `invalid_payload`");
     }
-    if refuses(world, Channel::Webhook(to)) {
+    if refuses(world, Channel::Of(ChannelKind::Slack, to)) {
         return refuse("Slack answers 404, `no_service`");
     }
-    keep(world, now, Channel::Webhook(to), posting);
+    keep(world, now, Channel::Of(ChannelKind::Slack, to), posting);
     Ok(())
 }
 
