@@ -4,10 +4,10 @@ mod channel;
 
 use std::fmt;
 
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
 pub use self::channel::ChannelKind;
 pub(crate) use self::channel::{NO_URL, NoChannel, POST};
-
-use strum::{EnumString, IntoStaticStr, VariantArray};
 
 /// What a mail is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, EnumString, IntoStaticStr, VariantArray)]
@@ -109,7 +109,7 @@ impl<'a> Channel<'a> {
     pub fn identity(self) -> String {
         match self {
             Self::Mail(address) => address.to_lowercase(),
-            Self::Of(kind, name) => format!("{}:{name}", kind.as_str()),
+            Self::Of(kind, name) => format!("{kind}:{name}"),
         }
     }
 }
@@ -124,7 +124,7 @@ impl fmt::Display for Recipient {
             Self::Address(address) => f.write_str(address),
             Self::Tag(tag) => write!(f, "tag:{tag}"),
             Self::UserName => f.write_str(USER_NAME),
-            Self::Channel(kind, name) => write!(f, "{}:{name}", kind.as_str()),
+            Self::Channel(kind, name) => write!(f, "{kind}:{name}"),
         }
     }
 }

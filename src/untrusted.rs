@@ -73,6 +73,14 @@ pub fn quoted(text: &str, limit: usize) -> String {
     format!("`{}{more}`", printable(&text[..end]))
 }
 
+/// Quoted text longer than this many characters is cut.
+const QUOTE_LIMIT: usize = 80;
+
+/// Text of a manifest within a message: cut if long, without anything hidden.
+pub(crate) fn quote(text: &str) -> String {
+    quoted(text, QUOTE_LIMIT)
+}
+
 /// Lines of a file, shown as they are but for what is hidden, and where an offset into the text is afterwards.
 pub fn source(text: &str) -> (String, impl Fn(usize) -> usize + use<>) {
     let mut shown = String::with_capacity(text.len());

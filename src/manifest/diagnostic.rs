@@ -10,12 +10,12 @@ use crate::{
     untrusted::{self, printable},
 };
 
+pub(crate) use crate::untrusted::quote;
+
 /// Labels further apart than this many lines are shown as two excerpts, so that a diagnostic stays short.
 const EXCERPT_LINES: usize = 12;
 /// How many mistakes are shown at once: more are no help, and a file can be made to have a hundred thousand.
 const MOST_SHOWN: usize = 500;
-/// Quoted text longer than this many characters is cut.
-const QUOTE_LIMIT: usize = 80;
 
 /// Whether a diagnostic stops keyrota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -251,11 +251,6 @@ impl fmt::Debug for Sources {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
     }
-}
-
-/// Text of a manifest within a message: cut if long, without anything hidden.
-pub(crate) fn quote(text: &str) -> String {
-    untrusted::quoted(text, QUOTE_LIMIT)
 }
 
 /// Those that are shown, errors before warnings where not all can be, in order; and how many are not.

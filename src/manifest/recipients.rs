@@ -53,7 +53,7 @@ pub(super) fn named(text: &str) -> Result<Recipient, Invalid> {
             match meant {
                 Some(channel) => {
                     let rest = if plain == "arn" { text } else { rest.trim() };
-                    let help = format!("did you mean {}?", quote(&format!("{}:{rest}", channel.as_str())));
+                    let help = format!("did you mean {}?", quote(&format!("{channel}:{rest}")));
                     wrong(Code::Channel, format!("{} is no recipient", quote(text)), help)
                 }
                 None => {

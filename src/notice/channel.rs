@@ -3,9 +3,9 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use strum::{EnumString, IntoStaticStr, VariantArray};
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-use crate::{names, untrusted::quoted};
+use crate::{names, untrusted::quote};
 
 /// A way to tell people beside mail.
 #[derive(
@@ -19,6 +19,7 @@ use crate::{names, untrusted::quoted};
     Serialize,
     Deserialize,
     JsonSchema,
+    Display,
     EnumString,
     IntoStaticStr,
     VariantArray,
@@ -81,9 +82,6 @@ pub(crate) const POST: &str = "the message";
 pub(crate) const NO_URL: &str = "put the URL into a secret of Secrets Manager, and write that one's name: `slack:NAME`; a URL that was \
                                  committed is no secret any more, so make another webhook";
 
-/// So much is shown of what can't be a name.
-const SHOWN: usize = 80;
-
 /// A name that no channel has, in words, and what to write instead.
 pub(crate) struct NoChannel {
     pub message: String,
@@ -104,17 +102,17 @@ fn topic(arn: &str) -> Result<(), NoChannel> {
         }
         _ => {
             let help = "write the ARN of the topic, e.g. `sns:arn:aws:sns:eu-west-1:111122223333:keyrota`";
-            return no(format!("{} is not the ARN of an SNS topic", quoted(arn, SHOWN)), help);
+            return no(format!("{} is not the ARN of an SNS topic", quote(arn)), help);
         }
     };
     let is_fine = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     match name.strip_suffix(".fifo") {
         Some(_) => {
-            let message = format!("{} is a FIFO topic, which reaches queues and no people", quoted(arn, SHOWN));
+            let message = format!("{} is a FIFO topic, which reaches queues and no people", quote(arn));
             no(message, "name a standard topic")
         }
         None if name.is_empty() || name.len() > 256 || !name.chars().all(is_fine) => {
-            let (arn, name) = (quoted(arn, SHOWN), quoted(name, SHOWN));
+            let (arn, name) = (quote(arn), quote(name));
             let message = format!("{arn} is not the ARN of an SNS topic: {name} can't be its name");
             no(message, "names of topics have up to 256 letters, digits, `_` and `-`")
         }
@@ -132,8 +130,8 @@ fn webhook(name: &str) -> Result<(), NoChannel> {
     }
     let help = "write the name of the secret that holds the URL of an incoming webhook, e.g. `slack:keyrota/slack`";
     match name.starts_with('#') {
-        true => no(format!("{} is a channel, and not the name of a secret", quoted(name, SHOWN)), help),
-        false => no(format!("{} can't be the name of a secret", quoted(name, SHOWN)), help),
+        true => no(format!("{} is a channel, and not the name of a secret", quote(name)), help),
+        false => no(format!("{} can't be the name of a secret", quote(name)), help),
     }
 }
 

@@ -256,21 +256,22 @@ fn live(roster: &Roster, node: &Node, mut first: Option<&After>, seen: &Seen, qu
                 assert_eq!(actions(&keyrota::plan::plan(roster, &tended, here.1)), actions(plan), "{:#?}", here.0);
             }
         }
-        let (world, now) = (after.world.clone(), here.1);
+        let left = (after.world.clone(), here.1);
         // A run right after it sees everything anew, and does nothing. Where nothing was to be done, that was this run; and where
         // another life came to the same, its run was.
-        let left = name(&(world.clone(), now));
-        if let Some(known) = seen.known(left).filter(|known| known.is_calm) {
-            break known.end;
-        }
         let again;
-        let last = if after.writes == 0 && world == here.0 {
+        let last = if after.writes == 0 && left == here {
             after
         } else {
-            again = run_again(roster, (&world, now), seen);
-            path.push((left, true));
+            let named = name(&left);
+            if let Some(known) = seen.known(named).filter(|known| known.is_calm) {
+                break known.end;
+            }
+            again = run_again(roster, &left, seen);
+            path.push((named, true));
             &again
         };
+        let (world, now) = left;
         let (_, plan) = last.planned.as_ref().expect("a run without a fault has planned");
         assert!(plan.changes.is_empty(), "changes are left\n{plan:#?}");
         if plan.waiting.first().is_none_or(|waiting| waiting.until.is_none()) {
@@ -312,8 +313,8 @@ fn live(roster: &Roster, node: &Node, mut first: Option<&After>, seen: &Seen, qu
 }
 
 /// The second run, which changes nothing.
-fn run_again(roster: &Roster, (world, now): (&World, DateTime<Utc>), seen: &Seen) -> After {
-    let again = run(roster, world, now, None);
+fn run_again(roster: &Roster, (world, now): &Node, seen: &Seen) -> After {
+    let again = run(roster, world, *now, None);
     seen.runs.fetch_add(1, Ordering::Relaxed);
     assert!(again.writes == 0, "the second run right after does something\n{world:#?}");
     again
