@@ -22,6 +22,7 @@ Control API, POST with JSON; every body names the `account`:
 """
 
 import gc
+import http.client
 import io
 import json
 import logging
@@ -32,6 +33,7 @@ import sys
 import threading
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import formatdate
@@ -41,7 +43,7 @@ import lookups
 import strict
 from moto.iam.models import AccessKeyLastUsed
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
-from werkzeug.serving import make_server
+from werkzeug.serving import ThreadedWSGIServer
 from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Response
 
@@ -127,7 +129,7 @@ class Launcher:
         return self.serve(environ, body)
 
     def account(self, number):
-        return self.accounts.setdefault(number, Account())
+        return self.accounts.get(number) or self.accounts.setdefault(number, Account())
 
     def control(self, verb, given):
         number = given.pop("account")
@@ -335,13 +337,33 @@ class Handler(MotoRequestHandler):
             self.wfile.write(reply.get_data())
 
 
+class Server(ThreadedWSGIServer):
+    """Gives a connection to a thread that another one has done with; a new thread takes as long as a call."""
+
+    threads = ThreadPoolExecutor(max_workers=1000)
+
+    def process_request(self, request, client_address):
+        self.threads.submit(self.process_request_thread, request, client_address)
+
+
+def read_headers(lines, _class=None):
+    """Those of a request, without the parser for mail that `http.client` gives them to: it takes as long as moto's answer."""
+    headers = http.client.HTTPMessage()
+    while (line := lines.readline(65537)) not in (b"\r\n", b"\n", b""):
+        name, _, value = line.decode("iso-8859-1").partition(":")
+        headers.set_raw(name, value.strip())
+    return headers
+
+
 def main():
+    http.client.parse_headers = read_headers
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     lookups.install()
     strict.install()
-    # What is loaded stays: there is nothing to collect of it.
+    # What is loaded stays: there is nothing to collect of it, and little of what one call leaves.
     gc.freeze()
-    server = make_server("127.0.0.1", 0, Launcher(), threaded=True, request_handler=Handler)
+    gc.set_threshold(20_000)
+    server = Server("127.0.0.1", 0, Launcher(), Handler)
     print(server.server_port, flush=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     sys.stdin.buffer.read()

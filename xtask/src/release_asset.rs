@@ -217,9 +217,14 @@ mod tests {
             write(license, license);
         }
         let name = if target.contains("windows") { "keyrota.exe" } else { "keyrota" };
-        let program = format!("target/{target}/release/{name}");
-        write(&program, PROGRAM);
-        fs::set_permissions(folder.path().join(program), fs::Permissions::from_mode(0o755)).expect("a program");
+        let built = folder.path().join(format!("target/{target}/release"));
+        write("PROGRAM", PROGRAM);
+        fs::create_dir_all(&built).expect("a folder");
+        // A process of its own writes what is run. What this one holds open for writing, a child that another test starts at that
+        // moment holds open as well until it runs its program, and meanwhile this one would be busy (ETXTBSY).
+        let mut install = Command::new("install");
+        install.args(["-m", "755"]).arg(folder.path().join("PROGRAM")).arg(built.join(name));
+        assert!(install.status().expect("install").success());
         folder
     }
 

@@ -1,9 +1,9 @@
 //! What goes wrong reaches the pull request, and no old comment stays as if it were true.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::fs;
 
 use super::{PullRequest, RULE, runner::Outcome};
-use crate::repository::binary;
+use crate::{repository::binary, support::system::write_script};
 
 const WIDER: &str = "[[rotate]]\nusers = [\"day-*\", \"spare\"]\n";
 
@@ -116,8 +116,7 @@ fn a_keyrota_that_ends_without_a_result() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let wrapper = folder.path().join("crashing");
     let script = format!("#!/bin/sh\ncase $2 in plan) kill -9 $$ ;; *) exec '{}' \"$@\" ;; esac\n", binary().display());
-    fs::write(&wrapper, script).expect("a file");
-    fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).expect("a program");
+    write_script(&wrapper, &script);
     let outcome = pull.run(&[("binary", wrapper.to_str().expect("UTF-8"))]);
     assert!(!outcome.is_success, "{outcome:?}");
     let own = pull.own_comments();

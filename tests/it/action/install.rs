@@ -1,6 +1,6 @@
 //! The action's first step: a release asset, checked.
 
-use std::{fs, os::unix::fs::PermissionsExt, process::Command};
+use std::{fs, process::Command};
 
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -9,7 +9,10 @@ use super::{
     github::GitHub,
     runner::{Job, Outcome, root},
 };
-use crate::repository::{Repository, binary, own_slug};
+use crate::{
+    repository::{Repository, binary, own_slug},
+    support::system::write_script,
+};
 
 /// The asset of this machine, as `cargo xtask release-asset` packs it, but holding a script that runs the keyrota under
 /// test.
@@ -102,9 +105,7 @@ fn a_release_is_attested() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let gh = |script: &str| {
         let path = folder.path().join("gh");
-        fs::write(&path, format!("#!/bin/sh\necho \"$@\" >> '{}/calls'\n{script}\n", folder.path().display()))
-            .expect("a file");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a program");
+        write_script(&path, &format!("#!/bin/sh\necho \"$@\" >> '{}/calls'\n{script}\n", folder.path().display()));
     };
     let install = |version: &str| {
         let repository = Repository::with_rule("[[rotate]]\nusers = [\"day-100\"]\n");

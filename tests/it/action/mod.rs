@@ -8,7 +8,7 @@ mod install;
 mod lint;
 mod workflows;
 
-use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
+use std::{fs, path::PathBuf};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -19,6 +19,7 @@ use crate::{
         expression,
         github::{self, BOT, Fault, GitHub},
         runner::{self, Job, Outcome},
+        system::write_script,
     },
 };
 
@@ -42,8 +43,7 @@ impl PullRequest {
         fs::write(&sandbox, SANDBOX).expect("a file");
         let wrapper = folder.path().join("keyrota");
         let script = format!("#!/bin/sh\nexec '{}' \"$@\" --sandbox '{}'\n", binary().display(), sandbox.display());
-        fs::write(&wrapper, script).expect("a file");
-        fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).expect("a program");
+        write_script(&wrapper, &script);
         let origin = Repository::with_rule(RULE);
         origin.git(&["checkout", "--quiet", "-b", "change"]);
         Self { origin, github: GitHub::start(), binary: wrapper, _folder: folder }

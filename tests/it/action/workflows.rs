@@ -18,7 +18,10 @@ use super::{
     github::{GitHub, TOKEN},
     runner::{Job, root, take_pairs, yaml},
 };
-use crate::repository::{Repository, SANDBOX, SHARED, binary, own_slug};
+use crate::{
+    repository::{Repository, SANDBOX, SHARED, binary, own_slug},
+    support::system::write_script,
+};
 
 const RULE: &str = "version = 1\n\n[[rotate]]\nusers = [\"day-100\"]\n";
 const WIDER: &str = "version = 1\n\n[[rotate]]\nusers = [\"day-100\", \"spare\"]\n";
@@ -100,10 +103,9 @@ impl Runner {
         let write = |name: &str, script: &str| {
             let path = self.path("bin").join(name);
             let note = format!("echo \"{name} $*\" >> '{}'", self.path("calls").display());
-            fs::write(&path, format!("#!/bin/bash\nset -e\n{note}\n{script}\n")).expect("a file");
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a program");
+            write_script(&path, &format!("#!/bin/bash\nset -e\n{note}\n{script}\n"));
         };
-        fs::write(self.path("keyrota"), format!("#!/bin/sh\n{keyrota}\n")).expect("a file");
+        write_script(&self.path("keyrota"), &format!("#!/bin/sh\n{keyrota}\n"));
         let keyrota = self.path("keyrota");
         let keyrota = keyrota.display();
         // Building puts a keyrota where cargo would. The tests of `xtask` show that its tasks do what is done here.
@@ -231,8 +233,6 @@ impl Runner {
                             inputs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
                         let downloaded = self.path("keyrota").display().to_string();
                         if action != "./" {
-                            fs::set_permissions(self.path("keyrota"), fs::Permissions::from_mode(0o755))
-                                .expect("a program");
                             inputs.push(("binary", &downloaded));
                         }
                         let (workspace, github) = (&*workspace, &*self.github.url);

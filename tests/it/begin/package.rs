@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     command::{Folder, Ran},
     repository::own_slug,
-    support::github::GitHub,
+    support::{github::GitHub, system::write_script},
 };
 
 const RULES: &str = "version = 1\n[[rotate]]\nusers = [\"ci-*\"]\nnotify = []\n";
@@ -166,12 +166,12 @@ fn the_program_of_a_release_is_downloaded_and_checked() {
 #[cfg(unix)]
 #[test]
 fn the_program_of_a_release_is_attested() {
-    use std::os::unix::fs::PermissionsExt;
     let (github, folder) = (GitHub::start(), folder());
     release(&github, &|target| elf(if target.starts_with("aarch64") { 0xb7 } else { 0x3e }));
     let gh = |script: &str| {
-        folder.write("bin/gh", &format!("#!/bin/sh\necho \"$@\" >> '{}'\n{script}\n", folder.path("calls").display()));
-        fs::set_permissions(folder.path("bin/gh"), fs::Permissions::from_mode(0o755)).expect("a program");
+        fs::create_dir_all(folder.path("bin")).expect("a folder");
+        let calls = folder.path("calls");
+        write_script(&folder.path("bin/gh"), &format!("#!/bin/sh\necho \"$@\" >> '{}'\n{script}\n", calls.display()));
     };
     let package = || {
         let mut command = folder.command(&["package"]);

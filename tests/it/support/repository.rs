@@ -74,7 +74,7 @@ pub struct Ran {
 impl Repository {
     /// Empty, on branch `main`, beside the sandbox of [`SANDBOX`], which is not committed.
     pub fn new() -> Self {
-        let repository = Self { folder: tempfile::tempdir().expect("a temporary folder") };
+        let repository = Self { folder: folder() };
         repository.git(&["init", "--quiet", "--initial-branch=main", "--template=", "."]);
         repository.write(".git/info/exclude", "/sandbox.toml\n");
         repository.write("sandbox.toml", SANDBOX);
@@ -95,7 +95,7 @@ impl Repository {
             collect(first.path(), Path::new(""), &mut entries);
             entries
         });
-        let repository = Self { folder: tempfile::tempdir().expect("a temporary folder") };
+        let repository = Self { folder: folder() };
         for (path, content) in entries {
             let path = repository.path().join(path);
             let made = content.as_ref().map_or_else(|| fs::create_dir(&path), |content| fs::write(&path, content));
@@ -146,6 +146,12 @@ impl Repository {
         assert_eq!(ran.code, Some(0), "{ran:?}");
         serde_json::from_str(&ran.stdout).expect("JSON")
     }
+}
+
+/// In memory, where the system has a place there: git makes and removes thousands of files, and ext4 looks through all that were
+/// removed lately whenever it makes one. Programs may not be allowed to run there.
+fn folder() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a temporary folder")
 }
 
 /// A path, and what the file holds; `None`: it is a folder.

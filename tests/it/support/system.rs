@@ -1,10 +1,11 @@
-//! Programs that come with the system's packages.
+//! Programs that come with the system's packages, and scripts that stand in for some.
 
 use std::{
     env,
     fs::{self, File},
+    io::Write,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 /// The program of one of these names. Where it is missing, root on Debian installs it, as on a fresh machine of CI; anyone else is
@@ -29,6 +30,18 @@ pub fn program(names: &[&str], package: &str) -> PathBuf {
         assert!(output.status.success(), "apt-get: {}", String::from_utf8_lossy(&output.stderr));
     }
     find(names).unwrap_or_else(|| panic!("{} is needed: install it (Debian: `apt-get install {package}`)", names[0]))
+}
+
+/// Writes a script that can be run.
+///
+/// A process of its own writes it. What this one holds open for writing, a child that another test starts at that moment
+/// holds open as well until it runs its program, and meanwhile the script would be busy (ETXTBSY).
+pub fn write_script(path: &Path, script: &str) {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "cat > \"$1\" && chmod 755 \"$1\"", "sh"]).arg(path).stdin(Stdio::piped());
+    let mut shell = shell.spawn().expect("sh");
+    shell.stdin.take().expect("a pipe").write_all(script.as_bytes()).expect("a shell that reads");
+    assert!(shell.wait().expect("sh").success(), "{} can't be written", path.display());
 }
 
 fn find(names: &[&str]) -> Option<PathBuf> {
