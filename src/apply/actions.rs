@@ -65,6 +65,8 @@ pub(super) struct Memory {
     pub created: Option<(KeyId, DateTime<Utc>)>,
     /// Whether this run has seen that the user's keys are as planned. From then on it knows what they are.
     is_as_planned: bool,
+    /// Whether this run has handed out the key that it made, and has left it to what comes next to note that.
+    is_intent_left: bool,
     /// Whether this run knows what the secret hands out: it has seen it, or made it so.
     pub is_confirmed: bool,
 }
@@ -154,6 +156,7 @@ impl Step<'_> {
                 memory.delivering.value =
                     issued.map(|issued| (issued.key.clone(), credential::written(&issued.key, &issued.secret, None)));
                 // That the creation is over is noted with what comes next, if that is that the owner was told.
+                memory.is_intent_left = self.ahead.tells;
                 if !self.ahead.tells {
                     cloud.tag_secret(secret, &tags([Fact::NoIntent, self.rest()])).await?;
                     memory.tagged = Some(secret.to_owned());
@@ -178,7 +181,14 @@ impl Step<'_> {
                 }
                 if !announcement.to_nobody {
                     let sending = Sending { mail, as_of: conditions.as_of, outbox: &conditions.outbox };
-                    *told = owner(cloud, &sending, change, key, announcement, notes).await?;
+                    let sent = owner(cloud, &sending, change, key, announcement, notes).await;
+                    if sent.is_err() && memory.is_intent_left {
+                        // The creation is over all the same: a key that someone makes from now on is not what it left.
+                        if let Err(error) = cloud.tag_secret(secret, &tags([Fact::NoIntent])).await {
+                            tracing::warn!(user, "that the key was created is not noted: {error}");
+                        }
+                    }
+                    *told = sent?;
                 }
                 let told = KeyAt { key: key.clone(), at: now };
                 let facts = match announcement.topic {

@@ -83,7 +83,7 @@ pub async fn owner(
         Receipt::Refused(refused) => refused,
     };
     if fallback.is_empty() {
-        return Err(nobody(&change.user, refused));
+        return Err(nobody(&change.user, refused, notes));
     }
     notes.extend(refused.iter().map(ToString::to_string));
     match delivery(Some(reason(&refused))).send_each(cloud, outbox, fallback, notes).await? {
@@ -96,7 +96,7 @@ pub async fn owner(
             notes.push(format!("{} was told instead: {why}", told.join(", ")));
             Ok(told)
         }
-        Receipt::Refused(refused) => Err(nobody(&change.user, refused)),
+        Receipt::Refused(refused) => Err(nobody(&change.user, refused, notes)),
     }
 }
 
@@ -114,8 +114,11 @@ pub fn unsent(to: &str, why: &str) -> CallError {
     CallError { kind: ErrorKind::Other, operation, subject: to.to_owned(), message: why.to_owned(), hint: None }
 }
 
-fn nobody(user: &str, mut refused: Vec<CallError>) -> CallError {
-    refused.pop().unwrap_or_else(|| CallError {
+/// The last refusal as the error; the others are told beside it.
+fn nobody(user: &str, mut refused: Vec<CallError>, notes: &mut Vec<String>) -> CallError {
+    let last = refused.pop();
+    notes.extend(refused.iter().map(ToString::to_string));
+    last.unwrap_or_else(|| CallError {
         kind: ErrorKind::Refused,
         operation: "ses:SendEmail",
         subject: user.to_owned(),

@@ -258,14 +258,16 @@ fn stop_leaked(view: &View<'_>, leaked: &Key, replacement: &Key) -> Result<Next,
     retire_announced(view, leaked, Retirement::Leaked, Some(view.policy.patience.value))
 }
 
-/// The place that a reissue needs is held by an inactive key. One that is leaked itself is never taken back.
+/// The place that a reissue needs is held by an inactive key. One that is leaked itself is never taken back. Where it has to be waited
+/// for, the leaked key is named: it works meanwhile.
 fn free_place(view: &View<'_>, leaked: &Key, inactive: &Key) -> Result<Next, Need> {
     let at_once = || view.delete(inactive, Reason::FreesPlace { leaked: leaked.id.clone() });
+    let held = |until| leak(view, leaked, LeakObstacle::OtherInHold { other: inactive.id.clone() }, until);
     if view.may_be_orphan(inactive) {
         // It may be someone's, and that someone gets a day.
         let since = view.deactivated_at(inactive).map(|since| later(since, View::LEAST_ORPHAN_HOLD));
         return Ok(match since.filter(|until| *until > view.now) {
-            Some(until) => waits(inactive, WaitingOn::InHold, until),
+            Some(until) => held(Some(until)),
             None => at_once(),
         });
     }
@@ -273,7 +275,7 @@ fn free_place(view: &View<'_>, leaked: &Key, inactive: &Key) -> Result<Next, Nee
         return Ok(at_once());
     }
     Ok(match after_hold(view, inactive)? {
-        Next::Wait { until, .. } => leak(view, leaked, LeakObstacle::OtherInHold { other: inactive.id.clone() }, until),
+        Next::Wait { until, .. } => held(until),
         next => next,
     })
 }

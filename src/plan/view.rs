@@ -140,13 +140,19 @@ impl<'a> View<'a> {
         self.secret?.intent
     }
 
-    /// Whether a creation that was cut short may have left this key.
+    /// Whether a creation that was cut short may have left this key. It was not where the key that it made is stored, and is no older
+    /// than this one: then this one was there before.
     pub fn may_be_orphan(&self, key: &Key) -> bool {
+        let Some(intent) = self.intent() else { return false };
+        let is_made = |stored: &Key| stored.created >= key.created && is_near(stored.created, intent);
+        let is_over = || self.state.keys.iter().any(|stored| is_made(stored) && self.is_in_a_version(stored));
+        is_near(key.created, intent) && !self.is_in_a_version(key) && !is_over()
+    }
+
+    fn is_in_a_version(&self, key: &Key) -> bool {
         let id = key.id.version_id();
         let former = self.former.and_then(|ledger| ledger.destination.own());
-        let mut versions = self.secret.into_iter().chain(former).flat_map(|secret| &secret.versions);
-        let is_in_a_version = versions.any(|version| version.id == id);
-        self.intent().is_some_and(|intent| is_near(key.created, intent)) && !is_in_a_version
+        self.secret.into_iter().chain(former).flat_map(|secret| &secret.versions).any(|version| version.id == id)
     }
 
     /// When keyrota deactivated this key.

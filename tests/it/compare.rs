@@ -90,6 +90,28 @@ fn a_changed_policy_shows_both_values_and_their_places() {
     assert_eq!((names(&plan["caused"]), names(&plan["averted"])), (vec![], vec!["day-70"]));
 }
 
+/// Who waits in a rotation that another one follows: on what each date rests, and which key it is about.
+#[test]
+fn a_wait_that_goes_on_differently_says_on_what_its_dates_rest() {
+    let repository = Repository::with_rule(&rule(r#""day-100""#, ""));
+    let sandbox = repository.path().join("sandbox.toml");
+    let applied = repository.keyrota(&["apply", "--yes", "--sandbox", sandbox.to_str().expect("UTF-8")]);
+    assert_eq!(applied.code, Some(0), "{applied:?}");
+    let used = "id = \"AKIAEXAMPLEDAY100KEY\"\n";
+    let account = std::fs::read_to_string(&sandbox).expect("a file");
+    assert!(account.contains(used), "{account}");
+    repository.write("sandbox.toml", &account.replace(used, &format!("{used}last-used = 2026-11-23T07:00:00Z\n")));
+    change(&repository, &rule(r#""day-100""#, "max-age = \"13d\"\nhold = \"7d\"\n"));
+    let pages = [&["--base", "HEAD"][..], &["--base", "HEAD", "--format", "markdown"]];
+    let [text, markdown] = pages.map(|arguments| repository.plan(arguments).stdout);
+    let condition = "(once nothing uses AKIAEXAMPLEDAY100KEY; deactivated by 2026-12-14 at the latest)";
+    assert!(text.contains(condition), "{text}");
+    let condition = condition.replace("AKIAEXAMPLEDAY100KEY", "`…0KEY`").replace('-', "\u{2011}");
+    assert!(markdown.contains(&condition), "{markdown}");
+    // That a new key is promoted and its owner told goes without saying, as in every plan.
+    assert!(text.contains(", create a new key 20") && !text.contains("promote 20"), "{text}");
+}
+
 #[test]
 fn the_next_run_is_shown_where_it_differs() {
     let repository = Repository::with_rule(&rule(r#""day-*""#, ""));

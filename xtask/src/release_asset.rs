@@ -192,7 +192,6 @@ fn zip(entries: &[Entry]) -> Result<Vec<u8>> {
 
 #[cfg(all(test, unix))]
 mod tests {
-
     use super::*;
 
     /// A program that does what is asked of the command.

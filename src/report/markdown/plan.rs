@@ -4,9 +4,9 @@ use super::{
     page::{MOST_BYTES, Page, Section, masked, unbroken},
     policies::{other_rows, weaker_rows},
     rows::{
-        Accounts, CHANGES, MOST_FOLDED, OUTCOMES, POLICIES, UNMANAGED, WAITING, caused_rows, caused_waits, change_row,
-        counts, deletions, folded, gravity, key_words, named, outcome_rows, readable, table, text_section,
-        unmanaged_rows, unread, waiting_row,
+        Accounts, CHANGES, MESSAGES, MOST_FOLDED, OUTCOMES, POLICIES, UNMANAGED, WAITING, caused_rows, caused_waits,
+        change_row, counts, deletions, folded, gravity, key_words, named, outcome_rows, readable, table, text_section,
+        unmanaged_rows, unread, unsent_rows, waiting_row,
     },
 };
 use crate::{
@@ -53,7 +53,12 @@ pub fn render(report: &Report<'_>, mask: bool) -> String {
         Some((since, Ok(compared))) => comparison(&mut page, &since, compared, plan, &accounts, &groups),
     }
     if let Some(applied) = applied {
-        page.sections(vec![table("Done", MOST_BYTES, OUTCOMES, outcome_rows(applied, &accounts))]);
+        let (undone, done) = outcome_rows(applied, &accounts);
+        page.sections(vec![
+            table("Failed or not finished", MOST_BYTES, OUTCOMES, undone),
+            table("Not sent", MOST_BYTES, MESSAGES, unsent_rows(applied)),
+            table("Done", MOST_BYTES, OUTCOMES, done),
+        ]);
     }
     let text = page.end(&footer(plan, revision, &accounts));
     if mask { masked(&text) } else { text }

@@ -147,9 +147,9 @@ pub const WAITING: &str = "| | user | waits | why | until, then |\n|---|---|---|
 
 pub const OUTCOMES: &str = "| | user | action | result |\n|---|---|---|---|\n";
 
-/// What became of each change, and who was not finished.
-pub fn outcome_rows(applied: &Applied, accounts: &Accounts) -> Vec<String> {
-    let outcomes = applied.outcomes.iter().map(|outcome| {
+/// What became of each change: what was not made, with who was not finished; and what was.
+pub fn outcome_rows(applied: &Applied, accounts: &Accounts) -> (Vec<String>, Vec<String>) {
+    let row = |outcome: &Outcome| {
         let Outcome { change, at: _, result, notes, told, issued: _ } = outcome;
         let verb = change.action.verb();
         let error = result.as_ref().err().map(|error| format!(": {error}")).unwrap_or_default();
@@ -157,12 +157,28 @@ pub fn outcome_rows(applied: &Applied, accounts: &Accounts) -> Vec<String> {
         let notes: String = notes.iter().map(|note| format!("; {note}")).collect();
         let result = cell_words(&format!("{}{error}{told}{notes}", result_word(result)));
         format!("| `{}` | {} | {verb} | {result} |\n", verb.glyph(), accounts.user(&change.account, &change.user))
-    });
+    };
+    let (done, undone): (Vec<&Outcome>, _) = applied.outcomes.iter().partition(|outcome| outcome.result.is_ok());
     let left = applied.deferred.iter().map(|deferred| {
         let cause = cell_words(&format!("not finished: {}", deferred.cause));
         format!("| `!` | {} | | {cause} |\n", accounts.user(&deferred.account, &deferred.user))
     });
-    outcomes.chain(left).collect()
+    (undone.into_iter().map(row).chain(left).collect(), done.into_iter().map(row).collect())
+}
+
+pub const MESSAGES: &str = "| to | what | why not |\n|---|---|---|\n";
+
+/// Messages beside those of a change that nobody took, and events.
+pub fn unsent_rows(applied: &Applied) -> Vec<String> {
+    let messages = applied.mail.iter().filter_map(|sent| {
+        let error = sent.result.as_ref().err()?;
+        Some(format!("| {} | {} | {} |\n", cell(&sent.to), sent.kind, cell_words(&error.to_string())))
+    });
+    let events = applied.events.iter().filter(|events| events.failed > 0).map(|events| {
+        let why = events.failure.as_ref().map(ToString::to_string).unwrap_or_default();
+        format!("| {} | {} | {} |\n", cell(&events.bus), counted(events.failed, "event"), cell_words(&why))
+    });
+    messages.chain(events).collect()
 }
 
 pub const UNMANAGED: &str = "| user | keys |\n|---|---|\n";
@@ -219,7 +235,7 @@ pub fn change_row(change: &Change, before: Option<String>, accounts: &Accounts) 
         .iter()
         .map(|(step, key)| format!("{} {}", step_words(step, key.as_ref()), unbroken(day(step.not_before))))
         .collect();
-    let mut then = later.join(", ") + &unbroken_dates(&steps.condition());
+    let mut then = later.join(", ") + &unbroken_dates(&steps.condition(|key| key_words(key, true)));
     if let Some(before) = before {
         then += &format!("; {}", unbroken_dates(&before));
     }
@@ -275,7 +291,7 @@ pub fn waiting_row(waiting: &Waiting, before: Option<String>, accounts: &Account
         format!("{words} {}", unbroken(day(step.not_before)))
     });
     let mut when = until.into_iter().chain(then).collect::<Vec<_>>().join(", ");
-    when += &unbroken_dates(&steps.condition());
+    when += &unbroken_dates(&steps.condition(|key| key_words(key, true)));
     if let Some(before) = before {
         when += &format!(", {}", unbroken_dates(&before));
     }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::{
     grouped::{Accounts, UserLine, few},
     plan,
-    words::{BOLD, DIM, GREEN, RED, YELLOW, about, aligned, change_line, day, waiting_line},
+    words::{BOLD, DIM, GREEN, RED, Steps, YELLOW, about, aligned, change_line, day, later_text, waiting_line},
 };
 use crate::{
     diff::{
@@ -221,9 +221,7 @@ fn effects(comparison: &Comparison) -> Vec<UserLine<'_>> {
         UserLine::new(&change.account, &change.user, after(kind_of_change(change), &steps), line)
     });
     let waits = comparison.waits.iter().map(|CausedWait { waiting, is_new: _, before }| {
-        let then: Vec<String> =
-            waiting.then.iter().map(|step| format!("{} {}", step.verb, day(step.not_before))).collect();
-        let then = if then.is_empty() { String::new() } else { format!("; {DIM}then {}{DIM:#}", then.join(", ")) };
+        let then = later_text(&Steps::after_wait(waiting));
         let steps = before.steps(comparison.at);
         let line = with_before(waiting_line(waiting, comparison.at) + &then, &steps);
         UserLine::new(&waiting.account, &waiting.user, after(kind_of_wait(waiting), &steps), line)

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, btree_map},
-    fmt::{self, Write as _},
+    fmt,
     io::Write as _,
 };
 
@@ -101,19 +101,19 @@ pub fn made(with: Option<&str>) -> String {
 fn then_text(change: &Change) -> String {
     let following = Steps::after(change);
     let at_once: Vec<String> = following.at_once.iter().map(|(step, key)| words(step, key.as_ref())).collect();
-    let later: Vec<String> = following
-        .later
-        .iter()
-        .map(|(step, key)| format!("{} {}", words(step, key.as_ref()), day(step.not_before)))
-        .collect();
-    let mut text = String::new();
-    if !at_once.is_empty() {
-        let _ = write!(text, "; at once also {}", at_once.join(", "));
+    let at_once = if at_once.is_empty() { String::new() } else { format!("; at once also {}", at_once.join(", ")) };
+    at_once + &later_text(&following)
+}
+
+/// What comes later, with its dates, and on what they rest.
+pub fn later_text(steps: &Steps<'_>) -> String {
+    if steps.later.is_empty() {
+        return String::new();
     }
-    if !later.is_empty() {
-        let _ = write!(text, "; {DIM}then {}{}{DIM:#}", later.join(", "), following.condition());
-    }
-    text
+    let dated =
+        |(step, key): &(&Step, Option<KeyRef>)| format!("{} {}", words(step, key.as_ref()), day(step.not_before));
+    let later: Vec<String> = steps.later.iter().map(dated).collect();
+    format!("; {DIM}then {}{}{DIM:#}", later.join(", "), steps.condition(KeyRef::to_string))
 }
 
 fn words(step: &Step, key: Option<&KeyRef>) -> String {
@@ -165,12 +165,14 @@ impl<'a> Steps<'a> {
         steps
     }
 
-    /// On what the later steps rest.
-    pub fn condition(&self) -> String {
+    /// On what the later steps rest. Where several keys stop, `name` says which one it is about.
+    pub fn condition(&self, name: impl Fn(&KeyRef) -> String) -> String {
         let Some((step, _)) = self.later.iter().find(|(step, _)| step.if_unused) else { return String::new() };
+        let is_other = |(other, _): &(&Step, _)| other.verb == Verb::Deactivate && other.key != step.key;
+        let key = if self.later.iter().any(is_other) { name(&step.key) } else { "it".to_owned() };
         match step.latest.filter(|_| step.verb == Verb::Deactivate) {
-            Some(latest) => format!(" (once nothing uses it; deactivated by {} at the latest)", day(latest)),
-            None => " (once nothing uses it)".to_owned(),
+            Some(latest) => format!(" (once nothing uses {key}; deactivated by {} at the latest)", day(latest)),
+            None => format!(" (once nothing uses {key})"),
         }
     }
 }

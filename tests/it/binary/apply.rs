@@ -125,11 +125,40 @@ fn a_failure_is_told_and_stops_nobody_else() {
     ran.shows(&["Applied: 2 created, 2 promoted, 1 notified; 1 failed.", "ses:SendEmail for gone@example.com failed"]);
     let after = folder.read("sandbox.toml");
     assert!(after.contains("to = \"ok@example.com\""), "what was done is saved: {after}");
+    // The creation is over: a key that someone makes now is nobody's remainder.
+    assert!(!after.contains("keyrota:intent\" = \"2"), "{after}");
     // With a fallback, the next run goes on where this one stopped.
     folder.write("manifests/keyrota.toml", SHARED);
     let ran = folder.run(&on_sandbox(&["apply", "--yes"])).exits(0);
     ran.shows(&["Applied: 1 notified.", "note: ses:SendEmail for gone@example.com failed"]);
     assert!(folder.read("sandbox.toml").contains("to = \"security@example.com\""));
+}
+
+/// Each way that was tried and why it failed, and what failed apart from what was done.
+#[test]
+fn no_cause_is_lost_where_nobody_takes_a_message() {
+    let refused = "refuse-mail-to = [\"one@example.com\", \"slack:keyrota/slack\", \"two@example.com\"]\n";
+    let manifest = "version = 1\n[mail]\nfrom = \"keyrota@example.com\"\ndigest = [\"one@example.com\"]\n[[rotate]]\nusers = [\"ci-0\"]\n\
+                    notify = [\"one@example.com\", \"slack:keyrota/slack\", \"two@example.com\"]\n";
+    for format in ["text", "json", "markdown"] {
+        let folder = crowd(1, 0, "");
+        std::fs::remove_dir_all(folder.path("manifests")).expect("manifests");
+        folder.write("manifests/keyrota.toml", manifest);
+        let sandbox = folder.read("sandbox.toml").replacen("[[users]]", &format!("{refused}[[users]]"), 1);
+        folder.write("sandbox.toml", &sandbox);
+        let ran = folder.run(&on_sandbox(&["apply", "--yes", "--format", format])).exits(5);
+        let page = ran.stdout;
+        for to in ["one@example.com", "slack:keyrota/slack", "two@example.com"] {
+            assert!(
+                page.contains(&format!("{to} failed")) || page.contains(&format!("{to}` failed")),
+                "{format}: {page}"
+            );
+        }
+        if format == "markdown" {
+            let parts = ["**Failed or not finished: 1**", "**Not sent: 1**", "**Done: 2**"];
+            assert!(parts.iter().all(|part| page.contains(part)), "{page}");
+        }
+    }
 }
 
 #[test]
