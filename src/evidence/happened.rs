@@ -56,6 +56,7 @@ pub(super) fn happened(chronicle: &Chronicle, now: DateTime<Utc>) -> Happened {
     }
     let run = |record: &RunRecord| {
         let (done, failed) = counted.get(record.run.as_str()).copied().unwrap_or_default();
+        let end = ends.get(record.run.as_str());
         RunRow {
             run: record.run.clone(),
             at: rfc3339(record.at),
@@ -69,7 +70,8 @@ pub(super) fn happened(chronicle: &Chronicle, now: DateTime<Utc>) -> Happened {
             accounts_unread: record.accounts_unread.clone(),
             done,
             failed,
-            cut_off: !ends.contains_key(record.run.as_str()),
+            causes: end.map(|end| end.causes.clone()).unwrap_or_default(),
+            cut_off: end.is_none(),
         }
     };
     let (mut runs, mut mail) = (Vec::new(), Vec::new());

@@ -143,11 +143,13 @@ pub fn render(evidence: &Evidence) -> String {
     );
     if let Some(happened) = &evidence.happened {
         let failed = happened.changes.iter().filter(|change| change.result != "ok").count();
+        let incomplete = happened.runs.iter().filter(|run| run.verdict != "complete" || run.cut_off).count();
         let _ = writeln!(
             text,
-            "Since {}: {}, {}, {failed} of them failed.",
+            "Since {}: {}{}, {}, {failed} of them failed.",
             day(&happened.since),
             counted(happened.runs.len(), "run"),
+            if incomplete > 0 { format!(" ({incomplete} did not do everything)") } else { String::new() },
             counted(happened.changes.len(), "change")
         );
         for unused in &happened.unused {

@@ -28,10 +28,11 @@ impl History {
     /// Of a run of that id.
     #[must_use]
     pub fn new(run: &str) -> Self {
+        let (run, at) = (run.to_owned(), DateTime::default());
         let end =
-            EndRecord { run: run.to_owned(), at: DateTime::default(), done: 0, failed: 0, deferred: 0, unreadable: 0 };
+            EndRecord { run: run.clone(), at, done: 0, failed: 0, deferred: 0, unreadable: 0, causes: Vec::new() };
         let (lines, order) = (Spool::default(), Vec::new());
-        Self { run: run.to_owned(), runs: None, end, lost: Vec::new(), lines, order }
+        Self { run, runs: None, end, lost: Vec::new(), lines, order }
     }
 
     /// Adds what an invocation did.
@@ -42,11 +43,12 @@ impl History {
         for record in records {
             match record {
                 Record::Run(run) => self.add_run(run),
-                Record::End(EndRecord { run: _, at: _, done, failed, deferred, unreadable }) => {
+                Record::End(EndRecord { run: _, at: _, done, failed, deferred, unreadable, causes }) => {
                     self.end.done += done;
                     self.end.failed += failed;
                     self.end.deferred += deferred;
                     self.end.unreadable += unreadable;
+                    self.end.causes.extend(causes);
                 }
                 other => {
                     let at = other.at();

@@ -188,6 +188,10 @@ pub struct EndRecord {
     pub deferred: usize,
     /// Of how many users something could not be read.
     pub unreadable: usize,
+    /// Why not everything was done, beside changes, which say so themselves: who could not be read, who was left and why, which
+    /// limit was exceeded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<String>,
 }
 
 fn seconds<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {

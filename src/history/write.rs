@@ -44,8 +44,22 @@ pub fn records<C: Reads>(about: &About<'_>, planned: &Planned<'_, C>, applied: O
         failed,
         deferred: done.deferred.len(),
         unreadable: verdict.unreadable.len(),
+        causes: causes(planned, &verdict, applied),
     }));
     records
+}
+
+/// Why not everything was done, beside what failed.
+fn causes<C: Reads>(planned: &Planned<'_, C>, verdict: &Verdict, applied: Option<&Applied>) -> Vec<String> {
+    let mut causes = verdict.unreadable.clone();
+    match applied {
+        Some(applied) => {
+            let left = applied.left(planned.plan.accounts.len() > 1);
+            causes.extend(left.iter().map(|(cause, users)| format!("{} not finished: {cause}", users.join(", "))));
+        }
+        None => causes.extend(planned.exceeded().iter().map(ToString::to_string)),
+    }
+    causes
 }
 
 /// As a file holds them.

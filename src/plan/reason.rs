@@ -8,7 +8,7 @@ use strum::{IntoStaticStr, VariantArray};
 use super::kms_key::KmsKeyChange;
 use crate::{
     inventory::KeyId,
-    time::{Day, Duration},
+    time::{Day, Duration, Instant},
 };
 
 /// Why a change is made.
@@ -180,7 +180,9 @@ impl fmt::Display for Reason {
                 write!(f, "{key} is {}d old, the limit is {}", age.num_days(), Duration(*max_age))
             }
             Self::ExpiresSoon { key, expires } => write!(f, "{key} reaches its maximum age on {}", Day(*expires)),
-            Self::Reissue { key, before } => write!(f, "{key} is from before {}: reissued on request", Day(*before)),
+            Self::Reissue { key, before } => {
+                write!(f, "{key} is from before {}: reissued on request", Instant(*before))
+            }
             Self::Stored => f.write_str("the new key is stored; clients get it from now on"),
             Self::NotTold => f.write_str("the owner does not know of the new key yet"),
             Self::Superseded { last_used } => write!(f, "replaced, {}", Used(*last_used)),
@@ -190,7 +192,7 @@ impl fmt::Display for Reason {
             Self::OverAge { last_used } => write!(f, "too old, replaced by hand, and {}", Used(*last_used)),
             Self::Unused { last_used } => write!(f, "{}, and not to be replaced: its owner was told", Used(*last_used)),
             Self::Leaked { before } => {
-                write!(f, "from before {}, and another key took its place: stopped on request", Day(*before))
+                write!(f, "from before {}, and another key took its place: stopped on request", Instant(*before))
             }
             Self::Retiring { why, last_used, stops } => {
                 let why = match why {

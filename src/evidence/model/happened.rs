@@ -51,6 +51,8 @@ pub struct RunRow {
     pub done: usize,
     /// Changes that were not.
     pub failed: usize,
+    /// Why not everything was done, beside changes that failed.
+    pub causes: Vec<String>,
     /// Its end is missing: what it did after its last record is not known.
     pub cut_off: bool,
 }

@@ -65,6 +65,28 @@ fn what_was_done_is_told_with_whom_the_mail_went_to() {
     assert_eq!(super::report(&folder, &["--format", "json"]).exits(0).json()["happened"], Value::Null);
 }
 
+/// A run that did not do everything says why in its history, and the report has it.
+#[test]
+fn why_a_run_did_not_do_everything_is_told() {
+    let folder = example();
+    let apply = ["apply", "--sandbox", "account.toml", "--yes", "--history", "history"];
+    folder.run(&apply).exits(0);
+    // That many keys at once are beyond `max-percent`.
+    folder.run(&[&apply[..], &["--at", "2026-12-15"]].concat()).exits(3);
+    let report = told(&folder, &[]);
+    let runs = report["happened"]["runs"].as_array().expect("runs");
+    let [complete, stopped] = &runs[..] else { panic!("{runs:#?}") };
+    assert_eq!((&complete["verdict"], &complete["causes"]), (&json!("complete"), &json!([])));
+    let causes = stopped["causes"].as_array().expect("causes");
+    let [cause] = &causes[..] else { panic!("{causes:#?}") };
+    let cause = cause.as_str().expect("words");
+    assert!(stopped["verdict"] == "limit-exceeded" && cause.contains("`max-percent` allows 30 %"), "{stopped:#}");
+    let text = super::report(&folder, &["--history", "history"]).exits(0);
+    text.shows(&["2 runs (1 did not do everything)"]);
+    let page = super::report(&folder, &["--format", "html", "--history", "history"]).exits(0).stdout;
+    assert!(page.contains("limit-exceeded: 0 done; ") && page.contains("allows 30 %"), "{cause}");
+}
+
 #[test]
 fn the_past_knows_keys_that_are_gone() {
     let folder = lived();

@@ -7,6 +7,9 @@ use crate::evidence::{
     shown::{day, minute, told_to},
 };
 
+/// Why a run did not do everything: the history has them all.
+const MOST_CAUSES: usize = 5;
+
 #[derive(Serialize)]
 pub struct HappenedView<'a> {
     since: String,
@@ -65,13 +68,18 @@ pub fn happened(happened: &Happened) -> HappenedView<'_> {
 
 fn run(row: &RunRow) -> RunView<'_> {
     let RunRow { run, at, mode, by, version, caller, commit, fingerprint, verdict, accounts_unread, .. } = row;
-    let RunRow { done, failed, cut_off, .. } = row;
+    let RunRow { done, failed, causes, cut_off, .. } = row;
     let mut result = format!("{verdict}: {done} done");
     if *failed > 0 {
         result += &format!(", {failed} failed");
     }
     if !accounts_unread.is_empty() {
         result += &format!("; not read: {}", accounts_unread.join("; "));
+    }
+    if !causes.is_empty() {
+        let more = causes.len().saturating_sub(MOST_CAUSES);
+        let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+        result += &format!("; {}{more}", causes[..causes.len().min(MOST_CAUSES)].join("; "));
     }
     if *cut_off {
         result += "; its record was cut off: what it did after that is not known";
@@ -88,7 +96,7 @@ fn run(row: &RunRow) -> RunView<'_> {
         result,
         class: if *cut_off {
             "unknown"
-        } else if *failed > 0 {
+        } else if *failed > 0 || verdict != "complete" {
             "fail"
         } else {
             ""
