@@ -17,7 +17,7 @@ use super::{
     moving::{next, placed},
     reason::Origin,
     view::{View, due_at, later},
-    waiting_on::{WaitingKind, WaitingOn},
+    waiting_on::{LeakObstacle, WaitingKind, WaitingOn},
 };
 use crate::{
     inventory::{Account, Destination, KeyId, Known, LastUse, Reminder, Secret, State},
@@ -31,6 +31,8 @@ use crate::{
 const STILL_IN_USE_AGAIN: TimeDelta = TimeDelta::hours(3 * 24 - 6);
 const BLOCKED_AGAIN: TimeDelta = TimeDelta::hours(7 * 24 - 6);
 const BLOCKED_STILL: TimeDelta = TimeDelta::hours(30 * 24 - 6);
+/// Two things about one user are told by the runs of two days.
+const NEXT_DAY: TimeDelta = TimeDelta::hours(24 - 6);
 
 /// How long before a rotation its owner is asked to make room for the new key.
 pub(super) const UPCOMING: TimeDelta = TimeDelta::days(14);
@@ -257,7 +259,32 @@ fn pending(roster: &Roster, entry: &Entry, state: &State, secret: &Secret, now: 
         };
         return (!is_told).then_some(topic);
     }
+    let reason_of = |key: &KeyId| state.key(key).and_then(|key| view.origin(key).as_str());
+    // Whatever the owner heard of after a key was deactivated, that came first.
+    let untold = |key: &KeyId| {
+        let deactivated = secret.deactivated.as_ref().filter(|deactivated| deactivated.key == *key)?;
+        secret.reminded.as_ref().is_none_or(|last| last.at < deactivated.at).then_some(deactivated.at)
+    };
     let (topic, is_told) = match next(roster, entry, state, now) {
+        Next::Wait {
+            wait: WaitingOn::LeakedKey { leaked, obstacle: LeakObstacle::OtherInHold { other } },
+            until,
+            ..
+        } => {
+            match untold(&other) {
+                // Who may have made that key hears how to take it back, before anybody is asked to delete it.
+                Some(since) => {
+                    let (since, reason) = (Some(since), reason_of(&other));
+                    (Topic { reason, since, deadline: until, ..Topic::new(Kind::Deactivated, other) }, false)
+                }
+                None => {
+                    let (is_told, began) = is_told_of_block(&leaked);
+                    let is_just_told = told(Kind::Deactivated, &other).is_some_and(|last| within(last.at, NEXT_DAY));
+                    let reason = Some(WaitingKind::LeakedKey.code());
+                    (Topic { reason, began, ..Topic::new(Kind::Blocked, leaked) }, is_told || is_just_told)
+                }
+            }
+        }
         Next::Wait { key: Some(key), wait: WaitingOn::StillInUse { last_used }, until } => {
             // The mail about the new key, or that this one goes, said when it stops: that counts as well.
             let announced = secret.announced.as_ref().filter(|announced| announced.key == key).map(|one| one.at);
@@ -273,8 +300,7 @@ fn pending(roster: &Roster, entry: &Entry, state: &State, secret: &Secret, now: 
             // A key that its owner deactivated is no news to them.
             let since = secret.deactivated.as_ref().filter(|deactivated| deactivated.key == key)?.at;
             let is_told = told(Kind::Deactivated, &key).is_some();
-            let view = View::new(roster, entry, state, now);
-            let reason = view.origin(state.key(&key)?).as_str();
+            let reason = reason_of(&key);
             (Topic { reason, since: Some(since), deadline: until, ..Topic::new(Kind::Deactivated, key) }, is_told)
         }
         Next::Wait { key: Some(key), wait, .. } if wait.is_blocked() || matches!(wait, WaitingOn::Overdue { .. }) => {

@@ -161,6 +161,32 @@ fn no_cause_is_lost_where_nobody_takes_a_message() {
     }
 }
 
+/// What a cut run left holds the place that a leaked key's successor needs: who may have made it is told how to take it back, the
+/// leaked key is named as long as it works, and a run right after tells and does nothing.
+#[test]
+fn a_leaked_key_that_has_to_wait_is_named() {
+    let case = include_str!("../../cases/plan/leak-behind-an-orphan.case");
+    let part = |name: &str| {
+        let (_, rest) = case.split_once(&format!("=== {name}\n")).expect("a part");
+        rest.split_once("=== ").expect("its end").0
+    };
+    let names = ["manifests/keyrota.toml", "manifests/t.toml"];
+    let folder = Folder::new(&names.map(|name| (name, part(name))));
+    // Before the run that deactivates it.
+    let is_later = |line: &&str| line.contains("keyrota:deactivated") || line.contains("status=");
+    let account: Vec<&str> = part("sandbox.toml").lines().filter(|line| !is_later(line)).collect();
+    folder.write("sandbox.toml", &account.join("\n"));
+    let apply = |at: &str| folder.run(&on_sandbox(&["apply", "--yes", "--at", at])).exits(0);
+    let named = "AKIAEXAMPLELEAKED001 is to be reissued and still works";
+    apply("2026-11-23T08:20:00Z").shows(&["deactivate  AKIAEXAMPLEORPHAN001  done", "deactivated           sent"]);
+    let again = apply("2026-11-23T08:21:00Z").shows(&[named, "No changes. 1 blocked."]);
+    assert!(!again.stdout.contains("sent"), "{}", again.stdout);
+    apply("2026-11-24T08:10:00Z").shows(&[named, "sent"]);
+    apply("2026-11-24T08:21:00Z").shows(&["AKIAEXAMPLEORPHAN001  done", "deactivate  AKIAEXAMPLELEAKED001  done"]);
+    let settled = apply("2026-11-24T08:22:00Z").shows(&["No changes."]);
+    assert!(!settled.stdout.contains(named), "{}", settled.stdout);
+}
+
 #[test]
 fn a_report_that_cannot_be_written_does_not_undo_what_was_done() {
     let folder = folder();
