@@ -259,32 +259,29 @@ fn pending(roster: &Roster, entry: &Entry, state: &State, secret: &Secret, now: 
         };
         return (!is_told).then_some(topic);
     }
-    let reason_of = |key: &KeyId| state.key(key).and_then(|key| view.origin(key).as_str());
-    // Whatever the owner heard of after a key was deactivated, that came first.
-    let untold = |key: &KeyId| {
-        let deactivated = secret.deactivated.as_ref().filter(|deactivated| deactivated.key == *key)?;
-        secret.reminded.as_ref().is_none_or(|last| last.at < deactivated.at).then_some(deactivated.at)
+    // That keyrota deactivated this key. One that its owner deactivated is no news to them.
+    let deactivated = |key: &KeyId, deadline| {
+        let held = state.key(key)?;
+        let (since, reason) = (Some(view.deactivated_at(held)?), view.origin(held).as_str());
+        Some(Topic { reason, since, deadline, ..Topic::new(Kind::Deactivated, key.clone()) })
     };
+    // Whatever the owner heard of after that, it came first.
+    let is_untold = |topic: &Topic| secret.reminded.as_ref().is_none_or(|last| Some(last.at) < topic.since);
     let (topic, is_told) = match next(roster, entry, state, now) {
         Next::Wait {
             wait: WaitingOn::LeakedKey { leaked, obstacle: LeakObstacle::OtherInHold { other } },
             until,
             ..
-        } => {
-            match untold(&other) {
-                // Who may have made that key hears how to take it back, before anybody is asked to delete it.
-                Some(since) => {
-                    let (since, reason) = (Some(since), reason_of(&other));
-                    (Topic { reason, since, deadline: until, ..Topic::new(Kind::Deactivated, other) }, false)
-                }
-                None => {
-                    let (is_told, began) = is_told_of_block(&leaked);
-                    let is_just_told = told(Kind::Deactivated, &other).is_some_and(|last| within(last.at, NEXT_DAY));
-                    let reason = Some(WaitingKind::LeakedKey.code());
-                    (Topic { reason, began, ..Topic::new(Kind::Blocked, leaked) }, is_told || is_just_told)
-                }
+        } => match deactivated(&other, until).filter(is_untold) {
+            // Who may have made that key hears how to take it back, before anybody is asked to delete it.
+            Some(topic) => (topic, false),
+            None => {
+                let (is_told, began) = is_told_of_block(&leaked);
+                let is_just_told = told(Kind::Deactivated, &other).is_some_and(|last| within(last.at, NEXT_DAY));
+                let reason = Some(WaitingKind::LeakedKey.code());
+                (Topic { reason, began, ..Topic::new(Kind::Blocked, leaked) }, is_told || is_just_told)
             }
-        }
+        },
         Next::Wait { key: Some(key), wait: WaitingOn::StillInUse { last_used }, until } => {
             // The mail about the new key, or that this one goes, said when it stops: that counts as well.
             let announced = secret.announced.as_ref().filter(|announced| announced.key == key).map(|one| one.at);
@@ -297,11 +294,7 @@ fn pending(roster: &Roster, entry: &Entry, state: &State, secret: &Secret, now: 
             (Topic { deadline: until, ..Topic::new(Kind::StillInUse, key) }, is_told)
         }
         Next::Wait { key: Some(key), wait: WaitingOn::InHold, until } => {
-            // A key that its owner deactivated is no news to them.
-            let since = secret.deactivated.as_ref().filter(|deactivated| deactivated.key == key)?.at;
-            let is_told = told(Kind::Deactivated, &key).is_some();
-            let reason = reason_of(&key);
-            (Topic { reason, since: Some(since), deadline: until, ..Topic::new(Kind::Deactivated, key) }, is_told)
+            (deactivated(&key, until)?, told(Kind::Deactivated, &key).is_some())
         }
         Next::Wait { key: Some(key), wait, .. } if wait.is_blocked() || matches!(wait, WaitingOn::Overdue { .. }) => {
             // That a place refuses is told when a second run has tried.

@@ -23,13 +23,19 @@ fn change(repository: &Repository, rules: &str) {
     repository.write("manifests/team.toml", &format!("version = 1\n\n{rules}"));
 }
 
-/// What comes after a delivery is planned still.
-#[test]
-fn a_place_that_is_added_averts_nothing() {
+/// A rule for `day-100`, whose rotation has begun.
+fn rotated() -> Repository {
     let repository = Repository::with_rule(&rule(r#""day-100""#, ""));
     let sandbox = repository.path().join("sandbox.toml");
     let applied = repository.keyrota(&["apply", "--yes", "--sandbox", sandbox.to_str().expect("UTF-8")]);
     assert_eq!(applied.code, Some(0), "{applied:?}");
+    repository
+}
+
+/// What comes after a delivery is planned still.
+#[test]
+fn a_place_that_is_added_averts_nothing() {
+    let repository = rotated();
     change(&repository, &rule(r#""day-100""#, "deliver = [\"ssm:/ci/{user}\", \"github:acme/payments\"]\n"));
     let ran = repository.plan(&["--base", "HEAD"]);
     assert!(ran.stdout.contains("then deactivate AKIAEXAMPLEDAY100KEY 2026-11-30"), "{}", ran.stdout);
@@ -93,12 +99,9 @@ fn a_changed_policy_shows_both_values_and_their_places() {
 /// Who waits in a rotation that another one follows: on what each date rests, and which key it is about.
 #[test]
 fn a_wait_that_goes_on_differently_says_on_what_its_dates_rest() {
-    let repository = Repository::with_rule(&rule(r#""day-100""#, ""));
-    let sandbox = repository.path().join("sandbox.toml");
-    let applied = repository.keyrota(&["apply", "--yes", "--sandbox", sandbox.to_str().expect("UTF-8")]);
-    assert_eq!(applied.code, Some(0), "{applied:?}");
+    let repository = rotated();
     let used = "id = \"AKIAEXAMPLEDAY100KEY\"\n";
-    let account = std::fs::read_to_string(&sandbox).expect("a file");
+    let account = std::fs::read_to_string(repository.path().join("sandbox.toml")).expect("a file");
     assert!(account.contains(used), "{account}");
     repository.write("sandbox.toml", &account.replace(used, &format!("{used}last-used = 2026-11-23T07:00:00Z\n")));
     change(&repository, &rule(r#""day-100""#, "max-age = \"13d\"\nhold = \"7d\"\n"));

@@ -230,12 +230,7 @@ pub fn change_row(change: &Change, before: Option<String>, accounts: &Accounts) 
     );
     let at_once = steps.at_once.iter().map(|(step, key)| format!("**{}**", step_words(step, key.as_ref())));
     let done: Vec<String> = std::iter::once(first).chain(at_once).collect();
-    let later: Vec<String> = steps
-        .later
-        .iter()
-        .map(|(step, key)| format!("{} {}", step_words(step, key.as_ref()), unbroken(day(step.not_before))))
-        .collect();
-    let mut then = later.join(", ") + &unbroken_dates(&steps.condition(|key| key_words(key, true)));
+    let mut then = later_words(&steps);
     if let Some(before) = before {
         then += &format!("; {}", unbroken_dates(&before));
     }
@@ -256,6 +251,15 @@ pub fn change_row(change: &Change, before: Option<String>, accounts: &Accounts) 
         unbroken_dates(&why),
         then.trim_start_matches("; ")
     )
+}
+
+/// What comes later, with its dates, and on what they rest.
+fn later_words(steps: &Steps<'_>) -> String {
+    let dated = |(step, key): &(&Step, Option<KeyRef>)| {
+        format!("{} {}", step_words(step, key.as_ref()), unbroken(day(step.not_before)))
+    };
+    let later: Vec<String> = steps.later.iter().map(dated).collect();
+    later.join(", ") + &unbroken_dates(&steps.condition(|key| key_words(key, true)))
 }
 
 fn step_words(step: &Step, key: Option<&KeyRef>) -> String {
@@ -285,13 +289,8 @@ pub fn waiting_row(waiting: &Waiting, before: Option<String>, accounts: &Account
     };
     let key = key.as_ref().map_or_else(String::new, |key| format!(" {}", cell(key.as_str())));
     let until = until.map(|until| format!("until {}", unbroken(text::last_day(wait, until, accounts.now))));
-    let steps = Steps::after_wait(waiting);
-    let then = steps.later.iter().map(|(step, key)| {
-        let words = step_words(step, key.as_ref());
-        format!("{words} {}", unbroken(day(step.not_before)))
-    });
+    let then = Some(later_words(&Steps::after_wait(waiting))).filter(|then| !then.is_empty());
     let mut when = until.into_iter().chain(then).collect::<Vec<_>>().join(", ");
-    when += &unbroken_dates(&steps.condition(|key| key_words(key, true)));
     if let Some(before) = before {
         when += &format!(", {}", unbroken_dates(&before));
     }
