@@ -137,11 +137,11 @@ impl SecretRecord {
 /// What has these tags is the user's if `keyrota:user` names the user, or, where nothing wrote that yet, if `Owner` does. The
 /// path may differ: IAM users move, and their ARN with them.
 pub fn is_owned(tags: &BTreeMap<String, String>, user: &str, arn: &str) -> bool {
-    let is_name = |name: &str| name.eq_ignore_ascii_case(&tag_value(user)) || name.eq_ignore_ascii_case(user);
+    let is_name = |name: &str| name.eq_ignore_ascii_case(user) || name.eq_ignore_ascii_case(&tag_value(user));
     match (tags.get(TAG_USER), tags.get(TAG_OWNER)) {
         (Some(tagged), _) => {
-            let account = |arn: &str| arn.split(':').nth(4).map(str::to_owned);
-            account(tagged) == account(arn) && tagged.rsplit('/').next().is_some_and(is_name)
+            let is_same_account = tagged.split(':').nth(4) == arn.split(':').nth(4);
+            is_same_account && tagged.rsplit('/').next().is_some_and(is_name)
         }
         (None, Some(owner)) => is_name(owner),
         (None, None) => false,
@@ -483,7 +483,12 @@ impl Secret {
                 .and_then(|text| text.split_once('/'))
                 .map(|(key, places)| (KeyId::new(key), places.to_owned())),
             delivered_at: tag(TAG_DELIVERED_AT).and_then(time),
-            held: (1..=MOST_NOTED).filter_map(|slot| Held::read(slot, tag(&format!("{TAG_PLACE}{slot}"))?)).collect(),
+            // Most have none, and there are many names to look for.
+            held: if record.tags.keys().any(|name| name.starts_with(TAG_PLACE)) {
+                (1..=MOST_NOTED).filter_map(|slot| Held::read(slot, tag(&format!("{TAG_PLACE}{slot}"))?)).collect()
+            } else {
+                vec![]
+            },
             undelivered: tag(TAG_UNDELIVERED).and_then(Undelivered::read),
             kms_key: record.kms_key.clone(),
             kms_key_note: tag(TAG_KMS_KEY).map(str::to_owned),

@@ -60,25 +60,31 @@ pub const RULES: [Rule; 21] = [
 pub(super) fn decide(roster: &Roster, entry: &Entry, state: &State, now: DateTime<Utc>) -> (&'static str, Next) {
     let view = View::new(roster, entry, state, now);
     for Rule { name, decide } in &RULES {
-        // What a place may hold is not ended before it took the key that is handed out.
-        let decided = decide(&view).map(|next| next.map(|next| delivery::kept(&view, &next).unwrap_or(next)));
-        let next = match decided {
+        let next = match decide(&view) {
             Ok(None) => continue,
-            // What ListSecrets says may be five minutes old: nothing is done, and nobody called, on its word.
-            Ok(Some(Next::Change(action, _))) if !view.is_enough_for(&action) => Next::Need(Need::Ledger),
-            // A secret that was there before may be one that others read.
-            Ok(Some(Next::Change(Action::Create { .. }, _)))
-                if view.secret.is_some_and(|secret| secret.readers == Readers::Unread) =>
-            {
-                Next::Need(Need::ResourcePolicy(state.ledger.secret.clone()))
-            }
-            Ok(Some(Next::Wait { wait, .. })) if wait.is_blocked() && !view.is_confirmed() => Next::Need(Need::Ledger),
-            Ok(Some(next)) => next,
+            // What a place may hold is not ended before it took the key that is handed out.
+            Ok(Some(next)) => confirmed(&view, delivery::kept(&view, &next).unwrap_or(next)),
             Err(need) => Next::Need(need),
         };
         return (name, next);
     }
     unreachable!("the last rule always has something to say")
+}
+
+/// What comes next, or what must be read before it is certain.
+fn confirmed(view: &View<'_>, next: Next) -> Next {
+    match next {
+        // What ListSecrets says may be five minutes old: nothing is done, and nobody called, on its word.
+        Next::Change(action, _) if !view.is_enough_for(&action) => Next::Need(Need::Ledger),
+        // A secret that was there before may be one that others read.
+        Next::Change(Action::Create { .. }, _)
+            if view.secret.is_some_and(|secret| secret.readers == Readers::Unread) =>
+        {
+            Next::Need(Need::ResourcePolicy(view.state.ledger.secret.clone()))
+        }
+        Next::Wait { wait, .. } if wait.is_blocked() && !view.is_confirmed() => Next::Need(Need::Ledger),
+        next => next,
+    }
 }
 
 /// A person must mend the place where the credential goes, or name someone to tell.
@@ -97,13 +103,15 @@ fn obstacle(view: &View<'_>) -> Result<Option<Next>, Need> {
         let key = current.map(|(current, _)| leaked.clone().unwrap_or_else(|| current.id.clone()));
         return Ok(Some(Next::Wait { key, wait: WaitingOn::SeveralSecrets { secret, others, leaked }, until: None }));
     }
-    let secret = view.state.ledger.secret.clone();
+    let secret = || view.state.ledger.secret.clone();
     let wait = match &view.state.ledger.destination {
-        Destination::Foreign => Some(WaitingOn::ForeignSecret { secret }),
-        Destination::BeingDeleted => Some(WaitingOn::SecretBeingDeleted { secret }),
-        Destination::Replica { primary } => Some(WaitingOn::ReplicaSecret { secret, primary: primary.clone() }),
+        Destination::Foreign => Some(WaitingOn::ForeignSecret { secret: secret() }),
+        Destination::BeingDeleted => Some(WaitingOn::SecretBeingDeleted { secret: secret() }),
+        Destination::Replica { primary } => {
+            Some(WaitingOn::ReplicaSecret { secret: secret(), primary: primary.clone() })
+        }
         Destination::Own(Secret { readers: Readers::Outside(to), .. }) => {
-            Some(WaitingOn::ExposedSecret { secret, to: to.clone() })
+            Some(WaitingOn::ExposedSecret { secret: secret(), to: to.clone() })
         }
         Destination::Absent | Destination::Own(_) => {
             let nobody = view.entry.recipients.is_empty() && view.roster.mail.fallback.is_empty();

@@ -19,18 +19,24 @@ if (pages.length > 0) {
   const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'];
   const browser = await chromium.launch({ executablePath, args: [...args, '--disable-component-update', '--disable-sync'] });
   const engine = readFileSync(axe, 'utf8');
+  const context = await browser.newContext();
   await Promise.all(pages.map(async (file) => {
-    for (const { way, colorScheme, width, media } of WAYS) {
-      const told = (what) => problems.push(`${file} (${way}): ${what}`);
-      const context = await browser.newContext({ colorScheme, viewport: { width, height: 900 } });
-      const page = await context.newPage();
-      page.on('console', (message) => told(`the console says: ${message.text()}`));
-      page.on('pageerror', (error) => told(`${error}`));
-      page.on('request', (request) => {
-        if (!request.url().startsWith('file:')) told(`it asks for ${request.url()}`);
-      });
+    // One document, met in all ways: whoever turns a phone or prints a page does not load it again.
+    const page = await context.newPage();
+    let way = 'loading';
+    const told = (what) => problems.push(`${file} (${way}): ${what}`);
+    page.on('console', (message) => told(`the console says: ${message.text()}`));
+    page.on('pageerror', (error) => told(`${error}`));
+    page.on('request', (request) => {
+      if (!request.url().startsWith('file:')) told(`it asks for ${request.url()}`);
+    });
+    await page.goto(`file://${file}`);
+    // The engine is evaluated by the driver, past the page's policy.
+    await page.evaluate(engine);
+    for (const { way: now, colorScheme, width, media } of WAYS) {
+      way = now;
+      await page.setViewportSize({ width, height: 900 });
       await page.emulateMedia({ media, colorScheme });
-      await page.goto(`file://${file}`);
       const seen = await page.evaluate(() => ({
         wide: document.documentElement.scrollWidth,
         room: window.innerWidth,
@@ -47,15 +53,13 @@ if (pages.length > 0) {
       if (media === 'print') {
         for (const format of ['A4', 'Letter']) await page.pdf({ format });
       } else {
-        // The engine is evaluated by the driver, past the page's policy.
-        await page.evaluate(engine);
         // What is right of a page is most of what it finds, and is not handed over.
         const only = { resultTypes: ['violations'] };
         const violations = await page.evaluate(async (only) => (await window.axe.run(document, only)).violations, only);
         violations.forEach(({ id, help, nodes }) => told(`${id}: ${help}: ${nodes[0].html.slice(0, 200)}`));
       }
-      await context.close();
     }
+    await page.close();
   }));
   await browser.close();
 }

@@ -110,11 +110,15 @@ pub(super) fn label(label: &str) -> Result<(), String> {
     })
 }
 
-/// At most 50, those of AWS itself (`aws:…`) not counted; keys of 1 to 128 and values of up to 256 characters of
-/// `[\p{L}\p{Z}\p{N}_.:/=+\-@]`.
-pub(super) fn tags(tags: &BTreeMap<String, String>) -> Result<(), String> {
+/// At most 50, those of AWS itself (`aws:…`) not counted.
+pub(super) fn tag_count(tags: &BTreeMap<String, String>) -> Result<(), String> {
     let count = tags.keys().filter(|key| !is_reserved(key)).count();
-    require(count <= 50, || format!("{count} tags are too many: 50 are allowed"))?;
+    require(count <= 50, || format!("{count} tags are too many: 50 are allowed"))
+}
+
+/// As many as there may be; keys of 1 to 128 and values of up to 256 characters of `[\p{L}\p{Z}\p{N}_.:/=+\-@]`.
+pub(super) fn tags(tags: &BTreeMap<String, String>) -> Result<(), String> {
+    tag_count(tags)?;
     for (key, value) in tags {
         let sized = (1..=128).contains(&key.chars().count()) && value.chars().count() <= 256;
         require(sized, || {

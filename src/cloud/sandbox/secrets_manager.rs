@@ -74,7 +74,7 @@ pub(super) fn tag_secret(world: &mut Located, name: &str, tags: &BTreeMap<String
     let secret = call.find(world)?;
     let mut merged = secret.tags.clone();
     merged.extend(tags.clone());
-    rules::tags(&merged).map_err(|problem| call.invalid(&problem))?;
+    rules::tag_count(&merged).map_err(|problem| call.invalid(&problem))?;
     secret.tags = merged;
     Ok(())
 }

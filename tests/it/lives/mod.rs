@@ -12,9 +12,11 @@ mod seen;
 mod states;
 
 use std::{
+    borrow::Cow,
     cell::{Cell, RefCell},
     collections::{BTreeMap, HashMap, HashSet},
     hash::{Hash, Hasher},
+    mem,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -44,7 +46,7 @@ use secrecy::ExposeSecret;
 use sha2::{Digest as _, Sha256};
 
 use self::{invariants::*, rehearsal::*, seen::*, states::*};
-use crate::faulty::{Attempt, Faulty, Mode};
+use crate::faulty::{Attempt, Changed, Faulty, Mode};
 
 const USER: &str = "ci-deployer";
 const SECRET: &str = "/aws/iam/credentials/ci-deployer";
@@ -191,7 +193,7 @@ fn explore_from(roster: &Roster, seed: Node, first: After, seen: &Seen) {
         if !seen.take(named) || seen.known(named).is_some_and(|known| known.is_calm) {
             continue;
         }
-        let first = first.unwrap_or_else(|| run(roster, &node.0, node.1, None));
+        let first = first.unwrap_or_else(|| remembered(roster, &node));
         let Known { end, is_calm } = live(roster, &node, Some(&first), seen, &mut queue);
         // Without a change there is no call that could do harm. A third creation that is cut short is the second one at
         // another date.
@@ -223,7 +225,7 @@ fn explore_from(roster: &Roster, seed: Node, first: After, seen: &Seen) {
 /// Queues the states on the way of clients that go on using every key that works.
 fn live(roster: &Roster, node: &Node, mut first: Option<&After>, seen: &Seen, queue: &mut Vec<Node>) -> Known {
     let mut path = Vec::new();
-    let mut here = node.clone();
+    let mut here = Cow::Borrowed(node);
     let begin = name(&here);
     let mut named = begin;
     let end = loop {
@@ -260,7 +262,7 @@ fn live(roster: &Roster, node: &Node, mut first: Option<&After>, seen: &Seen, qu
         // A run right after it sees everything anew, and does nothing. Where nothing was to be done, that was this run; and where
         // another life came to the same, its run was.
         let again;
-        let last = if after.writes == 0 && left == here {
+        let last = if after.writes == 0 && left == *here {
             after
         } else {
             let named = name(&left);
@@ -292,7 +294,7 @@ fn live(roster: &Roster, node: &Node, mut first: Option<&After>, seen: &Seen, qu
                 Some(until) => {
                     assert!(until > now, "waits for the past\n{waiting:#?}");
                     queue.push((used(&world, until), until));
-                    here = (world, until);
+                    here = Cow::Owned((world, until));
                     named = name(&here);
                 }
                 None if matches!(waiting.wait, WaitingOn::UnusedSecret { .. }) => {

@@ -66,11 +66,26 @@ fn delivers(roster: &Roster) -> bool {
 
 /// Observes, plans and applies, as the command does.
 pub fn run(roster: &Roster, world: &World, now: DateTime<Utc>, fault: Option<(usize, Mode)>) -> After {
-    let sandbox = simulate(world, now);
+    watched(roster, world, now, fault, None)
+}
+
+/// [`run`] without a fault, which remembers the account after each of its calls.
+pub fn remembered(roster: &Roster, (world, now): &Node) -> After {
     let worlds: RefCell<BTreeMap<usize, World>> = RefCell::default();
     let keep = |call, after: &World| drop(worlds.borrow_mut().insert(call, World { mail: vec![], ..after.clone() }));
-    let faulty = Faulty { delivers: delivers(roster), ..Faulty::new(&sandbox, fault, watch_of(roster)) };
-    let faulty = if fault.is_none() { Faulty { changed: Some(&keep), ..faulty } } else { faulty };
+    let after = watched(roster, world, *now, None, Some(&keep));
+    After { worlds: worlds.take(), ..after }
+}
+
+fn watched(
+    roster: &Roster,
+    world: &World,
+    now: DateTime<Utc>,
+    fault: Option<(usize, Mode)>,
+    changed: Option<Changed<'_>>,
+) -> After {
+    let sandbox = simulate(world, now);
+    let faulty = Faulty { delivers: delivers(roster), changed, ..Faulty::new(&sandbox, fault, watch_of(roster)) };
     let reads = Cell::new(0);
     // A future that is not ready when it is first polled is one that was cut off.
     let ended = async {
@@ -87,8 +102,7 @@ pub fn run(roster: &Roster, world: &World, now: DateTime<Utc>, fault: Option<(us
     let (calls, writes) = (faulty.calls.take(), faulty.writes.get());
     let after = left(&sandbox);
     assert_alive(roster, world, &after);
-    let worlds = worlds.take();
-    After { world: after, calls, writes, reads: reads.get(), planned: ended.flatten(), worlds }
+    After { world: after, calls, writes, reads: reads.get(), planned: ended.flatten(), worlds: BTreeMap::new() }
 }
 
 /// What a run that tends reads.
@@ -118,7 +132,7 @@ fn simulate(world: &World, now: DateTime<Utc>) -> Sandbox {
     sandbox
 }
 
-/// The account without the mail that went out: no run looks at it.
+/// Takes the account, without the mail that went out: no run looks at it.
 fn left(sandbox: &Sandbox) -> World {
-    World { mail: vec![], ..sandbox.snapshot() }
+    World { mail: vec![], ..sandbox.change(mem::take) }
 }

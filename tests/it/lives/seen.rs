@@ -74,7 +74,7 @@ impl Twins {
 
     /// Explores the seed, after its first run, unless its twin is enough. Some are lived all the same, to see that they end alike.
     pub fn explore(&self, roster: &Roster, seed: Node, seen: &Seen) {
-        let first = run(roster, &seed.0, seed.1, None);
+        let first = remembered(roster, &seed);
         let named = name(&seed);
         let twin = self.of(&seed, named, &first);
         if twin.is_some() && !self.found.fetch_add(1, Ordering::Relaxed).is_multiple_of(TWIN_SAMPLE) {
