@@ -16,7 +16,7 @@ use super::{
     diagnostic::{Diagnostic, quote},
     source::Sourced,
     spanned::Spanned,
-    upcoming::{Upcoming, upcoming},
+    upcoming,
     values::Invalid,
 };
 
@@ -130,17 +130,17 @@ pub struct Runs {
     tend: Series,
 }
 
-/// The runs of one expression, the next ones computed: there may be many users to tell.
+/// The runs of one expression.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Series {
     expression: String,
-    upcoming: Upcoming,
 }
 
 impl Runs {
-    /// The runs of a schedule from `now` on.
-    pub fn new(schedule: &Schedule, now: DateTime<Utc>) -> Self {
-        Self { enforce: Series::new(schedule.enforce(), now), tend: Series::new(schedule.tend(), now) }
+    /// The runs of a schedule.
+    pub fn new(schedule: &Schedule) -> Self {
+        let series = |expression: &str| Series { expression: expression.to_owned() };
+        Self { enforce: series(schedule.enforce()), tend: series(schedule.tend()) }
     }
 
     /// The run that starts a rotation which is due then.
@@ -207,20 +207,12 @@ impl Runs {
 }
 
 impl Series {
-    fn new(expression: &str, now: DateTime<Utc>) -> Self {
-        Self { expression: expression.to_owned(), upcoming: upcoming(expression, parsed, now) }
-    }
-
     /// The first run after `now` for which something is due: within the hour counts, or within a 24th of a shorter time.
     /// `None` if the schedule does not tell.
     fn acting(&self, due: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let slack = TimeDelta::hours(1).min((due - now).max(TimeDelta::zero()) / 24);
         let from = (due - slack).max(now + TimeDelta::seconds(1));
-        let known = self.upcoming.partition_point(|run| *run < from);
-        match self.upcoming.get(known) {
-            Some(run) => Some(*run),
-            None => next_after(&self.expression, from - TimeDelta::seconds(1)),
-        }
+        upcoming::next(&self.expression, parsed, from)
     }
 }
 

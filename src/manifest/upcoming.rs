@@ -1,77 +1,72 @@
-//! The next runs of a schedule, computed once: every account of a run asks for the same, and a forecast for one day after the other.
+//! When the runs of a schedule come, computed once and so far as somebody asks: every account of a run asks for the same, and a forecast
+//! for one day after the other.
 
-use std::{cell::RefCell, collections::VecDeque, sync::Arc};
+use std::{cell::RefCell, collections::VecDeque};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use croner::Cron;
 
-/// When runs come, in order.
-pub(super) type Upcoming = Arc<[DateTime<Utc>]>;
-
 /// What an expression says, if it tells when runs come.
 type Parse = fn(&str) -> Option<Cron>;
 
-/// How many runs are computed ahead.
-const MOST: usize = 1000;
-
-/// Of how many expressions and instants they are kept.
+/// Of how many expressions the runs are kept.
 const MOST_KEPT: usize = 16;
 
-/// The runs of an expression from `now` on, so far as they are computed ahead.
-pub(super) fn upcoming(expression: &str, parse: Parse, now: DateTime<Utc>) -> Upcoming {
+/// How many runs of an expression are kept.
+const MOST: usize = 1000;
+
+/// How many runs are computed to come to an instant; one that is farther away is looked for by itself.
+const MOST_ON_THE_WAY: usize = 100;
+
+/// The first run of an expression that is not before an instant. `None` if there is none, or the expression does not tell.
+pub(super) fn next(expression: &str, parse: Parse, from: DateTime<Utc>) -> Option<DateTime<Utc>> {
     thread_local! {
         static COMPUTED: RefCell<VecDeque<Computed>> = RefCell::default();
     }
     COMPUTED.with_borrow_mut(|computed| {
-        let earlier = |one: &&Computed| one.expression == expression && one.now <= now;
-        let known = computed.iter().filter(earlier).max_by_key(|one| one.now);
-        if let Some(same) = known.filter(|known| known.now == now) {
-            return Arc::clone(&same.upcoming);
+        match computed.iter().position(|one| one.expression == expression) {
+            Some(known) => computed.swap(0, known),
+            None => {
+                computed.truncate(MOST_KEPT - 1);
+                computed.push_front(Computed::new(expression, parse, from));
+            }
         }
-        let new = match known {
-            Some(known) => known.later(now),
-            None => Computed::new(expression, parse, now),
-        };
-        let upcoming = Arc::clone(&new.upcoming);
-        computed.truncate(MOST_KEPT - 1);
-        computed.push_front(new);
-        upcoming
+        computed[0].next(from)
     })
 }
 
-/// The runs of an expression from an instant on.
+/// The runs of an expression, without a gap.
 struct Computed {
     expression: String,
-    cron: Option<Arc<Cron>>,
-    now: DateTime<Utc>,
-    upcoming: Upcoming,
+    cron: Option<Cron>,
+    /// From when on they are known.
+    since: DateTime<Utc>,
+    runs: Vec<DateTime<Utc>>,
 }
 
 impl Computed {
-    fn new(expression: &str, parse: Parse, now: DateTime<Utc>) -> Self {
-        let nothing = Self {
-            expression: expression.to_owned(),
-            cron: parse(expression).map(Arc::new),
-            now,
-            upcoming: Upcoming::default(),
-        };
-        nothing.later(now)
+    fn new(expression: &str, parse: Parse, since: DateTime<Utc>) -> Self {
+        Self { expression: expression.to_owned(), cron: parse(expression), since, runs: vec![] }
     }
 
-    /// The same from a later instant on: of the runs that are known only those are computed that come after them.
-    fn later(&self, now: DateTime<Utc>) -> Self {
-        let (before, horizon) = (now - TimeDelta::seconds(1), now + TimeDelta::days(400));
-        let passed = self.upcoming.partition_point(|run| *run <= before);
-        let mut upcoming = self.upcoming[passed..].to_vec();
-        let mut at = upcoming.last().copied().unwrap_or(before);
-        while let Some(next) = self.cron.as_ref().and_then(|cron| cron.find_next_occurrence(&at, false).ok()) {
-            if upcoming.len() >= MOST || next > horizon {
-                break;
-            }
-            upcoming.push(next);
-            at = next;
+    fn next(&mut self, from: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        if from < self.since || self.runs.len() >= MOST {
+            (self.since, self.runs) = (from, vec![]);
         }
-        Self { expression: self.expression.clone(), cron: self.cron.clone(), now, upcoming: upcoming.into() }
+        for _ in 0..MOST_ON_THE_WAY {
+            match self.runs.last() {
+                Some(last) if *last >= from => break,
+                Some(last) => self.runs.push(self.at_or_after(*last + TimeDelta::seconds(1))?),
+                None => self.runs.push(self.at_or_after(self.since)?),
+            }
+        }
+        let passed = self.runs.partition_point(|run| *run < from);
+        self.runs.get(passed).copied().or_else(|| self.at_or_after(from))
+    }
+
+    fn at_or_after(&self, from: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        // Runs come at full seconds.
+        self.cron.as_ref()?.find_next_occurrence(&(from - TimeDelta::nanoseconds(1)), false).ok()
     }
 }
 
@@ -85,17 +80,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_computed_from_earlier_runs_is_what_is_computed_anew() {
+    fn whatever_was_asked_before_the_answer_is_that_of_the_expression() {
         let start: DateTime<Utc> = "2026-11-23T08:00:00Z".parse().expect("a time");
         for expression in ["0 8 * * *", "0 8 1 * *", "*/15 * * * *", "0 8 29 2 *", "never"] {
-            let first = Computed::new(expression, parsed, start);
-            for seconds in [1, 3600, 86_400, 86_401, 40 * 86_400, 399 * 86_400, 2000 * 86_400] {
-                let now = start + TimeDelta::seconds(seconds);
-                let anew = Computed::new(expression, parsed, now).upcoming;
-                assert_eq!(first.later(now).upcoming, anew, "{expression}, {seconds} s later");
-                assert_eq!(upcoming(expression, parsed, now), anew, "{expression}, {seconds} s later");
-                // What is kept of a later instant says nothing of an earlier one.
-                assert_eq!(upcoming(expression, parsed, start), first.upcoming, "{expression}");
+            // Near and far, there and back, by the second and between two.
+            let days = (0..1500).map(|number| i64::from(number * 7919 % 1009) - 300);
+            for (day, odd) in days.zip([0, 1, -1, 43_200_000, 250, 86_399_999].into_iter().cycle()) {
+                let from = start + TimeDelta::days(day) + TimeDelta::milliseconds(odd);
+                let answer = next(expression, parsed, from);
+                let all = parsed(expression)
+                    .map(|cron| cron.iter_from(from - TimeDelta::days(1), croner::Direction::Forward));
+                let anew = all.and_then(|mut all| all.find(|run| *run >= from));
+                assert_eq!(answer, anew, "{expression}, from {from}");
             }
         }
     }

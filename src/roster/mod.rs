@@ -127,7 +127,7 @@ pub fn resolve(
     // What `[defaults]` says is said once.
     let mut said = HashSet::new();
     warnings.extend(at_home.into_iter().filter(|one| said.insert((one.file().to_owned(), one.line(), one.column()))));
-    let runs = Runs::new(&manifest.schedule, now);
+    let runs = Runs::new(&manifest.schedule);
     let (mail, pace) = (manifest.mail.clone(), manifest.pace.max_rotations());
     let defaults = Arc::clone(&manifest.defaults);
     let roster = Roster { account: account.clone(), entries, unmanaged, defaults, mail, runs, pace };

@@ -208,7 +208,7 @@ pub fn roster(policy: Policy) -> Roster {
     };
     let (from, templates) = (Some("security@example.com".to_owned()), crate::support::templates::bare());
     let mail = Mail { from, templates, ..Mail::default() };
-    let runs = Runs::new(&Schedule::default(), t0());
+    let runs = Runs::new(&Schedule::default());
     let (unmanaged, defaults) = (vec![], Arc::new(Policy::built_in()));
     Roster { account: account(), entries: vec![entry], unmanaged, defaults, mail, runs, pace: None }
 }
