@@ -4,7 +4,7 @@ owner           = "security"
 tags            = { cost-center = "4711" }
 region          = "eu-west-1"
 mail_identity   = "domain"
-package         = "../../../target/packages/aarch64-unknown-linux-gnu/keyrota.zip"
+package         = "../../../package/keyrota.zip"
 alarm_emails    = ["security@example.com"]
 test_recipients = ["payments-oncall@example.com"]
 
