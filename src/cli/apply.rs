@@ -51,8 +51,9 @@ pub async fn run<C: Values>(context: &Context<'_, C>, args: &ApplyArgs) -> Resul
         Format::Json | Format::Markdown => output.talk(&context.masked(text::plan(plan))),
         _ => output.data(&(context.as_of() + &context.masked(text::plan(plan)))),
     }
-    if !context.is_within_limits(plan) {
-        let refused = Report { plan, revision: revision.as_deref(), since: None, applied: None };
+    let exceeded = context.exceeded(plan);
+    if !exceeded.is_empty() {
+        let refused = Report { plan, revision: revision.as_deref(), since: None, applied: None, stopped: &exceeded };
         match output.format {
             Format::Json => output.data(&json::render(&refused)),
             Format::Markdown => output.data(&markdown::render(&refused, common.mask)),
@@ -109,7 +110,7 @@ pub async fn run<C: Values>(context: &Context<'_, C>, args: &ApplyArgs) -> Resul
     if let Some(place) = &args.history {
         history::write(place, &planned, Some(&applied), revision.as_deref(), clock(), output).await;
     }
-    let report = Report { plan, revision: revision.as_deref(), since: None, applied: Some(&applied) };
+    let report = Report { plan, revision: revision.as_deref(), since: None, applied: Some(&applied), stopped: &[] };
     match output.format {
         Format::Json => output.data(&json::render(&report)),
         Format::Markdown => output.data(&markdown::render(&report, common.mask)),

@@ -24,7 +24,8 @@ Exit codes:
   2   changes pending (plan --detailed-exitcode only)
   3   a limit was exceeded, nothing changed
   4   the plan is not the approved one, nothing changed
-  5   some changes failed or were not finished, or a user could not be read; run it again
+  5   some changes failed or were not finished, or a user or an account could not be
+      read; run it again
   64  usage
   130 interrupted before anything was changed, or a second time")]
 pub struct Cli {

@@ -21,7 +21,7 @@ pub async fn run<C: Reads>(context: &Context<'_, C>, args: &ApplyArgs) -> Result
         return refused(refusal.to_string());
     }
     let planned = context.plan(Mode::Enforce, Depth::Plan, Unmanaged::Names).await?;
-    if !context.is_within_limits(&planned.plan) {
+    if !context.exceeded(&planned.plan).is_empty() {
         return Ok(Exit::Limit);
     }
     match approval.covers(&planned.plan) {

@@ -15,7 +15,7 @@ use keyrota::{
     inventory::UnreadAccount,
     manifest::Manifest,
     observe::{Depth, Progress, Unmanaged},
-    plan::{Plan, Viewpoint, Waiting, WaitingOn, exceeded},
+    plan::{Exceeded, Plan, Viewpoint, Waiting, WaitingOn, exceeded},
     report::{Report, alike::Alike, json, markdown, masked, outputs::outputs, unread::causes},
     run::{Missing, Mode, Planned, Run},
     untrusted::printable,
@@ -88,13 +88,13 @@ impl<'a, C> Context<'a, C> {
     }
 
     /// Says which limits the plan exceeds, if any.
-    pub fn is_within_limits(&self, plan: &Plan) -> bool {
+    pub fn exceeded(&self, plan: &Plan) -> Vec<Exceeded> {
         let exceeded = exceeded(plan, &self.manifest.limits);
         exceeded.iter().for_each(|exceeded| self.output.error(exceeded));
         if !exceeded.is_empty() {
             self.output.hint("nothing was changed; look at who is in the plan before raising `[limits]`");
         }
-        exceeded.is_empty()
+        exceeded
     }
 }
 

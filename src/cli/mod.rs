@@ -33,6 +33,7 @@ mod status;
 use std::process::ExitCode;
 
 use clap::FromArgMatches;
+use keyrota::counted::any_of;
 
 use self::{
     args::{Cli, Command, MailCommand},
@@ -115,10 +116,10 @@ async fn interrupted(output: &Output) {
 /// Refuses a format that the command has not.
 fn check_format(command: &str, format: args::Format) -> Result<(), String> {
     let formats = offered::formats(command);
-    let known: Vec<&str> = formats.iter().filter(|one| **one != args::Format::Github).map(|one| one.as_str()).collect();
+    let known: Vec<String> = formats.iter().map(|one| one.as_str().to_owned()).collect();
     match formats.contains(&format) {
         true => Ok(()),
-        false => Err(format!("`{command}` has no format `{}`; it has {}", format.as_str(), known.join(" and "))),
+        false => Err(format!("`{command}` has no format `{}`: choose {}", format.as_str(), any_of(&known))),
     }
 }
 

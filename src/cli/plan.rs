@@ -32,7 +32,10 @@ pub async fn run<C: Reads>(
     let plan = match base {
         None => {
             let plan = context.plan_users(&args.users, Mode::Enforce, Depth::Plan, Unmanaged::Ages).await?.plan;
-            show(context, &Report { plan: &plan, revision: revision.as_deref(), since: None, applied: None })?;
+            show(
+                context,
+                &Report { plan: &plan, revision: revision.as_deref(), since: None, applied: None, stopped: &[] },
+            )?;
             plan
         }
         Some((base, accounts)) => {
@@ -43,11 +46,11 @@ pub async fn run<C: Reads>(
             let BaseManifests { revision: name, commit, manifest: _ } = &base;
             let notes = &accounts.notes;
             let since = Some(Since { revision: name, commit, comparison: &comparison, notes });
-            show(context, &Report { plan: &plan, revision: revision.as_deref(), since, applied: None })?;
+            show(context, &Report { plan: &plan, revision: revision.as_deref(), since, applied: None, stopped: &[] })?;
             plan
         }
     };
-    if !context.is_within_limits(&plan) {
+    if !context.exceeded(&plan).is_empty() {
         return Ok(Exit::Limit);
     }
     if Verdict::of(&plan, None).has_failures() {

@@ -1,6 +1,6 @@
 //! What editors and shells want to know.
 
-use std::path::Path;
+use std::{fs, path::Path};
 
 use keyrota::{events, evidence, history, manifest, report::json};
 
@@ -21,7 +21,8 @@ pub fn schema(of: Document, output: &Output) -> Exit {
 
 /// `keyrota man DIR`: a page for the command, and one for each of its commands.
 pub fn man(into: &Path, output: &Output) -> Result<Exit, CommandError> {
-    clap_mangen::generate_to(offered::command().name("keyrota"), into)
+    fs::create_dir_all(into)
+        .and_then(|()| clap_mangen::generate_to(offered::command().name("keyrota"), into))
         .map_err(|error| CommandError::new(format!("{}: {error}", into.display())))?;
     output.data(&format!("{}: the man pages of keyrota\n", into.display()));
     Ok(Exit::Done)

@@ -5,6 +5,8 @@ use std::{
     fmt::Write as _,
 };
 
+use chrono::{DateTime, Utc};
+
 use super::{
     address::Place,
     remark::{Remark, RemarkKind, remarks},
@@ -68,7 +70,7 @@ pub struct Undecided {
 ///
 /// # Errors
 /// `by` splits nobody.
-pub fn draft(account: &Account, world: &World, by: Option<By>) -> Result<Draft, String> {
+pub fn draft(account: &Account, world: &World, by: Option<By>, now: DateTime<Utc>) -> Result<Draft, String> {
     let mut users: Vec<&IamUser> = world.users.iter().collect();
     users.sort_by(|a, b| a.name.cmp(&b.name));
     let apart = apart(&users);
@@ -78,7 +80,7 @@ pub fn draft(account: &Account, world: &World, by: Option<By>) -> Result<Draft, 
     let (by, teams) = teams(&active, by)?;
     let versions = world.secrets.iter().flat_map(|secret| &secret.versions);
     let stored: HashSet<KeyId> = versions.filter_map(|version| KeyId::of_version(&version.id)).collect();
-    let mut all_remarks: Vec<Remark> = active.iter().flat_map(|user| remarks(user, &places, &stored)).collect();
+    let mut all_remarks: Vec<Remark> = active.iter().flat_map(|user| remarks(user, &places, &stored, now)).collect();
     all_remarks.extend(active.iter().filter_map(|user| {
         let secret = apart.get(user.name.as_str())?;
         let text = format!("its secret is called {secret}, for another user's has the name that it would have");

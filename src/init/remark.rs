@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use super::address::{Place, elsewhere};
 use crate::{
     cloud::sandbox::IamUser,
@@ -72,9 +74,12 @@ pub struct Remark {
     pub text: String,
 }
 
+/// A key younger than this may be on its way to whoever will use it.
+const YOUNG: TimeDelta = TimeDelta::days(8);
+
 /// Everything that stands out of a user, in the order of [`RemarkKind`]. `places` is where addresses are.
 /// Keys that are `stored` were issued by keyrota: what becomes of them, and of those beside them, is under way.
-pub(super) fn remarks(user: &IamUser, places: &[Place], stored: &HashSet<KeyId>) -> Vec<Remark> {
+pub(super) fn remarks(user: &IamUser, places: &[Place], stored: &HashSet<KeyId>, now: DateTime<Utc>) -> Vec<Remark> {
     let is_begun = user.keys.iter().any(|key| stored.contains(&key.id));
     let of = |kind: RemarkKind, text: String| Remark { kind, user: user.name.clone(), text };
     let active: Vec<&Key> = user.keys.iter().filter(|key| key.is_active()).collect();
@@ -108,7 +113,8 @@ pub(super) fn remarks(user: &IamUser, places: &[Place], stored: &HashSet<KeyId>)
         let text = format!("sends mail by SES's SMTP, {sign} says: its password derives from the key (`smtp = true`)");
         remarks.push(of(RemarkKind::Smtp, text));
     }
-    for key in active.iter().filter(|key| key.last_use == LastUse::Never) {
+    let is_idle = |key: &&&Key| key.last_use == LastUse::Never && now - key.created >= YOUNG;
+    for key in active.iter().filter(is_idle) {
         let text = format!("{} was never used: delete it, or set `unused = \"45d\"` for this user", named(key));
         remarks.push(of(RemarkKind::NeverUsed, text));
     }

@@ -371,8 +371,12 @@ fn reissue_before_date(context: &mut Context, at: &Spanned<Instant>) -> Option<D
     if date > context.now {
         let message = "`reissue-before` is in the future";
         let label = context.label(&at.span, "ignored until then");
-        let help = "keys created before this date are replaced at once; write today's date or an earlier one";
-        context.diagnostics.push(Diagnostic::warning(Code::ReissueInFuture, message, label).help(help));
+        let help = format!(
+            "keys created before it are replaced at once; write today's date or an earlier one, or for keys of today an \
+             instant such as `{}`",
+            time::rfc3339(context.now)
+        );
+        context.diagnostics.push(Diagnostic::warning(Code::ReissueInFuture, message, label).help(&help));
     }
     Some(date)
 }

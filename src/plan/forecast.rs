@@ -108,14 +108,16 @@ struct Walk<'a> {
     at: DateTime<Utc>,
     /// How much later than [`Self::at`] it is for keys that were used lately.
     delay: TimeDelta,
-    /// How much later still it is at the latest, if somebody goes on using the old key.
-    slack: Option<TimeDelta>,
+    /// The run that takes a step at the latest, if somebody goes on using the old key.
+    latest: Option<DateTime<Utc>>,
     /// Whether a step rests on nobody using the old key: then no later one is certain either.
     is_assumed: bool,
     waited: bool,
     /// When the step before was due, and the scheduled run that took it.
     due: DateTime<Utc>,
     run: DateTime<Utc>,
+    /// How much later than it was due the rotation began: so much later is the rest of it.
+    shift: TimeDelta,
     /// Keys of which it is not known that they are unused.
     doubtful: Vec<KeyId>,
     /// Those that count as unused from here on.
@@ -136,11 +138,12 @@ impl<'a> Walk<'a> {
             state: state.clone(),
             at: outset.now,
             delay: TimeDelta::zero(),
-            slack: None,
+            latest: None,
             is_assumed: false,
             waited: false,
             due: outset.now,
             run: outset.now,
+            shift: TimeDelta::zero(),
             doubtful: state.keys.iter().filter(|key| used(&key.last_use)).map(|key| key.id.clone()).collect(),
             resting: Vec::new(),
             born: 0,
@@ -215,27 +218,24 @@ impl<'a> Walk<'a> {
             self.born += 1;
         }
         let due = self.at + self.delay;
-        if due > self.due {
-            // What comes after a step comes that much after the run that took it.
-            let (roster, next) = (self.outset.roster, self.run + (due - self.due));
-            let runs = &roster.runs;
-            self.run = match action.starts_rotation() {
-                true => runs.starting(next, self.run),
-                false => runs.carrying_on(next, self.run),
-            };
-            self.due = due;
+        let after = (due - self.due).max(TimeDelta::zero());
+        let run_after = |run| self.run_after(run, after, action.starts_rotation());
+        (self.run, self.latest) = (run_after(self.run), self.latest.map(run_after));
+        self.due = self.due.max(due);
+        if action.starts_rotation() {
+            self.shift = (self.run - due).max(TimeDelta::zero());
         }
         if let (Verb::Deactivate, true, Some(key)) = (verb, self.waited, action.key())
             && self.doubtful.contains(key)
         {
             self.is_assumed = true;
-            self.slack = self.latest(key).map(|latest| (latest - due).max(TimeDelta::zero()));
+            let slack = self.at_the_latest(key).map(|at| (at - due).max(TimeDelta::zero()));
+            self.latest = slack.map(|slack| match slack.is_zero() {
+                true => self.run,
+                false => self.outset.roster.runs.carrying_on(due + self.shift + slack, self.run),
+            });
         }
         let not_before = if self.waited { self.run } else { self.outset.now };
-        let latest = self.slack.filter(|_| self.is_assumed).map(|slack| match slack.is_zero() {
-            true => not_before,
-            false => self.outset.roster.runs.carrying_on(due + slack, not_before),
-        });
         self.steps.push(Step {
             verb,
             key,
@@ -244,14 +244,26 @@ impl<'a> Walk<'a> {
             offset: self.at - self.outset.now,
             same_run: !self.waited,
             if_unused: self.is_assumed,
-            latest,
+            latest: self.latest,
             starts_rotation: action.starts_rotation(),
         });
         self.state = simulate(action, &self.state, self.at, &id);
     }
 
+    /// The scheduled run that takes a step, so long after the one that took the step before. The run that ends something may be one
+    /// that begins nothing.
+    fn run_after(&self, run: DateTime<Utc>, after: TimeDelta, starts_rotation: bool) -> DateTime<Utc> {
+        let runs = &self.outset.roster.runs;
+        match (after.is_zero(), starts_rotation) {
+            (false, true) => runs.starting(run + after, run),
+            (false, false) => runs.carrying_on(run + after, run),
+            (true, true) if self.waited => runs.starting(run, run - TimeDelta::seconds(1)),
+            (true, _) => run,
+        }
+    }
+
     /// When a key is deactivated that is used all the time; `None`: never, a person is needed.
-    fn latest(&self, key: &KeyId) -> Option<DateTime<Utc>> {
+    fn at_the_latest(&self, key: &KeyId) -> Option<DateTime<Utc>> {
         let Outset { roster, entry, .. } = self.outset;
         let (mut state, mut at) = (self.state.clone(), self.at);
         for _ in 0..MOST_STEPS {

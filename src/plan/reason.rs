@@ -189,7 +189,7 @@ impl fmt::Display for Reason {
             Self::Replaced => f.write_str("replaced, and its policy waits for nobody (`quiet` is 0d)"),
             Self::PatienceOver { last_used } => write!(f, "the time it was given is over; {}", Used(*last_used)),
             Self::MakesRoom { last_used } => write!(f, "{}, and a new key needs its place", Used(*last_used)),
-            Self::OverAge { last_used } => write!(f, "too old, replaced by hand, and {}", Used(*last_used)),
+            Self::OverAge { last_used } => write!(f, "due by its age, replaced by hand, and {}", Used(*last_used)),
             Self::Unused { last_used } => write!(f, "{}, and not to be replaced: its owner was told", Used(*last_used)),
             Self::Leaked { before } => {
                 write!(f, "from before {}, and another key took its place: stopped on request", Instant(*before))
@@ -197,7 +197,7 @@ impl fmt::Display for Reason {
             Self::Retiring { why, last_used, stops } => {
                 let why = match why {
                     Retirement::MakesRoom => "a new key needs its place",
-                    Retirement::OverAge => "it is too old and was replaced by hand",
+                    Retirement::OverAge => "it is due by its age and was replaced by hand",
                     Retirement::Leaked => "it is to be stopped on request",
                     Retirement::Unused => "nobody uses it, and it is not to be replaced",
                 };

@@ -266,24 +266,16 @@ fn stop_leaked(view: &View<'_>, leaked: &Key, replacement: &Key) -> Result<Next,
     retire_announced(view, leaked, Retirement::Leaked, Some(view.policy.patience.value))
 }
 
-/// The place that a reissue needs is held by an inactive key. One that is leaked itself is never taken back. Where it has to be waited
-/// for, the leaked key is named: it works meanwhile.
+/// The place that a reissue needs is held by an inactive key. One that is leaked itself goes at once where the rule gives clients no time
+/// either; any other is kept as long as its owner was promised. The leaked key, which works meanwhile, is named.
 fn free_place(view: &View<'_>, leaked: &Key, inactive: &Key) -> Result<Next, Need> {
-    let at_once = || view.delete(inactive, Reason::FreesPlace { leaked: leaked.id.clone() });
-    let held = |until| leak(view, leaked, LeakObstacle::OtherInHold { other: inactive.id.clone() }, until);
-    if view.may_be_orphan(inactive) {
-        // It may be someone's, and that someone gets a day.
-        let since = view.deactivated_at(inactive).map(|since| later(since, View::LEAST_ORPHAN_HOLD));
-        return Ok(match since.filter(|until| *until > view.now) {
-            Some(until) => held(Some(until)),
-            None => at_once(),
-        });
-    }
-    if inactive.created < view.policy.reissue_before.value.unwrap_or(view.now) {
-        return Ok(at_once());
+    let asks_for_no_time = view.policy.overlap.value.is_zero() && view.policy.quiet.value.is_zero();
+    let is_leaked = view.policy.reissue_before.value.is_some_and(|before| inactive.created < before);
+    if asks_for_no_time && is_leaked && !view.may_be_orphan(inactive) {
+        return Ok(view.delete(inactive, Reason::FreesPlace { leaked: leaked.id.clone() }));
     }
     Ok(match after_hold(view, inactive)? {
-        Next::Wait { until, .. } => held(until),
+        Next::Wait { until, .. } => leak(view, leaked, LeakObstacle::OtherInHold { other: inactive.id.clone() }, until),
         next => next,
     })
 }

@@ -55,13 +55,15 @@ pub(super) fn since(key: &Key) -> DateTime<Utc> {
 pub(super) fn goes(view: &View<'_>) -> Option<DateTime<Utc>> {
     let unused = view.policy.unused.value?;
     let (current, other) = view.pair()?;
-    if current.last_use == LastUse::Unread {
-        return None;
-    }
-    let since = since(current);
-    // What is used now goes on being used, as far as anybody knows.
-    let is_left = other.is_none() && !view.is_recent(since);
-    is_left.then(|| later(since, unused))
+    let is_used = match current.last_use {
+        // What is used now goes on being used, as far as anybody knows.
+        LastUse::At { time, .. } => view.is_recent(time),
+        LastUse::Never => false,
+        LastUse::Unread => return None,
+    };
+    // One that somebody deactivated waits for nothing.
+    let is_alone = other.is_none_or(|other| !other.is_active() && view.deactivated_at(other).is_none());
+    (is_alone && !is_used).then(|| later(since(current), unused))
 }
 
 /// The secret hands out a key that went because nobody used it, and nothing is due. Never shown as settled: whoever reads the

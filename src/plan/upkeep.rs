@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use chrono::NaiveTime;
+
 use super::{
     action::{Action, SecretUpdate},
     kms_key::{KmsKeyChange, Likeness, compare, note},
@@ -54,6 +56,14 @@ pub(super) fn warnings(view: &View<'_>, next: &Next) -> Vec<Warning> {
         let (account, user) = who();
         warnings.push(Warning::SmtpPassword { account, user, sign: sign.to_owned() });
     }
+    if let Some(Key { id, created, .. }) = skipped_by_reissue(view) {
+        let (account, user) = who();
+        warnings.push(Warning::ReissueSkips { account, user, key: id.clone(), created: *created });
+    }
+    if let Some(key) = leaked_unsaid(view, next) {
+        let (account, user) = who();
+        warnings.push(Warning::LeakedWorks { account, user, key: key.id.clone() });
+    }
     if let Ok(Some(replicas)) = replicas(view) {
         let secret = &view.state.ledger.secret;
         let is_blocked = matches!(next, Next::Wait { wait: WaitingOn::ReplicaFailed { .. }, .. });
@@ -79,6 +89,24 @@ pub(super) fn warnings(view: &View<'_>, next: &Next) -> Vec<Warning> {
         warnings.push(Warning::SecretLeft { account, user, secret, to, key, works });
     }
     warnings
+}
+
+/// The last key of the day that `reissue-before` names, where nothing is replaced by it: whoever wrote the day may have meant that key,
+/// too. Beside a key that is, it is the new one.
+fn skipped_by_reissue<'a>(view: &View<'a>) -> Option<&'a Key> {
+    let before = view.policy.reissue_before.value?;
+    let is_of_that_day = |key: &&Key| key.created.date_naive() == before.date_naive();
+    let keys = &view.state.keys;
+    let is_meant = before.time() == NaiveTime::MIN && keys.iter().all(|key| key.created >= before);
+    keys.iter().filter(|key| key.is_active()).filter(is_of_that_day).max_by_key(|key| key.created).filter(|_| is_meant)
+}
+
+/// A key that is to be reissued and works, where what the user waits for is about another.
+fn leaked_unsaid<'a>(view: &View<'a>, next: &Next) -> Option<&'a Key> {
+    let Next::Wait { key, wait, .. } = next else { return None };
+    let says_it = wait.is_exempt()
+        || matches!(wait, WaitingOn::LeakedKey { .. } | WaitingOn::SeveralSecrets { leaked: Some(_), .. });
+    view.state.keys.iter().find(|held| !says_it && key.as_ref() != Some(&held.id) && view.is_leaked(held))
 }
 
 /// Where the secret is replicated to; `None` where that is none of keyrota's concern: there is no secret, or it is to be left.

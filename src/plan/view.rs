@@ -140,10 +140,10 @@ impl<'a> View<'a> {
         self.secret?.intent
     }
 
-    /// Whether a creation that was cut short may have left this key. It was not where the key that it made is stored, and is no older
-    /// than this one: then this one was there before.
+    /// Whether a creation that was cut short may have left this key. It was not what somebody used, nor where the key that it made is
+    /// stored, and is no older than this one: then this one was there before.
     pub fn may_be_orphan(&self, key: &Key) -> bool {
-        let Some(intent) = self.intent() else { return false };
+        let Some(intent) = self.intent().filter(|_| !matches!(key.last_use, LastUse::At { .. })) else { return false };
         let is_made = |stored: &Key| stored.created >= key.created && is_near(stored.created, intent);
         let is_over = || self.state.keys.iter().any(|stored| is_made(stored) && self.is_in_a_version(stored));
         is_near(key.created, intent) && !self.is_in_a_version(key) && !is_over()

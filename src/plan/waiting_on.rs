@@ -231,13 +231,13 @@ impl fmt::Display for WaitingOn {
             Self::InHold => f.write_str("inactive; can be activated again until it is deleted"),
             Self::Announced { why } => f.write_str(match why {
                 Retirement::MakesRoom => "not in use, and a new key needs its place: its owner was told",
-                Retirement::OverAge => "too old, replaced by hand and not in use: its owner was told",
+                Retirement::OverAge => "due by its age, replaced by hand and not in use: its owner was told",
                 Retirement::Leaked => "to be stopped on request: its owner was told",
                 Retirement::Unused => "nobody used it for as long as `unused` says: its owner was told",
             }),
             Self::Overdue { last_used, replacement } => write!(
                 f,
-                "overdue: too old and still in use, {}, though {replacement} was made by hand to replace it: move what uses it",
+                "due by its age and still in use, {}, though {replacement} was made by hand to replace it: move what uses it",
                 Used(Some(*last_used))
             ),
             Self::JustDeactivated { since } => {
@@ -351,7 +351,7 @@ impl fmt::Display for WaitingOn {
             }
             Self::OverdueInUse { last_used, replacement } => write!(
                 f,
-                "overdue: too old and still in use, {}; move what uses it to {replacement}, and deactivate it",
+                "due by its age and still in use, {}; move what uses it to {replacement}, and deactivate it",
                 Used(Some(*last_used))
             ),
             Self::Reactivated { since } => write!(

@@ -8,7 +8,7 @@ use super::{change::Change, waiting_on::WaitingOn};
 use crate::{
     counted::counted,
     inventory::{Account, KeyId},
-    time::{Day, Duration},
+    time::{Day, Duration, rfc3339},
 };
 
 /// So many users are named in one warning.
@@ -20,6 +20,16 @@ const MOST_NAMED: usize = 10;
 pub enum Warning {
     /// keyrota runs with an access key of a user that it rotates: that ends with that key.
     OwnKey { account: Arc<Account>, user: String, key: KeyId },
+    /// Keys made on the very day that `reissue-before` names are not before it, and stay.
+    ReissueSkips {
+        account: Arc<Account>,
+        user: String,
+        /// The one that was made last, and when.
+        key: KeyId,
+        created: DateTime<Utc>,
+    },
+    /// A key from before `reissue-before` works, and its user waits for something else.
+    LeakedWorks { account: Arc<Account>, user: String, key: KeyId },
     /// A replica of the user's secret is not what it should be.
     ReplicaFailed { account: Arc<Account>, user: String, secret: String, region: String, why: String },
     /// The secret is replicated to where the manifest does not say: nothing is taken away.
@@ -92,6 +102,8 @@ impl Warning {
     pub fn code(&self) -> &'static str {
         match self {
             Self::OwnKey { .. } => "own-key",
+            Self::ReissueSkips { .. } => "reissue-skips",
+            Self::LeakedWorks { .. } => "leaked-works",
             Self::ReplicaFailed { .. } => "replica-failed",
             Self::ExtraReplicas { .. } => "extra-replicas",
             Self::SecretLeft { .. } => "secret-left",
@@ -110,6 +122,8 @@ impl Warning {
     pub fn about(&self) -> (&Account, Option<&str>) {
         match self {
             Self::OwnKey { account, user, .. }
+            | Self::ReissueSkips { account, user, .. }
+            | Self::LeakedWorks { account, user, .. }
             | Self::ReplicaFailed { account, user, .. }
             | Self::ExtraReplicas { account, user, .. }
             | Self::SecretLeft { account, user, .. }
@@ -141,6 +155,18 @@ impl fmt::Display for Warning {
                 f,
                 "keyrota runs with {key} of {user}, which is in scope: it is done last, and ends keyrota's access when the \
                  key is deactivated; run it with a role, or with a user that is exempt"
+            ),
+            Self::ReissueSkips { account: _, user, key, created } => write!(
+                f,
+                "{user}: {key} was created at {}, on the day that `reissue-before` names and not before it, and stays; if it \
+                 leaked too, write `reissue-before = {}`",
+                created.format("%Y-%m-%d %H:%M:%S UTC"),
+                rfc3339(*created + TimeDelta::seconds(1))
+            ),
+            Self::LeakedWorks { account: _, user, key } => write!(
+                f,
+                "{user}: {key} is from before `reissue-before` and works while its user waits; if it leaked, deactivate it, or give \
+                 its clients no time: `overlap = \"0d\"` and `quiet = \"0d\"`"
             ),
             Self::ReplicaFailed { account: _, user, secret, region, why } => {
                 write!(

@@ -8,7 +8,7 @@ use crate::{
         Outlook,
         review::{Broken, Compared},
     },
-    plan::{Plan, Verb},
+    plan::{Exceeded, Plan, Verb},
     time::Day,
 };
 
@@ -22,6 +22,8 @@ pub struct Report<'a> {
     pub since: Option<Since<'a>>,
     /// `None`: only planned.
     pub applied: Option<&'a Applied>,
+    /// The limits that kept a run from changing anything.
+    pub stopped: &'a [Exceeded],
 }
 
 /// The revision that the manifests are compared with, and how they differ.

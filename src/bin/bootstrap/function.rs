@@ -151,7 +151,7 @@ impl Function {
             log::metrics(
                 &self.namespace,
                 planned,
-                &Report { plan: &planned.plan, revision: None, since: None, applied },
+                &Report { plan: &planned.plan, revision: None, since: None, applied, stopped: &[] },
             );
         };
         let Ran { planned, applied, exceeded } = carry_out(run, is_reported, *deadline, &measured).await?;
@@ -160,8 +160,13 @@ impl Function {
             planned.measure(applied.as_ref(), &mut workload);
             memory.keep(&workload, &Made { at: *now, by: id.clone() }).await;
         }
-        let report =
-            Report { plan: &planned.plan, revision: self.revision.as_deref(), since: None, applied: applied.as_ref() };
+        let report = Report {
+            plan: &planned.plan,
+            revision: self.revision.as_deref(),
+            since: None,
+            applied: applied.as_ref(),
+            stopped: &[],
+        };
         match &applied {
             Some(applied) => {
                 self.write_evidence(id, &planned, Some(applied), is_reported.then_some(*deadline)).await;

@@ -116,7 +116,7 @@ async fn write<C: Reads>(
 ) -> Result<Exit, CommandError> {
     let sandbox = read_all(cloud, None, clock, "nothing was written", output).await?;
     let (account, world) = (sandbox.account().clone(), sandbox.snapshot());
-    let draft = init::draft(&account, &world, args.by.clone())
+    let draft = init::draft(&account, &world, args.by.clone(), clock())
         .map_err(|why| CommandError::new(why).hint("nothing was written; choose with `--by`, or leave it out"))?;
     let mut scaffold = Vec::new();
     if args.github.is_some() {

@@ -45,7 +45,7 @@ pub fn accounts_of(plan: &Plan) -> Vec<serde_json::Value> {
 }
 
 fn document<'a>(report: &Report<'a>) -> Document<'a> {
-    let Report { plan, revision, since, applied } = *report;
+    let Report { plan, revision, since, applied, stopped } = *report;
     Document {
         version: 1,
         as_of: rfc3339(plan.as_of),
@@ -59,6 +59,7 @@ fn document<'a>(report: &Report<'a>) -> Document<'a> {
         accounts_unread: plan.accounts_unread.iter().map(unread).collect(),
         warnings: plan.warnings.iter().map(warning).collect(),
         since: since.map(change_document),
+        stopped: stopped.iter().map(ToString::to_string).collect(),
         outcomes: applied.map(|applied| applied.outcomes.iter().map(outcome).collect()),
         mail: applied.map(|applied| applied.mail.iter().map(sent).collect()).unwrap_or_default(),
         events: applied.and_then(|applied| applied.events.as_ref()).map(events),
@@ -89,6 +90,9 @@ struct Document<'a> {
     warnings: Vec<JsonWarning<'a>>,
     #[serde(flatten)]
     since: Option<ChangeDocument<'a>>,
+    /// Why nothing of this was done: the limits that it exceeds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    stopped: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     outcomes: Option<Vec<JsonOutcome<'a>>>,
     /// Besides what is part of a rotation.
@@ -207,9 +211,11 @@ fn warning(warning: &Warning) -> JsonWarning<'_> {
     let (account, user) = warning.about();
     let (account, account_name) = names(account);
     let key = match warning {
-        Warning::OwnKey { key, .. } | Warning::SecretLeft { key, .. } | Warning::PlaceLeft { key, .. } => {
-            Some(key.as_str())
-        }
+        Warning::OwnKey { key, .. }
+        | Warning::ReissueSkips { key, .. }
+        | Warning::LeakedWorks { key, .. }
+        | Warning::SecretLeft { key, .. }
+        | Warning::PlaceLeft { key, .. } => Some(key.as_str()),
         Warning::ReplicaFailed { .. }
         | Warning::ExtraReplicas { .. }
         | Warning::SmtpPassword { .. }

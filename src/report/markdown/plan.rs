@@ -27,13 +27,16 @@ use crate::{
 
 /// Renders a report: below [`MOST_BYTES`], saying what was left out. `mask` hides account ids and addresses.
 pub fn render(report: &Report<'_>, mask: bool) -> String {
-    let Report { plan, revision, since, applied } = *report;
+    let Report { plan, revision, since, applied, stopped } = *report;
     let mut page = Page::default();
     let groups = Groups::of(plan);
     let accounts = Accounts::of(plan, since.and_then(|since| since.comparison.as_ref().ok()));
     match since.map(|since| (since, since.comparison.as_ref())) {
         None => {
             page.push(&format!("### keyrota: {}{}\n\n", accounts_first(&groups), title_of_plan(plan)));
+            for exceeded in stopped {
+                page.push(&format!("**Nothing was changed:** {}.\n\n", words(&exceeded.to_string().replace('`', ""))));
+            }
             page.push(&remarks(plan, &groups));
             page.push(&deletions_of_plan(plan, &accounts));
             whole_plan(&mut page, plan, &accounts);

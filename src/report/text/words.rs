@@ -228,13 +228,14 @@ pub fn why(waiting: &Waiting) -> String {
 }
 
 /// An exemption ends after the day that the manifest names: that day is shown. Other waits end at an instant, of which the day
-/// says enough unless it is today.
+/// says enough unless it is today. An overlap goes on while the old key is in use.
 pub fn last_day(wait: &WaitingOn, until: DateTime<Utc>, now: DateTime<Utc>) -> String {
-    match wait.is_exempt() {
-        true => day(until - TimeDelta::seconds(1)),
-        false if until.date_naive() == now.date_naive() => format!("{} UTC", until.format("%Y-%m-%d %H:%M")),
+    let shown = match until.date_naive() == now.date_naive() {
+        _ if wait.is_exempt() => day(until - TimeDelta::seconds(1)),
+        true => format!("{} UTC", until.format("%Y-%m-%d %H:%M")),
         false => day(until),
-    }
+    };
+    if *wait == WaitingOn::InOverlap { shown + " at least" } else { shown }
 }
 
 /// The accounts of which nothing is known, a line a cause.

@@ -89,7 +89,11 @@ fn a_limit_stops_it_before_the_first_change() {
     ran.shows(&["Plan: 3 to create"]).says(&["`max-actions` allows 2", "nothing was changed"]);
     let ran = folder.run(&on_sandbox(&["apply", "--yes", "--format", "json", "--json-into", "out.json"])).exits(3);
     assert_eq!(ran.json()["summary"]["create"], 3, "a program sees what was refused");
+    let stopped = ran.json()["stopped"][0].as_str().map(str::to_owned);
+    assert!(stopped.is_some_and(|why| why.starts_with("3 changes are planned, `max-actions` allows 2")), "{ran:?}");
     assert_eq!(folder.read("out.json"), ran.stdout);
+    let page = folder.run(&on_sandbox(&["apply", "--yes", "--format", "markdown"])).exits(3);
+    page.shows(&["**Nothing was changed:** `3 changes are planned, max-actions allows 2 (manifests/keyrota.toml:"]);
     assert_eq!(folder.read("sandbox.toml"), before);
 }
 

@@ -58,7 +58,7 @@ Account 111122223333, eu-west-1
     let ran = forecast(&folder(), &["--user", "ci-overlapp"]).exits(1);
     ran.says(&["there is no IAM user `ci-overlapp`", "did you mean `ci-overlap`?"]);
     forecast(&folder(), &["--days", "0"]).exits(64);
-    forecast(&folder(), &["--format", "markdown"]).exits(64).says(&["it has text and json and csv and ics"]);
+    forecast(&folder(), &["--format", "markdown"]).exits(64).says(&["choose text, json, csv, ics or github"]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ fn a_plan_for_a_person() {
 Account 111122223333, eu-west-1
 + ci-deployer  create   new key               AKIADEPLOYER00000001 is 95d old, the limit is 90d; then deactivate 2026-11-30, delete 2026-12-14 (once nothing uses it; deactivated by 2026-12-14 at the latest); tells deployers@example.com
 ! ci-full      blocked  AKIAFULL000000000001  overdue: 267d old, the limit is 90d; a new key is due, but both places hold keys in use: move clients off AKIAFULL000000000001 and deactivate it
-  ci-overlap   held     AKIAOVERLAP000000001  overdue: 114d old, the limit is 90d; replaced; both keys work during the overlap; until 2026-11-27
+  ci-overlap   held     AKIAOVERLAP000000001  overdue: 114d old, the limit is 90d; replaced; both keys work during the overlap; until 2026-11-27 at least
   ci-vendor    exempt                         overdue: AKIAVENDOR0000000001 is 691d old, the limit is 90d; rotated by hand, SEC-412; until 2026-12-31
 
 warning: 1 user that no rule selects has a key that is older than the 90d of `[defaults]`: alice (1043d); add a rule, or an `[[exempt]]` with the reason
