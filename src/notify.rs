@@ -397,10 +397,14 @@ pub fn summary(rosters: &[&Roster], plan: &Plan, applied: &Applied, now: DateTim
     for roster in rosters {
         let account = roster.account.clone();
         let mut one = AccountDigest { account, done: Vec::new(), failed: Vec::new(), blocked: Vec::new() };
-        for Outcome { change, result, .. } in applied.outcomes.iter().filter(|o| *o.change.account == roster.account) {
+        let own = applied.outcomes.iter().filter(|outcome| *outcome.change.account == roster.account);
+        for Outcome { change, result, notes, .. } in own {
             let (user, verb) = (&change.user, change.action.verb());
             match (result, one.done.last_mut()) {
-                (Err(failure), _) => one.failed.push((user.clone(), verb.as_str().into(), failure.to_string())),
+                (Err(failure), _) => {
+                    let why: Vec<String> = notes.iter().cloned().chain([failure.to_string()]).collect();
+                    one.failed.push((user.clone(), verb.as_str().into(), why.join("; ")));
+                }
                 // To however many places it was delivered.
                 (Ok(()), Some((last, verbs)))
                     if last == user && verbs.last().is_some_and(|last| last == verb.as_str()) => {}

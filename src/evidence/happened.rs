@@ -93,7 +93,9 @@ pub(super) fn happened(chronicle: &Chronicle, now: DateTime<Utc>) -> Happened {
 }
 
 fn change_row(change: &ChangeRecord) -> ChangeRow {
-    let ChangeRecord { run, at, account, user, user_arn, key, verb, message, result, cause, secret, told, .. } = change;
+    let ChangeRecord {
+        run, at, account, user, user_arn, key, verb, message, result, cause, secret, told, notes, ..
+    } = change;
     ChangeRow {
         at: rfc3339(*at),
         run: run.clone(),
@@ -105,6 +107,7 @@ fn change_row(change: &ChangeRecord) -> ChangeRow {
         reason: message.clone(),
         result: word(*result),
         error: cause.clone(),
+        notes: notes.clone(),
         secret: Some(secret.clone()).filter(|secret| !secret.is_empty()),
         told: told.iter().map(told_to).collect(),
     }

@@ -81,6 +81,9 @@ pub struct ChangeRow {
     pub result: &'static str,
     /// The cause of an error.
     pub error: Option<String>,
+    /// What went on beside: recipients that refused the mail.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// The secret.
     pub secret: Option<String>,
     /// To whom mail went.

@@ -122,7 +122,8 @@ fn mail_view(mail: &MailRow) -> MailView<'_> {
 }
 
 fn change(change: &ChangeRow) -> ChangeView<'_> {
-    let ChangeRow { at, user, arn, key, action, reason, result, error, told, .. } = change;
+    let ChangeRow { at, user, arn, key, action, reason, result, error, notes, told, .. } = change;
+    let beside: String = notes.iter().map(|note| format!("; {note}")).collect();
     let is_done = *result == "ok";
     ChangeView {
         at: minute(at),
@@ -132,9 +133,9 @@ fn change(change: &ChangeRow) -> ChangeView<'_> {
         key: key.as_deref().unwrap_or_default(),
         reason,
         result: if is_done {
-            "done".to_owned()
+            format!("done{beside}")
         } else {
-            format!("failed: {}", error.as_deref().unwrap_or("no cause is recorded"))
+            format!("failed: {}{beside}", error.as_deref().unwrap_or("no cause is recorded"))
         },
         class: if is_done { "" } else { "fail" },
         told: told_to(told),
