@@ -121,7 +121,7 @@ fn an_owner_gets_one_mail_of_a_kind() {
     let mail = run_day(&sandbox, &everyone(), 7, true);
     assert_eq!(kinds(&mail), [("deactivated", "other@example.com"), ("deactivated", "Owner@example.com")]);
     let SentMail { subject, text, .. } = &mail[1];
-    assert_eq!(subject, "3 old access keys are deactivated: you can take the first back until 14 December 2026");
+    assert_eq!(subject, "3 access keys are deactivated: you can take the first back until 14 December 2026");
     for user in ["ci-a", "ci-b", "ci-c"] {
         assert!(text.contains(&format!("--user-name {user} ")), "{text}");
     }
