@@ -57,6 +57,9 @@ fn what_was_done_is_told_with_whom_the_mail_went_to() {
     let fallback = &dns["told"];
     assert_eq!(fallback["fallback"], true, "{dns:#}");
     assert_eq!(fallback["to"][0]["by"], "fallback");
+    let notified = changes.iter().find(|change| change["user"] == "platform-dns" && change["action"] == "notify");
+    let notes = &notified.expect("the fallback was told")["notes"];
+    assert!(notes.to_string().contains("left-the-company@example.com"), "who refused is told: {notes}");
     // A later day tells less.
     let later = told(&folder, &["--since", "2026-12-01"]);
     assert_eq!(later["happened"]["runs"].as_array().map(Vec::len), Some(1));
