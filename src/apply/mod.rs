@@ -19,7 +19,7 @@ use crate::{
     inventory::{CallError, Destination, ErrorKind, Found, Inventory, KeyId, Known, State},
     mail::run_id,
     observe::fetch,
-    plan::{Action, Change, Need, Next, Topic, Verb, next, placed, rest, simulate},
+    plan::{Action, Change, KeyRef, Need, Next, Topic, Verb, next, placed, rest, simulate},
     roster::{Entry, Roster},
 };
 
@@ -173,6 +173,13 @@ async fn settle(
             _ => None,
         };
         let new_key = stored.as_ref().map(|stored| stored.key.clone());
+        // What the secret is like must not keep a key from being rotated: where an update fails, the rest goes on as if it
+        // had not, and the next run tries again. Nor does one place keep the key from the others; what ends the old one
+        // waits for it.
+        let is_over = result.is_err() && change.action.verb() != Verb::Update && refused.is_none();
+        if is_over {
+            remarks.notes.extend(unreached(first, &change));
+        }
         let outcome = Outcome {
             change: change.clone(),
             at: (conditions.clock)(),
@@ -188,10 +195,7 @@ async fn settle(
             note(conditions, roster, entry, None, &outcome);
         }
         outcomes.push(outcome);
-        // What the secret is like must not keep a key from being rotated: where an update fails, the rest goes on as if it
-        // had not, and the next run tries again. Nor does one place keep the key from the others; what ends the old one
-        // waits for it.
-        if !is_done && change.action.verb() != Verb::Update && refused.is_none() {
+        if is_over {
             return Ok(());
         }
 
@@ -225,6 +229,20 @@ async fn settle(
             }
         };
     }
+}
+
+/// What the plan had this run do after a step that failed.
+fn unreached(planned: &Change, failed: &Change) -> Option<String> {
+    let is_it = |(verb, key): &(Verb, KeyRef)| {
+        let is_key = match key {
+            KeyRef::Existing(key) => failed.action.key() == Some(key),
+            KeyRef::New | KeyRef::AfterNew | KeyRef::Secret(_) => true,
+        };
+        *verb == failed.action.verb() && is_key
+    };
+    let left: Vec<String> =
+        planned.in_run().skip_while(|step| !is_it(step)).skip(1).map(|(verb, key)| format!("{verb} {key}")).collect();
+    (!left.is_empty()).then(|| format!("not reached: {}", left.join(", ")))
 }
 
 /// Reads the secret before an old key ends: the plan may be older than what somebody has done since, as a listing always may.

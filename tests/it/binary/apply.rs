@@ -284,3 +284,19 @@ fn a_whole_life_day_by_day() {
     assert_eq!(after.matches("to = \"deployers@example.com\"").count(), 6);
     assert!(after.contains("the old one stops on 30 November 2026"), "{after}");
 }
+
+/// Whoever reads what failed would else believe that the leaked key stopped, as the plan above it says.
+#[test]
+fn what_a_failure_left_undone_is_said() {
+    let account = "now = 2026-11-23T08:00:00Z\naccount = \"111122223333\"\nregion = \"eu-west-1\"\nrefuse-mail-to = [\"o@example.com\"]\n\
+                   [[users]]\nname = \"ci\"\n[[users.keys]]\nid = \"AKIALEAKED0000000001\"\ncreated = 2026-11-01\n";
+    let manifests = "version = 1\n[mail]\nfrom = \"k@example.com\"\n[[rotate]]\nusers = [\"ci\"]\nnotify = [\"o@example.com\"]\n\
+                     reissue-before = 2026-11-23\noverlap = \"0d\"\nquiet = \"0d\"\n";
+    let folder = Folder::new(&[("sandbox.toml", account), ("manifests/keyrota.toml", manifests)]);
+    let report = folder.run(&on_sandbox(&["apply", "--yes", "--format", "json"])).exits(5).json();
+    let failed = report["outcomes"].as_array().and_then(|all| all.last()).expect("an outcome");
+    assert_eq!((&failed["action"], &failed["result"]), (&json!("notify"), &json!("failed")), "{report:#}");
+    assert_eq!(failed["notes"], json!(["not reached: deactivate AKIALEAKED0000000001"]));
+    let page = folder.run(&on_sandbox(&["apply", "--yes"])).exits(5);
+    page.shows(&["not reached: deactivate AKIALEAKED0000000001"]);
+}
