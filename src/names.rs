@@ -15,8 +15,18 @@ pub const SECRET_NAME_LENGTH: usize = 512;
 /// What names of users and groups hold besides ASCII letters and digits.
 pub const IAM_PUNCTUATION: &str = "+=,.@_-";
 
+/// What paths hold besides ASCII letters and digits: everything that can be printed but the space. Wildcards, and brackets that are meant
+/// as some, are not among it.
+pub const PATH_PUNCTUATION: &str = "!\"#$%&'()+,-./:;<=>@\\^_`|~";
+
 /// What names of secrets hold besides ASCII letters and digits.
 pub const SECRET_PUNCTUATION: &str = "/_+=.@-";
+
+/// `TagUser`: 1 to 128 characters.
+pub const TAG_KEY_LENGTH: usize = 128;
+
+/// `TagUser`: up to 256 characters.
+pub const TAG_VALUE_LENGTH: usize = 256;
 
 /// What tags hold besides letters, digits and spaces of any script.
 pub const TAG_PUNCTUATION: &str = "_.:/=+-@";

@@ -163,8 +163,9 @@ impl Matches {
         match self {
             Self::User => ("IAM user names", names::IAM_PUNCTUATION, names::USER_NAME_LENGTH),
             Self::Group => ("IAM group names", names::IAM_PUNCTUATION, names::GROUP_NAME_LENGTH),
-            Self::Path => ("IAM paths", "/+=,.@_-:", names::PATH_LENGTH),
-            Self::TagKey | Self::Tag => ("IAM tags", " _.:/=+-@", 256),
+            Self::Path => ("IAM paths", names::PATH_PUNCTUATION, names::PATH_LENGTH),
+            Self::TagKey => ("keys of IAM tags", names::TAG_PUNCTUATION, names::TAG_KEY_LENGTH),
+            Self::Tag => ("IAM tags", names::TAG_PUNCTUATION, names::TAG_VALUE_LENGTH),
             Self::Account => ("account names", "._-", 64),
             Self::FoundAccount => ("account names", " !\"#$%&'()+,-./:;<=>@[\\]^_`{|}~", 64),
         }
@@ -177,9 +178,11 @@ pub(super) fn pattern(text: &str, matches: Matches) -> Result<Pattern, Invalid> 
     let no = |message: String, help: String| wrong(Code::Pattern, message, help);
     let written = quote(text);
     let is_fine = |c: char| {
-        let is_tag = matches!(matches, Matches::Tag | Matches::TagKey);
-        let is_letter = if is_tag { c.is_alphanumeric() } else { c.is_ascii_alphanumeric() };
-        is_letter || punctuation.contains(c) || c == '*' || c == '?'
+        let is_allowed = match matches {
+            Matches::Tag | Matches::TagKey => names::is_tag_character(c),
+            _ => c.is_ascii_alphanumeric() || punctuation.contains(c),
+        };
+        is_allowed || c == '*' || c == '?'
     };
     if text.is_empty() && matches != Matches::Tag {
         return no("an empty pattern matches nothing".to_owned(), "leave it out, or write `*` for any".to_owned());

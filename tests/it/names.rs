@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf, process::Command};
 
 use keyrota::{cloud::sandbox::Sandbox, manifest::load_files, names};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The endpoint data that the SDK was built with.
 fn partitions() -> Vec<Value> {
@@ -81,4 +81,56 @@ fn manifests_and_the_sandbox_agree_on_what_is_a_region() {
     ] {
         assert_eq!((manifest_takes(region), sandbox_takes("aws", region)), (is_one, is_one), "`{region}`");
     }
+}
+
+/// Whether a rule can name it in this field, and whether a user of the simulated account can have it.
+fn both_take(field: &str, user: &str) -> (bool, bool) {
+    let manifest = format!("version = 1\n[defaults]\nnotify = []\n[[rotate]]\n{field}\n");
+    let now = "2026-11-23T08:00:00Z".parse().expect("a time");
+    let manifest = load_files(vec![("manifests/keyrota.toml".to_owned(), manifest.into_bytes())], now).manifest;
+    let account = format!("account = \"111122223333\"\nregion = \"eu-west-1\"\n{user}\n");
+    (manifest.is_some(), Sandbox::parse(&account, "sandbox.toml").is_ok())
+}
+
+#[test]
+fn what_users_can_be_called_rules_can_name() {
+    // What rules take as a wildcard, or as one that somebody meant.
+    let characters = (' '..='~').filter(|c| !"*?[]{}".contains(*c)).chain(['ä', '漢', '٣', '\u{a0}', '\u{200b}']);
+    let taken = |written: &str| {
+        let text = json!(written);
+        let path = json!(format!("/{written}/"));
+        [
+            ("a user", both_take(&format!("users = [{text}]"), &format!("[[users]]\nname = {text}"))),
+            (
+                "a group",
+                both_take(&format!("groups = [{text}]"), &format!("[[users]]\nname = \"u\"\ngroups = [{text}]")),
+            ),
+            ("a path", both_take(&format!("path = {path}"), &format!("[[users]]\nname = \"u\"\npath = {path}"))),
+            (
+                "a tag",
+                both_take(
+                    &format!("tags = {{ {text} = \"x\" }}"),
+                    &format!("[[users]]\nname = \"u\"\ntags = {{ {text} = \"x\" }}"),
+                ),
+            ),
+            (
+                "a tag's value",
+                both_take(
+                    &format!("tags = {{ x = {text} }}"),
+                    &format!("[[users]]\nname = \"u\"\ntags = {{ x = {text} }}"),
+                ),
+            ),
+        ]
+    };
+    let mut names = 0;
+    for written in characters
+        .map(|c| format!("a{c}b"))
+        .chain([63, 64, 65, 127, 128, 129, 256, 257, 511].map(|most| "a".repeat(most)))
+    {
+        for (what, (by_rules, by_users)) in taken(&written) {
+            assert_eq!(by_rules, by_users, "{what}: {written:?}");
+            names += usize::from(by_rules);
+        }
+    }
+    assert!(names > 150, "most are names of something: {names}");
 }

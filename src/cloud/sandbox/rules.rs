@@ -120,7 +120,8 @@ pub(super) fn tag_count(tags: &BTreeMap<String, String>) -> Result<(), String> {
 pub(super) fn tags(tags: &BTreeMap<String, String>) -> Result<(), String> {
     tag_count(tags)?;
     for (key, value) in tags {
-        let sized = (1..=128).contains(&key.chars().count()) && value.chars().count() <= 256;
+        let sized = (1..=names::TAG_KEY_LENGTH).contains(&key.chars().count())
+            && value.chars().count() <= names::TAG_VALUE_LENGTH;
         require(sized, || {
             format!("the tag `{key}` is too long or empty: a key has 1 to 128 characters, a value up to 256")
         })?;
