@@ -5,9 +5,8 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
     io::{BufRead, BufReader},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     sync::{
         LazyLock,
@@ -24,7 +23,8 @@ use keyrota::{
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
+
+pub use super::environment::python;
 
 /// The region of every account unless a test says otherwise.
 pub const REGION: &str = "eu-west-1";
@@ -447,67 +447,4 @@ impl TestAccount {
         let answer = AGENT.post(&url).send_json(&body).and_then(|mut answer| answer.body_mut().read_json());
         answer.unwrap_or_else(|error| panic!("{url} with {body}: {error}"))
     }
-}
-
-/// The interpreter of a virtual environment that holds what a file of `tests/emulator` pins; made on first use.
-pub fn python(requirements: &str) -> PathBuf {
-    let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/emulator").join(requirements);
-    let pinned = fs::read(&requirements).unwrap_or_else(|error| panic!("{}: {error}", requirements.display()));
-    let digest: String = Sha256::digest(pinned).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("target/tmp is in target");
-    let emulators = target.join("emulators");
-    fs::create_dir_all(&emulators).expect("a writable target folder");
-    // Other tests and test processes wait here while one installs.
-    let lock = File::create(emulators.join("lock")).expect("a writable target folder");
-    lock.lock().expect("a lock");
-    let name = requirements.file_stem().expect("a file's name").display();
-    let folder = emulators.join(format!("{name}-{digest}"));
-    // Written last: without it, an installation was cut short.
-    let complete = folder.join("complete");
-    let python = folder.join("bin/python");
-    if !(complete.exists() && python.exists()) {
-        if folder.exists() {
-            fs::remove_dir_all(&folder).expect("a removable folder");
-        }
-        install(&folder, &requirements);
-        File::create(complete).expect("a writable target folder");
-    }
-    python
-}
-
-fn install(folder: &Path, requirements: &Path) {
-    let run = |program: &Path, arguments: &[&str], remedy: &str| {
-        let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
-        match output {
-            Ok(output) if output.status.success() => {}
-            Ok(output) => {
-                let stderr = String::from_utf8_lossy(&output.stderr);
-                panic!("{remedy}\n`{} {}` failed: {stderr}", program.display(), arguments.join(" "))
-            }
-            Err(error) => panic!("{remedy}\n`{}` did not start: {error}", program.display()),
-        }
-    };
-    let folder_text = folder.to_str().expect("a target folder with a UTF-8 path");
-    run(
-        Path::new("python3"),
-        &["-m", "venv", folder_text],
-        "These tests need Python 3.11 or later with venv (Debian: `apt-get install python3 python3-venv`).",
-    );
-    let requirements = requirements.to_str().expect("a checkout with a UTF-8 path");
-    run(
-        &folder.join("bin/python"),
-        &[
-            "-m",
-            "pip",
-            "install",
-            "-q",
-            "--no-input",
-            "--disable-pip-version-check",
-            "--no-deps",
-            "--require-hashes",
-            "-r",
-            requirements,
-        ],
-        "These tests need an emulator of AWS from PyPI (once; it is kept in target/emulators). Is PyPI reachable?",
-    );
 }

@@ -4,6 +4,7 @@ pub mod browser;
 pub mod command;
 pub mod deployment;
 pub mod emulator;
+pub mod environment;
 pub mod expression;
 pub mod faulty;
 pub mod github;
