@@ -452,7 +452,7 @@ fn reviewed(users: usize) -> f64 {
     let reviewed = runtime.block_on(review(Accounts::of(&places), Ok(&before), &after, now().into(), later, &|_| {}));
     let Review { plan, comparison, .. } = reviewed.expect("the sandbox lists");
     let since = Some(Since { revision: "main", commit: "0123456789", comparison: &comparison, notes: &[] });
-    let report = Report { plan: &plan, revision: None, since, applied: None, stopped: &[] };
+    let report = Report { since, ..Report::new(&plan) };
     let (page, json) = (markdown::render(&report, false), json::render(&report));
     let seconds = began.elapsed().as_secs_f64();
     assert!(plan.changes.len() == users && !json.is_empty());

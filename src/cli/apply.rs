@@ -53,7 +53,7 @@ pub async fn run<C: Values>(context: &Context<'_, C>, args: &ApplyArgs) -> Resul
     }
     let exceeded = context.exceeded(plan);
     if !exceeded.is_empty() {
-        let refused = Report { plan, revision: revision.as_deref(), since: None, applied: None, stopped: &exceeded };
+        let refused = Report { revision: revision.as_deref(), stopped: &exceeded, ..Report::new(plan) };
         match output.format {
             Format::Json => output.data(&json::render(&refused)),
             Format::Markdown => output.data(&markdown::render(&refused, common.mask)),
@@ -110,7 +110,7 @@ pub async fn run<C: Values>(context: &Context<'_, C>, args: &ApplyArgs) -> Resul
     if let Some(place) = &args.history {
         history::write(place, &planned, Some(&applied), revision.as_deref(), clock(), output).await;
     }
-    let report = Report { plan, revision: revision.as_deref(), since: None, applied: Some(&applied), stopped: &[] };
+    let report = Report { revision: revision.as_deref(), applied: Some(&applied), ..Report::new(plan) };
     match output.format {
         Format::Json => output.data(&json::render(&report)),
         Format::Markdown => output.data(&markdown::render(&report, common.mask)),

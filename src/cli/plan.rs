@@ -32,10 +32,7 @@ pub async fn run<C: Reads>(
     let plan = match base {
         None => {
             let plan = context.plan_users(&args.users, Mode::Enforce, Depth::Plan, Unmanaged::Ages).await?.plan;
-            show(
-                context,
-                &Report { plan: &plan, revision: revision.as_deref(), since: None, applied: None, stopped: &[] },
-            )?;
+            show(context, &Report { revision: revision.as_deref(), ..Report::new(&plan) })?;
             plan
         }
         Some((base, accounts)) => {
@@ -46,7 +43,7 @@ pub async fn run<C: Reads>(
             let BaseManifests { revision: name, commit, manifest: _ } = &base;
             let notes = &accounts.notes;
             let since = Some(Since { revision: name, commit, comparison: &comparison, notes });
-            show(context, &Report { plan: &plan, revision: revision.as_deref(), since, applied: None, stopped: &[] })?;
+            show(context, &Report { revision: revision.as_deref(), since, ..Report::new(&plan) })?;
             plan
         }
     };

@@ -127,7 +127,7 @@ impl Attempt {
     ) -> Self {
         let AboutAttempt { run, began: at, ended, commit, .. } = *about;
         let run = run.to_string();
-        let report = Report { plan: &planned.plan, revision: commit, since: None, applied, stopped: &[] };
+        let report = Report { revision: commit, applied, ..Report::new(&planned.plan) };
         let none = Applied::default();
         let done = applied.unwrap_or(&none);
         let mut metrics = Metrics::of_none(applied.is_some());

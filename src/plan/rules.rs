@@ -270,8 +270,7 @@ fn stop_leaked(view: &View<'_>, leaked: &Key, replacement: &Key) -> Result<Next,
 /// either; any other is kept as long as its owner was promised. The leaked key, which works meanwhile, is named.
 fn free_place(view: &View<'_>, leaked: &Key, inactive: &Key) -> Result<Next, Need> {
     let asks_for_no_time = view.policy.overlap.value.is_zero() && view.policy.quiet.value.is_zero();
-    let is_leaked = view.policy.reissue_before.value.is_some_and(|before| inactive.created < before);
-    if asks_for_no_time && is_leaked && !view.may_be_orphan(inactive) {
+    if asks_for_no_time && view.is_reissued(inactive) && !view.may_be_orphan(inactive) {
         return Ok(view.delete(inactive, Reason::FreesPlace { leaked: leaked.id.clone() }));
     }
     Ok(match after_hold(view, inactive)? {

@@ -224,8 +224,13 @@ impl<'a> View<'a> {
 
     /// Whether the key was created before `reissue-before`, and works.
     pub fn is_leaked(&self, key: &Key) -> bool {
+        key.is_active() && self.is_reissued(key)
+    }
+
+    /// Whether the key was created before `reissue-before`, whether it works or not.
+    pub fn is_reissued(&self, key: &Key) -> bool {
         let is_before = |before: DateTime<Utc>| before <= self.now && key.created < before;
-        key.is_active() && self.policy.reissue_before.value.is_some_and(is_before)
+        self.policy.reissue_before.value.is_some_and(is_before)
     }
 
     /// Whether a time that began then is over, or is within the hour.

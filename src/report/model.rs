@@ -26,6 +26,14 @@ pub struct Report<'a> {
     pub stopped: &'a [Exceeded],
 }
 
+impl<'a> Report<'a> {
+    /// Of a plan of which nothing else is known.
+    #[must_use]
+    pub fn new(plan: &'a Plan) -> Self {
+        Self { plan, revision: None, since: None, applied: None, stopped: &[] }
+    }
+}
+
 /// The revision that the manifests are compared with, and how they differ.
 #[derive(Clone, Copy)]
 pub struct Since<'a> {

@@ -204,7 +204,7 @@ fn account_ids_and_addresses_are_hidden_on_request() {
 }
 
 fn markdown(plan: &Plan) -> String {
-    render(&Report { plan, revision: Some("0123abc"), since: None, applied: None, stopped: &[] }, false)
+    render(&Report { revision: Some("0123abc"), ..Report::new(plan) }, false)
 }
 
 /// The text outside of code, the code spans, and the cells of each table row; fails on what must not be there.

@@ -48,7 +48,7 @@ fn reviewed_in(sandbox: &str, before: &Manifest, after: &Manifest) -> Reviewed {
         review(Accounts::of(&places), base, after, now().into(), None, &|_| {}).now_or_never().expect("it never waits");
     let Review { plan, comparison, .. } = reviewed.unwrap_or_else(|error| panic!("{error:?}"));
     let since = Since { revision: "main", commit: "0123456789abcdef", comparison: &comparison, notes: &[] };
-    let report = Report { plan: &plan, revision: None, since: Some(since), applied: None, stopped: &[] };
+    let report = Report { since: Some(since), ..Report::new(&plan) };
     Reviewed {
         outputs: outputs(&report, false),
         text: text::styled(&text::since(&since, &plan), false).to_string(),

@@ -148,11 +148,7 @@ impl Function {
         let run = Run { not_entered, left_out, earlier: &earlier, ..Run::new(&manifest, &clouds, mode, *now) };
         // What was done is measured before the mail, whatever becomes of that.
         let measured = |planned: &Planned<'_, Aws>, applied: Option<&Applied>| {
-            log::metrics(
-                &self.namespace,
-                planned,
-                &Report { plan: &planned.plan, revision: None, since: None, applied, stopped: &[] },
-            );
+            log::metrics(&self.namespace, planned, &Report { applied, ..Report::new(&planned.plan) });
         };
         let Ran { planned, applied, exceeded } = carry_out(run, is_reported, *deadline, &measured).await?;
         planned.warnings.iter().for_each(log::diagnostic);
@@ -160,13 +156,8 @@ impl Function {
             planned.measure(applied.as_ref(), &mut workload);
             memory.keep(&workload, &Made { at: *now, by: id.clone() }).await;
         }
-        let report = Report {
-            plan: &planned.plan,
-            revision: self.revision.as_deref(),
-            since: None,
-            applied: applied.as_ref(),
-            stopped: &[],
-        };
+        let report =
+            Report { revision: self.revision.as_deref(), applied: applied.as_ref(), ..Report::new(&planned.plan) };
         match &applied {
             Some(applied) => {
                 self.write_evidence(id, &planned, Some(applied), is_reported.then_some(*deadline)).await;

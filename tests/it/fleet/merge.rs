@@ -130,13 +130,7 @@ async fn the_report_of_a_fleet_is_the_document_of_one_run() {
     let clouds = accounts();
     let planned = Run::new(&manifest, &clouds, Mode::Enforce, now()).plan(&|_| {}).await.expect("they list");
     let applied = applied(&planned).await;
-    let one = json::value(&Report {
-        plan: &planned.plan,
-        revision: None,
-        since: None,
-        applied: Some(&applied),
-        stopped: &[],
-    });
+    let one = json::value(&Report { applied: Some(&applied), ..Report::new(&planned.plan) });
     assert!(one["summary"]["accounts"]["changes"].as_u64() > Some(3) && one["digest"].is_string(), "{one:#}");
     assert_eq!(one["accounts"][0]["unit"], "Workloads");
     let fleet = written(merged(&manifest, accounts()).await);
